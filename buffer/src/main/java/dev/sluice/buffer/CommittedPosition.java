@@ -1,0 +1,76 @@
+package dev.sluice.buffer;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * The small file that says how far the log has been moved on, and whether it was closed cleanly. Replaced in one step:
+ * write another file, sync it, rename it over, sync the directory.
+ *
+ * @param id the log
+ * @param epoch the newest epoch begun
+ * @param committed everything below this offset has been moved on
+ * @param cleanEnd offset after the last one written when the log was closed cleanly; {@link #OPEN} otherwise
+ */
+record CommittedPosition(UUID id, long epoch, long committed, long cleanEnd) {
+    // offset  width  field      meaning
+    //      0      8  magic      "SLUICPOS"
+    //      8      4  version    1
+    //     12      4  reserved   0
+    //     16     16  log id
+    //     32      8  epoch
+    //     40      8  committed
+    //     48      8  clean end  -1: not closed cleanly
+    //     56      4  reserved   0
+    //     60      4  checksum   CRC-32C of bytes 0..59
+    static final String FILE = "position";
+    static final String NEW_FILE = "position.new";
+    static final long OPEN = -1;
+    static final int BYTES = 64;
+    private static final long MAGIC =
+            ByteBuffer.wrap("SLUICPOS".getBytes(US_ASCII)).getLong();
+    private static final int CHECKSUM_AT = 60;
+
+    void store(Storage storage) throws IOException {
+        storage.delete(NEW_FILE);
+        try (var file = storage.create(NEW_FILE)) {
+            file.write(encode(), 0);
+            file.force();
+        }
+        storage.rename(NEW_FILE, FILE);
+        storage.syncDirectory("");
+    }
+
+    ByteBuffer encode() {
+        var bytes = ByteBuffer.allocate(BYTES);
+        bytes.putLong(0, MAGIC).putInt(8, SegmentFormat.VERSION);
+        bytes.putLong(16, id.getMostSignificantBits()).putLong(24, id.getLeastSignificantBits());
+        bytes.putLong(32, epoch).putLong(40, committed).putLong(48, cleanEnd);
+        return bytes.putInt(CHECKSUM_AT, SegmentFormat.checksum(bytes, 0, CHECKSUM_AT));
+    }
+
+    /** Decodes the file's contents; empty if they are damaged or of an unknown version. */
+    static Optional<CommittedPosition> decode(ByteBuffer bytes) {
+        if (bytes.limit() != BYTES
+                || bytes.getLong(0) != MAGIC
+                || bytes.getInt(8) != SegmentFormat.VERSION
+                || bytes.getInt(CHECKSUM_AT) != SegmentFormat.checksum(bytes, 0, CHECKSUM_AT)) {
+            return Optional.empty();
+        }
+        var position = new CommittedPosition(
+                new UUID(bytes.getLong(16), bytes.getLong(24)),
+                bytes.getLong(32),
+                bytes.getLong(40),
+                bytes.getLong(48));
+        var sound = LogId.isValid(position.id)
+                && position.epoch >= 1
+                && position.epoch <= SegmentFormat.MAX_EPOCH
+                && position.committed >= 0
+                && position.cleanEnd >= OPEN;
+        return sound ? Optional.of(position) : Optional.empty();
+    }
+}

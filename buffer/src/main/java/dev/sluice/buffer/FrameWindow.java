@@ -1,0 +1,184 @@
+package dev.sluice.buffer;
+
+import static dev.sluice.buffer.SegmentFormat.FRAME_HEADER_BYTES;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A view of part of a segment file through which frames are found and checked. Reads about one chunk at a time; grows for
+ * a frame larger than that, at most to the largest frame, and shrinks again. One thread.
+ */
+final class FrameWindow {
+
+    /** What the bytes at a position are. */
+    enum Verdict {
+        /** A frame of this log, complete and intact. */
+        VALID,
+        /** A frame's beginning that would end beyond the limit, or too few bytes for a header. */
+        INCOMPLETE,
+        /** A plausible header with a complete body; the checksum is wrong. */
+        DAMAGED,
+        /** Not a frame of this log. */
+        UNKNOWN
+    }
+
+    private final int chunkBytes;
+    private ByteBuffer buffer;
+    private @Nullable StoredFile file;
+    private long start;
+
+    // The frame last checked.
+    private SegmentFormat.@Nullable Frame frame;
+    private int frameAt;
+    private long nextOffset;
+    private long bytesRead;
+
+    FrameWindow(int chunkBytes) {
+        this.chunkBytes = Math.max(chunkBytes, SegmentFormat.HEADER_BYTES);
+        this.buffer = allocate(this.chunkBytes);
+        buffer.limit(0);
+    }
+
+    private static ByteBuffer allocate(int bytes) {
+        return bytes >= 1 << 16 ? ByteBuffer.allocateDirect(bytes) : ByteBuffer.allocate(bytes);
+    }
+
+    /** Turns to a file. What was read of another is forgotten. */
+    void open(@Nullable StoredFile next) {
+        file = next;
+        buffer.limit(0);
+        start = 0;
+        frame = null;
+    }
+
+    /** Checks what is at the position. When it is {@code VALID}, the accessors below describe it until the next call. */
+    Verdict check(long position, long limit, long tag) throws IOException {
+        if (limit - position < FRAME_HEADER_BYTES || !load(position, FRAME_HEADER_BYTES, limit)) {
+            return Verdict.INCOMPLETE;
+        }
+        int at = (int) (position - start);
+        var candidate = SegmentFormat.frame(buffer, at);
+        if (!candidate.isPlausible(tag)) {
+            return Verdict.UNKNOWN;
+        }
+        if (candidate.bytes() > limit - position || !load(position, candidate.bytes(), limit)) {
+            return Verdict.INCOMPLETE;
+        }
+        at = (int) (position - start);
+        if (SegmentFormat.checksum(buffer, at + SegmentFormat.LENGTH_AT, at + candidate.bytes())
+                != candidate.checksum()) {
+            return Verdict.DAMAGED;
+        }
+        long next = SegmentFormat.nextOffset(buffer, at, candidate);
+        if (next < 0) {
+            return Verdict.DAMAGED;
+        }
+        frame = candidate;
+        frameAt = at;
+        nextOffset = next;
+        return Verdict.VALID;
+    }
+
+    /** Returns the frame that was found valid. */
+    SegmentFormat.Frame frame() {
+        if (frame == null) {
+            throw new IllegalStateException("no frame has been found valid");
+        }
+        return frame;
+    }
+
+    /** Returns the offset after the frame's last. */
+    long nextOffset() {
+        return nextOffset;
+    }
+
+    /** Returns the buffer that holds the frame. */
+    ByteBuffer buffer() {
+        return buffer;
+    }
+
+    /** Returns where in {@link #buffer()} the body of the frame begins. */
+    int bodyAt() {
+        return frameAt + SegmentFormat.BODY_AT;
+    }
+
+    /**
+     * Finds the next intact frame at or after a position whose first offset is at least {@code minOffset} and below
+     * {@code endOffset}; returns -1 if there is none before the limit.
+     */
+    long find(long from, long limit, long tag, long minOffset, long endOffset) throws IOException {
+        long position = from;
+        while (limit - position >= FRAME_HEADER_BYTES) {
+            if (!load(position, FRAME_HEADER_BYTES, limit)) {
+                return -1;
+            }
+            int at = (int) (position - start);
+            int last = buffer.limit() - FRAME_HEADER_BYTES;
+            while (at <= last && buffer.getLong(at + SegmentFormat.TAG_AT) != tag) {
+                at++;
+            }
+            position = start + at;
+            if (at <= last) {
+                if (check(position, limit, tag) == Verdict.VALID
+                        && frame().firstOffset() >= minOffset
+                        && frame().firstOffset() < endOffset) {
+                    return position;
+                }
+                position++;
+            }
+        }
+        return -1;
+    }
+
+    /** Says whether all bytes from a position to the limit are zero. */
+    boolean isZero(long from, long limit) throws IOException {
+        long position = from;
+        while (position < limit) {
+            if (!load(position, 1, limit)) {
+                return true;
+            }
+            int at = (int) (position - start);
+            int end = (int) Math.min(buffer.limit(), limit - start);
+            for (; at < end; at++) {
+                if (buffer.get(at) != 0) {
+                    return false;
+                }
+            }
+            position = start + end;
+        }
+        return true;
+    }
+
+    /** Returns how many bytes were read through this window. */
+    long bytesRead() {
+        return bytesRead;
+    }
+
+    /** Has {@code need} bytes from the position in the buffer; false if the file ends before. */
+    private boolean load(long position, int need, long limit) throws IOException {
+        if (position >= start && position + need <= start + buffer.limit()) {
+            return true;
+        }
+        if (file == null) {
+            throw new IllegalStateException("no file");
+        }
+        if (need > buffer.capacity()) {
+            buffer = allocate(need);
+        } else if (buffer.capacity() > chunkBytes && need <= chunkBytes) {
+            buffer = allocate(chunkBytes);
+        }
+        buffer.clear().limit((int) Math.min(buffer.capacity(), limit - position));
+        try {
+            while (buffer.hasRemaining() && file.read(buffer, position + buffer.position()) >= 0) {}
+        } catch (IOException e) {
+            buffer.clear().limit(0);
+            throw e;
+        }
+        buffer.flip();
+        start = position;
+        bytesRead += buffer.limit();
+        return buffer.limit() >= need;
+    }
+}

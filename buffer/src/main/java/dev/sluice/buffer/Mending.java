@@ -1,0 +1,111 @@
+package dev.sluice.buffer;
+
+import dev.sluice.buffer.RecoveryReport.Finding;
+import dev.sluice.buffer.RecoveryReport.Kind;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What {@link Recovery} has found and done so far, and the few ways in which it changes files. With {@code mend} off the
+ * files stay as they are and the numbers are what they would have been.
+ */
+final class Mending {
+    private final Storage storage;
+    private final Quarantine quarantine;
+    private final boolean mend;
+    private final List<Finding> findings = new ArrayList<>();
+    private long cutBytes;
+    private long quarantinedBytes;
+    private long lostEntries;
+
+    Mending(Storage storage, boolean mend) {
+        this.storage = storage;
+        this.quarantine = new Quarantine(storage);
+        this.mend = mend;
+    }
+
+    void find(Kind kind, String file, long position, long bytes, String detail) {
+        findings.add(new Finding(kind, file, position, bytes, detail));
+    }
+
+    boolean hasFound(Kind kind) {
+        return findings.stream().anyMatch(finding -> finding.kind() == kind);
+    }
+
+    void lost(long offsets) {
+        lostEntries += offsets;
+    }
+
+    /** Copies a damaged range to the quarantine; false if that failed, so the file has to be kept. */
+    boolean copy(String name, long from, long to) {
+        return copy(name, name, from, to);
+    }
+
+    /** Copies the position, which other damaged ones may follow. */
+    void copyPosition() {
+        var unused = copy(
+                CommittedPosition.FILE,
+                CommittedPosition.FILE + "-" + System.currentTimeMillis(),
+                0,
+                CommittedPosition.BYTES);
+    }
+
+    private boolean copy(String name, String copyName, long from, long to) {
+        quarantinedBytes += to - from;
+        if (!mend) {
+            return true;
+        }
+        try (var file = storage.open(name, false)) {
+            quarantine.copy(file, copyName, from, to);
+            return true;
+        } catch (IOException e) {
+            find(Kind.NOT_COPIED, name, from, to - from, "copying it to the quarantine failed: " + e.getMessage());
+            return false;
+        }
+    }
+
+    /** Moves a file to the quarantine. */
+    void move(String name, long bytes) throws IOException {
+        quarantinedBytes += bytes;
+        if (mend) {
+            quarantine.move(name);
+        }
+    }
+
+    /** Deletes a file that was found to hold nothing. */
+    void delete(String name) throws IOException {
+        if (mend) {
+            storage.delete(name);
+        }
+    }
+
+    /** Cuts what follows {@code size}, and makes what precedes it durable. */
+    void cut(String name, long size, long bytes) throws IOException {
+        cutBytes += bytes;
+        if (mend) {
+            try (var file = storage.open(name, true)) {
+                if (file.size() > size) {
+                    file.truncate(size);
+                }
+                file.force();
+            }
+        }
+    }
+
+    List<Finding> findings() {
+        return findings;
+    }
+
+    long cutBytes() {
+        return cutBytes;
+    }
+
+    long quarantinedBytes() {
+        return quarantinedBytes;
+    }
+
+    long lostEntries() {
+        return lostEntries;
+    }
+}

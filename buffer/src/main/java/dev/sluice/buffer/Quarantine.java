@@ -1,0 +1,65 @@
+package dev.sluice.buffer;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Locale;
+
+/**
+ * The directory {@code quarantine/}, where damaged bytes are kept for people to look at. A copied range is named by file
+ * and byte range, so finding the same damage again makes no second copy; a file that is not ours is moved there whole.
+ * Nothing here is ever read or deleted by the log.
+ */
+final class Quarantine {
+    static final String DIRECTORY = "quarantine";
+    private static final int COPY_BYTES = 1 << 16;
+
+    private final Storage storage;
+
+    Quarantine(Storage storage) {
+        this.storage = storage;
+    }
+
+    /** Copies bytes {@code from} (inclusive) to {@code to} (exclusive) of a file, durably, unless that was done before. */
+    void copy(StoredFile source, String name, long from, long to) throws IOException {
+        var copy = String.format(Locale.ROOT, "%s.%d-%d", name, from, to);
+        create();
+        if (storage.list(DIRECTORY).contains(copy)) {
+            return;
+        }
+        var unfinished = DIRECTORY + "/" + copy + ".new";
+        storage.delete(unfinished);
+        try (var target = storage.create(unfinished)) {
+            var buffer = ByteBuffer.allocate(COPY_BYTES);
+            for (long position = from; position < to; position += buffer.limit()) {
+                buffer.clear().limit((int) Math.min(COPY_BYTES, to - position));
+                while (buffer.hasRemaining() && source.read(buffer, position + buffer.position()) >= 0) {}
+                buffer.flip();
+                if (!buffer.hasRemaining()) {
+                    break;
+                }
+                target.write(buffer.duplicate(), position - from);
+            }
+            target.force();
+        }
+        storage.rename(unfinished, DIRECTORY + "/" + copy);
+        storage.syncDirectory(DIRECTORY);
+    }
+
+    private void create() throws IOException {
+        storage.createDirectory(DIRECTORY);
+        storage.syncDirectory("");
+    }
+
+    /** Moves a whole file here, durably. */
+    void move(String name) throws IOException {
+        create();
+        var taken = storage.list(DIRECTORY);
+        var target = name;
+        for (int n = 1; taken.contains(target); n++) {
+            target = name + "." + n;
+        }
+        storage.rename(name, DIRECTORY + "/" + target);
+        storage.syncDirectory(DIRECTORY);
+        storage.syncDirectory("");
+    }
+}

@@ -1,0 +1,217 @@
+package dev.sluice.buffer;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Objects;
+
+/**
+ * Where one segment log lives and its bounds. Sizes are bytes. An instance is always valid; the constructor reports all
+ * that is wrong in one message that names the keys as the user types them. All of these may change from one opening to
+ * the next.
+ *
+ * @param directory {@code buffer.dir}: the directory of this log alone; made (mode 0700) if missing
+ * @param segmentBytes {@code buffer.segment.bytes}: a new file is begun before an append that would take the current one
+ *     beyond this, 4 KiB to 1 GiB. A larger append gets a file of its own
+ * @param maxBytes {@code buffer.max.bytes}: appends are refused above this, at least four segments and two
+ *     appends. They are accepted
+ *     again below {@value #LOW_WATER_PERCENT} percent of it
+ * @param sync {@code buffer.fsync}
+ * @param maxRecordBytes {@code buffer.max.record.bytes}: the largest payload, at most {@code maxAppendBytes}
+ * @param maxAppendBytes {@code buffer.max.append.bytes}: the largest append, as the sum of its payloads and 4 bytes for
+ *     each of them, 1 KiB to {@link #MAX_APPEND_BYTES}
+ * @param maxPendingBytes {@code buffer.max.pending.bytes}: appends that wait in memory for the disk, at least
+ *     {@code maxAppendBytes} and {@value #PENDING_OVERHEAD_BYTES}; above it appends are refused
+ * @param positionInterval {@code buffer.position.interval.ms}: how often the committed position is made durable while it
+ *     moves, 1 ms to one hour. A crash repeats at most what was committed within it
+ * @param verifyBytes {@code buffer.verify.bytes}: how much of the newest data is checked when the log is opened, besides
+ *     the newest segment, which is always checked; the rest is checked when it is read. 0 or more
+ */
+public record SegmentLogConfig(
+        Path directory,
+        long segmentBytes,
+        long maxBytes,
+        SyncPolicy sync,
+        int maxRecordBytes,
+        int maxAppendBytes,
+        long maxPendingBytes,
+        Duration positionInterval,
+        long verifyBytes) {
+
+    /** Smallest segment: 4 KiB. */
+    public static final long MIN_SEGMENT_BYTES = 4 << 10;
+
+    /** Largest segment: 1 GiB. */
+    public static final long MAX_SEGMENT_BYTES = 1 << 30;
+
+    /** Smallest upper bound of an append: 1 KiB. */
+    public static final int MIN_APPEND_BYTES = 1 << 10;
+
+    /** Largest append the format can hold: 64 MiB. */
+    public static final int MAX_APPEND_BYTES = SegmentFormat.MAX_BODY_BYTES;
+
+    /** Most records in one append. */
+    public static final int MAX_RECORDS_PER_APPEND = SegmentFormat.MAX_RECORDS;
+
+    /** A full log accepts appends again when this share of {@code maxBytes} is in use. */
+    public static final int LOW_WATER_PERCENT = 90;
+
+    /** What an append costs in memory besides its payloads, for the bound of {@code maxPendingBytes}. */
+    static final int PENDING_OVERHEAD_BYTES = 256;
+
+    private static final Duration LONGEST_INTERVAL = Duration.ofHours(1);
+
+    /** Checks all bounds. */
+    public SegmentLogConfig {
+        Objects.requireNonNull(directory);
+        Objects.requireNonNull(sync);
+        var problems = new StringBuilder();
+        check(
+                problems,
+                segmentBytes >= MIN_SEGMENT_BYTES && segmentBytes <= MAX_SEGMENT_BYTES,
+                "buffer.segment.bytes must be " + MIN_SEGMENT_BYTES + " to " + MAX_SEGMENT_BYTES + ", was "
+                        + segmentBytes);
+        check(
+                problems,
+                maxBytes / 4 >= segmentBytes,
+                "buffer.max.bytes must be at least four times buffer.segment.bytes (" + segmentBytes + "), was "
+                        + maxBytes);
+        check(
+                problems,
+                maxBytes / 2 >= maxAppendBytes,
+                "buffer.max.bytes must be at least twice buffer.max.append.bytes (" + maxAppendBytes + "), was "
+                        + maxBytes);
+        check(
+                problems,
+                maxAppendBytes >= MIN_APPEND_BYTES && maxAppendBytes <= MAX_APPEND_BYTES,
+                "buffer.max.append.bytes must be " + MIN_APPEND_BYTES + " to " + MAX_APPEND_BYTES + ", was "
+                        + maxAppendBytes);
+        check(
+                problems,
+                maxRecordBytes >= 1 && maxRecordBytes <= maxAppendBytes - SegmentFormat.RECORD_HEADER_BYTES,
+                "buffer.max.record.bytes must be 1 to " + (maxAppendBytes - SegmentFormat.RECORD_HEADER_BYTES)
+                        + " (four less than buffer.max.append.bytes), was " + maxRecordBytes);
+        check(
+                problems,
+                maxPendingBytes >= (long) maxAppendBytes + PENDING_OVERHEAD_BYTES,
+                "buffer.max.pending.bytes must be at least buffer.max.append.bytes and " + PENDING_OVERHEAD_BYTES + " ("
+                        + ((long) maxAppendBytes + PENDING_OVERHEAD_BYTES) + "), was " + maxPendingBytes);
+        check(
+                problems,
+                positionInterval.toMillis() >= 1 && positionInterval.compareTo(LONGEST_INTERVAL) <= 0,
+                "buffer.position.interval.ms must be 1 to " + LONGEST_INTERVAL.toMillis() + ", was "
+                        + positionInterval.toMillis());
+        check(problems, verifyBytes >= 0, "buffer.verify.bytes must be 0 or more, was " + verifyBytes);
+        if (problems.length() > 0) {
+            throw new IllegalArgumentException(problems.toString());
+        }
+    }
+
+    private static void check(StringBuilder problems, boolean good, String problem) {
+        if (!good) {
+            problems.append(problems.length() == 0 ? "" : "; ").append(problem);
+        }
+    }
+
+    /**
+     * Returns the configuration used when nothing is said: segments of 64 MiB, 8 GiB in all, synced always, records up to
+     * 16 MiB in appends up to 32 MiB, 64 MiB pending, position every second, 1 GiB verified.
+     *
+     * @param directory the directory of the log
+     */
+    public static SegmentLogConfig defaults(Path directory) {
+        return new SegmentLogConfig(
+                directory,
+                64L << 20,
+                8L << 30,
+                SyncPolicy.always(),
+                16 << 20,
+                32 << 20,
+                64L << 20,
+                Duration.ofSeconds(1),
+                1L << 30);
+    }
+
+    /** Returns the same for another directory. */
+    public SegmentLogConfig withDirectory(Path other) {
+        return new SegmentLogConfig(
+                other,
+                segmentBytes,
+                maxBytes,
+                sync,
+                maxRecordBytes,
+                maxAppendBytes,
+                maxPendingBytes,
+                positionInterval,
+                verifyBytes);
+    }
+
+    /** Returns the same with other sizes of a segment and of the whole. */
+    public SegmentLogConfig withSizes(long newSegmentBytes, long newMaxBytes) {
+        return new SegmentLogConfig(
+                directory,
+                newSegmentBytes,
+                newMaxBytes,
+                sync,
+                maxRecordBytes,
+                maxAppendBytes,
+                maxPendingBytes,
+                positionInterval,
+                verifyBytes);
+    }
+
+    /** Returns the same with another policy. */
+    public SegmentLogConfig withSync(SyncPolicy policy) {
+        return new SegmentLogConfig(
+                directory,
+                segmentBytes,
+                maxBytes,
+                policy,
+                maxRecordBytes,
+                maxAppendBytes,
+                maxPendingBytes,
+                positionInterval,
+                verifyBytes);
+    }
+
+    /** Returns the same with other limits of a record, of an append and of what waits in memory. */
+    public SegmentLogConfig withLimits(int newMaxRecordBytes, int newMaxAppendBytes, long newMaxPendingBytes) {
+        return new SegmentLogConfig(
+                directory,
+                segmentBytes,
+                maxBytes,
+                sync,
+                newMaxRecordBytes,
+                newMaxAppendBytes,
+                newMaxPendingBytes,
+                positionInterval,
+                verifyBytes);
+    }
+
+    /** Returns the same with another interval between two durable positions. */
+    public SegmentLogConfig withPositionInterval(Duration interval) {
+        return new SegmentLogConfig(
+                directory,
+                segmentBytes,
+                maxBytes,
+                sync,
+                maxRecordBytes,
+                maxAppendBytes,
+                maxPendingBytes,
+                interval,
+                verifyBytes);
+    }
+
+    /** Returns the same with another amount of data to check at opening. */
+    public SegmentLogConfig withVerifyBytes(long bytes) {
+        return new SegmentLogConfig(
+                directory,
+                segmentBytes,
+                maxBytes,
+                sync,
+                maxRecordBytes,
+                maxAppendBytes,
+                maxPendingBytes,
+                positionInterval,
+                bytes);
+    }
+}
