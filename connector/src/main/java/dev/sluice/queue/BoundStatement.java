@@ -1,0 +1,119 @@
+package dev.sluice.queue;
+
+import dev.sluice.queue.Statements.Sql;
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Timestamp;
+import java.sql.Types;
+import java.time.Instant;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.PGConnection;
+
+/** A {@link Sql} statement on a connection, with its parameters set by name. */
+final class BoundStatement implements AutoCloseable {
+    private final Sql sql;
+    private final Connection connection;
+    private final PreparedStatement statement;
+
+    BoundStatement(Connection connection, Sql sql) throws SQLException {
+        this.sql = sql;
+        this.connection = connection;
+        this.statement = connection.prepareStatement(sql.text());
+    }
+
+    BoundStatement set(String name, long value) throws SQLException {
+        return each(name, i -> statement.setLong(i, value));
+    }
+
+    BoundStatement set(String name, int value) throws SQLException {
+        return each(name, i -> statement.setInt(i, value));
+    }
+
+    BoundStatement set(String name, @Nullable Long value) throws SQLException {
+        return each(name, i -> statement.setObject(i, value, Types.BIGINT));
+    }
+
+    BoundStatement set(String name, boolean value) throws SQLException {
+        return each(name, i -> statement.setBoolean(i, value));
+    }
+
+    BoundStatement set(String name, @Nullable String value) throws SQLException {
+        return each(name, i -> statement.setString(i, value));
+    }
+
+    BoundStatement set(String name, UUID value) throws SQLException {
+        return each(name, i -> statement.setObject(i, value));
+    }
+
+    BoundStatement set(String name, @Nullable Instant value) throws SQLException {
+        return each(name, i -> {
+            if (value == null) {
+                statement.setNull(i, Types.TIMESTAMP_WITH_TIMEZONE);
+            } else {
+                statement.setTimestamp(i, Timestamp.from(value));
+            }
+        });
+    }
+
+    BoundStatement set(String name, long[] values) throws SQLException {
+        return each(name, i -> statement.setArray(i, primitives("int8", values)));
+    }
+
+    BoundStatement set(String name, int[] values) throws SQLException {
+        return each(name, i -> statement.setArray(i, primitives("int4", values)));
+    }
+
+    BoundStatement set(String name, @Nullable String[] values) throws SQLException {
+        return each(name, i -> statement.setArray(i, connection.createArrayOf("text", values)));
+    }
+
+    BoundStatement set(String name, @Nullable UUID[] values) throws SQLException {
+        return each(name, i -> statement.setArray(i, connection.createArrayOf("uuid", values)));
+    }
+
+    /** For a statement whose result is read while it arrives, this many rows at a time. */
+    BoundStatement fetch(int rows) throws SQLException {
+        statement.setFetchSize(rows);
+        return this;
+    }
+
+    ResultSet query() throws SQLException {
+        return statement.executeQuery();
+    }
+
+    int update() throws SQLException {
+        return statement.executeUpdate();
+    }
+
+    @Override
+    public void close() throws SQLException {
+        statement.close();
+    }
+
+    /** Sends an array of primitives without boxing it, which JDBC's own method cannot. */
+    private Array primitives(String elementType, Object values) throws SQLException {
+        return connection.unwrap(PGConnection.class).createArrayOf(elementType, values);
+    }
+
+    private interface Setter {
+        void at(int index) throws SQLException;
+    }
+
+    private BoundStatement each(String name, Setter setter) throws SQLException {
+        boolean known = false;
+        for (int i = 0; i < sql.parameters().size(); i++) {
+            if (sql.parameters().get(i).equals(name)) {
+                setter.at(i + 1);
+                known = true;
+            }
+        }
+        if (!known) {
+            throw new IllegalStateException("no parameter :" + name + " in: " + sql.text());
+        }
+        return this;
+    }
+}

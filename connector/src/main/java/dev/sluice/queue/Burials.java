@@ -1,0 +1,47 @@
+package dev.sluice.queue;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Messages a group gives up on, to be copied into the dead letters. Collects them, so that one statement does for all. */
+final class Burials {
+    private final Statements statements;
+    private final List<Burial> burials = new ArrayList<>();
+
+    private record Burial(long queueId, long partitionId, long seq, String group, String error, int attempts) {}
+
+    Burials(Statements statements) {
+        this.statements = statements;
+    }
+
+    /**
+     * Adds a message.
+     *
+     * @param error why; not null, may be empty
+     * @param attempts failed acks it had, or leases that ended without one
+     */
+    void add(long queueId, long partitionId, long seq, String group, String error, int attempts) {
+        burials.add(new Burial(queueId, partitionId, seq, group, error, attempts));
+    }
+
+    /** Copies what was added. A message that has been deleted meanwhile leaves no dead letter. */
+    void run(Connection connection) throws SQLException {
+        if (burials.isEmpty()) {
+            return;
+        }
+        try (var statement = new BoundStatement(connection, statements.get("bury"))
+                .set("queues", burials.stream().mapToLong(Burial::queueId).toArray())
+                .set(
+                        "partitions",
+                        burials.stream().mapToLong(Burial::partitionId).toArray())
+                .set("seqs", burials.stream().mapToLong(Burial::seq).toArray())
+                .set("groups", burials.stream().map(Burial::group).toArray(String[]::new))
+                .set("errors", burials.stream().map(Burial::error).toArray(String[]::new))
+                .set("attempts", burials.stream().mapToInt(Burial::attempts).toArray())) {
+            statement.update();
+        }
+        burials.clear();
+    }
+}

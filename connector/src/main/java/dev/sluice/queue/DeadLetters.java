@@ -1,0 +1,150 @@
+package dev.sluice.queue;
+
+import static java.util.Objects.requireNonNull;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import javax.sql.DataSource;
+
+/**
+ * The messages consumer groups gave up on. They outlive retention, and go with their message, partition or queue when
+ * that is deleted.
+ *
+ * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
+ */
+public final class DeadLetters {
+    /** Rows purged in one transaction. */
+    private static final int ROWS = 1000;
+
+    private final Transactions transactions;
+    private final Statements statements;
+
+    /** Makes the administration of a schema that {@link QueueSchema} has brought up to date. */
+    public DeadLetters(DataSource dataSource, String schema) {
+        this.transactions = new Transactions(dataSource);
+        this.statements = Statements.read("admin.sql", schema);
+    }
+
+    /**
+     * A part of what a filter lets through.
+     *
+     * @param letters the part asked for, newest failure first
+     * @param total how many there are in all, at the same moment
+     */
+    public record Page(List<DeadLetter> letters, long total) {
+        public Page {
+            letters = List.copyOf(letters);
+        }
+    }
+
+    /**
+     * Returns a part of the dead letters, newest failure first.
+     *
+     * @param limit most of them returned, 0 or more
+     * @param offset how many to leave out first, 0 or more
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Page list(DeadLetterFilter filter, int limit, long offset) {
+        if (limit < 0 || offset < 0) {
+            throw new IllegalArgumentException("limit and offset must be 0 or more, were " + limit + " and " + offset);
+        }
+        return transactions.run("could not read the dead letters", connection -> {
+            // One snapshot for both statements, so that the total fits the part.
+            connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+            try {
+                var letters = new ArrayList<DeadLetter>();
+                try (var statement = filtered(connection, "dead-letters", filter)
+                                .set("limit", limit)
+                                .set("offset", offset);
+                        ResultSet row = statement.query()) {
+                    while (row.next()) {
+                        letters.add(DeadLetter.of(row));
+                    }
+                }
+                long total = count(connection, filter);
+                connection.commit();
+                return new Page(letters, total);
+            } finally {
+                connection.rollback();
+                connection.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+            }
+        });
+    }
+
+    /**
+     * Returns how many dead letters there are.
+     *
+     * @throws QueueException if PostgreSQL failed
+     */
+    public long count(DeadLetterFilter filter) {
+        return transactions.run("could not count the dead letters", connection -> count(connection, filter));
+    }
+
+    /**
+     * Deletes dead letters for good.
+     *
+     * @param ids which; those that are not there are ignored
+     * @return how many there were
+     * @throws QueueException if PostgreSQL failed; nothing was deleted, unless it failed while committing
+     */
+    public int purge(Collection<Long> ids) {
+        return transactions.run("could not purge dead letters", connection -> {
+            try (var statement = new BoundStatement(connection, statements.get("purge-dead-letters-by-id"))
+                    .set("ids", Trim.longs(ids))) {
+                return statement.update();
+            }
+        });
+    }
+
+    /**
+     * Deletes dead letters for good, a thousand at a time. Those that come meanwhile stay.
+     *
+     * @return how many there were
+     * @throws QueueException if PostgreSQL failed; some may have been deleted
+     */
+    public long purge(DeadLetterFilter filter) {
+        requireNonNull(filter, "filter");
+        long newest = transactions.run("could not read the dead letters", connection -> {
+            try (var statement = new BoundStatement(connection, statements.get("newest-dead-letter"));
+                    ResultSet row = statement.query()) {
+                row.next();
+                return row.getLong("id");
+            }
+        });
+        long purged = 0;
+        int step;
+        do {
+            step = transactions.run("could not purge dead letters", connection -> {
+                try (var statement = filtered(connection, "purge-dead-letters", filter)
+                        .set("max_id", newest)
+                        .set("limit", ROWS)) {
+                    return statement.update();
+                }
+            });
+            purged += step;
+        } while (step > 0);
+        return purged;
+    }
+
+    private long count(Connection connection, DeadLetterFilter filter) throws SQLException {
+        try (var statement = filtered(connection, "count-dead-letters", filter);
+                ResultSet row = statement.query()) {
+            row.next();
+            return row.getLong(1);
+        }
+    }
+
+    private BoundStatement filtered(Connection connection, String name, DeadLetterFilter filter) throws SQLException {
+        return new BoundStatement(connection, statements.get(name))
+                .set("queue", filter.queue())
+                .set("group", filter.group())
+                .set("partition", filter.partition())
+                .set("from", filter.from())
+                .set("to", filter.to())
+                .set("error", filter.error());
+    }
+}

@@ -1,0 +1,225 @@
+package dev.sluice.queue;
+
+import dev.sluice.queue.PartitionDirectory.Name;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The messages of one transaction, sorted by partition, and what becomes of them. Decides; {@link QueueWriter} talks to the
+ * database.
+ */
+final class Flush {
+    private final List<NewMessage> messages;
+    private final @Nullable PushOutcome[] outcomes;
+    private final long[] hashes;
+    private final Map<Name, Run> runs = new LinkedHashMap<>();
+    private final List<Waiting> waiting = new ArrayList<>();
+
+    /** A message that is not due yet. */
+    record Waiting(NewMessage message, long partitionId, Instant dueAt) {}
+
+    /** The messages of the flush for one partition. */
+    static final class Run {
+        private final Name name;
+        private int[] indexes = new int[8];
+        private int size;
+        private long partitionId;
+        private long head;
+        private long scheduled;
+        private Instant now = Instant.EPOCH;
+        private final List<NewMessage> placed = new ArrayList<>();
+        private long[] placedHashes = new long[8];
+        private long[] placedSeqs = new long[8];
+        private int remembered;
+
+        Run(Name name) {
+            this.name = name;
+        }
+
+        Name name() {
+            return name;
+        }
+
+        long partitionId() {
+            return partitionId;
+        }
+
+        long head() {
+            return head;
+        }
+
+        /** Messages of the partition that wait for their time. */
+        long scheduled() {
+            return scheduled;
+        }
+
+        /** Takes what the partition's locked row says. */
+        void locked(long lockedHead, long lockedScheduled, Instant databaseNow) {
+            head = lockedHead;
+            scheduled = lockedScheduled;
+            now = databaseNow;
+        }
+
+        /** Indexes of its messages in the flush. */
+        int[] indexes() {
+            return Arrays.copyOf(indexes, size);
+        }
+
+        boolean isMoved() {
+            return !placed.isEmpty();
+        }
+
+        long newHead() {
+            return head + placed.size();
+        }
+
+        private void add(int index) {
+            if (size == indexes.length) {
+                indexes = Arrays.copyOf(indexes, size * 2);
+            }
+            indexes[size++] = index;
+        }
+
+        private void remember(long hash, long seq) {
+            if (remembered == placedHashes.length) {
+                placedHashes = Arrays.copyOf(placedHashes, remembered * 2);
+                placedSeqs = Arrays.copyOf(placedSeqs, remembered * 2);
+            }
+            placedHashes[remembered] = hash;
+            placedSeqs[remembered++] = seq;
+        }
+    }
+
+    Flush(List<NewMessage> messages) {
+        this.messages = messages;
+        this.outcomes = new PushOutcome[messages.size()];
+        this.hashes = new long[messages.size()];
+        Run run = null;
+        for (int i = 0; i < messages.size(); i++) {
+            NewMessage message = messages.get(i);
+            if (run == null
+                    || !run.name.partition().equals(message.partition())
+                    || !run.name.queue().equals(message.queue())) {
+                run = runs.computeIfAbsent(new Name(message.queue(), message.partition()), Run::new);
+            }
+            run.add(i);
+        }
+    }
+
+    Collection<Name> names() {
+        return runs.keySet();
+    }
+
+    Collection<Run> runs() {
+        return runs.values();
+    }
+
+    NewMessage message(int index) {
+        return messages.get(index);
+    }
+
+    /** Keeps the hash of a message's transaction id, to be remembered when the message gets a seq. */
+    void hashed(int index, long hash) {
+        hashes[index] = hash;
+    }
+
+    /** Sets the ids of the partitions. */
+    void locate(Map<Name, Long> ids) {
+        for (Run run : runs.values()) {
+            Long id = ids.get(run.name);
+            if (id == null) {
+                throw new QueueException(
+                        "partition " + run.name + " is gone right after it was created", "55000", null);
+            }
+            run.partitionId = id;
+        }
+    }
+
+    /**
+     * Gives seqs to the messages that are due and no duplicates.
+     *
+     * @param duplicates ids of the first messages, by index of the ones that repeat them
+     * @param dropRepeats whether a message that repeats one of this flush is a duplicate
+     * @param allDue whether to place messages whose time has not come, too
+     */
+    void place(Map<Integer, UUID> duplicates, boolean dropRepeats, boolean allDue) {
+        waiting.clear();
+        for (Run run : runs.values()) {
+            run.placed.clear();
+            run.remembered = 0;
+            Map<String, UUID> inThisFlush = new HashMap<>();
+            for (int i = 0; i < run.size; i++) {
+                int index = run.indexes[i];
+                NewMessage message = messages.get(index);
+                UUID first = duplicates.get(index);
+                if (first == null && dropRepeats && !message.generatedTransactionId()) {
+                    first = inThisFlush.putIfAbsent(message.transactionId(), message.id());
+                }
+                outcomes[index] = first != null
+                        ? new PushOutcome.Duplicate(first, run.partitionId)
+                        : place(run, index, message, allDue);
+            }
+        }
+    }
+
+    private PushOutcome place(Run run, int index, NewMessage message, boolean allDue) {
+        Instant dueAt = allDue ? run.now : dueAt(message, run.now);
+        if (dueAt.isAfter(run.now)) {
+            waiting.add(new Waiting(message, run.partitionId, dueAt));
+            return new PushOutcome.Scheduled(message.id(), run.partitionId, dueAt);
+        }
+        run.placed.add(message);
+        long seq = run.newHead();
+        if (!message.generatedTransactionId()) {
+            run.remember(hashes[index], seq);
+        }
+        return new PushOutcome.Queued(message.id(), run.partitionId, seq);
+    }
+
+    private static Instant dueAt(NewMessage message, Instant now) {
+        Instant at = message.deliverAt() == null ? now : message.deliverAt();
+        Instant after = message.delay() == null ? now : now.plus(message.delay());
+        return at.isAfter(after) ? at : after;
+    }
+
+    /** The messages that were placed, by partition. */
+    List<SegmentCopy.Run> rows() {
+        var rows = new ArrayList<SegmentCopy.Run>(runs.size());
+        for (Run run : runs.values()) {
+            if (!run.placed.isEmpty()) {
+                rows.add(new SegmentCopy.Run(run.partitionId, run.head + 1, run.placed));
+            }
+        }
+        return rows;
+    }
+
+    /** The messages that were not placed because their time has not come, in the order given. */
+    List<Waiting> waiting() {
+        return waiting;
+    }
+
+    /** What became of the messages, in the order given. */
+    List<PushOutcome> outcomes() {
+        return Arrays.asList(outcomes);
+    }
+
+    /** After the commit. */
+    void rememberIn(DedupWindow dedup) {
+        for (Run run : runs.values()) {
+            dedup.committed(run.partitionId, run.newHead(), run.placedHashes, run.placedSeqs, run.remembered);
+        }
+    }
+
+    /** After anything but a commit. */
+    void forgetIn(DedupWindow dedup) {
+        runs.values().forEach(run -> dedup.forget(run.partitionId));
+    }
+}

@@ -1,0 +1,109 @@
+package dev.sluice.queue;
+
+import static java.util.Objects.requireNonNull;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A message as a producer gives it, before it has a place in its partition.
+ *
+ * @param id unique identifier, a UUIDv7 made when the message was accepted
+ * @param queue name of the queue, 1 to {@value #MAX_NAME_LENGTH} characters
+ * @param partition name of the partition, 1 to {@value #MAX_NAME_LENGTH} characters
+ * @param transactionId key under which the message is unique in its partition, 1 to {@value #MAX_NAME_LENGTH} characters
+ * @param generatedTransactionId true when the service made {@code transactionId} itself; such an id cannot occur
+ *     twice, so it is not remembered for finding duplicates
+ * @param payload JSON text as the producer sent it, valid UTF-8. Not copied: do not change it afterwards
+ * @param traceId identifier the producer uses to follow the message, or null
+ * @param producerSub subject of the producer's token, or null when nobody was authenticated
+ * @param deliverAt not to be delivered before this time; null: at once
+ * @param delay not to be delivered before this long after it was written to the queue; null: at once. With both, the later
+ *     counts. The clock is the database's
+ */
+@SuppressWarnings("ArrayRecordComponent") // Compared by nobody; copying every payload would cost what this type saves.
+public record NewMessage(
+        UUID id,
+        String queue,
+        String partition,
+        String transactionId,
+        boolean generatedTransactionId,
+        byte[] payload,
+        @Nullable UUID traceId,
+        @Nullable String producerSub,
+        @Nullable Instant deliverAt,
+        @Nullable Duration delay) {
+
+    /** Longest name of a queue, partition, group or transaction id, in characters (UTF-16 code units). */
+    public static final int MAX_NAME_LENGTH = 255;
+
+    /**
+     * Checks the names.
+     *
+     * @throws IllegalArgumentException if a name is empty, too long, or holds a character PostgreSQL cannot store; or if
+     *     the delay is negative
+     */
+    public NewMessage {
+        requireNonNull(id, "id");
+        requireNonNull(payload, "payload");
+        checkName("queue", queue);
+        checkName("partition", partition);
+        checkName("transactionId", transactionId);
+        if (delay != null && delay.isNegative()) {
+            throw new IllegalArgumentException("delayMs must be 0 or more, was " + delay.toMillis());
+        }
+    }
+
+    /** Makes a message to be delivered at once. */
+    public NewMessage(
+            UUID id,
+            String queue,
+            String partition,
+            String transactionId,
+            boolean generatedTransactionId,
+            byte[] payload,
+            @Nullable UUID traceId,
+            @Nullable String producerSub) {
+        this(id, queue, partition, transactionId, generatedTransactionId, payload, traceId, producerSub, null, null);
+    }
+
+    /** Returns true when the message may have to wait for its time. */
+    public boolean isScheduled() {
+        return deliverAt != null || delay != null;
+    }
+
+    /**
+     * Checks a name against the limits every name in the queue has.
+     *
+     * @param what the field as its user knows it, for the message
+     * @throws IllegalArgumentException if the name is empty, longer than {@value #MAX_NAME_LENGTH} characters, or holds
+     *     U+0000 or half of a surrogate pair
+     */
+    public static void checkName(String what, String name) {
+        int length = name.length();
+        if (length == 0) {
+            throw new IllegalArgumentException(what + " must not be empty");
+        }
+        if (length > MAX_NAME_LENGTH) {
+            throw new IllegalArgumentException(
+                    what + " must have at most " + MAX_NAME_LENGTH + " characters, has " + length);
+        }
+        for (int i = 0; i < length; i++) {
+            char c = name.charAt(i);
+            if (c == 0) {
+                throw new IllegalArgumentException(what + " must not contain U+0000, has it at index " + i);
+            }
+            if (Character.isSurrogate(c)) {
+                boolean paired =
+                        Character.isHighSurrogate(c) && i + 1 < length && Character.isLowSurrogate(name.charAt(i + 1));
+                if (!paired) {
+                    throw new IllegalArgumentException(
+                            what + " must not contain half of a surrogate pair, has it at index " + i);
+                }
+                i++;
+            }
+        }
+    }
+}

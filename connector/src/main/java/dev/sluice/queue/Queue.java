@@ -1,0 +1,77 @@
+package dev.sluice.queue;
+
+import java.sql.ResultSet;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import javax.sql.DataSource;
+
+/**
+ * The reading side of the queue: leases messages to consumers and takes their verdicts. {@link QueueWriter} is the other.
+ *
+ * <p>Every method is one transaction on a connection of the data source and blocks until it has committed. All times are
+ * the database's. Safe for use by many threads and by many processes on one database.
+ */
+public final class Queue {
+    private final Transactions transactions;
+    private final Statements statements;
+    private final Pop pop;
+    private final Acknowledge acknowledge;
+
+    /** Makes a queue on a schema that {@link QueueSchema} has brought up to date. */
+    public Queue(DataSource dataSource, QueueConfig config) {
+        this.transactions = new Transactions(dataSource);
+        this.statements = Statements.read("reader.sql", config.schema());
+        this.pop = new Pop(statements, config.popMaxBytes());
+        this.acknowledge = new Acknowledge(statements);
+    }
+
+    /**
+     * Leases messages to consumers that wait on the same target. The first pop of a group on a queue registers the group.
+     *
+     * @param requests what each consumer asks for; the first is served first
+     * @return an answer for each request, in the same order
+     * @throws QueueException if PostgreSQL failed. Leases may have been given when it failed while committing; they end by
+     *     themselves
+     */
+    public List<PopResult> pop(PopTarget target, List<PopRequest> requests) {
+        return transactions.run("could not pop from " + target, connection -> pop.run(connection, target, requests));
+    }
+
+    /**
+     * Takes verdicts on messages, all in one transaction. Verdicts on one message are taken in the order given.
+     *
+     * @return what each verdict changed, in the same order
+     * @throws QueueException if PostgreSQL failed; when it failed while committing, the verdicts may have been taken, and
+     *     giving them again does no harm
+     */
+    public List<AcknowledgeOutcome> acknowledge(List<Acknowledgement> acknowledgements) {
+        return transactions.run(
+                "could not acknowledge " + acknowledgements.size() + " messages",
+                connection -> acknowledge.run(connection, acknowledgements));
+    }
+
+    /**
+     * Lengthens a lease that has not ended, to {@code extension} from now at least. Never shortens it.
+     *
+     * @return when the lease ends now, the earliest of its partitions; nothing if there is no such lease any more
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Optional<Instant> extend(UUID leaseId, Duration extension) {
+        return transactions.run("could not extend lease " + leaseId, connection -> {
+            Optional<Instant> earliest = Optional.empty();
+            try (var statement = new BoundStatement(connection, statements.get("extend"))
+                            .set("lease", leaseId)
+                            .set("extension_ms", extension.toMillis());
+                    ResultSet row = statement.query()) {
+                while (row.next()) {
+                    Instant end = row.getTimestamp("available_at").toInstant();
+                    earliest = Optional.of(earliest.filter(end::isAfter).orElse(end));
+                }
+            }
+            return earliest;
+        });
+    }
+}

@@ -1,0 +1,45 @@
+package dev.sluice.queue;
+
+import java.sql.SQLException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * PostgreSQL did not do what was asked. The transaction was rolled back, unless the connection broke while it was being
+ * committed: then nobody can tell, and the caller finds out by reading what it would have changed.
+ */
+public class QueueException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final String sqlState;
+
+    /** Wraps {@code cause}, saying {@code what} was being done. */
+    public QueueException(String what, SQLException cause) {
+        super(what + ": " + cause.getMessage() + " (SQLSTATE " + cause.getSQLState() + ")", cause);
+        this.sqlState = cause.getSQLState() == null ? "" : cause.getSQLState();
+    }
+
+    QueueException(String message, String sqlState, @Nullable Throwable cause) {
+        super(message, cause);
+        this.sqlState = sqlState;
+    }
+
+    /** Returns the SQLSTATE, or an empty string when there is none, as with a network error. */
+    public String sqlState() {
+        return sqlState;
+    }
+
+    /**
+     * Returns true when the same request can succeed later without anybody changing it: a lost or refused connection, a
+     * server that starts, stops, or is out of resources, a deadlock, a serialization failure, a cancelled statement, a
+     * server that is only a standby (PostgreSQL documentation, appendix A: classes 08, 40, 53, 55, 57, 58 and state 25006).
+     */
+    public boolean isTransient() {
+        if (sqlState.isEmpty()) {
+            return true;
+        }
+        return switch (sqlState.substring(0, 2)) {
+            case "08", "40", "53", "55", "57", "58" -> true;
+            default -> sqlState.equals("25006");
+        };
+    }
+}

@@ -1,0 +1,475 @@
+package dev.sluice.queue;
+
+import dev.sluice.queue.DedupWindow.Suspect;
+import dev.sluice.queue.Flush.Run;
+import dev.sluice.queue.Flush.Waiting;
+import dev.sluice.queue.PartitionDirectory.Name;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.UUID;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes messages into the queue, many at a time, exactly once: the flush. One transaction (1) moves the offsets of the
+ * sources by compare-and-set, (2) locks the partitions in order of their ids, (3) drops duplicates, (4) gives out seqs,
+ * (5) copies the segments, (6) moves the heads and wakes the cursors that were idle. Messages whose time has not come are
+ * set aside, and get their seqs when {@link #releaseDue} finds them due.
+ *
+ * <p>Because seqs are given out under the lock that is held until the commit, no reader can pass a message that commits
+ * later; because offsets commit with the data, a replay after any crash changes nothing.
+ *
+ * <p>One thread owns a writer. It keeps one connection from the data source while all goes well, and takes a new one after
+ * a failure. Any number of writers, in any number of processes, may write to the same partitions.
+ */
+public final class QueueWriter implements AutoCloseable {
+    /** Times a flush starts again because a partition was deleted under it. */
+    private static final int MAX_RESTARTS = 5;
+
+    private final DataSource dataSource;
+    private final Statements statements;
+    private final DedupWindow dedup;
+    private final PartitionDirectory directory;
+    private final SegmentCopy segments = new SegmentCopy();
+    private final String copySql;
+    private @Nullable Connection connection;
+
+    /** Makes a writer; the first use opens its connection. */
+    public QueueWriter(DataSource dataSource, QueueWriterConfig config) {
+        this.dataSource = dataSource;
+        this.statements = Statements.read("writer.sql", config.schema());
+        this.dedup = new DedupWindow(config, statements);
+        this.directory = new PartitionDirectory(statements);
+        this.copySql = statements.get("copy-segments").text();
+    }
+
+    /**
+     * Writes messages and moves sources on, both or neither.
+     *
+     * @param messages in the order they shall have in their partitions; may be empty
+     * @param progress the sources that move on with them
+     * @return what became of each message, in the same order. Committed
+     * @throws SourceMovedException if a source is not where its progress expects it; nothing was written
+     * @throws QueueException if PostgreSQL failed. Nothing was written, unless it failed while committing: then
+     *     {@link #storedOffset} tells
+     */
+    public List<PushOutcome> write(List<NewMessage> messages, List<SourceProgress> progress) {
+        return committed("could not write " + messages.size() + " messages", new Flush(messages), (open, flush) -> {
+                    flushIn(open, flush, progress);
+                    return flush;
+                })
+                .outcomes();
+    }
+
+    /**
+     * Puts scheduled messages that are due into the queue, in the order of their times.
+     *
+     * @param limit most messages to move
+     * @return how many were moved, and to which queues. Committed
+     * @throws QueueException if PostgreSQL failed; nothing was moved, unless it failed while committing
+     */
+    public Released releaseDue(int limit) {
+        Flush released = committed("could not release scheduled messages", new Flush(List.of()), (open, none) -> {
+            Map<Name, Long> due = duePartitions(open, limit);
+            return due.isEmpty() ? none : release(open, due, limit);
+        });
+        var queues = new HashSet<String>();
+        released.names().forEach(name -> queues.add(name.queue()));
+        return new Released(released.outcomes().size(), queues);
+    }
+
+    /**
+     * What {@link #releaseDue} has moved.
+     *
+     * @param messages how many; 0: nothing was due
+     * @param queues the queues they are in
+     */
+    public record Released(int messages, Set<String> queues) {
+        public Released {
+            queues = Set.copyOf(queues);
+        }
+    }
+
+    /**
+     * Returns how long until the next scheduled message is due, zero if one is; or null when none is scheduled.
+     *
+     * @throws QueueException if PostgreSQL cannot be asked
+     */
+    public @Nullable Duration nextDueIn() {
+        try {
+            Connection open = connection();
+            Duration next;
+            try (var statement = new BoundStatement(open, statements.get("next-due"));
+                    ResultSet row = statement.query()) {
+                row.next();
+                double ms = row.getDouble("next_ms");
+                next = row.wasNull() ? null : Duration.ofMillis((long) Math.ceil(Math.max(0, ms)));
+            }
+            open.commit();
+            return next;
+        } catch (SQLException e) {
+            giveUpConnection();
+            throw new QueueException("could not read the scheduled messages", e);
+        }
+    }
+
+    /**
+     * Returns the next offset of a source that is stored, or nothing when it has never written.
+     *
+     * @throws QueueException if PostgreSQL cannot be asked
+     */
+    public OptionalLong storedOffset(SourcePartition source) {
+        try {
+            Connection open = connection();
+            long stored = storedOffset(open, source);
+            open.commit();
+            return stored == SourceProgress.NONE ? OptionalLong.empty() : OptionalLong.of(stored);
+        } catch (SQLException e) {
+            giveUpConnection();
+            throw new QueueException("could not read the offset of " + source, e);
+        }
+    }
+
+    /** Transaction ids this writer remembers now. */
+    long rememberedIds() {
+        return dedup.size();
+    }
+
+    /** Gives the connection back. The writer can be used again. */
+    @Override
+    public void close() {
+        giveUpConnection();
+    }
+
+    /** What is done in a transaction; returns the flush it has written. */
+    interface Step {
+        Flush in(Connection open, Flush flush) throws SQLException;
+    }
+
+    /** Runs a step and commits; keeps what this writer knows in line with what is known to be committed. */
+    Flush committed(String what, Flush given, Step step) {
+        Flush flush = given;
+        try {
+            Connection open = connection();
+            flush = step.in(open, given);
+            open.commit();
+        } catch (SQLException e) {
+            var failure = new QueueException(what, e);
+            if (failure.isTransient()) {
+                giveUpConnection();
+            } else {
+                rollback();
+            }
+            flush.forgetIn(dedup);
+            throw failure;
+        } catch (QueueException e) {
+            rollback();
+            flush.forgetIn(dedup);
+            throw e;
+        } catch (RuntimeException | Error e) {
+            giveUpConnection();
+            flush.forgetIn(dedup);
+            throw e;
+        }
+        flush.rememberIn(dedup);
+        return flush;
+    }
+
+    /** Writes a flush, without committing. Partitions that do not exist are created, and stay whatever comes after. */
+    void flushIn(Connection open, Flush flush, List<SourceProgress> progress) throws SQLException {
+        for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
+            Map<Name, Long> ids = resolve(open, flush);
+            for (SourceProgress each : progress) {
+                moveOffset(open, each);
+            }
+            if (ids.keySet().containsAll(flush.names()) && tryFlush(open, flush, ids)) {
+                return;
+            }
+            open.rollback();
+        }
+        throw new QueueException(
+                "partitions were deleted " + MAX_RESTARTS + " times while they were written to", "55000", null);
+    }
+
+    /** Returns the ids of the partitions of a flush; creates those that are missing. May end the transaction. */
+    Map<Name, Long> resolve(Connection open, Flush flush) throws SQLException {
+        return directory.resolve(open, flush.names());
+    }
+
+    /** Writes a flush, without committing. Returns false if a partition is gone, and nothing has been written. */
+    boolean tryFlush(Connection open, Flush flush, Map<Name, Long> ids) throws SQLException {
+        flush.locate(ids);
+        boolean locked = lock(open, flush);
+        if (locked) {
+            write(open, flush, false);
+        }
+        return locked;
+    }
+
+    private Flush release(Connection open, Map<Name, Long> due, int limit) throws SQLException {
+        // What is taken below is gone from the scheduled messages: so only from partitions that are locked, and there.
+        var locked = new HashSet<Long>();
+        try (var statement = new BoundStatement(open, statements.get("lock-partitions"))
+                        .set(
+                                "partitions",
+                                due.values().stream().mapToLong(Long::longValue).toArray());
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                locked.add(row.getLong("id"));
+            }
+        }
+        due.values().retainAll(locked);
+        Flush flush = new Flush(takeDue(open, due, limit));
+        flush.locate(due);
+        if (lock(open, flush)) {
+            write(open, flush, true);
+        }
+        return flush;
+    }
+
+    private Map<Name, Long> duePartitions(Connection open, int limit) throws SQLException {
+        var due = new HashMap<Name, Long>();
+        try (var statement = new BoundStatement(open, statements.get("due-partitions")).set("limit", limit);
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                due.put(new Name(row.getString("queue"), row.getString("partition")), row.getLong("id"));
+            }
+        }
+        return due;
+    }
+
+    private List<NewMessage> takeDue(Connection open, Map<Name, Long> due, int limit) throws SQLException {
+        var names = new HashMap<Long, Name>();
+        due.forEach((name, id) -> names.put(id, name));
+        var messages = new ArrayList<NewMessage>();
+        try (var statement = new BoundStatement(open, statements.get("take-due"))
+                        .set(
+                                "partitions",
+                                due.values().stream().mapToLong(Long::longValue).toArray())
+                        .set("limit", limit);
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                Name name = names.get(row.getLong("partition_id"));
+                messages.add(new NewMessage(
+                        row.getObject("message_id", UUID.class),
+                        name.queue(),
+                        name.partition(),
+                        row.getString("transaction_id"),
+                        false,
+                        row.getString("payload").getBytes(StandardCharsets.UTF_8),
+                        row.getObject("trace_id", UUID.class),
+                        row.getString("producer_sub")));
+            }
+        }
+        return messages;
+    }
+
+    /** Locks the partitions and notes where they stand. Returns false when one is not there any more. */
+    private boolean lock(Connection open, Flush flush) throws SQLException {
+        Collection<Run> runs = flush.runs();
+        if (runs.isEmpty()) {
+            return true;
+        }
+        var byId = new HashMap<Long, Run>();
+        runs.forEach(run -> byId.put(run.partitionId(), run));
+        try (var statement = new BoundStatement(open, statements.get("lock-partitions"))
+                        .set("partitions", partitionIds(runs));
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                Instant now = row.getTimestamp("now").toInstant();
+                byId.remove(row.getLong("id")).locked(row.getLong("head"), row.getLong("scheduled"), now);
+            }
+        }
+        for (Run gone : byId.values()) {
+            directory.forget(gone.name());
+            dedup.forget(gone.partitionId());
+        }
+        return byId.isEmpty();
+    }
+
+    private void write(Connection open, Flush flush, boolean allDue) throws SQLException {
+        flush.place(findDuplicates(open, flush, allDue), dedup.isEnabled(), allDue);
+        List<SegmentCopy.Run> rows = flush.rows();
+        if (!rows.isEmpty()) {
+            segments.write(open, copySql, rows);
+            advance(open, flush.runs().stream().filter(Run::isMoved).toList());
+        }
+        schedule(open, flush.waiting());
+    }
+
+    private Map<Integer, UUID> findDuplicates(Connection open, Flush flush, boolean released) throws SQLException {
+        if (!dedup.isEnabled()) {
+            return Map.of();
+        }
+        var suspects = new ArrayList<Suspect>();
+        var mayWait = new ArrayList<Suspect>();
+        for (Run run : flush.runs()) {
+            dedup.catchUp(open, run.partitionId(), run.head());
+            for (int index : run.indexes()) {
+                NewMessage message = flush.message(index);
+                if (message.generatedTransactionId()) {
+                    continue;
+                }
+                long hash = SeenIds.hash(message.transactionId());
+                flush.hashed(index, hash);
+                for (long seq : dedup.seqsOf(run.partitionId(), hash)) {
+                    suspects.add(new Suspect(index, run.partitionId(), seq, message.transactionId()));
+                }
+                if (run.scheduled() > 0 && !released) {
+                    mayWait.add(new Suspect(index, run.partitionId(), 0, message.transactionId()));
+                }
+            }
+        }
+        Map<Integer, UUID> duplicates = dedup.verify(open, suspects);
+        findWaiting(open, mayWait, duplicates);
+        return duplicates;
+    }
+
+    /** Adds the messages whose transaction id is that of a scheduled one. */
+    private void findWaiting(Connection open, List<Suspect> suspects, Map<Integer, UUID> duplicates)
+            throws SQLException {
+        if (suspects.isEmpty()) {
+            return;
+        }
+        try (var statement = new BoundStatement(open, statements.get("find-scheduled"))
+                        .set(
+                                "partitions",
+                                suspects.stream()
+                                        .mapToLong(Suspect::partitionId)
+                                        .toArray())
+                        .set(
+                                "transaction_ids",
+                                suspects.stream().map(Suspect::transactionId).toArray(String[]::new));
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                Suspect suspect = suspects.get(row.getInt("ordinal") - 1);
+                duplicates.put(suspect.messageIndex(), row.getObject("id", UUID.class));
+            }
+        }
+    }
+
+    private void schedule(Connection open, List<Waiting> waiting) throws SQLException {
+        if (waiting.isEmpty()) {
+            return;
+        }
+        try (var statement = new BoundStatement(open, statements.get("schedule"))
+                .set(
+                        "partitions",
+                        waiting.stream().mapToLong(Waiting::partitionId).toArray())
+                .set(
+                        "due_at",
+                        waiting.stream().map(each -> each.dueAt().toString()).toArray(String[]::new))
+                .set("ids", waiting.stream().map(each -> each.message().id()).toArray(UUID[]::new))
+                .set(
+                        "transaction_ids",
+                        waiting.stream()
+                                .map(each -> each.message().transactionId())
+                                .toArray(String[]::new))
+                .set(
+                        "payloads",
+                        waiting.stream()
+                                .map(each -> new String(each.message().payload(), StandardCharsets.UTF_8))
+                                .toArray(String[]::new))
+                .set(
+                        "trace_ids",
+                        waiting.stream().map(each -> each.message().traceId()).toArray(UUID[]::new))
+                .set(
+                        "producer_subs",
+                        waiting.stream()
+                                .map(each -> each.message().producerSub())
+                                .toArray(String[]::new))) {
+            statement.update();
+        }
+    }
+
+    private void moveOffset(Connection open, SourceProgress progress) throws SQLException {
+        SourcePartition source = progress.partition();
+        boolean first = progress.expectedOffset() == SourceProgress.NONE;
+        try (var statement = new BoundStatement(open, statements.get(first ? "start-offset" : "move-offset"))
+                .set("source", source.source())
+                .set("topic", source.topic())
+                .set("partition", source.partition())
+                .set("next", progress.nextOffset())) {
+            if (!first) {
+                statement.set("expected", progress.expectedOffset());
+            }
+            if (statement.update() != 1) {
+                throw new SourceMovedException(source, progress.expectedOffset(), storedOffset(open, source));
+            }
+        }
+    }
+
+    private long storedOffset(Connection open, SourcePartition source) throws SQLException {
+        try (var statement = new BoundStatement(open, statements.get("stored-offset"))
+                        .set("source", source.source())
+                        .set("topic", source.topic())
+                        .set("partition", source.partition());
+                ResultSet row = statement.query()) {
+            return row.next() ? row.getLong("next_offset") : SourceProgress.NONE;
+        }
+    }
+
+    private void advance(Connection open, List<Run> moved) throws SQLException {
+        try (var statement = new BoundStatement(open, statements.get("advance"))
+                        .set("partitions", partitionIds(moved))
+                        .set("heads", moved.stream().mapToLong(Run::newHead).toArray());
+                ResultSet row = statement.query()) {
+            row.next();
+            if (row.getLong(1) != moved.size()) {
+                throw new IllegalStateException(
+                        "moved the heads of " + row.getLong(1) + " partitions that are locked, of " + moved.size());
+            }
+        }
+    }
+
+    private static long[] partitionIds(Collection<Run> runs) {
+        return runs.stream().mapToLong(Run::partitionId).toArray();
+    }
+
+    private Connection connection() throws SQLException {
+        Connection open = connection;
+        if (open == null) {
+            open = dataSource.getConnection();
+            open.setAutoCommit(false);
+            connection = open;
+        }
+        return open;
+    }
+
+    private void rollback() {
+        Connection open = connection;
+        if (open != null) {
+            try {
+                open.rollback();
+            } catch (SQLException e) {
+                giveUpConnection();
+            }
+        }
+    }
+
+    private void giveUpConnection() {
+        Connection open = connection;
+        connection = null;
+        if (open == null) {
+            return;
+        }
+        try (open) {
+            open.rollback();
+            open.setAutoCommit(true);
+        } catch (SQLException ignored) {
+            // The connection is of no use any more; whoever called us reports why.
+        }
+    }
+}

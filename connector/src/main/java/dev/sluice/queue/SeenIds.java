@@ -1,0 +1,125 @@
+package dev.sluice.queue;
+
+import java.security.SecureRandom;
+
+/**
+ * The transaction ids seen in one partition, as 64-bit hashes with the seq where each was seen. Open addressing with
+ * linear probing; one hash may stand several times, for two ids can share it. What it finds is a place to look, not yet
+ * a duplicate.
+ *
+ * <p>12 bytes an entry, filled to three quarters at most: about 16 bytes an id. Owned by one thread.
+ */
+final class SeenIds {
+    private static final int MIN_CAPACITY = 16;
+    private static final long[] NONE = {};
+    /** Makes the hashes of this process unpredictable, so that nobody can choose ids that collide. */
+    private static final long SEED = new SecureRandom().nextLong();
+
+    private long[] hashes = new long[MIN_CAPACITY];
+    /** seq minus {@link #base}, 1 or more; 0 marks an empty slot. */
+    private int[] deltas = new int[MIN_CAPACITY];
+
+    private long base;
+    private int size;
+
+    /** Returns the hash under which a transaction id is remembered. */
+    static long hash(String transactionId) {
+        long h = SEED;
+        for (int i = 0; i < transactionId.length(); i++) {
+            h = (h ^ transactionId.charAt(i)) * 0x9e37_79b9_7f4a_7c15L;
+            h ^= h >>> 29;
+        }
+        return h;
+    }
+
+    int size() {
+        return size;
+    }
+
+    /** Remembers that an id of this hash stands at {@code seq}. */
+    void add(long hash, long seq) {
+        if (size == 0) {
+            base = seq - 1;
+        }
+        long delta = seq - base;
+        if (delta < 1 || delta > Integer.MAX_VALUE) {
+            rebase(seq);
+            delta = seq - base;
+        }
+        if ((size + 1) * 4L > hashes.length * 3L) {
+            rebuild(hashes.length * 2, Long.MIN_VALUE, base);
+        }
+        put(hash, (int) delta);
+    }
+
+    /** Returns the seqs where an id of this hash was seen; mostly none. */
+    long[] seqsOf(long hash) {
+        int mask = hashes.length - 1;
+        long[] found = NONE;
+        for (int slot = slotOf(hash, mask); deltas[slot] != 0; slot = (slot + 1) & mask) {
+            if (hashes[slot] == hash) {
+                long[] longer = new long[found.length + 1];
+                System.arraycopy(found, 0, longer, 0, found.length);
+                longer[found.length] = base + deltas[slot];
+                found = longer;
+            }
+        }
+        return found;
+    }
+
+    /** Forgets every id seen before {@code seq}. */
+    void forgetBelow(long seq) {
+        rebuild(hashes.length, seq, Math.max(base, seq - 1));
+    }
+
+    /** Makes room for a seq that is out of the range of the deltas kept. */
+    private void rebase(long seq) {
+        long lowest = seq;
+        for (int delta : deltas) {
+            if (delta != 0) {
+                lowest = Math.min(lowest, base + delta);
+            }
+        }
+        long newBase = Math.max(lowest, seq - Integer.MAX_VALUE) - 1;
+        rebuild(hashes.length, newBase + 1, newBase);
+    }
+
+    private void rebuild(int capacity, long lowest, long newBase) {
+        long[] oldHashes = hashes;
+        int[] oldDeltas = deltas;
+        int kept = 0;
+        for (int delta : oldDeltas) {
+            if (delta != 0 && base + delta >= lowest) {
+                kept++;
+            }
+        }
+        int fitting = Math.max(MIN_CAPACITY, capacity);
+        while (fitting > MIN_CAPACITY && kept * 4L < (fitting / 2) * 2L) {
+            fitting /= 2;
+        }
+        hashes = new long[fitting];
+        deltas = new int[fitting];
+        size = 0;
+        for (int i = 0; i < oldDeltas.length; i++) {
+            if (oldDeltas[i] != 0 && base + oldDeltas[i] >= lowest) {
+                put(oldHashes[i], (int) (base + oldDeltas[i] - newBase));
+            }
+        }
+        base = newBase;
+    }
+
+    private void put(long hash, int delta) {
+        int mask = hashes.length - 1;
+        int slot = slotOf(hash, mask);
+        while (deltas[slot] != 0) {
+            slot = (slot + 1) & mask;
+        }
+        hashes[slot] = hash;
+        deltas[slot] = delta;
+        size++;
+    }
+
+    private static int slotOf(long hash, int mask) {
+        return (int) (hash ^ (hash >>> 32)) & mask;
+    }
+}

@@ -1,0 +1,88 @@
+package dev.sluice.queue;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import javax.sql.DataSource;
+
+/**
+ * Pushes and acknowledges in one transaction: all of it or nothing. Pushes are placed first, whatever the order given, so
+ * that locks are taken in the order everybody takes them.
+ *
+ * <p>Safe for use by many threads; one transaction runs at a time.
+ */
+public final class TransactionExecutor implements AutoCloseable {
+    private final QueueWriter writer;
+    private final Acknowledge acknowledge;
+
+    /** Makes an executor with a writer, and so a connection, of its own. */
+    public TransactionExecutor(DataSource dataSource, QueueWriterConfig config) {
+        this.writer = new QueueWriter(dataSource, config);
+        this.acknowledge = new Acknowledge(Statements.read("reader.sql", config.schema()));
+    }
+
+    /**
+     * What came of a transaction.
+     *
+     * @param committed false: nothing has changed
+     * @param pushes what became of each message, or would have
+     * @param acknowledgements what each verdict changed, or would have; empty if a push was the reason to roll back
+     */
+    public record Outcome(boolean committed, List<PushOutcome> pushes, List<AcknowledgeOutcome> acknowledgements) {
+        public Outcome {
+            pushes = List.copyOf(pushes);
+            acknowledgements = List.copyOf(acknowledgements);
+        }
+    }
+
+    /**
+     * Pushes the messages and takes the verdicts. Rolls back if a message is a duplicate, or a verdict is not taken.
+     *
+     * @throws QueueException if PostgreSQL failed. Nothing has changed, unless it failed while committing
+     */
+    public synchronized Outcome execute(List<NewMessage> messages, List<Acknowledgement> verdicts) {
+        var acknowledged = new ArrayList<AcknowledgeOutcome>();
+        try {
+            Flush flush = writer.committed("could not run a transaction", new Flush(messages), (open, given) -> {
+                run(open, given, verdicts, acknowledged);
+                return given;
+            });
+            return new Outcome(true, flush.outcomes(), acknowledged);
+        } catch (RolledBack e) {
+            return new Outcome(false, e.pushes, acknowledged);
+        }
+    }
+
+    private void run(
+            Connection open, Flush flush, List<Acknowledgement> verdicts, List<AcknowledgeOutcome> acknowledged)
+            throws SQLException {
+        writer.flushIn(open, flush, List.of());
+        List<PushOutcome> pushes = flush.outcomes();
+        if (pushes.stream().anyMatch(PushOutcome.Duplicate.class::isInstance)) {
+            throw new RolledBack(pushes);
+        }
+        acknowledged.addAll(acknowledge.run(open, verdicts));
+        if (!acknowledged.stream().allMatch(AcknowledgeOutcome.Acknowledged.class::isInstance)) {
+            throw new RolledBack(pushes);
+        }
+    }
+
+    /** Gives the connection back. */
+    @Override
+    public synchronized void close() {
+        writer.close();
+    }
+
+    /** Ends a transaction that one of its operations does not allow. */
+    private static final class RolledBack extends QueueException {
+        private static final long serialVersionUID = 1L;
+
+        private final transient List<PushOutcome> pushes;
+
+        RolledBack(List<PushOutcome> pushes) {
+            super("rolled back", "40000", null);
+            this.pushes = pushes;
+        }
+    }
+}

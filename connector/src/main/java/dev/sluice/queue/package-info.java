@@ -1,0 +1,51 @@
+/**
+ * The queue in PostgreSQL: messages in named partitions, read by consumer groups under leases.
+ *
+ * <h2>What is stored</h2>
+ *
+ * <p>A partition is a sequence of messages numbered from 1 without gaps; the number is the message's <em>seq</em>. A row of
+ * {@code segments} holds a run of consecutive messages as arrays; a row per message would cost many times as much to write.
+ * {@code partitions.head} is the newest seq. For every group and partition there is one row of {@code cursors}: up to where
+ * the group is done ({@code position}), what is done beyond that ({@code acked}), who holds the next messages until when
+ * ({@code lease_id}, {@code lease_end}, {@code available_at}). Because seqs have no gaps, what a group has left is
+ * {@code head - position} less what is acked: arithmetic, never a count.
+ *
+ * <h2>States of a cursor</h2>
+ *
+ * <pre>
+ *             push                     pop
+ *   idle ───────────────▶ ready ───────────────▶ leased
+ *    ▲                      ▲ ▲                   │ │ │
+ *    │ pop found nothing    │ └── lease ended ────┘ │ │
+ *    └──────────────────────┘     by its time       │ │
+ *    ▲                      ▲                       │ │
+ *    │                      └─ all acked, more to read, or one given back (failed: after a delay)
+ *    └──────────────────────── all acked, nothing more to read
+ * </pre>
+ *
+ * <p>{@code available_at} alone tells them apart: null is idle, a time that has passed is ready, a time to come is leased
+ * or held back. Nothing has to run for a lease to end. All times are the database's clock.
+ *
+ * <h2>What may be relied on</h2>
+ *
+ * <ol>
+ *   <li>Seqs are given out under the partition's row lock, which is held until the commit: a message never commits behind a
+ *       cursor that has passed it.
+ *   <li>Offsets of sources commit with the messages: a replay changes nothing ({@link QueueWriter}).
+ *   <li>A transaction id is in a partition once within the window ({@link DedupWindow}).
+ *   <li>At most one live lease per group and partition. A position never goes back; what is acked is not delivered again.
+ *   <li>A cursor becomes idle only while the partition's row is share-locked with {@code head = position}. A flush that
+ *       holds the row makes the cursor stay ready; one that comes later finds it idle and wakes it. So no push is overlooked,
+ *       and no ack waits for a flush.
+ * </ol>
+ *
+ * <p>Locks are taken in one order: {@code queues}, {@code sink_offsets}, {@code dead_letters} by id, {@code partitions} by id,
+ * {@code cursors} by group and partition. The partition locks of pops and acks never wait ({@code skip locked}), so they may come last.
+ *
+ * <p>The SQL is in {@code writer.sql} and {@code reader.sql}, the tables in {@code migrations/}. This package knows JDBC and
+ * nothing of Kafka or HTTP.
+ */
+@NullMarked
+package dev.sluice.queue;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,280 @@
+-- Statements of pop, ack and lease extension. None of them waits for a partition's lock: where one is held, a flush is
+-- under way, and the cursor is left ready for what that flush brings.
+
+-- name: ready
+-- Locks up to :limit ready cursors of the group, lane by lane, longest ready first; skips those another pop is claiming.
+-- Relies on cursors_ready.
+select c.group_id, c.partition_id, q.id as queue_id, p.name as partition, c.position, p.head, c.acked::text as acked,
+       case when c.lease_id is null then c.deliveries else c.deliveries + 1 end as deliveries,
+       q.redelivery_limit, q.delayed_processing_s,
+       case when q.lease_time_s = 0 then 60 else q.lease_time_s end as lease_time_s,
+       case when q.window_buffer_s = 0 then 0
+            else (extract(epoch from p.last_push_at - now() + q.window_buffer_s * interval '1 second') * 1000)::bigint
+       end as window_ms
+from sluice.queues q
+join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
+cross join lateral (
+  select ready.*
+  from generate_series(0, 3) as priority (lane)
+  cross join lateral (
+    select * from sluice.cursors c
+    where c.group_id = g.id and c.lane = priority.lane and c.available_at <= now()
+    order by c.available_at
+    limit :limit
+    for no key update skip locked
+  ) ready
+  limit :limit
+) c
+join sluice.partitions p on p.id = c.partition_id
+where q.name = :queue;
+
+-- name: ready-partition
+-- As ready, for one partition.
+select c.group_id, c.partition_id, q.id as queue_id, p.name as partition, c.position, p.head, c.acked::text as acked,
+       case when c.lease_id is null then c.deliveries else c.deliveries + 1 end as deliveries,
+       q.redelivery_limit, q.delayed_processing_s,
+       case when q.lease_time_s = 0 then 60 else q.lease_time_s end as lease_time_s,
+       case when q.window_buffer_s = 0 then 0
+            else (extract(epoch from p.last_push_at - now() + q.window_buffer_s * interval '1 second') * 1000)::bigint
+       end as window_ms
+from sluice.queues q
+join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
+join sluice.partitions p on p.queue_id = q.id and p.name = :partition
+join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
+where q.name = :queue and c.available_at <= now()
+for no key update of c skip locked;
+
+-- name: lease
+-- Gives the runs (position, lease_end] to the leases.
+update sluice.cursors c
+set lease_id = claimed.lease_id,
+    lease_end = claimed.lease_end,
+    position = claimed.position,
+    acked = claimed.acked::int8multirange,
+    deliveries = claimed.deliveries,
+    available_at = now() + claimed.lease_time_s * interval '1 second'
+from unnest(:groups::bigint[], :partitions::bigint[], :leases::uuid[], :ends::bigint[], :positions::bigint[],
+            :acked::text[], :deliveries::integer[], :lease_times_s::integer[])
+  as claimed (group_id, partition_id, lease_id, lease_end, position, acked, deliveries, lease_time_s)
+where c.group_id = claimed.group_id and c.partition_id = claimed.partition_id;
+
+-- name: delayed
+-- Of each run [first, last], the last seq that is old enough to be delivered, null if none is; and how long until the
+-- next one is.
+select run.ordinal,
+       max(s.last_seq) filter (where s.created_at <= now() - run.delay_s * interval '1 second') as visible,
+       (extract(epoch from min(s.created_at) filter (where s.created_at > now() - run.delay_s * interval '1 second')
+                           - now() + max(run.delay_s) * interval '1 second') * 1000)::bigint as next_ms
+from unnest(:partitions::bigint[], :firsts::bigint[], :lasts::bigint[], :delays_s::bigint[]) with ordinality
+  as run (partition_id, first_seq, last_seq, delay_s, ordinal)
+join sluice.segments s
+  on s.partition_id = run.partition_id
+  and s.first_seq >= coalesce(
+    (select max(b.first_seq) from sluice.segments b
+     where b.partition_id = run.partition_id and b.first_seq <= run.first_seq), 0)
+  and s.first_seq <= run.last_seq
+group by run.ordinal;
+
+-- name: settle
+-- Moves cursors on and ends their leases. A cursor with nothing left becomes idle, if no flush holds its partition:
+-- the share lock keeps the next flush from overlooking it. Otherwise it stays ready.
+with settled as (
+  select * from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[],
+                       :failed_seqs::text[], :failed_counts::text[], :deliveries::integer[], :delays_ms::bigint[])
+    as settled (group_id, partition_id, position, acked, failed_seqs, failed_counts, deliveries, delay_ms)
+), quiet as (
+  select p.id, p.head from sluice.partitions p where p.id in (select partition_id from settled) for share skip locked
+)
+update sluice.cursors c
+set position = settled.position,
+    acked = settled.acked::int8multirange,
+    failed_seqs = settled.failed_seqs::bigint[],
+    failed_counts = settled.failed_counts::integer[],
+    deliveries = settled.deliveries,
+    lease_id = null,
+    lease_end = null,
+    available_at = case when quiet.head = settled.position then null
+                        else clock_timestamp() + settled.delay_ms * interval '1 millisecond' end
+from settled
+left join quiet on quiet.id = settled.partition_id
+where c.group_id = settled.group_id and c.partition_id = settled.partition_id;
+
+-- name: hold-back
+-- Puts cursors off whose messages are too young.
+update sluice.cursors c
+set lease_id = null, lease_end = null, available_at = now() + held.delay_ms * interval '1 millisecond'
+from unnest(:groups::bigint[], :partitions::bigint[], :delays_ms::bigint[]) as held (group_id, partition_id, delay_ms)
+where c.group_id = held.group_id and c.partition_id = held.partition_id;
+
+-- name: keep-lease
+-- Moves cursors on whose leases go on.
+update sluice.cursors c
+set position = settled.position,
+    acked = settled.acked::int8multirange,
+    deliveries = 0
+from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[])
+  as settled (group_id, partition_id, position, acked)
+where c.group_id = settled.group_id and c.partition_id = settled.partition_id;
+
+-- name: read
+-- The messages of the runs [first, last], as slices of segments, in the order of the runs, until :max_bytes of payloads are
+-- passed. Two index probes a run, then one row a segment; only the slices given are unpacked.
+select ordinal, first_seq + low - 1 as slice_seq, first_seq + high - 1 as slice_end, total_bytes, created_at,
+       ids[low:high] as ids,
+       transaction_ids[low:high] as transaction_ids,
+       payloads[low:high] as payloads,
+       trace_ids[low:high] as trace_ids,
+       producer_subs[low:high] as producer_subs
+from (
+  select run.ordinal, s.*, slice.low, slice.high,
+         sum(s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1))
+           over (order by run.ordinal, s.first_seq) as total_bytes,
+         s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1) as slice_bytes
+  from unnest(:partitions::bigint[], :firsts::bigint[], :lasts::bigint[]) with ordinality
+    as run (partition_id, first, last, ordinal)
+  cross join lateral (
+    select * from sluice.segments s
+    where s.partition_id = run.partition_id
+      and s.first_seq >= coalesce(
+        (select max(b.first_seq) from sluice.segments b
+         where b.partition_id = run.partition_id and b.first_seq <= run.first), 0)
+      and s.first_seq <= run.last
+  ) s
+  cross join lateral (
+    select greatest(run.first - s.first_seq, 0)::integer + 1 as low,
+           least(run.last - s.first_seq, s.last_seq - s.first_seq)::integer + 1 as high
+  ) slice
+  where s.last_seq >= run.first
+) sliced
+where total_bytes - slice_bytes <= :max_bytes
+order by ordinal, first_seq;
+
+-- name: next-ready
+-- When the group has something to read again without a push: the end of a lease or of a delay, in ms from now.
+-- Null: never. Relies on cursors_ready.
+select q.id as queue_id, g.id as group_id,
+       (select extract(epoch from min(lane_next.at) - now()) * 1000
+        from generate_series(0, 3) as priority (lane)
+        cross join lateral (
+          select min(c.available_at) as at from sluice.cursors c
+          where c.group_id = g.id and c.lane = priority.lane and c.available_at is not null
+        ) lane_next) as next_ms
+from sluice.queues q
+left join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
+where q.name = :queue;
+
+-- name: next-ready-partition
+-- As next-ready, for one partition, with what keeps it.
+select q.id as queue_id, p.id as partition_id, g.id as group_id,
+       extract(epoch from c.available_at - now()) * 1000 as next_ms,
+       c.lease_id is not null and c.available_at > now() as leased
+from sluice.queues q
+left join sluice.partitions p on p.queue_id = q.id and p.name = :partition
+left join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
+left join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
+where q.name = :queue;
+
+-- name: wait-for-queue
+-- Notes that a group waits for a queue that does not exist.
+insert into sluice.pending_subscriptions (queue_name, group_name, subscription_from)
+select :queue, :group, :from
+where not exists (select from sluice.queues where name = :queue)
+on conflict (queue_name, group_name) do nothing;
+
+-- name: waits-for-queue
+select from sluice.pending_subscriptions where queue_name = :queue and group_name = :group;
+
+-- name: lock-queue
+-- Keeps partitions from being created while a group is registered.
+select id from sluice.queues where name = :queue for update;
+
+-- name: register-group
+insert into sluice.consumer_groups (queue_id, name, subscription_mode, subscription_from)
+values (:queue_id, :group, :mode, :from)
+on conflict (queue_id, name) do nothing
+returning id;
+
+-- name: lock-partitions-of-queue
+-- Waits for the flushes under way, so that the heads read next are the ones the new cursors are set by.
+select count(*) from (select id from sluice.partitions where queue_id = :queue_id order by id for share) locked;
+
+-- name: create-cursors
+-- Under the locks of lock-queue and lock-partitions-of-queue.
+insert into sluice.cursors (group_id, partition_id, lane, position, available_at)
+select :group_id, p.id, p.lane, start.position, case when p.head > start.position then now() end
+from sluice.partitions p
+cross join lateral (
+  select case :mode
+    when 'all' then p.tail - 1
+    when 'new' then p.head
+    else coalesce(
+      (select min(s.first_seq) - 1 from sluice.segments s where s.partition_id = p.id and s.created_at >= :from),
+      p.head)
+  end as position
+) start
+where p.queue_id = :queue_id;
+
+-- name: lock-cursors
+-- The cursors that acks speak of, in the order of their ids.
+select g.name as group_name, c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as partition,
+       c.position, c.lease_id, c.lease_end, coalesce(c.available_at > now(), false) as held,
+       (extract(epoch from c.available_at - now()) * 1000)::bigint as remaining_ms, c.acked::text as acked,
+       c.failed_seqs, c.failed_counts, q.retry_limit, coalesce(q.retry_delay_ms, 0) as retry_delay_ms, p.head
+from (select distinct * from unnest(:groups::text[], :partitions::bigint[]) as wanted (group_name, partition_id)) wanted
+join sluice.partitions p on p.id = wanted.partition_id
+join sluice.queues q on q.id = p.queue_id
+join sluice.consumer_groups g on g.queue_id = q.id and g.name = wanted.group_name
+join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
+order by c.group_id, c.partition_id
+for no key update of c;
+
+-- name: transaction-ids
+-- Transaction ids of the runs [first, last], as slices of segments.
+select run.ordinal, s.first_seq + slice.low - 1 as slice_seq, s.transaction_ids[slice.low:slice.high] as transaction_ids
+from unnest(:partitions::bigint[], :firsts::bigint[], :lasts::bigint[]) with ordinality
+  as run (partition_id, first_seq, last_seq, ordinal)
+cross join lateral (
+  select * from sluice.segments s
+  where s.partition_id = run.partition_id
+    and s.first_seq >= coalesce(
+      (select max(b.first_seq) from sluice.segments b
+       where b.partition_id = run.partition_id and b.first_seq <= run.first_seq), 0)
+    and s.first_seq <= run.last_seq
+) s
+cross join lateral (
+  select greatest(run.first_seq - s.first_seq, 0)::integer + 1 as low,
+         least(run.last_seq - s.first_seq, s.last_seq - s.first_seq)::integer + 1 as high
+) slice
+where s.last_seq >= run.first_seq
+order by run.ordinal, s.first_seq;
+
+-- name: partition-names
+-- The partitions of these ids that exist.
+select p.id, q.name as queue, p.name as partition
+from sluice.partitions p join sluice.queues q on q.id = p.queue_id
+where p.id = any (:partitions::bigint[]);
+
+-- name: bury
+-- Copies messages into the dead letters.
+insert into sluice.dead_letters
+  (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, trace_id, producer_sub, error, attempts, created_at)
+select dead.queue_id, dead.partition_id, p.name, dead.seq, dead.group_name, s.ids[at.i], s.transaction_ids[at.i], s.payloads[at.i],
+       s.trace_ids[at.i], s.producer_subs[at.i], dead.error, dead.attempts, s.created_at
+from unnest(:queues::bigint[], :partitions::bigint[], :seqs::bigint[], :groups::text[], :errors::text[], :attempts::integer[])
+  as dead (queue_id, partition_id, seq, group_name, error, attempts)
+join sluice.partitions p on p.id = dead.partition_id
+cross join lateral (
+  select * from sluice.segments s
+  where s.partition_id = dead.partition_id and s.first_seq <= dead.seq
+  order by s.first_seq desc
+  limit 1
+) s
+cross join lateral (select (dead.seq - s.first_seq + 1)::integer as i) at
+where s.last_seq >= dead.seq and s.payloads[at.i] is not null;
+
+-- name: extend
+-- Lengthens the live leases of that id; never shortens one. Relies on cursors_lease.
+update sluice.cursors
+set available_at = greatest(available_at, now() + :extension_ms * interval '1 millisecond')
+where lease_id = :lease and available_at > now()
+returning available_at;

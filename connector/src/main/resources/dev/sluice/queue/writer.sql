@@ -1,0 +1,196 @@
+-- Statements of the flush. Lock order everywhere: sink_offsets, then partitions by id, then cursors by id.
+
+-- name: find-partitions
+-- Ids of the partitions named, of those that exist.
+select q.name as queue, p.name as partition, p.id
+from unnest(:queues::text[], :partitions::text[]) as wanted (queue, partition)
+join sluice.queues q on q.name = wanted.queue
+join sluice.partitions p on p.queue_id = q.id and p.name = wanted.partition;
+
+-- name: create-queues
+-- In order of name, so that two writers who create the same queues wait for each other and not in a ring.
+insert into sluice.queues (name, namespace, task)
+select name, split_part(name, '.', 1), split_part(name, '.', 2)
+from unnest(:queues::text[]) as wanted (name)
+order by name
+on conflict (name) do nothing;
+
+-- name: lock-queues
+-- Keeps groups from being registered while partitions are created, so that every pair of both gets its cursor.
+select id from sluice.queues where name = any (:queues::text[]) order by id for update;
+
+-- name: register-pending
+-- Registers the groups that have waited for these queues, if nothing is in them yet. Under the locks of lock-queues.
+with waited as (
+  delete from sluice.pending_subscriptions p
+  using sluice.queues q
+  where q.name = any (:queues::text[]) and p.queue_name = q.name
+    and not exists (select from sluice.partitions x where x.queue_id = q.id)
+  returning q.id as queue_id, p.group_name, coalesce(p.subscription_from, p.created_at) as start
+)
+insert into sluice.consumer_groups (queue_id, name, subscription_mode, subscription_from)
+select queue_id, group_name, 'from', start from waited
+on conflict (queue_id, name) do nothing;
+
+-- name: create-partitions
+-- With a cursor for each group of the queue. Runs under the locks of lock-queues.
+with created as (
+  insert into sluice.partitions (queue_id, name, lane)
+  select q.id, wanted.partition, q.lane
+  from unnest(:queues::text[], :partitions::text[]) as wanted (queue, partition)
+  join sluice.queues q on q.name = wanted.queue
+  order by q.id, wanted.partition
+  on conflict (queue_id, name) do nothing
+  returning id, queue_id, lane
+)
+insert into sluice.cursors (group_id, partition_id, lane, position)
+select g.id, c.id, c.lane, 0
+from created c
+join sluice.consumer_groups g on g.queue_id = c.queue_id;
+
+-- name: move-offset
+-- Compare and set: changes no row when somebody else has moved the offset.
+update sluice.sink_offsets set next_offset = :next, updated_at = now()
+where source = :source and topic = :topic and partition = :partition and next_offset = :expected;
+
+-- name: start-offset
+-- Changes no row when there is an offset already.
+insert into sluice.sink_offsets (source, topic, partition, next_offset)
+values (:source, :topic, :partition, :next)
+on conflict (source, topic, partition) do nothing;
+
+-- name: stored-offset
+select next_offset from sluice.sink_offsets where source = :source and topic = :topic and partition = :partition;
+
+-- name: lock-partitions
+-- From here to the commit nobody else gives out seqs in these partitions, nor decides that one of them is empty.
+select id, head, scheduled, clock_timestamp() as now
+from sluice.partitions where id = any (:partitions::bigint[]) order by id for no key update;
+
+-- name: find-scheduled
+-- Which of the transaction ids wait in the scheduled messages. Relies on scheduled_transactions.
+select wanted.ordinal, min(s.message_id::text)::uuid as id
+from unnest(:partitions::bigint[], :transaction_ids::text[]) with ordinality
+  as wanted (partition_id, transaction_id, ordinal)
+join sluice.scheduled s on s.partition_id = wanted.partition_id and s.transaction_id = wanted.transaction_id
+group by wanted.ordinal;
+
+-- name: schedule
+-- Under the locks of lock-partitions.
+with added as (
+  insert into sluice.scheduled
+    (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub)
+  select wanted.partition_id, wanted.due_at, wanted.message_id, wanted.transaction_id, wanted.payload, wanted.trace_id,
+         wanted.producer_sub
+  from unnest(:partitions::bigint[], :due_at::timestamptz[], :ids::uuid[], :transaction_ids::text[], :payloads::text[],
+              :trace_ids::uuid[], :producer_subs::text[]) with ordinality
+    as wanted (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub, ordinal)
+  order by wanted.ordinal
+  returning partition_id
+)
+update sluice.partitions p set scheduled = p.scheduled + added.count
+from (select partition_id, count(*) as count from added group by partition_id) added
+where p.id = added.partition_id;
+
+-- name: due-partitions
+-- The partitions of the messages that are due, longest due first. Relies on scheduled_due.
+select distinct due.partition_id as id, q.name as queue, p.name as partition
+from (
+  select s.partition_id from sluice.scheduled s
+  where s.due_at <= now() and exists (select from sluice.partitions p where p.id = s.partition_id)
+  order by s.due_at, s.id
+  limit :limit
+) due
+join sluice.partitions p on p.id = due.partition_id
+join sluice.queues q on q.id = p.queue_id;
+
+-- name: take-due
+-- Takes what is due in these partitions, in the order of its time. Under the locks of lock-partitions.
+with taken as (
+  delete from sluice.scheduled s
+  using (
+    select id from sluice.scheduled
+    where due_at <= now() and partition_id = any (:partitions::bigint[])
+    order by due_at, id
+    limit :limit
+  ) due
+  where s.id = due.id
+  returning s.*
+), counted as (
+  update sluice.partitions p set scheduled = p.scheduled - gone.count
+  from (select partition_id, count(*) as count from taken group by partition_id) gone
+  where p.id = gone.partition_id
+)
+select * from taken order by due_at, id;
+
+-- name: next-due
+-- How long until the next scheduled message is due, in ms; null when there is none. Relies on scheduled_due.
+select extract(epoch from min(s.due_at) - now()) * 1000 as next_ms
+from sluice.scheduled s
+where exists (select from sluice.partitions p where p.id = s.partition_id);
+
+-- name: advance
+-- Moves the heads, and makes the idle cursors of the partitions ready. Relies on cursors_idle.
+with advanced as (
+  update sluice.partitions p set head = moved.head, last_push_at = clock_timestamp()
+  from unnest(:partitions::bigint[], :heads::bigint[]) as moved (id, head)
+  where p.id = moved.id
+  returning p.id
+), idle as (
+  select group_id, partition_id from sluice.cursors
+  where partition_id = any (:partitions::bigint[]) and available_at is null
+  order by group_id, partition_id
+  for no key update
+), woken as (
+  update sluice.cursors c set available_at = clock_timestamp()
+  from idle
+  where c.group_id = idle.group_id and c.partition_id = idle.partition_id and c.available_at is null
+)
+select count(*) from advanced;
+
+-- name: copy-segments
+copy sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids, payloads, payload_bytes, trace_ids, producer_subs)
+from stdin (format binary);
+
+-- name: seen-in-window
+-- Transaction ids a cold writer must know of, newest segments first. The reader stops at the first row outside the window,
+-- and the server with it: the rows come through a cursor, a few at a time.
+select s.first_seq, s.transaction_ids, s.created_at > now() - :window_ms * interval '1 millisecond' as inside
+from sluice.segments s
+where s.partition_id = :partition
+order by s.first_seq desc;
+
+-- name: seen-after
+-- Transaction ids another writer has added after the head this writer knew.
+select s.first_seq, s.transaction_ids
+from sluice.segments s
+where s.partition_id = :partition and s.first_seq > :seq
+order by s.first_seq;
+
+-- name: verify-seen
+-- What stands at the seqs where a hash was seen. Two index probes each.
+select wanted.ordinal,
+       s.transaction_ids[wanted.seq - s.first_seq + 1] as transaction_id,
+       s.ids[wanted.seq - s.first_seq + 1] as id
+from unnest(:partitions::bigint[], :seqs::bigint[]) with ordinality as wanted (partition_id, seq, ordinal)
+cross join lateral (
+  select * from sluice.segments s
+  where s.partition_id = wanted.partition_id and s.first_seq <= wanted.seq
+  order by s.first_seq desc
+  limit 1
+) s
+where s.last_seq >= wanted.seq
+  and s.payloads[wanted.seq - s.first_seq + 1] is not null
+  and s.created_at > now() - :window_ms * interval '1 millisecond';
+
+-- name: take-dead-letters
+-- Locks the dead letters, in the order of their ids, so that of two who redrive one of them the second finds it gone.
+select d.id, q.name as queue, d.partition_name, d.transaction_id, d.payload, d.trace_id, d.producer_sub
+from sluice.dead_letters d
+join sluice.queues q on q.id = d.queue_id
+where d.id = any (:ids::bigint[])
+order by d.id
+for update of d;
+
+-- name: remove-dead-letters
+delete from sluice.dead_letters where id = any (:ids::bigint[]);

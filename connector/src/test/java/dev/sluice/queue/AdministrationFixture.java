@@ -1,0 +1,123 @@
+package dev.sluice.queue;
+
+import dev.sluice.queue.Acknowledgement.Verdict;
+import java.time.Duration;
+import java.util.List;
+
+/** A database with a writer, a reader and all of the administration. */
+final class AdministrationFixture implements AutoCloseable {
+    static final String GROUP = PopTarget.DEFAULT_GROUP;
+
+    final TestPostgres postgres = TestPostgres.withSchema();
+    final QueueWriter writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
+    final Queue queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
+    final Queues queues = new Queues(postgres.dataSource(), "sluice");
+    final ConsumerGroups groups = new ConsumerGroups(postgres.dataSource(), "sluice");
+    final DeadLetters deadLetters = new DeadLetters(postgres.dataSource(), "sluice");
+    final Retention retention = new Retention(postgres.dataSource(), "sluice");
+
+    void push(NewMessage... messages) {
+        writer.write(List.of(messages), List.of());
+    }
+
+    /** Pushes {@code t<first>} to {@code t<last>} to partition p of queue q, each in a segment of its own. */
+    void pushOneByOne(int first, int last) {
+        for (NewMessage message : Messages.run(first, last)) {
+            push(message);
+        }
+    }
+
+    PopResult pop(String group, int batch) {
+        return pop(new PopTarget("q", null, group), batch);
+    }
+
+    PopResult pop(PopTarget target, int batch) {
+        return queue.pop(target, List.of(new PopRequest(batch, 1000, false, Subscription.ALL)))
+                .get(0);
+    }
+
+    List<AcknowledgeOutcome> acknowledge(String group, PopResult popped, Verdict verdict, String... transactionIds) {
+        List<String> only = List.of(transactionIds);
+        return queue.acknowledge(popped.messages().stream()
+                .filter(message -> only.isEmpty() || only.contains(message.transactionId()))
+                .map(message -> new Acknowledgement(
+                        group, message.partitionId(), message.transactionId(), popped.leaseId(), verdict, "broken"))
+                .toList());
+    }
+
+    /** Pops and completes everything the group has left on queue q. */
+    void readAll(String group) {
+        while (true) {
+            PopResult popped = pop(group, 1000);
+            if (popped.messages().isEmpty()) {
+                return;
+            }
+            acknowledge(group, popped, Verdict.COMPLETED);
+        }
+    }
+
+    QueueInfo configure(QueueOptions.Builder options) {
+        return queues.configure("q", "", "", options.build());
+    }
+
+    static List<String> transactionIds(PopResult popped) {
+        return popped.messages().stream().map(Message::transactionId).toList();
+    }
+
+    /** Makes the segments of queue q up to that seq older. */
+    void age(Duration by, long upToSeq) {
+        postgres.execute("update sluice.segments set created_at = created_at - interval '" + by.toSeconds()
+                + " seconds' where last_seq <= " + upToSeq);
+    }
+
+    String one(String sql) {
+        return postgres.query(sql).get(0);
+    }
+
+    long partition(String name) {
+        return queues.findPartition("q", name).orElseThrow();
+    }
+
+    /** Returns what breaks the rules every cursor, partition and segment obeys; empty when nothing does. */
+    List<String> broken() {
+        return postgres.query("""
+                select 'cursor stands outside its partition', c.group_id, c.partition_id, c.position, p.tail, p.head
+                from sluice.cursors c join sluice.partitions p on p.id = c.partition_id
+                where c.position < p.tail - 1 or c.position > p.head
+                union all
+                select 'acked outside (position + 1, head]', c.group_id, c.partition_id, c.position, lower(r), p.head
+                from sluice.cursors c join sluice.partitions p on p.id = c.partition_id, unnest(c.acked) r
+                where lower(r) <= c.position + 1 or upper(r) > p.head + 1
+                union all
+                select 'idle with something to read', c.group_id, c.partition_id, c.position, p.tail, p.head
+                from sluice.cursors c join sluice.partitions p on p.id = c.partition_id
+                where c.available_at is null and c.position < p.head
+                union all
+                select 'cursor without a partition', c.group_id, c.partition_id, 0, 0, 0
+                from sluice.cursors c where not exists (select from sluice.partitions p where p.id = c.partition_id)
+                union all
+                select 'partition without its cursor', g.id, p.id, 0, 0, 0
+                from sluice.consumer_groups g join sluice.partitions p on p.queue_id = g.queue_id
+                where not exists (select from sluice.cursors c where c.group_id = g.id and c.partition_id = p.id)
+                union all
+                select 'seqs that are kept and not there', 0, p.id, count(s.last_seq), p.tail, p.head
+                from sluice.partitions p left join sluice.segments s on s.partition_id = p.id and s.first_seq >= p.tail
+                group by p.id having coalesce(sum(s.last_seq - s.first_seq + 1), 0) <> p.head - p.tail + 1
+                union all
+                select 'segment of no partition, and not marked', 0, s.partition_id, s.first_seq, 0, 0
+                from sluice.segments s
+                where not exists (select from sluice.partitions p where p.id = s.partition_id)
+                  and not exists (select from sluice.deletions d where d.partition_id = s.partition_id)
+                union all
+                select 'segment before the tail, and not marked', 0, s.partition_id, s.first_seq, 0, 0
+                from sluice.segments s join sluice.partitions p on p.id = s.partition_id and s.first_seq < p.tail
+                where not exists (select from sluice.deletions d where d.partition_id = p.id and d.before_seq > s.first_seq)
+                """);
+    }
+
+    @Override
+    public void close() {
+        writer.close();
+        postgres.close();
+    }
+}

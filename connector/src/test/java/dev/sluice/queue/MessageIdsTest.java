@@ -1,0 +1,67 @@
+package dev.sluice.queue;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+
+class MessageIdsTest {
+    private final AtomicLong millis = new AtomicLong(1_800_000_000_000L);
+    private final MessageIds ids = new MessageIds(() -> Instant.ofEpochMilli(millis.get()));
+
+    @Test
+    void areVersionSevenWithTheTimeInFront() {
+        UUID id = ids.next();
+        assertThat(id.version()).isEqualTo(7);
+        assertThat(id.variant()).isEqualTo(2);
+        assertThat(id.getMostSignificantBits() >>> 16).isEqualTo(millis.get());
+    }
+
+    @Test
+    void growWithinOneMillisecondBeyondTheRoomOfTheCounter() {
+        String last = ids.next().toString();
+        for (int i = 0; i < 10_000; i++) {
+            String next = ids.next().toString();
+            assertThat(next).isGreaterThan(last);
+            last = next;
+        }
+    }
+
+    @Test
+    void growWhenTheClockIsSetBack() {
+        String before = ids.next().toString();
+        millis.addAndGet(-3_600_000);
+        assertThat(ids.next().toString()).isGreaterThan(before);
+    }
+
+    @Test
+    void areUniqueAndInOrderForEachOfManyThreads() throws Exception {
+        var shared = new MessageIds(InstantSource.system());
+        Callable<List<UUID>> work = () -> {
+            var made = new ArrayList<UUID>();
+            for (int i = 0; i < 50_000; i++) {
+                made.add(shared.next());
+            }
+            return made;
+        };
+        var all = new HashSet<UUID>();
+        var threads = Executors.newFixedThreadPool(4);
+        try {
+            for (var made : threads.invokeAll(List.of(work, work, work, work))) {
+                assertThat(made.get().stream().map(UUID::toString)).isSorted();
+                all.addAll(made.get());
+            }
+        } finally {
+            threads.shutdownNow();
+        }
+        assertThat(all).hasSize(200_000);
+    }
+}

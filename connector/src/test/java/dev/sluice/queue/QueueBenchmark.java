@@ -1,0 +1,195 @@
+package dev.sluice.queue;
+
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.UUID;
+import org.postgresql.PGConnection;
+
+/**
+ * Compares the queue's segment rows with a table of one row per message and a unique index, same content, same server, in
+ * turns. Prints messages per second, their ratio, and the bytes of write-ahead log a message costs.
+ *
+ * <p>Run by {@code mvn -pl connector test-compile exec:java -Dexec.mainClass=dev.sluice.queue.QueueBenchmark}. The optional
+ * argument is the number of seconds per measurement, 2 by default.
+ */
+public final class QueueBenchmark {
+    private static final int FLUSH_MESSAGES = 10_000;
+    private static final int ROUNDS = 3;
+
+    private final TestPostgres postgres;
+    private final long nanos;
+
+    private QueueBenchmark(TestPostgres postgres, Duration each) {
+        this.postgres = postgres;
+        this.nanos = each.toNanos();
+    }
+
+    /** Runs the benchmark. */
+    public static void main(String[] args) throws Exception {
+        var each = Duration.ofSeconds(args.length > 0 ? Long.parseLong(args[0]) : 2);
+        try (TestPostgres postgres = TestPostgres.withSchema()) {
+            var benchmark = new QueueBenchmark(postgres, each);
+            for (int partitions : new int[] {100, 10_000, 100_000}) {
+                benchmark.popAndAck(partitions);
+            }
+            for (int perSegment : new int[] {100, 10, 1}) {
+                benchmark.compareWrites(perSegment);
+            }
+        }
+        System.exit(0);
+    }
+
+    private interface Write {
+        void all(List<NewMessage> messages) throws Exception;
+    }
+
+    private void compareWrites(int perSegment) throws Exception {
+        postgres.execute("drop table if exists plain");
+        postgres.execute(
+                "create table plain (id uuid primary key, partition_id bigint not null, transaction_id text not null,"
+                        + " payload text not null, created_at timestamptz not null default now(), unique (partition_id, transaction_id))");
+        int partitions = FLUSH_MESSAGES / perSegment;
+        double segments = 0;
+        double rows = 0;
+        double segmentWal = 0;
+        double rowWal = 0;
+        try (var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
+                Connection connection = postgres.dataSource().getConnection()) {
+            connection.setAutoCommit(false);
+            String queue = "w" + perSegment;
+            writer.write(messages(queue, partitions, perSegment), List.of());
+            copyRows(connection, messages(queue, partitions, perSegment));
+            for (int round = 0; round < ROUNDS; round++) {
+                long before = wal();
+                double rate = rate(queue, perSegment, messages -> writer.write(messages, List.of()));
+                segmentWal = (wal() - before) / (rate * nanos / 1e9);
+                before = wal();
+                double plain = rate(queue, perSegment, messages -> copyRows(connection, messages));
+                rowWal = (wal() - before) / (plain * nanos / 1e9);
+                segments = Math.max(segments, rate);
+                rows = Math.max(rows, plain);
+            }
+        }
+        System.out.printf(
+                Locale.ROOT,
+                "write, %3d messages a segment: segments %,9.0f/s  rows %,9.0f/s  ratio %.1f   WAL bytes a message: segments %.0f, rows %.0f%n",
+                perSegment,
+                segments,
+                rows,
+                segments / rows,
+                segmentWal,
+                rowWal);
+    }
+
+    /** Returns messages written per second; making them is not counted. */
+    private double rate(String queue, int perSegment, Write write) throws Exception {
+        long spent = 0;
+        long messages = 0;
+        do {
+            List<NewMessage> batch = messages(queue, FLUSH_MESSAGES / perSegment, perSegment);
+            long start = System.nanoTime();
+            write.all(batch);
+            spent += System.nanoTime() - start;
+            messages += FLUSH_MESSAGES;
+        } while (spent < nanos);
+        return messages / (spent / 1e9);
+    }
+
+    private void popAndAck(int partitions) {
+        String name = "p" + partitions;
+        var target = new PopTarget(name, null, "readers");
+        var queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
+        try (var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
+            int perPartition = Math.max(100, 200_000 / partitions);
+            for (int from = 0; from < partitions; from += 100) {
+                var messages = new ArrayList<NewMessage>();
+                for (int p = from; p < Math.min(partitions, from + 100); p++) {
+                    for (int i = 0; i < (p < 2_000 ? perPartition : 1); i++) {
+                        messages.add(message(name, "p" + p));
+                    }
+                }
+                writer.write(messages, List.of());
+            }
+        }
+        postgres.execute("vacuum analyze");
+        postgres.execute("checkpoint");
+        var request = List.of(new PopRequest(100, 1, false, Subscription.ALL));
+        long start = System.nanoTime();
+        long count = 0;
+        long pops = 0;
+        while (System.nanoTime() - start < nanos) {
+            PopResult result = queue.pop(target, request).get(0);
+            if (result.messages().isEmpty()) {
+                break;
+            }
+            queue.acknowledge(result.messages().stream()
+                    .map(message -> new Acknowledgement(
+                            "readers",
+                            message.partitionId(),
+                            message.transactionId(),
+                            result.leaseId(),
+                            Acknowledgement.Verdict.COMPLETED,
+                            null))
+                    .toList());
+            count += result.messages().size();
+            pops++;
+        }
+        double seconds = (System.nanoTime() - start) / 1e9;
+        System.out.printf(
+                Locale.ROOT,
+                "pop and ack of up to 100, %,7d partitions: %,8.0f messages/s, %.2f ms a round%n",
+                partitions,
+                count / seconds,
+                seconds * 1000 / Math.max(1, pops));
+    }
+
+    private long wal() {
+        return Long.parseLong(postgres.query("select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint")
+                .get(0));
+    }
+
+    private static List<NewMessage> messages(String queue, int partitions, int perSegment) {
+        var messages = new ArrayList<NewMessage>(FLUSH_MESSAGES);
+        for (int p = 0; p < partitions; p++) {
+            for (int i = 0; i < perSegment; i++) {
+                messages.add(message(queue, "p" + p));
+            }
+        }
+        return messages;
+    }
+
+    private static NewMessage message(String queue, String partition) {
+        UUID id = UUID.randomUUID();
+        String payload = "{\"id\":\"" + id + "\",\"type\":\"order.updated\",\"note\":\""
+                + "abcdefghij0123456789".repeat(6) + "\"}";
+        return new NewMessage(
+                id, queue, partition, id.toString(), false, payload.getBytes(StandardCharsets.UTF_8), null, null);
+    }
+
+    private static void copyRows(Connection connection, List<NewMessage> messages)
+            throws SQLException, java.io.IOException {
+        var text = new StringBuilder();
+        for (NewMessage message : messages) {
+            text.append(message.id())
+                    .append('\t')
+                    .append(message.partition().substring(1))
+                    .append('\t')
+                    .append(message.transactionId())
+                    .append('\t')
+                    .append(new String(message.payload(), StandardCharsets.UTF_8))
+                    .append('\n');
+        }
+        connection
+                .unwrap(PGConnection.class)
+                .getCopyAPI()
+                .copyIn(
+                        "copy plain (id, partition_id, transaction_id, payload) from stdin",
+                        new java.io.StringReader(text.toString()));
+        connection.commit();
+    }
+}

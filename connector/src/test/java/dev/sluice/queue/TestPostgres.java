@@ -1,0 +1,119 @@
+package dev.sluice.queue;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import javax.sql.DataSource;
+
+/**
+ * A PostgreSQL server for tests, as durable as the one the product runs: {@code fsync} and {@code synchronous_commit} on.
+ * One server for all tests of a JVM; each test takes a database of its own.
+ */
+public final class TestPostgres implements AutoCloseable {
+    private static final AtomicInteger DATABASES = new AtomicInteger();
+
+    private final String url;
+    private final HikariDataSource dataSource;
+
+    private TestPostgres(String url, int connections) {
+        this.url = url;
+        var config = new HikariConfig();
+        config.setJdbcUrl(url);
+        config.setUsername("postgres");
+        config.setMaximumPoolSize(connections);
+        config.setMinimumIdle(0);
+        this.dataSource = new HikariDataSource(config);
+    }
+
+    /** Makes an empty database with the queue's schema in it. */
+    public static TestPostgres withSchema() {
+        TestPostgres database = empty();
+        QueueSchema.apply(database.dataSource(), "sluice");
+        return database;
+    }
+
+    /** Makes an empty database. */
+    public static TestPostgres empty() {
+        String name = "test" + DATABASES.incrementAndGet();
+        EmbeddedPostgres server = Server.SHARED;
+        try (Connection connection = server.getPostgresDatabase().getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute("create database " + name);
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+        return new TestPostgres("jdbc:postgresql://127.0.0.1:" + server.getPort() + "/" + name, 32);
+    }
+
+    /** Returns the JDBC URL; user {@code postgres}, no password. */
+    public String url() {
+        return url;
+    }
+
+    /** Returns a pool on the database. */
+    public DataSource dataSource() {
+        return dataSource;
+    }
+
+    /** Runs statements. */
+    public void execute(String sql) {
+        try (Connection connection = dataSource.getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        } catch (SQLException e) {
+            throw new IllegalStateException(sql, e);
+        }
+    }
+
+    /** Runs a query; each row is its columns as text, joined by {@code |}. */
+    public List<String> query(String sql) {
+        try (Connection connection = dataSource.getConnection();
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            var rows = new ArrayList<String>();
+            while (row.next()) {
+                var columns = new ArrayList<String>();
+                for (int i = 1; i <= row.getMetaData().getColumnCount(); i++) {
+                    columns.add(row.getString(i));
+                }
+                rows.add(String.join("|", columns));
+            }
+            return rows;
+        } catch (SQLException e) {
+            throw new IllegalStateException(sql, e);
+        }
+    }
+
+    /** Closes the pool. The server stops with the JVM. */
+    @Override
+    public void close() {
+        dataSource.close();
+    }
+
+    private static final class Server {
+        static final EmbeddedPostgres SHARED = start();
+
+        private static EmbeddedPostgres start() {
+            try {
+                return EmbeddedPostgres.builder()
+                        .setServerConfig("fsync", "on")
+                        .setServerConfig("synchronous_commit", "on")
+                        .setServerConfig("full_page_writes", "on")
+                        .setServerConfig("timezone", "UTC")
+                        .setServerConfig("max_connections", "300")
+                        .start();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+}
