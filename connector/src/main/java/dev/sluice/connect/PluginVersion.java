@@ -1,0 +1,27 @@
+package dev.sluice.connect;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.util.Properties;
+
+/** The version of the plug-in, written into {@code version.properties} by the build. */
+final class PluginVersion {
+    /** Such as {@code 0.1.0}. */
+    static final String VERSION = read();
+
+    private PluginVersion() {}
+
+    private static String read() {
+        try (InputStream in = PluginVersion.class.getResourceAsStream("version.properties")) {
+            if (in == null) {
+                throw new IllegalStateException("version.properties is missing from the plug-in");
+            }
+            var properties = new Properties();
+            properties.load(in);
+            return properties.getProperty("version");
+        } catch (IOException e) {
+            throw new UncheckedIOException("version.properties cannot be read", e);
+        }
+    }
+}

@@ -1,0 +1,614 @@
+package dev.sluice.connect;
+
+import static dev.sluice.queue.SourceProgress.NONE;
+
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PushOutcome;
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.QueueSchema;
+import dev.sluice.queue.QueueWriter;
+import dev.sluice.queue.SourceMovedException;
+import dev.sluice.queue.SourceProgress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.ThreadLocalRandom;
+import javax.sql.DataSource;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.connect.errors.ConnectException;
+import org.apache.kafka.connect.errors.DataException;
+import org.apache.kafka.connect.errors.RetriableException;
+import org.apache.kafka.connect.sink.ErrantRecordReporter;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.apache.kafka.connect.sink.SinkTask;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes the records of its topic partitions into queues, exactly once and in order. The package comment says how, and what
+ * it does about failures.
+ *
+ * <p>Records are held from {@link #put} until they are written: at once, or when {@code batch.size}, {@code batch.bytes} or
+ * {@code linger.ms} says so. {@link #preCommit} names only what is written, so whatever is held when the task ends is
+ * delivered again. {@link #put} throws {@link RetriableException} with records held; Connect then delivers the same records
+ * once more, which are recognised by their offsets.
+ *
+ * <p>All methods are called on one thread, by Connect or by the bridge's drain.
+ */
+public final class QueueSinkTask extends SinkTask {
+    private static final Logger log = LoggerFactory.getLogger(QueueSinkTask.class);
+
+    /** Longest time one {@link #put} goes on writing; well below the consumer's {@code max.poll.interval.ms}. */
+    private static final Duration PUT_BUDGET = Duration.ofSeconds(60);
+
+    private final OutcomeObserver observer;
+    private final Map<TopicPartition, Source> sources = new HashMap<>();
+
+    /** Accepted and not written yet, in order. */
+    private final List<SinkRecord> records = new ArrayList<>();
+
+    /** The message of each of {@link #records}; null where the record was refused. */
+    private final List<@Nullable NewMessage> messages = new ArrayList<>();
+
+    /** Why records among {@link #records} were refused; they have been given to the reporter. */
+    private final IdentityHashMap<SinkRecord, String> refusals = new IdentityHashMap<>();
+
+    /** Reports that may not have reached their place yet. */
+    private final List<Future<Void>> reports = new ArrayList<>();
+
+    private @Nullable Settings settings;
+    private @Nullable Source lastSource;
+    private long heldSinceNanos;
+    private int written;
+    private int failures;
+
+    /** Whether the last {@link #put} threw, so that the next one gets the same records, from before any rewind. */
+    private boolean redelivery;
+
+    /** What {@link #start} makes of the configuration. */
+    private static final class Settings {
+        final QueueSinkConfig config;
+        final RecordMapping mapping;
+        final DataSource dataSource;
+        final QueueWriter writer;
+        final @Nullable ErrantRecordReporter reporter;
+        boolean schemaChecked;
+
+        Settings(QueueSinkConfig config, @Nullable ErrantRecordReporter reporter) {
+            this.config = config;
+            this.mapping = config.mapping();
+            this.dataSource = config.dataSource();
+            this.writer = new QueueWriter(dataSource, config.writer());
+            this.reporter = reporter;
+        }
+    }
+
+    /** Made by the Connect worker. */
+    public QueueSinkTask() {
+        this(OutcomeObserver.NONE);
+    }
+
+    /** Made by the bridge, whose clients wait to hear what became of their messages. */
+    public QueueSinkTask(OutcomeObserver observer) {
+        this.observer = observer;
+    }
+
+    @Override
+    public String version() {
+        return PluginVersion.VERSION;
+    }
+
+    /**
+     * Reads the configuration and checks (or applies) the schema. If PostgreSQL cannot be reached the task starts all the
+     * same and catches up on the check with the first records.
+     *
+     * @throws ConfigException if the configuration is not valid
+     * @throws ConnectException if the schema does not fit
+     */
+    @Override
+    public void start(Map<String, String> props) {
+        var config = new QueueSinkConfig(props);
+        settings = new Settings(config, reporter());
+        log.info(
+                "Starting. source={} url={} schema={} batchSize={} lingerMs={}",
+                config.sourceName(),
+                config.urlForLog(),
+                config.schema(),
+                config.batchSize(),
+                config.linger().toMillis());
+        try {
+            checkSchema();
+        } catch (QueueException e) {
+            tolerateIfTransient(e);
+        }
+    }
+
+    private @Nullable ErrantRecordReporter reporter() {
+        try {
+            return context.errantRecordReporter();
+        } catch (NoSuchMethodError | NoClassDefFoundError e) {
+            log.debug("This worker has no errant record reporter.", e);
+            return null;
+        }
+    }
+
+    private void checkSchema() {
+        Settings task = started();
+        if (task.schemaChecked) {
+            return;
+        }
+        try {
+            if (task.config.appliesSchema()) {
+                QueueSchema.apply(task.dataSource, task.config.schema());
+            } else {
+                QueueSchema.verify(task.dataSource, task.config.schema());
+            }
+        } catch (IllegalStateException e) {
+            throw new ConnectException(e.getMessage(), e);
+        }
+        task.schemaChecked = true;
+    }
+
+    private static void tolerateIfTransient(QueueException e) {
+        if (!e.isTransient()) {
+            throw new ConnectException(e.getMessage(), e);
+        }
+        log.warn("PostgreSQL cannot be asked now; the first records will try again. reason={}", e.getMessage());
+    }
+
+    /** Asks PostgreSQL how far each partition is written, and Connect to continue there. */
+    @Override
+    public void open(Collection<TopicPartition> partitions) {
+        lastSource = null;
+        for (TopicPartition partition : partitions) {
+            sources.put(partition, new Source(started().config.sourceName(), partition));
+        }
+        try {
+            checkSchema();
+            for (TopicPartition partition : partitions) {
+                Source source = sources.get(partition);
+                OptionalLong stored = started().writer.storedOffset(source.partition);
+                source.locatedAt(stored);
+                stored.ifPresent(offset -> context.offset(partition, offset));
+            }
+        } catch (QueueException e) {
+            tolerateIfTransient(e);
+        }
+    }
+
+    /**
+     * Takes the records and writes those that are due.
+     *
+     * @throws RetriableException if PostgreSQL cannot take them now: call again with the same records, after the time given
+     *     to {@code context.timeout}. The cause is a {@link SourceMovedException} if somebody else moves the same source
+     * @throws ConnectException if PostgreSQL will not take them until somebody does something about it; stop the task
+     */
+    @Override
+    public void put(Collection<SinkRecord> delivered) {
+        if (delivered.isEmpty() && records.isEmpty()) {
+            return;
+        }
+        if (!redelivery) {
+            sources.values().forEach(Source::rewound);
+        }
+        redelivery = true;
+        try {
+            checkSchema();
+            locate(delivered);
+            settleAttempts();
+            accept(delivered);
+            writeDue();
+        } catch (QueueException e) {
+            throw failure(e);
+        }
+        redelivery = false;
+        failures = 0;
+    }
+
+    /** Finds out about sources whose offset is not known, and drops what was delivered from beyond it. */
+    private void locate(Collection<SinkRecord> delivered) {
+        for (Source source : sources.values()) {
+            if (source.isKnown()) {
+                continue;
+            }
+            OptionalLong stored = started().writer.storedOffset(source.partition);
+            long expected = source.stored();
+            long continueAt = source.locatedAt(stored);
+            long first = firstOffset(delivered, source);
+            boolean isLost = stored.isEmpty() && continueAt != NONE;
+            if (isLost) {
+                log.warn(
+                        "PostgreSQL has lost the offset of a source, and with it what was written: restored from a backup, failed"
+                                + " over, or deleted. Going back to the first record this task knows of; what was written before"
+                                + " that must be sought to by hand. source={} expected={} goingBackTo={} delivered={}",
+                        source.partition,
+                        expected,
+                        continueAt,
+                        first);
+            }
+            if (isLost || (continueAt != NONE && first > continueAt)) {
+                source.rewind();
+                context.offset(source.topicPartition, continueAt);
+            }
+        }
+    }
+
+    private long firstOffset(Collection<SinkRecord> delivered, Source source) {
+        for (SinkRecord record : delivered) {
+            if (source(record) == source) {
+                return record.originalKafkaOffset();
+            }
+        }
+        return NONE;
+    }
+
+    /** Finds out whether a write whose answer got lost was committed, and drops what it had written. */
+    private void settleAttempts() {
+        for (Source source : sources.values()) {
+            if (!source.hasUnsettledAttempt()) {
+                continue;
+            }
+            OptionalLong stored = started().writer.storedOffset(source.partition);
+            if (stored.isPresent() && stored.getAsLong() == source.attempted()) {
+                log.info(
+                        "A commit whose answer got lost had happened. source={} offset={}",
+                        source.partition,
+                        stored.getAsLong());
+                source.moveTo(stored.getAsLong());
+            }
+        }
+        dropHeld(source -> true, true);
+    }
+
+    private interface SourceFilter {
+        boolean accepts(Source source);
+    }
+
+    /** Takes records out of what is held: those that are stored by now, or all of some sources. */
+    private void dropHeld(SourceFilter filter, boolean onlyStored) {
+        var stored = new ArrayList<SinkRecord>();
+        int kept = 0;
+        for (int i = 0; i < records.size(); i++) {
+            SinkRecord record = records.get(i);
+            Source source = source(record);
+            boolean isStored = record.originalKafkaOffset() < source.stored();
+            if (filter.accepts(source) && (isStored || !onlyStored)) {
+                String reason = refusals.remove(record);
+                if (isStored && source.reportStored(record.originalKafkaOffset())) {
+                    if (reason == null) {
+                        stored.add(record);
+                    } else {
+                        observer.refused(record, reason);
+                    }
+                }
+            } else {
+                records.set(kept, record);
+                messages.set(kept, messages.get(i));
+                kept++;
+            }
+        }
+        removeRange(kept, records.size());
+        if (!stored.isEmpty()) {
+            observer.alreadyStored(stored);
+        }
+    }
+
+    private void removeRange(int from, int to) {
+        records.subList(from, to).clear();
+        messages.subList(from, to).clear();
+    }
+
+    private void accept(Collection<SinkRecord> delivered) {
+        RecordMapping mapping = started().mapping;
+        var stored = new ArrayList<SinkRecord>();
+        for (SinkRecord record : delivered) {
+            Source source = source(record);
+            if (source.accept(record.originalKafkaOffset())) {
+                if (records.isEmpty()) {
+                    heldSinceNanos = System.nanoTime();
+                }
+                records.add(record);
+                messages.add(null);
+                try {
+                    messages.set(messages.size() - 1, mapping.map(record));
+                } catch (DataException e) {
+                    refuse(record, e);
+                }
+            } else if (source.reportStored(record.originalKafkaOffset())) {
+                stored.add(record);
+            }
+        }
+        if (!stored.isEmpty()) {
+            observer.alreadyStored(stored);
+        }
+    }
+
+    private void writeDue() {
+        written = 0;
+        long startNanos = System.nanoTime();
+        try {
+            while (written < records.size()) {
+                int end = batchEnd(written);
+                Duration wait = lingerLeft(end);
+                if (!wait.isZero()) {
+                    context.timeout(Math.max(1, wait.toMillis()));
+                    break;
+                }
+                write(written, end);
+                if (written < records.size() && System.nanoTime() - startNanos > PUT_BUDGET.toNanos()) {
+                    context.timeout(1);
+                    throw new RetriableException("handing back after " + PUT_BUDGET + " of writing, with "
+                            + (records.size() - written) + " records left");
+                }
+            }
+        } finally {
+            removeRange(0, written);
+        }
+    }
+
+    /** Returns the end, exclusive, of the batch that starts at {@code from}: at least one record. */
+    private int batchEnd(int from) {
+        QueueSinkConfig config = started().config;
+        int end = from;
+        int limit = (int) Math.min(records.size(), (long) from + config.batchSize());
+        long bytesLeft = config.batchBytes();
+        while (end < limit && bytesLeft > 0) {
+            NewMessage message = messages.get(end++);
+            bytesLeft -= message == null ? 0 : message.payload().length;
+        }
+        return end;
+    }
+
+    /** Returns how long the batch that ends at {@code end} may still wait for more records; zero if it is due. */
+    private Duration lingerLeft(int end) {
+        Duration linger = started().config.linger();
+        boolean full = end < records.size() || end - written >= started().config.batchSize();
+        if (linger.isZero() || full) {
+            return Duration.ZERO;
+        }
+        Duration left = linger.minusNanos(System.nanoTime() - heldSinceNanos);
+        return left.isNegative() ? Duration.ZERO : left;
+    }
+
+    /** Writes the records from {@code from} to {@code to}, exclusive, and moves {@link #written} there. */
+    private void write(int from, int to) {
+        awaitReports();
+        Map<Source, Long> ends = ends(from, to);
+        var progress = new ArrayList<SourceProgress>(ends.size());
+        ends.forEach((source, next) -> progress.add(source.progressTo(next)));
+        List<NewMessage> batch = batch(from, to);
+        List<PushOutcome> outcomes;
+        try {
+            outcomes = started().writer.write(batch, progress);
+        } catch (SourceMovedException e) {
+            throw moved(e);
+        } catch (QueueException e) {
+            if (!isAboutData(e)) {
+                ends.forEach(Source::attempt);
+                throw e;
+            }
+            writeInParts(from, to, e);
+            return;
+        }
+        written = to;
+        ends.forEach(Source::moveTo);
+        report(from, to, outcomes);
+        ends.forEach(Source::reportedTo);
+    }
+
+    private Map<Source, Long> ends(int from, int to) {
+        var ends = new LinkedHashMap<Source, Long>();
+        Source current = source(records.get(from));
+        long next = NONE;
+        for (SinkRecord record : records.subList(from, to)) {
+            Source source = source(record);
+            if (source != current) {
+                ends.put(current, next);
+                current = source;
+            }
+            next = record.originalKafkaOffset() + 1;
+        }
+        ends.put(current, next);
+        return ends;
+    }
+
+    /** Returns the messages of a range without the gaps that refused records leave. */
+    private List<NewMessage> batch(int from, int to) {
+        if (refusals.isEmpty()) {
+            return messages.subList(from, to);
+        }
+        var batch = new ArrayList<NewMessage>(to - from);
+        for (NewMessage message : messages.subList(from, to)) {
+            if (message != null) {
+                batch.add(message);
+            }
+        }
+        return batch;
+    }
+
+    private void report(int from, int to, List<PushOutcome> outcomes) {
+        if (refusals.isEmpty()) {
+            observer.committed(records.subList(from, to), outcomes);
+            return;
+        }
+        var stored = new ArrayList<SinkRecord>(to - from);
+        for (SinkRecord record : records.subList(from, to)) {
+            String reason = refusals.remove(record);
+            if (reason == null) {
+                stored.add(record);
+            } else {
+                observer.refused(record, reason);
+            }
+        }
+        if (!stored.isEmpty()) {
+            observer.committed(stored, outcomes);
+        }
+    }
+
+    /** Writes the halves of a range that PostgreSQL refused, down to the record that it refuses alone. */
+    private void writeInParts(int from, int to, QueueException refusal) {
+        if (to - from > 1) {
+            int middle = (from + to) >>> 1;
+            write(from, middle);
+            write(middle, to);
+            return;
+        }
+        if (messages.get(from) == null) {
+            throw new ConnectException("the offset alone was refused: " + refusal.getMessage(), refusal);
+        }
+        refuse(records.get(from), refusal);
+        messages.set(from, null);
+        write(from, to);
+    }
+
+    /** SQLSTATE classes that blame what was written: cardinality, data, constraints, limits of the program. */
+    private static boolean isAboutData(QueueException e) {
+        String state = e.sqlState();
+        return !e.isTransient()
+                && state.length() == 5
+                && List.of("21", "22", "23", "54").contains(state.substring(0, 2));
+    }
+
+    private void refuse(SinkRecord record, Exception reason) {
+        ErrantRecordReporter reporter = started().reporter;
+        if (reporter == null) {
+            throw new ConnectException(
+                    name(record) + " cannot be written and there is nowhere to report it: " + reason.getMessage()
+                            + ". With errors.tolerance=all it would go to the topic"
+                            + " errors.deadletterqueue.topic.name and the task would go on.",
+                    reason);
+        }
+        reports.add(reporter.report(record, reason));
+        refusals.put(record, String.valueOf(reason.getMessage()));
+        log.warn("A record is refused. record={} reason={}", name(record), reason.getMessage());
+    }
+
+    private static String name(SinkRecord record) {
+        return "record " + record.originalTopic() + "-" + record.originalKafkaPartition() + " offset "
+                + record.originalKafkaOffset();
+    }
+
+    /** Waits until the refused records are where they were reported to: only then may the offset move past them. */
+    private void awaitReports() {
+        for (Future<Void> report : reports) {
+            try {
+                report.get();
+            } catch (ExecutionException e) {
+                throw new ConnectException("a refused record could not be reported", e.getCause());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new ConnectException("interrupted while a refused record was being reported", e);
+            }
+        }
+        reports.clear();
+    }
+
+    /** Tells our own late commit from somebody else's, whose records we then forget. */
+    private RuntimeException moved(SourceMovedException e) {
+        for (Source source : sources.values()) {
+            if (source.partition.equals(e.partition())) {
+                if (source.hasUnsettledAttempt() && source.attempted() == e.storedOffset()) {
+                    context.timeout(1);
+                    return new RetriableException(
+                            "the server was still committing an earlier write: " + e.getMessage());
+                }
+                removeRange(0, written);
+                written = 0;
+                source.lost();
+                dropHeld(held -> held == source, false);
+                return e;
+            }
+        }
+        return e;
+    }
+
+    /** Returns what to tell Connect about a failure of PostgreSQL. */
+    private ConnectException failure(QueueException e) {
+        if (!e.isTransient()) {
+            return new ConnectException(e.getMessage(), e);
+        }
+        QueueSinkConfig config = started().config;
+        failures++;
+        if (config.maxRetries() >= 0 && failures > config.maxRetries()) {
+            return new ConnectException(
+                    "gave up after " + QueueSinkConfig.MAX_RETRIES + "=" + config.maxRetries() + " retries: "
+                            + e.getMessage(),
+                    e);
+        }
+        context.timeout(backoffMs(config));
+        return new RetriableException(e.getMessage(), e);
+    }
+
+    /** Doubles with every failure; a random part of a quarter keeps many tasks from coming back together. */
+    private long backoffMs(QueueSinkConfig config) {
+        int doublings = Math.min(failures - 1, 30);
+        long backoff = Math.min(config.retryBackoffMaxMs(), config.retryBackoffMs() << Math.min(doublings, 20));
+        return backoff - ThreadLocalRandom.current().nextLong(backoff / 4 + 1);
+    }
+
+    private Source source(SinkRecord record) {
+        Source last = lastSource;
+        if (last != null
+                && last.topicPartition.partition() == record.originalKafkaPartition()
+                && last.topicPartition.topic().equals(record.originalTopic())) {
+            return last;
+        }
+        Source source = sources.get(new TopicPartition(record.originalTopic(), record.originalKafkaPartition()));
+        if (source == null) {
+            throw new IllegalStateException(name(record) + " belongs to no open partition: " + sources.keySet());
+        }
+        lastSource = source;
+        return source;
+    }
+
+    /** Returns the next offset of each partition, as far as records below it are written. Writes nothing. */
+    @Override
+    public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> currentOffsets) {
+        var committable = new HashMap<TopicPartition, OffsetAndMetadata>();
+        currentOffsets.forEach((partition, current) -> {
+            Source source = sources.get(partition);
+            long next = source == null ? NONE : source.committable(current.offset());
+            if (next != NONE) {
+                committable.put(partition, new OffsetAndMetadata(next));
+            }
+        });
+        return committable;
+    }
+
+    /** Forgets the partitions and what is held of them; their next owner gets it again. */
+    @Override
+    public void close(Collection<TopicPartition> partitions) {
+        dropHeld(source -> partitions.contains(source.topicPartition), false);
+        partitions.forEach(sources::remove);
+        lastSource = null;
+    }
+
+    /** Gives the connection back. */
+    @Override
+    public void stop() {
+        Settings task = settings;
+        if (task != null) {
+            task.writer.close();
+            log.info("Stopped. source={} held={}", task.config.sourceName(), records.size());
+        }
+    }
+
+    private Settings started() {
+        Settings task = settings;
+        if (task == null) {
+            throw new IllegalStateException("the task has not been started");
+        }
+        return task;
+    }
+}

@@ -1,0 +1,114 @@
+package dev.sluice.connect;
+
+import dev.sluice.queue.NewMessage;
+import java.util.Map;
+import org.apache.kafka.connect.data.Field;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.data.Struct;
+import org.apache.kafka.connect.errors.DataException;
+import org.apache.kafka.connect.header.Header;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes one text from a record, as configured by a setting such as {@code partition.from}:
+ *
+ * <table>
+ *   <caption>Forms</caption>
+ *   <tr><td>{@code key}</td><td>the record's key; none if it is null</td></tr>
+ *   <tr><td>{@code header:NAME}</td><td>the last header of that name; none if there is none</td></tr>
+ *   <tr><td>{@code field:PATH}</td><td>a field of the value (a struct or a map), dots lead into nested ones; none if it is
+ *       missing or null</td></tr>
+ *   <tr><td>{@code constant:TEXT}</td><td>always {@code TEXT}</td></tr>
+ *   <tr><td>{@code topic-partition}</td><td>topic, dash, Kafka partition: {@code orders-3}</td></tr>
+ *   <tr><td>{@code topic-partition-offset}</td><td>the same with the offset: {@code orders-3-1042}</td></tr>
+ * </table>
+ */
+@FunctionalInterface
+interface Selector {
+    String SYNTAX = "key, topic-partition, topic-partition-offset, header:NAME, field:PATH or constant:TEXT";
+
+    Selector TOPIC_PARTITION = record -> record.originalTopic() + '-' + record.originalKafkaPartition();
+    Selector TOPIC_PARTITION_OFFSET = record -> TOPIC_PARTITION.select(record) + '-' + record.originalKafkaOffset();
+
+    /**
+     * Returns the text, or null when the record has none.
+     *
+     * @throws DataException if what is there has no form as text
+     */
+    @Nullable
+    String select(SinkRecord record);
+
+    /**
+     * Reads the configured form.
+     *
+     * @param setting key of the setting, for the message
+     * @throws IllegalArgumentException if it is none of those above; the message says which there are
+     */
+    static Selector parse(String setting, String text) {
+        int colon = text.indexOf(':');
+        String kind = colon < 0 ? text : text.substring(0, colon);
+        String argument = colon < 0 ? "" : text.substring(colon + 1);
+        boolean hasArgument = !argument.isEmpty();
+        if (text.equals("key")) {
+            return record -> text(record.keySchema(), record.key());
+        } else if (text.equals("topic-partition")) {
+            return TOPIC_PARTITION;
+        } else if (text.equals("topic-partition-offset")) {
+            return TOPIC_PARTITION_OFFSET;
+        } else if (hasArgument && kind.equals("header")) {
+            return record -> header(record, argument);
+        } else if (hasArgument && kind.equals("field")) {
+            String[] path = argument.split("\\.", -1);
+            return record -> field(record, argument, path);
+        } else if (hasArgument && kind.equals("constant")) {
+            NewMessage.checkName(setting, argument);
+            return record -> argument;
+        }
+        throw new IllegalArgumentException(setting + " must be " + SYNTAX + ", was " + text);
+    }
+
+    /** Returns the last header of that name as text, or null. */
+    static @Nullable String header(SinkRecord record, String name) {
+        Header header = record.headers().lastWithName(name);
+        return header == null ? null : text(header.schema(), header.value());
+    }
+
+    private static @Nullable String field(SinkRecord record, String where, String[] path) {
+        Schema schema = record.valueSchema();
+        Object value = record.value();
+        for (String name : path) {
+            if (value == null) {
+                return null;
+            } else if (value instanceof Struct struct) {
+                Field field = struct.schema().field(name);
+                if (field == null) {
+                    return null;
+                }
+                schema = field.schema();
+                value = struct.get(field);
+            } else if (value instanceof Map<?, ?> map) {
+                schema = schema == null ? null : schema.valueSchema();
+                value = map.get(name);
+            } else {
+                throw new DataException("value has no field " + where + ": it is a "
+                        + value.getClass().getSimpleName() + " and not a struct or a map");
+            }
+        }
+        return text(schema, value);
+    }
+
+    /**
+     * Returns a value as text: a string as it is, bytes as UTF-8, or as Base64 if they are not UTF-8, anything else as the
+     * JSON it would be as a payload, without the quotes of a JSON string.
+     */
+    private static @Nullable String text(@Nullable Schema schema, @Nullable Object value) {
+        if (value == null) {
+            return null;
+        }
+        if (value instanceof String string) {
+            return string;
+        }
+        return JsonText.asPlainText(schema, value);
+    }
+}

@@ -1,0 +1,53 @@
+/**
+ * The queue as a Kafka Connect plug-in: {@link dev.sluice.connect.QueueSinkConnector} moves topics into queues.
+ *
+ * <p>The same {@link dev.sluice.connect.QueueSinkTask} runs in two places: on Kafka Connect workers, where its records come
+ * from topics, and inside the bridge, where they come from the local log. It knows no difference; both drive it through the
+ * contract of {@link org.apache.kafka.connect.sink.SinkTask}.
+ *
+ * <h2>Exactly once</h2>
+ *
+ * <p>For every topic partition PostgreSQL stores the next offset to write, in the table {@code sink_offsets}. A write is one
+ * transaction that stores messages and moves that offset by compare-and-set. Everything else follows from it:
+ *
+ * <ol>
+ *   <li><b>A restart or rebalance</b> asks for the stored offset and continues there ({@code SinkTaskContext#offset}),
+ *       wherever the consumer group stands.
+ *   <li><b>A record delivered again</b> lies below the stored offset and is dropped.
+ *   <li><b>A commit whose answer got lost</b> is looked up before anything is tried again: the stored offset tells whether it
+ *       happened.
+ *   <li><b>A second task on the same partition</b> (a zombie, a copied data directory) loses the compare-and-set, has written
+ *       nothing, and re-reads where the partition stands.
+ *   <li><b>A stored offset that moved back, or is gone</b> (a restored backup, a failover that lost transactions) means that
+ *       PostgreSQL has lost records it had: the task warns and goes back there ({@code SinkTaskContext#offset}), or, if
+ *       nothing is stored any more, to the first offset this task was given or found stored when it was opened. It cannot know
+ *       what lies before that; on a worker, set the consumer group's offset for a connector whose database begins anew. The
+ *       bridge repeats everything its log still has. Segments that are in the database although the offset is gone (a row
+ *       deleted by hand) are written twice, but for the transaction ids in the duplicate window.
+ *   <li><b>A record that cannot be written for what it is</b> is reported to the errant record reporter first, then the
+ *       offset moves past it. So it may be reported twice after a crash, but never vanishes.
+ * </ol>
+ *
+ * <p>All of this rests on a commit that lasts. Where the server, the database or the role has {@code synchronous_commit =
+ * off}, the task's connections turn it on; anything stronger stays. Through a pooler that gives each transaction another
+ * server connection that cannot be done: set it on the role there.
+ *
+ * <h2>Failures</h2>
+ *
+ * <table>
+ *   <caption>What the task does about a failure</caption>
+ *   <tr><th>Failure</th><th>Answer</th></tr>
+ *   <tr><td>Transient ({@link dev.sluice.queue.QueueException#isTransient()})</td>
+ *       <td>{@code context.timeout(backoff)} and {@code RetriableException}; never dead-lettered</td></tr>
+ *   <tr><td>About the data (SQLSTATE classes 21, 22, 23, 54; a record no rule can map)</td>
+ *       <td>The batch is halved until the bad records stand alone; they are reported, the rest is written</td></tr>
+ *   <tr><td>Offset moved by somebody else</td><td>{@code RetriableException} caused by
+ *       {@link dev.sluice.queue.SourceMovedException}; the redelivery continues from the stored offset</td></tr>
+ *   <tr><td>Anything else (no such table, no permission, wrong password)</td>
+ *       <td>{@code ConnectException}: the task stops, nothing is lost</td></tr>
+ * </table>
+ */
+@NullMarked
+package dev.sluice.connect;
+
+import org.jspecify.annotations.NullMarked;

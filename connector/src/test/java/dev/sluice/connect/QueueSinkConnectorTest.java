@@ -1,0 +1,158 @@
+package dev.sluice.connect;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceLoader;
+import java.util.stream.Stream;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.config.ConfigValue;
+import org.apache.kafka.connect.sink.SinkConnector;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class QueueSinkConnectorTest {
+    private static Map<String, String> properties(String... more) {
+        var properties = new HashMap<String, String>();
+        properties.put("name", "sink");
+        properties.put("topics", "orders");
+        properties.put("connection.url", "jdbc:postgresql://127.0.0.1/sluice");
+        properties.put("connection.password", "open sesame");
+        for (int i = 0; i < more.length; i += 2) {
+            properties.put(more[i], more[i + 1]);
+        }
+        return properties;
+    }
+
+    @Test
+    void isFoundByTheServiceLoaderOfAWorker() {
+        assertThat(ServiceLoader.load(SinkConnector.class)).hasAtLeastOneElementOfType(QueueSinkConnector.class);
+    }
+
+    @Test
+    void hasTheVersionOfTheBuild() {
+        String version = new QueueSinkConnector().version();
+        assertThat(version).matches("\\d+\\.\\d+\\.\\d+.*");
+        assertThat(new QueueSinkTask().version()).isEqualTo(version);
+    }
+
+    @Test
+    void givesEveryTaskItsConfiguration() {
+        var connector = new QueueSinkConnector();
+        connector.start(properties());
+        assertThat(connector.taskClass()).isEqualTo(QueueSinkTask.class);
+        assertThat(connector.taskConfigs(3)).containsExactly(properties(), properties(), properties());
+        connector.stop();
+    }
+
+    @Nested
+    class Validation {
+        private List<String> problems(Map<String, String> properties) {
+            return new QueueSinkConnector()
+                    .validate(properties).configValues().stream()
+                            .flatMap(value ->
+                                    value.errorMessages().stream().map(message -> value.name() + ": " + message))
+                            .toList();
+        }
+
+        @Test
+        void acceptsTheSmallestConfiguration() {
+            assertThat(problems(properties())).isEmpty();
+        }
+
+        @ParameterizedTest
+        @CsvSource(
+                delimiter = '|',
+                value = {
+                    "connection.url | jdbc:mysql://host/db | must start with jdbc:postgresql:",
+                    "batch.size | 0 | Value must be at least 1",
+                    "linger.ms | -1 | Value must be at least 0",
+                    "partition.from | keys | partition.from must be key, topic-partition",
+                    "transaction.id.from | header: | transaction.id.from must be key",
+                    "queue.schema | Queue | must be 1 to 63 lower-case letters",
+                    "schema.apply | maybe | Expected value to be either true or false",
+                    "dedup.window.ms | a week | Not a number of type LONG"
+                })
+        void putsTheMessageOnTheRightProperty(String key, String value, String message) {
+            assertThat(problems(properties(key, value)))
+                    .allSatisfy(problem -> assertThat(problem).startsWith(key + ": "))
+                    .anySatisfy(problem -> assertThat(problem).contains(message));
+        }
+
+        @Test
+        void findsWhatDoesNotFitTogether() {
+            assertThat(problems(properties("retry.backoff.ms", "5000", "retry.backoff.max.ms", "1000")))
+                    .containsExactly(
+                            "retry.backoff.max.ms: retry.backoff.max.ms must be at least retry.backoff.ms (5000), was 1000");
+        }
+
+        @Test
+        void asksForTheUrl() {
+            Map<String, String> properties = properties();
+            properties.remove("connection.url");
+            assertThat(problems(properties)).singleElement().asString().startsWith("connection.url: Missing required");
+        }
+    }
+
+    @Nested
+    class TheConfiguration {
+        @Test
+        void neverShowsThePassword() {
+            var config = new QueueSinkConfig(properties());
+            assertThat(config.values().toString()).doesNotContain("open sesame").contains("[hidden]");
+            assertThat(QueueSinkConfig.DEFINITION.configKeys().get("connection.password").type)
+                    .isEqualTo(ConfigDef.Type.PASSWORD);
+        }
+
+        @Test
+        void doesNotLogWhatStandsInTheUrlAfterTheDatabase() {
+            var config = new QueueSinkConfig(properties("connection.url", "jdbc:postgresql://h/db?password=secret"));
+            assertThat(config.urlForLog()).isEqualTo("jdbc:postgresql://h/db");
+        }
+
+        @Test
+        void describesEveryPropertyWithGroupNameAndSentence() {
+            assertThat(QueueSinkConfig.DEFINITION.configKeys().values()).allSatisfy(key -> {
+                assertThat(key.group).as(key.name).isNotBlank();
+                assertThat(key.displayName).as(key.name).isNotBlank().isNotEqualTo(key.name);
+                assertThat(key.documentation).as(key.name).endsWith(".");
+            });
+        }
+
+        @Test
+        void namesTheSourceLikeTheConnectorUnlessToldOtherwise() {
+            assertThat(new QueueSinkConfig(properties()).sourceName()).isEqualTo("sink");
+            assertThat(new QueueSinkConfig(properties("source.name", "old-sink")).sourceName())
+                    .isEqualTo("old-sink");
+            Map<String, String> nameless = properties();
+            nameless.remove("name");
+            assertThatThrownBy(() -> new QueueSinkConfig(nameless))
+                    .isInstanceOf(ConfigException.class)
+                    .hasMessageContaining("source.name must be set");
+        }
+
+        @Test
+        void canBePrintedAsAReference() {
+            String reference = QueueSinkConfig.DEFINITION.toEnrichedRst();
+            assertThat(Stream.of("Connection", "Mapping", "Writing", "Duplicates"))
+                    .allSatisfy(group -> assertThat(reference).contains(group));
+        }
+    }
+
+    @Test
+    void everyProblemOfAPropertyIsListedByItsName() {
+        List<ConfigValue> values = new QueueSinkConnector()
+                .validate(properties("batch.size", "0", "linger.ms", "-1"))
+                .configValues();
+        assertThat(values)
+                .filteredOn(value -> !value.errorMessages().isEmpty())
+                .extracting(ConfigValue::name)
+                .containsExactlyInAnyOrder("batch.size", "linger.ms");
+    }
+}

@@ -1,0 +1,518 @@
+package dev.sluice.connect;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import dev.sluice.queue.PushOutcome;
+import dev.sluice.queue.SourceMovedException;
+import dev.sluice.queue.TestPostgres;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.errors.ConnectException;
+import org.apache.kafka.connect.errors.RetriableException;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+
+class QueueSinkTaskTest {
+    private static final TopicPartition ORDERS_0 = new TopicPartition("orders", 0);
+    private static final TopicPartition ORDERS_1 = new TopicPartition("orders", 1);
+
+    private final Map<TopicPartition, List<SinkRecord>> topics = new LinkedHashMap<>();
+    private final Observed observed = new Observed();
+    private TestPostgres postgres;
+
+    @BeforeEach
+    void database() {
+        postgres = TestPostgres.withSchema();
+        topics.put(ORDERS_0, new ArrayList<>());
+        topics.put(ORDERS_1, new ArrayList<>());
+    }
+
+    @AfterEach
+    void close() {
+        postgres.close();
+    }
+
+    /** Names of the records, as {@code topic-partition-offset}, that the observer has heard of. */
+    private static final class Observed implements OutcomeObserver {
+        final List<String> committed = new ArrayList<>();
+        final List<String> alreadyStored = new ArrayList<>();
+        final List<String> refused = new ArrayList<>();
+
+        @Override
+        public void committed(List<SinkRecord> records, List<PushOutcome> outcomes) {
+            assertThat(outcomes).hasSameSizeAs(records);
+            records.forEach(record -> committed.add(name(record)));
+        }
+
+        @Override
+        public void alreadyStored(List<SinkRecord> records) {
+            records.forEach(record -> alreadyStored.add(name(record)));
+        }
+
+        @Override
+        public void refused(SinkRecord record, String reason) {
+            assertThat(reason).isNotBlank();
+            refused.add(name(record));
+        }
+
+        private static String name(SinkRecord record) {
+            return Selector.TOPIC_PARTITION_OFFSET.select(record);
+        }
+    }
+
+    private Map<String, String> properties(String url) {
+        var properties = new HashMap<String, String>();
+        properties.put("name", "orders-sink");
+        properties.put(QueueSinkConfig.CONNECTION_URL, url);
+        properties.put(QueueSinkConfig.CONNECTION_USER, "postgres");
+        properties.put(QueueSinkConfig.RETRY_BACKOFF_MS, "1");
+        properties.put(QueueSinkConfig.RETRY_BACKOFF_MAX_MS, "5");
+        return properties;
+    }
+
+    private Map<String, String> properties(String... more) {
+        var properties = properties(postgres.url());
+        for (int i = 0; i < more.length; i += 2) {
+            properties.put(more[i], more[i + 1]);
+        }
+        return properties;
+    }
+
+    private FakeWorker worker() {
+        return new FakeWorker(new QueueSinkTask(observed), topics, 50);
+    }
+
+    private SinkRecord record(TopicPartition partition, long offset) {
+        return new SinkRecord(
+                partition.topic(),
+                partition.partition(),
+                Schema.STRING_SCHEMA,
+                "customer-" + offset % 3,
+                null,
+                Map.of("number", offset),
+                offset);
+    }
+
+    private void produce(TopicPartition partition, int from, int to) {
+        for (int offset = from; offset < to; offset++) {
+            topics.get(partition).add(record(partition, offset));
+        }
+    }
+
+    /** A record PostgreSQL refuses: no text there can hold U+0000. */
+    private void producePoison(TopicPartition partition, int offset) {
+        SinkRecord record = record(partition, offset);
+        record.headers().addString(RecordMapping.PRODUCER_HEADER, "a\u0000b");
+        topics.get(partition).add(record);
+    }
+
+    private List<String> stored() {
+        return postgres.query("select transaction_id from sluice.messages order by partition_id, seq");
+    }
+
+    private List<String> storedNames() {
+        return postgres.query(
+                "select transaction_id from sluice.messages order by length(transaction_id), transaction_id");
+    }
+
+    private static List<String> names(TopicPartition partition, int from, int to) {
+        return IntStream.range(from, to)
+                .mapToObj(offset -> partition + "-" + offset)
+                .toList();
+    }
+
+    private List<String> offsets() {
+        return postgres.query(
+                "select source, topic, partition, next_offset from sluice.sink_offsets order by topic, partition");
+    }
+
+    private void setOffset(TopicPartition partition, long offset) {
+        postgres.execute("update sluice.sink_offsets set next_offset = " + offset + " where partition = "
+                + partition.partition());
+    }
+
+    @Nested
+    class WritesWhatItIsGiven {
+        @Test
+        void inOrderPerPartitionWithTheOffsetsInTheSameTransaction() {
+            produce(ORDERS_0, 0, 120);
+            produce(ORDERS_1, 0, 80);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+                assertThat(worker.group).containsEntry(ORDERS_0, 120L).containsEntry(ORDERS_1, 80L);
+            }
+            assertThat(storedNames()).hasSize(200).containsAll(names(ORDERS_0, 0, 120));
+            assertThat(offsets()).containsExactly("orders-sink|orders|0|120", "orders-sink|orders|1|80");
+            assertThat(
+                            postgres.query(
+                                    "select payload from sluice.messages where transaction_id = 'orders-0-7' and partition = 'customer-1'"))
+                    .containsExactly("{\"number\":7}");
+            assertThat(observed.committed).hasSize(200);
+        }
+
+        @Test
+        void inTransactionsOfAtMostBatchSize() {
+            produce(ORDERS_0, 0, 50);
+            try (FakeWorker worker = worker().start(properties(QueueSinkConfig.BATCH_SIZE, "10"))) {
+                worker.pollAll();
+            }
+            assertThat(postgres.query("select count(distinct xmin::text) from sluice.segments"))
+                    .containsExactly("5");
+        }
+
+        @Test
+        void andHoldsThemForLingerToMakeOneTransactionOfSeveralPolls() {
+            produce(ORDERS_0, 0, 90);
+            var worker = new FakeWorker(new QueueSinkTask(observed), topics, 30);
+            try (worker) {
+                worker.start(properties(QueueSinkConfig.LINGER_MS, "300"));
+                worker.poll();
+                worker.commit();
+                assertThat(worker.group).doesNotContainEntry(ORDERS_0, 30L);
+                worker.poll();
+                worker.poll();
+                assertThat(stored()).isEmpty();
+                await().until(() -> {
+                    worker.poll();
+                    return !stored().isEmpty();
+                });
+                worker.commit();
+                assertThat(worker.group).containsEntry(ORDERS_0, 90L);
+            }
+            assertThat(postgres.query("select count(distinct xmin::text) from sluice.segments"))
+                    .containsExactly("1");
+        }
+    }
+
+    @Nested
+    class AfterARestart {
+        @Test
+        void itContinuesAtTheStoredOffsetWhereverTheConsumerGroupStands() {
+            produce(ORDERS_0, 0, 100);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            produce(ORDERS_0, 100, 150);
+            try (FakeWorker rewound = worker().start(properties())) {
+                rewound.pollAll();
+                assertThat(rewound.group).containsEntry(ORDERS_0, 150L);
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 150));
+            assertThat(observed.alreadyStored).isEmpty();
+        }
+
+        @Test
+        void aRecordDeliveredAgainIsDroppedAndReportedOnce() {
+            produce(ORDERS_0, 0, 20);
+            var task = new QueueSinkTask(observed);
+            try (FakeWorker worker = new FakeWorker(task, topics, 20).start(properties())) {
+                worker.pollAll();
+                task.put(topics.get(ORDERS_0));
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 20));
+            assertThat(observed.committed).hasSize(20);
+            assertThat(observed.alreadyStored).isEmpty();
+        }
+
+        @Test
+        void recordsStoredByAnEarlierTaskAreReportedAsAlreadyStored() {
+            produce(ORDERS_0, 0, 20);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            var other = new Observed();
+            var task = new QueueSinkTask(other);
+            try (FakeWorker worker = new FakeWorker(task, topics, 20).start(properties())) {
+                task.put(topics.get(ORDERS_0));
+                assertThat(other.alreadyStored).isEqualTo(names(ORDERS_0, 0, 20));
+                assertThat(other.committed).isEmpty();
+            }
+        }
+    }
+
+    @Nested
+    class WhenPostgresqlIsAway {
+        @Test
+        void theSameRecordsAreTriedAgainUntilItIsBack() {
+            produce(ORDERS_0, 0, 100);
+            try (var proxy = new FlakyProxy(postgres.url());
+                    FakeWorker worker = worker().start(properties(proxy.url()))) {
+                worker.poll();
+                proxy.down(true);
+                for (int i = 0; i < 5; i++) {
+                    worker.poll();
+                }
+                assertThat(worker.failures).hasSize(5).allMatch(RetriableException.class::isInstance);
+                assertThat(worker.reported).isEmpty();
+                proxy.down(false);
+                worker.pollAll();
+                worker.commit();
+                assertThat(worker.group).containsEntry(ORDERS_0, 100L);
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 100));
+            assertThat(observed.committed).hasSize(100);
+        }
+
+        @Test
+        void theTaskStartsAllTheSameAndFindsItsPlaceLater() {
+            produce(ORDERS_0, 0, 100);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            produce(ORDERS_0, 100, 120);
+            try (var proxy = new FlakyProxy(postgres.url())) {
+                proxy.down(true);
+                var worker = worker();
+                worker.group.put(ORDERS_0, 110L);
+                try (worker) {
+                    worker.start(properties(proxy.url()));
+                    worker.poll();
+                    proxy.down(false);
+                    worker.pollAll();
+                }
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 120));
+        }
+
+        @Test
+        void theTaskGivesUpAfterMaxRetriesIfThereIsALimit() {
+            produce(ORDERS_0, 0, 10);
+            try (var proxy = new FlakyProxy(postgres.url())) {
+                var properties = properties(proxy.url());
+                properties.put(QueueSinkConfig.MAX_RETRIES, "2");
+                try (FakeWorker worker = worker().start(properties)) {
+                    proxy.down(true);
+                    worker.poll();
+                    worker.poll();
+                    assertThatThrownBy(worker::poll)
+                            .isExactlyInstanceOf(ConnectException.class)
+                            .hasMessageStartingWith("gave up after max.retries=2 retries: ");
+                }
+            }
+        }
+
+        @Test
+        void aCommitWhoseAnswerGotLostIsFoundOutAboutAndNotRepeated() {
+            produce(ORDERS_0, 0, 100);
+            produce(ORDERS_1, 0, 30);
+            try (var proxy = new FlakyProxy(postgres.url());
+                    FakeWorker worker = worker().start(properties(proxy.url()))) {
+                worker.poll();
+                proxy.dropNextCommitAnswers(1);
+                worker.pollAll();
+                assertThat(worker.failures).hasSize(1);
+            }
+            assertThat(storedNames()).hasSize(130).doesNotHaveDuplicates();
+            assertThat(observed.alreadyStored).hasSize(50);
+            assertThat(observed.committed).hasSize(80).doesNotContainAnyElementsOf(observed.alreadyStored);
+        }
+    }
+
+    @Nested
+    class WhenSomebodyElseMovesTheSource {
+        @Test
+        void theTaskContinuesBehindThem() {
+            produce(ORDERS_0, 0, 100);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.poll();
+                setOffset(ORDERS_0, 70);
+                worker.pollAll();
+                assertThat(worker.failures)
+                        .singleElement()
+                        .satisfies(failure -> assertThat(failure).hasCauseInstanceOf(SourceMovedException.class));
+                assertThat(worker.group).containsEntry(ORDERS_0, 100L);
+            }
+            assertThat(storedNames()).hasSize(80).containsAll(names(ORDERS_0, 70, 100));
+            assertThat(observed.alreadyStored).isEqualTo(names(ORDERS_0, 50, 70));
+        }
+
+        @Test
+        void theTaskGoesBackWithThem() {
+            produce(ORDERS_0, 0, 100);
+            produce(ORDERS_1, 0, 10);
+            try (FakeWorker worker = worker().start(properties(QueueSinkConfig.DEDUP_WINDOW_MS, "0"))) {
+                worker.poll();
+                postgres.execute("truncate sluice.segments");
+                setOffset(ORDERS_0, 20);
+                worker.pollAll();
+                assertThat(worker.group).containsEntry(ORDERS_0, 100L).containsEntry(ORDERS_1, 10L);
+            }
+            assertThat(storedNames())
+                    .hasSize(90)
+                    .containsAll(names(ORDERS_0, 20, 100))
+                    .containsAll(names(ORDERS_1, 0, 10));
+        }
+
+        @Test
+        void theTaskGoesBackToItsFirstRecordWhenTheOffsetIsGone() {
+            produce(ORDERS_0, 0, 100);
+            try (FakeWorker worker = worker().start(properties(QueueSinkConfig.DEDUP_WINDOW_MS, "0"))) {
+                worker.poll();
+                postgres.execute("truncate sluice.segments, sluice.sink_offsets");
+                worker.pollAll();
+                assertThat(worker.group).containsEntry(ORDERS_0, 100L);
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 100));
+            assertThat(offsets()).containsExactly("orders-sink|orders|0|100");
+        }
+
+        @Test
+        void theTaskGoesBackToWhereItWasOpenedWhenTheOffsetIsGone() {
+            produce(ORDERS_0, 0, 30);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            produce(ORDERS_0, 30, 100);
+            try (FakeWorker worker = worker().start(properties(QueueSinkConfig.DEDUP_WINDOW_MS, "0"))) {
+                worker.poll();
+                postgres.execute("truncate sluice.segments, sluice.sink_offsets");
+                worker.pollAll();
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 30, 100));
+        }
+
+        @Test
+        void twoTasksOnOnePartitionStillWriteEveryRecordOnce() {
+            produce(ORDERS_0, 0, 400);
+            try (FakeWorker zombie = new FakeWorker(new QueueSinkTask(), topics, 7).start(properties());
+                    FakeWorker owner = new FakeWorker(new QueueSinkTask(), topics, 11).start(properties())) {
+                for (int i = 0; i < 60; i++) {
+                    zombie.poll();
+                    owner.poll();
+                }
+                owner.pollAll();
+                zombie.pollAll();
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 400));
+        }
+    }
+
+    @Nested
+    class ACommit {
+        @Test
+        void lastsAlthoughTheServerWouldNotWaitForTheDisk() throws SQLException {
+            assertThat(synchronousCommit("off", "")).isEqualTo("on");
+            assertThat(synchronousCommit("on", "?options=-c%20synchronous_commit=off"))
+                    .isEqualTo("on");
+        }
+
+        @Test
+        void waitsForMoreIfTheServerWantsIt() throws SQLException {
+            assertThat(synchronousCommit("remote_apply", "")).isEqualTo("remote_apply");
+            assertThat(synchronousCommit("local", "")).isEqualTo("local");
+        }
+
+        private String synchronousCommit(String serverDefault, String parameters) throws SQLException {
+            String database = postgres.query("select current_database()").get(0);
+            postgres.execute("alter database " + database + " set synchronous_commit = " + serverDefault);
+            var config = new QueueSinkConfig(properties(postgres.url() + parameters));
+            try (Connection connection = config.dataSource().getConnection();
+                    Statement statement = connection.createStatement();
+                    ResultSet row = statement.executeQuery("show synchronous_commit")) {
+                row.next();
+                return row.getString(1);
+            }
+        }
+    }
+
+    @Nested
+    class ARecordThatCannotBeWritten {
+        @Test
+        void isReportedAloneAndItsNeighboursArrive() {
+            produce(ORDERS_0, 0, 13);
+            producePoison(ORDERS_0, 13);
+            produce(ORDERS_0, 14, 20);
+            producePoison(ORDERS_0, 20);
+            produce(ORDERS_0, 21, 45);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+                assertThat(worker.reported).extracting(SinkRecord::kafkaOffset).containsExactly(13L, 20L);
+                assertThat(worker.group).containsEntry(ORDERS_0, 45L);
+            }
+            assertThat(storedNames())
+                    .hasSize(43)
+                    .doesNotContain("orders-0-13", "orders-0-20")
+                    .contains("orders-0-12", "orders-0-14", "orders-0-44");
+            assertThat(observed.refused).containsExactly("orders-0-13", "orders-0-20");
+        }
+
+        @Test
+        void isReportedWhenNoRuleCanMapIt() {
+            produce(ORDERS_0, 0, 5);
+            topics.get(ORDERS_0).add(new SinkRecord("orders", 0, null, "k", null, Double.NaN, 5));
+            produce(ORDERS_0, 6, 10);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+                assertThat(worker.reported).extracting(SinkRecord::kafkaOffset).containsExactly(5L);
+            }
+            assertThat(storedNames()).hasSize(9);
+            assertThat(offsets()).contains("orders-sink|orders|0|10");
+            assertThat(observed.refused).containsExactly("orders-0-5");
+            assertThat(observed.committed).hasSize(9);
+        }
+
+        @Test
+        void isPassedEvenIfItIsTheOnlyOne() {
+            topics.get(ORDERS_0).add(new SinkRecord("orders", 0, null, "k", null, Double.NaN, 0));
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            assertThat(offsets()).containsExactly("orders-sink|orders|0|1");
+        }
+
+        @Test
+        void stopsTheTaskWhenThereIsNowhereToReportIt() {
+            producePoison(ORDERS_0, 0);
+            try (FakeWorker worker = worker().withoutReporter().start(properties())) {
+                assertThatThrownBy(worker::poll)
+                        .isInstanceOf(ConnectException.class)
+                        .hasMessageStartingWith(
+                                "record orders-0 offset 0 cannot be written and there is nowhere to report it: ");
+            }
+            assertThat(offsets()).isEmpty();
+        }
+    }
+
+    @Nested
+    class TheSchema {
+        @Test
+        void isMadeWhenAskedFor() {
+            produce(ORDERS_0, 0, 1);
+            try (TestPostgres empty = TestPostgres.empty()) {
+                var properties = properties(empty.url());
+                properties.put(QueueSinkConfig.SCHEMA_APPLY, "true");
+                try (FakeWorker worker = worker().start(properties)) {
+                    worker.pollAll();
+                }
+                assertThat(empty.query("select count(*) from sluice.messages")).containsExactly("1");
+            }
+        }
+
+        @Test
+        void isOtherwiseRequiredAndTheMessageSaysWhatToDo() {
+            try (TestPostgres empty = TestPostgres.empty()) {
+                var task = new QueueSinkTask();
+                task.initialize(worker().context);
+                assertThatThrownBy(() -> task.start(properties(empty.url())))
+                        .isInstanceOf(ConnectException.class)
+                        .hasMessageContaining("schema.apply=true");
+                task.stop();
+            }
+        }
+    }
+}

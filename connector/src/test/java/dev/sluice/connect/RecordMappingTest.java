@@ -1,0 +1,207 @@
+package dev.sluice.connect;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sluice.queue.NewMessage;
+import java.util.Map;
+import java.util.UUID;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.data.SchemaBuilder;
+import org.apache.kafka.connect.data.Struct;
+import org.apache.kafka.connect.errors.DataException;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RecordMappingTest {
+    private static final UUID ID = UUID.fromString("018f0000-0000-7000-8000-000000000001");
+
+    private static RecordMapping mapping(String format, String partition, String transactionId) {
+        return new RecordMapping(
+                format,
+                Selector.parse("partition.from", partition),
+                Selector.parse("transaction.id.from", transactionId));
+    }
+
+    private static RecordMapping mapping(String partition) {
+        return mapping("${topic}", partition, "topic-partition-offset");
+    }
+
+    private static SinkRecord record(@Nullable Object key, @Nullable Object value) {
+        return new SinkRecord("orders", 3, null, key, null, value, 1042);
+    }
+
+    @Test
+    void aMessageOfTheBridgeIsTakenAsItIs() {
+        var message = new NewMessage(ID, "q", "p", "t", true, "1".getBytes(UTF_8), null, null);
+        assertThat(mapping("key").map(record(null, message))).isSameAs(message);
+    }
+
+    @Nested
+    class WithoutHeaders {
+        @Test
+        void theQueueIsTheTopicInTheFormat() {
+            var mapping = mapping("kafka.${topic}", "key", "key");
+            assertThat(mapping.map(record("k", "1")).queue()).isEqualTo("kafka.orders");
+        }
+
+        @ParameterizedTest
+        @CsvSource({
+            "key, customer-7",
+            "topic-partition, orders-3",
+            "constant:all, all",
+            "field:customer.id, 7",
+            "field:customer.name, Ærø",
+            "header:tenant, acme",
+            "header:missing, orders-3",
+            "field:missing, orders-3",
+            "field:customer.missing, orders-3"
+        })
+        void thePartitionComesFromWhereItIsConfigured(String from, String expected) {
+            SinkRecord record = record("customer-7", Map.of("customer", Map.of("id", 7, "name", "Ærø")));
+            record.headers().addString("tenant", "acme");
+            assertThat(mapping(from).map(record).partition()).isEqualTo(expected);
+        }
+
+        @Test
+        void aRecordWithoutAKeyGoesToThePartitionNamedLikeItsOwn() {
+            assertThat(mapping("key").map(record(null, "1")).partition()).isEqualTo("orders-3");
+        }
+
+        @Test
+        void keysOfAnyTypeBecomeText() {
+            assertThat(mapping("key").map(record(42, "1")).partition()).isEqualTo("42");
+            assertThat(mapping("key").map(record(Map.of("id", 7), "1")).partition())
+                    .isEqualTo("{\"id\":7}");
+            assertThat(mapping("key").map(record("ключ".getBytes(UTF_8), "1")).partition())
+                    .isEqualTo("ключ");
+            assertThat(mapping("key").map(record(new byte[] {-1, -2}, "1")).partition())
+                    .isEqualTo("//4=");
+        }
+
+        @Test
+        void fieldsOfAStructAreFoundToo() {
+            Schema customer =
+                    SchemaBuilder.struct().field("id", Schema.INT64_SCHEMA).build();
+            Schema schema = SchemaBuilder.struct().field("customer", customer).build();
+            var value = new Struct(schema).put("customer", new Struct(customer).put("id", 99L));
+            var record = new SinkRecord("orders", 3, null, null, schema, value, 1042);
+            assertThat(mapping("field:customer.id").map(record).partition()).isEqualTo("99");
+        }
+
+        @Test
+        void theTransactionIdIsThePlaceInKafkaSoThatAReplayIsTheSameMessage() {
+            NewMessage message = mapping("key").map(record("k", "1"));
+            assertThat(message.transactionId()).isEqualTo("orders-3-1042");
+            assertThat(message.generatedTransactionId()).isFalse();
+        }
+
+        @Test
+        void theTransactionIdCanComeFromAField() {
+            var mapping = mapping("${topic}", "key", "field:orderId");
+            assertThat(mapping.map(record("k", Map.of("orderId", "o-1"))).transactionId())
+                    .isEqualTo("o-1");
+            assertThat(mapping.map(record("k", Map.of("other", "o-1"))).transactionId())
+                    .isEqualTo("orders-3-1042");
+        }
+
+        @Test
+        void everyMessageGetsAnIdThatSortsAfterTheOneBefore() {
+            UUID last = new UUID(0, 0);
+            for (int i = 0; i < 10_000; i++) {
+                UUID id = mapping("key").map(record("k", "1")).id();
+                assertThat(id.version()).isEqualTo(7);
+                assertThat(id.toString()).isGreaterThan(last.toString());
+                last = id;
+            }
+        }
+    }
+
+    @Nested
+    class HeadersOfTheBridgeWin {
+        private final SinkRecord record = record("key", "{\"n\":1}");
+
+        @Test
+        void overEverythingConfigured() {
+            record.headers()
+                    .addString("sluice.queue", "payments")
+                    .addString("sluice.partition", "customer-1")
+                    .addString("sluice.transaction-id", "t-1")
+                    .addString("sluice.transaction-id-generated", "true")
+                    .addString("sluice.id", ID.toString())
+                    .addString("sluice.trace-id", "0af76519-16cd-43dd-8448-eb211c80319c")
+                    .addString("sluice.producer-sub", "someone");
+            assertThat(mapping("key").map(record))
+                    .usingRecursiveComparison()
+                    .isEqualTo(new NewMessage(
+                            ID,
+                            "payments",
+                            "customer-1",
+                            "t-1",
+                            true,
+                            "{\"n\":1}".getBytes(UTF_8),
+                            UUID.fromString("0af76519-16cd-43dd-8448-eb211c80319c"),
+                            "someone"));
+        }
+
+        @Test
+        void andMayBeBytes() {
+            record.headers().addBytes("sluice.queue", "payments".getBytes(UTF_8));
+            assertThat(mapping("key").map(record).queue()).isEqualTo("payments");
+        }
+
+        @Test
+        void andTheLastOfANameCounts() {
+            record.headers().addString("sluice.queue", "first").addString("sluice.queue", "last");
+            assertThat(mapping("key").map(record).queue()).isEqualTo("last");
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = {"7", "018f0000-0000-7000-8000-00000000000g", ""})
+        void butMustBeUuidsWhereUuidsBelong(String text) {
+            record.headers().addString("sluice.id", text);
+            assertThatThrownBy(() -> mapping("key").map(record))
+                    .isInstanceOf(DataException.class)
+                    .hasMessage("header sluice.id must be a UUID, was " + text);
+        }
+    }
+
+    @Test
+    void aNameTheQueueCannotHaveIsAnErrorAboutTheRecord() {
+        assertThatThrownBy(() -> mapping("key").map(record("k".repeat(256), "1")))
+                .isInstanceOf(DataException.class)
+                .hasMessage("partition must have at most 255 characters, has 256");
+        assertThatThrownBy(() -> mapping("key").map(record("", "1")))
+                .isInstanceOf(DataException.class)
+                .hasMessage("partition must not be empty");
+    }
+
+    @Test
+    void aFieldOfAValueThatHasNoneIsAnErrorAboutTheRecord() {
+        assertThatThrownBy(() -> mapping("field:a.b").map(record("k", Map.of("a", "text"))))
+                .isInstanceOf(DataException.class)
+                .hasMessage("value has no field a.b: it is a String and not a struct or a map");
+    }
+
+    @Test
+    void aTombstoneIsTheMessageNull() {
+        assertThat(mapping("key").map(record("k", null)).payload())
+                .asString(UTF_8)
+                .isEqualTo("null");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "keys", "field:", "header:", "constant:", "field", "topic-partition:1", "Key"})
+    void aSelectorThatIsNoneIsRefusedWithTheChoices(String text) {
+        assertThatThrownBy(() -> Selector.parse("partition.from", text))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("partition.from must be key, topic-partition, ")
+                .hasMessageEndingWith(", was " + text);
+    }
+}
