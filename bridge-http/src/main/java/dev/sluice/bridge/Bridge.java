@@ -1,0 +1,404 @@
+package dev.sluice.bridge;
+
+import dev.sluice.bridge.api.HttpService;
+import dev.sluice.bridge.api.ServiceState;
+import dev.sluice.bridge.ingest.BufferDetail;
+import dev.sluice.bridge.ingest.Drain;
+import dev.sluice.bridge.ingest.DrainStatus;
+import dev.sluice.bridge.ingest.EmbeddedDrain;
+import dev.sluice.bridge.ingest.FailedRecords;
+import dev.sluice.bridge.ingest.Intake;
+import dev.sluice.bridge.ingest.Lanes;
+import dev.sluice.bridge.pop.AcknowledgeDispatcher;
+import dev.sluice.bridge.pop.PopDispatcher;
+import dev.sluice.buffer.LogLockedException;
+import dev.sluice.buffer.LogStatus;
+import dev.sluice.buffer.SegmentLogConfig;
+import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.Message;
+import dev.sluice.queue.PopResult;
+import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.Queue;
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.QueueWriter;
+import dev.sluice.queue.Retention;
+import dev.sluice.queue.WakeUps;
+import java.io.Closeable;
+import java.io.IOException;
+import java.net.BindException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The running service: the wiring diagram, as code. Parts are started from the data towards the client and closed in reverse.
+ *
+ * <pre>
+ *  HttpService ──▶ Intake ──▶ Lanes ◀── Drain ──▶ PostgreSQL ◀── Queue ◀── PopDispatcher, AcknowledgeDispatcher ◀── HttpService
+ *                    ▲                    │ wakes                              ▲
+ *                    └── what became of ──┴────────────────────────────────────┘
+ * </pre>
+ */
+final class Bridge implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Bridge.class);
+
+    private static final Duration LONGEST_SCHEMA_PAUSE = Duration.ofSeconds(5);
+    /** A push is let through to a log that failed, to find out whether it still does: nothing else would tell. */
+    private static final Duration RETRY_APPENDS_AFTER = Duration.ofSeconds(5);
+
+    private static final Duration FIRST_SCHEMA_PAUSE = Duration.ofMillis(200);
+
+    /** What to close, last opened first. */
+    private final Deque<Closeable> open = new ArrayDeque<>();
+
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private final BooleanSupplier calledOff;
+    private final Duration shutdownTimeout;
+    private final String host;
+    private final DataDirectory data;
+    private final @Nullable LocalPostgres postgres;
+    private final Database database;
+    private final Lanes lanes;
+    private final FailedRecords failed;
+    private final Intake intake;
+    private final Drain drain;
+    private final HttpService http;
+    private volatile boolean stopping;
+    private volatile boolean schemaReady;
+    private volatile long left;
+    private boolean closed;
+
+    /**
+     * Starts the service; returns when it serves.
+     *
+     * @param progress told, line by line, what takes long
+     * @param calledOff asked between the steps: whether to give up
+     * @throws StartException if it cannot, or is called off; everything opened is closed again
+     */
+    static Bridge start(BridgeConfig config, Consumer<String> progress, BooleanSupplier calledOff)
+            throws StartException {
+        refuseTakenPort(config.http());
+        return new Bridge(config, progress, calledOff);
+    }
+
+    private Bridge(BridgeConfig config, Consumer<String> progress, BooleanSupplier calledOff) throws StartException {
+        this.calledOff = calledOff;
+        shutdownTimeout = config.shutdownTimeout();
+        host = config.http().host();
+        boolean complete = false;
+        try {
+            data = opened(DataDirectory.take(config.dataDirectory()));
+
+            Database.Address address;
+            Optional<String> url = config.connectionUrl();
+            if (url.isPresent()) {
+                postgres = null;
+                address = new Database.Address(
+                        url.get(),
+                        config.connectionUser().orElse(null),
+                        config.connectionPassword().orElse(null));
+            } else {
+                postgres =
+                        opened(LocalPostgres.start(data.path().resolve("postgres"), config.postgresPort(), progress));
+                address = new Database.Address(postgres.url(), postgres.user(), postgres.password());
+            }
+            database = opened(new Database(
+                    address,
+                    config.popDispatcher().threads() + config.acknowledgeThreads(),
+                    config.popStatementTimeout()));
+            openSchema(config, address);
+
+            SegmentLogConfig logConfig = config.segmentLog();
+            lanes = Lanes.open(logConfig.directory(), config.lanes(), logConfig);
+            open.push(lanes);
+            failed = FailedRecords.open(logConfig.directory());
+            open.push(failed);
+            intake = opened(new Intake(lanes, config.pushStoredTimeout()));
+
+            var queue = new Queue(database.consumers(), config.queue());
+            var pops = new PopDispatcher(
+                    (target, requests) -> {
+                        requireDatabase();
+                        return queue.pop(target, requests);
+                    },
+                    (target, result) -> giveBack(queue, target, result),
+                    config.popDispatcher());
+            var wakeUps = opened(new WakeUps(database.control(), config.queue().schema(), pops::wake));
+            wakeUps.start();
+            Consumer<Set<String>> pushed = queues -> {
+                queues.forEach(pops::wake);
+                wakeUps.tell(queues);
+            };
+            drain = new EmbeddedDrain(lanes, intake, failed, config.drain(address), pushed);
+            drain.start();
+            open.push(() -> left = drain.stop(shutdownTimeout).undrained());
+
+            var due = opened(new DueMessages(new QueueWriter(database.control(), config.smallWriter()), pushed));
+            due.start();
+            var housekeeping = opened(new Housekeeping(
+                    new Retention(database.control(), config.queue().schema()), config.retentionInterval()));
+            housekeeping.start();
+
+            var acknowledgements = opened(new AcknowledgeDispatcher(
+                    batch -> {
+                        requireDatabase();
+                        return queue.acknowledge(batch);
+                    },
+                    pops::wake,
+                    config.acknowledgeThreads(),
+                    config.acknowledgeMaxPending()));
+            http = new HttpService(config.http(), intake, pops, acknowledgements, failed, new State(), version());
+            open.push(http::close);
+            open.push(pops::close); // First, so that those who wait are answered before the server closes.
+            http.start();
+            complete = true;
+            log.info("Serving. host={} port={} data={}", host, http.port(), data.path());
+        } catch (LogLockedException e) {
+            throw new StartException(e.getMessage() + "; stop it, or set another data.dir or buffer.dir", e);
+        } catch (BindException e) {
+            throw new StartException(String.valueOf(e.getMessage()), e);
+        } catch (IOException e) {
+            throw new StartException("the local log cannot be opened: " + e.getMessage(), e);
+        } finally {
+            if (!complete) {
+                close();
+            }
+        }
+    }
+
+    private <T extends AutoCloseable> T opened(T part) throws StartException {
+        open.push(() -> {
+            try {
+                part.close();
+            } catch (IOException | RuntimeException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new IOException(e);
+            }
+        });
+        if (calledOff.getAsBoolean()) {
+            throw new StartException("stopped before it served");
+        }
+        return part;
+    }
+
+    /** Fails before anything is unpacked or started. The port could still be lost in between; then the server says so. */
+    private static void refuseTakenPort(HttpService.Config http) throws StartException {
+        try (var socket = new ServerSocket()) {
+            socket.setReuseAddress(true);
+            socket.bind(new InetSocketAddress(http.host(), http.port()), 1);
+        } catch (IOException e) {
+            throw new StartException(
+                    "http.port " + http.port() + " on " + http.host() + " cannot be used: " + e.getMessage()
+                            + "; stop what uses it, or set another http.port",
+                    e);
+        }
+    }
+
+    /** Opens the schema now if the server answers, else as soon as it does: pushes are taken meanwhile. */
+    private void openSchema(BridgeConfig config, Database.Address address) throws StartException {
+        String schema = config.queue().schema();
+        try {
+            database.open(schema, config.appliesSchema());
+            schemaReady = true;
+        } catch (QueueException e) {
+            log.warn(
+                    "The database does not answer, pushes are kept in the local log. url={} error={}",
+                    address,
+                    e.getMessage());
+            var opener = new Thread(() -> keepOpening(schema, config.appliesSchema()), "sluice-schema");
+            opener.setDaemon(true);
+            opener.start();
+        }
+    }
+
+    private void keepOpening(String schema, boolean apply) {
+        Duration pause = FIRST_SCHEMA_PAUSE;
+        String lastError = "";
+        while (!stopping) {
+            try {
+                Thread.sleep(pause.toMillis());
+                database.open(schema, apply);
+                schemaReady = true;
+                log.info("The database answers, its schema is ready. schema={}", schema);
+                return;
+            } catch (StartException e) {
+                if (!lastError.equals(e.getMessage())) {
+                    log.error("The database cannot be used: {}", e.getMessage());
+                    lastError = e.getMessage();
+                }
+            } catch (QueueException e) {
+                log.debug("The database still does not answer", e);
+            } catch (InterruptedException e) {
+                return;
+            }
+            pause = pause.multipliedBy(2).compareTo(LONGEST_SCHEMA_PAUSE) < 0
+                    ? pause.multipliedBy(2)
+                    : LONGEST_SCHEMA_PAUSE;
+        }
+    }
+
+    /** Fails at once while the database is known to be away, instead of waiting for a connection. */
+    private void requireDatabase() {
+        if (!schemaReady || !database.isConnected()) {
+            throw new QueueException(
+                    "could not use the queue",
+                    new SQLException("the database did not answer when last asked", "08001"));
+        }
+    }
+
+    /** Ends the leases of messages nobody waits for any more, as if their consumer had asked for them again. */
+    private static void giveBack(Queue queue, PopTarget target, PopResult result) {
+        if (result.leaseId() == null) {
+            return; // Popped with auto-ack: they are gone, as they are when a connection breaks.
+        }
+        Map<Long, Acknowledgement> onePerPartition = new LinkedHashMap<>();
+        for (Message message : result.messages()) {
+            onePerPartition.putIfAbsent(
+                    message.partitionId(),
+                    new Acknowledgement(
+                            target.group(),
+                            message.partitionId(),
+                            message.transactionId(),
+                            result.leaseId(),
+                            Acknowledgement.Verdict.RETRY,
+                            null));
+        }
+        queue.acknowledge(List.copyOf(onePerPartition.values()));
+    }
+
+    private static String version() {
+        String version = Bridge.class.getPackage().getImplementationVersion();
+        return version == null ? "unreleased" : version;
+    }
+
+    private final class State implements ServiceState {
+        @Override
+        public boolean databaseConnected() {
+            return database.isConnected();
+        }
+
+        @Override
+        public @Nullable String pushRefusal() {
+            if (stopping) {
+                return "stopping";
+            }
+            for (LogStatus status : lanes.status()) {
+                if (status.full()) {
+                    return "the local log is full";
+                }
+                if (status.appendsFail(RETRY_APPENDS_AFTER)) {
+                    return "the local log cannot be written";
+                }
+            }
+            return null;
+        }
+
+        @Override
+        public Buffer buffer() {
+            long pending = 0;
+            long used = 0;
+            long limit = 0;
+            boolean full = false;
+            Duration oldest = Duration.ZERO;
+            for (LogStatus status : lanes.status()) {
+                pending += status.uncommittedEntries();
+                used += status.usedBytes();
+                limit += status.limitBytes();
+                full |= status.full();
+                Duration age = status.oldestUncommittedAge().orElse(Duration.ZERO);
+                oldest = age.compareTo(oldest) > 0 ? age : oldest;
+            }
+            return new Buffer(pending, failed.count(), used, limit, full, oldest, drainState());
+        }
+
+        @Override
+        public BufferDetail bufferDetail() throws IOException {
+            return BufferDetail.of(lanes, drain, intake, failed);
+        }
+
+        private String drainState() {
+            List<DrainStatus.State> states =
+                    drain.status().lanes().stream().map(DrainStatus.Lane::state).toList();
+            for (var worst : List.of(
+                    DrainStatus.State.SOURCE_TAKEN,
+                    DrainStatus.State.BROKEN,
+                    DrainStatus.State.HOLDING,
+                    DrainStatus.State.DOWN)) {
+                if (states.contains(worst)) {
+                    return worst.name().toLowerCase(Locale.ROOT);
+                }
+            }
+            return "running";
+        }
+    }
+
+    /** Returns the port of the HTTP server. */
+    int port() {
+        return http.port();
+    }
+
+    /** Returns the address of the service for a client on this machine. */
+    String url() {
+        return "http://" + (host.equals("0.0.0.0") ? "127.0.0.1" : host) + ":" + http.port();
+    }
+
+    /** Returns what somebody who has just started the service wants to know, as lines of text. */
+    String introduction() {
+        String psql = postgres == null ? "" : "\nLook at it:    " + postgres.psqlCommand();
+        return """
+
+                Sluice %s serves on %s, data in %s
+
+                Push:  curl -s %s/api/v1/push -d '{"items":[{"queue":"hello","payload":{"text":"first light"}}]}'
+                Pop:   curl -s '%s/api/v1/pop/queue/hello?autoAck=true'
+                %s
+                Ctrl-C stops it.""".formatted(version(), url(), data.path(), url(), url(), psql.strip());
+    }
+
+    /** Waits until the service is closed. */
+    void awaitEnd() throws InterruptedException {
+        ended.await();
+    }
+
+    /** Returns how many messages were still in the local log at the end; they are moved on after the next start. */
+    long leftInLog() {
+        return left;
+    }
+
+    /**
+     * Stops: not ready any more, waiting pops answered, requests under way finished, the log drained for the shutdown timeout
+     * and synced, connections closed, PostgreSQL stopped. Does nothing the second time.
+     */
+    @Override
+    public synchronized void close() {
+        stopping = true;
+        if (closed) {
+            return;
+        }
+        closed = true;
+        while (!open.isEmpty()) {
+            try {
+                open.pop().close();
+            } catch (IOException | RuntimeException e) {
+                log.error("A part of the service did not close as it should", e);
+            }
+        }
+        ended.countDown();
+    }
+}

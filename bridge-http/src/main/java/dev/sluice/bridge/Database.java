@@ -1,0 +1,178 @@
+package dev.sluice.bridge;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.QueueSchema;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The connections to PostgreSQL that are not the drain's, in pools that cannot starve each other, and the knowledge whether the
+ * server answers: it is asked every second on a connection of its own.
+ */
+final class Database implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Database.class);
+
+    private static final long ASK_MILLIS = 1000;
+    private static final int ANSWER_SECONDS = 2;
+    /** To ask whether the server is there, to hear other bridges, for scheduled messages, and two for what comes and goes. */
+    private static final int CONTROL_CONNECTIONS = 5;
+
+    private static final long CONNECTION_TIMEOUT_MILLIS = 2000;
+    private static final String SOCKET_TIMEOUT = "socketTimeout"; // In seconds.
+
+    /**
+     * Where the server is.
+     *
+     * @param url JDBC address
+     * @param user user, or null for what the address says
+     * @param password password, or null
+     */
+    record Address(
+            String url, @Nullable String user, @Nullable String password) {
+        /** Shows no password. */
+        @Override
+        public String toString() {
+            return url.replaceAll("(?i)(password=)[^&]*", "$1[hidden]");
+        }
+    }
+
+    private final HikariDataSource consumers;
+    private final HikariDataSource control;
+    private final Thread monitor;
+    private volatile boolean connected;
+    private volatile boolean closing;
+
+    /**
+     * Makes the pools. Does not wait for the server.
+     *
+     * @param consumerConnections connections for pops and acknowledgements
+     * @param consumerTimeout how long a statement on them may take
+     */
+    Database(Address address, int consumerConnections, Duration consumerTimeout) {
+        HikariConfig bounded = config(address, "sluice-consumers", consumerConnections);
+        bounded.setConnectionInitSql("set statement_timeout = " + consumerTimeout.toMillis());
+        bounded.addDataSourceProperty(SOCKET_TIMEOUT, String.valueOf(consumerTimeout.toSeconds() + 2));
+        consumers = new HikariDataSource(bounded);
+        control = new HikariDataSource(config(address, "sluice-control", CONTROL_CONNECTIONS));
+        monitor = new Thread(this::watch, "sluice-database");
+        monitor.setDaemon(true);
+    }
+
+    private static HikariConfig config(Address address, String name, int size) {
+        var config = new HikariConfig();
+        config.setPoolName(name);
+        config.setJdbcUrl(address.url());
+        config.setUsername(address.user());
+        config.setPassword(address.password());
+        config.setMaximumPoolSize(size);
+        config.setMinimumIdle(1);
+        config.setConnectionTimeout(CONNECTION_TIMEOUT_MILLIS);
+        config.setValidationTimeout(Duration.ofSeconds(1).toMillis());
+        config.setKeepaliveTime(Duration.ofMinutes(1).toMillis());
+        config.setInitializationFailTimeout(-1); // The service takes pushes without a database.
+        config.addDataSourceProperty("ApplicationName", name);
+        config.addDataSourceProperty("tcpKeepAlive", "true");
+        config.addDataSourceProperty("connectTimeout", "2");
+        config.addDataSourceProperty(SOCKET_TIMEOUT, "30");
+        return config;
+    }
+
+    /**
+     * Brings the schema up to date, or checks it, and begins to watch the server.
+     *
+     * @param apply whether to change anything
+     * @throws StartException if the server does not let us in, has no such database, or has a schema that is not ours to use
+     * @throws QueueException if the server cannot be reached now
+     */
+    void open(String schema, boolean apply) throws StartException {
+        try {
+            if (apply) {
+                QueueSchema.apply(control, schema);
+            } else {
+                QueueSchema.verify(control, schema);
+            }
+            connected = true;
+            if (!monitor.isAlive()) {
+                monitor.start();
+            }
+        } catch (IllegalStateException e) {
+            throw new StartException(String.valueOf(e.getMessage()), e);
+        } catch (QueueException e) {
+            String refusal = refusal(e);
+            if (refusal != null) {
+                throw new StartException("the database does not let us in: " + refusal, e);
+            }
+            throw e;
+        }
+    }
+
+    /** Returns what the server says of a wrong password, a missing database or right: trying again does not help. */
+    private static @Nullable String refusal(QueueException e) {
+        String refusal = null;
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            String state = cause instanceof SQLException sql ? sql.getSQLState() : null;
+            if (state != null && (state.startsWith("28") || state.equals("3D000") || state.equals("42501"))) {
+                refusal = cause.getMessage(); // The innermost is the server's own.
+            }
+        }
+        return refusal;
+    }
+
+    /** Returns the pool for pops and acknowledgements. */
+    DataSource consumers() {
+        return consumers;
+    }
+
+    /** Returns the pool for what runs beside the requests. */
+    DataSource control() {
+        return control;
+    }
+
+    /** Returns whether the server answered when last asked. */
+    boolean isConnected() {
+        return connected;
+    }
+
+    private void watch() {
+        while (!closing) {
+            boolean answers = answers();
+            if (answers != connected && !closing) {
+                if (answers) {
+                    log.info("The database answers again");
+                } else {
+                    log.warn("The database does not answer, pushes are kept in the local log");
+                }
+                connected = answers;
+            }
+            try {
+                Thread.sleep(ASK_MILLIS);
+            } catch (InterruptedException e) {
+                return;
+            }
+        }
+    }
+
+    private boolean answers() {
+        try (Connection connection = control.getConnection()) {
+            return connection.isValid(ANSWER_SECONDS);
+        } catch (SQLException e) {
+            return false;
+        }
+    }
+
+    /** Closes all connections. */
+    @Override
+    public void close() {
+        closing = true;
+        monitor.interrupt();
+        consumers.close();
+        control.close();
+    }
+}

@@ -1,0 +1,63 @@
+package dev.sluice.bridge;
+
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.Retention;
+import dev.sluice.queue.Sweep;
+import java.time.Duration;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Has what has had its time deleted, every {@code retention.interval.ms}. One thread; of several bridges one sweeps at a time. */
+final class Housekeeping implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Housekeeping.class);
+
+    private static final long STOP_SECONDS = 5;
+
+    private final Retention retention;
+    private final Duration interval;
+    private final ScheduledExecutorService thread =
+            Executors.newSingleThreadScheduledExecutor(run -> new Thread(run, "housekeeping"));
+
+    /**
+     * Makes it; {@link #start} begins.
+     *
+     * @param interval from the end of one sweep to the next; the first comes after as long
+     */
+    Housekeeping(Retention retention, Duration interval) {
+        this.retention = retention;
+        this.interval = interval;
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // sweep() keeps its failures to itself.
+    void start() {
+        thread.scheduleWithFixedDelay(this::sweep, interval.toMillis(), interval.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private void sweep() {
+        try {
+            Sweep sweep = retention.sweep();
+            if (sweep.messages() > 0) {
+                log.info("Deleted what has had its time. {}", sweep);
+            }
+        } catch (QueueException e) {
+            log.warn("Nothing was deleted, the next sweep tries again: {}", e.getMessage());
+        } catch (RuntimeException e) {
+            log.error("The sweep failed", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        thread.shutdownNow();
+        try {
+            if (!thread.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS)) {
+                log.warn("A sweep is still running; it is abandoned with its transaction");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

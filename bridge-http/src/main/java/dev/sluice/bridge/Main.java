@@ -1,0 +1,105 @@
+package dev.sluice.bridge;
+
+import dev.sluice.bridge.admin.BufferCommand;
+import dev.sluice.bridge.admin.BufferSettings;
+import dev.sluice.bridge.admin.UsageException;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The command line: {@code up [--config FILE]}, or {@code buffer …}. The script {@code sluice} calls it. */
+public final class Main {
+    private static final Logger log = LoggerFactory.getLogger(Main.class);
+
+    private static final int FAILED = 1;
+    private static final int WRONG_USAGE = 2;
+
+    private Main() {}
+
+    /**
+     * Runs the service until it is told to stop; exits with 1 if it cannot start, 2 if the arguments are wrong. Or runs a
+     * {@link BufferCommand}, which has its own codes.
+     */
+    public static void main(String[] arguments) {
+        int status = run(List.of(arguments), System.getenv(), System.out, System.err);
+        if (status != 0) {
+            System.exit(status);
+        }
+    }
+
+    private static int run(List<String> arguments, Map<String, String> environment, PrintStream out, PrintStream err) {
+        Queue<String> rest = new ArrayDeque<>(arguments);
+        String command = rest.poll();
+        if ("buffer".equals(command)) {
+            return BufferCommand.run(
+                    List.copyOf(rest),
+                    (file, directory) -> bufferSettings(file, directory, environment),
+                    System.in,
+                    out,
+                    err);
+        }
+        if (!"up".equals(command)) {
+            err.println("sluice: the command must be: up [--config FILE], or buffer");
+            return WRONG_USAGE;
+        }
+        Path file = null;
+        while (!rest.isEmpty()) {
+            String option = rest.remove();
+            if (!option.equals("--config") || rest.isEmpty()) {
+                err.println("sluice: up takes --config FILE, not " + option);
+                return WRONG_USAGE;
+            }
+            file = Path.of(rest.remove());
+        }
+        return up(file, environment, out, err);
+    }
+
+    private static BufferSettings bufferSettings(
+            @Nullable Path file, @Nullable Path directory, Map<String, String> environment) throws UsageException {
+        try {
+            Map<String, String> values = new HashMap<>(ConfigSources.read(file, environment));
+            if (directory != null) {
+                values.put(BridgeConfig.BUFFER_DIR, directory.toString());
+            }
+            BridgeConfig config = BridgeConfig.parse(values);
+            return new BufferSettings(config.lanes(), config.segmentLog());
+        } catch (ConfigException e) {
+            throw new UsageException(e.problems());
+        }
+    }
+
+    private static int up(@Nullable Path file, Map<String, String> environment, PrintStream out, PrintStream err) {
+        try {
+            BridgeConfig config = BridgeConfig.parse(ConfigSources.read(file, environment));
+            var stop = new StopWithProcess(out);
+            Bridge bridge;
+            try {
+                bridge = Bridge.start(config, line -> out.println("sluice: " + line), stop::isRequested);
+                stop.started(bridge);
+            } finally {
+                stop.startIsOver();
+            }
+            log.info("Configuration:{}", config.describe());
+            out.println(bridge.introduction());
+            bridge.awaitEnd();
+            return 0;
+        } catch (ConfigException e) {
+            e.problems().forEach(problem -> err.println("sluice: " + problem));
+            return FAILED;
+        } catch (StartException e) {
+            log.debug("The service does not start", e);
+            err.println("sluice: " + e.getMessage());
+            return FAILED;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return FAILED;
+        }
+    }
+}

@@ -1,0 +1,342 @@
+package dev.sluice.bridge.api;
+
+import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.fasterxml.jackson.core.JsonToken;
+import dev.sluice.bridge.ingest.BufferDetail;
+import dev.sluice.bridge.ingest.Durability;
+import dev.sluice.bridge.ingest.FailedRecords;
+import dev.sluice.bridge.ingest.FailedRecords.Retried;
+import dev.sluice.bridge.ingest.PushResult;
+import dev.sluice.bridge.pop.OverloadedException;
+import dev.sluice.buffer.FailedRecord;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The routes for the operator of a buffer: how it is in detail, the failed records, and messages from a file.
+ *
+ * <p>They wait for the disk, so they take turns on a thread of their own.
+ */
+final class BufferEndpoints implements AutoCloseable {
+    private static final int OK = 200;
+    private static final int CREATED = 201;
+    private static final int USUAL_LIMIT = 100;
+    private static final int MAX_LIMIT = 1_000;
+    private static final int MAX_WAITING = 100;
+    private static final int USUAL_BYTES = 4 << 10;
+    private static final int MAX_DEPTH = 8;
+    private static final int CLOSE_SECONDS = 5;
+
+    /** Asks how the buffer is; may wait for the disk. */
+    interface Source {
+        BufferDetail detail() throws IOException;
+    }
+
+    private final Source source;
+    private final FailedRecords failed;
+    private final PushEndpoint.Acceptor intake;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+    private final MessageIds ids = new MessageIds(InstantSource.system());
+    private final ThreadPoolExecutor worker = new ThreadPoolExecutor(
+            1, 1, CLOSE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(MAX_WAITING), task -> {
+                var thread = new Thread(task, "sluice-failed-records");
+                thread.setDaemon(true);
+                return thread;
+            });
+
+    BufferEndpoints(
+            Source source,
+            FailedRecords failed,
+            PushEndpoint.Acceptor intake,
+            RequestBodies bodies,
+            RequestLimits limits) {
+        this.source = source;
+        this.failed = failed;
+        this.intake = intake;
+        this.bodies = bodies;
+        this.limits = limits;
+        worker.allowCoreThreadTimeOut(true);
+    }
+
+    private <T> CompletableFuture<T> inTurn(Callable<T> task) {
+        try {
+            return CompletableFuture.supplyAsync(
+                    () -> {
+                        try {
+                            return task.call();
+                        } catch (InterruptedException e) {
+                            Thread.currentThread().interrupt();
+                            throw new CompletionException(new IOException("the service is stopping", e));
+                        } catch (RuntimeException e) {
+                            throw e;
+                        } catch (Exception e) {
+                            throw new CompletionException(e);
+                        }
+                    },
+                    worker);
+        } catch (RejectedExecutionException e) {
+            return CompletableFuture.failedFuture(
+                    new OverloadedException("Too many requests about failed records wait"));
+        }
+    }
+
+    /** {@code {…, "lanes": […], "intake": {…}, "failedRecords": {…}}}: {@code summary} with more in it. */
+    CompletableFuture<Answer> detail(Answer summary) {
+        return inTurn(() -> {
+            BufferDetail detail = source.detail();
+            var out = new JsonOutput(USUAL_BYTES);
+            String fields = String.valueOf(summary.body());
+            out.json(fields.substring(0, fields.length() - 1));
+            out.raw(",\"lanes\":[");
+            String separator = "";
+            for (BufferDetail.LaneDetail lane : detail.lanes()) {
+                out.raw(separator);
+                BufferDetailJson.lane(out, lane);
+                separator = ",";
+            }
+            out.raw("],\"intake\":");
+            LogJson.numbers(out, detail.intake());
+            out.raw(",\"failedRecords\":");
+            BufferDetailJson.failed(out, detail.failed());
+            return Answer.json(OK, out.raw("}"));
+        });
+    }
+
+    /**
+     * <pre>{@code
+     * {"count": 3, "next": 8, "records":
+     *   [{"id": 7, "failedAt": "…", "reason": "…", "origin": "sluice-log-…-3-0@1042", "message": {"queue": …, "payload": …}},
+     *    {"id": 8, …, "message": null, "entry": "base64 of what is not a message"}]}
+     * }</pre>
+     *
+     * {@code next} is for {@code after}; null when there are no more.
+     */
+    CompletableFuture<Answer> listFailed(Context ctx) {
+        long after = number(ctx.queryParam("after"), "after", -1);
+        long limit = number(ctx.queryParam("limit"), "limit", USUAL_LIMIT);
+        if (limit < 1 || limit > MAX_LIMIT) {
+            throw badRequest("limit must be 1 to " + MAX_LIMIT);
+        }
+        return inTurn(() -> {
+            List<FailedRecord> page = failed.entries().list(after, (int) limit);
+            var out = new JsonOutput(USUAL_BYTES);
+            out.raw("{\"count\":").number(failed.count()).raw(",\"next\":");
+            boolean more = !page.isEmpty()
+                    && !failed.entries().list(page.get(page.size() - 1).id(), 1).isEmpty();
+            out.raw(more ? Long.toString(page.get(page.size() - 1).id()) : "null")
+                    .raw(",\"records\":[");
+            String separator = "";
+            for (FailedRecord record : page) {
+                out.raw(separator);
+                write(out, record);
+                separator = ",";
+            }
+            return Answer.json(OK, out.raw("]}"));
+        });
+    }
+
+    private static void write(JsonOutput out, FailedRecord record) {
+        out.raw("{\"id\":").number(record.id());
+        out.raw(",\"failedAt\":").string(record.failedAt().toString());
+        out.raw(",\"reason\":").string(record.reason());
+        out.raw(",\"origin\":").string(record.origin());
+        out.raw(",\"message\":");
+        if (!MessageLine.writeMessage(out, record.payload())) {
+            out.raw(",\"entry\":\"")
+                    .raw(Base64.getEncoder().encodeToString(record.payload()))
+                    .raw("\"");
+        }
+        out.raw("}");
+    }
+
+    private static long number(@Nullable String text, String name, long byDefault) {
+        if (text == null || text.isEmpty()) {
+            return byDefault;
+        }
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException e) {
+            throw badRequest(name + " must be a whole number");
+        }
+    }
+
+    /**
+     * {@code {"ids": [7, 8]}} or {@code {"all": true}}; answers {@code {"retried": 1, "unknown": 0, "notRetried": 1, "kept":
+     * [{"id": 8, "reason": "…"}], "error": null, "count": 1}}. {@code error} says why it ended before the end.
+     */
+    CompletableFuture<Answer> retryFailed(Context ctx) throws IOException {
+        return bodies.read(ctx, bytes -> Selection.parse(bytes, true, limits.items()))
+                .thenCompose(this::retry);
+    }
+
+    private CompletableFuture<Answer> retry(Selection selection) {
+        return inTurn(() -> {
+            Retried result =
+                    selection.all() ? failed.retryAll(this::accept) : failed.retry(selection.ids(), this::accept);
+            Throwable stoppedBy = result.stoppedBy().orElse(null);
+            if (stoppedBy != null && result.retried() == 0) {
+                throw new CompletionException(stoppedBy);
+            }
+            var out = new JsonOutput(USUAL_BYTES);
+            out.raw("{\"retried\":").number(result.retried());
+            out.raw(",\"unknown\":").number(result.unknown());
+            out.raw(",\"notRetried\":").number(result.notRetried());
+            out.raw(",\"kept\":[");
+            String separator = "";
+            for (FailedRecords.Kept kept : result.kept()) {
+                out.raw(separator).raw("{\"id\":").number(kept.id());
+                out.raw(",\"reason\":").string(kept.reason()).raw("}");
+                separator = ",";
+            }
+            out.raw("],\"error\":")
+                    .string(stoppedBy == null ? null : Problem.of(stoppedBy).error());
+            out.raw(",\"count\":").number(failed.count()).raw("}");
+            return Answer.json(OK, out);
+        });
+    }
+
+    private CompletableFuture<List<PushResult>> accept(List<NewMessage> messages) {
+        return intake.accept(messages, Durability.BUFFERED);
+    }
+
+    /** {@code {"ids": [7, 8]}}; answers {@code {"removed": 2, "count": 0}}. */
+    CompletableFuture<Answer> dropFailed(Context ctx) throws IOException {
+        return bodies.read(ctx, bytes -> Selection.parse(bytes, false, limits.items()))
+                .thenCompose(this::drop);
+    }
+
+    private CompletableFuture<Answer> drop(Selection selection) {
+        return inTurn(() -> {
+            int removed = failed.entries().remove(selection.ids());
+            var out = new JsonOutput(0).raw("{\"removed\":").number(removed);
+            return Answer.json(OK, out.raw(",\"count\":").number(failed.count()).raw("}"));
+        });
+    }
+
+    /** Lines as {@link MessageLine} reads them; answers as a push, after the local log is synced. */
+    CompletableFuture<Answer> requeue(Context ctx) throws IOException {
+        return bodies.read(ctx, this::lines).thenCompose(this::requeue);
+    }
+
+    private CompletableFuture<Answer> requeue(List<NewMessage> messages) {
+        if (messages.isEmpty()) {
+            return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
+        }
+        return accept(messages).thenApply(results -> Answer.json(CREATED, PushEndpoint.write(messages, results)));
+    }
+
+    private List<NewMessage> lines(byte[] body) {
+        var messages = new ArrayList<NewMessage>();
+        int number = 1;
+        for (int from = 0; from < body.length; number++) {
+            int to = from;
+            while (to < body.length && body[to] != '\n') {
+                to++;
+            }
+            byte[] line = Arrays.copyOfRange(body, from, to);
+            from = to + 1;
+            if (isBlank(line)) {
+                continue;
+            }
+            if (messages.size() == limits.items()) {
+                throw badRequest("lines must be at most " + limits.items() + " (http.max.items)");
+            }
+            try {
+                messages.add(MessageLine.parse(line, ids));
+            } catch (InvalidRequestException e) {
+                throw badRequest("line " + number + ": " + e.getMessage());
+            }
+        }
+        return messages;
+    }
+
+    private static boolean isBlank(byte[] line) {
+        for (byte each : line) {
+            if (each != ' ' && each != '\r' && each != '\t') {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Ends the turn under way, waiting for it a little. */
+    @Override
+    public void close() {
+        worker.shutdown();
+        try {
+            if (!worker.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
+                worker.shutdownNow();
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Which records a request is about. */
+    record Selection(List<Long> ids, boolean all) {
+
+        static Selection parse(byte[] bytes, boolean mayBeAll, int maxIds) {
+            List<Long> ids = null;
+            boolean all = false;
+            try (var json = JsonBody.open(bytes, MAX_DEPTH)) {
+                if (json.first() == JsonToken.START_OBJECT) {
+                    for (String field = json.nextField(); field != null; field = json.nextField()) {
+                        JsonToken value = json.value();
+                        if (field.equals("ids")) {
+                            ids = ids(json, value, maxIds);
+                        } else {
+                            all |= field.equals("all") && value == JsonToken.VALUE_TRUE;
+                            json.skip();
+                        }
+                    }
+                } else {
+                    json.skip();
+                }
+                json.end();
+            }
+            if (all && mayBeAll && ids == null) {
+                return new Selection(List.of(), true);
+            }
+            if (ids == null || all) {
+                throw badRequest(
+                        mayBeAll ? "either an ids array or \"all\": true is required" : "ids array is required");
+            }
+            return new Selection(ids, false);
+        }
+
+        private static List<Long> ids(JsonBody json, JsonToken value, int maxIds) {
+            if (value != JsonToken.START_ARRAY) {
+                throw badRequest("ids must be an array");
+            }
+            var ids = new ArrayList<Long>();
+            for (JsonToken token = json.value(); token != JsonToken.END_ARRAY; token = json.value()) {
+                if (token != JsonToken.VALUE_NUMBER_INT) {
+                    throw badRequest("ids must be whole numbers, element " + ids.size() + " is not");
+                }
+                if (ids.size() == maxIds) {
+                    throw badRequest("ids must be at most " + maxIds + " (http.max.items)");
+                }
+                ids.add(number(new String(json.slice(), UTF_8), "an id", 0));
+            }
+            return ids;
+        }
+    }
+}

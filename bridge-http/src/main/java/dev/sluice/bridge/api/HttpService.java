@@ -1,0 +1,198 @@
+package dev.sluice.bridge.api;
+
+import dev.sluice.bridge.ingest.Durability;
+import dev.sluice.bridge.ingest.FailedRecords;
+import dev.sluice.bridge.ingest.Intake;
+import dev.sluice.bridge.pop.AcknowledgeDispatcher;
+import dev.sluice.bridge.pop.PopDispatcher;
+import dev.sluice.queue.MessageIds;
+import io.javalin.Javalin;
+import io.javalin.compression.CompressionStrategy;
+import io.javalin.util.JavalinBindException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.BindException;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.Set;
+import org.eclipse.jetty.http.UriCompliance;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The HTTP server with all routes. */
+public final class HttpService implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(HttpService.class);
+
+    private static final int MIN_THREADS = 8;
+    private static final int MAX_HEADER_BYTES = 16 << 10;
+    private static final int ACCEPTORS = 1;
+    private static final int SELECTORS = 2;
+    private static final int ACCEPT_QUEUE_LENGTH = 1024;
+    private static final long CLOSE_IDLE_MILLIS = 50;
+    private static final int SHARE_OF_HEAP_FOR_BODIES = 8;
+
+    /**
+     * Where and how to listen.
+     *
+     * @param host address ({@code http.host})
+     * @param port port ({@code http.port}); 0 takes a free one
+     * @param threads most threads that read requests and write answers ({@code http.threads})
+     * @param idleTimeout silence after which a connection without a request under way is closed ({@code
+     *     http.idle.timeout.ms}); a body must not pause longer either
+     * @param bodyTimeout how long a body may take to come ({@code http.body.timeout.ms})
+     * @param stopTimeout how long closing waits for answers under way
+     * @param usualDurability what a push is answered after when it does not say
+     * @param limits bounds of a request
+     */
+    public record Config(
+            String host,
+            int port,
+            int threads,
+            Duration idleTimeout,
+            Duration bodyTimeout,
+            Duration stopTimeout,
+            Durability usualDurability,
+            RequestLimits limits) {}
+
+    private final Config config;
+    private final QueuedThreadPool threads;
+    private final Javalin javalin;
+    private final BufferEndpoints buffers;
+
+    /** Puts the routes over what serves them. Does not listen yet. */
+    public HttpService(
+            Config config,
+            Intake intake,
+            PopDispatcher pops,
+            AcknowledgeDispatcher acknowledgements,
+            FailedRecords failed,
+            ServiceState state,
+            String version) {
+        this(config, intake::accept, pops::pop, pops::takeBack, acknowledgements::acknowledge, failed, state, version);
+    }
+
+    HttpService(
+            Config config,
+            PushEndpoint.Acceptor intake,
+            PopEndpoint.Popper pops,
+            PopDispatcher.Return undelivered,
+            AcknowledgeEndpoint.Acknowledger acknowledgements,
+            FailedRecords failed,
+            ServiceState state,
+            String version) {
+        this(config, endpoints(config, intake, pops, undelivered, acknowledgements, failed, state, version));
+    }
+
+    private static Routes.Endpoints endpoints(
+            Config config,
+            PushEndpoint.Acceptor intake,
+            PopEndpoint.Popper pops,
+            PopDispatcher.Return undelivered,
+            AcknowledgeEndpoint.Acknowledger acknowledgements,
+            FailedRecords failed,
+            ServiceState state,
+            String version) {
+        RequestLimits limits = config.limits();
+        long budgetBytes = Runtime.getRuntime().maxMemory() / SHARE_OF_HEAP_FOR_BODIES;
+        var bodies = new RequestBodies(limits.bodyBytes(), budgetBytes, config.bodyTimeout());
+        var ids = new MessageIds(InstantSource.system());
+        return new Routes.Endpoints(
+                new PushEndpoint(intake, config.usualDurability(), bodies, limits, ids),
+                new PopEndpoint(pops, undelivered, limits),
+                new AcknowledgeEndpoint(acknowledgements, bodies, bytes -> AcknowledgeBody.parseSingle(bytes, limits)),
+                new AcknowledgeEndpoint(acknowledgements, bodies, bytes -> AcknowledgeBody.parseBatch(bytes, limits)),
+                new StatusEndpoints(state, version),
+                new BufferEndpoints(state::bufferDetail, failed, intake, bodies, limits));
+    }
+
+    private HttpService(Config config, Routes.Endpoints endpoints) {
+        this.config = config;
+        buffers = endpoints.buffers();
+        threads = new QueuedThreadPool(config.threads(), Math.min(MIN_THREADS, config.threads()));
+        threads.setName("sluice-http");
+        var routes = new Routes(endpoints, threads);
+        javalin = Javalin.create(javalinConfig -> {
+            javalinConfig.startup.showJavalinBanner = false;
+            javalinConfig.startup.showOldJavalinVersionWarning = false;
+            javalinConfig.startup.startupWatcherEnabled = false;
+            javalinConfig.http.compressionStrategy = CompressionStrategy.NONE;
+            javalinConfig.http.prefer405over404 = true;
+            javalinConfig.http.generateEtags = false;
+            javalinConfig.http.maxRequestSize = Long.MAX_VALUE; // RequestBody has its own, with our message.
+            javalinConfig.http.asyncTimeout = 0; // Each future has its own deadline.
+            javalinConfig.jetty.threadPool = threads;
+            javalinConfig.jetty.addConnector(this::connector);
+            javalinConfig.jetty.modifyHttpConfiguration(HttpService::configure);
+            javalinConfig.jetty.modifyServer(this::configure);
+            javalinConfig.jetty.modifyServletContextHandler(
+                    handler -> handler.getServletHandler().setDecodeAmbiguousURIs(true));
+            routes.register(javalinConfig.routes);
+        });
+    }
+
+    /** Names of queues may hold anything, so a path may hold any character as an escape. */
+    private static void configure(HttpConfiguration http) {
+        http.setUriCompliance(UriCompliance.from(Set.of(
+                UriCompliance.Violation.AMBIGUOUS_PATH_SEPARATOR,
+                UriCompliance.Violation.AMBIGUOUS_PATH_ENCODING,
+                UriCompliance.Violation.AMBIGUOUS_PATH_SEGMENT,
+                UriCompliance.Violation.AMBIGUOUS_EMPTY_SEGMENT,
+                UriCompliance.Violation.AMBIGUOUS_PATH_PARAMETER,
+                UriCompliance.Violation.SUSPICIOUS_PATH_CHARACTERS)));
+        http.setSendServerVersion(false);
+        http.setRequestHeaderSize(MAX_HEADER_BYTES);
+    }
+
+    private void configure(Server server) {
+        server.setErrorHandler(new JsonErrorHandler());
+        server.setStopTimeout(config.stopTimeout().toMillis());
+    }
+
+    private ServerConnector connector(Server server, HttpConfiguration http) {
+        var connector = new ServerConnector(server, ACCEPTORS, SELECTORS, new HttpConnectionFactory(http));
+        connector.setHost(config.host());
+        connector.setPort(config.port());
+        connector.setIdleTimeout(config.idleTimeout().toMillis());
+        connector.setShutdownIdleTimeout(CLOSE_IDLE_MILLIS);
+        connector.setAcceptQueueSize(ACCEPT_QUEUE_LENGTH);
+        return connector;
+    }
+
+    /**
+     * Begins to listen.
+     *
+     * @throws BindException if the port is taken
+     */
+    public void start() throws IOException {
+        try {
+            javalin.start();
+        } catch (JavalinBindException e) {
+            var taken = new BindException("http.port " + config.port() + " on " + config.host() + " is taken");
+            taken.initCause(e);
+            throw taken;
+        } catch (RuntimeException e) {
+            throw new UncheckedIOException(new IOException("the HTTP server does not start", e));
+        }
+    }
+
+    /** Returns the port it listens on. */
+    public int port() {
+        return javalin.port();
+    }
+
+    /** Stops to listen, and waits for the answers under way, for the stop timeout at most. */
+    @Override
+    public void close() {
+        try {
+            javalin.stop();
+        } catch (RuntimeException e) {
+            log.warn("Some requests were not answered before the HTTP server stopped: {}", e.toString());
+        }
+        buffers.close();
+    }
+}

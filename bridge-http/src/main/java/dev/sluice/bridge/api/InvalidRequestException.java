@@ -1,0 +1,38 @@
+package dev.sluice.bridge.api;
+
+/**
+ * A request that cannot be served for what it is; the client has to change it. Nothing has been done. The message goes to
+ * the client as it stands. Has no stack trace: it says nothing about this program.
+ */
+public final class InvalidRequestException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final int status;
+
+    private InvalidRequestException(int status, String message) {
+        super(message, null, false, false);
+        this.status = status;
+    }
+
+    /** A request that breaks a rule of the contract: status 400. */
+    static InvalidRequestException badRequest(String message) {
+        return new InvalidRequestException(400, message);
+    }
+
+    /** A body of more than {@code limitBytes}: status 413. */
+    static InvalidRequestException bodyTooLarge(long limitBytes) {
+        return new InvalidRequestException(
+                413, "Request body is larger than http.max.body.bytes (" + limitBytes + " bytes)");
+    }
+
+    /** A body that did not come in time: status 408. */
+    static InvalidRequestException bodyTooSlow() {
+        return new InvalidRequestException(
+                408, "The request body did not come within http.body.timeout.ms, or paused for http.idle.timeout.ms");
+    }
+
+    /** Returns the HTTP status, 4xx. */
+    int status() {
+        return status;
+    }
+}

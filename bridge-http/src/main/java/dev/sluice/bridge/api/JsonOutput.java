@@ -1,0 +1,210 @@
+package dev.sluice.bridge.api;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.ZonedDateTime;
+import java.util.Arrays;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * JSON text as it grows, in UTF-8. The caller writes the punctuation with {@link #raw}. One thread.
+ */
+public final class JsonOutput {
+    private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
+    private static final int UUID_LENGTH = 36;
+    private static final int LONGEST_NUMBER = 20;
+    /** A character of a string needs at most six bytes, as an escape. */
+    private static final int LONGEST_CHARACTER = 6;
+
+    private byte[] bytes;
+    private int length;
+
+    /** Starts with room for {@code expectedBytes}. */
+    public JsonOutput(int expectedBytes) {
+        bytes = new byte[Math.max(expectedBytes, 64)];
+    }
+
+    /** Adds JSON text that is ASCII. */
+    public JsonOutput raw(String ascii) {
+        int count = ascii.length();
+        reserve(count);
+        for (int i = 0; i < count; i++) {
+            bytes[length + i] = (byte) ascii.charAt(i);
+        }
+        length += count;
+        return this;
+    }
+
+    /** Adds JSON text as it stands. */
+    JsonOutput json(String text) {
+        byte[] encoded = text.getBytes(StandardCharsets.UTF_8);
+        reserve(encoded.length);
+        System.arraycopy(encoded, 0, bytes, length, encoded.length);
+        length += encoded.length;
+        return this;
+    }
+
+    /** Adds JSON text as it stands. */
+    public JsonOutput json(byte[] utf8) {
+        reserve(utf8.length);
+        System.arraycopy(utf8, 0, bytes, length, utf8.length);
+        length += utf8.length;
+        return this;
+    }
+
+    /** Adds a string with quotes and escapes, or null. Half of a surrogate pair becomes U+FFFD. */
+    public JsonOutput string(@Nullable String text) {
+        if (text == null) {
+            return raw("null");
+        }
+        int count = text.length();
+        reserve(Math.addExact(Math.multiplyExact(count, LONGEST_CHARACTER), 2));
+        bytes[length++] = '"';
+        for (int i = 0; i < count; i++) {
+            char c = text.charAt(i);
+            if (c >= ' ' && c < 0x7f && c != '"' && c != '\\') {
+                bytes[length++] = (byte) c;
+            } else if (Character.isHighSurrogate(c) && i + 1 < count && Character.isLowSurrogate(text.charAt(i + 1))) {
+                codePoint(Character.toCodePoint(c, text.charAt(++i)));
+            } else {
+                codePoint(Character.isSurrogate(c) ? 0xfffd : c);
+            }
+        }
+        bytes[length++] = '"';
+        return this;
+    }
+
+    private void codePoint(int c) {
+        if (c == '"' || c == '\\') {
+            bytes[length++] = '\\';
+            bytes[length++] = (byte) c;
+        } else if (c < ' ') {
+            raw("\\u00");
+            bytes[length++] = HEX[c >> 4];
+            bytes[length++] = HEX[c & 15];
+        } else if (c < 0x80) {
+            bytes[length++] = (byte) c;
+        } else if (c < 0x800) {
+            bytes[length++] = (byte) (0xc0 | (c >> 6));
+            continuation(c);
+        } else if (c < 0x10000) {
+            bytes[length++] = (byte) (0xe0 | (c >> 12));
+            continuation(c >> 6);
+            continuation(c);
+        } else {
+            bytes[length++] = (byte) (0xf0 | (c >> 18));
+            continuation(c >> 12);
+            continuation(c >> 6);
+            continuation(c);
+        }
+    }
+
+    /** Adds a byte with the lowest six bits of a code point. */
+    private void continuation(int bits) {
+        bytes[length++] = (byte) (0x80 | (bits & 0x3f));
+    }
+
+    /** Adds a number. */
+    public JsonOutput number(long number) {
+        if (number < 0 || number > 9) {
+            return raw(Long.toString(number));
+        }
+        reserve(LONGEST_NUMBER);
+        bytes[length++] = (byte) ('0' + number);
+        return this;
+    }
+
+    /** Adds {@code true} or {@code false}. */
+    public JsonOutput bool(boolean value) {
+        return raw(value ? "true" : "false");
+    }
+
+    /** Adds a UUID as a string, or null. */
+    public JsonOutput uuid(@Nullable UUID uuid) {
+        if (uuid == null) {
+            return raw("null");
+        }
+        reserve(UUID_LENGTH + 2);
+        bytes[length++] = '"';
+        hex(uuid.getMostSignificantBits() >>> 32, 8);
+        bytes[length++] = '-';
+        hex(uuid.getMostSignificantBits() >>> 16, 4);
+        bytes[length++] = '-';
+        hex(uuid.getMostSignificantBits(), 4);
+        bytes[length++] = '-';
+        hex(uuid.getLeastSignificantBits() >>> 48, 4);
+        bytes[length++] = '-';
+        hex(uuid.getLeastSignificantBits(), 12);
+        bytes[length++] = '"';
+        return this;
+    }
+
+    private void hex(long value, int digits) {
+        for (int i = digits - 1; i >= 0; i--) {
+            bytes[length + i] = HEX[(int) value & 15];
+            value >>>= 4;
+        }
+        length += digits;
+    }
+
+    /** Adds a time as a string in UTC with microseconds: {@code "2026-05-16T10:00:00.123456Z"}. */
+    JsonOutput microseconds(Instant time) {
+        ZonedDateTime utc = time.atZone(ZoneOffset.UTC);
+        reserve(LONGEST_NUMBER + 32);
+        bytes[length++] = '"';
+        if (utc.getYear() >= 0 && utc.getYear() <= 9999) {
+            decimal(utc.getYear(), 4);
+            bytes[length++] = '-';
+            decimal(utc.getMonthValue(), 2);
+            bytes[length++] = '-';
+            decimal(utc.getDayOfMonth(), 2);
+        } else {
+            raw(utc.toLocalDate().toString());
+        }
+        bytes[length++] = 'T';
+        decimal(utc.getHour(), 2);
+        bytes[length++] = ':';
+        decimal(utc.getMinute(), 2);
+        bytes[length++] = ':';
+        decimal(utc.getSecond(), 2);
+        bytes[length++] = '.';
+        decimal(utc.getNano() / 1000, 6);
+        bytes[length++] = 'Z';
+        bytes[length++] = '"';
+        return this;
+    }
+
+    private void decimal(int value, int digits) {
+        for (int i = digits - 1; i >= 0; i--) {
+            bytes[length + i] = (byte) ('0' + value % 10);
+            value /= 10;
+        }
+        length += digits;
+    }
+
+    private void reserve(int count) {
+        int needed = Math.addExact(length, count);
+        if (needed > bytes.length) {
+            bytes = Arrays.copyOf(bytes, Math.max(needed, (int)
+                    Math.min((long) bytes.length * 2, Integer.MAX_VALUE - 8)));
+        }
+    }
+
+    /** Returns the array that holds the text; its first {@link #length} bytes count. */
+    public byte[] array() {
+        return bytes;
+    }
+
+    /** Returns the number of bytes. */
+    public int length() {
+        return length;
+    }
+
+    /** Returns the text. For messages and tests. */
+    @Override
+    public String toString() {
+        return new String(bytes, 0, length, StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,181 @@
+package dev.sluice.bridge.api;
+
+import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
+
+import dev.sluice.bridge.pop.PopDispatcher;
+import dev.sluice.queue.Message;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.PopRequest;
+import dev.sluice.queue.PopResult;
+import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.Subscription;
+import io.javalin.http.Context;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.format.DateTimeParseException;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code GET /api/v1/pop/queue/:queue} and {@code …/partition/:partition}: 200 with messages, or 204 without a body when there
+ * are none.
+ *
+ * <pre>{@code
+ * {"success": true, "queue": "orders", "partition": "customer-7", "partitionId": "…", "leaseId": "…",
+ *  "consumerGroup": "__QUEUE_MODE__", "partitionsClaimed": 1,
+ *  "messages": [{"id": "…", "transactionId": "o-1", "traceId": null, "data": {"total": 12.50}, "producerSub": null,
+ *                "createdAt": "2026-05-16T10:00:00.123456Z", "partitionId": "…", "partition": "customer-7",
+ *                "leaseId": "…", "consumerGroup": "__QUEUE_MODE__"}, …]}
+ * }</pre>
+ *
+ * <p>{@code data} is the payload as it was pushed, byte for byte. {@code leaseId} is {@code ""} with auto-ack.
+ */
+final class PopEndpoint implements Endpoint {
+    /** Finds messages. See {@code PopDispatcher#pop}. */
+    interface Popper {
+        /** Pops from {@code target} for {@code client}, waiting at most {@code wait}. Does not block. */
+        CompletableFuture<PopResult> pop(
+                PopTarget target, PopRequest request, Duration wait, PopDispatcher.Client client);
+    }
+
+    private static final int OK = 200;
+    private static final int DEFAULT_BATCH = 1;
+    private static final int DEFAULT_TIMEOUT_MILLIS = 30_000;
+    private static final int MESSAGE_BYTES = 512;
+
+    private final Popper popper;
+    private final PopDispatcher.Return undelivered;
+    private final RequestLimits limits;
+
+    /** Messages that could not be sent go to {@code undelivered}, which must not block. */
+    PopEndpoint(Popper popper, PopDispatcher.Return undelivered, RequestLimits limits) {
+        this.popper = popper;
+        this.undelivered = undelivered;
+        this.limits = limits;
+    }
+
+    @Override
+    public CompletableFuture<Answer> handle(Context ctx) {
+        var query = new Query(ctx.queryParamMap());
+        PopTarget target = target(ctx, query);
+        int batch = Math.min(Math.max(query.number("batch", DEFAULT_BATCH), 1), limits.popBatch());
+        int maxPartitions = Math.min(Math.max(query.number("partitions", 1), 1), limits.popBatch());
+        var request = new PopRequest(batch, maxPartitions, query.flag("autoAck"), subscription(query));
+        int timeoutMillis =
+                Math.min(Math.max(query.number("timeout", DEFAULT_TIMEOUT_MILLIS), 0), limits.popTimeoutMillis());
+        Duration wait = query.flag("wait") ? Duration.ofMillis(timeoutMillis) : Duration.ZERO;
+        var client = new ClientConnection(ctx.req());
+        return popper.pop(target, request, wait, client).handle((result, failure) -> {
+            boolean gone = client.answered();
+            if (failure != null) {
+                throw new CompletionException(failure);
+            }
+            return answer(target, result, gone);
+        });
+    }
+
+    private Answer answer(PopTarget target, PopResult result, boolean gone) {
+        if (result.messages().isEmpty()) {
+            return Answer.empty();
+        }
+        if (gone) {
+            undelivered.giveBack(target, result);
+            return Answer.empty();
+        }
+        return Answer.json(OK, write(result, target.group())).orElse(() -> undelivered.giveBack(target, result));
+    }
+
+    private static PopTarget target(Context ctx, Query query) {
+        String queue = name("queue", ctx.pathParam("queue"));
+        String partition = ctx.pathParamMap().get("partition");
+        String group = query.text("consumerGroup");
+        return new PopTarget(
+                queue,
+                partition == null ? null : name("partition", partition),
+                group == null || group.isEmpty() ? PopTarget.DEFAULT_GROUP : name("consumerGroup", group));
+    }
+
+    private static String name(String what, String value) {
+        try {
+            NewMessage.checkName(what, value);
+            return value;
+        } catch (IllegalArgumentException e) {
+            throw badRequest(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static Subscription subscription(Query query) {
+        String mode = query.text("subscriptionMode");
+        String from = query.text("subscriptionFrom");
+        boolean onlyNew = "new".equals(mode) || "new-only".equals(mode) || "now".equals(from);
+        Instant start = time(from);
+        if (start == null) {
+            return onlyNew ? Subscription.NEW : Subscription.ALL;
+        }
+        return new Subscription(Subscription.Mode.ALL, start);
+    }
+
+    /** Returns the time, or null when there is none or it is not one: the contract ignores it then. */
+    private static @Nullable Instant time(@Nullable String text) {
+        if (text == null || text.isEmpty()) {
+            return null;
+        }
+        try {
+            return OffsetDateTime.parse(text).toInstant();
+        } catch (DateTimeParseException e) {
+            return null;
+        }
+    }
+
+    static JsonOutput write(PopResult result, String group) {
+        List<Message> messages = result.messages();
+        Message first = messages.get(0);
+        long size = 256;
+        for (Message message : messages) {
+            size += MESSAGE_BYTES + message.payload().length();
+        }
+        var out = new JsonOutput((int) Math.min(size, Integer.MAX_VALUE - 8));
+        out.raw("{\"success\":true,\"queue\":").string(first.queue());
+        out.raw(",\"partition\":").string(first.partition());
+        out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(first.partitionId()));
+        out.raw(",\"leaseId\":");
+        lease(out, result.leaseId());
+        out.raw(",\"consumerGroup\":").string(group);
+        out.raw(",\"partitionsClaimed\":").number(result.partitionsClaimed());
+        out.raw(",\"messages\":[");
+        for (int i = 0; i < messages.size(); i++) {
+            if (i > 0) {
+                out.raw(",");
+            }
+            write(out, messages.get(i), result.leaseId(), group);
+        }
+        return out.raw("]}");
+    }
+
+    private static void write(JsonOutput out, Message message, @Nullable UUID leaseId, String group) {
+        out.raw("{\"id\":").uuid(message.id());
+        out.raw(",\"transactionId\":").string(message.transactionId());
+        out.raw(",\"traceId\":").uuid(message.traceId());
+        out.raw(",\"data\":").json(message.payload());
+        out.raw(",\"producerSub\":").string(message.producerSub());
+        out.raw(",\"createdAt\":").microseconds(message.createdAt());
+        out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(message.partitionId()));
+        out.raw(",\"partition\":").string(message.partition());
+        out.raw(",\"leaseId\":");
+        lease(out, leaseId);
+        out.raw(",\"consumerGroup\":").string(group).raw("}");
+    }
+
+    private static void lease(JsonOutput out, @Nullable UUID leaseId) {
+        if (leaseId == null) {
+            out.raw("\"\"");
+        } else {
+            out.uuid(leaseId);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+package dev.sluice.bridge.api;
+
+import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
+
+import com.fasterxml.jackson.core.JsonToken;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The body of a push.
+ *
+ * <pre>{@code
+ * {"items": [{"queue": "orders",            required
+ *             "partition": "customer-7",    default "Default"
+ *             "payload": {"total": 12.50},  any JSON, default null
+ *             "transactionId": "o-1",       default, and instead of "": a new UUID
+ *             "traceId": "…"}, …],          a UUID; "" is none
+ *  "bufferMs": 100, "bufferMax": 500}       either: answer as soon as the messages are safe on the local disk
+ * }</pre>
+ *
+ * @param messages the items, in their order, with their new ids; payloads are the bytes of the body
+ * @param buffered whether the producer wants its answer as soon as the messages are safe on the local disk
+ */
+record PushBody(List<NewMessage> messages, boolean buffered) {
+    private static final String DEFAULT_PARTITION = "Default";
+    /** More than 31 years. */
+    private static final int MAX_DELAY_DIGITS = 12;
+
+    private static final Instant LATEST_TIME = Instant.parse("9999-12-31T23:59:59Z");
+    private static final byte[] NULL_PAYLOAD = "null".getBytes(StandardCharsets.US_ASCII);
+
+    /**
+     * Reads a body. Takes time in proportion to its size.
+     *
+     * @throws InvalidRequestException (400) if it is not JSON or breaks a rule; nothing of it is used then
+     */
+    static PushBody parse(byte[] bytes, RequestLimits limits, MessageIds ids) {
+        try (var json = JsonBody.open(bytes, limits.depth())) {
+            return new Reader(json, limits, ids).read();
+        }
+    }
+
+    /** Reads one body. Keeps the names of the item before, because most requests repeat them. */
+    private static final class Reader {
+        private final JsonBody json;
+        private final RequestLimits limits;
+        private final MessageIds ids;
+
+        private @Nullable List<NewMessage> messages;
+        private boolean buffered;
+        private @Nullable String lastQueue;
+        private @Nullable String lastPartition;
+
+        Reader(JsonBody json, RequestLimits limits, MessageIds ids) {
+            this.json = json;
+            this.limits = limits;
+            this.ids = ids;
+        }
+
+        PushBody read() {
+            if (json.first() == JsonToken.START_OBJECT) {
+                for (String field = json.nextField(); field != null; field = json.nextField()) {
+                    readTopLevel(field, json.value());
+                }
+            } else {
+                json.skip();
+            }
+            json.end();
+            if (messages == null) {
+                throw badRequest("items array is required");
+            }
+            return new PushBody(messages, buffered);
+        }
+
+        private void readTopLevel(String field, JsonToken value) {
+            switch (field) {
+                case "items" -> messages = value == JsonToken.START_ARRAY ? readItems() : notAnArray();
+                case "bufferMs", "bufferMax" -> {
+                    readBufferLimit(field, value);
+                }
+                default -> json.skip();
+            }
+        }
+
+        private List<NewMessage> notAnArray() {
+            json.skip();
+            throw badRequest("items array is required");
+        }
+
+        private void readBufferLimit(String field, JsonToken value) {
+            json.skip();
+            if (value == JsonToken.VALUE_NULL) {
+                return;
+            }
+            if (!value.isNumeric()) {
+                throw badRequest(field + " must be a number");
+            }
+            buffered = true;
+        }
+
+        private List<NewMessage> readItems() {
+            var items = new ArrayList<NewMessage>();
+            for (JsonToken token = json.value(); token != JsonToken.END_ARRAY; token = json.value()) {
+                if (token != JsonToken.START_OBJECT) {
+                    throw badRequest("items must be objects, item " + items.size() + " is not");
+                }
+                if (items.size() == limits.items()) {
+                    throw badRequest("items must be at most " + limits.items() + " (http.max.items)");
+                }
+                items.add(readItem());
+            }
+            return items;
+        }
+
+        private NewMessage readItem() {
+            String queue = null;
+            String partition = DEFAULT_PARTITION;
+            String transactionId = "";
+            UUID traceId = null;
+            byte[] payload = NULL_PAYLOAD;
+            Instant deliverAt = null;
+            Duration delay = null;
+            for (String field = json.nextField(); field != null; field = json.nextField()) {
+                JsonToken value = json.value();
+                switch (field) {
+                    case "queue" -> {
+                        queue = string(value, "Queue", lastQueue);
+                        lastQueue = queue;
+                    }
+                    case "partition" -> {
+                        partition = string(value, "Partition", lastPartition);
+                        lastPartition = partition;
+                    }
+                    case "transactionId" -> transactionId = string(value, "TransactionId", null);
+                    case "traceId" -> traceId = traceId(string(value, "TraceId", null));
+                    case "payload" -> payload = json.slice();
+                    case "deliverAt" -> deliverAt = time(value);
+                    case "delayMs" -> delay = delay(value);
+                    default -> json.skip();
+                }
+            }
+            if (queue == null) {
+                throw badRequest("Queue must be a string");
+            }
+            UUID id = ids.next();
+            boolean generated = transactionId.isEmpty();
+            try {
+                return new NewMessage(
+                        id,
+                        queue,
+                        partition,
+                        generated ? id.toString() : transactionId,
+                        generated,
+                        payload,
+                        traceId,
+                        null,
+                        deliverAt,
+                        delay);
+            } catch (IllegalArgumentException e) {
+                throw badRequest(String.valueOf(e.getMessage()));
+            }
+        }
+
+        private String string(JsonToken value, String name, @Nullable String previous) {
+            if (value != JsonToken.VALUE_STRING) {
+                throw badRequest(name + " must be a string");
+            }
+            return json.text(previous);
+        }
+
+        private @Nullable Instant time(JsonToken value) {
+            if (value == JsonToken.VALUE_NULL) {
+                json.skip();
+                return null;
+            }
+            String text = string(value, "deliverAt", null);
+            try {
+                Instant time = OffsetDateTime.parse(text).toInstant();
+                if (time.isAfter(LATEST_TIME)) {
+                    throw badRequest("deliverAt must not be after " + LATEST_TIME);
+                }
+                return time;
+            } catch (DateTimeParseException e) {
+                throw badRequest("deliverAt must be a time like 2030-01-31T12:00:00Z");
+            }
+        }
+
+        private @Nullable Duration delay(JsonToken value) {
+            String text = new String(json.slice(), StandardCharsets.US_ASCII);
+            if (value == JsonToken.VALUE_NULL) {
+                return null;
+            }
+            if (value == JsonToken.VALUE_NUMBER_INT && text.length() <= MAX_DELAY_DIGITS && !text.startsWith("-")) {
+                return Duration.ofMillis(Long.parseLong(text));
+            }
+            throw badRequest("delayMs must be a whole number of milliseconds, 0 or more, of at most " + MAX_DELAY_DIGITS
+                    + " digits");
+        }
+
+        private static @Nullable UUID traceId(String text) {
+            if (text.isEmpty()) {
+                return null;
+            }
+            UUID traceId = JsonBody.uuid(text);
+            if (traceId == null) {
+                throw badRequest("TraceId must be a UUID");
+            }
+            return traceId;
+        }
+    }
+}

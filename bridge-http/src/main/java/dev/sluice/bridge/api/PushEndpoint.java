@@ -1,0 +1,91 @@
+package dev.sluice.bridge.api;
+
+import dev.sluice.bridge.ingest.Durability;
+import dev.sluice.bridge.ingest.PushResult;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PartitionIds;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/** {@code POST /api/v1/push}: see {@link PushBody} for the request; the answer is an array with one element per item. */
+final class PushEndpoint implements Endpoint {
+    /** Takes messages in. See {@code Intake#accept}. */
+    interface Acceptor {
+        /** Accepts {@code messages}; result i belongs to message i. Does not block. */
+        CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability);
+    }
+
+    private static final int CREATED = 201;
+    private static final int RESULT_BYTES = 256;
+
+    private final Acceptor intake;
+    private final Durability usualDurability;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+    private final MessageIds ids;
+
+    PushEndpoint(
+            Acceptor intake, Durability usualDurability, RequestBodies bodies, RequestLimits limits, MessageIds ids) {
+        this.intake = intake;
+        this.usualDurability = usualDurability;
+        this.bodies = bodies;
+        this.limits = limits;
+        this.ids = ids;
+    }
+
+    @Override
+    public CompletableFuture<Answer> handle(Context ctx) throws IOException {
+        return bodies.read(ctx, bytes -> PushBody.parse(bytes, limits, ids)).thenCompose(this::accept);
+    }
+
+    private CompletableFuture<Answer> accept(PushBody body) {
+        List<NewMessage> messages = body.messages();
+        if (messages.isEmpty()) {
+            return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
+        }
+        return intake.accept(messages, body.buffered() ? Durability.BUFFERED : usualDurability)
+                .thenApply(results -> Answer.json(CREATED, write(messages, results)));
+    }
+
+    /**
+     * <pre>{@code
+     * [{"index": 0, "transaction_id": "o-1", "status": "queued", "message_id": "…", "partition_id": "…", "trace_id": null, "queueName": "orders"},
+     *  {"index": 1, "transaction_id": "o-1", "status": "duplicate", "message_id": "…", "queueName": "orders"},
+     *  {"index": 2, "transaction_id": "o-2", "status": "buffered", "queueName": "orders"},
+     *  {"index": 3, "transaction_id": "o-3", "status": "failed", "error": "…", "queueName": "orders"}]
+     * }</pre>
+     */
+    static JsonOutput write(List<NewMessage> messages, List<PushResult> results) {
+        if (results.size() != messages.size()) {
+            throw new IllegalStateException(messages.size() + " messages gave " + results.size() + " results");
+        }
+        var out = new JsonOutput(messages.size() * RESULT_BYTES);
+        for (int i = 0; i < messages.size(); i++) {
+            NewMessage message = messages.get(i);
+            out.raw(i == 0 ? "[{\"index\":" : ",{\"index\":").number(i);
+            out.raw(",\"transaction_id\":").string(message.transactionId());
+            write(out, message, results.get(i));
+            out.raw(",\"queueName\":").string(message.queue()).raw("}");
+        }
+        return out.raw("]");
+    }
+
+    private static void write(JsonOutput out, NewMessage message, PushResult result) {
+        if (result instanceof PushResult.Queued queued) {
+            out.raw(",\"status\":\"queued\",\"message_id\":").uuid(queued.messageId());
+            out.raw(",\"partition_id\":").uuid(PartitionIds.toUuid(queued.partitionId()));
+            out.raw(",\"trace_id\":").uuid(message.traceId());
+        } else if (result instanceof PushResult.Duplicate duplicate) {
+            out.raw(",\"status\":\"duplicate\",\"message_id\":").uuid(duplicate.messageId());
+        } else if (result instanceof PushResult.Buffered) {
+            out.raw(",\"status\":\"buffered\"");
+        } else if (result instanceof PushResult.Failed failed) {
+            out.raw(",\"status\":\"failed\",\"error\":").string(failed.error());
+        } else {
+            throw new AssertionError(result);
+        }
+    }
+}

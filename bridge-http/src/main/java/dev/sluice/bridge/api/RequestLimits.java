@@ -1,0 +1,12 @@
+package dev.sluice.bridge.api;
+
+/**
+ * What one request may ask for. The last value accepted; one more is refused, except where it says "cut down".
+ *
+ * @param bodyBytes bytes of a body ({@code http.max.body.bytes}); more is status 413
+ * @param items messages in a push, or acknowledgements in a batch ({@code http.max.items})
+ * @param depth arrays and objects inside each other, the body itself included ({@code http.max.depth})
+ * @param popBatch messages in a pop ({@code pop.max.batch}); more is cut down
+ * @param popTimeoutMillis how long a pop may wait ({@code pop.max.timeout.ms}); more is cut down
+ */
+public record RequestLimits(int bodyBytes, int items, int depth, int popBatch, int popTimeoutMillis) {}

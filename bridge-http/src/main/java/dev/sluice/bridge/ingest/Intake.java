@@ -1,0 +1,343 @@
+package dev.sluice.bridge.ingest;
+
+import dev.sluice.buffer.AppendResult;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PushOutcome;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.LockSupport;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Accepts pushes into the log and answers when the promise is kept. The package comment has the two kinds of answers.
+ *
+ * <p>Answers are given on one thread of its own, so neither the drain nor the log waits for what the HTTP side does with
+ * them; another thread looks for waiting pushes whose time is over. Any thread may call {@link #accept}; it never waits for
+ * the disk or the database.
+ */
+public final class Intake implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Intake.class);
+
+    /** How often waiting pushes are looked through; an answer can be this much late. */
+    private static final Duration SWEEP_INTERVAL = Duration.ofMillis(20);
+
+    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
+
+    private final List<Lane> lanes;
+    private final Duration storedTimeout;
+    private final ExecutorService answers;
+    private final Thread sweeper;
+    private final Counters counters = new Counters();
+    private volatile boolean closed;
+
+    private static final class Counters {
+        final LongAdder requests = new LongAdder();
+        final LongAdder messages = new LongAdder();
+        final LongAdder answeredQueued = new LongAdder();
+        final LongAdder answeredDuplicate = new LongAdder();
+        final LongAdder answeredBuffered = new LongAdder();
+        final LongAdder answeredFailed = new LongAdder();
+        final LongAdder fellBack = new LongAdder();
+        final LongAdder refusedFull = new LongAdder();
+        final LongAdder failedWrites = new LongAdder();
+    }
+
+    /**
+     * Begins to accept.
+     *
+     * @param lanes where the messages go
+     * @param storedTimeout {@code push.stored.timeout.ms}: how long a push waits for its commit, 0 or more
+     */
+    public Intake(Lanes lanes, Duration storedTimeout) {
+        if (storedTimeout.isNegative()) {
+            throw new IllegalArgumentException(
+                    "push.stored.timeout.ms must be 0 or more, was " + storedTimeout.toMillis());
+        }
+        this.lanes = lanes.current();
+        this.storedTimeout = storedTimeout;
+        // After the end there is no thread left to answer on; whoever brings the answer then gives it.
+        this.answers = new ThreadPoolExecutor(
+                1,
+                1,
+                0,
+                TimeUnit.SECONDS,
+                new LinkedBlockingQueue<>(),
+                task -> daemon(task, "sluice-answers"),
+                (task, executor) -> task.run());
+        this.sweeper = daemon(this::sweep, "sluice-push-timeouts");
+        this.sweeper.start();
+    }
+
+    private static Thread daemon(Runnable task, String name) {
+        var thread = new Thread(task, name);
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    /**
+     * Appends the messages, those of each lane atomically and in order, and answers as {@code durability} says.
+     *
+     * <p>If the lanes of only some messages are full, those are answered as failed and the others are accepted.
+     *
+     * @return one result per message, in order. Fails with {@link IntakeFullException} if nothing could be accepted; with
+     *     {@link IOException} if the log cannot write: then some may have been accepted, and the push should be repeated;
+     *     with {@link MessageTooLargeException} if a message or the push is larger than the log takes
+     */
+    public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
+        if (messages.isEmpty()) {
+            return CompletableFuture.completedFuture(List.of());
+        }
+        if (closed) {
+            return CompletableFuture.failedFuture(new IOException("the bridge is stopping"));
+        }
+        try {
+            return lanes.size() == 1 ? acceptWhole(messages, durability) : acceptInParts(messages, durability);
+        } catch (IllegalArgumentException e) {
+            return CompletableFuture.failedFuture(new MessageTooLargeException(e));
+        } catch (IllegalStateException e) {
+            return CompletableFuture.failedFuture(new IOException("the log does not accept: " + e.getMessage(), e));
+        }
+    }
+
+    private CompletableFuture<List<PushResult>> acceptWhole(List<NewMessage> messages, Durability durability) {
+        var payloads = new ArrayList<byte[]>(messages.size());
+        for (NewMessage message : messages) {
+            payloads.add(MessageCodec.encode(message));
+        }
+        var push = new Push(messages.size(), 1);
+        AppendResult.Full full = append(lanes.get(0), payloads, Push.Part.whole(push), durability);
+        if (full != null) {
+            return refuse(full);
+        }
+        return counted(push, messages.size());
+    }
+
+    private CompletableFuture<List<PushResult>> acceptInParts(List<NewMessage> messages, Durability durability) {
+        int[] laneOf = new int[messages.size()];
+        int[] sizes = new int[lanes.size()];
+        for (int i = 0; i < laneOf.length; i++) {
+            NewMessage message = messages.get(i);
+            laneOf[i] = laneOf(message.queue(), message.partition(), lanes.size());
+            sizes[laneOf[i]]++;
+        }
+        int parts = (int) Arrays.stream(sizes).filter(size -> size > 0).count();
+        var push = new Push(messages.size(), parts);
+        int refused = 0;
+        AppendResult.Full lastFull = null;
+        for (int lane = 0; lane < sizes.length; lane++) {
+            if (sizes[lane] == 0) {
+                continue;
+            }
+            int[] places = new int[sizes[lane]];
+            var payloads = new ArrayList<byte[]>(sizes[lane]);
+            for (int i = 0; i < laneOf.length; i++) {
+                if (laneOf[i] == lane) {
+                    places[payloads.size()] = i;
+                    payloads.add(MessageCodec.encode(messages.get(i)));
+                }
+            }
+            Push.Part part = Push.Part.of(push, places);
+            AppendResult.Full full = append(lanes.get(lane), payloads, part, durability);
+            if (full != null) {
+                refused++;
+                lastFull = full;
+                counters.answeredFailed.add(places.length);
+                part.complete(new PushResult.Failed(
+                        new IntakeFullException(full.usedBytes(), full.limitBytes()).getMessage()));
+            }
+        }
+        if (lastFull != null && refused == parts) {
+            counters.answeredFailed.add(-messages.size());
+            return refuse(lastFull);
+        }
+        return counted(push, messages.size());
+    }
+
+    /**
+     * Returns the lane of a partition: the same for the same names in every process, as {@link String#hashCode} is defined
+     * by its documentation.
+     */
+    static int laneOf(String queue, String partition, int lanes) {
+        int hash = 31 * queue.hashCode() + partition.hashCode();
+        hash ^= hash >>> 16;
+        hash *= 0x85ebca6b;
+        hash ^= hash >>> 13;
+        hash *= 0xc2b2ae35;
+        hash ^= hash >>> 16;
+        return Math.floorMod(hash, lanes);
+    }
+
+    private CompletableFuture<List<PushResult>> refuse(AppendResult.Full full) {
+        counters.refusedFull.increment();
+        return CompletableFuture.failedFuture(new IntakeFullException(full.usedBytes(), full.limitBytes()));
+    }
+
+    private CompletableFuture<List<PushResult>> counted(Push push, int messages) {
+        counters.requests.increment();
+        counters.messages.add(messages);
+        return push.answer();
+    }
+
+    /** Appends the part; returns null, or why there was no room for it. */
+    @SuppressWarnings("FutureReturnValueIgnored") // What it does on failure is all there is to do.
+    private AppendResult.@Nullable Full append(
+            Lane lane, List<byte[]> payloads, Push.Part part, Durability durability) {
+        boolean wantsStored = durability == Durability.STORED;
+        boolean waits = wantsStored && lane.isWithin(storedTimeout.toMillis());
+        AppendResult result = lane.append(payloads, waits ? part : null, System.nanoTime() + storedTimeout.toNanos());
+        if (result instanceof AppendResult.Full full) {
+            return full;
+        }
+        var appended = (AppendResult.Appended) result;
+        if (waits) {
+            appended.written().whenComplete((done, failure) -> {
+                if (failure != null && lane.remove(part)) {
+                    answers.execute(() -> fail(part, failure));
+                }
+            });
+            if (closed && lane.remove(part)) {
+                answerWhenSynced(lane, part, true);
+            }
+        } else {
+            part.appendedAt(appended.firstOffset(), 0);
+            answerWhenSynced(lane, part, wantsStored);
+        }
+        return null;
+    }
+
+    @SuppressWarnings("FutureReturnValueIgnored") // Both ends are handled inside.
+    private void answerWhenSynced(Lane lane, Push.Part part, boolean wantedStored) {
+        lane.segments()
+                .sync(part.lastOffset())
+                .whenCompleteAsync(
+                        (done, failure) -> {
+                            if (failure != null) {
+                                fail(part, failure);
+                                return;
+                            }
+                            counters.fellBack.add(wantedStored ? part.unsettled() : 0);
+                            complete(part);
+                        },
+                        answers);
+    }
+
+    private void fail(Push.Part part, Throwable failure) {
+        counters.failedWrites.increment();
+        part.fail(failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure);
+    }
+
+    /** Answers who waits for these messages of the lane. Called by the drain after their commit. */
+    void committed(Lane lane, List<SinkRecord> records, List<PushOutcome> outcomes) {
+        answer(lane, lane.committed(records, outcomes));
+    }
+
+    /** Answers who waits for these messages, of which only is known that they are stored. */
+    void alreadyStored(Lane lane, List<SinkRecord> records) {
+        answer(lane, lane.settled(records, PushResult.Buffered.BUFFERED));
+    }
+
+    /** Answers who waits for this message, which PostgreSQL refused. */
+    void refused(Lane lane, SinkRecord record, String reason) {
+        answer(lane, lane.settled(List.of(record), new PushResult.Failed(reason)));
+    }
+
+    private void answer(Lane lane, List<Push.Part> parts) {
+        if (parts.isEmpty()) {
+            return;
+        }
+        answers.execute(() -> {
+            for (Push.Part part : parts) {
+                if (part.isSettled()) {
+                    complete(part);
+                } else {
+                    answerWhenSynced(lane, part, true);
+                }
+            }
+        });
+    }
+
+    /** Answers; a message whose outcome is not known is buffered. */
+    private void complete(Push.Part part) {
+        int queued = part.count(PushResult.Queued.class);
+        int duplicate = part.count(PushResult.Duplicate.class);
+        int failed = part.count(PushResult.Failed.class);
+        counters.answeredQueued.add(queued);
+        counters.answeredDuplicate.add(duplicate);
+        counters.answeredFailed.add(failed);
+        counters.answeredBuffered.add(part.size() - queued - duplicate - failed);
+        part.complete(PushResult.Buffered.BUFFERED);
+    }
+
+    private void sweep() {
+        while (!closed) {
+            LockSupport.parkNanos(SWEEP_INTERVAL.toNanos());
+            long now = System.nanoTime();
+            for (Lane lane : lanes) {
+                for (Push.Part part : lane.expire(now)) {
+                    answerWhenSynced(lane, part, true);
+                }
+            }
+        }
+    }
+
+    /** Returns counts for status pages and metrics. */
+    public IntakeStatus status() {
+        return new IntakeStatus(
+                counters.requests.sum(),
+                counters.messages.sum(),
+                counters.answeredQueued.sum(),
+                counters.answeredDuplicate.sum(),
+                counters.answeredBuffered.sum(),
+                counters.answeredFailed.sum(),
+                counters.fellBack.sum(),
+                counters.refusedFull.sum(),
+                counters.failedWrites.sum(),
+                lanes.stream().mapToInt(Lane::waiting).sum());
+    }
+
+    /**
+     * Accepts no more, and answers whoever still waits as buffered. Call it after the drain has stopped and before the lanes
+     * are closed. Waits up to {@code 10} seconds for the answers to be given.
+     */
+    @Override
+    public void close() {
+        closed = true;
+        LockSupport.unpark(sweeper);
+        try {
+            sweeper.join(CLOSE_TIMEOUT.toMillis());
+            var last = new ArrayList<CompletableFuture<Void>>();
+            for (Lane lane : lanes) {
+                for (Push.Part part : lane.removeAll()) {
+                    last.add(lane.segments().sync(part.lastOffset()));
+                    answerWhenSynced(lane, part, true);
+                }
+            }
+            CompletableFuture.allOf(last.toArray(CompletableFuture<?>[]::new))
+                    .exceptionally(failure -> null)
+                    .get(CLOSE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+            answers.shutdown();
+            if (!answers.awaitTermination(CLOSE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)) {
+                log.warn("Some pushes were not answered before the end. timeout={}", CLOSE_TIMEOUT);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            log.warn("The log could not be synced for the pushes that waited. reason={}", e.toString());
+        }
+    }
+}

@@ -1,0 +1,26 @@
+package dev.sluice.bridge.ingest;
+
+/** The local log has no room: nothing of the push was accepted. It may be tried again when the drain has caught up. */
+public final class IntakeFullException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    private final long usedBytes;
+    private final long limitBytes;
+
+    /** Says how full the log is. */
+    public IntakeFullException(long usedBytes, long limitBytes) {
+        super("the buffer is full: " + usedBytes + " of " + limitBytes + " bytes are in use (buffer.max.bytes)");
+        this.usedBytes = usedBytes;
+        this.limitBytes = limitBytes;
+    }
+
+    /** Returns the bytes in use. */
+    public long usedBytes() {
+        return usedBytes;
+    }
+
+    /** Returns the limit that was met, in bytes. */
+    public long limitBytes() {
+        return limitBytes;
+    }
+}

@@ -1,0 +1,242 @@
+package dev.sluice.bridge.ingest;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.sluice.buffer.AppendResult;
+import dev.sluice.buffer.SegmentLog;
+import dev.sluice.queue.PushOutcome;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongFunction;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One log with the requests that wait for its messages to be stored.
+ *
+ * <p>Waiting parts are kept in the order of their offsets, which is also that of their deadlines. An append and its
+ * registration happen under one lock, and outcomes are looked up under the same: so when the drain reports an offset, whoever
+ * waits for it is here. Parts that run out of time are taken out by {@link #expire}, so a long outage keeps none.
+ */
+final class Lane implements Closeable {
+    /** No entry is waiting to be drained. */
+    private static final long NOTHING = 0;
+
+    static final String SOURCE_TAKEN = ".source-taken";
+
+    private final int generation;
+    private final int number;
+    private final Path directory;
+    private final SegmentLog segments;
+
+    /** Offset the first append of this process got: below it everything is from an earlier run. */
+    private final long firstOwnOffset;
+
+    private final ArrayDeque<Push.Part> waiting = new ArrayDeque<>();
+
+    /** When the oldest entry that is not drained was appended, {@link #NOTHING} if all are. Written under the lock. */
+    private volatile long oldestUndrainedMillis;
+
+    /** Whether the drain cannot write at present. Written by the drain. */
+    private volatile boolean down;
+
+    Lane(int generation, int number, Path directory, SegmentLog segments) {
+        this.generation = generation;
+        this.number = number;
+        this.directory = directory;
+        this.segments = segments;
+        this.firstOwnOffset = segments.nextOffset();
+        this.oldestUndrainedMillis = segments.committedOffset() < firstOwnOffset ? 1 : NOTHING;
+    }
+
+    int generation() {
+        return generation;
+    }
+
+    /** Returns the number within the generation, from 0. */
+    int number() {
+        return number;
+    }
+
+    /** Returns a name for logs and status, such as {@code 2/0}: generation and number. */
+    String name() {
+        return generation + "/" + number;
+    }
+
+    Path directory() {
+        return directory;
+    }
+
+    SegmentLog segments() {
+        return segments;
+    }
+
+    long firstOwnOffset() {
+        return firstOwnOffset;
+    }
+
+    /** Returns the file that forbids draining the lane: beside its log, since everything in there is the log's. */
+    Path sourceTakenMark() {
+        return directory.resolveSibling(directory.getFileName() + SOURCE_TAKEN);
+    }
+
+    /** Leaves a note for the next start, and for whoever is to decide, that the lane's source was moved by somebody else. */
+    void markSourceTaken(String reason) throws IOException {
+        Path mark = sourceTakenMark();
+        if (Files.exists(mark)) {
+            return;
+        }
+        String note = "This lane is not drained while this file exists.\n\n" + reason + "\n\nMessages in " + directory
+                + " from offset " + segments.committedOffset() + " on may be in no database.\n"
+                + "1. Stop whatever else uses a copy of this directory.\n"
+                + "2. Save the messages of this one: sluice buffer export.\n"
+                + "3. Delete this file to go on where PostgreSQL stands. What this log has below that is passed over.\n"
+                + "   Or, if what PostgreSQL has is another copy's, move this directory away and begin with an empty one.\n";
+        try (var channel = FileChannel.open(
+                mark, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
+            ByteBuffer bytes = UTF_8.encode(note);
+            while (bytes.hasRemaining()) {
+                channel.write(bytes);
+            }
+            channel.force(true);
+        }
+        Lanes.syncDirectory(directory.toAbsolutePath().getParent());
+    }
+
+    /**
+     * Appends, and registers who waits for the outcome.
+     *
+     * @param part who waits, or null if nobody does
+     * @param deadlineNanos until when, as of {@link System#nanoTime}
+     */
+    AppendResult append(List<byte[]> payloads, Push.@Nullable Part part, long deadlineNanos) {
+        synchronized (this) {
+            AppendResult result = segments.append(payloads);
+            if (result instanceof AppendResult.Appended appended) {
+                if (oldestUndrainedMillis == NOTHING) {
+                    oldestUndrainedMillis = System.currentTimeMillis();
+                }
+                if (part != null) {
+                    part.appendedAt(appended.firstOffset(), deadlineNanos);
+                    waiting.addLast(part);
+                }
+            }
+            return result;
+        }
+    }
+
+    /** Says whether what is appended now has a chance to be stored within this time. */
+    boolean isWithin(long millis) {
+        long oldest = oldestUndrainedMillis;
+        return !down && (oldest == NOTHING || System.currentTimeMillis() - oldest <= millis);
+    }
+
+    boolean isDown() {
+        return down;
+    }
+
+    void setDown(boolean down) {
+        this.down = down;
+    }
+
+    /** The drain works on an entry of this age, and on none before it. */
+    void draining(long appendedAtMillis) {
+        synchronized (this) {
+            oldestUndrainedMillis = appendedAtMillis;
+        }
+    }
+
+    /** The drain has moved on everything below the offset. */
+    void drainedTo(long nextOffset) {
+        synchronized (this) {
+            if (nextOffset >= segments.nextOffset()) {
+                oldestUndrainedMillis = NOTHING;
+            }
+        }
+    }
+
+    /** Notes outcomes, in the order of the log, and takes out the parts that have all of theirs. */
+    List<Push.Part> committed(List<SinkRecord> records, List<PushOutcome> outcomes) {
+        return settle(records, index -> Push.result(outcomes.get((int) index)));
+    }
+
+    /** Notes one result for all of them, and takes out the parts that have all of theirs. */
+    List<Push.Part> settled(List<SinkRecord> records, PushResult result) {
+        return settle(records, index -> result);
+    }
+
+    private synchronized List<Push.Part> settle(List<SinkRecord> records, LongFunction<PushResult> results) {
+        if (waiting.isEmpty()) {
+            return List.of();
+        }
+        var done = new ArrayList<Push.Part>();
+        Push.Part part = waiting.peekFirst();
+        for (int i = 0; i < records.size() && part != null; i++) {
+            long offset = records.get(i).kafkaOffset();
+            while (part != null && offset > part.lastOffset()) {
+                // The log lost some of the part's entries, or a write of them failed; the rest is known.
+                done.add(waiting.removeFirst());
+                part = waiting.peekFirst();
+            }
+            if (part != null && offset >= part.firstOffset()) {
+                part.settle(offset, results.apply(i));
+                if (part.isSettled()) {
+                    done.add(waiting.removeFirst());
+                    part = waiting.peekFirst();
+                }
+            }
+        }
+        return done;
+    }
+
+    /** Takes out the parts whose time is over; all of them when the drain cannot write. */
+    List<Push.Part> expire(long nowNanos) {
+        synchronized (this) {
+            Push.Part first = waiting.peekFirst();
+            if (first == null || (!down && first.deadlineNanos() - nowNanos > 0)) {
+                return List.of();
+            }
+            var expired = new ArrayList<Push.Part>();
+            while (first != null && (down || first.deadlineNanos() - nowNanos <= 0)) {
+                expired.add(waiting.removeFirst());
+                first = waiting.peekFirst();
+            }
+            return expired;
+        }
+    }
+
+    /** Takes out one part, if it still is here: its entries could not be written. */
+    boolean remove(Push.Part part) {
+        synchronized (this) {
+            return waiting.remove(part);
+        }
+    }
+
+    /** Takes out all parts. */
+    List<Push.Part> removeAll() {
+        synchronized (this) {
+            var all = List.copyOf(waiting);
+            waiting.clear();
+            return all;
+        }
+    }
+
+    int waiting() {
+        synchronized (this) {
+            return waiting.size();
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        segments.close();
+    }
+}

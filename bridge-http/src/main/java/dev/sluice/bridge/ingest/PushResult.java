@@ -1,0 +1,36 @@
+package dev.sluice.bridge.ingest;
+
+import java.util.UUID;
+
+/** The answer for one message of a push. */
+public sealed interface PushResult {
+
+    /**
+     * Committed in PostgreSQL.
+     *
+     * @param messageId its id
+     * @param partitionId its partition, see {@link dev.sluice.queue.PartitionIds}
+     */
+    record Queued(UUID messageId, long partitionId) implements PushResult {}
+
+    /**
+     * Not stored, because its partition has a message with the same transaction id already.
+     *
+     * @param messageId id of that first message
+     * @param partitionId their partition
+     */
+    record Duplicate(UUID messageId, long partitionId) implements PushResult {}
+
+    /** Durable in the local log, on its way to PostgreSQL; or in PostgreSQL already, with its outcome unknown. */
+    record Buffered() implements PushResult {
+        /** They are all the same. */
+        static final Buffered BUFFERED = new Buffered();
+    }
+
+    /**
+     * Not accepted, or refused by PostgreSQL for what it is.
+     *
+     * @param error what is wrong, for people
+     */
+    record Failed(String error) implements PushResult {}
+}

@@ -1,0 +1,210 @@
+package dev.sluice.bridge.pop;
+
+import dev.sluice.queue.AcknowledgeOutcome;
+import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.QueueException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes acknowledgements: what arrives while a transaction is under way goes together in the next.
+ *
+ * <p>A request's acknowledgements stay together and in order, in one transaction. When a merged transaction is refused for
+ * what it is, its requests are tried one by one, so that one cannot spoil another.
+ *
+ * <p>Any thread may call; {@link #acknowledge} does not wait. Futures are completed on the dispatcher's threads: go elsewhere
+ * for anything that could block.
+ */
+public final class AcknowledgeDispatcher implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(AcknowledgeDispatcher.class);
+
+    /** Acknowledgements merged into one transaction; a single request may have more. */
+    static final int MAX_MERGED = 5_000;
+
+    private static final long STOP_MILLIS = 5_000;
+
+    /** The transaction. Blocking; outcome i belongs to acknowledgement i. See {@code Queue#acknowledge}. */
+    public interface AcknowledgeTransaction {
+        /** Acknowledges all of {@code acknowledgements}. */
+        List<AcknowledgeOutcome> acknowledge(List<Acknowledgement> acknowledgements);
+    }
+
+    /** Told, after the commit, that a group may pop again from a partition. Must not block. */
+    public interface ReleaseListener {
+        /** A lease on {@code partition} of {@code queue} ended. */
+        void released(String queue, String partition);
+    }
+
+    private record Request(
+            List<Acknowledgement> acknowledgements, CompletableFuture<List<AcknowledgeOutcome>> answer) {}
+
+    private final AcknowledgeTransaction transaction;
+    private final ReleaseListener listener;
+    private final int maxPending;
+    private final List<Thread> workers = new ArrayList<>();
+
+    private final Object lock = new Object();
+    private final ArrayDeque<Request> requests = new ArrayDeque<>();
+    private int pending;
+    private boolean closed;
+
+    /**
+     * Starts the threads.
+     *
+     * @param threads transactions at a time ({@code ack.threads})
+     * @param maxPending acknowledgements that may wait ({@code ack.max.pending}); one request is always taken
+     */
+    public AcknowledgeDispatcher(
+            AcknowledgeTransaction transaction, ReleaseListener listener, int threads, int maxPending) {
+        this.transaction = transaction;
+        this.listener = listener;
+        this.maxPending = maxPending;
+        for (int i = 1; i <= threads; i++) {
+            var worker = new Thread(this::work, "sluice-ack-" + i);
+            worker.setDaemon(true);
+            workers.add(worker);
+            worker.start();
+        }
+    }
+
+    /**
+     * Acknowledges.
+     *
+     * @return completes with one outcome per acknowledgement, in order, after the commit; exceptionally with {@link
+     *     OverloadedException} when too many wait or the dispatcher is closed, or with {@link QueueException}
+     */
+    public CompletableFuture<List<AcknowledgeOutcome>> acknowledge(List<Acknowledgement> acknowledgements) {
+        if (acknowledgements.isEmpty()) {
+            return CompletableFuture.completedFuture(List.of());
+        }
+        var request = new Request(acknowledgements, new CompletableFuture<>());
+        synchronized (lock) {
+            if (closed) {
+                return CompletableFuture.failedFuture(new OverloadedException("The service is stopping"));
+            }
+            if (pending > 0 && pending + acknowledgements.size() > maxPending) {
+                return CompletableFuture.failedFuture(new OverloadedException(
+                        "Too many acknowledgements are waiting, ack.max.pending is " + maxPending));
+            }
+            pending += acknowledgements.size();
+            requests.add(request);
+            lock.notify();
+        }
+        return request.answer;
+    }
+
+    private void work() {
+        try {
+            for (List<Request> merged = take(); !merged.isEmpty(); merged = take()) {
+                write(merged);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Waits for requests; returns none when the dispatcher is closed and nothing is left. */
+    private List<Request> take() throws InterruptedException {
+        synchronized (lock) {
+            while (requests.isEmpty()) {
+                if (closed) {
+                    return List.of();
+                }
+                lock.wait();
+            }
+            var merged = new ArrayList<Request>();
+            int count = 0;
+            while (!requests.isEmpty()) {
+                int next = requests.peekFirst().acknowledgements.size();
+                if (!merged.isEmpty() && count + next > MAX_MERGED) {
+                    break;
+                }
+                count += next;
+                merged.add(requests.removeFirst());
+            }
+            pending -= count;
+            return merged;
+        }
+    }
+
+    private void write(List<Request> merged) {
+        var all = new ArrayList<Acknowledgement>();
+        for (Request request : merged) {
+            all.addAll(request.acknowledgements);
+        }
+        List<AcknowledgeOutcome> outcomes;
+        try {
+            outcomes = transaction.acknowledge(all);
+            if (outcomes.size() != all.size()) {
+                throw new IllegalStateException(all.size() + " acknowledgements gave " + outcomes.size()
+                        + " outcomes, any other number is a bug");
+            }
+        } catch (RuntimeException | Error e) {
+            boolean hopeless = e instanceof QueueException refused && refused.isTransient();
+            if (merged.size() == 1 || hopeless) {
+                for (Request request : merged) {
+                    request.answer.completeExceptionally(e);
+                }
+            } else {
+                log.debug(
+                        "Merged acknowledgements were refused, trying them one by one. requests={}", merged.size(), e);
+                for (Request request : merged) {
+                    write(List.of(request));
+                }
+            }
+            return;
+        }
+        int from = 0;
+        for (Request request : merged) {
+            int to = from + request.acknowledgements.size();
+            request.answer.complete(List.copyOf(outcomes.subList(from, to)));
+            from = to;
+        }
+        tellReleased(outcomes);
+    }
+
+    private void tellReleased(List<AcknowledgeOutcome> outcomes) {
+        AcknowledgeOutcome.Acknowledged told = null;
+        for (AcknowledgeOutcome outcome : outcomes) {
+            if (outcome instanceof AcknowledgeOutcome.Acknowledged acknowledged && acknowledged.leaseReleased()) {
+                boolean again = told != null
+                        && told.queue().equals(acknowledged.queue())
+                        && told.partition().equals(acknowledged.partition());
+                if (!again) {
+                    listener.released(acknowledged.queue(), acknowledged.partition());
+                    told = acknowledged;
+                }
+            }
+        }
+    }
+
+    /** Writes what waits, at most {@value #STOP_MILLIS} ms long, and stops. */
+    @Override
+    public void close() {
+        synchronized (lock) {
+            closed = true;
+            lock.notifyAll();
+        }
+        long deadlineNanos = System.nanoTime() + STOP_MILLIS * 1_000_000;
+        try {
+            for (Thread worker : workers) {
+                worker.join(Math.max(1, (deadlineNanos - System.nanoTime()) / 1_000_000));
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        var unserved = new ArrayList<Request>();
+        synchronized (lock) {
+            unserved.addAll(requests);
+            requests.clear();
+        }
+        for (Request request : unserved) {
+            request.answer.completeExceptionally(new OverloadedException("The service is stopping"));
+        }
+        workers.forEach(Thread::interrupt);
+    }
+}

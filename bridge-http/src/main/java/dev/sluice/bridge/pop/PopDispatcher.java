@@ -1,0 +1,632 @@
+package dev.sluice.bridge.pop;
+
+import dev.sluice.queue.PopRequest;
+import dev.sluice.queue.PopResult;
+import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.QueueException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Serves pops: merges the requests on a target into few transactions and keeps the waiting ones until there is something for
+ * them.
+ *
+ * <p>An answer comes with messages as soon as there are any; otherwise empty, at once for a request that does not wait and at
+ * its deadline for one that does. A request whose transaction is under way at its deadline gets {@value #GRACE_MILLIS} ms more,
+ * because messages may have been leased to it already; with auto-ack it gets until the transaction ends, because what that
+ * takes cannot be given back. While the database cannot be reached every answer is empty, given without trying each time.
+ *
+ * <p>A client that goes away gets nothing: whether it is still there is asked before its request is served, and of all who
+ * wait every {@value #ASK_CLIENTS_MILLIS} ms.
+ *
+ * <p>Any thread may call; no method waits. Futures are completed on the dispatcher's threads: go elsewhere for anything that
+ * could block.
+ */
+public final class PopDispatcher implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(PopDispatcher.class);
+
+    /** Requests of a lane served in one transaction. */
+    static final int MAX_MERGED = 64;
+
+    /** Transactions of a lane at a time when any partition will do: they take different ones. */
+    private static final int RUNS_PER_OPEN_LANE = 2;
+
+    private static final long GRACE_MILLIS = 2000;
+    private static final long ASK_CLIENTS_MILLIS = 1000;
+    /** Longer than {@code pop.statement.timeout.ms} usually is: what a transaction takes should still reach its client. */
+    private static final long STOP_MILLIS = 5000;
+
+    private static final long SHORTEST_DATABASE_PAUSE_MILLIS = 100;
+    private static final long LONGEST_DATABASE_PAUSE_MILLIS = 1000;
+    private static final PopResult NOTHING = new PopResult(PopResult.Status.EMPTY, null, List.of(), 0, null);
+
+    /** The transaction. Blocking; result i belongs to request i. See {@code Queue#pop}. */
+    public interface PopTransaction {
+        /** Pops for all of {@code requests}. */
+        List<PopResult> pop(PopTarget target, List<PopRequest> requests);
+    }
+
+    /** Takes back messages that were popped for a request which had been answered already. May block. */
+    public interface Return {
+        /** Gives up the leases in {@code result}. */
+        void giveBack(PopTarget target, PopResult result);
+    }
+
+    /** Who asked. */
+    public interface Client {
+        /** Returns whether nobody is there any more to take an answer. Called often, by any thread; must not block. */
+        boolean isGone();
+    }
+
+    /** A request with the answer it will get. Guarded by the dispatcher's lock. */
+    private static final class Waiter {
+        final PopRequest request;
+        final Client client;
+        final long deadlineNanos;
+        final boolean parks;
+        final CompletableFuture<PopResult> answer = new CompletableFuture<>();
+        boolean inFlight;
+
+        @Nullable
+        Future<?> alarm;
+
+        Waiter(PopRequest request, Client client, long deadlineNanos, boolean parks) {
+            this.request = request;
+            this.client = client;
+            this.deadlineNanos = deadlineNanos;
+            this.parks = parks;
+        }
+    }
+
+    /** The waiting requests on one target. Guarded by the dispatcher's lock. */
+    private static final class Lane {
+        final PopTarget target;
+        /** In order of arrival. Those in flight stay until their transaction is over. */
+        final Set<Waiter> waiters = new LinkedHashSet<>();
+
+        final int maxRuns;
+        int runs;
+        int inFlight;
+        /** Something happened since the last run began. */
+        boolean due;
+
+        long lastRunNanos;
+
+        @Nullable
+        Future<?> timer;
+
+        long timerNanos;
+
+        Lane(PopTarget target) {
+            this.target = target;
+            this.maxRuns = target.partition() == null ? RUNS_PER_OPEN_LANE : 1;
+        }
+    }
+
+    private final PopTransaction transaction;
+    private final Return giveBack;
+    private final PopDispatcherConfig config;
+    private final ExecutorService workers;
+    private final ScheduledThreadPoolExecutor clock;
+
+    private final Object lock = new Object();
+    private final Map<PopTarget, Lane> lanes = new HashMap<>();
+    private final Map<String, Set<Lane>> lanesOfQueue = new HashMap<>();
+    private int waiting;
+    private boolean closed;
+
+    /** Failures in a row; above 0, nothing is tried before {@link #databaseRetryNanos}. */
+    private int databaseFailures;
+
+    private long databaseRetryNanos;
+
+    /** Starts the threads. */
+    public PopDispatcher(PopTransaction transaction, Return giveBack, PopDispatcherConfig config) {
+        this.transaction = transaction;
+        this.giveBack = giveBack;
+        this.config = config;
+        var number = new AtomicInteger();
+        workers = Executors.newFixedThreadPool(
+                config.threads(), task -> daemon(task, "sluice-pop-" + number.incrementAndGet()));
+        clock = new ScheduledThreadPoolExecutor(1, task -> daemon(task, "sluice-pop-clock"));
+        clock.setRemoveOnCancelPolicy(true);
+        long interval = config.pollInterval().toMillis();
+        var unusedPoll = clock.scheduleWithFixedDelay(this::poll, interval, interval, TimeUnit.MILLISECONDS);
+        var unusedAsk = clock.scheduleWithFixedDelay(
+                this::forgetGone, ASK_CLIENTS_MILLIS, ASK_CLIENTS_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    private static Thread daemon(Runnable task, String name) {
+        var thread = new Thread(task, name);
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    /**
+     * Pops from {@code target}.
+     *
+     * @param wait how long to wait for messages; zero asks once
+     * @param client who gets the answer; an empty one if it has gone
+     * @return completes with the answer; exceptionally with {@link OverloadedException} when too many requests wait, or
+     *     with {@link QueueException} when the database refused the request for what it is
+     */
+    public CompletableFuture<PopResult> pop(PopTarget target, PopRequest request, Duration wait, Client client) {
+        boolean parks = !wait.isZero() && !wait.isNegative();
+        var waiter = new Waiter(request, client, System.nanoTime() + wait.toNanos(), parks);
+        synchronized (lock) {
+            if (closed) {
+                return CompletableFuture.completedFuture(NOTHING);
+            }
+            if (waiting >= config.maxParked()) {
+                return CompletableFuture.failedFuture(
+                        new OverloadedException("Too many pops are waiting, pop.max.parked is " + config.maxParked()));
+            }
+            if (!parks && databaseIsPaused()) {
+                return CompletableFuture.completedFuture(NOTHING);
+            }
+            waiting++;
+            Lane lane = lanes.computeIfAbsent(target, this::openLane);
+            lane.waiters.add(waiter);
+            if (parks) {
+                waiter.alarm = clock.schedule(() -> deadline(lane, waiter), wait.toNanos(), TimeUnit.NANOSECONDS);
+            }
+            lane.due = true;
+            startIfDue(lane);
+        }
+        return waiter.answer;
+    }
+
+    private Lane openLane(PopTarget target) {
+        var lane = new Lane(target);
+        lanesOfQueue.computeIfAbsent(target.queue(), queue -> new HashSet<>()).add(lane);
+        return lane;
+    }
+
+    /** Says that there may be messages for whoever waits on {@code queue}, on any partition of it or a named one. */
+    public void wake(String queue) {
+        synchronized (lock) {
+            for (Lane lane : lanesOfQueue.getOrDefault(queue, Set.of())) {
+                lane.due = true;
+                startIfDue(lane);
+            }
+        }
+    }
+
+    /** The same when the messages are all in {@code partition}. */
+    public void wake(String queue, String partition) {
+        synchronized (lock) {
+            for (Lane lane : lanesOfQueue.getOrDefault(queue, Set.of())) {
+                String wanted = lane.target.partition();
+                if (wanted == null || wanted.equals(partition)) {
+                    lane.due = true;
+                    startIfDue(lane);
+                }
+            }
+        }
+    }
+
+    /**
+     * Takes back messages that did not reach the client they were popped for, so that others get them before the lease ends.
+     * With auto-ack there is nothing to give back.
+     */
+    public void takeBack(PopTarget target, PopResult result) {
+        try {
+            workers.execute(() -> giveBack(target, result));
+        } catch (RejectedExecutionException e) {
+            log.debug("The service stops; messages that reached nobody stay leased until the lease ends", e);
+        }
+    }
+
+    /** Returns the number of requests that have no answer yet. */
+    public int waiting() {
+        synchronized (lock) {
+            return waiting;
+        }
+    }
+
+    // The rest runs under the lock, except where it says otherwise.
+
+    private void startIfDue(Lane lane) {
+        boolean idleWaiters = lane.waiters.size() > lane.inFlight;
+        if (closed || !lane.due || !idleWaiters || lane.runs >= lane.maxRuns) {
+            return;
+        }
+        if (databaseIsPaused()) {
+            wakeAt(lane, databaseRetryNanos);
+            return;
+        }
+        lane.due = false;
+        lane.runs++;
+        workers.execute(() -> run(lane));
+    }
+
+    private boolean databaseIsPaused() {
+        return databaseFailures > 0 && System.nanoTime() - databaseRetryNanos < 0;
+    }
+
+    /** One transaction for a lane. On a worker, not under the lock. */
+    private void run(Lane lane) {
+        List<Waiter> served;
+        List<Waiter> present;
+        var gone = new ArrayList<Runnable>();
+        synchronized (lock) {
+            lane.lastRunNanos = System.nanoTime();
+            lane.due = false; // The transaction has not begun, so it sees whatever made it due.
+            served = take(lane, gone);
+            present = bystanders(lane);
+        }
+        gone.forEach(Runnable::run);
+        if (served.isEmpty()) {
+            finish(lane, served, present, List.of());
+            return;
+        }
+        try {
+            finish(lane, served, present, call(lane.target, served));
+        } catch (QueueException e) {
+            if (e.isTransient()) {
+                databaseFailed(lane, served, e);
+            } else {
+                refused(lane, served, e);
+            }
+        } catch (RuntimeException | Error e) {
+            refused(lane, served, e);
+        }
+    }
+
+    /** Takes those whose turn it is. Adds to {@code gone} the answers to those who need none any more. */
+    private List<Waiter> take(Lane lane, List<Runnable> gone) {
+        var taken = new ArrayList<Waiter>();
+        var left = new ArrayList<Waiter>();
+        for (Waiter waiter : lane.waiters) {
+            if (taken.size() == MAX_MERGED) {
+                break;
+            }
+            if (waiter.inFlight) {
+                continue;
+            }
+            if (waiter.client.isGone()) {
+                left.add(waiter);
+            } else {
+                waiter.inFlight = true;
+                taken.add(waiter);
+            }
+        }
+        lane.inFlight += taken.size();
+        left.forEach(waiter -> gone.add(answer(lane, waiter, NOTHING)));
+        return taken;
+    }
+
+    /** Those who do not wait and came before this run, beyond what it can serve: if it finds too little, so would they. */
+    private static List<Waiter> bystanders(Lane lane) {
+        if (lane.waiters.size() == lane.inFlight) {
+            return List.of();
+        }
+        var present = new ArrayList<Waiter>();
+        for (Waiter waiter : lane.waiters) {
+            if (!waiter.inFlight && !waiter.parks) {
+                present.add(waiter);
+            }
+        }
+        return present;
+    }
+
+    /** Not under the lock. */
+    private List<PopResult> call(PopTarget target, List<Waiter> served) {
+        var requests = new ArrayList<PopRequest>(served.size());
+        for (Waiter waiter : served) {
+            requests.add(waiter.request);
+        }
+        List<PopResult> results = transaction.pop(target, requests);
+        if (results.size() != served.size()) {
+            throw new IllegalStateException("pop of " + served.size() + " requests gave " + results.size()
+                    + " results, any other number is a bug");
+        }
+        return results;
+    }
+
+    /** Answers those who got something and those who do not wait; the others stay. Not under the lock. */
+    private void finish(Lane lane, List<Waiter> served, List<Waiter> present, List<PopResult> results) {
+        var answered = new ArrayList<Runnable>();
+        var returned = new ArrayList<PopResult>();
+        boolean recovered;
+        synchronized (lock) {
+            recovered = databaseFailures > 0 && !served.isEmpty();
+            if (recovered) {
+                databaseFailures = 0;
+            }
+            Duration nextReadyIn = null;
+            PopResult nothing = null;
+            long now = System.nanoTime();
+            for (int i = 0; i < served.size(); i++) {
+                Waiter waiter = served.get(i);
+                PopResult result = results.get(i);
+                boolean found = result.status() == PopResult.Status.MESSAGES;
+                waiter.inFlight = false;
+                if (!found) {
+                    nothing = result;
+                    nextReadyIn = earliest(nextReadyIn, result.nextReadyIn());
+                }
+                if (waiter.answer.isDone()) {
+                    if (found) {
+                        returned.add(result);
+                    }
+                } else if (found || !waiter.parks || closed || waiter.deadlineNanos - now <= 0) {
+                    answered.add(answer(lane, waiter, result));
+                }
+            }
+            if (nothing != null) {
+                for (Waiter waiter : present) {
+                    if (!waiter.inFlight && !waiter.answer.isDone()) {
+                        answered.add(answer(lane, waiter, nothing));
+                    }
+                }
+            } else if (!served.isEmpty()) {
+                lane.due = true; // Everyone got something, there may be more.
+            }
+            if (nextReadyIn != null) {
+                wakeAt(lane, now + Math.max(nextReadyIn.toNanos(), TimeUnit.MILLISECONDS.toNanos(1)));
+            }
+            endRun(lane, served.size());
+        }
+        answered.forEach(Runnable::run);
+        for (PopResult result : returned) {
+            giveBack(lane.target, result);
+        }
+        if (recovered) {
+            log.info("Pops reach the database again");
+        }
+    }
+
+    private static @Nullable Duration earliest(@Nullable Duration a, @Nullable Duration b) {
+        if (a == null || b == null) {
+            return a == null ? b : a;
+        }
+        return a.compareTo(b) <= 0 ? a : b;
+    }
+
+    /** Takes a waiter out of its lane. The returned step completes its future; run it without the lock. */
+    private Runnable answer(Lane lane, Waiter waiter, PopResult result) {
+        leave(lane, waiter);
+        return () -> waiter.answer.complete(result);
+    }
+
+    private void leave(Lane lane, Waiter waiter) {
+        if (lane.waiters.remove(waiter)) {
+            waiting--;
+        }
+        if (waiter.alarm != null) {
+            waiter.alarm.cancel(false);
+        }
+    }
+
+    private void endRun(Lane lane, int served) {
+        lane.runs--;
+        lane.inFlight -= served;
+        startIfDue(lane);
+        closeIfUnused(lane);
+    }
+
+    private void closeIfUnused(Lane lane) {
+        if (!lane.waiters.isEmpty() || lane.runs > 0) {
+            return;
+        }
+        if (lane.timer != null) {
+            lane.timer.cancel(false);
+        }
+        if (lanes.remove(lane.target, lane)) {
+            Set<Lane> siblings = lanesOfQueue.get(lane.target.queue());
+            siblings.remove(lane);
+            if (siblings.isEmpty()) {
+                lanesOfQueue.remove(lane.target.queue());
+            }
+        }
+    }
+
+    private void wakeAt(Lane lane, long nanos) {
+        if (closed) {
+            return;
+        }
+        if (lane.timer != null && lane.timerNanos - nanos <= 0) {
+            return;
+        }
+        if (lane.timer != null) {
+            lane.timer.cancel(false);
+        }
+        lane.timerNanos = nanos;
+        lane.timer = clock.schedule(() -> ready(lane), nanos - System.nanoTime(), TimeUnit.NANOSECONDS);
+    }
+
+    /** On the clock's thread, not under the lock. */
+    private void ready(Lane lane) {
+        synchronized (lock) {
+            lane.timer =
+                    null; // It is not done before this method is, and must not be taken for one that will still fire.
+            lane.due = true;
+            startIfDue(lane);
+        }
+    }
+
+    /** A waiting request's time is over. On the clock's thread, not under the lock. */
+    private void deadline(Lane lane, Waiter waiter) {
+        Runnable answer = null;
+        synchronized (lock) {
+            if (closed) {
+                return;
+            }
+            boolean graceOver = System.nanoTime() - waiter.deadlineNanos >= TimeUnit.MILLISECONDS.toNanos(GRACE_MILLIS);
+            if (waiter.inFlight && (waiter.request.autoAck() || !graceOver)) {
+                waiter.alarm = clock.schedule(() -> deadline(lane, waiter), GRACE_MILLIS, TimeUnit.MILLISECONDS);
+            } else if (!waiter.answer.isDone()) {
+                answer = answer(lane, waiter, NOTHING);
+                closeIfUnused(lane);
+            }
+        }
+        if (answer != null) {
+            answer.run();
+        }
+    }
+
+    /** Forgets those whose client has gone. On the clock's thread, not under the lock. */
+    private void forgetGone() {
+        var parked = new HashMap<Waiter, Lane>();
+        synchronized (lock) {
+            for (Lane lane : lanes.values()) {
+                lane.waiters.forEach(waiter -> parked.put(waiter, lane));
+            }
+        }
+        parked.keySet().removeIf(waiter -> !waiter.client.isGone());
+        var answered = new ArrayList<Runnable>();
+        synchronized (lock) {
+            parked.forEach((waiter, lane) -> {
+                if (!waiter.inFlight && lane.waiters.contains(waiter)) {
+                    answered.add(answer(lane, waiter, NOTHING));
+                    closeIfUnused(lane);
+                }
+            });
+        }
+        answered.forEach(Runnable::run);
+    }
+
+    /** Another bridge, or a connector, may have pushed. On the clock's thread, not under the lock. */
+    private void poll() {
+        synchronized (lock) {
+            long before = System.nanoTime() - config.pollInterval().toNanos();
+            for (Lane lane : lanes.values()) {
+                if (lane.lastRunNanos - before < 0) {
+                    lane.due = true;
+                    startIfDue(lane);
+                }
+            }
+        }
+    }
+
+    /** Answers with nothing those who do not wait longer, and leaves the database alone for a while. Not under the lock. */
+    private void databaseFailed(Lane lane, List<Waiter> served, QueueException e) {
+        var answered = new ArrayList<Runnable>();
+        boolean first;
+        synchronized (lock) {
+            first = databaseFailures == 0;
+            long pause = Math.min(
+                    LONGEST_DATABASE_PAUSE_MILLIS, SHORTEST_DATABASE_PAUSE_MILLIS << Math.min(databaseFailures, 10));
+            databaseFailures++;
+            long now = System.nanoTime();
+            databaseRetryNanos = now + TimeUnit.MILLISECONDS.toNanos(pause);
+            for (Waiter waiter : served) {
+                waiter.inFlight = false;
+            }
+            for (Lane each : List.copyOf(lanes.values())) {
+                for (Waiter waiter : List.copyOf(each.waiters)) {
+                    boolean over = !waiter.parks || waiter.deadlineNanos - now <= 0;
+                    if (over && !waiter.inFlight) {
+                        answered.add(answer(each, waiter, NOTHING));
+                    }
+                }
+                closeIfUnused(each);
+            }
+            lane.due = true;
+            endRun(lane, served.size());
+        }
+        answered.forEach(Runnable::run);
+        if (first) {
+            log.warn("Pops do not reach the database, answers are empty until they do: {}", e.getMessage());
+        }
+    }
+
+    /**
+     * The database does not take the requests for what they are, or our code is wrong. Each is tried alone, so that only the
+     * ones at fault get the error. Not under the lock.
+     */
+    private void refused(Lane lane, List<Waiter> served, Throwable cause) {
+        if (served.size() > 1) {
+            for (Waiter waiter : served) {
+                alone(lane, waiter);
+            }
+        } else {
+            fail(lane, served.get(0), cause);
+        }
+        synchronized (lock) {
+            endRun(lane, 0);
+        }
+    }
+
+    private void alone(Lane lane, Waiter waiter) {
+        try {
+            PopResult result = call(lane.target, List.of(waiter)).get(0);
+            Runnable answer;
+            synchronized (lock) {
+                waiter.inFlight = false;
+                lane.inFlight--;
+                answer = answer(lane, waiter, result);
+            }
+            answer.run();
+        } catch (RuntimeException | Error e) {
+            fail(lane, waiter, e);
+        }
+    }
+
+    private void fail(Lane lane, Waiter waiter, Throwable cause) {
+        synchronized (lock) {
+            waiter.inFlight = false;
+            lane.inFlight--;
+            leave(lane, waiter);
+        }
+        waiter.answer.completeExceptionally(cause);
+    }
+
+    /** Not under the lock. */
+    private void giveBack(PopTarget target, PopResult result) {
+        try {
+            giveBack.giveBack(target, result);
+            wake(target.queue());
+        } catch (RuntimeException e) {
+            log.warn("Messages popped too late stay leased until the lease ends. queue={}", target.queue(), e);
+        }
+    }
+
+    /** Answers every waiting request with nothing, and stops. Transactions under way are waited for, a short time. */
+    @Override
+    public void close() {
+        var answered = new ArrayList<Runnable>();
+        synchronized (lock) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            for (Lane lane : lanes.values()) {
+                for (Waiter waiter : List.copyOf(lane.waiters)) {
+                    if (!waiter.inFlight) {
+                        answered.add(answer(lane, waiter, NOTHING));
+                    }
+                }
+            }
+        }
+        answered.forEach(Runnable::run);
+        clock.shutdownNow();
+        workers.shutdown();
+        try {
+            if (!workers.awaitTermination(STOP_MILLIS, TimeUnit.MILLISECONDS)) {
+                workers.shutdownNow();
+            }
+        } catch (InterruptedException e) {
+            workers.shutdownNow();
+            Thread.currentThread().interrupt();
+        }
+    }
+}

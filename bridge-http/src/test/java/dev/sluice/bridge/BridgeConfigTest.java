@@ -1,0 +1,225 @@
+package dev.sluice.bridge;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.sluice.bridge.ingest.Durability;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class BridgeConfigTest {
+    @TempDir
+    Path directory;
+
+    private static BridgeConfig parse(String... keysAndValues) throws ConfigException {
+        var settings = new HashMap<String, String>();
+        for (int i = 0; i < keysAndValues.length; i += 2) {
+            settings.put(keysAndValues[i], keysAndValues[i + 1]);
+        }
+        return BridgeConfig.parse(settings);
+    }
+
+    private static List<String> problems(String... keysAndValues) {
+        return catchThrowableOfType(ConfigException.class, () -> parse(keysAndValues))
+                .problems();
+    }
+
+    @Nested
+    class Settings {
+        @Test
+        void haveTheDefaultsOthersRelyOn() throws ConfigException {
+            BridgeConfig config = parse();
+            assertThat(config.http().host()).isEqualTo("127.0.0.1");
+            assertThat(config.http().port()).isEqualTo(6632);
+            assertThat(config.http().usualDurability()).isEqualTo(Durability.STORED);
+            assertThat(config.http().limits().bodyBytes()).isEqualTo(16 << 20);
+            assertThat(config.dataDirectory()).isEqualTo(Path.of("./data"));
+            assertThat(config.segmentLog().directory()).isEqualTo(Path.of("./data/log"));
+            assertThat(config.connectionUrl()).isEmpty();
+            assertThat(config.queue().schema()).isEqualTo("sluice");
+            assertThat(config.pushStoredTimeout()).isEqualTo(Duration.ofSeconds(1));
+        }
+
+        @Test
+        void reachThePartsTheyAreFor() throws ConfigException {
+            BridgeConfig config = parse(
+                    "buffer.dir", "/var/lib/log",
+                    "buffer.fsync", "interval:50",
+                    "connection.url", "jdbc:postgresql://db/x",
+                    "connection.user", "u",
+                    "connection.password", "secret",
+                    "push.durability", "buffered",
+                    "dedup.window.ms", "0",
+                    "pop.threads", "7");
+            assertThat(config.segmentLog().directory()).isEqualTo(Path.of("/var/lib/log"));
+            assertThat(config.segmentLog().sync()).hasToString("interval:50");
+            assertThat(config.http().usualDurability()).isEqualTo(Durability.BUFFERED);
+            assertThat(config.popDispatcher().threads()).isEqualTo(7);
+            assertThat(config.drain(new Database.Address("jdbc:postgresql://db/x", "u", "secret"))
+                            .task())
+                    .containsEntry("connection.url", "jdbc:postgresql://db/x")
+                    .containsEntry("connection.password", "secret")
+                    .containsEntry("dedup.window.ms", "0");
+        }
+
+        @Test
+        void leaveRoomInTheLogForTheLargestRequest() throws ConfigException {
+            for (String bytes : List.of("1024", "16777216", "25165824")) {
+                for (String items : List.of("1", "250000")) {
+                    BridgeConfig config = parse("http.max.body.bytes", bytes, "http.max.items", items);
+                    assertThat(config.segmentLog().maxRecordBytes()).isGreaterThan(Integer.parseInt(bytes));
+                }
+            }
+        }
+
+        @Test
+        void mayMakeTheLogAsSmallAsItsRequestsAllow() throws ConfigException {
+            BridgeConfig config = parse(
+                    "http.max.body.bytes", "1024",
+                    "http.max.items", "1",
+                    "buffer.max.bytes", "1048576",
+                    "buffer.segment.bytes", "4096");
+            assertThat(config.segmentLog().maxBytes()).isEqualTo(1 << 20);
+        }
+
+        @Test
+        void areShownWithoutSecrets() throws ConfigException {
+            String shown = parse(
+                            "connection.url", "jdbc:postgresql://db/x?password=topsecret&ssl=true",
+                            "connection.password", "hush")
+                    .describe();
+            assertThat(shown)
+                    .contains("http.port = 6632")
+                    .contains("password=[hidden]&ssl=true")
+                    .doesNotContain("topsecret")
+                    .doesNotContain("hush");
+        }
+    }
+
+    @Nested
+    class AMistake {
+        @ParameterizedTest
+        @CsvSource({
+            "http.prot, http.port",
+            "htpp.port, http.port",
+            "buffer.directory, buffer.dir",
+            "HTTP.PORT, http.port",
+            "connection.usr, connection.user"
+        })
+        void inAKeyIsAnsweredWithTheKeyMeant(String key, String meant) {
+            if (key.equals("buffer.directory")) {
+                assertThat(problems(key, "x")).containsExactly("unknown key " + key);
+            } else {
+                assertThat(problems(key, "x")).containsExactly("unknown key " + key + ", did you mean " + meant + "?");
+            }
+        }
+
+        @Test
+        void isReportedTogetherWithAllOthers() {
+            assertThat(problems(
+                            "http.port", "70000",
+                            "buffer.max.bytes", "many",
+                            "buffer.fsync", "never",
+                            "connection.url", "postgres://x",
+                            "queue.schema", "Bad Name",
+                            "drain.mode", "pigeon",
+                            "nonsense.key", "1"))
+                    .hasSize(7)
+                    .anySatisfy(
+                            problem -> assertThat(problem).contains("http.port").contains("70000"))
+                    .anySatisfy(problem ->
+                            assertThat(problem).contains("buffer.max.bytes").contains("many"))
+                    .anySatisfy(problem ->
+                            assertThat(problem).contains("buffer.fsync").contains("never"))
+                    .anySatisfy(problem -> assertThat(problem).contains("connection.url"))
+                    .anySatisfy(problem -> assertThat(problem).contains("queue.schema"))
+                    .anySatisfy(problem -> assertThat(problem).contains("drain.mode"))
+                    .anySatisfy(problem -> assertThat(problem).contains("nonsense.key"));
+        }
+
+        @Test
+        void betweenTwoSettingsIsFound() {
+            assertThat(problems("buffer.max.bytes", "1000000", "buffer.segment.bytes", "500000"))
+                    .singleElement()
+                    .asString()
+                    .contains(
+                            "buffer.max.bytes must be at least four times buffer.segment.bytes (500000), was 1000000");
+            assertThat(problems("connection.user", "u"))
+                    .containsExactly("connection.user and connection.password have no use without connection.url");
+        }
+
+        @ParameterizedTest
+        @CsvSource({
+            "http.port,0,-1",
+            "http.port,65535,65536",
+            "http.max.depth,8,7",
+            "pop.threads,1,0",
+            "ack.threads,256,257"
+        })
+        void beginsRightAfterTheLastGoodValue(String key, String good, String bad) throws ConfigException {
+            assertThat(parse(key, good)).isNotNull();
+            assertThat(problems(key, bad))
+                    .singleElement()
+                    .asString()
+                    .contains(key)
+                    .contains(bad);
+        }
+    }
+
+    @Nested
+    class Sources {
+        @Test
+        void areAFileAndTheEnvironmentWhichWins() throws Exception {
+            Path file = Files.writeString(directory.resolve("a.properties"), "http.port = 1234 \nbuffer.dir=/ünï\n");
+            assertThat(ConfigSources.read(
+                            file, Map.of("SLUICE_HTTP_PORT", "99", "PATH", "/bin", "SLUICE_JAVA_OPTS", "-Xmx1g")))
+                    .isEqualTo(Map.of("http.port", "99", "buffer.dir", "/ünï"));
+        }
+
+        @Test
+        void referToOtherPlaces() throws Exception {
+            Path secrets = Files.writeString(directory.resolve("secrets.properties"), "db=s3cret\n");
+            Path file = Files.writeString(
+                    directory.resolve("a.properties"),
+                    "connection.password=${file:" + secrets + ":db}\nconnection.user=${env:DB_USER}\n");
+            assertThat(ConfigSources.read(file, Map.of("DB_USER", "anna")))
+                    .isEqualTo(Map.of("connection.password", "s3cret", "connection.user", "anna"));
+        }
+
+        @Test
+        void areRefusedWhenTheyDoNotExist() throws IOException {
+            assertThatThrownBy(() -> ConfigSources.read(directory.resolve("none"), Map.of()))
+                    .isInstanceOf(ConfigException.class)
+                    .hasMessage("configuration file " + directory.resolve("none") + " does not exist");
+            Path file = Files.writeString(
+                    directory.resolve("a.properties"), "connection.user=${env:NOT_SET}\nbuffer.dir=${file:/none:x}\n");
+            assertThatThrownBy(() -> ConfigSources.read(file, Map.of()))
+                    .isInstanceOf(ConfigException.class)
+                    .hasMessageContaining("connection.user")
+                    .hasMessageContaining("buffer.dir");
+        }
+
+        @Test
+        void nameEveryKeyInTheEnvironmentInOneWayOnly() throws Exception {
+            var variables = new TreeSet<String>();
+            for (String key : BridgeConfig.definition().names()) {
+                variables.add(ConfigSources.variableOf(key));
+                assertThat(ConfigSources.read(null, Map.of(ConfigSources.variableOf(key), "x")))
+                        .isEqualTo(Map.of(key, "x"));
+            }
+            assertThat(variables).hasSameSizeAs(BridgeConfig.definition().names());
+        }
+    }
+}

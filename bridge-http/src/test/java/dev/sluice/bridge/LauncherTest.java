@@ -1,0 +1,135 @@
+package dev.sluice.bridge;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The script {@code sluice} with other programs on its path, in a directory where nothing is built. */
+class LauncherTest {
+    private static final List<String> TOOLS = List.of(
+            "dirname", "readlink", "cat", "sed", "head", "cut", "sort", "find", "touch", "tee", "grep", "mkdir");
+
+    @TempDir
+    Path directory;
+
+    private Path root;
+    private Path bin;
+
+    @BeforeEach
+    void copyTheScript() throws IOException {
+        root = Files.createDirectories(directory.resolve("root"));
+        bin = Files.createDirectories(directory.resolve("bin"));
+        Files.copy(Path.of("..", "sluice"), root.resolve("sluice"));
+        Files.copy(Path.of("..", "pom.xml"), root.resolve("pom.xml"));
+        for (String tool : TOOLS) {
+            Path real = List.of("/bin", "/usr/bin").stream()
+                    .map(place -> Path.of(place, tool))
+                    .filter(Files::exists)
+                    .findFirst()
+                    .orElseThrow(() -> new AssertionError(tool));
+            program(tool, "exec " + real + " \"$@\"");
+        }
+    }
+
+    private void program(String name, String script) throws IOException {
+        Path file = Files.writeString(bin.resolve(name), "#!/bin/bash\n" + script + "\n");
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+
+    private void java(String version) throws IOException {
+        program("java", "[ \"$1\" = -version ] && echo 'openjdk version \"" + version + "\"' >&2 || echo \"java $*\"");
+    }
+
+    private void maven(String version) throws IOException {
+        program(
+                "mvn",
+                "[ \"$1\" = --version ] && echo 'Apache Maven " + version + " (x)' && exit; "
+                        + "echo '[INFO] Building Sluice buffer 1 [2/4]';"
+                        + "mkdir -p bridge-http/target/sluice; echo >bridge-http/target/sluice-bridge-http-1.jar");
+    }
+
+    private String run(int status, String... arguments) throws Exception {
+        var command = new ArrayList<String>(
+                List.of("/bin/bash", root.resolve("sluice").toString()));
+        command.addAll(List.of(arguments));
+        var builder = new ProcessBuilder(command);
+        builder.environment().clear();
+        builder.environment().put("PATH", bin.toString());
+        Process process = builder.redirectErrorStream(true).start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(process.exitValue()).as(output).isEqualTo(status);
+        return output;
+    }
+
+    @Test
+    void explainsItself() throws Exception {
+        assertThat(run(0, "help")).contains("up [--config FILE]").contains("docs/configuration.md");
+        assertThat(run(0)).contains("Usage:");
+        assertThat(run(0, "version")).startsWith("sluice ");
+        assertThat(run(1, "dwon")).endsWith("sluice: unknown command dwon\n");
+    }
+
+    @Test
+    void asksForJava() throws Exception {
+        assertThat(run(1, "up"))
+                .isEqualTo(
+                        "sluice: Java 17 or later is needed, there is no java on the PATH and JAVA_HOME is not set\n");
+        for (String version : List.of("1.8.0_292", "11.0.2", "16")) {
+            java(version);
+            assertThat(run(1, "up"))
+                    .isEqualTo("sluice: Java 17 or later is needed, " + bin.resolve("java") + " is " + version + "\n");
+        }
+    }
+
+    @Test
+    void asksForMaven() throws Exception {
+        java("17.0.15");
+        assertThat(run(1, "up"))
+                .isEqualTo("sluice: Maven 3.8 or later is needed to build, there is no mvn on the PATH\n");
+        for (String version : List.of("3.6.3", "2.10.1", "3.7")) {
+            maven(version);
+            assertThat(run(1, "up"))
+                    .isEqualTo("sluice: Maven 3.8 or later is needed to build, " + bin.resolve("mvn") + " is " + version
+                            + "\n");
+        }
+    }
+
+    @Test
+    void buildsOnceAndHandsOver() throws Exception {
+        java("21-ea");
+        maven("3.10.0");
+        assertThat(run(0, "up", "--config", "a b.properties"))
+                .contains("sluice: Building")
+                .contains("sluice:   Sluice buffer 1 [2/4]")
+                .contains("dev.sluice.bridge.Main up --config a b.properties");
+        assertThat(run(0, "up")).doesNotContain("Building").contains("dev.sluice.bridge.Main up");
+        assertThat(run(0, "buffer", "export", "--dir", "a b"))
+                .contains("dev.sluice.bridge.Main buffer export --dir a b");
+        Path source =
+                Files.createDirectories(root.resolve("buffer/src/main/java")).resolve("A.java");
+        Files.writeString(source, "class A {}");
+        assertThat(run(0, "up")).contains("Building");
+    }
+
+    @Test
+    void saysThatTheBuildFailed() throws Exception {
+        java("17");
+        program(
+                "mvn",
+                "[ \"$1\" = --version ] && echo 'Apache Maven 3.9.1' && exit; echo '[ERROR] no such thing'; exit 1");
+        assertThat(run(1, "up"))
+                .contains("[ERROR] no such thing")
+                .endsWith("sluice: the build failed, see " + root.resolve("target/sluice-build.log") + "\n");
+    }
+}

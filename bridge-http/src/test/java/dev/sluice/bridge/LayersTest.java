@@ -1,0 +1,32 @@
+package dev.sluice.bridge;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+@AnalyzeClasses(packages = "dev.sluice.bridge", importOptions = DoNotIncludeTests.class)
+class LayersTest {
+    @ArchTest
+    static final ArchRule thePartsDoNotKnowTheWiring = noClasses()
+            .that()
+            .resideInAnyPackage("dev.sluice.bridge.api..", "dev.sluice.bridge.ingest..", "dev.sluice.bridge.pop..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("dev.sluice.bridge");
+
+    @ArchTest
+    static final ArchRule ingestAndPopDoNotKnowHttp = noClasses()
+            .that()
+            .resideInAnyPackage("dev.sluice.bridge.ingest..", "dev.sluice.bridge.pop..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.javalin..", "org.eclipse.jetty..", "jakarta..", "dev.sluice.bridge.api..");
+
+    @ArchTest
+    static final ArchRule packagesDoNotDependOnEachOtherInARing =
+            slices().matching("dev.sluice.bridge.(*)..").should().beFreeOfCycles();
+}

@@ -1,0 +1,194 @@
+package dev.sluice.bridge;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.queue.TestPostgres;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The command line as a process of its own. */
+class MainTest {
+    private static final int SECONDS = 60;
+
+    @TempDir
+    Path directory;
+
+    private Process start(Map<String, String> environment, String... arguments) throws IOException {
+        var command = new ArrayList<String>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                Main.class.getName()));
+        command.addAll(List.of(arguments));
+        var builder = new ProcessBuilder(command);
+        builder.environment().keySet().removeIf(name -> name.startsWith("SLUICE_"));
+        builder.environment().putAll(environment);
+        return builder.redirectErrorStream(true)
+                .redirectOutput(directory.resolve("output").toFile())
+                .start();
+    }
+
+    private String output() {
+        try {
+            return Files.readString(directory.resolve("output"), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            return "";
+        }
+    }
+
+    /** Returns the lines meant for people: without the log. */
+    private List<String> run(int status, Map<String, String> environment, String... arguments) throws Exception {
+        Process process = start(environment, arguments);
+        assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(process.exitValue()).as(output()).isEqualTo(status);
+        return output().lines().filter(line -> line.startsWith("sluice:")).toList();
+    }
+
+    private Map<String, String> settings(Path data) {
+        return Map.of("SLUICE_DATA_DIR", data.toString(), "SLUICE_HTTP_PORT", "0");
+    }
+
+    @Test
+    void refusesUnknownArguments() throws Exception {
+        assertThat(run(2, Map.of(), "down"))
+                .containsExactly("sluice: the command must be: up [--config FILE], or buffer");
+        assertThat(run(2, Map.of(), "up", "--fast")).containsExactly("sluice: up takes --config FILE, not --fast");
+        assertThat(run(2, Map.of(), "up", "--config")).containsExactly("sluice: up takes --config FILE, not --config");
+    }
+
+    @Test
+    void namesEveryMistakeInTheConfiguration() throws Exception {
+        Path file = Files.writeString(directory.resolve("bad.properties"), "http.port=x\nbufer.dir=y\n");
+        assertThat(run(1, Map.of(), "up", "--config", file.toString()))
+                .hasSize(2)
+                .anySatisfy(line -> assertThat(line).contains("http.port"))
+                .anySatisfy(line -> assertThat(line).contains("unknown key bufer.dir, did you mean buffer.dir?"));
+        assertThat(run(1, Map.of(), "up", "--config", "none.properties"))
+                .containsExactly("sluice: configuration file none.properties does not exist");
+    }
+
+    @Test
+    void saysThatThePortIsTaken() throws Exception {
+        try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            assertThat(run(
+                            1,
+                            Map.of(
+                                    "SLUICE_DATA_DIR",
+                                    directory.resolve("data").toString(),
+                                    "SLUICE_HTTP_PORT",
+                                    String.valueOf(taken.getLocalPort())),
+                            "up"))
+                    .singleElement()
+                    .asString()
+                    .contains("http.port " + taken.getLocalPort() + " on 127.0.0.1 cannot be used")
+                    .contains("set another http.port");
+        }
+        assertThat(directory.resolve("data")).doesNotExist();
+    }
+
+    @Test
+    void saysThatTheDataDirectoryCannotBeWrittenTo() throws Exception {
+        Path file = Files.writeString(directory.resolve("file"), "");
+        assertThat(run(1, settings(file), "up"))
+                .singleElement()
+                .asString()
+                .startsWith("sluice: data.dir " + file + " is not a directory");
+        assertThat(run(1, settings(file.resolve("below")), "up"))
+                .singleElement()
+                .asString()
+                .startsWith(
+                        "sluice: data.dir " + file.resolve("below") + " cannot be written to: FileSystemException: ");
+        assertThat(output().lines()).as("nothing else").hasSize(1);
+    }
+
+    @Test
+    void saysThatTheDataDirectoryIsInUse() throws Exception {
+        Path data = directory.resolve("data");
+        try (var held = DataDirectory.take(data)) {
+            assertThat(run(1, settings(data), "up"))
+                    .containsExactly("sluice: data.dir " + data + " is in use by process "
+                            + ProcessHandle.current().pid() + "; stop it, or set another data.dir");
+            assertThat(held.path()).isDirectory();
+        }
+    }
+
+    @Test
+    void saysThatTheDatabaseDoesNotLetItIn() throws Exception {
+        try (TestPostgres database = TestPostgres.empty()) {
+            String url = database.url() + "_missing";
+            assertThat(run(
+                            1,
+                            Map.of(
+                                    "SLUICE_DATA_DIR",
+                                    directory.resolve("data").toString(),
+                                    "SLUICE_HTTP_PORT",
+                                    "0",
+                                    "SLUICE_CONNECTION_URL",
+                                    url,
+                                    "SLUICE_CONNECTION_USER",
+                                    "postgres"),
+                            "up"))
+                    .singleElement()
+                    .asString()
+                    .contains("does not exist");
+        }
+    }
+
+    @Test
+    void leavesNothingRunningWhenToldToStopWhileItStarts() throws Exception {
+        Path data = directory.resolve("data");
+        Path cluster = data.resolve("postgres/cluster");
+        Process process = start(settings(data), "up");
+        try {
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(SECONDS))
+                    .until(() -> !process.isAlive() || output().contains("Creating a database in"));
+            assertThat(process.isAlive()).as(output()).isTrue();
+        } finally {
+            process.destroy();
+        }
+        assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).as("stops").isTrue();
+        assertThat(output()).contains("sluice: Stopping").doesNotContain("Ctrl-C stops it.");
+        assertThat(ProcessHandle.allProcesses()
+                        .map(each -> each.info().commandLine().orElse(""))
+                        .filter(line -> line.contains(cluster.toString())))
+                .isEmpty();
+        assertThat(cluster.resolve("postmaster.pid")).doesNotExist();
+    }
+
+    @Test
+    void servesWithTheSmallestExampleAndStopsWhenTold() throws Exception {
+        Path example = Path.of("..", "config-examples", "minimal.properties").toRealPath();
+        Path data = directory.resolve("data");
+        Process process = start(settings(data), "up", "--config", example.toString());
+        try {
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(SECONDS))
+                    .until(() -> !process.isAlive() || output().contains("Ctrl-C stops it."));
+            assertThat(process.isAlive()).as(output()).isTrue();
+            assertThat(output())
+                    .contains("sluice: Unpacking PostgreSQL into")
+                    .contains("sluice: Creating a database in")
+                    .contains("/api/v1/push -d '{\"items\":")
+                    .contains("PGPASSFILE=")
+                    .doesNotContain("ERROR");
+        } finally {
+            process.destroy();
+        }
+        assertThat(process.waitFor(20, TimeUnit.SECONDS)).as("stops in time").isTrue();
+        assertThat(output()).contains("sluice: Stopping").contains("sluice: Stopped, 0 messages left in the local log");
+        assertThat(data.resolve("postgres/cluster/postmaster.pid")).doesNotExist();
+    }
+}

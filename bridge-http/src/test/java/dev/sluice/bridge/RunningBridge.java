@@ -1,0 +1,141 @@
+package dev.sluice.bridge;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A bridge in this process, on a free port, with a PostgreSQL that the test brings, and a client for it. Start it again on the
+ * same directory to see what a restart sees; to see what a kill leaves, run {@link Main} in a process of its own.
+ */
+public final class RunningBridge implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Bridge bridge;
+    private final HttpClient client = HttpClient.newHttpClient();
+
+    private RunningBridge(Bridge bridge) {
+        this.bridge = bridge;
+    }
+
+    /**
+     * Starts a bridge.
+     *
+     * @param connectionUrl JDBC address of a server that lets user {@code postgres} in
+     * @param dataDirectory for the local log
+     * @param settings more settings, or others than these
+     */
+    public static RunningBridge start(String connectionUrl, Path dataDirectory, Map<String, String> settings) {
+        var all = new HashMap<>(Map.of(
+                "http.port", "0",
+                "data.dir", dataDirectory.toString(),
+                "connection.url", connectionUrl,
+                "connection.user", "postgres",
+                "shutdown.timeout.ms", "5000"));
+        all.putAll(settings);
+        try {
+            return new RunningBridge(Bridge.start(BridgeConfig.parse(all), line -> {}, () -> false));
+        } catch (ConfigException | StartException e) {
+            throw new IllegalStateException(e.getMessage(), e);
+        }
+    }
+
+    /** The same with the defaults. */
+    public static RunningBridge start(String connectionUrl, Path dataDirectory) {
+        return start(connectionUrl, dataDirectory, Map.of());
+    }
+
+    /** Returns the port it listens on. */
+    public int port() {
+        return bridge.port();
+    }
+
+    /** Returns {@code http://127.0.0.1:port}. */
+    public String url() {
+        return bridge.url();
+    }
+
+    /** Pushes a body; returns the answer whatever its status. */
+    public HttpResponse<String> push(String body) {
+        return post("/api/v1/push", body);
+    }
+
+    /** Posts a body; returns the answer whatever its status. */
+    public HttpResponse<String> post(String path, String body) {
+        return send(HttpRequest.newBuilder(URI.create(url() + path))
+                .POST(BodyPublishers.ofString(body, StandardCharsets.UTF_8)));
+    }
+
+    /** Gets a path with its query; returns the answer whatever its status. */
+    public HttpResponse<String> get(String path) {
+        return send(HttpRequest.newBuilder(URI.create(url() + path)).GET());
+    }
+
+    /** Pops and returns the answer as JSON; an empty one has no {@code messages}. */
+    public JsonNode pop(String pathAndQuery) {
+        HttpResponse<String> response = get("/api/v1/pop/queue/" + pathAndQuery);
+        if (response.statusCode() == 204) {
+            return JSON.createObjectNode();
+        }
+        return json(response.body());
+    }
+
+    /** Acknowledges all messages of a pop as completed, and returns the results. */
+    public JsonNode acknowledge(JsonNode popped) {
+        var body = JSON.createObjectNode();
+        body.set("consumerGroup", popped.path("consumerGroup"));
+        var list = body.putArray("acknowledgments");
+        for (JsonNode message : popped.path("messages")) {
+            var one = list.addObject();
+            for (String field : List.of("transactionId", "partitionId", "leaseId")) {
+                one.set(field, message.path(field));
+            }
+        }
+        return json(post("/api/v1/ack/batch", body.toString()).body());
+    }
+
+    /** Reads JSON. */
+    public static JsonNode json(String text) {
+        try {
+            return JSON.readTree(text);
+        } catch (IOException e) {
+            throw new UncheckedIOException(text, e);
+        }
+    }
+
+    private HttpResponse<String> send(HttpRequest.Builder request) {
+        try {
+            return client.send(
+                    request.timeout(Duration.ofSeconds(60)).build(), BodyHandlers.ofString(StandardCharsets.UTF_8));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Returns how many messages were in the local log when it was closed. */
+    public long leftInLog() {
+        return bridge.leftInLog();
+    }
+
+    /** Stops the bridge as SIGTERM does. */
+    @Override
+    public void close() {
+        bridge.close();
+    }
+}

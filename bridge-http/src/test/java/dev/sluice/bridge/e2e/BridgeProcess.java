@@ -1,0 +1,104 @@
+package dev.sluice.bridge.e2e;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/** A bridge in a process of its own, as {@code ./sluice up} runs it, so that it can be killed. */
+final class BridgeProcess implements AutoCloseable {
+    private final Process process;
+    private final Path output;
+    private final int port;
+
+    private BridgeProcess(Process process, Path output, int port) {
+        this.process = process;
+        this.output = output;
+        this.port = port;
+    }
+
+    /** Starts a bridge on a free port and waits until it is ready. */
+    static BridgeProcess start(Path data, Map<String, String> environment) throws IOException, InterruptedException {
+        int port = freePort();
+        Files.createDirectories(data);
+        Path output = Files.createTempFile(data.getParent(), "bridge", ".log");
+        var command = new ArrayList<>(program());
+        command.add("up");
+        var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
+        builder.environment().put("SLUICE_DATA_DIR", data.toString());
+        builder.environment().put("SLUICE_HTTP_PORT", String.valueOf(port));
+        builder.environment().putAll(environment);
+        var bridge = new BridgeProcess(builder.start(), output, port);
+        bridge.awaitReady();
+        return bridge;
+    }
+
+    /** Returns the words that run the program; its arguments follow. */
+    static List<String> program() {
+        return List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx512m",
+                "-XX:+UseParallelGC",
+                "-cp",
+                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                "dev.sluice.bridge.Main");
+    }
+
+    private static int freePort() throws IOException {
+        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+
+    private void awaitReady() throws InterruptedException, IOException {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        while (System.nanoTime() < deadline && process.isAlive()) {
+            try {
+                if (client().send("GET", "/ready", null).statusCode() == 200) {
+                    return;
+                }
+            } catch (IOException notYet) {
+                // Nobody listens yet.
+            }
+            Thread.sleep(50);
+        }
+        process.destroyForcibly();
+        throw new IOException("the bridge did not get ready:\n" + Files.readString(output));
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
+    int port() {
+        return port;
+    }
+
+    BridgeClient client() {
+        return new BridgeClient(port);
+    }
+
+    String output() throws IOException {
+        return Files.readString(output);
+    }
+
+    /** Ends it as {@code kill -9} does, and waits until it is gone. */
+    void kill() throws InterruptedException {
+        process.destroyForcibly().waitFor();
+    }
+
+    /** Ends it as {@code SIGTERM} does. */
+    @Override
+    public void close() throws IOException, InterruptedException {
+        process.destroy();
+        if (!process.waitFor(40, TimeUnit.SECONDS)) {
+            process.destroyForcibly().waitFor();
+            throw new IOException("the bridge did not stop:\n" + output());
+        }
+    }
+}

@@ -1,0 +1,168 @@
+package dev.sluice.bridge.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.sluice.queue.TestPostgres;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.Executors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class EndToEndTest {
+    private static final List<String> GROUPS = List.of("billing", "audit");
+    private static final Duration LIMIT = Duration.ofSeconds(100);
+
+    @TempDir
+    private Path directory;
+
+    /** Without the memory of transaction ids, so that nothing but the offsets keeps a replay from being written twice. */
+    private static Map<String, String> withoutDedup(Map<String, String> environment) {
+        var all = new HashMap<>(environment);
+        all.put("SLUICE_DEDUP_WINDOW_MS", "0");
+        return all;
+    }
+
+    private static Map<String, String> on(TestPostgres postgres) {
+        return Map.of("SLUICE_CONNECTION_URL", postgres.url(), "SLUICE_CONNECTION_USER", "postgres");
+    }
+
+    @Test
+    void everyGroupGetsEveryMessageOnceInOrderByteForByte() throws Exception {
+        try (var postgres = TestPostgres.empty();
+                var bridge = BridgeProcess.start(directory.resolve("data"), on(postgres))) {
+            var workload = new Workload(50, 100, 4, 1);
+            workload.push(bridge.client(), Duration.ZERO);
+            assertThat(workload.answeredMessages()).isEqualTo(10_000);
+            for (String group : GROUPS) {
+                workload.checkDelivered(group, workload.consume(bridge.client(), group, 4, LIMIT), true);
+            }
+            assertThat(postgres.query("select count(*) from sluice.cursors where available_at is not null"))
+                    .as("cursors with something left")
+                    .containsExactly("0");
+        }
+    }
+
+    @Test
+    void anOutageOfPostgresqlDelaysNobodyAndLosesNothing() throws Exception {
+        try (var postgres = StoppablePostgres.start(directory.resolve("postgres"));
+                var bridge = BridgeProcess.start(directory.resolve("data"), postgres.environment())) {
+            var workload = new Workload(50, 100, 4, 2);
+            var pool = Executors.newSingleThreadExecutor();
+            try {
+                var pushed = pool.submit(() -> {
+                    workload.push(bridge.client(), Duration.ofMillis(150));
+                    return null;
+                });
+                awaitAnswered(workload, 1_000);
+                postgres.stop();
+                Thread.sleep(5_000);
+                postgres.restart();
+                pushed.get();
+            } finally {
+                pool.shutdownNow();
+            }
+            assertThat(workload.statuses()).containsKeys("queued", "buffered").doesNotContainKey("failed");
+            assertThat(workload.answeredMessages()).isEqualTo(10_000);
+            assertThat(workload.slowestPush()).isLessThan(Duration.ofMillis(1_800));
+            awaitDrained(bridge);
+            for (String group : GROUPS) {
+                workload.checkDelivered(group, workload.consume(bridge.client(), group, 4, LIMIT), true);
+            }
+        }
+    }
+
+    @Test
+    void aKilledPostgresqlLosesNothingAndWritesNothingTwice() throws Exception {
+        try (var postgres = StoppablePostgres.start(directory.resolve("postgres"));
+                var bridge = BridgeProcess.start(directory.resolve("data"), withoutDedup(postgres.environment()))) {
+            // A lease whose answer was lost shall end within the test.
+            postgres.execute("alter table sluice.queues alter lease_time_s set default 3");
+            for (int seed = 1; seed <= 10; seed++) {
+                var random = new Random(seed);
+                var workload = new Workload(50, 20, 4, seed);
+                var pool = Executors.newFixedThreadPool(2);
+                try {
+                    var pushed = pool.submit(() -> {
+                        workload.push(bridge.client(), Duration.ofMillis(20));
+                        return null;
+                    });
+                    awaitAnswered(workload, 1 + random.nextInt(600));
+                    var early = pool.submit(() -> workload.consumeThroughFailures(bridge.client(), "early", 2, LIMIT));
+                    Thread.sleep(random.nextInt(100));
+                    postgres.kill();
+                    Thread.sleep(random.nextInt(1_000));
+                    postgres.restart();
+                    pushed.get();
+                    assertThat(workload.answeredMessages()).isEqualTo(2_000);
+                    awaitDrained(bridge);
+                    workload.checkDelivered(
+                            "billing, seed " + seed, workload.consume(bridge.client(), "billing", 4, LIMIT), true);
+                    workload.checkReached("early, seed " + seed, early.get());
+                } finally {
+                    pool.shutdownNow();
+                }
+            }
+        }
+    }
+
+    @Test
+    void aKilledBridgeLosesNothingItAnsweredAndWritesNothingTwice() throws Exception {
+        for (int seed = 1; seed <= 10; seed++) {
+            try (var postgres = TestPostgres.empty()) {
+                Path data = directory.resolve("data" + seed);
+                var random = new Random(seed);
+                var workload = new Workload(50, 30, 4, seed);
+                var bridge = BridgeProcess.start(data, withoutDedup(on(postgres)));
+                var client = bridge.client();
+                var pool = Executors.newSingleThreadExecutor();
+                try {
+                    var pushed = pool.submit(() -> {
+                        workload.push(client, Duration.ZERO);
+                        return null;
+                    });
+                    awaitAnswered(workload, 1 + random.nextInt(1_500));
+                    Thread.sleep(random.nextInt(50));
+                    bridge.kill();
+                    pushed.get();
+                } finally {
+                    pool.shutdownNow();
+                }
+                try (var again = BridgeProcess.start(data, withoutDedup(on(postgres)))) {
+                    awaitDrained(again);
+                    var delivered = workload.consume(again.client(), "billing", 4, LIMIT);
+                    workload.checkDelivered("billing, seed " + seed, delivered, false);
+                }
+                assertThat(
+                                postgres.query(
+                                        "select transaction_id, partition from sluice.messages group by 1, 2 having count(*) > 1"))
+                        .as("written twice, seed %d", seed)
+                        .isEmpty();
+            }
+        }
+    }
+
+    private static void awaitAnswered(Workload workload, int messages) throws InterruptedException {
+        while (workload.answeredMessages() < messages) {
+            Thread.sleep(2);
+        }
+    }
+
+    private static void awaitDrained(BridgeProcess bridge) throws Exception {
+        long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+        JsonNode status;
+        do {
+            status = bridge.client().get("/api/v1/status/buffers");
+            if (status.get("pending").asLong() == 0) {
+                return;
+            }
+            Thread.sleep(50);
+        } while (System.nanoTime() < deadline);
+        throw new AssertionError("the backlog does not drain: " + status + "\n" + bridge.output());
+    }
+}

@@ -1,0 +1,90 @@
+package dev.sluice.bridge.e2e;
+
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** A PostgreSQL server of its own for one test, which can be stopped and started again on the same port and data. */
+final class StoppablePostgres implements AutoCloseable {
+    private final Path directory;
+    private final int port;
+    private EmbeddedPostgres server;
+
+    private StoppablePostgres(Path directory, EmbeddedPostgres server) {
+        this.directory = directory;
+        this.server = server;
+        this.port = server.getPort();
+    }
+
+    static StoppablePostgres start(Path directory) throws IOException {
+        return new StoppablePostgres(directory, open(directory, 0));
+    }
+
+    private static EmbeddedPostgres open(Path directory, int port) throws IOException {
+        return EmbeddedPostgres.builder()
+                .setDataDirectory(directory)
+                .setCleanDataDirectory(false)
+                .setPort(port)
+                .setServerConfig("fsync", "on")
+                .setServerConfig("synchronous_commit", "on")
+                .setServerConfig("full_page_writes", "on")
+                .setServerConfig("timezone", "UTC")
+                .start();
+    }
+
+    /** What a bridge needs in its environment to use this server. */
+    Map<String, String> environment() {
+        return Map.of(
+                "SLUICE_CONNECTION_URL",
+                "jdbc:postgresql://127.0.0.1:" + port + "/postgres",
+                "SLUICE_CONNECTION_USER",
+                "postgres");
+    }
+
+    void execute(String sql) throws SQLException {
+        try (Connection connection = server.getPostgresDatabase().getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    void stop() throws IOException {
+        server.close();
+    }
+
+    /** Ends all its processes as {@code kill -9} does. */
+    void kill() throws IOException, InterruptedException {
+        long postmaster = Long.parseLong(
+                Files.readAllLines(directory.resolve("postmaster.pid")).get(0).strip());
+        ProcessHandle first = ProcessHandle.of(postmaster).orElseThrow();
+        List<ProcessHandle> all =
+                Stream.concat(Stream.of(first), first.descendants()).toList();
+        all.forEach(ProcessHandle::destroyForcibly);
+        for (ProcessHandle each : all) {
+            while (each.isAlive()) {
+                Thread.sleep(5);
+            }
+        }
+        try {
+            server.close();
+        } catch (IOException | RuntimeException e) {
+            // It cannot be stopped, for it is dead; this only lets go of the directory.
+        }
+    }
+
+    void restart() throws IOException {
+        server = open(directory, port);
+    }
+
+    @Override
+    public void close() throws IOException {
+        server.close();
+    }
+}

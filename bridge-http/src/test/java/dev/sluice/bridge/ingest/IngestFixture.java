@@ -1,0 +1,185 @@
+package dev.sluice.bridge.ingest;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.sluice.buffer.SegmentLogConfig;
+import dev.sluice.connect.OutcomeObserver;
+import dev.sluice.queue.NewMessage;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.kafka.connect.sink.SinkTask;
+
+/** Lanes, intake and drain in front of a {@link FakeDatabase}. Closing it in whatever state is fine. */
+final class IngestFixture implements AutoCloseable {
+    private static final AtomicLong IDS = new AtomicLong();
+
+    final Lanes lanes;
+    final FailedRecords failed;
+    final Intake intake;
+    final EmbeddedDrain drain;
+    final ConcurrentLinkedQueue<Set<String>> wakeUps = new ConcurrentLinkedQueue<>();
+    private boolean started;
+    private boolean stopped;
+
+    /** How it is set up. */
+    record Setup(Path directory, int lanes, Duration storedTimeout, SegmentLogConfig log, DrainConfig drain) {
+        static Setup at(Path directory) {
+            var drain = new DrainConfig(Map.of(), 1000, 1 << 20, Duration.ZERO, Duration.ofMillis(20));
+            return new Setup(directory, 1, Duration.ofSeconds(10), SegmentLogConfig.defaults(directory), drain);
+        }
+
+        Setup withLanes(int count) {
+            return new Setup(directory, count, storedTimeout, log, drain);
+        }
+
+        Setup withStoredTimeout(Duration timeout) {
+            return new Setup(directory, lanes, timeout, log, drain);
+        }
+
+        Setup withLog(SegmentLogConfig config) {
+            return new Setup(directory, lanes, storedTimeout, config, drain);
+        }
+
+        Setup withTask(Map<String, String> properties) {
+            var config = new DrainConfig(
+                    properties, drain.batchRecords(), drain.batchBytes(), drain.linger(), drain.restartBackoff());
+            return new Setup(directory, lanes, storedTimeout, log, config);
+        }
+
+        Setup withBatch(int records) {
+            var config = new DrainConfig(drain.task(), records, 1 << 20, Duration.ZERO, drain.restartBackoff());
+            return new Setup(directory, lanes, storedTimeout, log, config);
+        }
+    }
+
+    IngestFixture(Setup setup, FakeDatabase database) {
+        this(setup, database::task);
+    }
+
+    IngestFixture(Setup setup, Function<OutcomeObserver, SinkTask> tasks) {
+        try {
+            lanes = Lanes.open(setup.directory(), setup.lanes(), setup.log());
+            failed = FailedRecords.open(setup.directory());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        intake = new Intake(lanes, setup.storedTimeout());
+        drain = new EmbeddedDrain(lanes, intake, failed, setup.drain(), wakeUps::add, tasks);
+    }
+
+    IngestFixture start() {
+        drain.start();
+        started = true;
+        return this;
+    }
+
+    CompletableFuture<List<PushResult>> push(Durability durability, NewMessage... messages) {
+        return intake.accept(List.of(messages), durability);
+    }
+
+    /** Pushes and waits for the answer. */
+    List<PushResult> pushed(Durability durability, NewMessage... messages) {
+        return get(push(durability, messages));
+    }
+
+    static List<PushResult> get(CompletableFuture<List<PushResult>> answer) {
+        try {
+            return answer.get(20, TimeUnit.SECONDS);
+        } catch (Exception e) {
+            throw new AssertionError("no answer", e);
+        }
+    }
+
+    /** Returns the source name that {@link FakeDatabase} knows a lane's epoch by. */
+    String source(int lane, long epoch) {
+        Lane each = lanes.current().get(lane);
+        return "sluice-log-" + each.segments().id() + "-" + epoch + "-" + lane;
+    }
+
+    void awaitDrained() {
+        await().atMost(20, TimeUnit.SECONDS)
+                .pollInterval(Duration.ofMillis(5))
+                .untilAsserted(() -> assertThat(drain.status().undrained()).isZero());
+    }
+
+    void awaitState(DrainStatus.State state) {
+        await().atMost(20, TimeUnit.SECONDS)
+                .pollInterval(Duration.ofMillis(5))
+                .untilAsserted(() -> assertThat(drain.status().lanes())
+                        .allSatisfy(lane -> assertThat(lane.state()).isEqualTo(state)));
+    }
+
+    Drain.DrainReport stop() {
+        stopped = true;
+        return drain.stop(Duration.ofSeconds(10));
+    }
+
+    @Override
+    public void close() {
+        if (started && !stopped) {
+            stop();
+        }
+        intake.close();
+        try (lanes;
+                failed) {
+            assertThat(intake.status().waiting()).isZero();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static NewMessage message(String transactionId) {
+        return message("p", transactionId);
+    }
+
+    static NewMessage message(String partition, String transactionId) {
+        var id = new UUID(0x0190_0000_0000_7000L, 0x8000_0000_0000_0000L | IDS.incrementAndGet());
+        byte[] payload = ("\"" + transactionId + "\"").getBytes(UTF_8);
+        return new NewMessage(id, "orders", partition, transactionId, false, payload, null, null);
+    }
+
+    static NewMessage[] messages(String partition, int from, int to) {
+        return IntStream.range(from, to)
+                .mapToObj(number -> message(partition, partition + "-" + number))
+                .toArray(NewMessage[]::new);
+    }
+
+    static List<String> ids(String partition, int from, int to) {
+        return IntStream.range(from, to)
+                .mapToObj(number -> partition + "-" + number)
+                .toList();
+    }
+
+    /** Copies a directory as it is: what a power cut right now would leave of it, everything written being on disk. */
+    static void copy(Path from, Path to) throws IOException {
+        var files = new ArrayList<Path>();
+        try (Stream<Path> walk = Files.walk(from)) {
+            walk.forEach(files::add);
+        }
+        for (Path file : files) {
+            Path target = to.resolve(from.relativize(file).toString());
+            if (Files.isDirectory(file)) {
+                Files.createDirectories(target);
+            } else {
+                Files.copy(file, target);
+            }
+        }
+    }
+}

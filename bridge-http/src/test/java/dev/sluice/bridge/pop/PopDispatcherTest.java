@@ -1,0 +1,397 @@
+package dev.sluice.bridge.pop;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import dev.sluice.queue.Message;
+import dev.sluice.queue.PopRequest;
+import dev.sluice.queue.PopResult;
+import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.Subscription;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+
+class PopDispatcherTest {
+    private static final PopTarget QUEUE = new PopTarget("q", null, "g");
+    private static final Duration LONG = Duration.ofSeconds(30);
+    private static final Duration NO_WAIT = Duration.ZERO;
+
+    private final FakeQueue queue = new FakeQueue();
+    private final List<PopResult> returned = new CopyOnWriteArrayList<>();
+    private PopDispatcher dispatcher = dispatcher(100, Duration.ofMinutes(10));
+
+    /** Messages by queue name, each given once, without leases. */
+    private static final class FakeQueue implements PopDispatcher.PopTransaction {
+        final Map<String, Deque<String>> messages = new HashMap<>();
+        final AtomicInteger transactions = new AtomicInteger();
+        final List<Integer> sizes = new CopyOnWriteArrayList<>();
+        volatile @Nullable RuntimeException failure;
+        volatile @Nullable Duration nextReadyIn;
+        volatile CountDownLatch gate = new CountDownLatch(0);
+
+        @Override
+        public List<PopResult> pop(PopTarget target, List<PopRequest> requests) {
+            transactions.incrementAndGet();
+            sizes.add(requests.size());
+            try {
+                assertThat(gate.await(20, TimeUnit.SECONDS)).isTrue();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            RuntimeException toThrow = failure;
+            if (toThrow != null) {
+                throw toThrow;
+            }
+            var results = new ArrayList<PopResult>();
+            for (PopRequest request : requests) {
+                if (request.batch() == 666) {
+                    throw new IllegalArgumentException("cannot do");
+                }
+                results.add(take(target, request));
+            }
+            return results;
+        }
+
+        private synchronized PopResult take(PopTarget target, PopRequest request) {
+            var taken = new ArrayList<Message>();
+            Deque<String> available = messages.getOrDefault(target.queue(), new ArrayDeque<>());
+            while (taken.size() < request.batch() && !available.isEmpty()) {
+                taken.add(new Message(
+                        1, "p", "q", 1, UUID.randomUUID(), "t", available.removeFirst(), null, null, Instant.EPOCH));
+            }
+            return taken.isEmpty()
+                    ? new PopResult(PopResult.Status.EMPTY, null, List.of(), 0, nextReadyIn)
+                    : new PopResult(PopResult.Status.MESSAGES, UUID.randomUUID(), taken, 1, null);
+        }
+
+        synchronized void add(String queueName, String... payloads) {
+            messages.computeIfAbsent(queueName, name -> new ArrayDeque<>()).addAll(List.of(payloads));
+        }
+    }
+
+    private PopDispatcher dispatcher(int maxParked, Duration pollInterval) {
+        return new PopDispatcher(
+                queue, (target, result) -> returned.add(result), new PopDispatcherConfig(2, maxParked, pollInterval));
+    }
+
+    @AfterEach
+    void close() {
+        queue.gate.countDown();
+        dispatcher.close();
+    }
+
+    private CompletableFuture<PopResult> pop(PopTarget target, PopRequest request, Duration wait) {
+        return dispatcher.pop(target, request, wait, () -> false);
+    }
+
+    private static PopRequest batch(int size) {
+        return new PopRequest(size, 1, false, Subscription.ALL);
+    }
+
+    private static List<String> payloads(CompletableFuture<PopResult> answer) {
+        return answer.orTimeout(10, TimeUnit.SECONDS).join().messages().stream()
+                .map(Message::payload)
+                .toList();
+    }
+
+    @Nested
+    class ARequestThatDoesNotWait {
+        @Test
+        void getsWhatThereIs() {
+            queue.add("q", "a", "b", "c");
+            assertThat(payloads(pop(QUEUE, batch(2), NO_WAIT))).containsExactly("a", "b");
+            assertThat(payloads(pop(QUEUE, batch(2), NO_WAIT))).containsExactly("c");
+        }
+
+        @Test
+        void getsNothingAtOnceWhenThereIsNothing() {
+            assertThat(payloads(pop(QUEUE, batch(2), NO_WAIT))).isEmpty();
+            assertThat(dispatcher.waiting()).isZero();
+        }
+
+        @Test
+        void seesWhatWasCommittedBeforeItCameEvenWhenOthersWait() {
+            CompletableFuture<PopResult> parked = pop(new PopTarget("q", null, "g"), batch(1), LONG);
+            await().until(() -> queue.transactions.get() == 1);
+            queue.add("q", "a", "b");
+            assertThat(payloads(pop(QUEUE, batch(1), NO_WAIT))).containsExactly("b");
+            assertThat(payloads(parked)).containsExactly("a");
+        }
+    }
+
+    @Nested
+    class ARequestThatWaits {
+        @Test
+        void isAnsweredWhenItsQueueIsWoken() {
+            CompletableFuture<PopResult> answer = pop(QUEUE, batch(5), LONG);
+            await().until(() -> queue.transactions.get() == 1);
+            queue.add("q", "a");
+            dispatcher.wake("other");
+            dispatcher.wake("other", "p");
+            assertThat(answer).isNotDone();
+            dispatcher.wake("q");
+            assertThat(payloads(answer)).containsExactly("a");
+        }
+
+        @Test
+        void isAnsweredWhenItsPartitionIsWoken() {
+            CompletableFuture<PopResult> answer = pop(new PopTarget("q", "p", "g"), batch(5), LONG);
+            await().until(() -> queue.transactions.get() == 1);
+            queue.add("q", "a");
+            dispatcher.wake("q", "other");
+            assertThat(queue.transactions).hasValue(1);
+            dispatcher.wake("q", "p");
+            assertThat(payloads(answer)).containsExactly("a");
+        }
+
+        @Test
+        void isNotForgottenWhenItIsWokenWhileItsTransactionRuns() {
+            queue.gate = new CountDownLatch(1);
+            CompletableFuture<PopResult> answer = pop(new PopTarget("q", "p", "g"), batch(5), LONG);
+            await().until(() -> queue.transactions.get() == 1);
+            dispatcher.wake("q");
+            queue.gate.countDown();
+            await().until(() -> queue.transactions.get() == 2);
+            assertThat(answer).isNotDone();
+        }
+
+        @Test
+        void isAnsweredEmptyAtItsDeadline() {
+            long before = System.nanoTime();
+            assertThat(payloads(pop(QUEUE, batch(5), Duration.ofMillis(150)))).isEmpty();
+            assertThat(Duration.ofNanos(System.nanoTime() - before))
+                    .isBetween(Duration.ofMillis(150), Duration.ofMillis(1500));
+            assertThat(dispatcher.waiting()).isZero();
+        }
+
+        @Test
+        void isTriedAgainWhenTheQueueSaid() {
+            queue.nextReadyIn = Duration.ofMillis(50);
+            CompletableFuture<PopResult> answer = pop(QUEUE, batch(5), LONG);
+            await().until(() -> queue.transactions.get() >= 3);
+            queue.add("q", "a");
+            assertThat(payloads(answer)).containsExactly("a");
+        }
+
+        @Test
+        void isTriedAgainAfterThePollInterval() {
+            dispatcher.close();
+            dispatcher = dispatcher(100, Duration.ofMillis(30));
+            CompletableFuture<PopResult> answer = pop(QUEUE, batch(5), LONG);
+            await().until(() -> queue.transactions.get() >= 3);
+            queue.add("q", "a");
+            assertThat(payloads(answer)).containsExactly("a");
+        }
+
+        @Test
+        void isServedInOrderOfArrival() {
+            var answers = new ArrayList<CompletableFuture<PopResult>>();
+            for (int i = 0; i < 5; i++) {
+                answers.add(pop(new PopTarget("q", "p", "g"), batch(1), LONG));
+            }
+            await().until(() -> dispatcher.waiting() == 5);
+            queue.add("q", "a", "b", "c");
+            dispatcher.wake("q");
+            assertThat(payloads(answers.get(0))).containsExactly("a");
+            assertThat(payloads(answers.get(1))).containsExactly("b");
+            assertThat(payloads(answers.get(2))).containsExactly("c");
+            assertThat(answers.subList(3, 5)).noneMatch(CompletableFuture::isDone);
+        }
+
+        @Test
+        void givesBackWhatCameTooLate() {
+            queue.gate = new CountDownLatch(1);
+            queue.add("q", "a");
+            CompletableFuture<PopResult> answer = pop(QUEUE, batch(1), Duration.ofMillis(500));
+            await().until(() -> queue.transactions.get() == 1);
+            await().atMost(Duration.ofSeconds(10)).until(answer::isDone);
+            assertThat(payloads(answer)).isEmpty();
+            queue.gate.countDown();
+            await().until(() -> returned.size() == 1);
+            assertThat(returned.get(0).messages()).extracting(Message::payload).containsExactly("a");
+        }
+
+        @Test
+        void getsWhatItsTransactionTookHoweverLateWithAutoAck() throws Exception {
+            queue.gate = new CountDownLatch(1);
+            queue.add("q", "a");
+            CompletableFuture<PopResult> answer =
+                    pop(QUEUE, new PopRequest(1, 1, true, Subscription.ALL), Duration.ofMillis(500));
+            await().until(() -> queue.transactions.get() == 1);
+            Thread.sleep(3500); // Its deadline, and the grace of those who can be given back to.
+            assertThat(answer).isNotDone();
+            queue.gate.countDown();
+            assertThat(payloads(answer)).containsExactly("a");
+            assertThat(returned).isEmpty();
+        }
+
+        @Test
+        void isAnsweredSoonAfterItsDeadlineWhenItsTransactionFails() {
+            queue.gate = new CountDownLatch(1);
+            queue.failure = new QueueException("could not pop", new SQLException("canceled", "57014"));
+            CompletableFuture<PopResult> answer =
+                    pop(QUEUE, new PopRequest(1, 1, true, Subscription.ALL), Duration.ofMillis(300));
+            await().pollDelay(Duration.ofMillis(600)).until(() -> queue.transactions.get() == 1);
+            queue.gate.countDown();
+            assertThat(answer.orTimeout(1, TimeUnit.SECONDS).join().messages()).isEmpty();
+        }
+
+        @Test
+        void getsNothingWhenItsClientHasGone() {
+            var gone = new AtomicBoolean();
+            CompletableFuture<PopResult> answer = dispatcher.pop(QUEUE, batch(1), LONG, gone::get);
+            await().until(() -> queue.transactions.get() == 1);
+            gone.set(true);
+            queue.add("q", "a");
+            dispatcher.wake("q");
+            assertThat(payloads(answer)).isEmpty();
+            assertThat(payloads(pop(QUEUE, batch(1), NO_WAIT))).containsExactly("a");
+        }
+
+        @Test
+        void isForgottenSoonAfterItsClientHasGone() {
+            var gone = new AtomicBoolean();
+            CompletableFuture<PopResult> answer = dispatcher.pop(QUEUE, batch(1), LONG, gone::get);
+            await().until(() -> queue.transactions.get() == 1);
+            gone.set(true);
+            await().atMost(Duration.ofSeconds(4)).until(() -> dispatcher.waiting() == 0);
+            assertThat(payloads(answer)).isEmpty();
+            assertThat(queue.transactions).hasValue(1);
+        }
+
+        @Test
+        void isServedWithWhatDidNotReachAnother() {
+            queue.add("q", "a");
+            PopResult popped = pop(QUEUE, batch(1), NO_WAIT).join();
+            CompletableFuture<PopResult> answer = pop(QUEUE, batch(1), LONG);
+            await().until(() -> queue.transactions.get() == 2);
+            queue.add("q", "a"); // What giving back does.
+            dispatcher.takeBack(QUEUE, popped);
+            assertThat(payloads(answer)).containsExactly("a");
+            assertThat(returned).containsExactly(popped);
+        }
+
+        @Test
+        void isAnsweredEmptyWhenTheServiceStops() {
+            CompletableFuture<PopResult> answer = pop(QUEUE, batch(1), LONG);
+            await().until(() -> queue.transactions.get() == 1);
+            dispatcher.close();
+            assertThat(payloads(answer)).isEmpty();
+            assertThat(payloads(pop(QUEUE, batch(1), LONG))).isEmpty();
+        }
+    }
+
+    @Nested
+    class ManyRequests {
+        @Test
+        void areMergedIntoFewTransactions() {
+            queue.gate = new CountDownLatch(1);
+            var target = new PopTarget("q", "p", "g");
+            var answers = new ArrayList<CompletableFuture<PopResult>>();
+            answers.add(pop(target, batch(1), NO_WAIT));
+            await().until(() -> queue.transactions.get() == 1);
+            for (int i = 0; i < 90; i++) {
+                queue.add("q", "m" + i);
+                answers.add(pop(target, batch(1), NO_WAIT));
+            }
+            queue.gate.countDown();
+            long served = answers.stream()
+                    .filter(answer -> !payloads(answer).isEmpty())
+                    .count();
+            assertThat(served).isEqualTo(90);
+            assertThat(queue.sizes).startsWith(1, PopDispatcher.MAX_MERGED).hasSizeLessThanOrEqualTo(4);
+        }
+
+        @Test
+        void areAnsweredTogetherWhenThereIsTooLittle() {
+            queue.gate = new CountDownLatch(1);
+            var target = new PopTarget("q", "p", "g");
+            var answers = new ArrayList<CompletableFuture<PopResult>>();
+            answers.add(pop(target, batch(1), NO_WAIT));
+            await().until(() -> queue.transactions.get() == 1);
+            for (int i = 0; i < 99; i++) {
+                answers.add(pop(target, batch(1), NO_WAIT));
+            }
+            queue.gate.countDown();
+            assertThat(answers)
+                    .allSatisfy(answer -> assertThat(payloads(answer)).isEmpty());
+            assertThat(queue.transactions).hasValue(2);
+        }
+
+        @Test
+        void areRefusedAboveTheLimit() {
+            for (int i = 0; i < 100; i++) {
+                CompletableFuture<PopResult> unused = pop(new PopTarget("q", "p" + i, "g"), batch(1), LONG);
+            }
+            assertThatThrownBy(() -> pop(QUEUE, batch(1), LONG).join())
+                    .hasCauseInstanceOf(OverloadedException.class)
+                    .hasMessageContaining("pop.max.parked is 100");
+        }
+
+        @Test
+        void doNotSpoilEachOther() {
+            queue.gate = new CountDownLatch(1);
+            var target = new PopTarget("q", "p", "g");
+            CompletableFuture<PopResult> first = pop(target, batch(1), NO_WAIT);
+            await().until(() -> queue.transactions.get() == 1);
+            CompletableFuture<PopResult> bad = pop(target, batch(666), NO_WAIT);
+            CompletableFuture<PopResult> good = pop(target, batch(1), NO_WAIT);
+            queue.gate.countDown();
+            assertThat(payloads(first)).isEmpty();
+            assertThat(payloads(good)).isEmpty();
+            assertThatThrownBy(bad::join).hasCauseInstanceOf(IllegalArgumentException.class);
+            assertThat(dispatcher.waiting()).isZero();
+        }
+    }
+
+    @Nested
+    class WhileTheDatabaseIsAway {
+        private final QueueException away = new QueueException("could not pop", new SQLException("gone", "08006"));
+
+        @Test
+        void answersAreEmptyWithoutTryingEachTime() {
+            queue.failure = away;
+            for (int i = 0; i < 50; i++) {
+                assertThat(payloads(pop(QUEUE, batch(1), NO_WAIT))).isEmpty();
+            }
+            assertThat(queue.transactions.get()).isLessThan(20);
+        }
+
+        @Test
+        void thoseWhoWaitGoOnWaitingUntilItIsBack() {
+            queue.failure = away;
+            CompletableFuture<PopResult> answer = pop(QUEUE, batch(1), LONG);
+            await().until(() -> queue.transactions.get() >= 2);
+            assertThat(answer).isNotDone();
+            queue.add("q", "a");
+            queue.failure = null;
+            assertThat(payloads(answer)).containsExactly("a");
+        }
+
+        @Test
+        void thoseWhoWaitAreAnsweredAtTheirDeadline() {
+            queue.failure = away;
+            assertThat(payloads(pop(QUEUE, batch(1), Duration.ofMillis(200)))).isEmpty();
+        }
+    }
+}
