@@ -4,8 +4,16 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import javax.sql.DataSource;
 
-/** Runs work in transactions on connections of a pool; a transaction commits when its work returns. */
+/**
+ * Runs work in transactions on connections of a pool; a transaction commits when its work returns. One that PostgreSQL
+ * rolled back because of a deadlock is run again.
+ */
 final class Transactions {
+    /** Times a transaction is run again after a deadlock. */
+    static final int MAX_DEADLOCKS = 3;
+
+    private static final String DEADLOCK_DETECTED = "40P01";
+
     private final DataSource dataSource;
 
     Transactions(DataSource dataSource) {
@@ -18,12 +26,24 @@ final class Transactions {
     }
 
     /**
-     * Runs the work and commits.
+     * Runs the work and commits. The work may run more than once, each time on a transaction of its own.
      *
      * @param what what could not be done, should it fail: the start of the message
      * @throws QueueException if PostgreSQL failed; rolled back, unless it failed while committing
      */
     <T> T run(String what, Work<T> work) {
+        for (int deadlocks = 0; true; deadlocks++) {
+            try {
+                return once(work);
+            } catch (SQLException e) {
+                if (deadlocks == MAX_DEADLOCKS || !DEADLOCK_DETECTED.equals(e.getSQLState())) {
+                    throw new QueueException(what, e);
+                }
+            }
+        }
+    }
+
+    private <T> T once(Work<T> work) throws SQLException {
         try (Connection connection = dataSource.getConnection()) {
             connection.setAutoCommit(false);
             boolean committed = false;
@@ -38,8 +58,6 @@ final class Transactions {
                 }
                 connection.setAutoCommit(true);
             }
-        } catch (SQLException e) {
-            throw new QueueException(what, e);
         }
     }
 }

@@ -77,13 +77,18 @@ group by run.ordinal;
 
 -- name: settle
 -- Moves cursors on and ends their leases. A cursor with nothing left becomes idle, if no flush holds its partition:
--- the share lock keeps the next flush from overlooking it. Otherwise it stays ready.
+-- the share lock keeps the next flush from overlooking it. Otherwise it stays ready. Where more is to be read, the partition is
+-- left alone. (`skip locked` does wait for one thing, a newer version of a row it has already passed; so a deadlock is
+-- possible, if rare, and the transaction is run again.)
 with settled as (
   select * from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[],
                        :failed_seqs::text[], :failed_counts::text[], :deliveries::integer[], :delays_ms::bigint[])
     as settled (group_id, partition_id, position, acked, failed_seqs, failed_counts, deliveries, delay_ms)
 ), quiet as (
-  select p.id, p.head from sluice.partitions p where p.id in (select partition_id from settled) for share skip locked
+  select p.id, p.head
+  from (select distinct partition_id, position from settled) done
+  join sluice.partitions p on p.id = done.partition_id and p.head = done.position
+  for share of p skip locked
 )
 update sluice.cursors c
 set position = settled.position,

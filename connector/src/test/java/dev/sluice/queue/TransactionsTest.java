@@ -1,0 +1,96 @@
+package dev.sluice.queue;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What the transactions of the reading and administrating side do about deadlocks and errors. */
+@Timeout(60)
+class TransactionsTest {
+    private TestPostgres postgres;
+    private Transactions transactions;
+
+    @BeforeEach
+    void create() {
+        postgres = TestPostgres.empty();
+        postgres.execute("create table counters (id integer primary key, value integer not null)");
+        postgres.execute("insert into counters values (1, 0), (2, 0)");
+        transactions = new Transactions(postgres.dataSource());
+    }
+
+    @AfterEach
+    void close() {
+        postgres.close();
+    }
+
+    @Test
+    void aTransactionThatADeadlockRolledBackIsRunAgain() throws Exception {
+        var both = new CyclicBarrier(2);
+        var runs = new AtomicInteger();
+        var one = CompletableFuture.runAsync(() -> increment(1, 2, both, runs));
+        var other = CompletableFuture.runAsync(() -> increment(2, 1, both, runs));
+        CompletableFuture.allOf(one, other).get(30, TimeUnit.SECONDS);
+        assertThat(runs).hasValue(3);
+        assertThat(postgres.query("select value from counters order by id")).containsExactly("2", "2");
+    }
+
+    @Test
+    void givesUpAfterSomeDeadlocks() {
+        var runs = new AtomicInteger();
+        assertThatThrownBy(() -> transactions.run("could not", connection -> {
+                    runs.incrementAndGet();
+                    throw new SQLException("deadlock detected", "40P01");
+                }))
+                .isInstanceOfSatisfying(
+                        QueueException.class, e -> assertThat(e.sqlState()).isEqualTo("40P01"));
+        assertThat(runs).hasValue(Transactions.MAX_DEADLOCKS + 1);
+    }
+
+    @Test
+    void anyOtherErrorIsReportedAtOnceAndRollsBack() {
+        var runs = new AtomicInteger();
+        assertThatThrownBy(() -> transactions.run("could not", connection -> {
+                    runs.incrementAndGet();
+                    add(connection, 1);
+                    throw new SQLException("no", "22000");
+                }))
+                .isInstanceOf(QueueException.class)
+                .hasMessageStartingWith("could not: no");
+        assertThat(runs).hasValue(1);
+        assertThat(postgres.query("select value from counters where id = 1")).containsExactly("0");
+    }
+
+    /** Adds 1 to two counters; waits in between, in its first run, for the other who does so. */
+    private void increment(int first, int second, CyclicBarrier both, AtomicInteger runs) {
+        var firstRun = new AtomicInteger();
+        transactions.run("could not add", connection -> {
+            runs.incrementAndGet();
+            add(connection, first);
+            if (firstRun.getAndIncrement() == 0) {
+                try {
+                    both.await(20, TimeUnit.SECONDS);
+                } catch (Exception e) {
+                    throw new IllegalStateException(e);
+                }
+            }
+            add(connection, second);
+            return null;
+        });
+    }
+
+    private static void add(Connection connection, int id) throws SQLException {
+        try (var statement = connection.createStatement()) {
+            statement.executeUpdate("update counters set value = value + 1 where id = " + id);
+        }
+    }
+}
