@@ -1,5 +1,6 @@
 package dev.sluice.bridge;
 
+import dev.sluice.bridge.api.Administration;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.api.ServiceState;
 import dev.sluice.bridge.ingest.BufferDetail;
@@ -120,7 +121,8 @@ final class Bridge implements AutoCloseable {
             database = opened(new Database(
                     address,
                     config.popDispatcher().threads() + config.acknowledgeThreads(),
-                    config.popStatementTimeout()));
+                    config.popStatementTimeout(),
+                    config.administrationConnections()));
             openSchema(config, address);
 
             SegmentLogConfig logConfig = config.segmentLog();
@@ -162,7 +164,13 @@ final class Bridge implements AutoCloseable {
                     pops::wake,
                     config.acknowledgeThreads(),
                     config.acknowledgeMaxPending()));
-            http = new HttpService(config.http(), intake, pops, acknowledgements, failed, new State(), version());
+            var administration = opened(new Administration(
+                    database.administration(),
+                    config.queue().schema(),
+                    config.administrationConnections(),
+                    this::requireDatabase));
+            http = new HttpService(
+                    config.http(), intake, pops, acknowledgements, failed, administration, new State(), version());
             open.push(http::close);
             open.push(pops::close); // First, so that those who wait are answered before the server closes.
             http.start();

@@ -20,7 +20,7 @@ final class ConfigReference {
                 `${env:NAME}`, or `${file:/path/to/a.properties:key}` for secrets. Unknown keys are errors; all problems are
                 reported together, and the service does not start. Relative paths start where `./sluice` is run. Sizes are bytes.
                 """);
-        ConfigDef definition = BridgeConfig.definition();
+        ConfigDef definition = BridgeKeys.definition();
         for (String group : definition.groups()) {
             page.append("\n## ")
                     .append(group)

@@ -44,6 +44,7 @@ final class Database implements AutoCloseable {
     }
 
     private final HikariDataSource consumers;
+    private final HikariDataSource administration;
     private final HikariDataSource control;
     private final Thread monitor;
     private volatile boolean connected;
@@ -54,12 +55,14 @@ final class Database implements AutoCloseable {
      *
      * @param consumerConnections connections for pops and acknowledgements
      * @param consumerTimeout how long a statement on them may take
+     * @param administrationConnections connections for the routes of administration
      */
-    Database(Address address, int consumerConnections, Duration consumerTimeout) {
+    Database(Address address, int consumerConnections, Duration consumerTimeout, int administrationConnections) {
         HikariConfig bounded = config(address, "sluice-consumers", consumerConnections);
         bounded.setConnectionInitSql("set statement_timeout = " + consumerTimeout.toMillis());
         bounded.addDataSourceProperty(SOCKET_TIMEOUT, String.valueOf(consumerTimeout.toSeconds() + 2));
         consumers = new HikariDataSource(bounded);
+        administration = new HikariDataSource(config(address, "sluice-administration", administrationConnections));
         control = new HikariDataSource(config(address, "sluice-control", CONTROL_CONNECTIONS));
         monitor = new Thread(this::watch, "sluice-database");
         monitor.setDaemon(true);
@@ -130,6 +133,11 @@ final class Database implements AutoCloseable {
         return consumers;
     }
 
+    /** Returns the pool for the routes of administration. */
+    DataSource administration() {
+        return administration;
+    }
+
     /** Returns the pool for what runs beside the requests. */
     DataSource control() {
         return control;
@@ -173,6 +181,7 @@ final class Database implements AutoCloseable {
         closing = true;
         monitor.interrupt();
         consumers.close();
+        administration.close();
         control.close();
     }
 }

@@ -66,7 +66,7 @@ public final class Main {
         try {
             Map<String, String> values = new HashMap<>(ConfigSources.read(file, environment));
             if (directory != null) {
-                values.put(BridgeConfig.BUFFER_DIR, directory.toString());
+                values.put(BridgeKeys.BUFFER_DIR, directory.toString());
             }
             BridgeConfig config = BridgeConfig.parse(values);
             return new BufferSettings(config.lanes(), config.segmentLog());

@@ -214,12 +214,12 @@ class BridgeConfigTest {
         @Test
         void nameEveryKeyInTheEnvironmentInOneWayOnly() throws Exception {
             var variables = new TreeSet<String>();
-            for (String key : BridgeConfig.definition().names()) {
+            for (String key : BridgeKeys.definition().names()) {
                 variables.add(ConfigSources.variableOf(key));
                 assertThat(ConfigSources.read(null, Map.of(ConfigSources.variableOf(key), "x")))
                         .isEqualTo(Map.of(key, "x"));
             }
-            assertThat(variables).hasSameSizeAs(BridgeConfig.definition().names());
+            assertThat(variables).hasSameSizeAs(BridgeKeys.definition().names());
         }
     }
 }

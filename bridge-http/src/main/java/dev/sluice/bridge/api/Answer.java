@@ -1,5 +1,6 @@
 package dev.sluice.bridge.api;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.javalin.http.Context;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -23,6 +24,11 @@ record Answer(int status, @Nullable JsonOutput body, String contentType, Runnabl
     /** An answer with a JSON body. */
     static Answer json(int status, JsonOutput body) {
         return new Answer(status, body, JSON);
+    }
+
+    /** An answer with a JSON body, for routes where its making does not have to be fast. */
+    static Answer json(int status, JsonNode body) {
+        return json(status, new JsonOutput(0).json(body.toString()));
     }
 
     /** An answer without a body: status 204. */

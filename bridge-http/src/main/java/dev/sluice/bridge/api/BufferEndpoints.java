@@ -9,7 +9,6 @@ import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.FailedRecords.Retried;
 import dev.sluice.bridge.ingest.PushResult;
-import dev.sluice.bridge.pop.OverloadedException;
 import dev.sluice.buffer.FailedRecord;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
@@ -20,13 +19,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,7 +36,6 @@ final class BufferEndpoints implements AutoCloseable {
     private static final int MAX_WAITING = 100;
     private static final int USUAL_BYTES = 4 << 10;
     private static final int MAX_DEPTH = 8;
-    private static final int CLOSE_SECONDS = 5;
 
     /** Asks how the buffer is; may wait for the disk. */
     interface Source {
@@ -55,12 +48,7 @@ final class BufferEndpoints implements AutoCloseable {
     private final RequestBodies bodies;
     private final RequestLimits limits;
     private final MessageIds ids = new MessageIds(InstantSource.system());
-    private final ThreadPoolExecutor worker = new ThreadPoolExecutor(
-            1, 1, CLOSE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(MAX_WAITING), task -> {
-                var thread = new Thread(task, "sluice-failed-records");
-                thread.setDaemon(true);
-                return thread;
-            });
+    private final Turns turns = new Turns("requests about failed records", "sluice-failed-records", 1, MAX_WAITING);
 
     BufferEndpoints(
             Source source,
@@ -73,34 +61,11 @@ final class BufferEndpoints implements AutoCloseable {
         this.intake = intake;
         this.bodies = bodies;
         this.limits = limits;
-        worker.allowCoreThreadTimeOut(true);
-    }
-
-    private <T> CompletableFuture<T> inTurn(Callable<T> task) {
-        try {
-            return CompletableFuture.supplyAsync(
-                    () -> {
-                        try {
-                            return task.call();
-                        } catch (InterruptedException e) {
-                            Thread.currentThread().interrupt();
-                            throw new CompletionException(new IOException("the service is stopping", e));
-                        } catch (RuntimeException e) {
-                            throw e;
-                        } catch (Exception e) {
-                            throw new CompletionException(e);
-                        }
-                    },
-                    worker);
-        } catch (RejectedExecutionException e) {
-            return CompletableFuture.failedFuture(
-                    new OverloadedException("Too many requests about failed records wait"));
-        }
     }
 
     /** {@code {…, "lanes": […], "intake": {…}, "failedRecords": {…}}}: {@code summary} with more in it. */
     CompletableFuture<Answer> detail(Answer summary) {
-        return inTurn(() -> {
+        return turns.run(() -> {
             BufferDetail detail = source.detail();
             var out = new JsonOutput(USUAL_BYTES);
             String fields = String.valueOf(summary.body());
@@ -135,7 +100,7 @@ final class BufferEndpoints implements AutoCloseable {
         if (limit < 1 || limit > MAX_LIMIT) {
             throw badRequest("limit must be 1 to " + MAX_LIMIT);
         }
-        return inTurn(() -> {
+        return turns.run(() -> {
             List<FailedRecord> page = failed.entries().list(after, (int) limit);
             var out = new JsonOutput(USUAL_BYTES);
             out.raw("{\"count\":").number(failed.count()).raw(",\"next\":");
@@ -188,7 +153,7 @@ final class BufferEndpoints implements AutoCloseable {
     }
 
     private CompletableFuture<Answer> retry(Selection selection) {
-        return inTurn(() -> {
+        return turns.run(() -> {
             Retried result =
                     selection.all() ? failed.retryAll(this::accept) : failed.retry(selection.ids(), this::accept);
             Throwable stoppedBy = result.stoppedBy().orElse(null);
@@ -224,7 +189,7 @@ final class BufferEndpoints implements AutoCloseable {
     }
 
     private CompletableFuture<Answer> drop(Selection selection) {
-        return inTurn(() -> {
+        return turns.run(() -> {
             int removed = failed.entries().remove(selection.ids());
             var out = new JsonOutput(0).raw("{\"removed\":").number(removed);
             return Answer.json(OK, out.raw(",\"count\":").number(failed.count()).raw("}"));
@@ -280,14 +245,7 @@ final class BufferEndpoints implements AutoCloseable {
     /** Ends the turn under way, waiting for it a little. */
     @Override
     public void close() {
-        worker.shutdown();
-        try {
-            if (!worker.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
-                worker.shutdownNow();
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        turns.close();
     }
 
     /** Which records a request is about. */

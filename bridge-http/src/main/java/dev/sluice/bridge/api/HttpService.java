@@ -71,9 +71,19 @@ public final class HttpService implements AutoCloseable {
             PopDispatcher pops,
             AcknowledgeDispatcher acknowledgements,
             FailedRecords failed,
+            Administration administration,
             ServiceState state,
             String version) {
-        this(config, intake::accept, pops::pop, pops::takeBack, acknowledgements::acknowledge, failed, state, version);
+        this(
+                config,
+                intake::accept,
+                pops::pop,
+                pops::takeBack,
+                acknowledgements::acknowledge,
+                failed,
+                administration,
+                state,
+                version);
     }
 
     HttpService(
@@ -83,9 +93,12 @@ public final class HttpService implements AutoCloseable {
             PopDispatcher.Return undelivered,
             AcknowledgeEndpoint.Acknowledger acknowledgements,
             FailedRecords failed,
+            Administration administration,
             ServiceState state,
             String version) {
-        this(config, endpoints(config, intake, pops, undelivered, acknowledgements, failed, state, version));
+        this(
+                config,
+                endpoints(config, intake, pops, undelivered, acknowledgements, failed, administration, state, version));
     }
 
     private static Routes.Endpoints endpoints(
@@ -95,6 +108,7 @@ public final class HttpService implements AutoCloseable {
             PopDispatcher.Return undelivered,
             AcknowledgeEndpoint.Acknowledger acknowledgements,
             FailedRecords failed,
+            Administration administration,
             ServiceState state,
             String version) {
         RequestLimits limits = config.limits();
@@ -107,7 +121,8 @@ public final class HttpService implements AutoCloseable {
                 new AcknowledgeEndpoint(acknowledgements, bodies, bytes -> AcknowledgeBody.parseSingle(bytes, limits)),
                 new AcknowledgeEndpoint(acknowledgements, bodies, bytes -> AcknowledgeBody.parseBatch(bytes, limits)),
                 new StatusEndpoints(state, version),
-                new BufferEndpoints(state::bufferDetail, failed, intake, bodies, limits));
+                new BufferEndpoints(state::bufferDetail, failed, intake, bodies, limits),
+                administration);
     }
 
     private HttpService(Config config, Routes.Endpoints endpoints) {

@@ -1,5 +1,10 @@
 package dev.sluice.bridge.api;
 
+import static dev.sluice.bridge.api.Routes.Access.ADMIN;
+import static dev.sluice.bridge.api.Routes.Access.PUBLIC;
+import static dev.sluice.bridge.api.Routes.Access.READ_ONLY;
+import static dev.sluice.bridge.api.Routes.Access.READ_WRITE;
+
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
 import io.javalin.http.Handler;
@@ -7,12 +12,13 @@ import io.javalin.http.HandlerType;
 import io.javalin.http.HttpResponseException;
 import io.javalin.http.HttpStatus;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
 
-/** All routes on one screen, and what is common to their answers. */
+/** The table of all routes, with who may use them, and what is common to their answers. */
 final class Routes {
     private final Endpoints endpoints;
     private final Executor executor;
@@ -24,7 +30,24 @@ final class Routes {
             Endpoint acknowledge,
             Endpoint acknowledgeBatch,
             StatusEndpoints status,
-            BufferEndpoints buffers) {}
+            BufferEndpoints buffers,
+            Administration administration) {}
+
+    /** What a client must be allowed to do to use a route. Each includes those before it. */
+    enum Access {
+        /** Nothing: open to everybody. */
+        PUBLIC,
+        READ_ONLY,
+        READ_WRITE,
+        ADMIN
+    }
+
+    /**
+     * A row of the table.
+     *
+     * @param path with parameters in braces
+     */
+    record Route(HandlerType method, String path, Access access, Handler handler) {}
 
     /** Answers that come later are written by {@code executor}. */
     Routes(Endpoints endpoints, Executor executor) {
@@ -32,21 +55,41 @@ final class Routes {
         this.executor = executor;
     }
 
-    void register(RoutesConfig routes) {
-        routes.post("/api/v1/push", later(endpoints.push()));
-        routes.get("/api/v1/pop/queue/{queue}", later(endpoints.pop()));
-        routes.get("/api/v1/pop/queue/{queue}/partition/{partition}", later(endpoints.pop()));
-        routes.post("/api/v1/ack", later(endpoints.acknowledge()));
-        routes.post("/api/v1/ack/batch", later(endpoints.acknowledgeBatch()));
-        routes.get("/api/v1/status/buffers", later(this::buffers));
-        routes.get("/api/v1/buffers/failed", later(endpoints.buffers()::listFailed));
-        routes.post("/api/v1/buffers/failed/retry", later(endpoints.buffers()::retryFailed));
-        routes.delete("/api/v1/buffers/failed", later(endpoints.buffers()::dropFailed));
-        routes.post("/api/v1/buffers/requeue", later(endpoints.buffers()::requeue));
-        routes.get("/health", now(StatusEndpoints::health));
-        routes.get("/live", now(StatusEndpoints::live));
-        routes.get("/ready", now(StatusEndpoints::ready));
+    /** Returns all routes. */
+    List<Route> table() {
+        var buffers = endpoints.buffers();
+        return List.of(
+                post("/api/v1/push", READ_WRITE, later(endpoints.push())),
+                get("/api/v1/pop/queue/{queue}", READ_WRITE, later(endpoints.pop())),
+                get("/api/v1/pop/queue/{queue}/partition/{partition}", READ_WRITE, later(endpoints.pop())),
+                post("/api/v1/ack", READ_WRITE, later(endpoints.acknowledge())),
+                post("/api/v1/ack/batch", READ_WRITE, later(endpoints.acknowledgeBatch())),
+                get("/api/v1/status/buffers", READ_ONLY, later(this::buffers)),
+                get("/api/v1/buffers/failed", ADMIN, later(buffers::listFailed)),
+                post("/api/v1/buffers/failed/retry", ADMIN, later(buffers::retryFailed)),
+                delete("/api/v1/buffers/failed", ADMIN, later(buffers::dropFailed)),
+                post("/api/v1/buffers/requeue", ADMIN, later(buffers::requeue)),
+                get("/health", PUBLIC, now(StatusEndpoints::health)),
+                get("/live", PUBLIC, now(StatusEndpoints::live)),
+                get("/ready", PUBLIC, now(StatusEndpoints::ready)));
+    }
 
+    private static Route get(String path, Access access, Handler handler) {
+        return new Route(HandlerType.GET, path, access, handler);
+    }
+
+    private static Route post(String path, Access access, Handler handler) {
+        return new Route(HandlerType.POST, path, access, handler);
+    }
+
+    private static Route delete(String path, Access access, Handler handler) {
+        return new Route(HandlerType.DELETE, path, access, handler);
+    }
+
+    void register(RoutesConfig routes) {
+        for (Route route : table()) {
+            routes.addHttpHandler(route.method(), route.path(), route.handler());
+        }
         routes.before(Routes::allowOtherOrigins);
         routes.exception(Exception.class, (e, ctx) -> sendProblem(ctx, e));
         routes.exception(HttpResponseException.class, (e, ctx) -> sendProblem(ctx, noRoute(ctx, e)));

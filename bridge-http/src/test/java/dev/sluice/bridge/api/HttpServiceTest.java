@@ -53,6 +53,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.postgresql.ds.PGSimpleDataSource;
 
 class HttpServiceTest {
     private static final int BODY_LIMIT = 100_000;
@@ -134,6 +135,7 @@ class HttpServiceTest {
                             : acknowledgeAnswer;
                 },
                 failed,
+                new Administration(new PGSimpleDataSource(), "sluice", 1, () -> {}),
                 state,
                 "1.2.3");
         service.start();

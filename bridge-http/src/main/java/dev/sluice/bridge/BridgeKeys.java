@@ -1,0 +1,407 @@
+package dev.sluice.bridge;
+
+import static org.apache.kafka.common.config.ConfigDef.Range.between;
+
+import dev.sluice.buffer.SegmentLogConfig;
+import dev.sluice.buffer.SyncPolicy;
+import dev.sluice.queue.QueueConfig;
+import java.util.regex.Pattern;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigDef.Importance;
+import org.apache.kafka.common.config.ConfigDef.Validator;
+import org.apache.kafka.common.config.ConfigDef.Width;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Every key of the settings: type, default, range, one sentence. The definition here is what the parser reads, what checks
+ * values, and what {@code docs/configuration.md} is written from.
+ */
+final class BridgeKeys {
+    static final String HTTP_HOST = "http.host";
+    static final String HTTP_PORT = "http.port";
+    static final String HTTP_THREADS = "http.threads";
+    static final String HTTP_IDLE_TIMEOUT_MS = "http.idle.timeout.ms";
+    static final String HTTP_BODY_TIMEOUT_MS = "http.body.timeout.ms";
+    static final String HTTP_MAX_BODY_BYTES = "http.max.body.bytes";
+    static final String HTTP_MAX_ITEMS = "http.max.items";
+    static final String HTTP_MAX_DEPTH = "http.max.depth";
+    static final String DATA_DIR = "data.dir";
+    static final String BUFFER_DIR = "buffer.dir";
+    static final String BUFFER_MAX_BYTES = "buffer.max.bytes";
+    static final String BUFFER_SEGMENT_BYTES = "buffer.segment.bytes";
+    static final String BUFFER_FSYNC = "buffer.fsync";
+    static final String BUFFER_LANES = "buffer.lanes";
+    static final String CONNECTION_URL = "connection.url";
+    static final String CONNECTION_USER = "connection.user";
+    static final String CONNECTION_PASSWORD = "connection.password";
+    static final String QUEUE_SCHEMA = "queue.schema";
+    static final String SCHEMA_APPLY = "schema.apply";
+    static final String POSTGRES_PORT = "postgres.port";
+    static final String DRAIN_MODE = "drain.mode";
+    static final String DRAIN_BATCH_RECORDS = "drain.batch.records";
+    static final String DRAIN_BATCH_BYTES = "drain.batch.bytes";
+    static final String DRAIN_LINGER_MS = "drain.linger.ms";
+    static final String DRAIN_RESTART_BACKOFF_MS = "drain.restart.backoff.ms";
+    static final String PUSH_DURABILITY = "push.durability";
+    static final String PUSH_STORED_TIMEOUT_MS = "push.stored.timeout.ms";
+    static final String DEDUP_WINDOW_MS = "dedup.window.ms";
+    static final String DEDUP_MAX_IDS = "dedup.max.ids";
+    static final String POP_THREADS = "pop.threads";
+    static final String POP_MAX_PARKED = "pop.max.parked";
+    static final String POP_MAX_BATCH = "pop.max.batch";
+    static final String RETENTION_INTERVAL_MS = "retention.interval.ms";
+    static final String POP_MAX_BYTES = "pop.max.bytes";
+    static final String POP_MAX_TIMEOUT_MS = "pop.max.timeout.ms";
+    static final String POP_STATEMENT_TIMEOUT_MS = "pop.statement.timeout.ms";
+    static final String POP_POLL_INTERVAL_MS = "pop.poll.interval.ms";
+    static final String ACK_THREADS = "ack.threads";
+    static final String ACK_MAX_PENDING = "ack.max.pending";
+    static final String SHUTDOWN_TIMEOUT_MS = "shutdown.timeout.ms";
+    static final String ADMINISTRATION_CONNECTIONS = "administration.connections";
+
+    private static final int HOUR_MS = 3_600_000;
+    private static final int MAX_PORT = 65_535;
+    private static final String JDBC_PREFIX = "jdbc:postgresql:";
+    private static final Pattern SCHEMA_NAME = Pattern.compile("[a-z_][a-z0-9_]{0,62}");
+
+    private BridgeKeys() {}
+
+    /** Returns the definition of all keys, in groups, in the order in which they are explained. */
+    static ConfigDef definition() {
+        var keys = new Keys();
+        keys.group("HTTP");
+        keys.add(
+                HTTP_HOST,
+                ConfigDef.Type.STRING,
+                "127.0.0.1",
+                null,
+                Importance.HIGH,
+                "Address to listen on. 0.0.0.0 is every address of the machine.");
+        keys.add(
+                HTTP_PORT,
+                ConfigDef.Type.INT,
+                6632,
+                between(0, MAX_PORT),
+                Importance.HIGH,
+                "Port to listen on. 0 takes a free one.");
+        keys.add(
+                HTTP_THREADS,
+                ConfigDef.Type.INT,
+                200,
+                between(8, 10_000),
+                Importance.LOW,
+                "Most threads that read requests and write answers. None of them waits for the disk or the database.");
+        keys.add(
+                HTTP_IDLE_TIMEOUT_MS,
+                ConfigDef.Type.INT,
+                60_000,
+                between(1, HOUR_MS),
+                Importance.LOW,
+                "Silence after which a connection with no request under way is closed, and the longest pause within a request body.");
+        keys.add(
+                HTTP_BODY_TIMEOUT_MS,
+                ConfigDef.Type.INT,
+                60_000,
+                between(1, HOUR_MS),
+                Importance.LOW,
+                "Longest time a request body may take to come. A slower one is refused with 408.");
+        keys.add(
+                HTTP_MAX_BODY_BYTES,
+                ConfigDef.Type.INT,
+                16 << 20,
+                between(1 << 10, 24 << 20),
+                Importance.MEDIUM,
+                "Largest request body. A larger one is refused with 413.");
+        keys.add(
+                HTTP_MAX_ITEMS,
+                ConfigDef.Type.INT,
+                100_000,
+                between(1, 250_000),
+                Importance.LOW,
+                "Most messages in a push, and most acknowledgements in a batch. More is refused with 400.");
+        keys.add(
+                HTTP_MAX_DEPTH,
+                ConfigDef.Type.INT,
+                500,
+                between(8, 10_000),
+                Importance.LOW,
+                "Most arrays and objects inside each other in a request body. More is refused with 400.");
+        keys.group("Local data");
+        keys.add(
+                DATA_DIR,
+                ConfigDef.Type.STRING,
+                "./data",
+                new ConfigDef.NonEmptyString(),
+                Importance.HIGH,
+                "Directory for everything the service keeps on this machine. One running service per directory.");
+        keys.add(
+                BUFFER_DIR,
+                ConfigDef.Type.STRING,
+                null,
+                null,
+                Importance.MEDIUM,
+                "Directory of the local log. Not set: `log` in `data.dir`.");
+        keys.add(
+                BUFFER_MAX_BYTES,
+                ConfigDef.Type.LONG,
+                8L << 30,
+                between(16 << 10, Long.MAX_VALUE),
+                Importance.HIGH,
+                "Largest size of the local log. Above it pushes are refused with 503 until the database has taken some.");
+        keys.add(
+                BUFFER_SEGMENT_BYTES,
+                ConfigDef.Type.LONG,
+                64L << 20,
+                between(SegmentLogConfig.MIN_SEGMENT_BYTES, SegmentLogConfig.MAX_SEGMENT_BYTES),
+                Importance.LOW,
+                "Size of one file of the local log. At most a quarter of `buffer.max.bytes`.");
+        keys.add(
+                BUFFER_FSYNC,
+                ConfigDef.Type.STRING,
+                "always",
+                BridgeKeys::checkSyncPolicy,
+                Importance.HIGH,
+                "When the local log is synced to disk: `always` before an answer `buffered`, `interval:<ms>` that often, `os` whenever the system likes.");
+        keys.add(
+                BUFFER_LANES,
+                ConfigDef.Type.INT,
+                1,
+                between(1, 64),
+                Importance.LOW,
+                "Independent logs, each with its own connection to the database. Messages of one partition stay in one.");
+        keys.group("Database");
+        keys.add(
+                CONNECTION_URL,
+                ConfigDef.Type.STRING,
+                null,
+                BridgeKeys::checkUrl,
+                Importance.HIGH,
+                "JDBC address of a PostgreSQL server, `jdbc:postgresql://host:port/database`. Not set: the service runs a PostgreSQL of its own in `data.dir`.");
+        keys.add(CONNECTION_USER, ConfigDef.Type.STRING, null, null, Importance.HIGH, "User for `connection.url`.");
+        keys.add(
+                CONNECTION_PASSWORD,
+                ConfigDef.Type.PASSWORD,
+                null,
+                null,
+                Importance.HIGH,
+                "Password for `connection.url`. Never logged.");
+        keys.add(
+                QUEUE_SCHEMA,
+                ConfigDef.Type.STRING,
+                "sluice",
+                BridgeKeys::checkSchemaName,
+                Importance.MEDIUM,
+                "Schema that holds the queue.");
+        keys.add(
+                SCHEMA_APPLY,
+                ConfigDef.Type.BOOLEAN,
+                true,
+                null,
+                Importance.MEDIUM,
+                "Whether to create and upgrade the schema at start. `false` for a role that may not: the schema is checked only.");
+        keys.add(
+                POSTGRES_PORT,
+                ConfigDef.Type.INT,
+                0,
+                between(0, MAX_PORT),
+                Importance.LOW,
+                "Port of the service's own PostgreSQL, on 127.0.0.1. 0 takes a free one and keeps it as long as it stays free.");
+        keys.group("Push and drain");
+        keys.add(
+                DRAIN_MODE,
+                ConfigDef.Type.STRING,
+                "embedded",
+                ConfigDef.ValidString.in("embedded"),
+                Importance.MEDIUM,
+                "How messages get from the local log to the database. `embedded`: this process takes them there.");
+        keys.add(
+                DRAIN_BATCH_RECORDS,
+                ConfigDef.Type.INT,
+                20_000,
+                between(1, 1_000_000),
+                Importance.LOW,
+                "Most messages moved to the database in one transaction.");
+        keys.add(
+                DRAIN_BATCH_BYTES,
+                ConfigDef.Type.LONG,
+                16L << 20,
+                between(1 << 10, 1 << 30),
+                Importance.LOW,
+                "Bytes after which such a transaction takes no more messages.");
+        keys.add(
+                DRAIN_LINGER_MS,
+                ConfigDef.Type.INT,
+                0,
+                between(0, 10_000),
+                Importance.LOW,
+                "How long a transaction that is not full waits for more messages. 0 does not wait; while one is written the next collects anyway.");
+        keys.add(
+                DRAIN_RESTART_BACKOFF_MS,
+                ConfigDef.Type.INT,
+                5000,
+                between(1, HOUR_MS),
+                Importance.LOW,
+                "Wait before moving on again after an error that trying again did not help.");
+        keys.add(
+                PUSH_DURABILITY,
+                ConfigDef.Type.STRING,
+                "stored",
+                ConfigDef.ValidString.in("stored", "buffered"),
+                Importance.MEDIUM,
+                "What a push waits for when it does not say: `stored` for the database, `buffered` for the local disk.");
+        keys.add(
+                PUSH_STORED_TIMEOUT_MS,
+                ConfigDef.Type.INT,
+                1000,
+                between(0, HOUR_MS),
+                Importance.MEDIUM,
+                "How long a push waits for the database before it is answered `buffered`.");
+        keys.add(
+                DEDUP_WINDOW_MS,
+                ConfigDef.Type.LONG,
+                (long) HOUR_MS,
+                between(0, Long.MAX_VALUE / 1_000_000),
+                Importance.MEDIUM,
+                "How long a transaction id is remembered, so that the same message is not stored twice. 0 disables.");
+        keys.add(
+                DEDUP_MAX_IDS,
+                ConfigDef.Type.INT,
+                4_000_000,
+                between(1, 1 << 30),
+                Importance.LOW,
+                "Most transaction ids remembered at once, about 16 bytes of memory each. The oldest are forgotten first.");
+        keys.group("Pop and acknowledge");
+        keys.add(
+                POP_THREADS,
+                ConfigDef.Type.INT,
+                4,
+                between(1, 256),
+                Importance.LOW,
+                "Pops the database works on at once, each merged from any number of requests. As many connections.");
+        keys.add(
+                POP_MAX_PARKED,
+                ConfigDef.Type.INT,
+                20_000,
+                between(1, 10_000_000),
+                Importance.MEDIUM,
+                "Most pops that wait at once. More are refused with 503.");
+        keys.add(
+                POP_MAX_BATCH,
+                ConfigDef.Type.INT,
+                10_000,
+                between(1, 1_000_000),
+                Importance.LOW,
+                "Most messages in one pop. A request for more gets this many.");
+        keys.add(
+                RETENTION_INTERVAL_MS,
+                ConfigDef.Type.LONG,
+                300_000L,
+                between(100, 24L * HOUR_MS),
+                Importance.LOW,
+                "Time between two sweeps that delete messages which the options of their queue let go.");
+        keys.add(
+                POP_MAX_BYTES,
+                ConfigDef.Type.LONG,
+                QueueConfig.DEFAULT_POP_MAX_BYTES,
+                between(1, 1L << 30),
+                Importance.LOW,
+                "Most bytes of payloads in one transaction of pops, for all the requests it serves. What is beyond is left to the"
+                        + " next; a single message may be larger.");
+        keys.add(
+                POP_MAX_TIMEOUT_MS,
+                ConfigDef.Type.INT,
+                600_000,
+                between(0, 24 * HOUR_MS),
+                Importance.LOW,
+                "Longest wait of a pop. A request for more waits this long.");
+        keys.add(
+                POP_POLL_INTERVAL_MS,
+                ConfigDef.Type.INT,
+                1000,
+                between(1, HOUR_MS),
+                Importance.LOW,
+                "How often waiting pops look for messages that came by another way than this service.");
+        keys.add(
+                POP_STATEMENT_TIMEOUT_MS,
+                ConfigDef.Type.INT,
+                4000,
+                between(100, HOUR_MS),
+                Importance.LOW,
+                "Longest time the database may work on one statement of a pop or an acknowledgement; then it is tried again. A pop with auto-ack may be answered this much later than it asked for.");
+        keys.add(
+                ACK_THREADS,
+                ConfigDef.Type.INT,
+                2,
+                between(1, 256),
+                Importance.LOW,
+                "Transactions of acknowledgements at once, each merged from any number of requests. As many connections.");
+        keys.add(
+                ACK_MAX_PENDING,
+                ConfigDef.Type.INT,
+                200_000,
+                between(1, 10_000_000),
+                Importance.LOW,
+                "Most acknowledgements that wait at once. More are refused with 503.");
+        keys.group("Administration");
+        keys.add(
+                ADMINISTRATION_CONNECTIONS,
+                ConfigDef.Type.INT,
+                4,
+                between(1, 256),
+                Importance.LOW,
+                "Requests of administration (queues, groups, dead letters, transactions, statistics) the database works on at once.");
+        keys.group("Stop");
+        keys.add(
+                SHUTDOWN_TIMEOUT_MS,
+                ConfigDef.Type.INT,
+                15_000,
+                between(0, HOUR_MS),
+                Importance.MEDIUM,
+                "How long a stop may take to move what is in the local log on to the database. What is left is moved after the next start.");
+        return keys.definition;
+    }
+
+    /** Collects keys with their group and place in it. */
+    private static final class Keys {
+        private final ConfigDef definition = new ConfigDef();
+        private String group = "";
+        private int place;
+
+        void group(String name) {
+            group = name;
+            place = 0;
+        }
+
+        void add(
+                String key,
+                ConfigDef.Type type,
+                @Nullable Object byDefault,
+                @Nullable Validator validator,
+                Importance importance,
+                String sentence) {
+            definition.define(key, type, byDefault, validator, importance, sentence, group, ++place, Width.MEDIUM, key);
+        }
+    }
+
+    private static void checkSyncPolicy(String key, @Nullable Object value) {
+        try {
+            SyncPolicy.parse(String.valueOf(value));
+        } catch (IllegalArgumentException e) {
+            throw new org.apache.kafka.common.config.ConfigException(key, value, e.getMessage());
+        }
+    }
+
+    private static void checkUrl(String key, @Nullable Object value) {
+        if (value != null && !String.valueOf(value).startsWith(JDBC_PREFIX)) {
+            throw new org.apache.kafka.common.config.ConfigException(
+                    key, value, "must start with " + JDBC_PREFIX + "//");
+        }
+    }
+
+    private static void checkSchemaName(String key, @Nullable Object value) {
+        if (!SCHEMA_NAME.matcher(String.valueOf(value)).matches()) {
+            throw new org.apache.kafka.common.config.ConfigException(
+                    key, value, "must be 1 to 63 lower-case letters, digits and _, not starting with a digit");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package dev.sluice.bridge.api;
+
+import dev.sluice.queue.ConsumerGroups;
+import dev.sluice.queue.DeadLetters;
+import dev.sluice.queue.Queues;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import javax.sql.DataSource;
+
+/**
+ * What the routes of administration work on. Its parts block until PostgreSQL has answered, so they are only to be used inside
+ * {@link #run}.
+ */
+public final class Administration implements AutoCloseable {
+    private static final int MAX_WAITING = 1000;
+
+    private final Turns turns;
+    private final Runnable requireDatabase;
+    private final Queues queues;
+    private final ConsumerGroups groups;
+    private final DeadLetters deadLetters;
+
+    /**
+     * Makes the parts. Does not ask the database yet.
+     *
+     * @param dataSource a pool of its own, so that administration and consumers cannot starve each other
+     * @param threads requests that are worked on at a time, each with a connection
+     * @param requireDatabase throws {@code QueueException} while the database is known to be away
+     */
+    public Administration(DataSource dataSource, String schema, int threads, Runnable requireDatabase) {
+        this.turns = new Turns("requests of administration", "sluice-admin", threads, MAX_WAITING);
+        this.requireDatabase = requireDatabase;
+        this.queues = new Queues(dataSource, schema);
+        this.groups = new ConsumerGroups(dataSource, schema);
+        this.deadLetters = new DeadLetters(dataSource, schema);
+    }
+
+    /** Runs a task that waits for the database, when it is its turn. */
+    <T> CompletableFuture<T> run(Callable<T> task) {
+        return turns.run(() -> {
+            requireDatabase.run();
+            return task.call();
+        });
+    }
+
+    Queues queues() {
+        return queues;
+    }
+
+    ConsumerGroups groups() {
+        return groups;
+    }
+
+    DeadLetters deadLetters() {
+        return deadLetters;
+    }
+
+    /** Ends the requests under way, waiting for them a little. */
+    @Override
+    public void close() {
+        turns.close();
+    }
+}

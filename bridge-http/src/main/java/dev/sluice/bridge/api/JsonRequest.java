@@ -1,0 +1,128 @@
+package dev.sluice.bridge.api;
+
+import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.format.DateTimeParseException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The body of a request of administration: a JSON object, read into a tree. (Bodies that carry messages are read by {@link
+ * JsonBody}, which keeps every byte of a payload.)
+ *
+ * <p>Every method throws {@link InvalidRequestException} (400), naming the field, when it is not what is asked for. A field
+ * that is {@code null} counts as absent.
+ */
+record JsonRequest(JsonNode fields) {
+    /**
+     * Parses a body.
+     *
+     * @throws InvalidRequestException if it is empty, not UTF-8, not JSON or not an object
+     */
+    static JsonRequest parse(byte[] body, int maxDepth) {
+        JsonBody.open(body, maxDepth).close(); // Checks the encoding.
+        var mapper = new ObjectMapper(JsonFactory.builder()
+                        .streamReadConstraints(StreamReadConstraints.builder()
+                                .maxNestingDepth(maxDepth)
+                                .build())
+                        .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
+                        .build())
+                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+        try {
+            JsonNode tree = mapper.readTree(body);
+            if (tree == null || tree.isMissingNode()) {
+                throw badRequest("Empty request body");
+            }
+            if (!tree.isObject()) {
+                throw badRequest("the body must be a JSON object");
+            }
+            return new JsonRequest(tree);
+        } catch (JsonProcessingException e) {
+            throw badRequest("Invalid JSON: " + e.getOriginalMessage() + " at byte "
+                    + e.getLocation().getByteOffset());
+        } catch (IOException e) {
+            throw new IllegalStateException("reading from memory failed", e);
+        }
+    }
+
+    /** Returns the value of a field, or null if it is absent. */
+    @Nullable
+    JsonNode value(String name) {
+        JsonNode value = fields.get(name);
+        return value == null || value.isNull() ? null : value;
+    }
+
+    /** Returns a string, or null if it is absent. */
+    @Nullable
+    String text(String name) {
+        JsonNode value = value(name);
+        if (value == null) {
+            return null;
+        }
+        if (!value.isTextual()) {
+            throw badRequest(name + " must be a string");
+        }
+        return value.textValue();
+    }
+
+    /** Returns a string that must be there. */
+    String requiredText(String name) {
+        String text = text(name);
+        if (text == null || text.isEmpty()) {
+            throw badRequest(name + " is required");
+        }
+        return text;
+    }
+
+    /** Returns a boolean, or {@code byDefault} if it is absent. */
+    boolean flag(String name, boolean byDefault) {
+        JsonNode value = value(name);
+        if (value == null) {
+            return byDefault;
+        }
+        if (!value.isBoolean()) {
+            throw badRequest(name + " must be true or false");
+        }
+        return value.booleanValue();
+    }
+
+    /** Returns a whole number from {@code least} to {@code most}, or {@code byDefault} if it is absent. */
+    long number(String name, long byDefault, long least, long most) {
+        JsonNode value = value(name);
+        if (value == null) {
+            return byDefault;
+        }
+        if (!value.isIntegralNumber()
+                || !value.canConvertToLong()
+                || value.longValue() < least
+                || value.longValue() > most) {
+            throw badRequest(name + " must be a whole number from " + least + " to " + most);
+        }
+        return value.longValue();
+    }
+
+    /** Returns a time with its offset (RFC 3339), or null if it is absent. */
+    @Nullable
+    Instant time(String name) {
+        String text = text(name);
+        return text == null ? null : time(name, text);
+    }
+
+    /** Reads a time with its offset (RFC 3339). */
+    static Instant time(String name, String text) {
+        try {
+            return OffsetDateTime.parse(text).toInstant();
+        } catch (DateTimeParseException e) {
+            throw badRequest(name + " must be a time such as 2026-05-16T10:00:00Z");
+        }
+    }
+}
