@@ -262,7 +262,7 @@ final class BridgeKeys {
                 (long) HOUR_MS,
                 between(0, Long.MAX_VALUE / 1_000_000),
                 Importance.MEDIUM,
-                "How long a transaction id is remembered, so that the same message is not stored twice. 0 disables.");
+                "How long a transaction id is remembered in queues without a `dedupWindowMs` of their own, so that the same message is not stored twice. 0 disables.");
         keys.add(
                 DEDUP_MAX_IDS,
                 ConfigDef.Type.INT,

@@ -24,6 +24,9 @@ import org.jspecify.annotations.Nullable;
  * back as far as the window goes. What {@link SeenIds} finds is verified against the segment that holds the seq, which
  * also settles by the database's clock whether it is still within the window.
  *
+ * <p>How far back the window goes is for each queue to say; the caller hands it in with every use. A window that grows makes
+ * its partition be read back again, for what had left the shorter one was forgotten.
+ *
  * <p>Owned by one thread. What a flush adds is entered after its commit ({@link #committed}); after a flush whose end is
  * unknown its partitions are forgotten ({@link #forget}).
  */
@@ -31,7 +34,6 @@ final class DedupWindow {
     /** Rows fetched at a time while a partition is read back. */
     private static final int FETCH_ROWS = 256;
 
-    private final Duration window;
     private final int maxIds;
     private final Sql seenInWindow;
     private final Sql seenAfter;
@@ -41,16 +43,11 @@ final class DedupWindow {
 
     private long totalIds;
 
-    DedupWindow(QueueWriterConfig config, Statements statements) {
-        this.window = config.dedupWindow();
-        this.maxIds = config.dedupMaxIds();
+    DedupWindow(int maxIds, Statements statements) {
+        this.maxIds = maxIds;
         this.seenInWindow = statements.get("seen-in-window");
         this.seenAfter = statements.get("seen-after");
         this.verifySeen = statements.get("verify-seen");
-    }
-
-    boolean isEnabled() {
-        return !window.isZero();
     }
 
     /** Ids remembered now, over all partitions. */
@@ -59,19 +56,25 @@ final class DedupWindow {
     }
 
     /** A transaction id that may be in the queue already: what to verify. */
-    record Suspect(int messageIndex, long partitionId, long seq, String transactionId) {}
+    record Suspect(int messageIndex, long partitionId, long seq, String transactionId, Duration window) {}
 
     /**
      * Brings the knowledge of a partition up to the head its lock was taken at.
+     *
+     * @param window how far back an id is a duplicate, more than zero
      */
-    void catchUp(Connection connection, long partitionId, long head) throws SQLException {
+    void catchUp(Connection connection, long partitionId, long head, Duration window) throws SQLException {
         Known known = byPartition.get(partitionId);
-        if (known != null && known.head == head) {
+        boolean reaches = known != null && known.head <= head && known.window.compareTo(window) >= 0;
+        if (reaches) {
+            known.window = window;
+        }
+        if (reaches && known.head == head) {
             return;
         }
-        if (known == null || known.head > head) {
+        if (!reaches) {
             forget(partitionId);
-            known = new Known();
+            known = new Known(window);
             byPartition.put(partitionId, known);
             if (head > 0) {
                 load(connection, partitionId, known);
@@ -99,7 +102,11 @@ final class DedupWindow {
         try (var statement = new BoundStatement(connection, verifySeen)
                         .set("partitions", partitions)
                         .set("seqs", seqs)
-                        .set("window_ms", window.toMillis());
+                        .set(
+                                "windows_ms",
+                                suspects.stream()
+                                        .mapToLong(suspect -> suspect.window().toMillis())
+                                        .toArray());
                 ResultSet row = statement.query()) {
             while (row.next()) {
                 Suspect suspect = suspects.get((int) row.getLong("ordinal") - 1);
@@ -117,13 +124,13 @@ final class DedupWindow {
         if (known == null) {
             return;
         }
-        known.expire(window);
+        known.expire();
         long before = known.ids.size();
         for (int i = 0; i < count; i++) {
             known.ids.add(hashes[i], seqs[i]);
         }
         known.head = head;
-        known.mark(head, window);
+        known.mark(head);
         totalIds += known.ids.size() - known.counted;
         known.counted = known.ids.size();
         if (before != known.counted) {
@@ -159,7 +166,7 @@ final class DedupWindow {
         long loaded = 0;
         try (var statement = new BoundStatement(connection, seenInWindow)
                         .set("partition", partitionId)
-                        .set("window_ms", window.toMillis())
+                        .set("window_ms", known.window.toMillis())
                         .fetch(FETCH_ROWS);
                 ResultSet row = statement.query()) {
             while (row.next() && row.getBoolean("inside") && loaded < maxIds) {
@@ -203,10 +210,15 @@ final class DedupWindow {
         /** Heads and when they were reached, a few per window, to know what has left it. */
         private final ArrayDeque<Mark> marks = new ArrayDeque<>();
 
+        private Duration window;
         private long head;
         private long counted;
 
         private record Mark(long head, long nanoTime) {}
+
+        Known(Duration window) {
+            this.window = window;
+        }
 
         void addRun(long firstSeq, @Nullable String[] transactionIds) {
             for (int i = 0; i < transactionIds.length; i++) {
@@ -217,7 +229,7 @@ final class DedupWindow {
             }
         }
 
-        void mark(long newHead, Duration window) {
+        void mark(long newHead) {
             long now = System.nanoTime();
             Mark last = marks.peekLast();
             if (last == null || now - last.nanoTime() > window.toNanos() / 16) {
@@ -226,7 +238,7 @@ final class DedupWindow {
         }
 
         /** Drops what left the window a while ago. Later than it could be, never earlier. */
-        void expire(Duration window) {
+        void expire() {
             long oldest = System.nanoTime() - window.toNanos() - window.toNanos() / 8;
             long gone = 0;
             while (!marks.isEmpty() && marks.peekFirst().nanoTime() - oldest < 0) {

@@ -1,6 +1,7 @@
 package dev.sluice.queue;
 
 import dev.sluice.queue.PartitionDirectory.Name;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -35,6 +36,7 @@ final class Flush {
         private long head;
         private long scheduled;
         private Instant now = Instant.EPOCH;
+        private Duration dedupWindow = Duration.ZERO;
         private final List<NewMessage> placed = new ArrayList<>();
         private long[] placedHashes = new long[8];
         private long[] placedSeqs = new long[8];
@@ -61,10 +63,21 @@ final class Flush {
             return scheduled;
         }
 
-        /** Takes what the partition's locked row says. */
-        void locked(long lockedHead, long lockedScheduled, Instant databaseNow) {
+        /** How long ago a message may have been written that one of these repeats; zero: repeats do not matter. */
+        Duration dedupWindow() {
+            return dedupWindow;
+        }
+
+        /** Whether a message whose transaction id was seen is a duplicate. */
+        boolean dropsRepeats() {
+            return !dedupWindow.isZero();
+        }
+
+        /** Takes what the partition's locked row says, and its queue. */
+        void locked(long lockedHead, long lockedScheduled, Duration windowOfQueue, Instant databaseNow) {
             head = lockedHead;
             scheduled = lockedScheduled;
+            dedupWindow = windowOfQueue;
             now = databaseNow;
         }
 
@@ -147,10 +160,9 @@ final class Flush {
      * Gives seqs to the messages that are due and no duplicates.
      *
      * @param duplicates ids of the first messages, by index of the ones that repeat them
-     * @param dropRepeats whether a message that repeats one of this flush is a duplicate
      * @param allDue whether to place messages whose time has not come, too
      */
-    void place(Map<Integer, UUID> duplicates, boolean dropRepeats, boolean allDue) {
+    void place(Map<Integer, UUID> duplicates, boolean allDue) {
         waiting.clear();
         for (Run run : runs.values()) {
             run.placed.clear();
@@ -160,7 +172,7 @@ final class Flush {
                 int index = run.indexes[i];
                 NewMessage message = messages.get(index);
                 UUID first = duplicates.get(index);
-                if (first == null && dropRepeats && !message.generatedTransactionId()) {
+                if (first == null && run.dropsRepeats() && !message.generatedTransactionId()) {
                     first = inThisFlush.putIfAbsent(message.transactionId(), message.id());
                 }
                 outcomes[index] = first != null
@@ -178,7 +190,7 @@ final class Flush {
         }
         run.placed.add(message);
         long seq = run.newHead();
-        if (!message.generatedTransactionId()) {
+        if (run.dropsRepeats() && !message.generatedTransactionId()) {
             run.remember(hashes[index], seq);
         }
         return new PushOutcome.Queued(message.id(), run.partitionId, seq);

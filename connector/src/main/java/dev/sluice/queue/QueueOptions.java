@@ -92,7 +92,7 @@ public record QueueOptions(
         checkSeconds("retentionSeconds", retention);
         checkSeconds("completedRetentionSeconds", completedRetention);
         checkSeconds("maxWaitTimeSeconds", maxWaitTime);
-        checkMillis("dedupWindow", dedupWindow);
+        checkMillis("dedupWindowMs", dedupWindow);
     }
 
     /** Returns the lane of the queue's partitions: 0 critical, 1 high, 2 normal, 3 low. */

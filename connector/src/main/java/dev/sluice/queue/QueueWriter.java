@@ -41,6 +41,7 @@ public final class QueueWriter implements AutoCloseable {
     private final DataSource dataSource;
     private final Statements statements;
     private final DedupWindow dedup;
+    private final Duration usualDedupWindow;
     private final PartitionDirectory directory;
     private final SegmentCopy segments = new SegmentCopy();
     private final String copySql;
@@ -50,7 +51,8 @@ public final class QueueWriter implements AutoCloseable {
     public QueueWriter(DataSource dataSource, QueueWriterConfig config) {
         this.dataSource = dataSource;
         this.statements = Statements.read("writer.sql", config.schema());
-        this.dedup = new DedupWindow(config, statements);
+        this.dedup = new DedupWindow(config.dedupMaxIds(), statements);
+        this.usualDedupWindow = config.dedupWindow();
         this.directory = new PartitionDirectory(statements);
         this.copySql = statements.get("copy-segments").text();
     }
@@ -289,7 +291,8 @@ public final class QueueWriter implements AutoCloseable {
                 ResultSet row = statement.query()) {
             while (row.next()) {
                 Instant now = row.getTimestamp("now").toInstant();
-                byId.remove(row.getLong("id")).locked(row.getLong("head"), row.getLong("scheduled"), now);
+                byId.remove(row.getLong("id"))
+                        .locked(row.getLong("head"), row.getLong("scheduled"), dedupWindow(row), now);
             }
         }
         for (Run gone : byId.values()) {
@@ -299,8 +302,15 @@ public final class QueueWriter implements AutoCloseable {
         return byId.isEmpty();
     }
 
+    /** The window of the queue, or else the writer's; longer ones than any option may be would only overflow. */
+    private Duration dedupWindow(ResultSet row) throws SQLException {
+        long millis = row.getLong("dedup_window_ms");
+        Duration window = row.wasNull() ? usualDedupWindow : Duration.ofMillis(millis);
+        return window.compareTo(QueueOptions.MAX_TIME) > 0 ? QueueOptions.MAX_TIME : window;
+    }
+
     private void write(Connection open, Flush flush, boolean allDue) throws SQLException {
-        flush.place(findDuplicates(open, flush, allDue), dedup.isEnabled(), allDue);
+        flush.place(findDuplicates(open, flush, allDue), allDue);
         List<SegmentCopy.Run> rows = flush.rows();
         if (!rows.isEmpty()) {
             segments.write(open, copySql, rows);
@@ -310,13 +320,14 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     private Map<Integer, UUID> findDuplicates(Connection open, Flush flush, boolean released) throws SQLException {
-        if (!dedup.isEnabled()) {
-            return Map.of();
-        }
         var suspects = new ArrayList<Suspect>();
         var mayWait = new ArrayList<Suspect>();
         for (Run run : flush.runs()) {
-            dedup.catchUp(open, run.partitionId(), run.head());
+            if (!run.dropsRepeats()) {
+                dedup.forget(run.partitionId()); // What is written now would be missing from it.
+                continue;
+            }
+            dedup.catchUp(open, run.partitionId(), run.head(), run.dedupWindow());
             for (int index : run.indexes()) {
                 NewMessage message = flush.message(index);
                 if (message.generatedTransactionId()) {
@@ -325,10 +336,11 @@ public final class QueueWriter implements AutoCloseable {
                 long hash = SeenIds.hash(message.transactionId());
                 flush.hashed(index, hash);
                 for (long seq : dedup.seqsOf(run.partitionId(), hash)) {
-                    suspects.add(new Suspect(index, run.partitionId(), seq, message.transactionId()));
+                    suspects.add(
+                            new Suspect(index, run.partitionId(), seq, message.transactionId(), run.dedupWindow()));
                 }
                 if (run.scheduled() > 0 && !released) {
-                    mayWait.add(new Suspect(index, run.partitionId(), 0, message.transactionId()));
+                    mayWait.add(new Suspect(index, run.partitionId(), 0, message.transactionId(), run.dedupWindow()));
                 }
             }
         }

@@ -6,7 +6,7 @@ import java.time.Duration;
  * Settings of a {@link QueueWriter}.
  *
  * @param schema PostgreSQL schema of the queue
- * @param dedupWindow how long a transaction id is remembered; zero: not at all
+ * @param dedupWindow how long a transaction id is remembered in queues that do not say; zero: not at all
  * @param dedupMaxIds most transaction ids remembered at once, about 16 bytes each
  */
 public record QueueWriterConfig(String schema, Duration dedupWindow, int dedupMaxIds) {

@@ -63,9 +63,15 @@ on conflict (source, topic, partition) do nothing;
 select next_offset from sluice.sink_offsets where source = :source and topic = :topic and partition = :partition;
 
 -- name: lock-partitions
--- From here to the commit nobody else gives out seqs in these partitions, nor decides that one of them is empty.
-select id, head, scheduled, clock_timestamp() as now
-from sluice.partitions where id = any (:partitions::bigint[]) order by id for no key update;
+-- From here to the commit nobody else gives out seqs in these partitions, nor decides that one of them is empty. Options of
+-- the queues are read, not locked: as they were when the statement began, so a message pushed after an option was set is
+-- written under it. One probe of the primary key a queue.
+select p.id, p.head, p.scheduled, q.dedup_window_ms, clock_timestamp() as now
+from sluice.partitions p
+join sluice.queues q on q.id = p.queue_id
+where p.id = any (:partitions::bigint[])
+order by p.id
+for no key update of p;
 
 -- name: find-scheduled
 -- Which of the transaction ids wait in the scheduled messages. Relies on scheduled_transactions.
@@ -172,7 +178,8 @@ order by s.first_seq;
 select wanted.ordinal,
        s.transaction_ids[wanted.seq - s.first_seq + 1] as transaction_id,
        s.ids[wanted.seq - s.first_seq + 1] as id
-from unnest(:partitions::bigint[], :seqs::bigint[]) with ordinality as wanted (partition_id, seq, ordinal)
+from unnest(:partitions::bigint[], :seqs::bigint[], :windows_ms::bigint[]) with ordinality
+  as wanted (partition_id, seq, window_ms, ordinal)
 cross join lateral (
   select * from sluice.segments s
   where s.partition_id = wanted.partition_id and s.first_seq <= wanted.seq
@@ -181,7 +188,7 @@ cross join lateral (
 ) s
 where s.last_seq >= wanted.seq
   and s.payloads[wanted.seq - s.first_seq + 1] is not null
-  and s.created_at > now() - :window_ms * interval '1 millisecond';
+  and s.created_at > now() - wanted.window_ms * interval '1 millisecond';
 
 -- name: take-dead-letters
 -- Locks the dead letters, in the order of their ids, so that of two who redrive one of them the second finds it gone.

@@ -61,7 +61,7 @@ class QueueOptionsTest {
         refused("retentionSeconds", options().retention(negative));
         refused("completedRetentionSeconds", options().completedRetention(negative));
         refused("maxWaitTimeSeconds", options().maxWaitTime(negative));
-        refused("dedupWindow", options().dedupWindow(negative));
+        refused("dedupWindowMs", options().dedupWindow(negative));
         refused("leaseTime", options().leaseTime(QueueOptions.MAX_TIME.plusSeconds(1)));
         refused("ttl", options().ttl(Duration.ofSeconds(Long.MAX_VALUE)));
     }
