@@ -1,5 +1,6 @@
 package dev.sluice.connect;
 
+import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueWriterConfig;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -45,6 +46,9 @@ public final class QueueSinkConfig extends AbstractConfig {
     public static final String DEDUP_WINDOW_MS = "dedup.window.ms";
     public static final String DEDUP_MAX_IDS = "dedup.max.ids";
 
+    public static final String ENCRYPTION_KEYS = "encryption.keys";
+    public static final String ENCRYPTION_KEY_ID = "encryption.key.id";
+
     private static final Pattern SCHEMA_NAME = Pattern.compile("[a-z_][a-z0-9_]{0,62}");
 
     /** Every setting: key, type, default, range, sentence. */
@@ -76,6 +80,12 @@ public final class QueueSinkConfig extends AbstractConfig {
         }
         if (config.getString(SOURCE_NAME) == null && !properties.containsKey(NAME)) {
             conflicts.put(SOURCE_NAME, SOURCE_NAME + " must be set when the connector has no " + NAME);
+        }
+        try {
+            cipher(config);
+        } catch (IllegalArgumentException e) {
+            String message = String.valueOf(e.getMessage());
+            conflicts.put(message.startsWith(ENCRYPTION_KEY_ID) ? ENCRYPTION_KEY_ID : ENCRYPTION_KEYS, message);
         }
         return conflicts;
     }
@@ -134,7 +144,13 @@ public final class QueueSinkConfig extends AbstractConfig {
     }
 
     QueueWriterConfig writer() {
-        return new QueueWriterConfig(schema(), Duration.ofMillis(getLong(DEDUP_WINDOW_MS)), getInt(DEDUP_MAX_IDS));
+        return new QueueWriterConfig(
+                schema(), Duration.ofMillis(getLong(DEDUP_WINDOW_MS)), getInt(DEDUP_MAX_IDS), cipher(this));
+    }
+
+    private static PayloadCipher cipher(AbstractConfig config) {
+        Password keys = config.getPassword(ENCRYPTION_KEYS);
+        return PayloadCipher.of(keys == null ? null : keys.value(), config.getString(ENCRYPTION_KEY_ID));
     }
 
     RecordMapping mapping() {
@@ -175,6 +191,7 @@ public final class QueueSinkConfig extends AbstractConfig {
         defineMapping(definition, new Group("Mapping"));
         defineWriting(definition, new Group("Writing"));
         defineDuplicates(definition, new Group("Duplicates"));
+        defineEncryption(definition, new Group("Encryption"));
         return definition;
     }
 
@@ -410,6 +427,7 @@ public final class QueueSinkConfig extends AbstractConfig {
                         ConfigDef.Range.atLeast(0),
                         Importance.MEDIUM,
                         "How long a transaction id is remembered: a second message with it in the same partition is a duplicate."
+                                + " The option dedupWindowMs of a queue wins over this."
                                 + " 0 disables.",
                         group.name,
                         group.next(),
@@ -426,6 +444,31 @@ public final class QueueSinkConfig extends AbstractConfig {
                         group.next(),
                         Width.SHORT,
                         "Most remembered ids");
+    }
+
+    private static void defineEncryption(ConfigDef definition, Group group) {
+        definition
+                .define(
+                        ENCRYPTION_KEYS,
+                        ConfigDef.Type.PASSWORD,
+                        null,
+                        Importance.MEDIUM,
+                        "Keys for queues with the option encryptionEnabled: id:key separated by commas, a key being 64"
+                                + " hexadecimal digits. Without one, records for such a queue wait.",
+                        group.name,
+                        group.next(),
+                        Width.LONG,
+                        "Keys")
+                .define(
+                        ENCRYPTION_KEY_ID,
+                        ConfigDef.Type.STRING,
+                        null,
+                        Importance.MEDIUM,
+                        "Id of the key that encrypts. Without it the first.",
+                        group.name,
+                        group.next(),
+                        Width.MEDIUM,
+                        "Key that encrypts");
     }
 
     /** Accepts a text that {@code check} does not throw on; null is left to whether the setting has a default. */

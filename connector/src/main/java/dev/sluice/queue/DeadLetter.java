@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param partitionId id of its partition, see {@link PartitionIds}
  * @param seq its position in the partition
  * @param group the group that gave up on it; others may have read it
- * @param payload JSON text, as it is stored
+ * @param payload JSON text, as it was pushed; as it is stored if it is encrypted with a key that is not here
  * @param error what the consumer said, or why the queue gave up; may be empty
  * @param attempts failed acks it had; 0 when it was sent here at once
  * @param traceId the producer's trace id, or null
@@ -42,7 +42,7 @@ public record DeadLetter(
         Instant createdAt,
         Instant failedAt) {
 
-    static DeadLetter of(ResultSet row) throws SQLException {
+    static DeadLetter of(ResultSet row, PayloadCipher cipher) throws SQLException {
         return new DeadLetter(
                 row.getLong("id"),
                 row.getObject("message_id", UUID.class),
@@ -52,7 +52,7 @@ public record DeadLetter(
                 row.getLong("partition_id"),
                 row.getLong("seq"),
                 row.getString("group_name"),
-                row.getString("payload"),
+                cipher.open(row.getString("queue"), row.getString("payload")),
                 row.getString("error"),
                 row.getInt("attempts"),
                 row.getObject("trace_id", UUID.class),

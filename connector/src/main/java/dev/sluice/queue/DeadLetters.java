@@ -22,10 +22,16 @@ public final class DeadLetters {
 
     private final Transactions transactions;
     private final Statements statements;
+    private final PayloadCipher cipher;
 
-    /** Makes the administration of a schema that {@link QueueSchema} has brought up to date. */
-    public DeadLetters(DataSource dataSource, String schema) {
+    /**
+     * Makes the administration of a schema that {@link QueueSchema} has brought up to date.
+     *
+     * @param cipher decrypts the payloads that are listed
+     */
+    public DeadLetters(DataSource dataSource, String schema, PayloadCipher cipher) {
         this.transactions = new Transactions(dataSource);
+        this.cipher = cipher;
         this.statements = Statements.read("admin.sql", schema);
     }
 
@@ -62,7 +68,7 @@ public final class DeadLetters {
                                 .set("offset", offset);
                         ResultSet row = statement.query()) {
                     while (row.next()) {
-                        letters.add(DeadLetter.of(row));
+                        letters.add(DeadLetter.of(row, cipher));
                     }
                 }
                 long total = count(connection, filter);

@@ -37,6 +37,7 @@ final class Flush {
         private long scheduled;
         private Instant now = Instant.EPOCH;
         private Duration dedupWindow = Duration.ZERO;
+        private boolean encrypted;
         private final List<NewMessage> placed = new ArrayList<>();
         private long[] placedHashes = new long[8];
         private long[] placedSeqs = new long[8];
@@ -74,10 +75,16 @@ final class Flush {
         }
 
         /** Takes what the partition's locked row says, and its queue. */
-        void locked(long lockedHead, long lockedScheduled, Duration windowOfQueue, Instant databaseNow) {
+        void locked(
+                long lockedHead,
+                long lockedScheduled,
+                Duration windowOfQueue,
+                boolean encryptedQueue,
+                Instant databaseNow) {
             head = lockedHead;
             scheduled = lockedScheduled;
             dedupWindow = windowOfQueue;
+            encrypted = encryptedQueue;
             now = databaseNow;
         }
 
@@ -161,8 +168,10 @@ final class Flush {
      *
      * @param duplicates ids of the first messages, by index of the ones that repeat them
      * @param allDue whether to place messages whose time has not come, too
+     * @param cipher seals what comes in clear for an encrypted queue: from producers that did not know, or from before it was
+     * @throws QueueException of the transient kind if the cipher has no key for that
      */
-    void place(Map<Integer, UUID> duplicates, boolean allDue) {
+    void place(Map<Integer, UUID> duplicates, boolean allDue, PayloadCipher cipher) {
         waiting.clear();
         for (Run run : runs.values()) {
             run.placed.clear();
@@ -177,9 +186,20 @@ final class Flush {
                 }
                 outcomes[index] = first != null
                         ? new PushOutcome.Duplicate(first, run.partitionId)
-                        : place(run, index, message, allDue);
+                        : place(run, index, run.encrypted ? seal(message, cipher) : message, allDue);
             }
         }
+    }
+
+    private static NewMessage seal(NewMessage message, PayloadCipher cipher) {
+        if (!cipher.hasKey()) {
+            throw new QueueException(
+                    "queue " + message.queue()
+                            + " is encrypted and there is no key to encrypt with: set encryption.keys",
+                    QueueException.OBJECT_NOT_IN_PREREQUISITE_STATE,
+                    null);
+        }
+        return cipher.seal(message);
     }
 
     private PushOutcome place(Run run, int index, NewMessage message, boolean allDue) {

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param seq position in the partition, from 1
  * @param id the id it got when it was accepted
  * @param transactionId its key in the partition
- * @param payload JSON text, exactly as it was pushed
+ * @param payload JSON text, exactly as it was pushed; as it is stored if it is encrypted with a key that is not here
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
  * @param createdAt when it was committed, by the database's clock; microseconds
@@ -28,4 +28,11 @@ public record Message(
         String payload,
         @Nullable UUID traceId,
         @Nullable String producerSub,
-        Instant createdAt) {}
+        Instant createdAt) {
+
+    /** Returns the same message with another payload. */
+    Message withPayload(String other) {
+        return new Message(
+                partitionId, partition, queue, seq, id, transactionId, other, traceId, producerSub, createdAt);
+    }
+}

@@ -69,6 +69,21 @@ public record NewMessage(
         this(id, queue, partition, transactionId, generatedTransactionId, payload, traceId, producerSub, null, null);
     }
 
+    /** Returns the same message with another payload. */
+    NewMessage withPayload(byte[] other) {
+        return new NewMessage(
+                id,
+                queue,
+                partition,
+                transactionId,
+                generatedTransactionId,
+                other,
+                traceId,
+                producerSub,
+                deliverAt,
+                delay);
+    }
+
     /** Returns true when the message may have to wait for its time. */
     public boolean isScheduled() {
         return deliverAt != null || delay != null;

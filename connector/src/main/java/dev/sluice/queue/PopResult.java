@@ -3,6 +3,7 @@ package dev.sluice.queue;
 import static java.util.Objects.requireNonNull;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -41,6 +42,19 @@ public record PopResult(
     public PopResult {
         requireNonNull(status, "status");
         messages = List.copyOf(messages);
+    }
+
+    /** Returns the same result with the payloads decrypted that can be. */
+    PopResult opened(PayloadCipher cipher) {
+        boolean changed = false;
+        var opened = new ArrayList<Message>(messages.size());
+        for (Message message : messages) {
+            String payload = cipher.open(message.queue(), message.payload());
+            boolean same = payload.equals(message.payload());
+            opened.add(same ? message : message.withPayload(payload));
+            changed |= !same;
+        }
+        return changed ? new PopResult(status, leaseId, opened, partitionsClaimed, nextReadyIn) : this;
     }
 
     static PopResult nothing(Status status, @Nullable Duration nextReadyIn) {

@@ -19,6 +19,7 @@ public final class Queue {
     private final Statements statements;
     private final Pop pop;
     private final Acknowledge acknowledge;
+    private final PayloadCipher cipher;
 
     /** Makes a queue on a schema that {@link QueueSchema} has brought up to date. */
     public Queue(DataSource dataSource, QueueConfig config) {
@@ -26,6 +27,7 @@ public final class Queue {
         this.statements = Statements.read("reader.sql", config.schema());
         this.pop = new Pop(statements, config.popMaxBytes());
         this.acknowledge = new Acknowledge(statements);
+        this.cipher = config.cipher();
     }
 
     /**
@@ -37,7 +39,9 @@ public final class Queue {
      *     themselves
      */
     public List<PopResult> pop(PopTarget target, List<PopRequest> requests) {
-        return transactions.run("could not pop from " + target, connection -> pop.run(connection, target, requests));
+        List<PopResult> results =
+                transactions.run("could not pop from " + target, connection -> pop.run(connection, target, requests));
+        return results.stream().map(result -> result.opened(cipher)).toList();
     }
 
     /**

@@ -8,8 +8,9 @@ import static java.util.Objects.requireNonNull;
  * @param schema PostgreSQL schema of the queue
  * @param popMaxBytes most bytes of payloads read by one pop, for all its consumers together; one message more is read when
  *     the first is larger
+ * @param cipher decrypts what consumers get
  */
-public record QueueConfig(String schema, long popMaxBytes) {
+public record QueueConfig(String schema, long popMaxBytes, PayloadCipher cipher) {
     /** 16 MiB. */
     public static final long DEFAULT_POP_MAX_BYTES = 16L << 20;
 
@@ -20,7 +21,12 @@ public record QueueConfig(String schema, long popMaxBytes) {
         }
     }
 
-    /** Makes the settings with the default bound. */
+    /** Makes the settings without a key. */
+    public QueueConfig(String schema, long popMaxBytes) {
+        this(schema, popMaxBytes, PayloadCipher.NONE);
+    }
+
+    /** Makes the settings with the default bound, without a key. */
     public QueueConfig(String schema) {
         this(schema, DEFAULT_POP_MAX_BYTES);
     }

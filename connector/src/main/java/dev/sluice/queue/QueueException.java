@@ -10,6 +10,9 @@ import org.jspecify.annotations.Nullable;
 public class QueueException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
+    /** SQLSTATE of what can succeed when somebody has changed something else: a transient failure. */
+    static final String OBJECT_NOT_IN_PREREQUISITE_STATE = "55000";
+
     private final String sqlState;
 
     /** Wraps {@code cause}, saying {@code what} was being done. */

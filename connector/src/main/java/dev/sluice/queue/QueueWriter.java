@@ -42,6 +42,7 @@ public final class QueueWriter implements AutoCloseable {
     private final Statements statements;
     private final DedupWindow dedup;
     private final Duration usualDedupWindow;
+    private final PayloadCipher cipher;
     private final PartitionDirectory directory;
     private final SegmentCopy segments = new SegmentCopy();
     private final String copySql;
@@ -53,6 +54,7 @@ public final class QueueWriter implements AutoCloseable {
         this.statements = Statements.read("writer.sql", config.schema());
         this.dedup = new DedupWindow(config.dedupMaxIds(), statements);
         this.usualDedupWindow = config.dedupWindow();
+        this.cipher = config.cipher();
         this.directory = new PartitionDirectory(statements);
         this.copySql = statements.get("copy-segments").text();
     }
@@ -292,7 +294,12 @@ public final class QueueWriter implements AutoCloseable {
             while (row.next()) {
                 Instant now = row.getTimestamp("now").toInstant();
                 byId.remove(row.getLong("id"))
-                        .locked(row.getLong("head"), row.getLong("scheduled"), dedupWindow(row), now);
+                        .locked(
+                                row.getLong("head"),
+                                row.getLong("scheduled"),
+                                dedupWindow(row),
+                                row.getBoolean("encryption_enabled"),
+                                now);
             }
         }
         for (Run gone : byId.values()) {
@@ -310,7 +317,7 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     private void write(Connection open, Flush flush, boolean allDue) throws SQLException {
-        flush.place(findDuplicates(open, flush, allDue), allDue);
+        flush.place(findDuplicates(open, flush, allDue), allDue, cipher);
         List<SegmentCopy.Run> rows = flush.rows();
         if (!rows.isEmpty()) {
             segments.write(open, copySql, rows);

@@ -44,9 +44,20 @@ public final class Queues {
     private final Statements writer;
 
     private final Trim trim;
+    private final boolean mayEncrypt;
 
-    /** Makes the administration of a schema that {@link QueueSchema} has brought up to date. */
+    /** Makes the administration of a schema that {@link QueueSchema} has brought up to date, without a key. */
     public Queues(DataSource dataSource, String schema) {
+        this(dataSource, schema, PayloadCipher.NONE);
+    }
+
+    /**
+     * Makes the administration of a schema that {@link QueueSchema} has brought up to date.
+     *
+     * @param cipher what writers encrypt with: without a key no queue becomes an encrypted one
+     */
+    public Queues(DataSource dataSource, String schema, PayloadCipher cipher) {
+        this.mayEncrypt = cipher.hasKey();
         this.transactions = new Transactions(dataSource);
         this.statements = Statements.read("admin.sql", schema);
         this.writer = Statements.read("writer.sql", schema);
@@ -59,7 +70,7 @@ public final class Queues {
      * @param namespace replaces the namespace, which may be empty
      * @param task replaces the task, which may be empty
      * @return the queue as it is now, without counts
-     * @throws IllegalArgumentException if PostgreSQL cannot store the name
+     * @throws IllegalArgumentException if PostgreSQL cannot store the name, or the queue shall be encrypted and there is no key
      * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
      */
     public QueueInfo configure(String queue, String namespace, String task, QueueOptions options) {
@@ -78,7 +89,7 @@ public final class Queues {
      * @param change makes the new options of the old ones, {@link QueueOptions#DEFAULTS} for a new queue. Called while the
      *     queue is locked, perhaps more than once; what it throws is thrown
      * @return the queue as it is now, without counts
-     * @throws IllegalArgumentException if PostgreSQL cannot store the name
+     * @throws IllegalArgumentException if PostgreSQL cannot store the name, or the queue shall be encrypted and there is no key
      * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
      */
     public QueueInfo configure(
@@ -87,6 +98,7 @@ public final class Queues {
         return transactions.run("could not configure queue " + queue, connection -> {
             QueueInfo before = createAndLock(connection, queue);
             QueueOptions options = change.apply(before.options());
+            checkKey(before.options(), options);
             QueueInfo after = new QueueInfo(
                     before.id(),
                     queue,
@@ -104,6 +116,13 @@ public final class Queues {
             }
             return after;
         });
+    }
+
+    /** A queue that already is encrypted may be configured by who has no key. */
+    private void checkKey(QueueOptions before, QueueOptions after) {
+        if (after.encryptionEnabled() && !before.encryptionEnabled() && !mayEncrypt) {
+            throw new IllegalArgumentException("encryptionEnabled needs a key to encrypt with: set encryption.keys");
+        }
     }
 
     /** Returns a queue, or nothing when there is none of that name. */

@@ -66,7 +66,7 @@ select next_offset from sluice.sink_offsets where source = :source and topic = :
 -- From here to the commit nobody else gives out seqs in these partitions, nor decides that one of them is empty. Options of
 -- the queues are read, not locked: as they were when the statement began, so a message pushed after an option was set is
 -- written under it. One probe of the primary key a queue.
-select p.id, p.head, p.scheduled, q.dedup_window_ms, clock_timestamp() as now
+select p.id, p.head, p.scheduled, q.dedup_window_ms, q.encryption_enabled, clock_timestamp() as now
 from sluice.partitions p
 join sluice.queues q on q.id = p.queue_id
 where p.id = any (:partitions::bigint[])

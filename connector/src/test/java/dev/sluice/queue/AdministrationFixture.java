@@ -13,7 +13,7 @@ final class AdministrationFixture implements AutoCloseable {
     final Queue queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
     final Queues queues = new Queues(postgres.dataSource(), "sluice");
     final ConsumerGroups groups = new ConsumerGroups(postgres.dataSource(), "sluice");
-    final DeadLetters deadLetters = new DeadLetters(postgres.dataSource(), "sluice");
+    final DeadLetters deadLetters = new DeadLetters(postgres.dataSource(), "sluice", PayloadCipher.NONE);
     final Retention retention = new Retention(postgres.dataSource(), "sluice");
 
     void push(NewMessage... messages) {

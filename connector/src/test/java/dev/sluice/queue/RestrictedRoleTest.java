@@ -105,7 +105,7 @@ class RestrictedRoleTest {
     void mayAdministrate() {
         var queues = new Queues(application, SCHEMA);
         var groups = new ConsumerGroups(application, SCHEMA);
-        var letters = new DeadLetters(application, SCHEMA);
+        var letters = new DeadLetters(application, SCHEMA, PayloadCipher.NONE);
         var retention = new Retention(application, SCHEMA);
         var queue = new Queue(application, new QueueConfig(SCHEMA));
         queues.configure(

@@ -1,0 +1,142 @@
+package dev.sluice.queue;
+
+import java.util.Arrays;
+import java.util.Base64;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The shape of an encrypted payload: a JSON object of strings in base64, in any order.
+ *
+ * <pre>{@code
+ * {"encrypted": "…", "iv": "…", "authTag": "…", "keyId": "2026-05"}   ours; the IV has 12 bytes
+ * {"encrypted": "…", "iv": "…", "authTag": "…"}                       without a key's name; the IV has 12 or 16 bytes
+ * }</pre>
+ *
+ * <p>That a payload has the shape says nothing of where it comes from: anybody can push such an object. Whether it was
+ * encrypted here, its tag tells.
+ *
+ * @param encrypted the ciphertext
+ * @param iv 12 or 16 bytes
+ * @param tag 16 bytes
+ * @param keyId which key it was encrypted with; null if it does not say
+ */
+@SuppressWarnings("ArrayRecordComponent") // Compared by nobody.
+record SealedPayload(
+        byte[] encrypted, byte[] iv, byte[] tag, @Nullable String keyId) {
+    static final int IV_BYTES = 12;
+    static final int TAG_BYTES = 16;
+
+    private static final int LONG_IV_BYTES = 16;
+    private static final int MAX_KEY_ID_LENGTH = 64;
+    private static final int ENCRYPTED = 0;
+    private static final int IV = 1;
+    private static final int AUTH_TAG = 2;
+    private static final int KEY_ID = 3;
+    private static final String[] NAMES = {"encrypted", "iv", "authTag", "keyId"};
+
+    /** Whether a text may name a key: 1 to 64 ASCII letters, digits, {@code . _ -}. */
+    static boolean isKeyId(String text) {
+        return !text.isEmpty()
+                && text.length() <= MAX_KEY_ID_LENGTH
+                && text.chars().allMatch(SealedPayload::isKeyIdCharacter);
+    }
+
+    private static boolean isKeyIdCharacter(int c) {
+        return c < 0x80 && (Character.isLetterOrDigit(c) || c == '.' || c == '_' || c == '-');
+    }
+
+    /** Returns the JSON text, with its names in the order above and no spaces. */
+    String toJson() {
+        Base64.Encoder base64 = Base64.getEncoder();
+        return "{\"encrypted\":\"" + base64.encodeToString(encrypted) + "\",\"iv\":\"" + base64.encodeToString(iv)
+                + "\",\"authTag\":\"" + base64.encodeToString(tag) + (keyId == null ? "" : "\",\"keyId\":\"" + keyId)
+                + "\"}";
+    }
+
+    /**
+     * Returns what a JSON text holds if it has the shape, else null. A text that has not is seen to within its first name, so
+     * that every payload can be asked.
+     */
+    static @Nullable SealedPayload parse(String json) {
+        String[] values = new Scan(json).values();
+        if (values == null || values[ENCRYPTED] == null || values[IV] == null || values[AUTH_TAG] == null) {
+            return null;
+        }
+        String keyId = values[KEY_ID];
+        if (keyId != null && !isKeyId(keyId)) {
+            return null;
+        }
+        try {
+            Base64.Decoder base64 = Base64.getDecoder();
+            byte[] iv = base64.decode(values[IV]);
+            byte[] tag = base64.decode(values[AUTH_TAG]);
+            boolean fits = (iv.length == IV_BYTES || iv.length == LONG_IV_BYTES) && tag.length == TAG_BYTES;
+            return fits ? new SealedPayload(base64.decode(values[ENCRYPTED]), iv, tag, keyId) : null;
+        } catch (IllegalArgumentException e) {
+            return null; // Not base64.
+        }
+    }
+
+    /** Reads an object of known names and plain strings; nothing else is of interest. */
+    private static final class Scan {
+        private final String json;
+        private int at;
+
+        Scan(String json) {
+            this.json = json;
+        }
+
+        /** Returns the values by {@link #NAMES}, or null if the text is anything else. */
+        @Nullable
+        String @Nullable [] values() {
+            if (!take('{')) {
+                return null;
+            }
+            @Nullable String[] values = new String[NAMES.length];
+            do {
+                String name = string();
+                int index = Arrays.asList(NAMES).indexOf(name);
+                if (index < 0 || values[index] != null || !take(':')) {
+                    return null;
+                }
+                values[index] = string();
+                if (values[index] == null) {
+                    return null;
+                }
+            } while (take(','));
+            boolean ends = take('}');
+            skipSpace();
+            return ends && at == json.length() ? values : null;
+        }
+
+        private void skipSpace() {
+            while (at < json.length() && " \t\r\n".indexOf(json.charAt(at)) >= 0) {
+                at++;
+            }
+        }
+
+        private boolean take(char expected) {
+            skipSpace();
+            boolean is = at < json.length() && json.charAt(at) == expected;
+            at += is ? 1 : 0;
+            return is;
+        }
+
+        private @Nullable String string() {
+            if (!take('"')) {
+                return null;
+            }
+            int start = at;
+            while (at < json.length()) {
+                char c = json.charAt(at++);
+                if (c == '"') {
+                    return json.substring(start, at - 1);
+                }
+                if (c != '/' && c != '+' && c != '=' && !isKeyIdCharacter(c)) {
+                    return null;
+                }
+            }
+            return null;
+        }
+    }
+}
