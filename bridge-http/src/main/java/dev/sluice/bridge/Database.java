@@ -92,6 +92,7 @@ final class Database implements AutoCloseable {
      *
      * @param apply whether to change anything
      * @throws StartException if the server does not let us in, has no such database, or has a schema that is not ours to use
+     *     or cannot be brought up to date
      * @throws QueueException if the server cannot be reached now
      */
     void open(String schema, boolean apply) throws StartException {
@@ -111,6 +112,9 @@ final class Database implements AutoCloseable {
             String refusal = refusal(e);
             if (refusal != null) {
                 throw new StartException("the database does not let us in: " + refusal, e);
+            }
+            if (!e.isTransient()) {
+                throw new StartException(String.valueOf(e.getMessage()), e); // As a migration that fails.
             }
             throw e;
         }

@@ -2,6 +2,7 @@ package dev.sluice.queue;
 
 import dev.sluice.queue.Statements.Sql;
 import java.sql.Connection;
+import java.sql.DatabaseMetaData;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -12,29 +13,62 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Brings the tables of the queue to the version this program needs: numbered migrations, each applied once and in order,
- * in one transaction under an advisory lock, so that any number of processes may start at once.
+ * in one transaction under an advisory lock, so that any number of processes may start at once. If one of them fails, the
+ * schema stays as it was.
  */
 public final class QueueSchema {
     private static final Logger log = LoggerFactory.getLogger(QueueSchema.class);
 
-    /** File names in {@code migrations/}, in order; the number of a migration is its place in this list. */
-    private static final List<String> MIGRATIONS = List.of("001_initial.sql");
+    /** The oldest server that has what the SQL needs, multiranges above all. */
+    private static final int OLDEST_SERVER = 14;
 
-    private QueueSchema() {}
+    /** Files in {@code migrations/}, in order; the number of a migration is its place in this list. */
+    private static final List<String> FILES = List.of("001_initial.sql");
+
+    private static final QueueSchema CURRENT =
+            new QueueSchema(FILES.stream().map(Migration::read).toList(), OLDEST_SERVER);
+
+    private final List<Migration> migrations;
+    private final int oldestServer;
+
+    /**
+     * Makes the schema of another program than this one, as tests need it.
+     *
+     * @param oldestServer major version of PostgreSQL below which servers are refused
+     */
+    QueueSchema(List<Migration> migrations, int oldestServer) {
+        this.migrations = List.copyOf(migrations);
+        this.oldestServer = oldestServer;
+    }
 
     /** Returns the version of the schema that this program reads and writes. */
     public static int version() {
-        return MIGRATIONS.size();
+        return CURRENT.newest();
     }
 
     /**
      * Applies the migrations that are missing; makes the schema if there is none.
      *
-     * @throws QueueException if PostgreSQL refuses; nothing has changed then
-     * @throws IllegalStateException if the schema is newer than this program
+     * @throws QueueException if PostgreSQL refuses, with the file and the statement; nothing has changed then
+     * @throws IllegalStateException if the schema is newer than this program, or the server too old for it
      */
     public static void apply(DataSource dataSource, String schema) {
+        CURRENT.applyTo(dataSource, schema);
+    }
+
+    /**
+     * Checks that the schema has the version this program needs.
+     *
+     * @throws IllegalStateException if it has not, or the server is too old; the message says what to do
+     * @throws QueueException if PostgreSQL cannot be asked
+     */
+    public static void verify(DataSource dataSource, String schema) {
+        CURRENT.verifyIn(dataSource, schema);
+    }
+
+    void applyTo(DataSource dataSource, String schema) {
         try (Connection connection = dataSource.getConnection()) {
+            refuseOldServer(connection);
             connection.setAutoCommit(false);
             try {
                 apply(connection, schema);
@@ -46,33 +80,30 @@ public final class QueueSchema {
                 connection.setAutoCommit(true);
             }
         } catch (SQLException e) {
-            throw new QueueException("could not bring schema " + schema + " to version " + version(), e);
+            throw new QueueException("could not bring schema " + schema + " to version " + newest(), e);
         }
     }
 
-    /**
-     * Checks that the schema has the version this program needs.
-     *
-     * @throws IllegalStateException if it has not; the message says what to do
-     * @throws QueueException if PostgreSQL cannot be asked
-     */
-    public static void verify(DataSource dataSource, String schema) {
+    void verifyIn(DataSource dataSource, String schema) {
         int found;
         try (Connection connection = dataSource.getConnection()) {
+            refuseOldServer(connection);
             found = exists(connection, schema) ? applied(connection, schema) : 0;
         } catch (SQLException e) {
             throw new QueueException("could not read the version of schema " + schema, e);
         }
-        if (found < version()) {
-            throw new IllegalStateException(
-                    "schema " + schema + " has version " + found + ", this program needs version "
-                            + version() + ": set schema.apply=true, or run the migrations after " + found
-                            + " with a role that may");
+        if (found < newest()) {
+            List<String> missing = migrations.subList(found, newest()).stream()
+                    .map(Migration::file)
+                    .toList();
+            throw new IllegalStateException("schema " + schema + " has version " + found
+                    + ", this program needs version " + newest() + ": start once with schema.apply=true and a role that"
+                    + " may create tables, which runs " + String.join(", ", missing));
         }
         refuseNewer(schema, found);
     }
 
-    private static void apply(Connection connection, String schema) throws SQLException {
+    private void apply(Connection connection, String schema) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             lock(connection, schema);
             if (!exists(connection, schema)) {
@@ -85,14 +116,41 @@ public final class QueueSchema {
             }
             int found = applied(connection, schema);
             refuseNewer(schema, found);
-            for (int version = found + 1; version <= version(); version++) {
-                String file = MIGRATIONS.get(version - 1);
-                statement.execute(Statements.inSchema(Statements.resource("migrations/" + file), schema));
+            for (int version = found + 1; version <= newest(); version++) {
+                Migration migration = migrations.get(version - 1);
+                run(statement, migration, schema, found);
                 statement.execute(Statements.inSchema(
-                        "insert into sluice.migrations (version, name) values (" + version + ", '" + file + "')",
+                        "insert into sluice.migrations (version, name) values (" + version + ", '" + migration.file()
+                                + "')",
                         schema));
-                log.info("Applied a migration. schema={} migration={}", schema, file);
+                log.info("Applied a migration. schema={} migration={}", schema, migration.file());
             }
+        }
+    }
+
+    private static void run(Statement statement, Migration migration, String schema, int found) {
+        for (Migration.Step step : migration.steps()) {
+            try {
+                statement.execute(Statements.inSchema(step.sql(), schema));
+            } catch (SQLException e) {
+                String first = step.sql().lines().findFirst().orElse("");
+                throw new QueueException(
+                        "schema " + schema + " stays at version " + found + ", for " + migration.file()
+                                + " failed in line " + step.line() + " (" + first + ")",
+                        e);
+            }
+        }
+    }
+
+    private int newest() {
+        return migrations.size();
+    }
+
+    private void refuseOldServer(Connection connection) throws SQLException {
+        DatabaseMetaData server = connection.getMetaData();
+        if (server.getDatabaseMajorVersion() < oldestServer) {
+            throw new IllegalStateException("the server is PostgreSQL " + server.getDatabaseProductVersion()
+                    + ", Sluice needs version " + oldestServer + " or later");
         }
     }
 
@@ -103,10 +161,10 @@ public final class QueueSchema {
         }
     }
 
-    private static void refuseNewer(String schema, int found) {
-        if (found > version()) {
+    private void refuseNewer(String schema, int found) {
+        if (found > newest()) {
             throw new IllegalStateException("schema " + schema + " has version " + found
-                    + ", this program knows only up to " + version() + ": run a newer Sluice");
+                    + ", this program knows only up to " + newest() + ": run a newer Sluice");
         }
     }
 
