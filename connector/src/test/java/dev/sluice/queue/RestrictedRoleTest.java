@@ -29,7 +29,7 @@ class RestrictedRoleTest {
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.empty();
+        postgres = emptyDatabase();
         QueueSchema.apply(postgres.dataSource(), SCHEMA);
         postgres.execute("revoke create on schema public from public");
         for (Block block : SqlDocumentation.blocks()) {
@@ -38,6 +38,10 @@ class RestrictedRoleTest {
             }
         }
         application = as("sluice_app");
+    }
+
+    TestPostgres emptyDatabase() {
+        return TestPostgres.empty();
     }
 
     @AfterEach

@@ -3,7 +3,9 @@ package dev.sluice.queue;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -12,6 +14,8 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
 import javax.sql.DataSource;
 
 /**
@@ -43,8 +47,16 @@ public final class TestPostgres implements AutoCloseable {
 
     /** Makes an empty database. */
     public static TestPostgres empty() {
+        return empty(Server.SHARED);
+    }
+
+    /** Makes an empty database on a server of the oldest version the queue takes, which is another server. */
+    static TestPostgres emptyOnOldest() {
+        return empty(OldestServer.SHARED);
+    }
+
+    private static TestPostgres empty(EmbeddedPostgres server) {
         String name = "test" + DATABASES.incrementAndGet();
-        EmbeddedPostgres server = Server.SHARED;
         try (Connection connection = server.getPostgresDatabase().getConnection();
                 Statement statement = connection.createStatement()) {
             statement.execute("create database " + name);
@@ -99,20 +111,34 @@ public final class TestPostgres implements AutoCloseable {
         dataSource.close();
     }
 
-    private static final class Server {
-        static final EmbeddedPostgres SHARED = start();
+    private static EmbeddedPostgres start(EmbeddedPostgres.Builder builder) {
+        try {
+            return builder.setServerConfig("fsync", "on")
+                    .setServerConfig("synchronous_commit", "on")
+                    .setServerConfig("full_page_writes", "on")
+                    .setServerConfig("timezone", "UTC")
+                    .setServerConfig("max_connections", "300")
+                    .start();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
 
-        private static EmbeddedPostgres start() {
-            try {
-                return EmbeddedPostgres.builder()
-                        .setServerConfig("fsync", "on")
-                        .setServerConfig("synchronous_commit", "on")
-                        .setServerConfig("full_page_writes", "on")
-                        .setServerConfig("timezone", "UTC")
-                        .setServerConfig("max_connections", "300")
-                        .start();
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
+    private static final class Server {
+        static final EmbeddedPostgres SHARED = start(EmbeddedPostgres.builder());
+    }
+
+    private static final class OldestServer {
+        static final EmbeddedPostgres SHARED =
+                start(EmbeddedPostgres.builder().setPgBinaryResolver(OldestServer::archive));
+
+        private static InputStream archive(String system, String processor) throws IOException {
+            try (var jar = new JarFile(System.getProperty("oldest-postgres.jar"))) {
+                JarEntry archive = jar.stream()
+                        .filter(entry -> entry.getName().endsWith(".txz"))
+                        .findFirst()
+                        .orElseThrow();
+                return new ByteArrayInputStream(jar.getInputStream(archive).readAllBytes());
             }
         }
     }
