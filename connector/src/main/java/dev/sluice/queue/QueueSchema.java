@@ -50,7 +50,8 @@ public final class QueueSchema {
      * Applies the migrations that are missing; makes the schema if there is none.
      *
      * @throws QueueException if PostgreSQL refuses, with the file and the statement; nothing has changed then
-     * @throws IllegalStateException if the schema is newer than this program, or the server too old for it
+     * @throws IllegalStateException if the schema is newer than this program, the server too old for it, or a pooler
+     *     between that takes sessions away
      */
     public static void apply(DataSource dataSource, String schema) {
         CURRENT.applyTo(dataSource, schema);
@@ -59,7 +60,7 @@ public final class QueueSchema {
     /**
      * Checks that the schema has the version this program needs.
      *
-     * @throws IllegalStateException if it has not, or the server is too old; the message says what to do
+     * @throws IllegalStateException if it has not, the server is too old, or a pooler between takes sessions away; the message says what to do
      * @throws QueueException if PostgreSQL cannot be asked
      */
     public static void verify(DataSource dataSource, String schema) {
@@ -67,6 +68,7 @@ public final class QueueSchema {
     }
 
     void applyTo(DataSource dataSource, String schema) {
+        requireOwnSessions(dataSource);
         try (Connection connection = dataSource.getConnection()) {
             refuseOldServer(connection);
             connection.setAutoCommit(false);
@@ -85,6 +87,7 @@ public final class QueueSchema {
     }
 
     void verifyIn(DataSource dataSource, String schema) {
+        requireOwnSessions(dataSource);
         int found;
         try (Connection connection = dataSource.getConnection()) {
             refuseOldServer(connection);
@@ -151,6 +154,14 @@ public final class QueueSchema {
         if (server.getDatabaseMajorVersion() < oldestServer) {
             throw new IllegalStateException("the server is PostgreSQL " + server.getDatabaseProductVersion()
                     + ", Sluice needs version " + oldestServer + " or later");
+        }
+    }
+
+    private static void requireOwnSessions(DataSource dataSource) {
+        try {
+            Sessions.requireOwn(dataSource);
+        } catch (SQLException e) {
+            throw new QueueException("could not ask PostgreSQL for its sessions", e);
         }
     }
 
