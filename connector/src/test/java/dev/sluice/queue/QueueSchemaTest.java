@@ -172,6 +172,20 @@ class QueueSchemaTest {
     }
 
     @Test
+    void vacuumsOftenWhatIsWrittenOften() {
+        QueueSchema.apply(postgres.dataSource(), SCHEMA);
+        assertThat(postgres.query("select c.relname from pg_class c"
+                        + " where c.relnamespace = 'sluice'::regnamespace and c.relkind = 'r'"
+                        + " and c.reloptions::text like '%autovacuum_vacuum_scale_factor%' order by c.relname"))
+                .containsExactly("cursors", "deletions", "partitions", "scheduled", "segments", "sink_offsets");
+        assertThat(
+                        postgres.query(
+                                "select c.relname, option from pg_class c, unnest(c.reloptions) as option"
+                                        + " where c.relnamespace = 'sluice'::regnamespace and option like 'fillfactor=%' order by c.relname"))
+                .containsExactly("cursors|fillfactor=60", "partitions|fillfactor=50", "sink_offsets|fillfactor=50");
+    }
+
+    @Test
     void refusesAServerThatIsTooOld() {
         // The server at hand, and a program that needs the version after it.
         int version = Integer.parseInt(postgres.query("select current_setting('server_version_num')::int / 10000")

@@ -279,6 +279,12 @@ comment on column sluice.sink_offsets.next_offset is 'Offset of the first record
 alter table sluice.partitions set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
 alter table sluice.cursors set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
 alter table sluice.sink_offsets set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
+-- Small tables out of which rows go as fast as they come: a fifth of what is there now says nothing about what is dead.
+alter table sluice.scheduled set (
+  autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000,
+  toast.autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_threshold = 1000
+);
+alter table sluice.deletions set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 -- Rows here are written once and deleted in the order they came: vacuum as soon as a part is gone, so that its space, most of
 -- it out of line, is used again; and after inserts, so that freezing never has to catch up on the whole table.
 alter table sluice.segments set (
