@@ -182,7 +182,7 @@ public final class Queues {
     }
 
     /**
-     * Deletes one message, and its dead letters. Its seq stays taken; groups that have not read it pass over it. The message
+     * Deletes one message, its dead letters and its traces. Its seq stays taken; groups that have not read it pass over it. The message
      * may be one that waits for its time. Reads the transaction ids of the whole partition.
      *
      * @param partitionId id of its partition
@@ -197,6 +197,9 @@ public final class Queues {
             // Dead letters before partitions, in the order a redrive locks them.
             try (var statement = ofMessage(connection, "delete-dead-letters-of-message", partitionId, transactionId)) {
                 deleted += statement.update();
+            }
+            try (var statement = ofMessage(connection, "delete-traces-of-message", partitionId, transactionId)) {
+                statement.update();
             }
             boolean waits;
             try (var statement = new BoundStatement(connection, statements.get("lock-partition-of-scheduled"))

@@ -268,6 +268,7 @@ public final class Retention {
         done.segments += all(ids, "delete-segments", "segments", SEGMENTS);
         done.deadLetters += all(ids, "delete-dead-letters-of-deleted", "rows", ROWS);
         done.scheduled += all(ids, "delete-scheduled-of-deleted", "rows", ROWS);
+        all(ids, "delete-traces-of-deleted", "rows", ROWS);
         step("could not strike off what is deleted", connection -> finish(connection, ids));
     }
 

@@ -114,10 +114,11 @@ delete from sluice.queues where id = :queue_id;
 -- name: delete-message
 -- Under EvalPlanQual the arrays are those of the newest version of the row, so deletions in one segment add up.
 update sluice.segments s
-set payloads = (
-  select array_agg(case when m.transaction_id = :transaction_id then null else m.payload end order by m.position)
-  from unnest(s.transaction_ids, s.payloads) with ordinality as m (transaction_id, payload, position)
-)
+set has_deletions = true,
+    payloads = (
+      select array_agg(case when m.transaction_id = :transaction_id then null else m.payload end order by m.position)
+      from unnest(s.transaction_ids, s.payloads) with ordinality as m (transaction_id, payload, position)
+    )
 where s.partition_id = :partition
   and :transaction_id = any (s.transaction_ids)
   and exists (
@@ -132,6 +133,9 @@ delete from sluice.dead_letters where id in (
   order by id
   for update
 );
+
+-- name: delete-traces-of-message
+delete from sluice.traces where partition_id = :partition and transaction_id = :transaction_id;
 
 -- name: lock-partition-of-scheduled
 select id from sluice.partitions where id = :partition and scheduled > 0 for no key update;
@@ -372,6 +376,16 @@ delete from sluice.scheduled where id in (
   for update of s skip locked
 );
 
+-- name: delete-traces-of-deleted
+delete from sluice.traces where id in (
+  select t.id
+  from sluice.deletions d
+  join sluice.traces t on t.partition_id = d.partition_id
+  where d.partition_id = any (:partitions::bigint[]) and d.before_seq is null
+  limit :rows
+  for update of t skip locked
+);
+
 -- name: lock-deletions
 select partition_id from sluice.deletions
 where partition_id = any (:partitions::bigint[])
@@ -388,7 +402,8 @@ where d.partition_id = any (:partitions::bigint[])
   )
   and (d.before_seq is not null
        or not exists (select from sluice.dead_letters l where l.partition_id = d.partition_id)
-       and not exists (select from sluice.scheduled w where w.partition_id = d.partition_id));
+       and not exists (select from sluice.scheduled w where w.partition_id = d.partition_id)
+       and not exists (select from sluice.traces t where t.partition_id = d.partition_id));
 
 -- name: groups
 -- A row for each group and queue, with what it has left.

@@ -81,6 +81,7 @@ create table sluice.segments (
   payload_bytes    bigint not null,
   trace_ids        uuid[],
   producer_subs    text[],
+  has_deletions    boolean not null default false,
   primary key (partition_id, first_seq),
   check (last_seq >= first_seq),
   check (cardinality(ids) = last_seq - first_seq + 1)
@@ -97,6 +98,7 @@ comment on column sluice.segments.created_at is 'When the run was written, under
 comment on column sluice.segments.payloads is 'JSON text, byte for byte as pushed. Null: the message was deleted.';
 comment on column sluice.segments.payload_bytes is 'Sum of the payloads'' lengths when they were written: what a pop bounds its answer by.';
 comment on column sluice.segments.trace_ids is 'Null when no message of the run has a trace id.';
+comment on column sluice.segments.has_deletions is 'Whether some payload is null. Tells lists of messages without unpacking the payloads.';
 comment on column sluice.segments.producer_subs is 'Subject of the producer''s token. Null when no message of the run has one.';
 
 do $$
@@ -208,6 +210,34 @@ cross join lateral (
 
 comment on view sluice.group_lag is 'What each group has left of each partition, by arithmetic. oldest_unread_at costs an index probe a row.';
 
+create view sluice.partition_counts as
+select read.queue_id, read.partition_id, read.partition, read.total, unread.messages - leased.messages + read.scheduled as pending,
+       leased.messages as processing, read.total - read.scheduled - unread.messages as completed,
+       read.head, read.tail, read.done, read.acked, read.leased_until, read.groups, read.last_push_at, read.created_at
+from (
+  select p.queue_id, p.id as partition_id, p.name as partition, p.head, p.tail, p.scheduled, p.last_push_at, p.created_at,
+         p.head - p.tail + 1 + p.scheduled as total,
+         count(c.group_id) as groups,
+         greatest(coalesce(max(c.position) filter (where g.name = '__QUEUE_MODE__'), min(c.position)), p.tail - 1) as done,
+         coalesce(max(c.acked::text) filter (where g.name = '__QUEUE_MODE__'), '{}')::int8multirange as acked,
+         max(c.lease_end) filter (where g.name = '__QUEUE_MODE__' and c.lease_id is not null and c.available_at > now()) as lease_end,
+         max(c.available_at) filter (where g.name = '__QUEUE_MODE__' and c.lease_id is not null and c.available_at > now())
+           as leased_until
+  from sluice.partitions p
+  left join (sluice.cursors c join sluice.consumer_groups g on g.id = c.group_id)
+    on c.partition_id = p.id and g.queue_id = p.queue_id
+  group by p.queue_id, p.id
+) read
+cross join lateral (
+  select coalesce(sum(upper(run) - lower(run)), 0)::bigint as messages from unnest(read.acked) as run
+) acked
+cross join lateral (select greatest(read.head - read.done - acked.messages, 0) as messages) unread
+cross join lateral (
+  select coalesce(least(unread.messages, greatest(read.lease_end - read.done - acked.messages, 0)), 0) as messages
+) leased;
+
+comment on view sluice.partition_counts is 'Messages of each partition by state, by arithmetic. Of a queue that consumers without a group read, the state is theirs; of others, a message is completed when every group has passed it.';
+
 create table sluice.dead_letters (
   id              bigint generated always as identity primary key,
   queue_id        bigint not null,
@@ -273,6 +303,80 @@ create table sluice.sink_offsets (
 
 comment on table sluice.sink_offsets is 'Up to where each source has been written; moves in the transaction that writes the data.';
 comment on column sluice.sink_offsets.next_offset is 'Offset of the first record that is not in the queue yet.';
+
+create table sluice.traces (
+  id              bigint generated always as identity primary key,
+  partition_id    bigint not null,
+  transaction_id  text not null,
+  group_name      text not null,
+  event_type      text not null check (length(event_type) between 1 and 255),
+  data            text not null,
+  created_at      timestamptz not null default now()
+);
+
+comment on table sluice.traces is 'What consumers noted about messages while they worked on them. Goes with the message when that is deleted by hand, with its partition, or when it is old.';
+comment on column sluice.traces.data is 'JSON text, byte for byte as it was sent.';
+
+create index traces_by_message on sluice.traces (partition_id, transaction_id, id);
+
+create table sluice.trace_names (
+  name      text not null check (length(name) between 1 and 255),
+  trace_id  bigint not null references sluice.traces (id) on delete cascade,
+  primary key (name, trace_id)
+);
+
+comment on table sluice.trace_names is 'Names under which traces of several messages are found together.';
+
+create index trace_names_of_trace on sluice.trace_names (trace_id);
+
+create table sluice.minute_counters (
+  bucket                        timestamptz not null,
+  queue                         text not null,
+  worker                        text not null,
+  push_requests                 bigint not null default 0,
+  push_messages                 bigint not null default 0,
+  pop_requests                  bigint not null default 0,
+  pop_messages                  bigint not null default 0,
+  pop_empty                     bigint not null default 0,
+  ack_requests                  bigint not null default 0,
+  ack_completed                 bigint not null default 0,
+  ack_failed                    bigint not null default 0,
+  dead_letters                  bigint not null default 0,
+  transactions                  bigint not null default 0,
+  database_errors               bigint not null default 0,
+  retention_messages            bigint not null default 0,
+  completed_retention_messages  bigint not null default 0,
+  eviction_messages             bigint not null default 0,
+  retention_events              bigint not null default 0,
+  lag_count                     bigint not null default 0,
+  lag_sum_ms                    bigint not null default 0,
+  lag_max_ms                    bigint not null default 0,
+  parked                        bigint not null default 0,
+  primary key (bucket, queue, worker)
+) with (fillfactor = 80);
+
+comment on table sluice.minute_counters is 'What each bridge did for each queue in each minute; added to every few seconds. For charts: a flush whose answer got lost may count twice.';
+comment on column sluice.minute_counters.bucket is 'Beginning of the minute.';
+comment on column sluice.minute_counters.queue is 'Name of the queue, as it was; empty: no queue in particular, or one beyond metrics.max.queues.';
+comment on column sluice.minute_counters.worker is 'Host and port of the bridge.';
+comment on column sluice.minute_counters.lag_count is 'Popped messages whose age was taken: lag_sum_ms is the sum of their ages, lag_max_ms the greatest.';
+comment on column sluice.minute_counters.parked is 'Most pops that waited at a time.';
+
+create table sluice.minute_samples (
+  bucket   timestamptz not null,
+  worker   text not null,
+  samples  integer not null,
+  metrics  text[] not null,
+  sums     double precision[] not null,
+  minima   double precision[] not null,
+  maxima   double precision[] not null,
+  lasts    double precision[] not null,
+  primary key (bucket, worker),
+  check (cardinality(metrics) = cardinality(sums)),
+  check (cardinality(metrics) = cardinality(lasts))
+);
+
+comment on table sluice.minute_samples is 'How each bridge was in each minute: memory, processor, connections. Element i of each array belongs to the metric of that name.';
 
 -- Every flush, pop and ack leaves a dead version of a row in these tables. As long as vacuum comes by often, the versions
 -- stay within a few pages and updates find room beside the row; with the defaults it comes when a fifth of the table is dead.

@@ -1,0 +1,154 @@
+package dev.sluice.queue;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The messages of a schema, to be looked at. What a page costs depends on its size and on the number of partitions, not on how
+ * many messages there are: the segments it needs are found by their primary key.
+ *
+ * <p>Every method is one transaction and blocks. Safe for use by many threads.
+ */
+public final class StoredMessages {
+    /** Most messages up to the end of a page. Who wants to see older ones gives a time to start from. */
+    public static final int MAX_DEPTH = 10_000;
+    /** Partitions a page is taken from, those pushed to last. */
+    public static final int MAX_PARTITIONS = 1_000;
+
+    /** Messages looked at beyond the end of a page, for some may be deleted, or dead letters that are not asked for. */
+    private static final int SLACK = 1_000;
+
+    private static final Instant EARLIEST = Instant.EPOCH;
+    private static final Instant LATEST = Instant.parse("9999-12-31T00:00:00Z");
+
+    private final Transactions transactions;
+    private final Statements statements;
+
+    /** Makes the view of a schema that {@link QueueSchema} has brought up to date. */
+    public StoredMessages(DataSource dataSource, String schema) {
+        this.transactions = new Transactions(dataSource);
+        this.statements = Statements.read("reads.sql", schema);
+    }
+
+    /**
+     * Who reads some queues.
+     *
+     * @param queueMode whether consumers that name no group do
+     * @param named how many named groups do
+     */
+    public record Readers(boolean queueMode, int named) {}
+
+    /**
+     * A part of what a filter lets through.
+     *
+     * @param messages newest first
+     * @param readers who reads the queues of the filter
+     */
+    public record Page(List<ListedMessage> messages, Readers readers) {
+        public Page {
+            messages = List.copyOf(messages);
+        }
+    }
+
+    /**
+     * Returns a part of the messages, newest first. Scheduled ones are not among them. A page may be short, and the next one
+     * not, where messages were deleted one by one.
+     *
+     * @param limit most of them returned
+     * @param offset how many to leave out first
+     * @throws IllegalArgumentException if limit or offset is negative, or both together are above {@value #MAX_DEPTH}
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Page list(MessageFilter filter, int limit, int offset) {
+        if (limit < 0 || offset < 0 || (long) limit + offset > MAX_DEPTH) {
+            throw new IllegalArgumentException("limit and offset must be 0 or more and together at most " + MAX_DEPTH
+                    + ", were " + limit + " and " + offset);
+        }
+        return transactions.run("could not read the messages", connection -> {
+            var messages = new ArrayList<ListedMessage>();
+            try (var statement = bind(connection, filter).set("limit", limit).set("offset", offset)) {
+                if (filter.state() != MessageState.DEAD_LETTER) {
+                    statement.set("partitions", MAX_PARTITIONS).set("scanned", limit + offset + SLACK);
+                }
+                try (ResultSet row = statement.query()) {
+                    while (row.next()) {
+                        messages.add(ListedMessage.of(row));
+                    }
+                }
+            }
+            return new Page(messages, readers(connection, filter.queues()));
+        });
+    }
+
+    private BoundStatement bind(Connection connection, MessageFilter filter) throws SQLException {
+        MessageState state = filter.state();
+        boolean dead = state == MessageState.DEAD_LETTER;
+        var statement = new BoundStatement(connection, statements.get(dead ? "dead-messages" : "messages"));
+        if (!dead) {
+            statement.set("state", state == null ? null : state.text());
+        }
+        return filter.queues()
+                .set(statement)
+                .set("partition", filter.partition())
+                .set("from", orElse(filter.from(), EARLIEST))
+                .set("to", orElse(filter.to(), LATEST));
+    }
+
+    private static Instant orElse(@Nullable Instant time, Instant otherwise) {
+        return time == null ? otherwise : time;
+    }
+
+    private Readers readers(Connection connection, ResourceFilter queues) throws SQLException {
+        try (var statement = queues.set(new BoundStatement(connection, statements.get("named-groups")));
+                ResultSet row = statement.query()) {
+            row.next();
+            return new Readers(row.getBoolean("queue_mode"), row.getInt("named"));
+        }
+    }
+
+    /**
+     * Returns the newest message of that transaction id, be it in its partition, scheduled, or a dead letter that outlived it.
+     * The transaction ids of a partition have no index: this reads them from the newest on until it finds one.
+     *
+     * @param partitionId id of its partition
+     * @param transactionId its key
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Optional<MessageDetail> find(long partitionId, String transactionId) {
+        return transactions.run("could not read message " + transactionId, connection -> {
+            try (var statement = new BoundStatement(connection, statements.get("message"))
+                            .set("partition", partitionId)
+                            .set("transaction_id", transactionId);
+                    ResultSet row = statement.query()) {
+                if (!row.next()) {
+                    return Optional.empty();
+                }
+                return Optional.of(MessageDetail.of(row, groups(connection, partitionId, row.getLong("seq"))));
+            }
+        });
+    }
+
+    /** Returns who reads the message; for a scheduled one, which has no seq yet, {@code seq} is 0. */
+    private List<MessageDetail.Reader> groups(Connection connection, long partitionId, long seq) throws SQLException {
+        var groups = new ArrayList<MessageDetail.Reader>();
+        try (var statement = new BoundStatement(connection, statements.get("groups-of-message"))
+                        .set("partition", partitionId)
+                        .set("seq", seq);
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                groups.add(new MessageDetail.Reader(
+                        row.getString("name"),
+                        seq > 0 && row.getBoolean("consumed"),
+                        PartitionStatus.instant(row, "leased_until")));
+            }
+        }
+        return groups;
+    }
+}

@@ -1,0 +1,208 @@
+package dev.sluice.queue;
+
+import java.sql.ResultSet;
+import java.sql.Timestamp;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.OptionalLong;
+import javax.sql.DataSource;
+
+/**
+ * What consumers note about messages, found again by message or by a name that several messages share.
+ *
+ * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
+ */
+public final class Traces {
+    /** Most traces of one message that are returned. */
+    public static final int MAX_OF_MESSAGE = 10_000;
+
+    /** How far from a group's position a message is looked for first. */
+    private static final int NEAR = 10_000;
+    /** Newest segments of a partition in which the payload of a trace's message is looked for. */
+    private static final int SEGMENTS = 20;
+
+    private static final int ROWS = 1000;
+
+    private final Transactions transactions;
+    private final Statements statements;
+
+    /** Makes the traces of a schema that {@link QueueSchema} has brought up to date. */
+    public Traces(DataSource dataSource, String schema) {
+        this.transactions = new Transactions(dataSource);
+        this.statements = Statements.read("traces.sql", schema);
+    }
+
+    /**
+     * A part of a list.
+     *
+     * @param entries the part
+     * @param total how many there are in all
+     */
+    public record Page<T>(List<T> entries, long total) {
+        public Page {
+            entries = List.copyOf(entries);
+        }
+    }
+
+    /**
+     * A name of traces.
+     *
+     * @param name the name
+     * @param traces how many have it
+     * @param messages how many messages they are about
+     * @param lastSeen when the newest was noted
+     */
+    public record Name(String name, long traces, long messages, Instant lastSeen) {}
+
+    /**
+     * Notes something about a message.
+     *
+     * @param group the consumer's group
+     * @param data JSON text
+     * @param names names to find it under
+     * @return the id of the trace; nothing when there is no such message
+     * @throws QueueException if PostgreSQL failed; nothing was noted, unless it failed while committing
+     */
+    public OptionalLong add(
+            long partitionId,
+            String transactionId,
+            String group,
+            String eventType,
+            String data,
+            Collection<String> names) {
+        return transactions.run("could not add a trace", connection -> {
+            try (var statement = new BoundStatement(connection, statements.get("message-exists"))
+                            .set("partition", partitionId)
+                            .set("transaction_id", transactionId)
+                            .set("group", group)
+                            .set("near", NEAR);
+                    ResultSet row = statement.query()) {
+                row.next();
+                if (!row.getBoolean(1)) {
+                    return OptionalLong.empty();
+                }
+            }
+            long id;
+            try (var statement = new BoundStatement(connection, statements.get("add"))
+                            .set("partition", partitionId)
+                            .set("transaction_id", transactionId)
+                            .set("group", group)
+                            .set("event_type", eventType)
+                            .set("data", data);
+                    ResultSet row = statement.query()) {
+                row.next();
+                id = row.getLong("id");
+            }
+            try (var statement = new BoundStatement(connection, statements.get("name"))
+                    .set("trace", id)
+                    .set("names", names.toArray(String[]::new))) {
+                statement.update();
+            }
+            return OptionalLong.of(id);
+        });
+    }
+
+    /**
+     * Returns the traces of a message, oldest first, {@value #MAX_OF_MESSAGE} at most.
+     *
+     * @throws QueueException if PostgreSQL failed
+     */
+    public List<Trace> ofMessage(long partitionId, String transactionId) {
+        return transactions.run("could not read the traces of message " + transactionId, connection -> {
+            var traces = new ArrayList<Trace>();
+            try (var statement = new BoundStatement(connection, statements.get("of-message"))
+                            .set("partition", partitionId)
+                            .set("transaction_id", transactionId)
+                            .set("limit", MAX_OF_MESSAGE);
+                    ResultSet row = statement.query()) {
+                while (row.next()) {
+                    traces.add(Trace.of(row));
+                }
+            }
+            return traces;
+        });
+    }
+
+    /**
+     * Returns traces of a name, newest first.
+     *
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Page<Trace.Found> byName(String name, int limit, long offset) {
+        return transactions.run("could not read the traces named " + name, connection -> {
+            var traces = new ArrayList<Trace.Found>();
+            try (var statement = new BoundStatement(connection, statements.get("by-name"))
+                            .set("name", name)
+                            .set("segments", SEGMENTS)
+                            .set("limit", limit)
+                            .set("offset", offset);
+                    ResultSet row = statement.query()) {
+                while (row.next()) {
+                    traces.add(new Trace.Found(
+                            Trace.of(row),
+                            row.getString("queue"),
+                            row.getString("partition"),
+                            row.getString("payload")));
+                }
+            }
+            try (var statement = new BoundStatement(connection, statements.get("count-by-name")).set("name", name);
+                    ResultSet row = statement.query()) {
+                row.next();
+                return new Page<>(traces, row.getLong(1));
+            }
+        });
+    }
+
+    /**
+     * Returns names of traces, in their order.
+     *
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Page<Name> names(int limit, long offset) {
+        return transactions.run("could not read the names of traces", connection -> {
+            var names = new ArrayList<Name>();
+            try (var statement = new BoundStatement(connection, statements.get("names"))
+                            .set("limit", limit)
+                            .set("offset", offset);
+                    ResultSet row = statement.query()) {
+                while (row.next()) {
+                    Timestamp lastSeen = row.getTimestamp("last_seen");
+                    names.add(new Name(
+                            row.getString("name"),
+                            row.getLong("traces"),
+                            row.getLong("messages"),
+                            lastSeen.toInstant()));
+                }
+            }
+            try (var statement = new BoundStatement(connection, statements.get("count-names"));
+                    ResultSet row = statement.query()) {
+                row.next();
+                return new Page<>(names, row.getLong(1));
+            }
+        });
+    }
+
+    /**
+     * Deletes traces older than that, a thousand at a time.
+     *
+     * @return how many there were
+     * @throws QueueException if PostgreSQL failed; some may have been deleted
+     */
+    public long prune(int days) {
+        long pruned = 0;
+        int step;
+        do {
+            step = transactions.run("could not delete old traces", connection -> {
+                try (var statement = new BoundStatement(connection, statements.get("prune"))
+                        .set("days", days)
+                        .set("rows", ROWS)) {
+                    return statement.update();
+                }
+            });
+            pruned += step;
+        } while (step > 0);
+        return pruned;
+    }
+}

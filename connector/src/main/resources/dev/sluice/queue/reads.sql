@@ -1,0 +1,291 @@
+-- Statements that show what the queue holds. They change nothing and take no locks. Counts are arithmetic on heads and cursors;
+-- of the segments only the rows are read that the page asked for needs, by their primary key.
+
+-- name: queues
+-- With what is in them, newest first; or the one named.
+select q.*, count(c.partition_id) as partitions,
+       coalesce(sum(c.total), 0)::bigint as total, coalesce(sum(c.pending), 0)::bigint as pending,
+       coalesce(sum(c.processing), 0)::bigint as processing, coalesce(sum(c.completed), 0)::bigint as completed,
+       (select count(*) from sluice.dead_letters d where d.queue_id = q.id) as dead_letters,
+       coalesce(sum(c.total), 0)::bigint as messages
+from sluice.queues q
+left join sluice.partition_counts c on c.queue_id = q.id
+where (:queue::text is null or q.name = :queue)
+  and (:namespace::text is null or q.namespace = :namespace)
+  and (:task::text is null or q.task = :task)
+group by q.id
+order by q.created_at desc, q.id desc
+limit :limit offset :offset;
+
+-- name: partitions
+-- Of one queue, by name. The times of the oldest and the newest message are two index probes each.
+select c.*, dead.letters as dead_letters, consumed.messages as consumed,
+       (select s.created_at from sluice.segments s
+        where s.partition_id = c.partition_id and s.first_seq <= c.tail and c.tail <= c.head
+        order by s.first_seq desc limit 1) as oldest_at,
+       (select s.created_at from sluice.segments s
+        where s.partition_id = c.partition_id and c.tail <= c.head
+        order by s.first_seq desc limit 1) as newest_at
+from sluice.queues q
+join sluice.partition_counts c on c.queue_id = q.id
+cross join lateral (select count(*) as letters from sluice.dead_letters d where d.partition_id = c.partition_id) dead
+cross join lateral (
+  select coalesce(sum(r.position), 0)::bigint as messages
+  from sluice.consumer_groups g
+  join sluice.cursors r on r.group_id = g.id and r.partition_id = c.partition_id
+  where g.queue_id = q.id
+) consumed
+where q.id = :queue_id
+order by c.partition;
+
+-- name: consumed-by-queue
+-- Messages that groups have passed, summed over the groups.
+select g.queue_id, sum(c.position)::bigint as consumed
+from sluice.consumer_groups g
+join sluice.cursors c on c.group_id = g.id
+group by g.queue_id;
+
+-- name: lag
+-- Over the partitions that have something unread: how much, and how long its oldest message has waited.
+select coalesce(avg(lag), 0) as avg_messages, coalesce(min(lag), 0) as min_messages, coalesce(max(lag), 0) as max_messages,
+       coalesce(percentile_cont(0.5) within group (order by lag), 0) as median_messages,
+       coalesce(avg(age_s), 0) as avg_s, coalesce(min(age_s), 0) as min_s, coalesce(max(age_s), 0) as max_s,
+       coalesce(percentile_cont(0.5) within group (order by age_s), 0) as median_s
+from (
+  select l.lag, extract(epoch from now() - l.oldest_unread_at)::float8 as age_s
+  from sluice.group_lag l
+  where l.lag > 0
+) behind;
+
+-- name: leases
+select count(distinct c.lease_id) as active, count(distinct c.partition_id) as partitions,
+       coalesce(sum(c.lease_end - c.position), 0)::bigint as messages,
+       coalesce(sum(acked.messages), 0)::bigint as acked
+from sluice.cursors c
+join sluice.consumer_groups g on g.id = c.group_id
+join sluice.queues q on q.id = g.queue_id
+cross join lateral (
+  select coalesce(sum(upper(run) - lower(run)), 0) as messages from unnest(c.acked) as run
+) acked
+where c.lease_id is not null and c.available_at > now()
+  and (:queue::text is null or q.name = :queue)
+  and (:namespace::text is null or q.namespace = :namespace)
+  and (:task::text is null or q.task = :task);
+
+-- name: dead-letter-errors
+-- The errors of the newest dead letters, most frequent first; of no more than :scanned of them.
+select newest.error, count(*) as letters
+from (
+  select d.error from sluice.dead_letters d
+  join sluice.queues q on q.id = d.queue_id
+  where (:queue::text is null or q.name = :queue)
+    and (:namespace::text is null or q.namespace = :namespace)
+    and (:task::text is null or q.task = :task)
+  order by d.id desc
+  limit :scanned
+) newest
+group by newest.error
+order by count(*) desc, newest.error
+limit :limit;
+
+-- name: dead-letter-count
+select count(*) as letters, count(distinct d.partition_id) as partitions
+from sluice.dead_letters d
+join sluice.queues q on q.id = d.queue_id
+where (:queue::text is null or q.name = :queue)
+  and (:namespace::text is null or q.namespace = :namespace)
+  and (:task::text is null or q.task = :task);
+
+-- name: messages
+-- The newest messages written from :from to :to, those of a partition by seq. Of the partitions pushed to last, :partitions are
+-- looked at. In each, the seqs of the two times are found by halving, and the state that is asked for narrows them further; then
+-- come the newest segments between them, of which those are unpacked that hold the newest :scanned messages.
+with recursive candidates as (
+  select c.*, chosen.queue, chosen.namespace, chosen.task, chosen.priority
+  from (
+    select p.id, q.id as queue_id, q.name as queue, q.namespace, q.task, q.priority
+    from sluice.partitions p
+    join sluice.queues q on q.id = p.queue_id
+    where (:queue::text is null or q.name = :queue)
+      and (:partition::text is null or p.name = :partition)
+      and (:namespace::text is null or q.namespace = :namespace)
+      and (:task::text is null or q.task = :task)
+      and p.last_push_at >= :from::timestamptz and p.created_at <= :to::timestamptz
+    order by p.last_push_at desc, p.id desc
+    limit :partitions
+  ) chosen
+  cross join lateral (
+    select * from sluice.partition_counts c where c.queue_id = chosen.queue_id and c.partition_id = chosen.id
+    offset 0 -- Keeps it from being computed for all partitions.
+  ) c
+), search as (
+  select c.partition_id, edge.first, edge.time, c.tail - 1 as low, c.head as high
+  from candidates c
+  cross join (values (true, :from::timestamptz), (false, :to::timestamptz)) as edge (first, time)
+  union all
+  select search.partition_id, search.first, search.time,
+         case when middle.before then middle.last_seq else search.low end,
+         case when middle.before then search.high else middle.first_seq - 1 end
+  from search
+  cross join lateral (
+    select s.first_seq, s.last_seq,
+           case when search.first then s.created_at < search.time else s.created_at <= search.time end as before
+    from sluice.segments s
+    where s.partition_id = search.partition_id and s.first_seq <= (search.low + search.high + 1) / 2
+    order by s.first_seq desc
+    limit 1
+  ) middle
+  where search.low < search.high
+), ranges as (
+  select c.*,
+         case when :state::text in ('pending', 'processing') then greatest(written.low, c.done) else written.low end as low,
+         case when :state::text = 'completed' then least(written.high, greatest(c.done, upper(c.acked) - 1))
+              when :state::text = 'processing' and c.leased_until is null then 0
+              else written.high end as high
+  from candidates c
+  join (
+    select partition_id, max(low) filter (where first) as low, max(low) filter (where not first) as high
+    from search where low >= high
+    group by partition_id
+  ) written on written.partition_id = c.partition_id
+), found as (
+  select r.*, s.first_seq, s.written_at, size.messages as size,
+         sum(size.messages) over (order by s.written_at desc, r.partition_id desc, s.first_seq desc) as through
+  from ranges r
+  cross join lateral (
+    select s.first_seq, s.last_seq, s.created_at as written_at from sluice.segments s
+    where s.partition_id = r.partition_id and s.first_seq <= r.high
+      and s.first_seq >= coalesce(
+        (select max(b.first_seq) from sluice.segments b where b.partition_id = r.partition_id and b.first_seq <= r.low + 1), 0)
+    order by s.first_seq desc
+    limit :scanned
+  ) s
+  cross join lateral (select least(s.last_seq, r.high) - greatest(s.first_seq - 1, r.low) as messages) size
+  where size.messages > 0
+), page as (
+  select f.queue_id, f.queue, f.partition, f.namespace, f.task, f.priority, f.partition_id, f.leased_until,
+         at.seq, m.id, m.transaction_id, m.trace_id, m.producer_sub, f.written_at, state.name as state
+  from found f
+  join sluice.segments s on s.partition_id = f.partition_id and s.first_seq = f.first_seq
+  cross join lateral unnest(s.ids, s.transaction_ids, s.trace_ids, s.producer_subs, case when s.has_deletions then s.payloads end)
+    with ordinality as m (id, transaction_id, trace_id, producer_sub, payload, position)
+  cross join lateral (select f.first_seq + m.position - 1 as seq) at
+  cross join lateral (
+    select case
+      when exists (
+        select from sluice.dead_letters d
+        where d.partition_id = f.partition_id and d.transaction_id = m.transaction_id and d.seq = at.seq
+      ) then 'dead_letter'
+      when f.groups > 0 and (at.seq <= f.done or at.seq <@ f.acked) then 'completed'
+      when f.leased_until is not null then 'processing'
+      else 'pending'
+    end as name
+  ) state
+  where f.through - f.size < :scanned
+    and at.seq > f.low and at.seq <= f.high
+    and (not s.has_deletions or m.payload is not null)
+    and (:state::text is null or state.name = :state)
+  order by f.written_at desc, f.partition_id desc, at.seq desc
+  limit :limit offset :offset
+)
+select page.*, named.groups, named.past
+from page
+cross join lateral (
+  select count(*) as groups, count(*) filter (where c.position >= page.seq) as past
+  from sluice.consumer_groups g
+  join sluice.cursors c on c.group_id = g.id and c.partition_id = page.partition_id
+  where g.queue_id = page.queue_id and g.name <> '__QUEUE_MODE__'
+) named
+order by page.written_at desc, page.partition_id desc, page.seq desc;
+
+-- name: dead-messages
+-- As messages, of those that some group gave up on and that are kept; whatever became of them for other groups.
+with page as (
+  select distinct on (d.created_at, d.partition_id, d.seq)
+         q.id as queue_id, q.name as queue, d.partition_name as partition, q.namespace, q.task, q.priority, d.partition_id,
+         null::timestamptz as leased_until, d.seq, d.message_id as id, d.transaction_id, d.trace_id, d.producer_sub,
+         d.created_at as written_at, 'dead_letter' as state
+  from sluice.dead_letters d
+  join sluice.queues q on q.id = d.queue_id
+  where (:queue::text is null or q.name = :queue)
+    and (:partition::text is null or d.partition_name = :partition)
+    and (:namespace::text is null or q.namespace = :namespace)
+    and (:task::text is null or q.task = :task)
+    and d.created_at >= :from and d.created_at <= :to
+  order by d.created_at desc, d.partition_id desc, d.seq desc
+  limit :limit offset :offset
+)
+select page.*, named.groups, named.past
+from page
+cross join lateral (
+  select count(*) as groups, count(*) filter (where c.position >= page.seq) as past
+  from sluice.consumer_groups g
+  join sluice.cursors c on c.group_id = g.id and c.partition_id = page.partition_id
+  where g.queue_id = page.queue_id and g.name <> '__QUEUE_MODE__'
+) named
+order by page.written_at desc, page.partition_id desc, page.seq desc;
+
+-- name: named-groups
+-- Whether consumers without a group read these queues, and how many named groups do.
+select coalesce(bool_or(g.name = '__QUEUE_MODE__'), false) as queue_mode,
+       count(distinct g.name) filter (where g.name <> '__QUEUE_MODE__') as named
+from sluice.consumer_groups g
+join sluice.queues q on q.id = g.queue_id
+where (:queue::text is null or q.name = :queue)
+  and (:namespace::text is null or q.namespace = :namespace)
+  and (:task::text is null or q.task = :task);
+
+-- name: message
+-- A message by its transaction id, the newest there is: from the partition, or from what waits for its time, or from the dead
+-- letters, which keep a copy. There is no index on the transaction ids of a partition; its newest segments are read first.
+select q.id as queue_id, q.name as queue, q.namespace, q.task, q.priority, q.lease_time_s, q.retry_limit, q.retry_delay_ms, q.ttl_s,
+       coalesce(found.dead_partition, c.partition) as partition, found.*, c.done, c.groups, c.leased_until,
+       c.groups > 0 and (found.seq <= c.done or found.seq <@ c.acked) as read,
+       dead.error, dead.attempts
+from (
+  (select 1 as source, null as dead_partition, null::bigint as dead_queue_id, s.partition_id, s.first_seq + at.index - 1 as seq, s.ids[at.index] as id,
+          s.transaction_ids[at.index] as transaction_id, s.payloads[at.index] as payload, s.trace_ids[at.index] as trace_id,
+          s.producer_subs[at.index] as producer_sub, s.created_at as written_at
+   from sluice.segments s
+   join sluice.partitions p on p.id = s.partition_id
+   cross join lateral (select array_position(s.transaction_ids, :transaction_id) as index) at
+   where s.partition_id = :partition and s.last_seq >= p.tail and at.index is not null and s.payloads[at.index] is not null
+   order by s.first_seq desc
+   limit 1)
+  union all
+  (select 2, null, null, w.partition_id, null, w.message_id, w.transaction_id, w.payload, w.trace_id, w.producer_sub, w.created_at
+   from sluice.scheduled w
+   where w.partition_id = :partition and w.transaction_id = :transaction_id
+   limit 1)
+  union all
+  (select 3, d.partition_name, d.queue_id, d.partition_id, d.seq, d.message_id, d.transaction_id, d.payload, d.trace_id,
+          d.producer_sub, d.created_at
+   from sluice.dead_letters d
+   where d.partition_id = :partition and d.transaction_id = :transaction_id
+   order by d.id desc
+   limit 1)
+) found
+left join sluice.partitions p on p.id = found.partition_id
+left join lateral (
+  select * from sluice.partition_counts c where c.queue_id = p.queue_id and c.partition_id = p.id
+  offset 0 -- Keeps it from being computed for all partitions.
+) c on true
+join sluice.queues q on q.id = coalesce(c.queue_id, found.dead_queue_id)
+left join lateral (
+  select d.error, d.attempts from sluice.dead_letters d
+  where d.partition_id = found.partition_id and d.transaction_id = found.transaction_id and (found.seq is null or d.seq = found.seq)
+  order by d.id desc
+  limit 1
+) dead on true
+order by found.source
+limit 1;
+
+-- name: groups-of-message
+select g.name, c.position >= :seq::bigint or c.acked @> :seq::bigint as consumed,
+       case when c.lease_id is not null and c.available_at > now() and :seq::bigint > c.position and :seq::bigint <= c.lease_end
+            then c.available_at end as leased_until
+from sluice.cursors c
+join sluice.consumer_groups g on g.id = c.group_id
+where c.partition_id = :partition
+  and g.queue_id = (select queue_id from sluice.partitions where id = :partition)
+order by g.name;

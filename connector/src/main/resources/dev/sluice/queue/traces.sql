@@ -1,0 +1,105 @@
+-- Statements of traces: what consumers noted about messages.
+
+-- name: message-exists
+-- Looks near the group's position first, where its consumers are at work, then at the newest segments, and at all others last.
+select case
+  when exists (
+    select from sluice.cursors c
+    join sluice.consumer_groups g on g.id = c.group_id and g.name = :group
+    join sluice.partitions p on p.id = c.partition_id and p.queue_id = g.queue_id
+    cross join lateral (
+      select s.transaction_ids from sluice.segments s
+      where s.partition_id = p.id and s.first_seq > c.position - :near and s.first_seq <= c.position + :near
+    ) s
+    where p.id = :partition and :transaction_id = any (s.transaction_ids)
+  ) then true
+  when exists (
+    select from sluice.partitions p
+    cross join lateral (
+      select s.transaction_ids from sluice.segments s
+      where s.partition_id = p.id and s.last_seq >= p.tail
+      order by s.first_seq desc
+    ) s
+    where p.id = :partition and :transaction_id = any (s.transaction_ids)
+  ) then true
+  when exists (
+    select from sluice.scheduled w where w.partition_id = :partition and w.transaction_id = :transaction_id
+  ) then true
+  else exists (
+    select from sluice.dead_letters d where d.partition_id = :partition and d.transaction_id = :transaction_id
+  )
+end;
+
+-- name: add
+insert into sluice.traces (partition_id, transaction_id, group_name, event_type, data)
+values (:partition, :transaction_id, :group, :event_type, :data)
+returning id;
+
+-- name: name
+insert into sluice.trace_names (name, trace_id) select distinct name, :trace from unnest(:names::text[]) as names (name);
+
+-- name: of-message
+-- Oldest first. Relies on traces_by_message.
+select t.*, (select array_agg(n.name order by n.name) from sluice.trace_names n where n.trace_id = t.id) as names
+from sluice.traces t
+where t.partition_id = :partition and t.transaction_id = :transaction_id
+order by t.id
+limit :limit;
+
+-- name: by-name
+-- Newest first. Relies on the primary key of trace_names. The payload is that of the message if it is among the newest of its
+-- partition, else null.
+select t.*, q.name as queue, p.name as partition,
+       (select array_agg(n.name order by n.name) from sluice.trace_names n where n.trace_id = t.id) as names,
+       (select recent.payloads[array_position(recent.transaction_ids, t.transaction_id)]
+        from (
+          select s.transaction_ids, s.payloads from sluice.segments s
+          where s.partition_id = t.partition_id
+          order by s.first_seq desc
+          limit :segments
+        ) recent
+        where t.transaction_id = any (recent.transaction_ids)
+        limit 1) as payload
+from sluice.trace_names named
+join sluice.traces t on t.id = named.trace_id
+left join sluice.partitions p on p.id = t.partition_id
+left join sluice.queues q on q.id = p.queue_id
+where named.name = :name
+order by named.trace_id desc
+limit :limit offset :offset;
+
+-- name: count-by-name
+select count(*) from sluice.trace_names where name = :name;
+
+-- name: names
+-- Every name, and what there is of each on the page. The names are found by one index probe each, whatever they have.
+with recursive names as (
+  (select name from sluice.trace_names order by name limit 1)
+  union all
+  select (select n.name from sluice.trace_names n where n.name > names.name order by n.name limit 1)
+  from names where names.name is not null
+)
+select page.name, page.total, count(t.id) as traces, count(distinct (t.partition_id, t.transaction_id)) as messages,
+       max(t.created_at) as last_seen
+from (select name, count(*) over () as total from names where name is not null order by name limit :limit offset :offset) page
+join sluice.trace_names n on n.name = page.name
+join sluice.traces t on t.id = n.trace_id
+group by page.name, page.total
+order by page.name;
+
+-- name: count-names
+with recursive names as (
+  (select name from sluice.trace_names order by name limit 1)
+  union all
+  select (select n.name from sluice.trace_names n where n.name > names.name order by n.name limit 1)
+  from names where names.name is not null
+)
+select count(name) from names;
+
+-- name: prune
+-- A bounded part of the oldest that are too old.
+delete from sluice.traces where id in (
+  select oldest.id
+  from (select id, created_at from sluice.traces order by id limit :rows) oldest
+  where oldest.created_at < now() - :days * interval '1 day'
+);
