@@ -361,6 +361,11 @@ final class Bridge implements AutoCloseable {
         return http.port();
     }
 
+    /** Returns what it serves. */
+    List<HttpService.Route> routes() {
+        return http.routes();
+    }
+
     /** Returns the address of the service for a client on this machine. */
     String url() {
         return "http://" + (host.equals("0.0.0.0") ? "127.0.0.1" : host) + ":" + http.port();

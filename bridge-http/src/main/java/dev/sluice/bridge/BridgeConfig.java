@@ -3,6 +3,23 @@ package dev.sluice.bridge;
 import static dev.sluice.bridge.BridgeKeys.ACK_MAX_PENDING;
 import static dev.sluice.bridge.BridgeKeys.ACK_THREADS;
 import static dev.sluice.bridge.BridgeKeys.ADMINISTRATION_CONNECTIONS;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_ALGORITHM;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_AUDIENCE;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_CLOCK_SKEW_MS;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_ENABLED;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_ISSUER;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_JWKS_MAX_AGE_MS;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_JWKS_REFRESH_MS;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_JWKS_TIMEOUT_MS;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_JWKS_URL;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_PUBLIC_KEY;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_ROLES_CLAIM;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_ROLE_ADMIN;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_ROLE_CLAIM;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_ROLE_READ_ONLY;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_ROLE_READ_WRITE;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_SECRET;
+import static dev.sluice.bridge.BridgeKeys.AUTH_SKIP_PATHS;
 import static dev.sluice.bridge.BridgeKeys.BUFFER_DIR;
 import static dev.sluice.bridge.BridgeKeys.BUFFER_FSYNC;
 import static dev.sluice.bridge.BridgeKeys.BUFFER_LANES;
@@ -46,6 +63,8 @@ import dev.sluice.bridge.api.RequestLimits;
 import dev.sluice.bridge.ingest.DrainConfig;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.pop.PopDispatcherConfig;
+import dev.sluice.bridge.security.JwksConfig;
+import dev.sluice.bridge.security.JwtConfig;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.buffer.SyncPolicy;
 import dev.sluice.connect.QueueSinkConfig;
@@ -190,7 +209,36 @@ final class BridgeConfig {
                 millis(HTTP_BODY_TIMEOUT_MS),
                 Duration.ofSeconds(2),
                 text(PUSH_DURABILITY).equals("stored") ? Durability.STORED : Durability.BUFFERED,
-                limits);
+                limits,
+                (Boolean) values.get(AUTH_JWT_ENABLED) ? jwt() : null);
+    }
+
+    private JwtConfig jwt() {
+        JwksConfig jwks = optional(AUTH_JWT_JWKS_URL)
+                .map(url -> new JwksConfig(
+                        JwksConfig.address(url),
+                        millis(AUTH_JWT_JWKS_MAX_AGE_MS),
+                        millis(AUTH_JWT_JWKS_REFRESH_MS),
+                        millis(AUTH_JWT_JWKS_TIMEOUT_MS)))
+                .orElse(null);
+        return new JwtConfig(
+                text(AUTH_JWT_ALGORITHM),
+                Optional.ofNullable((Password) values.get(AUTH_JWT_SECRET))
+                        .map(Password::value)
+                        .orElse(null),
+                optional(AUTH_JWT_PUBLIC_KEY).orElse(null),
+                jwks,
+                optional(AUTH_JWT_ISSUER).orElse(null),
+                optional(AUTH_JWT_AUDIENCE).orElse(null),
+                millis(AUTH_JWT_CLOCK_SKEW_MS),
+                new JwtConfig.RoleNames(
+                        text(AUTH_JWT_ROLE_CLAIM),
+                        text(AUTH_JWT_ROLES_CLAIM),
+                        text(AUTH_JWT_ROLE_ADMIN),
+                        text(AUTH_JWT_ROLE_READ_WRITE),
+                        text(AUTH_JWT_ROLE_READ_ONLY)),
+                ((List<?>) values.get(AUTH_SKIP_PATHS))
+                        .stream().map(String::valueOf).toList());
     }
 
     Path dataDirectory() {

@@ -59,6 +59,24 @@ final class BridgeKeys {
     static final String SHUTDOWN_TIMEOUT_MS = "shutdown.timeout.ms";
     static final String ADMINISTRATION_CONNECTIONS = "administration.connections";
 
+    static final String AUTH_JWT_ENABLED = "auth.jwt.enabled";
+    static final String AUTH_JWT_ALGORITHM = "auth.jwt.algorithm";
+    static final String AUTH_JWT_SECRET = "auth.jwt.secret";
+    static final String AUTH_JWT_PUBLIC_KEY = "auth.jwt.public.key";
+    static final String AUTH_JWT_JWKS_URL = "auth.jwt.jwks.url";
+    static final String AUTH_JWT_JWKS_MAX_AGE_MS = "auth.jwt.jwks.max.age.ms";
+    static final String AUTH_JWT_JWKS_REFRESH_MS = "auth.jwt.jwks.refresh.ms";
+    static final String AUTH_JWT_JWKS_TIMEOUT_MS = "auth.jwt.jwks.timeout.ms";
+    static final String AUTH_JWT_ISSUER = "auth.jwt.issuer";
+    static final String AUTH_JWT_AUDIENCE = "auth.jwt.audience";
+    static final String AUTH_JWT_CLOCK_SKEW_MS = "auth.jwt.clock.skew.ms";
+    static final String AUTH_JWT_ROLE_CLAIM = "auth.jwt.role.claim";
+    static final String AUTH_JWT_ROLES_CLAIM = "auth.jwt.roles.claim";
+    static final String AUTH_JWT_ROLE_ADMIN = "auth.jwt.role.admin";
+    static final String AUTH_JWT_ROLE_READ_WRITE = "auth.jwt.role.read.write";
+    static final String AUTH_JWT_ROLE_READ_ONLY = "auth.jwt.role.read.only";
+    static final String AUTH_SKIP_PATHS = "auth.skip.paths";
+
     private static final int HOUR_MS = 3_600_000;
     private static final int MAX_PORT = 65_535;
     private static final String JDBC_PREFIX = "jdbc:postgresql:";
@@ -350,6 +368,126 @@ final class BridgeKeys {
                 between(1, 256),
                 Importance.LOW,
                 "Requests of administration (queues, groups, dead letters, transactions, statistics) the database works on at once.");
+        keys.group("Authentication");
+        keys.add(
+                AUTH_JWT_ENABLED,
+                ConfigDef.Type.BOOLEAN,
+                false,
+                null,
+                Importance.HIGH,
+                "Whether requests need a JSON Web Token, `Authorization: Bearer …`. `false`: everybody who reaches the port may do everything.");
+        keys.add(
+                AUTH_JWT_ALGORITHM,
+                ConfigDef.Type.STRING,
+                "HS256",
+                ConfigDef.ValidString.in("HS256", "RS256", "EdDSA", "auto"),
+                Importance.HIGH,
+                "How tokens are signed. `HS256` needs `auth.jwt.secret`; `RS256` (which includes RS384 and RS512) and `EdDSA` (Ed25519) need `auth.jwt.public.key` or `auth.jwt.jwks.url`; `auto`: any of them that a key is given for.");
+        keys.add(
+                AUTH_JWT_SECRET,
+                ConfigDef.Type.PASSWORD,
+                null,
+                null,
+                Importance.HIGH,
+                "Secret of HS256, 32 bytes or more. Never logged.");
+        keys.add(
+                AUTH_JWT_PUBLIC_KEY,
+                ConfigDef.Type.STRING,
+                null,
+                null,
+                Importance.MEDIUM,
+                "PEM of the RSA or Ed25519 public key; line ends may be written as `\\n`.");
+        keys.add(
+                AUTH_JWT_JWKS_URL,
+                ConfigDef.Type.STRING,
+                null,
+                null,
+                Importance.MEDIUM,
+                "Where the issuer publishes its public keys as a JWK set, https or http. Not together with `auth.jwt.public.key`.");
+        keys.add(
+                AUTH_JWT_JWKS_MAX_AGE_MS,
+                ConfigDef.Type.INT,
+                600_000,
+                between(1, 24 * HOUR_MS),
+                Importance.LOW,
+                "Age after which the keys of `auth.jwt.jwks.url` are fetched again. While that fails the old ones stay in use.");
+        keys.add(
+                AUTH_JWT_JWKS_REFRESH_MS,
+                ConfigDef.Type.INT,
+                30_000,
+                between(1, HOUR_MS),
+                Importance.LOW,
+                "Shortest time between two fetches because a token names a key that is not known.");
+        keys.add(
+                AUTH_JWT_JWKS_TIMEOUT_MS,
+                ConfigDef.Type.INT,
+                5_000,
+                between(1, 60_000),
+                Importance.LOW,
+                "Longest time of one fetch. Tokens whose key is not known by then are answered 503.");
+        keys.add(
+                AUTH_JWT_ISSUER,
+                ConfigDef.Type.STRING,
+                null,
+                null,
+                Importance.MEDIUM,
+                "What `iss` of a token must be. Not set: anything.");
+        keys.add(
+                AUTH_JWT_AUDIENCE,
+                ConfigDef.Type.STRING,
+                null,
+                null,
+                Importance.MEDIUM,
+                "What `aud` of a token must be or contain. Not set: anything.");
+        keys.add(
+                AUTH_JWT_CLOCK_SKEW_MS,
+                ConfigDef.Type.INT,
+                30_000,
+                between(0, HOUR_MS),
+                Importance.LOW,
+                "How far the clocks of the issuer and of this machine may be apart.");
+        keys.add(
+                AUTH_JWT_ROLE_CLAIM,
+                ConfigDef.Type.STRING,
+                "role",
+                new ConfigDef.NonEmptyString(),
+                Importance.LOW,
+                "Claim with the role, a string.");
+        keys.add(
+                AUTH_JWT_ROLES_CLAIM,
+                ConfigDef.Type.STRING,
+                "roles",
+                new ConfigDef.NonEmptyString(),
+                Importance.LOW,
+                "Claim with several roles, an array of strings. The highest counts.");
+        keys.add(
+                AUTH_JWT_ROLE_ADMIN,
+                ConfigDef.Type.STRING,
+                "admin",
+                new ConfigDef.NonEmptyString(),
+                Importance.LOW,
+                "Name of the role that may do everything.");
+        keys.add(
+                AUTH_JWT_ROLE_READ_WRITE,
+                ConfigDef.Type.STRING,
+                "read-write",
+                new ConfigDef.NonEmptyString(),
+                Importance.LOW,
+                "Name of the role that may push, pop, acknowledge, configure and read.");
+        keys.add(
+                AUTH_JWT_ROLE_READ_ONLY,
+                ConfigDef.Type.STRING,
+                "read-only",
+                new ConfigDef.NonEmptyString(),
+                Importance.LOW,
+                "Name of the role that may read.");
+        keys.add(
+                AUTH_SKIP_PATHS,
+                ConfigDef.Type.LIST,
+                "/health,/metrics/prometheus,/metrics,/",
+                null,
+                Importance.LOW,
+                "Paths that need no token, besides those that are open to everybody anyway. Exact; one that ends in `/` and is longer stands for all that begin with it.");
         keys.group("Stop");
         keys.add(
                 SHUTDOWN_TIMEOUT_MS,

@@ -110,6 +110,28 @@ class BridgeConfigTest {
 
     @Nested
     class AMistake {
+        @Test
+        void ofAuthenticationIsNotLetPass() {
+            assertThat(problems("auth.jwt.enabled", "true"))
+                    .containsExactly("auth.jwt.algorithm HS256 needs auth.jwt.secret");
+            assertThat(problems("auth.jwt.enabled", "true", "auth.jwt.algorithm", "RS256", "auth.jwt.secret", "s"))
+                    .containsExactly("auth.jwt.algorithm RS256 needs auth.jwt.public.key or auth.jwt.jwks.url");
+            for (String url : List.of("keys", "ftp://keys/a", "https:///a", "http://a b")) {
+                assertThat(problems("auth.jwt.enabled", "true", "auth.jwt.algorithm", "auto", "auth.jwt.jwks.url", url))
+                        .as(url)
+                        .containsExactly("auth.jwt.jwks.url must begin with https:// or http:// and a host");
+            }
+            assertThat(problems("auth.jwt.algorithm", "none")).hasSize(1);
+        }
+
+        @Test
+        void ofAuthenticationShowsNoSecret() throws ConfigException {
+            assertThat(parse("auth.jwt.enabled", "true", "auth.jwt.secret", "hush-hush")
+                            .describe())
+                    .contains("auth.jwt.secret = [hidden]")
+                    .doesNotContain("hush-hush");
+        }
+
         @ParameterizedTest
         @CsvSource({
             "http.prot, http.port",

@@ -13,7 +13,11 @@ class LayersTest {
     @ArchTest
     static final ArchRule thePartsDoNotKnowTheWiring = noClasses()
             .that()
-            .resideInAnyPackage("dev.sluice.bridge.api..", "dev.sluice.bridge.ingest..", "dev.sluice.bridge.pop..")
+            .resideInAnyPackage(
+                    "dev.sluice.bridge.api..",
+                    "dev.sluice.bridge.ingest..",
+                    "dev.sluice.bridge.pop..",
+                    "dev.sluice.bridge.security..")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("dev.sluice.bridge");
@@ -21,7 +25,7 @@ class LayersTest {
     @ArchTest
     static final ArchRule ingestAndPopDoNotKnowHttp = noClasses()
             .that()
-            .resideInAnyPackage("dev.sluice.bridge.ingest..", "dev.sluice.bridge.pop..")
+            .resideInAnyPackage("dev.sluice.bridge.ingest..", "dev.sluice.bridge.pop..", "dev.sluice.bridge.security..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("io.javalin..", "org.eclipse.jetty..", "jakarta..", "dev.sluice.bridge.api..");

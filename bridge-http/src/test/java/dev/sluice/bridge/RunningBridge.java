@@ -2,6 +2,7 @@ package dev.sluice.bridge;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sluice.bridge.api.HttpService;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
@@ -63,6 +64,11 @@ public final class RunningBridge implements AutoCloseable {
         return bridge.port();
     }
 
+    /** Returns what it serves. */
+    public List<HttpService.Route> routes() {
+        return bridge.routes();
+    }
+
     /** Returns {@code http://127.0.0.1:port}. */
     public String url() {
         return bridge.url();
@@ -74,9 +80,17 @@ public final class RunningBridge implements AutoCloseable {
     }
 
     /** Posts a body; returns the answer whatever its status. */
-    public HttpResponse<String> post(String path, String body) {
-        return send(HttpRequest.newBuilder(URI.create(url() + path))
-                .POST(BodyPublishers.ofString(body, StandardCharsets.UTF_8)));
+    public HttpResponse<String> post(String path, String body, String... headers) {
+        return post(path, body.getBytes(StandardCharsets.UTF_8), headers);
+    }
+
+    /** Posts a body; returns the answer whatever its status. */
+    public HttpResponse<String> post(String path, byte[] body, String... headers) {
+        var request = HttpRequest.newBuilder(URI.create(url() + path)).POST(BodyPublishers.ofByteArray(body));
+        for (int i = 0; i < headers.length; i += 2) {
+            request.header(headers[i], headers[i + 1]);
+        }
+        return send(request);
     }
 
     /** Gets a path with its query; returns the answer whatever its status. */

@@ -5,6 +5,8 @@ import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.Intake;
 import dev.sluice.bridge.pop.AcknowledgeDispatcher;
 import dev.sluice.bridge.pop.PopDispatcher;
+import dev.sluice.bridge.security.JwtConfig;
+import dev.sluice.bridge.security.Role;
 import dev.sluice.queue.MessageIds;
 import io.javalin.Javalin;
 import io.javalin.compression.CompressionStrategy;
@@ -14,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.net.BindException;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.Set;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.HttpConfiguration;
@@ -21,6 +24,7 @@ import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,6 +52,7 @@ public final class HttpService implements AutoCloseable {
      * @param stopTimeout how long closing waits for answers under way
      * @param usualDurability what a push is answered after when it does not say
      * @param limits bounds of a request
+     * @param jwt whose tokens are believed; null: nobody needs one
      */
     public record Config(
             String host,
@@ -57,12 +62,14 @@ public final class HttpService implements AutoCloseable {
             Duration bodyTimeout,
             Duration stopTimeout,
             Durability usualDurability,
-            RequestLimits limits) {}
+            RequestLimits limits,
+            @Nullable JwtConfig jwt) {}
 
     private final Config config;
     private final QueuedThreadPool threads;
     private final Javalin javalin;
     private final BufferEndpoints buffers;
+    private final Routes routes;
 
     /** Puts the routes over what serves them. Does not listen yet. */
     public HttpService(
@@ -130,7 +137,7 @@ public final class HttpService implements AutoCloseable {
         buffers = endpoints.buffers();
         threads = new QueuedThreadPool(config.threads(), Math.min(MIN_THREADS, config.threads()));
         threads.setName("sluice-http");
-        var routes = new Routes(endpoints, threads);
+        routes = new Routes(endpoints, new Guard(config.jwt(), threads), threads);
         javalin = Javalin.create(javalinConfig -> {
             javalinConfig.startup.showJavalinBanner = false;
             javalinConfig.startup.showOldJavalinVersionWarning = false;
@@ -198,6 +205,23 @@ public final class HttpService implements AutoCloseable {
     /** Returns the port it listens on. */
     public int port() {
         return javalin.port();
+    }
+
+    /**
+     * A route.
+     *
+     * @param path with parameters in braces
+     * @param needed the role its user must have when tokens are checked; null: nothing
+     */
+    public record Route(
+            String method, String path, @Nullable Role needed) {}
+
+    /** Returns all that it serves. */
+    public List<Route> routes() {
+        return routes.table().stream()
+                .map(route -> new Route(
+                        route.method().name(), route.path(), route.access().role()))
+                .toList();
     }
 
     /** Stops to listen, and waits for the answers under way, for the stop timeout at most. */

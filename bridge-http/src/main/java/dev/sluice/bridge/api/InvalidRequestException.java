@@ -31,6 +31,16 @@ public final class InvalidRequestException extends RuntimeException {
                 408, "The request body did not come within http.body.timeout.ms, or paused for http.idle.timeout.ms");
     }
 
+    /** A request without a token, where one is needed: status 401. */
+    static InvalidRequestException unauthenticated() {
+        return new InvalidRequestException(401, "Authentication required");
+    }
+
+    /** A request whose token does not allow it: status 403. */
+    static InvalidRequestException forbidden() {
+        return new InvalidRequestException(403, "Insufficient permissions");
+    }
+
     /** Returns the HTTP status, 4xx. */
     int status() {
         return status;

@@ -3,6 +3,8 @@ package dev.sluice.bridge.api;
 import dev.sluice.bridge.ingest.IntakeFullException;
 import dev.sluice.bridge.ingest.MessageTooLargeException;
 import dev.sluice.bridge.pop.OverloadedException;
+import dev.sluice.bridge.security.InvalidTokenException;
+import dev.sluice.bridge.security.KeysUnavailableException;
 import dev.sluice.buffer.DiskFullException;
 import dev.sluice.queue.QueueException;
 import io.javalin.http.Context;
@@ -32,8 +34,11 @@ import org.slf4j.LoggerFactory;
 record Problem(int status, String error, int retryAfterSeconds) {
     private static final Logger log = LoggerFactory.getLogger(Problem.class);
     static final String UNDECODABLE = "The address is not percent-encoded correctly";
+    private static final String CHALLENGE = "Bearer realm=\"sluice\"";
     private static final String PROBLEM_JSON = "application/problem+json";
     private static final int BAD_REQUEST = 400;
+    private static final int UNAUTHORIZED = 401;
+    private static final int FORBIDDEN = 403;
     private static final int TOO_LARGE = 413;
     private static final int INTERNAL_ERROR = 500;
     private static final int UNAVAILABLE = 503;
@@ -53,7 +58,10 @@ record Problem(int status, String error, int retryAfterSeconds) {
         if (cause instanceof MessageTooLargeException) {
             return new Problem(TOO_LARGE, String.valueOf(cause.getMessage()), 0);
         }
-        if (cause instanceof OverloadedException) {
+        if (cause instanceof InvalidTokenException) {
+            return new Problem(UNAUTHORIZED, String.valueOf(cause.getMessage()), 0);
+        }
+        if (cause instanceof OverloadedException || cause instanceof KeysUnavailableException) {
             return new Problem(UNAVAILABLE, String.valueOf(cause.getMessage()), RETRY_SOON_SECONDS);
         }
         if (cause instanceof QueueException queue) {
@@ -109,6 +117,7 @@ record Problem(int status, String error, int retryAfterSeconds) {
         if (retryAfterSeconds > 0) {
             ctx.header("Retry-After", Integer.toString(retryAfterSeconds));
         }
+        challenge(ctx);
         if (accept == null || !accept.contains(PROBLEM_JSON)) {
             return Answer.json(
                     status, new JsonOutput(0).raw("{\"error\":").string(error).raw("}"));
@@ -124,5 +133,18 @@ record Problem(int status, String error, int retryAfterSeconds) {
                 .string(error)
                 .raw("}");
         return new Answer(status, body, PROBLEM_JSON);
+    }
+
+    /** Says what a client must come with (RFC 6750 §3). */
+    private void challenge(Context ctx) {
+        if (status == UNAUTHORIZED) {
+            boolean none =
+                    error.equals(InvalidRequestException.unauthenticated().getMessage());
+            ctx.header(
+                    "WWW-Authenticate",
+                    CHALLENGE + (none ? "" : ", error=\"invalid_token\", error_description=\"" + error + "\""));
+        } else if (status == FORBIDDEN) {
+            ctx.header("WWW-Authenticate", CHALLENGE + ", error=\"insufficient_scope\"");
+        }
     }
 }

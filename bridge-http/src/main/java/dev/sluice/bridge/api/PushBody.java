@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * {"items": [{"queue": "orders",            required
  *             "partition": "customer-7",    default "Default"
  *             "payload": {"total": 12.50},  any JSON, default null
- *             "transactionId": "o-1",       default, and instead of "": a new UUID
- *             "traceId": "…"}, …],          a UUID; "" is none
+ *             "transactionId": "o-1",       default, and instead of "": from the Idempotency-Key, or a new UUID
+ *             "traceId": "…"}, …],          a UUID; default, and instead of "": from traceparent
  *  "bufferMs": 100, "bufferMax": 500}       either: answer as soon as the messages are safe on the local disk
  * }</pre>
  *
@@ -31,7 +31,6 @@ import org.jspecify.annotations.Nullable;
  * @param buffered whether the producer wants its answer as soon as the messages are safe on the local disk
  */
 record PushBody(List<NewMessage> messages, boolean buffered) {
-    private static final String DEFAULT_PARTITION = "Default";
     /** More than 31 years. */
     private static final int MAX_DELAY_DIGITS = 12;
 
@@ -41,11 +40,12 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
     /**
      * Reads a body. Takes time in proportion to its size.
      *
+     * @param defaults what items have that do not say otherwise
      * @throws InvalidRequestException (400) if it is not JSON or breaks a rule; nothing of it is used then
      */
-    static PushBody parse(byte[] bytes, RequestLimits limits, MessageIds ids) {
+    static PushBody parse(byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
         try (var json = JsonBody.open(bytes, limits.depth())) {
-            return new Reader(json, limits, ids).read();
+            return new Reader(json, limits, ids, defaults).read();
         }
     }
 
@@ -54,16 +54,18 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
         private final JsonBody json;
         private final RequestLimits limits;
         private final MessageIds ids;
+        private final PushDefaults defaults;
 
         private @Nullable List<NewMessage> messages;
         private boolean buffered;
         private @Nullable String lastQueue;
         private @Nullable String lastPartition;
 
-        Reader(JsonBody json, RequestLimits limits, MessageIds ids) {
+        Reader(JsonBody json, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
             this.json = json;
             this.limits = limits;
             this.ids = ids;
+            this.defaults = defaults;
         }
 
         PushBody read() {
@@ -116,14 +118,14 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
                 if (items.size() == limits.items()) {
                     throw badRequest("items must be at most " + limits.items() + " (http.max.items)");
                 }
-                items.add(readItem());
+                items.add(readItem(items.size()));
             }
             return items;
         }
 
-        private NewMessage readItem() {
-            String queue = null;
-            String partition = DEFAULT_PARTITION;
+        private NewMessage readItem(int index) {
+            String queue = defaults.queue();
+            String partition = defaults.partition();
             String transactionId = "";
             UUID traceId = null;
             byte[] payload = NULL_PAYLOAD;
@@ -152,6 +154,9 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
                 throw badRequest("Queue must be a string");
             }
             UUID id = ids.next();
+            if (transactionId.isEmpty() && defaults.idempotencyKey() != null) {
+                transactionId = defaults.transactionId(index);
+            }
             boolean generated = transactionId.isEmpty();
             try {
                 return new NewMessage(
@@ -161,8 +166,8 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
                         generated ? id.toString() : transactionId,
                         generated,
                         payload,
-                        traceId,
-                        null,
+                        traceId == null ? defaults.traceId() : traceId,
+                        defaults.producerSub(),
                         deliverAt,
                         delay);
             } catch (IllegalArgumentException e) {

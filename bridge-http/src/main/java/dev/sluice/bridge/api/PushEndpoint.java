@@ -38,7 +38,9 @@ final class PushEndpoint implements Endpoint {
 
     @Override
     public CompletableFuture<Answer> handle(Context ctx) throws IOException {
-        return bodies.read(ctx, bytes -> PushBody.parse(bytes, limits, ids)).thenCompose(this::accept);
+        PushDefaults defaults = PushDefaults.of(ctx);
+        return bodies.read(ctx, bytes -> PushBody.parse(bytes, limits, ids, defaults))
+                .thenCompose(this::accept);
     }
 
     private CompletableFuture<Answer> accept(PushBody body) {

@@ -5,6 +5,7 @@ import static dev.sluice.bridge.api.Routes.Access.PUBLIC;
 import static dev.sluice.bridge.api.Routes.Access.READ_ONLY;
 import static dev.sluice.bridge.api.Routes.Access.READ_WRITE;
 
+import dev.sluice.bridge.security.Role;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
 import io.javalin.http.Handler;
@@ -17,10 +18,12 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** The table of all routes, with who may use them, and what is common to their answers. */
 final class Routes {
     private final Endpoints endpoints;
+    private final Guard guard;
     private final Executor executor;
 
     /** The endpoints behind the routes. */
@@ -36,10 +39,22 @@ final class Routes {
     /** What a client must be allowed to do to use a route. Each includes those before it. */
     enum Access {
         /** Nothing: open to everybody. */
-        PUBLIC,
-        READ_ONLY,
-        READ_WRITE,
-        ADMIN
+        PUBLIC(null),
+        READ_ONLY(Role.READ_ONLY),
+        READ_WRITE(Role.READ_WRITE),
+        ADMIN(Role.ADMIN);
+
+        private final @Nullable Role role;
+
+        Access(@Nullable Role role) {
+            this.role = role;
+        }
+
+        /** Returns the role that is needed, or null for none. */
+        @Nullable
+        Role role() {
+            return role;
+        }
     }
 
     /**
@@ -50,8 +65,9 @@ final class Routes {
     record Route(HandlerType method, String path, Access access, Handler handler) {}
 
     /** Answers that come later are written by {@code executor}. */
-    Routes(Endpoints endpoints, Executor executor) {
+    Routes(Endpoints endpoints, Guard guard, Executor executor) {
         this.endpoints = endpoints;
+        this.guard = guard;
         this.executor = executor;
     }
 
@@ -88,7 +104,8 @@ final class Routes {
 
     void register(RoutesConfig routes) {
         for (Route route : table()) {
-            routes.addHttpHandler(route.method(), route.path(), route.handler());
+            routes.addHttpHandler(
+                    route.method(), route.path(), guard.protect(route.access().role(), route.handler()));
         }
         routes.before(Routes::allowOtherOrigins);
         routes.exception(Exception.class, (e, ctx) -> sendProblem(ctx, e));

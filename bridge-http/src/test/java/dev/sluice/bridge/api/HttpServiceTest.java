@@ -114,7 +114,8 @@ class HttpServiceTest {
                 Duration.ofSeconds(2),
                 Duration.ofSeconds(1),
                 Durability.STORED,
-                new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000));
+                new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000),
+                null);
         service = new HttpService(
                 config,
                 (messages, asked) -> {

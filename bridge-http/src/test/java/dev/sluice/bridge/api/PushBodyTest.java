@@ -21,7 +21,7 @@ class PushBodyTest {
     private final MessageIds ids = new MessageIds(InstantSource.system());
 
     private PushBody parse(String body) {
-        return PushBody.parse(body.getBytes(UTF_8), LIMITS, ids);
+        return PushBody.parse(body.getBytes(UTF_8), LIMITS, ids, PushDefaults.NONE);
     }
 
     private NewMessage parseOne(String item) {
@@ -301,10 +301,11 @@ class PushBodyTest {
             byte[] whole =
                     "{\"items\":[{\"queue\":\"qä\",\"payload\":{\"a\":[1.5e3,true,null,\"\\u00e4 😋\"]},\"traceId\":\"\"}],\"x\":12}"
                             .getBytes(UTF_8);
-            assertThat(PushBody.parse(whole, LIMITS, ids).messages()).hasSize(1);
+            assertThat(PushBody.parse(whole, LIMITS, ids, PushDefaults.NONE).messages())
+                    .hasSize(1);
             for (int length = 1; length < whole.length; length++) {
                 byte[] cut = Arrays.copyOf(whole, length);
-                assertThatThrownBy(() -> PushBody.parse(cut, LIMITS, ids))
+                assertThatThrownBy(() -> PushBody.parse(cut, LIMITS, ids, PushDefaults.NONE))
                         .as("first %d bytes", length)
                         .isInstanceOf(InvalidRequestException.class)
                         .hasMessageStartingWith("Invalid JSON: ")
@@ -316,10 +317,10 @@ class PushBodyTest {
         void isRefusedWhenItIsNotUtf8() {
             byte[] latin1 = "{\"items\":[{\"queue\":\"q\",\"payload\":\"ä\"}]}"
                     .getBytes(java.nio.charset.StandardCharsets.ISO_8859_1);
-            assertThatThrownBy(() -> PushBody.parse(latin1, LIMITS, ids))
+            assertThatThrownBy(() -> PushBody.parse(latin1, LIMITS, ids, PushDefaults.NONE))
                     .hasMessage("Invalid JSON: not UTF-8 at byte 34");
             byte[] utf16 = "{\"items\":[]}".getBytes(java.nio.charset.StandardCharsets.UTF_16LE);
-            assertThatThrownBy(() -> PushBody.parse(utf16, LIMITS, ids))
+            assertThatThrownBy(() -> PushBody.parse(utf16, LIMITS, ids, PushDefaults.NONE))
                     .hasMessage("Invalid JSON: unexpected byte 0x00 at byte 1");
         }
 

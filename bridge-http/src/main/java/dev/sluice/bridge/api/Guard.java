@@ -1,0 +1,93 @@
+package dev.sluice.bridge.api;
+
+import dev.sluice.bridge.security.JwtConfig;
+import dev.sluice.bridge.security.Principal;
+import dev.sluice.bridge.security.Role;
+import dev.sluice.bridge.security.TokenVerifier;
+import io.javalin.http.Context;
+import io.javalin.http.Handler;
+import java.util.Locale;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+
+/** Lets a request through to its route if its token allows that. Without a configuration for tokens, everybody may do everything. */
+final class Guard {
+    private static final String SUBJECT = "sluice.subject";
+    private static final String SCHEME = "bearer ";
+
+    private final @Nullable JwtConfig config;
+    private final @Nullable TokenVerifier verifier;
+    private final Executor executor;
+
+    /**
+     * A guard.
+     *
+     * @param config null to let everybody through
+     * @param executor where a request goes on that had to wait for the key of its token
+     */
+    Guard(@Nullable JwtConfig config, Executor executor) {
+        this.config = config;
+        this.verifier = config == null ? null : new TokenVerifier(config);
+        this.executor = executor;
+    }
+
+    /** Returns the subject of the token a request came with; null if nobody was authenticated, or the token names none. */
+    static @Nullable String subjectOf(Context ctx) {
+        return ctx.attribute(SUBJECT);
+    }
+
+    /** Returns a handler that lets through to {@code handler} who may do what needs {@code needed}; null: everybody. */
+    Handler protect(@Nullable Role needed, Handler handler) {
+        if (config == null || verifier == null || needed == null) {
+            return handler;
+        }
+        return ctx -> {
+            if (config.skips(ctx.path())) {
+                handler.handle(ctx);
+                return;
+            }
+            CompletableFuture<Principal> caller = verifier.verify(token(ctx));
+            if (caller.isDone()) {
+                admit(ctx, caller.join(), needed);
+                handler.handle(ctx);
+            } else {
+                ctx.future(() -> caller.thenCompose(principal -> admitted(ctx, principal, needed, handler)));
+            }
+        };
+    }
+
+    private CompletableFuture<@Nullable Void> admitted(Context ctx, Principal principal, Role needed, Handler handler) {
+        var handled = new CompletableFuture<@Nullable Void>();
+        executor.execute(() -> {
+            try {
+                admit(ctx, principal, needed);
+                handler.handle(ctx); // May set another future, which is the next to be waited for.
+                handled.complete(null);
+            } catch (Exception e) {
+                handled.completeExceptionally(e);
+            }
+        });
+        return handled;
+    }
+
+    private static void admit(Context ctx, Principal principal, Role needed) {
+        if (principal.role() == null || !principal.role().includes(needed)) {
+            throw InvalidRequestException.forbidden();
+        }
+        ctx.attribute(SUBJECT, principal.subject());
+    }
+
+    /** The scheme may be left out. */
+    private static String token(Context ctx) {
+        String header = ctx.header("Authorization");
+        String token = header == null ? "" : header.strip();
+        if (token.toLowerCase(Locale.ROOT).startsWith(SCHEME)) {
+            token = token.substring(SCHEME.length()).strip();
+        }
+        if (token.isEmpty() || token.equalsIgnoreCase(SCHEME.strip())) {
+            throw InvalidRequestException.unauthenticated();
+        }
+        return token;
+    }
+}

@@ -1,0 +1,189 @@
+package dev.sluice.bridge.security;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.sluice.queue.NewMessage;
+import java.security.Key;
+import java.time.InstantSource;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Decides whether a token is good, and whose it is. Any thread may call; nothing blocks. */
+public final class TokenVerifier {
+    private static final Logger log = LoggerFactory.getLogger(TokenVerifier.class);
+
+    /** RFC 7518 §3.2: a shorter secret can be found by trying. */
+    private static final int MIN_SECRET_BYTES = 32;
+
+    /** Most tokens whose signature is remembered: checking one of Ed25519 takes longer than a push. */
+    private static final int REMEMBERED = 1024;
+
+    private static final int MILLIS_PER_SECOND = 1000;
+
+    private final JwtConfig config;
+    private final Map<SignatureAlgorithm, KeySource> sources = new EnumMap<>(SignatureAlgorithm.class);
+    private final InstantSource clock;
+
+    /** Tokens and the key that their signature was found good with, the one used last at the end. */
+    private final Map<String, Key> signedWith = Collections.synchronizedMap(new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Key> eldest) {
+            return size() > REMEMBERED;
+        }
+    });
+
+    /** A verifier for tokens as {@code config} wants them. */
+    public TokenVerifier(JwtConfig config) {
+        this(config, InstantSource.system());
+    }
+
+    TokenVerifier(JwtConfig config, InstantSource clock) {
+        this.config = config;
+        this.clock = clock;
+        if (config.jwks() != null) {
+            JwksConfig settings = config.jwks();
+            var jwks =
+                    new Jwks(new JwksClient(settings), settings.maxAge(), settings.refreshInterval(), System::nanoTime);
+            for (SignatureAlgorithm each : SignatureAlgorithm.values()) {
+                if (config.takesFromJwks(each)) {
+                    sources.put(each, jwks);
+                }
+            }
+        }
+        config.fixedKeys().forEach((algorithm, key) -> {
+            sources.put(algorithm, token -> CompletableFuture.completedFuture(key));
+            if (algorithm == SignatureAlgorithm.HS256 && key.getEncoded().length < MIN_SECRET_BYTES) {
+                log.warn("auth.jwt.secret is shorter than {} bytes, so it may be guessed", MIN_SECRET_BYTES);
+            }
+        });
+    }
+
+    /**
+     * Checks a token.
+     *
+     * @return completes with whose it is; exceptionally with {@link InvalidTokenException} if it is not good, or {@link
+     *     KeysUnavailableException} if that cannot be known now
+     */
+    public CompletableFuture<Principal> verify(String text) {
+        Token token;
+        try {
+            token = Token.parse(text);
+        } catch (InvalidTokenException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+        KeySource source = sources.get(token.algorithm());
+        if (source == null) {
+            return CompletableFuture.failedFuture(new InvalidTokenException(Token.NOT_ACCEPTED));
+        }
+        return source.keyOf(token).thenApply(key -> {
+            checkSignature(text, token, key);
+            checkTimes(token.claims());
+            checkIssuer(token.claims());
+            checkAudience(token.claims());
+            return new Principal(subject(token.claims()), role(token.claims()));
+        });
+    }
+
+    private void checkSignature(String text, Token token, Key key) {
+        if (signedWith.get(text) == key) {
+            return;
+        }
+        if (!token.algorithm().verify(key, token.signed(), token.signature())) {
+            throw new InvalidTokenException("Invalid token signature");
+        }
+        signedWith.put(text, key);
+    }
+
+    private void checkTimes(JsonNode claims) {
+        double now = (double) clock.millis() / MILLIS_PER_SECOND;
+        double skew = (double) config.clockSkew().toMillis() / MILLIS_PER_SECOND;
+        if (time(claims, "exp", Double.POSITIVE_INFINITY) <= now - skew) {
+            throw new InvalidTokenException("Token has expired");
+        }
+        if (time(claims, "nbf", Double.NEGATIVE_INFINITY) > now + skew) {
+            throw new InvalidTokenException("Token is not valid yet");
+        }
+        if (time(claims, "iat", Double.NEGATIVE_INFINITY) > now + skew) {
+            throw new InvalidTokenException("Token was issued in the future");
+        }
+    }
+
+    /** Returns a time in seconds since 1970 (RFC 7519 §2, NumericDate). */
+    private static double time(JsonNode claims, String name, double absent) {
+        JsonNode value = claims.get(name);
+        if (value == null) {
+            return absent;
+        }
+        if (!value.isNumber()) {
+            throw new InvalidTokenException("Invalid token: " + name + " must be a number");
+        }
+        return value.doubleValue();
+    }
+
+    private void checkIssuer(JsonNode claims) {
+        if (config.issuer() != null
+                && !config.issuer().equals(claims.path("iss").textValue())) {
+            throw new InvalidTokenException("Invalid token issuer");
+        }
+    }
+
+    private void checkAudience(JsonNode claims) {
+        String wanted = config.audience();
+        if (wanted == null) {
+            return;
+        }
+        JsonNode audience = claims.path("aud");
+        if (wanted.equals(audience.textValue())) {
+            return;
+        }
+        if (audience.isArray()) {
+            for (JsonNode each : audience) {
+                if (wanted.equals(each.textValue())) {
+                    return;
+                }
+            }
+        }
+        throw new InvalidTokenException("Invalid token audience");
+    }
+
+    /** The subject is stored with messages, so it must be what the database can hold. */
+    private static @Nullable String subject(JsonNode claims) {
+        JsonNode subject = claims.path("sub");
+        if (subject.isMissingNode()) {
+            return null;
+        }
+        try {
+            if (!subject.isTextual()) {
+                throw new InvalidTokenException("Invalid token: sub must be a string");
+            }
+            NewMessage.checkName("sub", subject.textValue());
+            return subject.textValue();
+        } catch (IllegalArgumentException e) {
+            throw new InvalidTokenException("Invalid token: sub must be 1 to " + NewMessage.MAX_NAME_LENGTH
+                    + " characters without U+0000 and halves of surrogate pairs");
+        }
+    }
+
+    private @Nullable Role role(JsonNode claims) {
+        Role highest = higher(null, claims.path(config.roles().claim()));
+        JsonNode list = claims.path(config.roles().listClaim());
+        if (list.isArray()) {
+            for (JsonNode each : list) {
+                highest = higher(highest, each);
+            }
+        }
+        return highest;
+    }
+
+    private @Nullable Role higher(@Nullable Role known, JsonNode name) {
+        Role role = name.isTextual() ? config.roles().named(name.textValue()) : null;
+        return known == null || (role != null && role.includes(known)) ? role : known;
+    }
+}
