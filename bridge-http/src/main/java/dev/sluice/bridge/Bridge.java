@@ -138,6 +138,10 @@ final class Bridge implements AutoCloseable {
                         requireDatabase();
                         return queue.pop(target, requests);
                     },
+                    queues -> {
+                        requireDatabase();
+                        return queue.places(queues);
+                    },
                     (target, result) -> giveBack(queue, target, result),
                     config.popDispatcher());
             var wakeUps = opened(new WakeUps(database.control(), config.queue().schema(), pops::wake));

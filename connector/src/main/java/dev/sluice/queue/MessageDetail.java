@@ -67,7 +67,8 @@ public record MessageDetail(
      * @param consumed whether it has done with the message
      * @param leasedUntil when the lease ends under which it holds the message; null when it does not
      */
-    public record Reader(String name, boolean consumed, @Nullable Instant leasedUntil) {}
+    public record Reader(
+            String name, boolean consumed, @Nullable Instant leasedUntil) {}
 
     static MessageDetail of(ResultSet row, List<Reader> groups) throws SQLException {
         String error = row.getString("error");

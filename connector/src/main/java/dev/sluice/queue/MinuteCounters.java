@@ -75,7 +75,12 @@ public final class MinuteCounters {
      * @param queues of these queues
      * @param host name of the machine of the bridge; null: any
      */
-    public record Range(Instant from, Instant to, Duration bucket, ResourceFilter queues, @Nullable String host) {}
+    public record Range(
+            Instant from,
+            Instant to,
+            Duration bucket,
+            ResourceFilter queues,
+            @Nullable String host) {}
 
     /**
      * Several samples of one metric.
@@ -229,7 +234,8 @@ public final class MinuteCounters {
     public List<Sample> samples(Range range) {
         return transactions.run("could not read the samples", connection -> {
             var samples = new ArrayList<Sample>();
-            try (var statement = bounded(statement(connection, "samples"), range).set("host", like(range.host()));
+            try (var statement =
+                            bounded(statement(connection, "samples"), range).set("host", like(range.host()));
                     ResultSet row = statement.query()) {
                 while (row.next()) {
                     samples.add(new Sample(

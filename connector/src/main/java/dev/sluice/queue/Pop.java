@@ -1,11 +1,11 @@
 package dev.sluice.queue;
 
 import dev.sluice.queue.PopResult.Status;
+import dev.sluice.queue.PopTarget.Across;
 import java.sql.Array;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Claims ready cursors for the consumers that wait on one target, and reads what they get. Three statements whatever the
- * number of consumers: lock cursors, give leases, read segments. Queues with a delay cost one more.
+ * number of consumers: lock cursors, give leases, read segments. Queues with a delay cost one more, and so does a target
+ * that is no single queue.
  */
 final class Pop {
     /** Rounds of claiming in one transaction. More than one only while cursors turn out to have nothing to read. */
@@ -23,110 +24,23 @@ final class Pop {
 
     private final Statements statements;
     private final long maxBytes;
-    private final Registration registration;
+    private final Candidates candidates;
 
     Pop(Statements statements, long maxBytes) {
         this.statements = statements;
         this.maxBytes = maxBytes;
-        this.registration = new Registration(statements);
-    }
-
-    /**
-     * A ready cursor whose row is locked, and what of it may be read.
-     *
-     * @param acked what is done after {@code position}
-     * @param visible the last seq old enough to be delivered
-     * @param deliveries leases in a row that have ended without a word
-     * @param heldBackMs how long nothing of it may be delivered; 0 or less: something may
-     */
-    private record Ready(
-            long groupId,
-            long partitionId,
-            long queueId,
-            String partition,
-            long position,
-            long visible,
-            SeqSet acked,
-            int leaseTimeS,
-            int deliveries,
-            int redeliveryLimit,
-            long delayS,
-            long heldBackMs) {
-
-        static Ready of(ResultSet row) throws SQLException {
-            return new Ready(
-                    row.getLong("group_id"),
-                    row.getLong("partition_id"),
-                    row.getLong("queue_id"),
-                    row.getString("partition"),
-                    row.getLong("position"),
-                    row.getLong("head"),
-                    SeqSet.parse(row.getString("acked")),
-                    row.getInt("lease_time_s"),
-                    row.getInt("deliveries"),
-                    row.getInt("redelivery_limit"),
-                    row.getLong("delayed_processing_s"),
-                    row.getLong("window_ms"));
-        }
-
-        long available() {
-            return heldBackMs > 0 ? 0 : acked.missing(position, visible);
-        }
-
-        /** A message that ends its consumers is found by giving what waits first alone. */
-        long most() {
-            return redeliveryLimit > 0 && deliveries > redeliveryLimit / 2 ? 1 : Long.MAX_VALUE;
-        }
-
-        boolean isBeyondRedelivery() {
-            return redeliveryLimit > 0 && deliveries >= redeliveryLimit;
-        }
-
-        Ready visibleTo(long seq, long nextMs) {
-            return new Ready(
-                    groupId,
-                    partitionId,
-                    queueId,
-                    partition,
-                    position,
-                    seq,
-                    acked,
-                    leaseTimeS,
-                    deliveries,
-                    redeliveryLimit,
-                    delayS,
-                    Math.max(heldBackMs, acked.missing(position, seq) == 0 ? nextMs : 0));
-        }
-
-        /** This cursor when these are done, too, and its holder has been heard of. */
-        Ready without(SeqSet seqs) {
-            SeqSet done = acked.with(seqs);
-            long moved = done.endOfRunAfter(position);
-            return new Ready(
-                    groupId,
-                    partitionId,
-                    queueId,
-                    partition,
-                    moved,
-                    visible,
-                    done.after(moved),
-                    leaseTimeS,
-                    0,
-                    redeliveryLimit,
-                    delayS,
-                    heldBackMs);
-        }
+        this.candidates = new Candidates(statements);
     }
 
     /** The part of a cursor's messages that one consumer gets: what is not acked of {@code (position, end]}. */
-    private record Claim(Share share, Ready cursor, long end, boolean isEmpty) {
+    private record Claim(Share share, ReadyCursor cursor, long end, boolean isEmpty) {
 
         /** This claim after it was read up to {@code readEnd}; deleted messages are done. */
         Claim read(long readEnd, int found, SeqSet deleted) {
             if (found == 0) {
                 share.partitions--;
             }
-            Ready passed = deleted.isEmpty() ? cursor : cursor.without(deleted);
+            ReadyCursor passed = deleted.isEmpty() ? cursor : cursor.without(deleted);
             return new Claim(share, passed, readEnd, found == 0);
         }
 
@@ -150,23 +64,21 @@ final class Pop {
         }
     }
 
-    /** Why nothing is ready, and when that changes by itself. */
-    private record Quiet(
-            Status status, boolean registered, @Nullable Duration nextReadyIn) {}
-
     List<PopResult> run(Connection connection, PopTarget target, List<PopRequest> requests) throws SQLException {
         List<Share> shares = requests.stream().map(Share::new).toList();
+        Subscription wish = requests.get(0).subscription();
+        if (target.scope() instanceof Across across) {
+            candidates.registerAcross(connection, across, target.group(), wish);
+        }
         boolean anyClaims = false;
         long bytes = 0;
         boolean mayRegister = true;
         for (int round = 0; round < MAX_ROUNDS; round++) {
             int wanted =
                     shares.stream().mapToInt(share -> wanted(share, target)).sum();
-            List<Ready> ready = wanted == 0 ? List.of() : lockReady(connection, target, wanted);
+            List<ReadyCursor> ready = wanted == 0 ? List.of() : candidates.lock(connection, target, wanted);
             if (ready.isEmpty()) {
-                if (mayRegister
-                        && !anyClaims
-                        && register(connection, target, requests.get(0).subscription())) {
+                if (mayRegister && !anyClaims && candidates.register(connection, target, wish)) {
                     mayRegister = false;
                     continue;
                 }
@@ -175,9 +87,9 @@ final class Pop {
             mayRegister = false;
             List<Claim> given = new ArrayList<>();
             var burials = new Burials(statements);
-            List<Ready> empty = distribute(ready, shares, target, given, burials);
+            List<ReadyCursor> empty = distribute(ready, shares, target, given, burials);
             burials.run(connection);
-            bytes += read(connection, target, given, maxBytes - bytes);
+            bytes += read(connection, given, maxBytes - bytes);
             write(connection, given, empty);
             anyClaims |= !given.isEmpty();
             if (empty.isEmpty() || bytes >= maxBytes) {
@@ -188,77 +100,26 @@ final class Pop {
     }
 
     private static int wanted(Share share, PopTarget target) {
-        int most = target.partition() == null ? share.request.maxPartitions() : 1;
+        int most = target.isOnePartition() ? 1 : share.request.maxPartitions();
         return share.left == 0 ? 0 : Math.max(0, most - share.partitions);
-    }
-
-    private List<Ready> lockReady(Connection connection, PopTarget target, int limit) throws SQLException {
-        var ready = new ArrayList<Ready>();
-        boolean delayed = false;
-        String name = target.partition() == null ? "ready" : "ready-partition";
-        try (var statement = new BoundStatement(connection, statements.get(name))
-                .set("queue", target.queue())
-                .set("group", target.group())) {
-            if (target.partition() == null) {
-                statement.set("limit", limit);
-            } else {
-                statement.set("partition", target.partition());
-            }
-            try (ResultSet row = statement.query()) {
-                while (row.next()) {
-                    Ready cursor = Ready.of(row);
-                    ready.add(cursor);
-                    delayed |= cursor.delayS() > 0;
-                }
-            }
-        }
-        return delayed ? oldEnough(connection, ready) : ready;
-    }
-
-    /** Hides what is younger than the delay of its queue. */
-    private List<Ready> oldEnough(Connection connection, List<Ready> ready) throws SQLException {
-        var aged = new ArrayList<Ready>(ready.size());
-        for (Ready cursor : ready) {
-            aged.add(cursor.visibleTo(cursor.position(), 0));
-        }
-        try (var statement = new BoundStatement(connection, statements.get("delayed"))
-                        .set(
-                                "partitions",
-                                ready.stream().mapToLong(Ready::partitionId).toArray())
-                        .set(
-                                "firsts",
-                                ready.stream()
-                                        .mapToLong(cursor -> cursor.position() + 1)
-                                        .toArray())
-                        .set("lasts", ready.stream().mapToLong(Ready::visible).toArray())
-                        .set("delays_s", ready.stream().mapToLong(Ready::delayS).toArray());
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                int index = row.getInt("ordinal") - 1;
-                Ready cursor = ready.get(index);
-                long visible = Math.min(cursor.visible(), Math.max(cursor.position(), row.getLong("visible")));
-                aged.set(index, cursor.visibleTo(visible, Math.max(1, row.getLong("next_ms"))));
-            }
-        }
-        return aged;
     }
 
     /**
      * Gives cursors to shares, in the order of both, until every share has what it wants. Returns the cursors passed that
      * have nothing to read.
      */
-    private static List<Ready> distribute(
-            List<Ready> ready, List<Share> shares, PopTarget target, List<Claim> given, Burials burials) {
-        var empty = new ArrayList<Ready>();
+    private static List<ReadyCursor> distribute(
+            List<ReadyCursor> ready, List<Share> shares, PopTarget target, List<Claim> given, Burials burials) {
+        var empty = new ArrayList<ReadyCursor>();
         int next = 0;
-        for (Ready each : ready) {
+        for (ReadyCursor each : ready) {
             while (next < shares.size() && wanted(shares.get(next), target) == 0) {
                 next++;
             }
             if (next == shares.size()) {
                 break;
             }
-            Ready cursor = buryUndeliverable(each, target, burials);
+            ReadyCursor cursor = buryUndeliverable(each, target, burials);
             long available = Math.min(cursor.available(), cursor.most());
             if (available == 0) {
                 empty.add(cursor);
@@ -274,7 +135,7 @@ final class Pop {
     }
 
     /** Makes a dead letter of the message that waits first if leases on it have ended too often without a word. */
-    private static Ready buryUndeliverable(Ready cursor, PopTarget target, Burials burials) {
+    private static ReadyCursor buryUndeliverable(ReadyCursor cursor, PopTarget target, Burials burials) {
         if (!cursor.isBeyondRedelivery() || cursor.available() == 0) {
             return cursor;
         }
@@ -284,7 +145,7 @@ final class Pop {
         return cursor.without(SeqSet.EMPTY.with(first, first));
     }
 
-    private void write(Connection connection, List<Claim> given, List<Ready> empty) throws SQLException {
+    private void write(Connection connection, List<Claim> given, List<ReadyCursor> empty) throws SQLException {
         var settle = new Settle(statements);
         var leased = new ArrayList<Claim>();
         for (Claim claim : given) {
@@ -294,8 +155,8 @@ final class Pop {
                 leased.add(claim);
             }
         }
-        var heldBack = new ArrayList<Ready>();
-        for (Ready cursor : empty) {
+        var heldBack = new ArrayList<ReadyCursor>();
+        for (ReadyCursor cursor : empty) {
             if (cursor.heldBackMs() > 0) {
                 heldBack.add(cursor);
             } else {
@@ -349,22 +210,24 @@ final class Pop {
         }
     }
 
-    private void holdBack(Connection connection, List<Ready> cursors) throws SQLException {
+    private void holdBack(Connection connection, List<ReadyCursor> cursors) throws SQLException {
         if (cursors.isEmpty()) {
             return;
         }
         try (var statement = new BoundStatement(connection, statements.get("hold-back"))
-                .set("groups", cursors.stream().mapToLong(Ready::groupId).toArray())
+                .set("groups", cursors.stream().mapToLong(ReadyCursor::groupId).toArray())
                 .set(
                         "partitions",
-                        cursors.stream().mapToLong(Ready::partitionId).toArray())
-                .set("delays_ms", cursors.stream().mapToLong(Ready::heldBackMs).toArray())) {
+                        cursors.stream().mapToLong(ReadyCursor::partitionId).toArray())
+                .set(
+                        "delays_ms",
+                        cursors.stream().mapToLong(ReadyCursor::heldBackMs).toArray())) {
             statement.update();
         }
     }
 
     /** Ends a claim as if all of it had been acknowledged. */
-    private static void settleAt(Settle settle, Ready cursor, long end) {
+    private static void settleAt(Settle settle, ReadyCursor cursor, long end) {
         long position = cursor.acked().endOfRunAfter(Math.max(end, cursor.position()));
         settle.add(
                 cursor.groupId(),
@@ -382,7 +245,7 @@ final class Pop {
      *
      * @return bytes read
      */
-    private long read(Connection connection, PopTarget target, List<Claim> claims, long bytesLeft) throws SQLException {
+    private long read(Connection connection, List<Claim> claims, long bytesLeft) throws SQLException {
         if (claims.isEmpty()) {
             return 0;
         }
@@ -415,7 +278,7 @@ final class Pop {
                 }
                 List<Message> messages = claims.get(index).share().messages;
                 int before = messages.size();
-                deleted = addMessages(row, target, claims.get(index), deleted);
+                deleted = addMessages(row, claims.get(index), deleted);
                 found += messages.size() - before;
                 end = row.getLong("slice_end");
                 bytes = row.getLong("total_bytes");
@@ -438,8 +301,8 @@ final class Pop {
     }
 
     /** Adds what a row holds of a claim to the share. Returns the deleted ones known, with those of the row. */
-    private static SeqSet addMessages(ResultSet row, PopTarget target, Claim claim, SeqSet known) throws SQLException {
-        Ready cursor = claim.cursor();
+    private static SeqSet addMessages(ResultSet row, Claim claim, SeqSet known) throws SQLException {
+        ReadyCursor cursor = claim.cursor();
         UUID[] ids = (UUID[]) row.getArray("ids").getArray();
         String[] transactionIds = strings(row, "transaction_ids");
         @Nullable String[] payloads = strings(row, "payloads");
@@ -464,7 +327,7 @@ final class Pop {
                     .add(new Message(
                             cursor.partitionId(),
                             cursor.partition(),
-                            target.queue(),
+                            cursor.queue(),
                             seq,
                             ids[i],
                             transactionIds[i],
@@ -482,11 +345,11 @@ final class Pop {
 
     private List<PopResult> results(Connection connection, PopTarget target, List<Share> shares) throws SQLException {
         var results = new ArrayList<PopResult>(shares.size());
-        Quiet quiet = null;
+        Candidates.Quiet quiet = null;
         for (Share share : shares) {
             if (share.messages.isEmpty()) {
                 if (quiet == null) {
-                    quiet = quiet(connection, target);
+                    quiet = candidates.quiet(connection, target);
                 }
                 results.add(PopResult.nothing(quiet.status(), quiet.nextReadyIn()));
             } else {
@@ -495,50 +358,5 @@ final class Pop {
             }
         }
         return results;
-    }
-
-    private Quiet quiet(Connection connection, PopTarget target) throws SQLException {
-        boolean onePartition = target.partition() != null;
-        try (var statement = new BoundStatement(
-                        connection, statements.get(onePartition ? "next-ready-partition" : "next-ready"))
-                .set("queue", target.queue())
-                .set("group", target.group())) {
-            if (target.partition() != null) {
-                statement.set("partition", target.partition());
-            }
-            try (ResultSet row = statement.query()) {
-                if (!row.next()) {
-                    return new Quiet(Status.QUEUE_NOT_FOUND, false, null);
-                }
-                row.getLong("group_id");
-                boolean registered = !row.wasNull();
-                double nextMs = row.getDouble("next_ms");
-                Duration nextReadyIn = row.wasNull() ? null : Duration.ofMillis((long) Math.ceil(Math.max(0, nextMs)));
-                if (onePartition) {
-                    row.getLong("partition_id");
-                    if (row.wasNull()) {
-                        return new Quiet(Status.PARTITION_NOT_FOUND, registered, null);
-                    }
-                    if (row.getBoolean("leased")) {
-                        return new Quiet(Status.LEASE_HELD, registered, nextReadyIn);
-                    }
-                }
-                return new Quiet(Status.EMPTY, registered, nextReadyIn);
-            }
-        }
-    }
-
-    /**
-     * Registers the group if the queue exists and the group does not, or notes that it waits for the queue.
-     *
-     * @return true if the group may have something to read now
-     */
-    private boolean register(Connection connection, PopTarget target, Subscription wish) throws SQLException {
-        Quiet quiet = quiet(connection, target);
-        if (quiet.status() == Status.QUEUE_NOT_FOUND) {
-            registration.awaitQueue(connection, target.queue(), target.group(), wish);
-            return false;
-        }
-        return !quiet.registered() && registration.run(connection, target.queue(), target.group(), wish);
     }
 }

@@ -3,7 +3,10 @@ package dev.sluice.queue;
 import java.sql.ResultSet;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import javax.sql.DataSource;
@@ -32,6 +35,7 @@ public final class Queue {
 
     /**
      * Leases messages to consumers that wait on the same target. The first pop of a group on a queue registers the group.
+     * One across queues registers it on all of them; of a queue that comes later, it gets what is pushed from then on.
      *
      * @param requests what each consumer asks for; the first is served first
      * @return an answer for each request, in the same order
@@ -42,6 +46,26 @@ public final class Queue {
         List<PopResult> results =
                 transactions.run("could not pop from " + target, connection -> pop.run(connection, target, requests));
         return results.stream().map(result -> result.opened(cipher)).toList();
+    }
+
+    /**
+     * Returns where queues are, of those that exist, by name.
+     *
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Map<String, QueuePlace> places(Collection<String> queues) {
+        return transactions.run("could not look up " + queues.size() + " queues", connection -> {
+            var places = new HashMap<String, QueuePlace>();
+            try (var statement = new BoundStatement(connection, statements.get("places"))
+                            .set("queues", queues.toArray(String[]::new));
+                    ResultSet row = statement.query()) {
+                while (row.next()) {
+                    places.put(
+                            row.getString("name"), new QueuePlace(row.getString("namespace"), row.getString("task")));
+                }
+            }
+            return places;
+        });
     }
 
     /**

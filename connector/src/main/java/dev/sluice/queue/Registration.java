@@ -1,12 +1,17 @@
 package dev.sluice.queue;
 
+import dev.sluice.queue.PopTarget.Across;
+import java.sql.Array;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Timestamp;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Makes a consumer group known to a queue, with a cursor for each partition. */
+/** Makes a consumer group known to queues, with a cursor for each partition. */
 final class Registration {
     private final Statements statements;
 
@@ -15,33 +20,79 @@ final class Registration {
     }
 
     /**
-     * Registers the group, unless another has just done so.
+     * Registers the group on those of the queues that exist, unless another has just done so. All rows of one table are
+     * locked, in order, before any of the next.
      *
-     * @return false if there is no such queue
+     * @return false if none of the queues exists
      */
-    boolean run(Connection connection, String queue, String group, Subscription wish) throws SQLException {
-        Subscription subscription = group.equals(PopTarget.DEFAULT_GROUP) ? Subscription.ALL : wish;
+    boolean run(Connection connection, List<String> queues, String group, Subscription wish) throws SQLException {
+        Subscription subscription = effective(group, wish);
         Instant from = subscription.from();
         String mode = from != null ? "from" : subscription.mode() == Subscription.Mode.NEW ? "new" : "all";
-        long queueId;
-        try (var statement = new BoundStatement(connection, statements.get("lock-queue")).set("queue", queue);
+        var queueIds = new ArrayList<Long>();
+        try (var statement = new BoundStatement(connection, statements.get("lock-queues"))
+                        .set("queues", queues.toArray(String[]::new));
                 ResultSet row = statement.query()) {
-            if (!row.next()) {
-                return false;
+            while (row.next()) {
+                queueIds.add(row.getLong("id"));
             }
-            queueId = row.getLong("id");
         }
+        if (queueIds.isEmpty()) {
+            return false;
+        }
+        var groupIds = new ArrayList<Long>();
         try (var insert = new BoundStatement(connection, statements.get("register-group"))
-                        .set("queue_id", queueId)
+                        .set("queues", longs(queueIds))
                         .set("group", group)
                         .set("mode", mode)
                         .set("from", from);
                 ResultSet row = insert.query()) {
-            if (row.next()) {
-                createCursors(connection, queueId, row.getLong("id"), mode, from);
+            while (row.next()) {
+                groupIds.add(row.getLong("id"));
             }
         }
+        if (!groupIds.isEmpty()) {
+            createCursors(connection, longs(groupIds), mode, from);
+        }
         return true;
+    }
+
+    /**
+     * Registers the group on all queues of the scope it does not read yet. One that does not want to read from the beginning
+     * has noted when it began to wait: what comes into the scope after its first pop, it reads from that time on.
+     */
+    void runAcross(Connection connection, Across across, String group, Subscription wish) throws SQLException {
+        List<String> queues = new ArrayList<>();
+        Instant since;
+        try (var statement = ofScope(connection, "unregistered-across", across, group);
+                ResultSet row = statement.query()) {
+            row.next();
+            Array names = row.getArray("queues");
+            queues.addAll(List.of((String[]) names.getArray()));
+            Timestamp waitsSince = row.getTimestamp("waits_since");
+            since = waitsSince == null ? null : waitsSince.toInstant();
+        }
+        Subscription subscription = since == null ? effective(group, wish) : new Subscription(wish.mode(), since);
+        if (since == null && !subscription.equals(Subscription.ALL)) {
+            try (var note = ofScope(connection, "wait-across", across, group).set("from", wish.from())) {
+                note.update();
+            }
+        }
+        if (!queues.isEmpty()) {
+            run(connection, queues, group, subscription);
+        }
+    }
+
+    private BoundStatement ofScope(Connection connection, String name, Across across, String group)
+            throws SQLException {
+        return new BoundStatement(connection, statements.get(name))
+                .set("group", group)
+                .set("namespace", across.namespace())
+                .set("task", across.task());
+    }
+
+    private static Subscription effective(String group, Subscription wish) {
+        return group.equals(PopTarget.DEFAULT_GROUP) ? Subscription.ALL : wish;
     }
 
     /**
@@ -49,7 +100,7 @@ final class Registration {
      * push to the queue registers it.
      */
     void awaitQueue(Connection connection, String queue, String group, Subscription wish) throws SQLException {
-        if (group.equals(PopTarget.DEFAULT_GROUP) || wish.equals(Subscription.ALL)) {
+        if (effective(group, wish).equals(Subscription.ALL)) {
             return;
         }
         try (var known = new BoundStatement(connection, statements.get("waits-for-queue"))
@@ -68,17 +119,20 @@ final class Registration {
         }
     }
 
-    private void createCursors(Connection connection, long queueId, long groupId, String mode, @Nullable Instant from)
+    private void createCursors(Connection connection, long[] groupIds, String mode, @Nullable Instant from)
             throws SQLException {
-        try (var lock = new BoundStatement(connection, statements.get("lock-partitions-of-queue"))
-                        .set("queue_id", queueId);
+        try (var lock = new BoundStatement(connection, statements.get("lock-partitions-of-groups"))
+                        .set("groups", groupIds);
                 var create = new BoundStatement(connection, statements.get("create-cursors"))
-                        .set("group_id", groupId)
-                        .set("queue_id", queueId)
+                        .set("groups", groupIds)
                         .set("mode", mode)
                         .set("from", from)) {
             lock.query().close();
             create.update();
         }
+    }
+
+    private static long[] longs(List<Long> ids) {
+        return ids.stream().mapToLong(Long::longValue).toArray();
     }
 }

@@ -11,7 +11,9 @@ import org.jspecify.annotations.Nullable;
  * @param task its task; null: any
  */
 public record ResourceFilter(
-        @Nullable String queue, @Nullable String namespace, @Nullable String task) {
+        @Nullable String queue,
+        @Nullable String namespace,
+        @Nullable String task) {
 
     /** All queues. */
     public static final ResourceFilter ALL = new ResourceFilter(null, null, null);

@@ -174,7 +174,10 @@ public final class Resources {
                     ResultSet row = statement.query()) {
                 row.next();
                 return new Leases(
-                        row.getLong("active"), row.getLong("partitions"), row.getLong("messages"), row.getLong("acked"));
+                        row.getLong("active"),
+                        row.getLong("partitions"),
+                        row.getLong("messages"),
+                        row.getLong("acked"));
             }
         });
     }

@@ -55,7 +55,9 @@ public final class ServerStatistics {
             for (String part : PARTS) {
                 parts.put(part, read(connection, part));
             }
-            parts.put("buffer-usage", hasBufferCache(connection) ? read(connection, "buffer-usage") : new Part(List.of()));
+            parts.put(
+                    "buffer-usage",
+                    hasBufferCache(connection) ? read(connection, "buffer-usage") : new Part(List.of()));
             return parts;
         });
     }

@@ -511,7 +511,10 @@ select id from sluice.consumer_groups where queue_id = :queue_id and name = :gro
 delete from sluice.consumer_groups where id = :group;
 
 -- name: delete-pending
--- The queues the group waits for, which do not exist.
+-- The queues the group waits for, which do not exist; and those of a namespace, if it is deleted on all queues.
+with across as (
+  delete from sluice.pending_subscriptions_across where group_name = :group and :queue::text is null
+)
 delete from sluice.pending_subscriptions
 where group_name = :group and (:queue::text is null or queue_name = :queue);
 

@@ -4,7 +4,7 @@
 -- name: ready
 -- Locks up to :limit ready cursors of the group, lane by lane, longest ready first; skips those another pop is claiming.
 -- Relies on cursors_ready.
-select c.group_id, c.partition_id, q.id as queue_id, p.name as partition, c.position, p.head, c.acked::text as acked,
+select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as partition, c.position, p.head, c.acked::text as acked,
        case when c.lease_id is null then c.deliveries else c.deliveries + 1 end as deliveries,
        q.redelivery_limit, q.delayed_processing_s,
        case when q.lease_time_s = 0 then 60 else q.lease_time_s end as lease_time_s,
@@ -30,7 +30,7 @@ where q.name = :queue;
 
 -- name: ready-partition
 -- As ready, for one partition.
-select c.group_id, c.partition_id, q.id as queue_id, p.name as partition, c.position, p.head, c.acked::text as acked,
+select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as partition, c.position, p.head, c.acked::text as acked,
        case when c.lease_id is null then c.deliveries else c.deliveries + 1 end as deliveries,
        q.redelivery_limit, q.delayed_processing_s,
        case when q.lease_time_s = 0 then 60 else q.lease_time_s end as lease_time_s,
@@ -43,6 +43,67 @@ join sluice.partitions p on p.queue_id = q.id and p.name = :partition
 join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
 where q.name = :queue and c.available_at <= now()
 for no key update of c skip locked;
+
+-- name: ready-across
+-- As ready, over all queues of a namespace and task. Which cursors have been ready longest is read without locks; then that
+-- many of each queue and lane are locked. Only when others held some of these are all queues asked for what else they have.
+-- Reads, for each queue and lane, as many index entries as are ready, :limit at most; whatever the number of partitions.
+with sources as materialized (
+  select priority.lane, g.id as group_id
+  from sluice.queues q
+  join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
+  cross join generate_series(0, 3) as priority (lane)
+  where (:namespace::text is null or q.namespace = :namespace) and (:task::text is null or q.task = :task)
+), longest as materialized (
+  select lane, group_id, count(*) as cursors
+  from (
+    select s.lane, s.group_id
+    from sources s
+    cross join lateral (
+      select c.available_at from sluice.cursors c
+      where c.group_id = s.group_id and c.lane = s.lane and c.available_at <= now()
+      order by c.available_at
+      limit :limit
+    ) c
+    order by s.lane, c.available_at
+    limit :limit
+  ) ready
+  group by lane, group_id
+), chosen as materialized (
+  select ready.*
+  from longest
+  cross join lateral (
+    select * from sluice.cursors c
+    where c.group_id = longest.group_id and c.lane = longest.lane and c.available_at <= now()
+    order by c.available_at
+    limit longest.cursors
+    for no key update skip locked
+  ) ready
+), others as materialized (
+  select ready.*
+  from (select * from sources order by lane) s
+  cross join lateral (
+    select * from sluice.cursors c
+    where c.group_id = s.group_id and c.lane = s.lane and c.available_at <= now()
+    order by c.available_at
+    limit 2 * :limit
+    for no key update skip locked
+  ) ready
+  where (select count(*) from chosen) < (select sum(cursors) from longest)
+  limit 2 * :limit -- Those already chosen are among them.
+)
+select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as partition, c.position, p.head, c.acked::text as acked,
+       case when c.lease_id is null then c.deliveries else c.deliveries + 1 end as deliveries,
+       q.redelivery_limit, q.delayed_processing_s,
+       case when q.lease_time_s = 0 then 60 else q.lease_time_s end as lease_time_s,
+       case when q.window_buffer_s = 0 then 0
+            else (extract(epoch from p.last_push_at - now() + q.window_buffer_s * interval '1 second') * 1000)::bigint
+       end as window_ms
+from (select * from chosen union select * from others) c
+cross join lateral (select * from sluice.partitions p where p.id = c.partition_id offset 0) p
+cross join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q
+order by c.lane, c.available_at
+limit :limit;
 
 -- name: lease
 -- Gives the runs (position, lease_end] to the leases.
@@ -179,6 +240,43 @@ left join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
 left join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
 where q.name = :queue;
 
+-- name: next-ready-across
+-- As next-ready, over all queues of a namespace and task; no row when there are none.
+select min(g.id) as group_id,
+       min(extract(epoch from (
+         select min(lane_next.at)
+         from generate_series(0, 3) as priority (lane)
+         cross join lateral (
+           select min(c.available_at) as at from sluice.cursors c
+           where c.group_id = g.id and c.lane = priority.lane and c.available_at is not null
+         ) lane_next
+       ) - now()) * 1000) as next_ms
+from sluice.queues q
+left join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
+where (:namespace::text is null or q.namespace = :namespace) and (:task::text is null or q.task = :task)
+having count(*) > 0;
+
+-- name: unregistered-across
+-- The queues of a namespace and task that the group does not read yet, and since when it waits for them, if it has said so.
+select array(
+         select q.name from sluice.queues q
+         where (:namespace::text is null or q.namespace = :namespace) and (:task::text is null or q.task = :task)
+           and not exists (select from sluice.consumer_groups g where g.queue_id = q.id and g.name = :group)
+       ) as queues,
+       (select coalesce(w.subscription_from, w.created_at) from sluice.pending_subscriptions_across w
+        where w.group_name = :group
+          and w.namespace is not distinct from :namespace and w.task is not distinct from :task) as waits_since;
+
+-- name: wait-across
+-- Notes that a group waits for queues of a namespace and task.
+insert into sluice.pending_subscriptions_across (namespace, task, group_name, subscription_from)
+values (:namespace, :task, :group, :from)
+on conflict do nothing;
+
+-- name: places
+-- Where queues are, of those that exist.
+select name, namespace, task from sluice.queues where name = any (:queues::text[]);
+
 -- name: wait-for-queue
 -- Notes that a group waits for a queue that does not exist.
 insert into sluice.pending_subscriptions (queue_name, group_name, subscription_from)
@@ -189,25 +287,31 @@ on conflict (queue_name, group_name) do nothing;
 -- name: waits-for-queue
 select from sluice.pending_subscriptions where queue_name = :queue and group_name = :group;
 
--- name: lock-queue
+-- name: lock-queues
 -- Keeps partitions from being created while a group is registered.
-select id from sluice.queues where name = :queue for update;
+select id from sluice.queues where name = any (:queues::text[]) order by id for update;
 
 -- name: register-group
 insert into sluice.consumer_groups (queue_id, name, subscription_mode, subscription_from)
-values (:queue_id, :group, :mode, :from)
+select queue_id, :group::text, :mode::text, :from::timestamptz from unnest(:queues::bigint[]) as wanted (queue_id)
 on conflict (queue_id, name) do nothing
 returning id;
 
--- name: lock-partitions-of-queue
+-- name: lock-partitions-of-groups
 -- Waits for the flushes under way, so that the heads read next are the ones the new cursors are set by.
-select count(*) from (select id from sluice.partitions where queue_id = :queue_id order by id for share) locked;
+select count(*) from (
+  select id from sluice.partitions
+  where queue_id in (select g.queue_id from sluice.consumer_groups g where g.id = any (:groups::bigint[]))
+  order by id
+  for share
+) locked;
 
 -- name: create-cursors
--- Under the locks of lock-queue and lock-partitions-of-queue.
+-- Under the locks of lock-queues and lock-partitions-of-groups.
 insert into sluice.cursors (group_id, partition_id, lane, position, available_at)
-select :group_id, p.id, p.lane, start.position, case when p.head > start.position then now() end
-from sluice.partitions p
+select g.id, p.id, p.lane, start.position, case when p.head > start.position then now() end
+from sluice.consumer_groups g
+join sluice.partitions p on p.queue_id = g.queue_id
 cross join lateral (
   select case :mode
     when 'all' then p.tail - 1
@@ -217,7 +321,7 @@ cross join lateral (
       p.head)
   end as position
 ) start
-where p.queue_id = :queue_id;
+where g.id = any (:groups::bigint[]);
 
 -- name: lock-cursors
 -- The cursors that acks speak of, in the order of their ids.

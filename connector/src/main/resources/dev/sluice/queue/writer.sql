@@ -20,16 +20,29 @@ on conflict (name) do nothing;
 select id from sluice.queues where name = any (:queues::text[]) order by id for update;
 
 -- name: register-pending
--- Registers the groups that have waited for these queues, if nothing is in them yet. Under the locks of lock-queues.
-with waited as (
-  delete from sluice.pending_subscriptions p
-  using sluice.queues q
-  where q.name = any (:queues::text[]) and p.queue_name = q.name
+-- Registers the groups that have waited for these queues, by name or by what they are, if nothing is in them yet. Under the
+-- locks of lock-queues.
+with fresh as (
+  select q.id, q.name, q.namespace, q.task
+  from sluice.queues q
+  where q.name = any (:queues::text[])
     and not exists (select from sluice.partitions x where x.queue_id = q.id)
-  returning q.id as queue_id, p.group_name, coalesce(p.subscription_from, p.created_at) as start
+), waited as (
+  delete from sluice.pending_subscriptions p
+  using fresh
+  where p.queue_name = fresh.name
+  returning fresh.id as queue_id, p.group_name, coalesce(p.subscription_from, p.created_at) as start
+), across as (
+  select fresh.id as queue_id, w.group_name, coalesce(w.subscription_from, w.created_at) as start
+  from fresh
+  join sluice.pending_subscriptions_across w
+    on (w.namespace is null or w.namespace = fresh.namespace) and (w.task is null or w.task = fresh.task)
 )
 insert into sluice.consumer_groups (queue_id, name, subscription_mode, subscription_from)
-select queue_id, group_name, 'from', start from waited
+select queue_id, group_name, 'from', min(start)
+from (select * from waited union all select * from across) subscriptions
+group by queue_id, group_name
+order by queue_id, group_name
 on conflict (queue_id, name) do nothing;
 
 -- name: create-partitions

@@ -208,7 +208,7 @@ final class QueueModel implements AutoCloseable {
                 .forEach(message -> byPartition
                         .computeIfAbsent(message.partition(), name -> new ArrayList<>())
                         .add(message));
-        assertThat(byPartition.size()).isLessThanOrEqualTo(target.partition() == null ? request.maxPartitions() : 1);
+        assertThat(byPartition.size()).isLessThanOrEqualTo(target.isOnePartition() ? 1 : request.maxPartitions());
         bury(target);
         byPartition.forEach((name, messages) -> take(target, request, result, name, messages));
     }

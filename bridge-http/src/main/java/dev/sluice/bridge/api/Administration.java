@@ -2,6 +2,7 @@ package dev.sluice.bridge.api;
 
 import dev.sluice.queue.ConsumerGroups;
 import dev.sluice.queue.DeadLetters;
+import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.Queues;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -32,7 +33,7 @@ public final class Administration implements AutoCloseable {
         this.requireDatabase = requireDatabase;
         this.queues = new Queues(dataSource, schema);
         this.groups = new ConsumerGroups(dataSource, schema);
-        this.deadLetters = new DeadLetters(dataSource, schema);
+        this.deadLetters = new DeadLetters(dataSource, schema, PayloadCipher.NONE);
     }
 
     /** Runs a task that waits for the database, when it is its turn. */

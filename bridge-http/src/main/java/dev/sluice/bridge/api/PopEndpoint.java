@@ -22,15 +22,15 @@ import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code GET /api/v1/pop/queue/:queue} and {@code …/partition/:partition}: 200 with messages, or 204 without a body when there
- * are none.
+ * {@code GET /api/v1/pop/queue/:queue}, {@code …/partition/:partition}, and {@code GET /api/v1/pop?namespace=…&task=…} for all
+ * queues of a namespace and task: 200 with messages, or 204 without a body when there are none.
  *
  * <pre>{@code
  * {"success": true, "queue": "orders", "partition": "customer-7", "partitionId": "…", "leaseId": "…",
  *  "consumerGroup": "__QUEUE_MODE__", "partitionsClaimed": 1,
  *  "messages": [{"id": "…", "transactionId": "o-1", "traceId": null, "data": {"total": 12.50}, "producerSub": null,
  *                "createdAt": "2026-05-16T10:00:00.123456Z", "partitionId": "…", "partition": "customer-7",
- *                "leaseId": "…", "consumerGroup": "__QUEUE_MODE__"}, …]}
+ *                "queue": "orders", "leaseId": "…", "consumerGroup": "__QUEUE_MODE__"}, …]}
  * }</pre>
  *
  * <p>{@code data} is the payload as it was pushed, byte for byte. {@code leaseId} is {@code ""} with auto-ack.
@@ -91,13 +91,28 @@ final class PopEndpoint implements Endpoint {
     }
 
     private static PopTarget target(Context ctx, Query query) {
-        String queue = name("queue", ctx.pathParam("queue"));
-        String partition = ctx.pathParamMap().get("partition");
-        String group = query.text("consumerGroup");
-        return new PopTarget(
-                queue,
-                partition == null ? null : name("partition", partition),
-                group == null || group.isEmpty() ? PopTarget.DEFAULT_GROUP : name("consumerGroup", group));
+        String group = given(query, "consumerGroup");
+        return new PopTarget(scope(ctx, query), group == null ? PopTarget.DEFAULT_GROUP : group);
+    }
+
+    private static PopTarget.Scope scope(Context ctx, Query query) {
+        String queue = ctx.pathParamMap().get("queue");
+        if (queue != null) {
+            String partition = ctx.pathParamMap().get("partition");
+            return new PopTarget.InQueue(name("queue", queue), partition == null ? null : name("partition", partition));
+        }
+        String namespace = given(query, "namespace");
+        String task = given(query, "task");
+        if (namespace == null && task == null) {
+            throw badRequest("namespace or task is required, or a queue in the path: /api/v1/pop/queue/{queue}");
+        }
+        return new PopTarget.Across(namespace, task);
+    }
+
+    /** Returns a name in the query, or null when it is absent or empty. */
+    private static @Nullable String given(Query query, String what) {
+        String value = query.text(what);
+        return value == null || value.isEmpty() ? null : name(what, value);
     }
 
     private static String name(String what, String value) {
@@ -166,6 +181,7 @@ final class PopEndpoint implements Endpoint {
         out.raw(",\"createdAt\":").microseconds(message.createdAt());
         out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(message.partitionId()));
         out.raw(",\"partition\":").string(message.partition());
+        out.raw(",\"queue\":").string(message.queue());
         out.raw(",\"leaseId\":");
         lease(out, leaseId);
         out.raw(",\"consumerGroup\":").string(group).raw("}");

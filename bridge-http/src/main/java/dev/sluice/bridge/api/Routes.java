@@ -76,6 +76,7 @@ final class Routes {
         var buffers = endpoints.buffers();
         return List.of(
                 post("/api/v1/push", READ_WRITE, later(endpoints.push())),
+                get("/api/v1/pop", READ_WRITE, later(endpoints.pop())),
                 get("/api/v1/pop/queue/{queue}", READ_WRITE, later(endpoints.pop())),
                 get("/api/v1/pop/queue/{queue}/partition/{partition}", READ_WRITE, later(endpoints.pop())),
                 post("/api/v1/ack", READ_WRITE, later(endpoints.acknowledge())),

@@ -1,21 +1,21 @@
 package dev.sluice.bridge.pop;
 
+import dev.sluice.bridge.pop.PopLane.Waiter;
+import dev.sluice.queue.Message;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.QueuePlace;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -45,9 +45,6 @@ public final class PopDispatcher implements AutoCloseable {
     /** Requests of a lane served in one transaction. */
     static final int MAX_MERGED = 64;
 
-    /** Transactions of a lane at a time when any partition will do: they take different ones. */
-    private static final int RUNS_PER_OPEN_LANE = 2;
-
     private static final long GRACE_MILLIS = 2000;
     private static final long ASK_CLIENTS_MILLIS = 1000;
     /** Longer than {@code pop.statement.timeout.ms} usually is: what a transaction takes should still reach its client. */
@@ -63,6 +60,12 @@ public final class PopDispatcher implements AutoCloseable {
         List<PopResult> pop(PopTarget target, List<PopRequest> requests);
     }
 
+    /** Looks queues up by name. Blocking. See {@code Queue#places}. */
+    public interface Directory {
+        /** Returns where the queues are that exist. */
+        Map<String, QueuePlace> places(Set<String> queues);
+    }
+
     /** Takes back messages that were popped for a request which had been answered already. May block. */
     public interface Return {
         /** Gives up the leases in {@code result}. */
@@ -75,60 +78,16 @@ public final class PopDispatcher implements AutoCloseable {
         boolean isGone();
     }
 
-    /** A request with the answer it will get. Guarded by the dispatcher's lock. */
-    private static final class Waiter {
-        final PopRequest request;
-        final Client client;
-        final long deadlineNanos;
-        final boolean parks;
-        final CompletableFuture<PopResult> answer = new CompletableFuture<>();
-        boolean inFlight;
-
-        @Nullable
-        Future<?> alarm;
-
-        Waiter(PopRequest request, Client client, long deadlineNanos, boolean parks) {
-            this.request = request;
-            this.client = client;
-            this.deadlineNanos = deadlineNanos;
-            this.parks = parks;
-        }
-    }
-
-    /** The waiting requests on one target. Guarded by the dispatcher's lock. */
-    private static final class Lane {
-        final PopTarget target;
-        /** In order of arrival. Those in flight stay until their transaction is over. */
-        final Set<Waiter> waiters = new LinkedHashSet<>();
-
-        final int maxRuns;
-        int runs;
-        int inFlight;
-        /** Something happened since the last run began. */
-        boolean due;
-
-        long lastRunNanos;
-
-        @Nullable
-        Future<?> timer;
-
-        long timerNanos;
-
-        Lane(PopTarget target) {
-            this.target = target;
-            this.maxRuns = target.partition() == null ? RUNS_PER_OPEN_LANE : 1;
-        }
-    }
-
     private final PopTransaction transaction;
+    private final Directory directory;
     private final Return giveBack;
     private final PopDispatcherConfig config;
     private final ExecutorService workers;
     private final ScheduledThreadPoolExecutor clock;
 
     private final Object lock = new Object();
-    private final Map<PopTarget, Lane> lanes = new HashMap<>();
-    private final Map<String, Set<Lane>> lanesOfQueue = new HashMap<>();
+    private final PopLanes lanes = new PopLanes();
+    private final QueuePlaces places = new QueuePlaces();
     private int waiting;
     private boolean closed;
 
@@ -138,8 +97,9 @@ public final class PopDispatcher implements AutoCloseable {
     private long databaseRetryNanos;
 
     /** Starts the threads. */
-    public PopDispatcher(PopTransaction transaction, Return giveBack, PopDispatcherConfig config) {
+    public PopDispatcher(PopTransaction transaction, Directory directory, Return giveBack, PopDispatcherConfig config) {
         this.transaction = transaction;
+        this.directory = directory;
         this.giveBack = giveBack;
         this.config = config;
         var number = new AtomicInteger();
@@ -182,7 +142,7 @@ public final class PopDispatcher implements AutoCloseable {
                 return CompletableFuture.completedFuture(NOTHING);
             }
             waiting++;
-            Lane lane = lanes.computeIfAbsent(target, this::openLane);
+            PopLane lane = lanes.open(target);
             lane.waiters.add(waiter);
             if (parks) {
                 waiter.alarm = clock.schedule(() -> deadline(lane, waiter), wait.toNanos(), TimeUnit.NANOSECONDS);
@@ -193,31 +153,43 @@ public final class PopDispatcher implements AutoCloseable {
         return waiter.answer;
     }
 
-    private Lane openLane(PopTarget target) {
-        var lane = new Lane(target);
-        lanesOfQueue.computeIfAbsent(target.queue(), queue -> new HashSet<>()).add(lane);
-        return lane;
-    }
-
     /** Says that there may be messages for whoever waits on {@code queue}, on any partition of it or a named one. */
     public void wake(String queue) {
+        wake(queue, null);
+    }
+
+    /** The same when the messages are all in {@code partition}, if it is not null. */
+    public void wake(String queue, @Nullable String partition) {
         synchronized (lock) {
-            for (Lane lane : lanesOfQueue.getOrDefault(queue, Set.of())) {
-                lane.due = true;
-                startIfDue(lane);
+            wake(lanes.of(queue, partition));
+            if (closed || !lanes.anyAcross()) {
+                return;
+            }
+            QueuePlace place = places.of(queue);
+            if (place != null) {
+                wake(lanes.across(place));
+            } else if (places.ask(queue)) {
+                workers.execute(this::lookUpPlaces);
             }
         }
     }
 
-    /** The same when the messages are all in {@code partition}. */
-    public void wake(String queue, String partition) {
+    /** Finds out who waits for queues of which only the names are known, and wakes them. On a worker, not under the lock. */
+    private void lookUpPlaces() {
+        Set<String> asked;
         synchronized (lock) {
-            for (Lane lane : lanesOfQueue.getOrDefault(queue, Set.of())) {
-                String wanted = lane.target.partition();
-                if (wanted == null || wanted.equals(partition)) {
-                    lane.due = true;
-                    startIfDue(lane);
-                }
+            asked = places.takeAsked();
+        }
+        try {
+            Map<String, QueuePlace> found = directory.places(asked);
+            synchronized (lock) {
+                places.found(found);
+                found.values().stream().distinct().forEach(place -> wake(lanes.across(place)));
+            }
+        } catch (RuntimeException e) {
+            log.debug("It is unknown who waits for {}, so all are woken", asked, e);
+            synchronized (lock) {
+                wake(lanes.across(null));
             }
         }
     }
@@ -243,9 +215,15 @@ public final class PopDispatcher implements AutoCloseable {
 
     // The rest runs under the lock, except where it says otherwise.
 
-    private void startIfDue(Lane lane) {
-        boolean idleWaiters = lane.waiters.size() > lane.inFlight;
-        if (closed || !lane.due || !idleWaiters || lane.runs >= lane.maxRuns) {
+    private void wake(List<PopLane> woken) {
+        for (PopLane lane : woken) {
+            lane.due = true;
+            startIfDue(lane);
+        }
+    }
+
+    private void startIfDue(PopLane lane) {
+        if (closed || !lane.due || !lane.hasIdleWaiters() || lane.runs >= lane.maxRuns) {
             return;
         }
         if (databaseIsPaused()) {
@@ -262,15 +240,17 @@ public final class PopDispatcher implements AutoCloseable {
     }
 
     /** One transaction for a lane. On a worker, not under the lock. */
-    private void run(Lane lane) {
+    private void run(PopLane lane) {
         List<Waiter> served;
         List<Waiter> present;
         var gone = new ArrayList<Runnable>();
         synchronized (lock) {
             lane.lastRunNanos = System.nanoTime();
             lane.due = false; // The transaction has not begun, so it sees whatever made it due.
-            served = take(lane, gone);
-            present = bystanders(lane);
+            var left = new ArrayList<Waiter>();
+            served = lane.take(MAX_MERGED, left);
+            left.forEach(waiter -> gone.add(answer(lane, waiter, NOTHING)));
+            present = lane.bystanders();
         }
         gone.forEach(Runnable::run);
         if (served.isEmpty()) {
@@ -290,43 +270,6 @@ public final class PopDispatcher implements AutoCloseable {
         }
     }
 
-    /** Takes those whose turn it is. Adds to {@code gone} the answers to those who need none any more. */
-    private List<Waiter> take(Lane lane, List<Runnable> gone) {
-        var taken = new ArrayList<Waiter>();
-        var left = new ArrayList<Waiter>();
-        for (Waiter waiter : lane.waiters) {
-            if (taken.size() == MAX_MERGED) {
-                break;
-            }
-            if (waiter.inFlight) {
-                continue;
-            }
-            if (waiter.client.isGone()) {
-                left.add(waiter);
-            } else {
-                waiter.inFlight = true;
-                taken.add(waiter);
-            }
-        }
-        lane.inFlight += taken.size();
-        left.forEach(waiter -> gone.add(answer(lane, waiter, NOTHING)));
-        return taken;
-    }
-
-    /** Those who do not wait and came before this run, beyond what it can serve: if it finds too little, so would they. */
-    private static List<Waiter> bystanders(Lane lane) {
-        if (lane.waiters.size() == lane.inFlight) {
-            return List.of();
-        }
-        var present = new ArrayList<Waiter>();
-        for (Waiter waiter : lane.waiters) {
-            if (!waiter.inFlight && !waiter.parks) {
-                present.add(waiter);
-            }
-        }
-        return present;
-    }
-
     /** Not under the lock. */
     private List<PopResult> call(PopTarget target, List<Waiter> served) {
         var requests = new ArrayList<PopRequest>(served.size());
@@ -342,7 +285,7 @@ public final class PopDispatcher implements AutoCloseable {
     }
 
     /** Answers those who got something and those who do not wait; the others stay. Not under the lock. */
-    private void finish(Lane lane, List<Waiter> served, List<Waiter> present, List<PopResult> results) {
+    private void finish(PopLane lane, List<Waiter> served, List<Waiter> present, List<PopResult> results) {
         var answered = new ArrayList<Runnable>();
         var returned = new ArrayList<PopResult>();
         boolean recovered;
@@ -402,12 +345,12 @@ public final class PopDispatcher implements AutoCloseable {
     }
 
     /** Takes a waiter out of its lane. The returned step completes its future; run it without the lock. */
-    private Runnable answer(Lane lane, Waiter waiter, PopResult result) {
+    private Runnable answer(PopLane lane, Waiter waiter, PopResult result) {
         leave(lane, waiter);
         return () -> waiter.answer.complete(result);
     }
 
-    private void leave(Lane lane, Waiter waiter) {
+    private void leave(PopLane lane, Waiter waiter) {
         if (lane.waiters.remove(waiter)) {
             waiting--;
         }
@@ -416,30 +359,24 @@ public final class PopDispatcher implements AutoCloseable {
         }
     }
 
-    private void endRun(Lane lane, int served) {
+    private void endRun(PopLane lane, int served) {
         lane.runs--;
         lane.inFlight -= served;
         startIfDue(lane);
         closeIfUnused(lane);
     }
 
-    private void closeIfUnused(Lane lane) {
+    private void closeIfUnused(PopLane lane) {
         if (!lane.waiters.isEmpty() || lane.runs > 0) {
             return;
         }
         if (lane.timer != null) {
             lane.timer.cancel(false);
         }
-        if (lanes.remove(lane.target, lane)) {
-            Set<Lane> siblings = lanesOfQueue.get(lane.target.queue());
-            siblings.remove(lane);
-            if (siblings.isEmpty()) {
-                lanesOfQueue.remove(lane.target.queue());
-            }
-        }
+        lanes.close(lane);
     }
 
-    private void wakeAt(Lane lane, long nanos) {
+    private void wakeAt(PopLane lane, long nanos) {
         if (closed) {
             return;
         }
@@ -454,7 +391,7 @@ public final class PopDispatcher implements AutoCloseable {
     }
 
     /** On the clock's thread, not under the lock. */
-    private void ready(Lane lane) {
+    private void ready(PopLane lane) {
         synchronized (lock) {
             lane.timer =
                     null; // It is not done before this method is, and must not be taken for one that will still fire.
@@ -464,7 +401,7 @@ public final class PopDispatcher implements AutoCloseable {
     }
 
     /** A waiting request's time is over. On the clock's thread, not under the lock. */
-    private void deadline(Lane lane, Waiter waiter) {
+    private void deadline(PopLane lane, Waiter waiter) {
         Runnable answer = null;
         synchronized (lock) {
             if (closed) {
@@ -485,9 +422,9 @@ public final class PopDispatcher implements AutoCloseable {
 
     /** Forgets those whose client has gone. On the clock's thread, not under the lock. */
     private void forgetGone() {
-        var parked = new HashMap<Waiter, Lane>();
+        var parked = new HashMap<Waiter, PopLane>();
         synchronized (lock) {
-            for (Lane lane : lanes.values()) {
+            for (PopLane lane : lanes.all()) {
                 lane.waiters.forEach(waiter -> parked.put(waiter, lane));
             }
         }
@@ -508,7 +445,7 @@ public final class PopDispatcher implements AutoCloseable {
     private void poll() {
         synchronized (lock) {
             long before = System.nanoTime() - config.pollInterval().toNanos();
-            for (Lane lane : lanes.values()) {
+            for (PopLane lane : lanes.all()) {
                 if (lane.lastRunNanos - before < 0) {
                     lane.due = true;
                     startIfDue(lane);
@@ -518,7 +455,7 @@ public final class PopDispatcher implements AutoCloseable {
     }
 
     /** Answers with nothing those who do not wait longer, and leaves the database alone for a while. Not under the lock. */
-    private void databaseFailed(Lane lane, List<Waiter> served, QueueException e) {
+    private void databaseFailed(PopLane lane, List<Waiter> served, QueueException e) {
         var answered = new ArrayList<Runnable>();
         boolean first;
         synchronized (lock) {
@@ -531,7 +468,7 @@ public final class PopDispatcher implements AutoCloseable {
             for (Waiter waiter : served) {
                 waiter.inFlight = false;
             }
-            for (Lane each : List.copyOf(lanes.values())) {
+            for (PopLane each : List.copyOf(lanes.all())) {
                 for (Waiter waiter : List.copyOf(each.waiters)) {
                     boolean over = !waiter.parks || waiter.deadlineNanos - now <= 0;
                     if (over && !waiter.inFlight) {
@@ -553,7 +490,7 @@ public final class PopDispatcher implements AutoCloseable {
      * The database does not take the requests for what they are, or our code is wrong. Each is tried alone, so that only the
      * ones at fault get the error. Not under the lock.
      */
-    private void refused(Lane lane, List<Waiter> served, Throwable cause) {
+    private void refused(PopLane lane, List<Waiter> served, Throwable cause) {
         if (served.size() > 1) {
             for (Waiter waiter : served) {
                 alone(lane, waiter);
@@ -566,7 +503,7 @@ public final class PopDispatcher implements AutoCloseable {
         }
     }
 
-    private void alone(Lane lane, Waiter waiter) {
+    private void alone(PopLane lane, Waiter waiter) {
         try {
             PopResult result = call(lane.target, List.of(waiter)).get(0);
             Runnable answer;
@@ -581,7 +518,7 @@ public final class PopDispatcher implements AutoCloseable {
         }
     }
 
-    private void fail(Lane lane, Waiter waiter, Throwable cause) {
+    private void fail(PopLane lane, Waiter waiter, Throwable cause) {
         synchronized (lock) {
             waiter.inFlight = false;
             lane.inFlight--;
@@ -594,9 +531,9 @@ public final class PopDispatcher implements AutoCloseable {
     private void giveBack(PopTarget target, PopResult result) {
         try {
             giveBack.giveBack(target, result);
-            wake(target.queue());
+            result.messages().stream().map(Message::queue).distinct().forEach(this::wake);
         } catch (RuntimeException e) {
-            log.warn("Messages popped too late stay leased until the lease ends. queue={}", target.queue(), e);
+            log.warn("Messages popped too late stay leased until the lease ends. target={}", target, e);
         }
     }
 
@@ -609,7 +546,7 @@ public final class PopDispatcher implements AutoCloseable {
                 return;
             }
             closed = true;
-            for (Lane lane : lanes.values()) {
+            for (PopLane lane : lanes.all()) {
                 for (Waiter waiter : List.copyOf(lane.waiters)) {
                     if (!waiter.inFlight) {
                         answered.add(answer(lane, waiter, NOTHING));

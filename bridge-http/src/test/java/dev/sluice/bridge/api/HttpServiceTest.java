@@ -415,7 +415,7 @@ class HttpServiceTest {
                                     + "'consumerGroup':'__QUEUE_MODE__','partitionsClaimed':1,'messages':[{'id':'$M',"
                                     + "'transactionId':'t','traceId':null,'data':$D,'producerSub':null,"
                                     + "'createdAt':'2026-05-16T10:00:00.123456Z','partitionId':'$P','partition':'p',"
-                                    + "'leaseId':'$L','consumerGroup':'__QUEUE_MODE__'}]}")
+                                    + "'queue':'q','leaseId':'$L','consumerGroup':'__QUEUE_MODE__'}]}")
                             .replace('\'', '"')
                             .replace("$P", partition)
                             .replace("$L", LEASE.toString())
@@ -466,6 +466,38 @@ class HttpServiceTest {
                     .singleElement()
                     .asString()
                     .startsWith(new PopTarget(queue.replace('_', ' '), partition, PopTarget.DEFAULT_GROUP).toString());
+        }
+
+        @ParameterizedTest
+        @CsvSource(
+                delimiter = ' ',
+                nullValues = "-",
+                value = {
+                    "namespace=shop shop -",
+                    "task=orders - orders",
+                    "namespace=shop&task=orders shop orders",
+                    "namespace=a%2Fb&task= a/b -",
+                    "namespace=a&namespace=b a -"
+                })
+        void acrossQueuesTakesANamespaceOrATask(String query, @Nullable String namespace, @Nullable String task) {
+            popAnswer.complete(new PopResult(PopResult.Status.EMPTY, null, List.of(), 0, null));
+            assertThat(get("/api/v1/pop?batch=3&consumerGroup=g&" + query).statusCode())
+                    .isEqualTo(204);
+            assertThat(pops)
+                    .containsExactly(new PopTarget(new PopTarget.Across(namespace, task), "g") + " "
+                            + new PopRequest(3, 1, false, Subscription.ALL) + " PT0S");
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = {"", "?namespace=", "?namespace=&task=&consumerGroup=g"})
+        void acrossQueuesNeedsOneOfThem(String query) {
+            HttpResponse<String> response = get("/api/v1/pop" + query);
+            assertThat(response.statusCode()).isEqualTo(400);
+            assertThat(response.body()).contains("namespace or task is required");
+            assertThat(get("/api/v1/pop?namespace=" + "n".repeat(300)).statusCode())
+                    .isEqualTo(400);
+            assertThat(get("/api/v1/pop?task=a%00").statusCode()).isEqualTo(400);
+            assertThat(pops).isEmpty();
         }
 
         @ParameterizedTest

@@ -9,6 +9,7 @@ import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.QueuePlace;
 import dev.sluice.queue.Subscription;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -19,6 +20,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -40,12 +42,14 @@ class PopDispatcherTest {
     private final List<PopResult> returned = new CopyOnWriteArrayList<>();
     private PopDispatcher dispatcher = dispatcher(100, Duration.ofMinutes(10));
 
-    /** Messages by queue name, each given once, without leases. */
+    /** Messages by queue name, each given once, without leases. A queue is in the namespace of its first letter. */
     private static final class FakeQueue implements PopDispatcher.PopTransaction {
         final Map<String, Deque<String>> messages = new HashMap<>();
         final AtomicInteger transactions = new AtomicInteger();
         final List<Integer> sizes = new CopyOnWriteArrayList<>();
+        final List<Set<String>> lookUps = new CopyOnWriteArrayList<>();
         volatile @Nullable RuntimeException failure;
+        volatile @Nullable RuntimeException placesFailure;
         volatile @Nullable Duration nextReadyIn;
         volatile CountDownLatch gate = new CountDownLatch(0);
 
@@ -74,14 +78,36 @@ class PopDispatcherTest {
 
         private synchronized PopResult take(PopTarget target, PopRequest request) {
             var taken = new ArrayList<Message>();
-            Deque<String> available = messages.getOrDefault(target.queue(), new ArrayDeque<>());
-            while (taken.size() < request.batch() && !available.isEmpty()) {
-                taken.add(new Message(
-                        1, "p", "q", 1, UUID.randomUUID(), "t", available.removeFirst(), null, null, Instant.EPOCH));
+            for (String name : messages.keySet()) {
+                Deque<String> available = messages.get(name);
+                while (covers(target, name) && taken.size() < request.batch() && !available.isEmpty()) {
+                    String payload = available.removeFirst();
+                    taken.add(new Message(1, "p", name, 1, UUID.randomUUID(), "t", payload, null, null, Instant.EPOCH));
+                }
             }
             return taken.isEmpty()
                     ? new PopResult(PopResult.Status.EMPTY, null, List.of(), 0, nextReadyIn)
                     : new PopResult(PopResult.Status.MESSAGES, UUID.randomUUID(), taken, 1, null);
+        }
+
+        private static boolean covers(PopTarget target, String name) {
+            return target.scope() instanceof PopTarget.InQueue one
+                    ? one.queue().equals(name)
+                    : ((PopTarget.Across) target.scope()).matches(placeOf(name));
+        }
+
+        private static QueuePlace placeOf(String name) {
+            return new QueuePlace(name.substring(0, 1), "task");
+        }
+
+        synchronized Map<String, QueuePlace> places(Set<String> queues) {
+            lookUps.add(queues);
+            if (placesFailure != null) {
+                throw placesFailure;
+            }
+            var places = new HashMap<String, QueuePlace>();
+            queues.forEach(name -> places.put(name, placeOf(name)));
+            return places;
         }
 
         synchronized void add(String queueName, String... payloads) {
@@ -91,7 +117,10 @@ class PopDispatcherTest {
 
     private PopDispatcher dispatcher(int maxParked, Duration pollInterval) {
         return new PopDispatcher(
-                queue, (target, result) -> returned.add(result), new PopDispatcherConfig(2, maxParked, pollInterval));
+                queue,
+                queue::places,
+                (target, result) -> returned.add(result),
+                new PopDispatcherConfig(2, maxParked, pollInterval));
     }
 
     @AfterEach
@@ -298,6 +327,88 @@ class PopDispatcherTest {
             dispatcher.close();
             assertThat(payloads(answer)).isEmpty();
             assertThat(payloads(pop(QUEUE, batch(1), LONG))).isEmpty();
+        }
+    }
+
+    @Nested
+    class ARequestAcrossQueues {
+        private final PopTarget across = new PopTarget(new PopTarget.Across("q", null), "g");
+
+        @Test
+        void isAnsweredWhenAnyOfItsQueuesIsWoken() {
+            for (String name : List.of("qa", "qb")) {
+                int before = queue.transactions.get();
+                CompletableFuture<PopResult> answer = pop(across, batch(5), LONG);
+                await().until(() -> queue.transactions.get() > before);
+                queue.add(name, "of " + name);
+                dispatcher.wake(name);
+                assertThat(payloads(answer)).containsExactly("of " + name);
+            }
+            CompletableFuture<PopResult> answer = pop(across, batch(5), LONG);
+            await().until(() -> dispatcher.waiting() == 1);
+            queue.add("qc", "c");
+            dispatcher.wake("qc", "p");
+            assertThat(payloads(answer)).containsExactly("c");
+        }
+
+        @Test
+        void isLeftAloneWhenAnotherQueueIsWoken() {
+            CompletableFuture<PopResult> answer = pop(across, batch(5), LONG);
+            await().until(() -> queue.transactions.get() == 1);
+            dispatcher.wake("other");
+            await().until(() -> queue.lookUps.size() == 1);
+            dispatcher.wake("other");
+            // Whatever would be done about these is done, when one that came later is served.
+            assertThat(payloads(pop(new PopTarget("x", null, "g"), batch(1), NO_WAIT)))
+                    .isEmpty();
+            assertThat(queue.transactions).hasValue(2);
+            assertThat(answer).isNotDone();
+        }
+
+        @Test
+        void isFoundByNamesThatAreLookedUpTogetherAndNotEachTime() {
+            queue.gate = new CountDownLatch(1);
+            CompletableFuture<PopResult> unused = pop(new PopTarget("x", null, "g"), batch(1), NO_WAIT);
+            CompletableFuture<PopResult> alsoUnused = pop(across, batch(5), LONG);
+            await().until(() -> queue.transactions.get() == 2); // No thread is free now.
+            for (int i = 0; i < 50; i++) {
+                dispatcher.wake("other" + i % 10);
+            }
+            queue.gate.countDown();
+            await().until(() -> !queue.lookUps.isEmpty());
+            assertThat(queue.lookUps)
+                    .singleElement()
+                    .satisfies(names -> assertThat(names).hasSize(10));
+        }
+
+        @Test
+        void isTriedWhenItCannotBeFoundOutWhoWaits() {
+            queue.placesFailure = new IllegalStateException("away");
+            CompletableFuture<PopResult> answer = pop(across, batch(5), LONG);
+            await().until(() -> queue.transactions.get() == 1);
+            queue.add("qa", "a");
+            dispatcher.wake("qa");
+            assertThat(payloads(answer)).containsExactly("a");
+        }
+
+        @Test
+        void isServedWithWhatDidNotReachAnother() {
+            queue.add("qa", "a");
+            PopResult popped = pop(across, batch(1), NO_WAIT).join();
+            CompletableFuture<PopResult> answer = pop(across, batch(1), LONG);
+            await().until(() -> queue.transactions.get() == 2);
+            queue.add("qa", "a"); // What giving back does.
+            dispatcher.takeBack(across, popped);
+            assertThat(payloads(answer)).containsExactly("a");
+        }
+
+        @Test
+        void leavesNoTraceWhenItIsOver() {
+            assertThat(payloads(pop(across, batch(1), NO_WAIT))).isEmpty();
+            await().until(() -> dispatcher.waiting() == 0);
+            dispatcher.wake("qa");
+            assertThat(payloads(pop(QUEUE, batch(1), NO_WAIT))).isEmpty();
+            assertThat(queue.lookUps).isEmpty();
         }
     }
 

@@ -28,6 +28,9 @@ create table sluice.queues (
   created_at              timestamptz not null default now()
 );
 
+-- What a pop across queues looks for.
+create index queues_by_namespace on sluice.queues (namespace, task);
+
 comment on table sluice.queues is 'A named queue and its options. A row is made by the first push to the name.';
 comment on column sluice.queues.namespace is 'Text before the first dot of the name, or the whole name.';
 comment on column sluice.queues.task is 'Second dot-separated part of the name, or empty.';
@@ -153,6 +156,24 @@ create table sluice.pending_subscriptions (
 
 comment on table sluice.pending_subscriptions is 'Groups that wait for a queue that does not exist, to read what is pushed from then on. Registered by its first push.';
 comment on column sluice.pending_subscriptions.subscription_from is 'Null: from the time the group began to wait.';
+
+create table sluice.pending_subscriptions_across (
+  id                 bigint generated always as identity primary key,
+  namespace          text,
+  task               text,
+  group_name         text not null check (length(group_name) between 1 and 255),
+  subscription_from  timestamptz,
+  created_at         timestamptz not null default now(),
+  check (namespace is not null or task is not null)
+);
+
+comment on table sluice.pending_subscriptions_across is 'Groups that wait for the queues of a namespace and task, to read what is pushed from then on. A row stays: queues may come at any time.';
+comment on column sluice.pending_subscriptions_across.namespace is 'Null: any.';
+comment on column sluice.pending_subscriptions_across.task is 'Null: any.';
+comment on column sluice.pending_subscriptions_across.subscription_from is 'Null: from the time the group began to wait.';
+
+-- As an array, for in an array nulls are equal.
+create unique index pending_subscriptions_across_once on sluice.pending_subscriptions_across (group_name, (array[namespace, task]));
 
 create table sluice.cursors (
   group_id       bigint not null references sluice.consumer_groups (id) on delete cascade,

@@ -1,0 +1,16 @@
+package dev.sluice.queue;
+
+import static java.util.Objects.requireNonNull;
+
+/**
+ * By what a queue is found when it is not named.
+ *
+ * @param namespace its namespace, which may be empty
+ * @param task its task, which may be empty
+ */
+public record QueuePlace(String namespace, String task) {
+    public QueuePlace {
+        requireNonNull(namespace, "namespace");
+        requireNonNull(task, "task");
+    }
+}
