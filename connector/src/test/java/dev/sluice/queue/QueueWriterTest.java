@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
@@ -262,32 +261,6 @@ class QueueWriterTest {
         } finally {
             pool.shutdownNow();
         }
-    }
-
-    @Test
-    void neverDeadlocksOverOverlappingPartitions() throws Exception {
-        int flushes = 100;
-        concurrently(6, mine -> {
-            var random = new Random();
-            for (int i = 0; i < flushes; i++) {
-                var messages = new ArrayList<NewMessage>();
-                for (int m = 0; m < 12; m++) {
-                    messages.add(message(
-                            "q" + random.nextInt(3),
-                            "p" + random.nextInt(8),
-                            UUID.randomUUID().toString(),
-                            "1"));
-                }
-                mine.write(messages, List.of());
-            }
-            return null;
-        });
-        assertThat(postgres.query("select count(*) from sluice.messages"))
-                .containsExactly(String.valueOf(6 * flushes * 12));
-        assertThat(
-                        postgres.query(
-                                "select count(*) from sluice.partitions p where head <> (select count(*) from sluice.messages m where m.partition_id = p.id)"))
-                .containsExactly("0");
     }
 
     @Nested

@@ -66,6 +66,14 @@ public final class TestPostgres implements AutoCloseable {
         return new TestPostgres("jdbc:postgresql://127.0.0.1:" + server.getPort() + "/" + name, 32);
     }
 
+    /** Makes commits of this database not wait for the disk: for thousands of steps that are about something else. */
+    public TestPostgres withoutSyncs() {
+        execute(
+                "do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$");
+        dataSource.getHikariPoolMXBean().softEvictConnections();
+        return this;
+    }
+
     /** Returns the JDBC URL; user {@code postgres}, no password. */
     public String url() {
         return url;
