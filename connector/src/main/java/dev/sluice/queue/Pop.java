@@ -62,6 +62,11 @@ final class Pop {
             this.request = request;
             this.left = request.batch();
         }
+
+        /** Deleted messages do not count. */
+        void count() {
+            left = request.batch() - messages.size();
+        }
     }
 
     List<PopResult> run(Connection connection, PopTarget target, List<PopRequest> requests) throws SQLException {
@@ -90,9 +95,11 @@ final class Pop {
             List<ReadyCursor> empty = distribute(ready, shares, target, given, burials);
             burials.run(connection);
             bytes += read(connection, given, maxBytes - bytes);
+            shares.forEach(Share::count);
             write(connection, given, empty);
             anyClaims |= !given.isEmpty();
-            if (empty.isEmpty() || bytes >= maxBytes) {
+            boolean allGiven = empty.isEmpty() && given.stream().noneMatch(Claim::isEmpty);
+            if (allGiven || bytes >= maxBytes) {
                 break;
             }
         }

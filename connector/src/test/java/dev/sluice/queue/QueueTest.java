@@ -249,6 +249,16 @@ class QueueTest {
         }
 
         @Test
+        void goOnToAnotherPartitionWhenTheFirstHasNothingButDeletedMessages() {
+            writer.write(List.of(message("a", "1")), List.of());
+            complete(pop(ANY, 1)); // From now on each partition is ready since its push.
+            writer.write(List.of(message("a", "2"), message("a", "3")), List.of());
+            writer.write(List.of(message("b", "4")), List.of());
+            postgres.execute("update sluice.segments set payloads = array[null, null]::text[] where first_seq = 2");
+            assertThat(transactionIds(pop(ANY, 2))).containsExactly("4");
+        }
+
+        @Test
         void makeAnEmptyCursorIdleUntilTheNextPush() {
             writer.write(run(1, 1), List.of());
             complete(pop(ANY, 1));
