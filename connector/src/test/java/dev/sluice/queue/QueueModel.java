@@ -5,16 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sluice.queue.AcknowledgeOutcome.Acknowledged;
 import dev.sluice.queue.AcknowledgeOutcome.LeaseInvalid;
 import dev.sluice.queue.AcknowledgeOutcome.NotFound;
-import dev.sluice.queue.Acknowledgement.Verdict;
+import dev.sluice.queue.PopTarget.InQueue;
 import dev.sluice.queue.PushOutcome.Duplicate;
 import dev.sluice.queue.PushOutcome.Queued;
+import dev.sluice.queue.PushOutcome.Scheduled;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -22,53 +25,75 @@ import java.util.UUID;
 import java.util.stream.LongStream;
 
 /**
- * The queue beside a model of it in memory: random pushes by several writers, pops, verdicts of every kind, ends of leases,
- * deletions and restarts. After every step the two must agree; a step that disagrees names the seed and the steps before it.
+ * What the queue must do, in memory: lists of messages, and for each group and partition the set of what it is done with.
+ * Every method is told what was asked and what the queue said, fails if that is not right, and takes it over.
  *
- * <p>What is simulated: the passing of time, by moving {@code available_at} into the past. What is real: PostgreSQL, and
- * every statement.
+ * <p>Where the queue may choose (which partitions a pop takes, and how many messages of each) the model only checks that the
+ * choice was allowed.
  */
-final class QueueModel implements AutoCloseable {
-    private static final String QUEUE = "q";
-    private static final int WRITERS = 3;
-    private static final int PARTITIONS = 4;
-    private static final List<String> GROUPS = List.of(PopTarget.DEFAULT_GROUP, "g1", "g2");
-    private static final int RETRY_LIMIT = 2;
-    private static final int REDELIVERY_LIMIT = 4;
+final class QueueModel {
+    static final int RETRY_LIMIT = 2;
+    static final int REDELIVERY_LIMIT = 4;
 
-    private final TestPostgres postgres;
-    private final Random random;
-    private final long seed;
-    private final List<QueueWriter> writers = new ArrayList<>();
-    private final Queue queue;
-    private final Map<String, Partition> partitions = new TreeMap<>();
-    private final Map<String, Map<String, Cursor>> groups = new LinkedHashMap<>();
-    private final List<Held> held = new ArrayList<>();
-    private final List<String> steps = new ArrayList<>();
-    private int transactions;
-    private long buried;
+    /** A partition as its users know it. In this order the partitions of a queue stand together. */
+    record Name(String queue, String partition) {}
 
-    /** A message of the model; a deleted one has no payload. */
-    private static final class Stored {
+    /** A message that was written. One that was deleted alone keeps its seq. */
+    static final class Stored {
         final String transactionId;
         final UUID id;
+        final String payload;
         boolean deleted;
 
-        Stored(String transactionId, UUID id) {
+        Stored(String transactionId, UUID id, String payload) {
             this.transactionId = transactionId;
             this.id = id;
+            this.payload = payload;
         }
     }
 
-    private static final class Partition {
+    private record Waiting(Stored message, Instant dueAt) {}
+
+    /** Message i has seq i + 1. Those before the tail cannot be read, those before {@code kept} are not stored any more. */
+    static final class Partition {
+        final long id;
         final List<Stored> messages = new ArrayList<>();
-        long id;
+        private final List<Waiting> scheduled = new ArrayList<>();
+        private long tail = 1;
+        private long kept = 1;
+
+        Partition(long id) {
+            this.id = id;
+        }
+
+        long head() {
+            return messages.size();
+        }
 
         Stored at(long seq) {
             return messages.get((int) seq - 1);
         }
+
+        private boolean isReadable(long seq) {
+            return seq >= tail && !at(seq).deleted;
+        }
+
+        /** Returns the message that one with this id would repeat, or null. */
+        private Stored first(String transactionId) {
+            for (long seq = kept; seq <= head(); seq++) {
+                if (at(seq).transactionId.equals(transactionId) && !at(seq).deleted) {
+                    return at(seq);
+                }
+            }
+            return scheduled.stream()
+                    .map(Waiting::message)
+                    .filter(message -> message.transactionId.equals(transactionId))
+                    .findFirst()
+                    .orElse(null);
+        }
     }
 
+    /** How far a group is with a partition. {@code live}: its lease has not ended; an ended one is remembered until a pop. */
     private static final class Cursor {
         final Set<Long> done = new TreeSet<>();
         final Map<Long, Integer> failures = new HashMap<>();
@@ -76,200 +101,199 @@ final class QueueModel implements AutoCloseable {
         List<Long> leased = List.of();
         boolean live;
         int deliveries;
-    }
 
-    /** A message some consumer has or had, and may speak of. */
-    private record Held(String group, Message message, UUID lease) {}
-
-    QueueModel(TestPostgres postgres, long seed) {
-        this.postgres = postgres;
-        this.seed = seed;
-        this.random = new Random(seed);
-        this.queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
-        for (int i = 0; i < WRITERS; i++) {
-            writers.add(newWriter());
+        void startAfter(long position) {
+            done.clear();
+            LongStream.rangeClosed(1, position).forEach(done::add);
+            failures.clear();
+            deliveries = 0;
+            endLease();
         }
-        postgres.execute("insert into sluice.queues (name, retry_limit, redelivery_limit) values ('" + QUEUE + "', "
-                + RETRY_LIMIT + ", " + REDELIVERY_LIMIT + ")");
-    }
 
-    private QueueWriter newWriter() {
-        // Some forget partitions early (not ids: no partition gets that many), so that reading back is tested too.
-        int maxIds = random.nextBoolean() ? 300 : 100_000;
-        return new QueueWriter(
-                postgres.dataSource(),
-                new QueueWriterConfig("sluice", QueueWriterConfig.DEFAULTS.dedupWindow(), maxIds));
-    }
-
-    /** Takes that many random steps, and checks that everything that is left can be read. */
-    void run(int count) {
-        try {
-            for (int i = 0; i < count; i++) {
-                step();
-                if (i % 25 == 0) {
-                    checkLag();
-                }
-            }
-            drain();
-        } catch (AssertionError | RuntimeException e) {
-            int from = Math.max(0, steps.size() - 30);
-            throw new AssertionError(
-                    "seed " + seed + " after " + steps.size() + " steps, the last of them:\n"
-                            + String.join("\n", steps.subList(from, steps.size())),
-                    e);
+        void endLease() {
+            live = false;
+            lease = null;
         }
     }
 
-    private void step() {
-        int dice = random.nextInt(100);
-        if (dice < 30) {
-            push();
-        } else if (dice < 60) {
-            pop();
-        } else if (dice < 88) {
-            acknowledge();
-        } else if (dice < 93) {
-            letLeasesEnd();
-        } else if (dice < 95) {
-            extend();
-        } else if (dice < 97) {
-            delete();
-        } else {
-            int which = random.nextInt(WRITERS);
-            steps.add("restart writer " + which);
-            writers.get(which).close();
-            writers.set(which, newWriter());
-        }
+    private record CursorKey(String group, Name partition) {}
+
+    /** A dead letter. */
+    record Letter(long id, String group, Name partition, long seq, String transactionId, String payload) {}
+
+    /** Partitions by name, of those that something was written to. */
+    final TreeMap<Name, Partition> partitions =
+            new TreeMap<>(Comparator.comparing(Name::queue).thenComparing(Name::partition));
+
+    final Map<Long, Letter> letters = new TreeMap<>();
+    private final Map<String, Set<String>> groupsOfQueue = new HashMap<>();
+    private final Map<CursorKey, Cursor> cursors = new HashMap<>();
+
+    private Cursor cursor(String group, Name partition) {
+        return cursors.computeIfAbsent(new CursorKey(group, partition), key -> new Cursor());
     }
 
-    private void push() {
-        var messages = new ArrayList<NewMessage>();
-        for (int left = 1 + random.nextInt(6); left > 0; left--) {
-            String partition = "p" + random.nextInt(PARTITIONS);
-            boolean repeat = transactions > 0 && random.nextInt(4) == 0;
-            String transactionId = "t" + (repeat ? random.nextInt(transactions) : transactions++);
-            messages.add(Messages.message(QUEUE, partition, transactionId, "\"" + transactionId + "\""));
-        }
-        int writer = random.nextInt(WRITERS);
-        steps.add("writer " + writer + " pushes "
-                + messages.stream()
-                        .map(m -> m.partition() + "/" + m.transactionId())
-                        .toList());
-        List<PushOutcome> outcomes = writers.get(writer).write(messages, List.of());
-        for (int i = 0; i < messages.size(); i++) {
-            check(messages.get(i), outcomes.get(i));
-        }
+    /** Whether the group has read from the queue. */
+    boolean isRegistered(String group, String queue) {
+        return groupsOfQueue.getOrDefault(queue, Set.of()).contains(group);
     }
 
-    private void check(NewMessage message, PushOutcome outcome) {
-        Partition partition = partitions.computeIfAbsent(message.partition(), name -> new Partition());
-        Stored first = partition.messages.stream()
-                .filter(stored -> stored.transactionId.equals(message.transactionId()) && !stored.deleted)
+    /** The partition of that id, unless it was deleted. */
+    private Name nameOf(long partitionId) {
+        return partitions.entrySet().stream()
+                .filter(entry -> entry.getValue().id == partitionId)
+                .map(Map.Entry::getKey)
                 .findFirst()
                 .orElse(null);
+    }
+
+    // Writing
+
+    /** Whether one of the messages repeats another, written before or among them. */
+    boolean hasRepeat(List<NewMessage> messages) {
+        var seen = new HashSet<String>();
+        return messages.stream().anyMatch(message -> {
+            Partition partition = partitions.get(new Name(message.queue(), message.partition()));
+            return partition != null && partition.first(message.transactionId()) != null
+                    || !seen.add(message.queue() + "/" + message.partition() + "/" + message.transactionId());
+        });
+    }
+
+    void pushed(NewMessage message, PushOutcome outcome) {
+        var name = new Name(message.queue(), message.partition());
+        Partition known = partitions.get(name);
+        Stored first = known == null ? null : known.first(message.transactionId());
         if (first != null) {
-            assertThat(outcome).isInstanceOf(Duplicate.class);
-            assertThat(((Duplicate) outcome).id()).as("id of the first message").isEqualTo(first.id);
+            assertThat(outcome).as(message.transactionId()).isEqualTo(new Duplicate(first.id, known.id));
             return;
         }
-        assertThat(outcome).as("outcome of " + message.transactionId()).isInstanceOf(Queued.class);
-        partition.messages.add(new Stored(message.transactionId(), message.id()));
-        partition.id = ((Queued) outcome).partitionId();
-        assertThat(((Queued) outcome).seq()).isEqualTo(partition.messages.size());
+        var stored = new Stored(
+                message.transactionId(), message.id(), new String(message.payload(), StandardCharsets.UTF_8));
+        if (message.delay() != null) {
+            assertThat(outcome).as(message.transactionId()).isInstanceOf(Scheduled.class);
+            var scheduled = (Scheduled) outcome;
+            partitions
+                    .computeIfAbsent(name, unused -> new Partition(scheduled.partitionId()))
+                    .scheduled
+                    .add(new Waiting(stored, scheduled.dueAt()));
+            return;
+        }
+        assertThat(outcome).as(message.transactionId()).isInstanceOf(Queued.class);
+        var queued = (Queued) outcome;
+        Partition partition = partitions.computeIfAbsent(name, unused -> new Partition(queued.partitionId()));
+        partition.messages.add(stored);
+        assertThat(queued).isEqualTo(new Queued(message.id(), partition.id, partition.head()));
     }
 
-    private void pop() {
-        String group = GROUPS.get(random.nextInt(GROUPS.size()));
-        boolean one = random.nextInt(4) == 0;
-        var target = new PopTarget(QUEUE, one ? "p" + random.nextInt(PARTITIONS) : null, group);
-        var requests = new ArrayList<PopRequest>();
-        for (int left = one ? 1 : 1 + random.nextInt(2); left > 0; left--) {
-            requests.add(new PopRequest(
-                    1 + random.nextInt(5), 1 + random.nextInt(2), random.nextInt(5) == 0, Subscription.ALL));
+    /** All scheduled messages were due, and put into their partitions. */
+    void released(int count) {
+        int expected = 0;
+        for (Partition partition : partitions.values()) {
+            partition.scheduled.sort(Comparator.comparing(Waiting::dueAt));
+            partition.scheduled.forEach(waiting -> partition.messages.add(waiting.message()));
+            expected += partition.scheduled.size();
+            partition.scheduled.clear();
         }
-        steps.add("pop " + target + " " + requests);
-        if (!partitions.isEmpty()) {
-            groups.computeIfAbsent(group, name -> new HashMap<>());
-        }
-        List<PopResult> results = queue.pop(target, requests);
-        for (int i = 0; i < results.size(); i++) {
-            check(target, requests.get(i), results.get(i));
+        assertThat(count).as("messages released").isEqualTo(expected);
+    }
+
+    /** Dead letters were moved; their messages went to the ends of their partitions. */
+    void redriven(List<Long> ids, List<Redrive.Verdict> verdicts, Map<String, UUID> idsOfMessages) {
+        for (int i = 0; i < ids.size(); i++) {
+            Letter letter = letters.remove(ids.get(i));
+            if (letter == null) {
+                assertThat(verdicts.get(i)).isEqualTo(Redrive.Verdict.GONE);
+                continue;
+            }
+            String transactionId = "dlq:" + letter.id();
+            Partition partition = partitions.get(letter.partition());
+            if (partition.first(transactionId) != null) {
+                assertThat(verdicts.get(i)).isEqualTo(Redrive.Verdict.DUPLICATE);
+            } else {
+                assertThat(verdicts.get(i)).isEqualTo(Redrive.Verdict.MOVED);
+                partition.messages.add(new Stored(transactionId, idsOfMessages.get(transactionId), letter.payload()));
+            }
         }
     }
 
-    private void check(PopTarget target, PopRequest request, PopResult result) {
-        steps.add("  got "
-                + result.messages().stream()
-                        .map(m -> m.partition() + "/" + m.seq())
-                        .toList());
+    // Reading
+
+    /** One pop, or the first of several that were served together. Dead letters that it made are told first. */
+    void popped(PopTarget target, PopRequest request, PopResult result) {
         assertThat(result.messages()).as("at most the batch").hasSizeLessThanOrEqualTo(request.batch());
-        var byPartition = new LinkedHashMap<String, List<Message>>();
-        result.messages()
-                .forEach(message -> byPartition
-                        .computeIfAbsent(message.partition(), name -> new ArrayList<>())
-                        .add(message));
-        assertThat(byPartition.size()).isLessThanOrEqualTo(target.isOnePartition() ? 1 : request.maxPartitions());
-        bury(target);
-        byPartition.forEach((name, messages) -> take(target, request, result, name, messages));
+        var byPartition = new LinkedHashMap<Name, List<Message>>();
+        Name last = null;
+        for (Message message : result.messages()) {
+            var name = new Name(message.queue(), message.partition());
+            assertThat(name.equals(last) || !byPartition.containsKey(name))
+                    .as("messages of %s stand together", name)
+                    .isTrue();
+            byPartition.computeIfAbsent(name, unused -> new ArrayList<>()).add(message);
+            last = name;
+        }
+        assertThat(byPartition.size())
+                .as("partitions")
+                .isLessThanOrEqualTo(target.isOnePartition() ? 1 : request.maxPartitions())
+                .isEqualTo(result.partitionsClaimed());
+        byPartition.forEach((name, messages) -> {
+            assertThat(inScope(target, name)).as("%s for %s", name, target).isTrue();
+            taken(target.group(), request, result, name, messages);
+        });
     }
 
-    /** Takes over from the dead letters which messages the pop gave up on, after checking that it may have. */
-    private void bury(PopTarget target) {
-        var rows = postgres.query(
-                "select group_name, partition_id, seq, error from sluice.dead_letters order by id offset " + buried);
-        buried += rows.size();
-        for (String row : rows) {
-            String[] columns = row.split("\\|", -1);
-            assertThat(columns[0]).isEqualTo(target.group());
-            Partition partition = partitions.values().stream()
-                    .filter(each -> each.id == Long.parseLong(columns[1]))
-                    .findFirst()
-                    .orElseThrow();
-            String name = partitions.entrySet().stream()
-                    .filter(entry -> entry.getValue() == partition)
-                    .findFirst()
-                    .orElseThrow()
-                    .getKey();
-            Cursor cursor = cursor(target.group(), name);
-            assertThat(cursor.lease != null && !cursor.live)
-                    .as("its lease had ended")
-                    .isTrue();
-            assertThat(cursor.deliveries + 1).as("leases that ended").isGreaterThanOrEqualTo(REDELIVERY_LIMIT);
-            long first = Long.parseLong(columns[2]);
-            assertThat(waiting(cursor, partition).stream().filter(seq -> seq < first))
-                    .as("what waits before it")
-                    .allMatch(seq -> partition.at(seq).deleted);
-            cursor.done.add(first);
-            cursor.lease = null;
-            cursor.deliveries = 0;
+    /** The group of a pop has read all queues in its scope that exist. */
+    void registered(PopTarget target, Set<String> queues) {
+        for (String queue : queues) {
+            if (!(target.scope() instanceof InQueue one) || one.queue().equals(queue)) {
+                groupsOfQueue.computeIfAbsent(queue, name -> new HashSet<>()).add(target.group());
+            }
         }
     }
 
-    private static List<Long> waiting(Cursor cursor, Partition partition) {
-        return LongStream.rangeClosed(1, partition.messages.size())
+    private static boolean inScope(PopTarget target, Name name) {
+        return !(target.scope() instanceof InQueue one)
+                || one.queue().equals(name.queue())
+                        && (one.partition() == null || one.partition().equals(name.partition()));
+    }
+
+    /**
+     * Whether a pop must find something: a partition that nobody holds has messages left. (Not those with deleted messages
+     * left: to pass them may be all that a pop does.)
+     */
+    boolean mustFind(PopTarget target) {
+        return partitions.entrySet().stream().anyMatch(entry -> {
+            Partition partition = entry.getValue();
+            Cursor cursor = cursor(target.group(), entry.getKey());
+            List<Long> left = left(cursor, partition);
+            return inScope(target, entry.getKey())
+                    && !cursor.live
+                    && !left.isEmpty()
+                    && left.stream().allMatch(partition::isReadable);
+        });
+    }
+
+    private static List<Long> left(Cursor cursor, Partition partition) {
+        return LongStream.rangeClosed(partition.tail, partition.head())
                 .filter(seq -> !cursor.done.contains(seq))
                 .boxed()
                 .toList();
     }
 
-    private void take(PopTarget target, PopRequest request, PopResult result, String name, List<Message> messages) {
+    private void taken(String group, PopRequest request, PopResult result, Name name, List<Message> messages) {
         Partition partition = partitions.get(name);
-        Cursor cursor = cursor(target.group(), name);
-        assertThat(cursor.live).as("%s of %s was leased", name, target.group()).isFalse();
-        var expected = new ArrayList<Long>();
-        for (long seq = 1; seq <= partition.messages.size() && expected.size() < messages.size(); seq++) {
-            if (!cursor.done.contains(seq) && !partition.at(seq).deleted) {
-                expected.add(seq);
-            }
-        }
+        Cursor cursor = cursor(group, name);
+        assertThat(cursor.live).as("%s of %s was leased", name, group).isFalse();
+        List<Long> expected = left(cursor, partition).stream()
+                .filter(partition::isReadable)
+                .limit(messages.size())
+                .toList();
         assertThat(messages.stream().map(Message::seq))
-                .as("what waits in %s, in order", name)
+                .as("what is left in %s, in order", name)
                 .isEqualTo(expected);
         for (Message message : messages) {
-            assertThat(message.transactionId()).isEqualTo(partition.at(message.seq()).transactionId);
-            assertThat(message.id()).isEqualTo(partition.at(message.seq()).id);
-            assertThat(message.payload()).isEqualTo("\"" + message.transactionId() + "\"");
-            held.add(new Held(target.group(), message, result.leaseId()));
+            Stored stored = partition.at(message.seq());
+            assertThat(List.of(message.partitionId(), message.transactionId(), message.id(), message.payload()))
+                    .isEqualTo(List.of(partition.id, stored.transactionId, stored.id, stored.payload));
         }
         if (cursor.lease != null) {
             cursor.deliveries++;
@@ -277,90 +301,72 @@ final class QueueModel implements AutoCloseable {
         if (request.autoAck()) {
             assertThat(result.leaseId()).isNull();
             cursor.done.addAll(expected);
-            cursor.lease = null;
+            cursor.endLease();
             cursor.deliveries = 0;
             cursor.failures.clear();
         } else {
             cursor.lease = result.leaseId();
-            cursor.leased = List.copyOf(expected);
+            cursor.leased = expected;
             cursor.live = true;
         }
     }
 
-    private Cursor cursor(String group, String partition) {
-        return groups.computeIfAbsent(group, name -> new HashMap<>()).computeIfAbsent(partition, name -> new Cursor());
+    /** A pop has given up on a message. */
+    void buriedByPop(PopTarget target, Letter letter) {
+        assertThat(letter.group()).isEqualTo(target.group());
+        assertThat(inScope(target, letter.partition())).isTrue();
+        Partition partition = partitions.get(letter.partition());
+        Cursor cursor = cursor(letter.group(), letter.partition());
+        assertThat(cursor.lease != null && !cursor.live)
+                .as("its lease had ended")
+                .isTrue();
+        assertThat(cursor.deliveries + 1).as("leases that ended").isGreaterThanOrEqualTo(REDELIVERY_LIMIT);
+        assertThat(left(cursor, partition).stream().filter(seq -> seq < letter.seq()))
+                .as("what is left before it")
+                .noneMatch(partition::isReadable);
+        cursor.done.add(letter.seq());
+        cursor.endLease();
+        cursor.deliveries = 0;
+        letters.put(letter.id(), letter);
     }
 
-    private void acknowledge() {
-        if (held.isEmpty()) {
-            return;
-        }
-        var said = new ArrayList<Acknowledgement>();
-        var about = new ArrayList<Held>();
-        for (int left = 1 + random.nextInt(5); left > 0; left--) {
-            Held each = held.get(Math.max(0, held.size() - 1 - random.nextInt(12)));
-            if (about.stream()
-                    .anyMatch(
-                            other -> other.message().id().equals(each.message().id())
-                                    && other.group().equals(each.group()))) {
-                continue;
-            }
-            int dice = random.nextInt(10);
-            Verdict verdict =
-                    dice < 6 ? Verdict.COMPLETED : dice < 8 ? Verdict.FAILED : dice < 9 ? Verdict.RETRY : Verdict.DLQ;
-            UUID lease = each.lease() == null || random.nextInt(8) == 0 ? null : each.lease();
-            about.add(each);
-            said.add(new Acknowledgement(
-                    each.group(), each.message().partitionId(), each.message().transactionId(), lease, verdict, null));
-        }
-        steps.add("ack "
-                + said.stream()
-                        .map(each -> each.group() + " " + each.transactionId() + " " + each.verdict()
-                                + (each.leaseId() == null ? " without lease" : ""))
-                        .toList());
-        List<AcknowledgeOutcome> outcomes = queue.acknowledge(said);
+    // Verdicts
+
+    /** Verdicts that were taken together, each on another message. */
+    void acknowledged(List<Acknowledgement> said, List<Message> about, List<AcknowledgeOutcome> outcomes) {
         var ended = new HashSet<Cursor>();
         for (int i = 0; i < said.size(); i++) {
-            apply(said.get(i), about.get(i).message(), outcomes.get(i), ended);
+            acknowledged(said.get(i), about.get(i), outcomes.get(i), ended);
         }
-        for (Cursor cursor : ended) {
-            cursor.live = false;
-            cursor.lease = null;
+        ended.forEach(Cursor::endLease);
+        for (Cursor cursor : cursors.values()) {
+            if (cursor.lease != null && cursor.done.containsAll(cursor.leased)) {
+                cursor.endLease();
+            }
         }
-        for (Map<String, Cursor> cursors : groups.values()) {
-            cursors.forEach((name, cursor) -> {
-                boolean allDone = cursor.lease != null && cursor.done.containsAll(cursor.leased);
-                if (allDone) {
-                    cursor.live = false;
-                    cursor.lease = null;
-                }
-            });
-        }
-        buried = Long.parseLong(
-                postgres.query("select count(*) from sluice.dead_letters").get(0));
     }
 
-    private void apply(Acknowledgement said, Message message, AcknowledgeOutcome outcome, Set<Cursor> ended) {
-        Cursor cursor = cursor(said.group(), message.partition());
-        Partition partition = partitions.get(message.partition());
-        long seq = message.seq();
-        boolean done = cursor.done.contains(seq);
+    private void acknowledged(Acknowledgement said, Message message, AcknowledgeOutcome outcome, Set<Cursor> ended) {
+        Name name = nameOf(said.partitionId());
+        if (name == null) {
+            assertThat(outcome).as("%s of a deleted partition", said).isInstanceOf(NotFound.class);
+            return;
+        }
+        Cursor cursor = cursor(said.group(), name);
         if (said.leaseId() != null && !(cursor.live && said.leaseId().equals(cursor.lease))) {
             assertThat(outcome).as("%s after its lease", said).isInstanceOf(LeaseInvalid.class);
             return;
         }
-        if (done) {
+        long seq = said.leaseId() != null ? message.seq() : meant(cursor, partitions.get(name), message);
+        if (cursor.done.contains(seq)) {
             assertThat(outcome)
                     .as("%s again", said)
                     .satisfiesAnyOf(
                             it -> assertThat(it).isInstanceOf(NotFound.class),
                             it -> assertThat(it).isInstanceOf(LeaseInvalid.class),
-                            it -> assertThat(it)
-                                    .isEqualTo(new Acknowledged(
-                                            QUEUE, message.partition(), ((Acknowledged) it).leaseReleased(), false)));
+                            it -> assertThat(((Acknowledged) it).deadLettered()).isFalse());
             return;
         }
-        assertThat(outcome).as("%s", said).isInstanceOf(Acknowledged.class);
         boolean dead = false;
         switch (said.verdict()) {
             case COMPLETED -> cursor.done.add(seq);
@@ -370,8 +376,7 @@ final class QueueModel implements AutoCloseable {
             }
             case RETRY -> ended.add(cursor);
             case FAILED -> {
-                int failures = cursor.failures.merge(seq, 1, Integer::sum);
-                dead = failures > RETRY_LIMIT;
+                dead = cursor.failures.merge(seq, 1, Integer::sum) > RETRY_LIMIT;
                 if (dead) {
                     cursor.done.add(seq);
                 } else {
@@ -383,106 +388,147 @@ final class QueueModel implements AutoCloseable {
         if (!cursor.live) {
             cursor.lease = null;
         }
+        assertThat(outcome)
+                .as("%s", said)
+                .isInstanceOfSatisfying(
+                        Acknowledged.class,
+                        it -> assertThat(new Name(it.queue(), it.partition())).isEqualTo(name));
         assertThat(((Acknowledged) outcome).deadLettered())
                 .as("%s is a dead letter", said)
                 .isEqualTo(dead);
-        assertThat(partition.at(seq).transactionId).isEqualTo(said.transactionId());
     }
 
-    private void letLeasesEnd() {
-        steps.add("all leases end");
-        postgres.execute(
-                "update sluice.cursors set available_at = now() - interval '1 second' where available_at > now()");
-        groups.values().forEach(cursors -> cursors.values().forEach(cursor -> cursor.live = false));
+    /** Without a lease, of messages with one id (the first was deleted) the first is meant that is not done. */
+    private static long meant(Cursor cursor, Partition partition, Message message) {
+        return LongStream.rangeClosed(partition.kept, partition.head())
+                .filter(seq -> partition.at(seq).transactionId.equals(message.transactionId()))
+                .filter(seq -> !cursor.done.contains(seq))
+                .findFirst()
+                .orElse(message.seq());
     }
 
-    private void extend() {
-        if (held.isEmpty()) {
-            return;
-        }
-        Held some = held.get(held.size() - 1);
-        if (some.lease() == null) {
-            return;
-        }
-        steps.add("extend");
-        boolean live = groups.values().stream()
-                .flatMap(cursors -> cursors.values().stream())
-                .anyMatch(cursor -> cursor.live && some.lease().equals(cursor.lease));
-        assertThat(queue.extend(some.lease(), java.time.Duration.ofSeconds(30)).isPresent())
-                .isEqualTo(live);
+    void buriedByVerdict(Letter letter) {
+        assertThat(cursor(letter.group(), letter.partition()).done).contains(letter.seq());
+        letters.put(letter.id(), letter);
     }
 
-    private void delete() {
-        var candidates = partitions.entrySet().stream()
-                .filter(entry -> !entry.getValue().messages.isEmpty())
-                .toList();
-        if (candidates.isEmpty()) {
-            return;
-        }
-        var entry = candidates.get(random.nextInt(candidates.size()));
-        Partition partition = entry.getValue();
-        int index = random.nextInt(partition.messages.size());
-        steps.add("delete " + entry.getKey() + "/" + (index + 1));
-        partition.messages.get(index).deleted = true;
-        postgres.execute(
-                "update sluice.segments set payloads[" + (index + 1) + " - first_seq + 1] = null where partition_id = "
-                        + partition.id + " and " + (index + 1) + " between first_seq and last_seq");
+    /** All leases have come to their time. */
+    void leasesEnded() {
+        cursors.values().forEach(cursor -> cursor.live = false);
     }
 
-    /** What is left by arithmetic is what is left. */
-    private void checkLag() {
-        var rows = postgres.query(
-                "select g.name, p.name, p.head - c.position - coalesce((select sum(upper(r) - lower(r)) from unnest(c.acked) r), 0)"
-                        + " from sluice.cursors c join sluice.consumer_groups g on g.id = c.group_id join sluice.partitions p on p.id = c.partition_id");
-        for (String row : rows) {
-            String[] columns = row.split("\\|", -1);
-            Cursor cursor = cursor(columns[0], columns[1]);
-            Partition partition = partitions.get(columns[1]);
-            long left = 0;
-            long skippable = 0;
-            for (long seq = 1; seq <= partition.messages.size(); seq++) {
-                if (!cursor.done.contains(seq)) {
-                    left++;
-                    skippable += partition.at(seq).deleted ? 1 : 0;
-                }
-            }
-            // A deleted message counts until a pop has passed it.
-            assertThat(Long.parseLong(columns[2])).as("lag of %s", row).isBetween(left - skippable, left);
-        }
+    boolean isLive(UUID lease) {
+        return cursors.values().stream().anyMatch(cursor -> cursor.live && lease.equals(cursor.lease));
     }
 
-    /** Every group gets all that is left, in order. */
-    private void drain() {
-        steps.add("drain");
-        for (String group : groups.keySet()) {
-            for (int i = 0; i < 10_000; i++) {
-                letLeasesEnd();
-                steps.remove(steps.size() - 1);
-                var target = new PopTarget(QUEUE, null, group);
-                var request = new PopRequest(1_000, PARTITIONS, true, Subscription.ALL);
-                PopResult result = queue.pop(target, List.of(request)).get(0);
-                check(target, request, result);
-                if (result.messages().isEmpty()) {
-                    break;
-                }
-            }
-            for (var entry : partitions.entrySet()) {
-                Cursor cursor = cursor(group, entry.getKey());
-                for (long seq = 1; seq <= entry.getValue().messages.size(); seq++) {
-                    assertThat(cursor.done.contains(seq) || entry.getValue().at(seq).deleted)
-                            .as("%s of %s delivered to %s", seq, entry.getKey(), group)
-                            .isTrue();
-                }
+    // Administration
+
+    /** A group goes on after a seq of a partition; 0: at the beginning. */
+    void sought(String group, Name name, long position) {
+        cursor(group, name).startAfter(Math.max(position, partitions.get(name).tail - 1));
+    }
+
+    /** A message, or all of its key, was deleted. */
+    void messageDeleted(Name name, String transactionId, boolean found) {
+        Partition partition = partitions.get(name);
+        boolean any = partition.scheduled.removeIf(
+                waiting -> waiting.message().transactionId.equals(transactionId));
+        for (long seq = partition.kept; seq <= partition.head(); seq++) {
+            Stored stored = partition.at(seq);
+            if (stored.transactionId.equals(transactionId) && !stored.deleted) {
+                stored.deleted = true;
+                any = true;
             }
         }
-        assertThat(postgres.query(
-                        "select count(*) from sluice.cursors where available_at is not null or lease_id is not null"))
-                .as("cursors that are not idle")
-                .containsExactly("0");
+        any |= letters.values()
+                .removeIf(letter -> letter.partition().equals(name)
+                        && letter.transactionId().equals(transactionId));
+        assertThat(found).as("there was %s in %s", transactionId, name).isEqualTo(any);
     }
 
-    @Override
-    public void close() {
-        writers.forEach(QueueWriter::close);
+    void partitionDeleted(Name name, boolean found) {
+        assertThat(found).as("there was %s", name).isEqualTo(partitions.containsKey(name));
+        forget(name);
+    }
+
+    void queueDeleted(String queue) {
+        partitions.keySet().stream()
+                .filter(name -> name.queue().equals(queue))
+                .toList()
+                .forEach(this::forget);
+        groupsOfQueue.remove(queue);
+    }
+
+    private void forget(Name name) {
+        partitions.remove(name);
+        cursors.keySet().removeIf(key -> key.partition().equals(name));
+        letters.values().removeIf(letter -> letter.partition().equals(name));
+    }
+
+    /** What was in a partition, or in all of a queue, was deleted, and what was scheduled. */
+    void cleared(String queue, String partitionName, long count) {
+        long expected = 0;
+        for (Map.Entry<Name, Partition> entry : partitions.entrySet()) {
+            Name name = entry.getKey();
+            if (!name.queue().equals(queue) || partitionName != null && !partitionName.equals(name.partition())) {
+                continue;
+            }
+            Partition partition = entry.getValue();
+            expected += partition.head() - partition.tail + 1 + partition.scheduled.size();
+            partition.tail = partition.head() + 1;
+            partition.scheduled.clear();
+            cursors.forEach((key, cursor) -> {
+                if (key.partition().equals(name)) {
+                    cursor.startAfter(partition.head());
+                }
+            });
+        }
+        assertThat(count).as("messages cleared").isEqualTo(expected);
+    }
+
+    /** What was cleared is not stored any more, so it can be repeated. */
+    void swept() {
+        partitions.values().forEach(partition -> partition.kept = partition.tail);
+    }
+
+    // What must be so at any time
+
+    /** What the database says a group is done with is what was acknowledged, but for deleted messages that it has passed. */
+    void checkCursor(String group, Name name, long position, SeqSet acked, long head, long lag) {
+        Partition partition = partitions.get(name);
+        if (partition == null) {
+            assertThat(head)
+                    .as("head of %s, to which nothing was written", name)
+                    .isZero();
+            return;
+        }
+        assertThat(head).as("head of %s", name).isEqualTo(partition.head());
+        Cursor cursor = cursor(group, name);
+        long left = 0;
+        for (long seq = partition.tail; seq <= head; seq++) {
+            boolean done = seq <= position || acked.contains(seq);
+            left += done ? 0 : 1;
+            if (cursor.done.contains(seq)) {
+                assertThat(done)
+                        .as("%s is still done with %s of %s", group, seq, name)
+                        .isTrue();
+            } else {
+                assertThat(!done || partition.at(seq).deleted)
+                        .as("%s has still %s of %s", group, seq, name)
+                        .isTrue();
+            }
+        }
+        assertThat(lag).as("lag of %s in %s", group, name).isEqualTo(left);
+    }
+
+    /** Nothing is left for the group. */
+    void checkDrained(String group) {
+        partitions.forEach((name, partition) -> {
+            if (isRegistered(group, name.queue())) {
+                assertThat(left(cursor(group, name), partition).stream().filter(partition::isReadable))
+                        .as("left in %s for %s", name, group)
+                        .isEmpty();
+            }
+        });
     }
 }

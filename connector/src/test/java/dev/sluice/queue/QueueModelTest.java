@@ -1,23 +1,22 @@
 package dev.sluice.queue;
 
-import java.util.stream.LongStream;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class QueueModelTest {
-    private static final int STEPS = 400;
+    private static final int STEPS = 600;
 
-    /** Seeds that once failed. */
-    private static final long[] KEPT = {};
-
-    @Test
-    void agreesWithTheModelStepByStep() {
-        LongStream.concat(LongStream.of(KEPT), LongStream.rangeClosed(1, 15)).forEach(seed -> run(seed, STEPS));
+    /** Seeds that once failed stay; the others are as good as any. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
+    void agreesWithTheModelStepByStep(long seed) {
+        run(seed, STEPS);
     }
 
     private static void run(long seed, int steps) {
-        try (var postgres = TestPostgres.withSchema();
-                var model = new QueueModel(postgres, seed)) {
-            model.run(steps);
+        try (var postgres = TestPostgres.withSchema().withoutSyncs();
+                var both = new QueueModelRun(postgres, seed)) {
+            both.run(steps);
         }
     }
 
