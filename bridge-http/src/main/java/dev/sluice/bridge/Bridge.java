@@ -4,6 +4,7 @@ import dev.sluice.bridge.api.Administration;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.api.ServiceState;
 import dev.sluice.bridge.ingest.BufferDetail;
+import dev.sluice.bridge.ingest.Door;
 import dev.sluice.bridge.ingest.Drain;
 import dev.sluice.bridge.ingest.DrainStatus;
 import dev.sluice.bridge.ingest.EmbeddedDrain;
@@ -19,6 +20,7 @@ import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.PushRule;
 import dev.sluice.queue.Queue;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueWriter;
@@ -50,7 +52,7 @@ import org.slf4j.LoggerFactory;
  * The running service: the wiring diagram, as code. Parts are started from the data towards the client and closed in reverse.
  *
  * <pre>
- *  HttpService ──▶ Intake ──▶ Lanes ◀── Drain ──▶ PostgreSQL ◀── Queue ◀── PopDispatcher, AcknowledgeDispatcher ◀── HttpService
+ *  HttpService ──▶ Door, Intake ──▶ Lanes ◀── Drain ──▶ PostgreSQL ◀── Queue ◀── PopDispatcher, AcknowledgeDispatcher ◀── HttpService
  *                    ▲                    │ wakes                              ▲
  *                    └── what became of ──┴────────────────────────────────────┘
  * </pre>
@@ -77,6 +79,7 @@ final class Bridge implements AutoCloseable {
     private final Lanes lanes;
     private final FailedRecords failed;
     private final Intake intake;
+    private final Door door;
     private final Drain drain;
     private final HttpService http;
     private volatile boolean stopping;
@@ -131,6 +134,12 @@ final class Bridge implements AutoCloseable {
             failed = FailedRecords.open(logConfig.directory());
             open.push(failed);
             intake = opened(new Intake(lanes, config.pushStoredTimeout()));
+            var rules = new PushRule.Reader(database.control(), config.queue().schema());
+            door = opened(new Door(intake, config.cipher(), () -> {
+                requireDatabase();
+                return rules.read();
+            }));
+            door.start();
 
             var queue = new Queue(database.consumers(), config.queue());
             var pops = new PopDispatcher(
@@ -172,9 +181,11 @@ final class Bridge implements AutoCloseable {
                     database.administration(),
                     config.queue().schema(),
                     config.administrationConnections(),
+                    config.cipher(),
+                    door::refresh,
                     this::requireDatabase));
             http = new HttpService(
-                    config.http(), intake, pops, acknowledgements, failed, administration, new State(), version());
+                    config.http(), door, pops, acknowledgements, failed, administration, new State(), version());
             open.push(http::close);
             open.push(pops::close); // First, so that those who wait are answered before the server closes.
             http.start();
@@ -341,7 +352,7 @@ final class Bridge implements AutoCloseable {
 
         @Override
         public BufferDetail bufferDetail() throws IOException {
-            return BufferDetail.of(lanes, drain, intake, failed);
+            return BufferDetail.of(lanes, drain, intake, door, failed);
         }
 
         private String drainState() {

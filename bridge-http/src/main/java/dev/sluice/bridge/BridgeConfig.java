@@ -35,6 +35,8 @@ import static dev.sluice.bridge.BridgeKeys.DRAIN_BATCH_BYTES;
 import static dev.sluice.bridge.BridgeKeys.DRAIN_BATCH_RECORDS;
 import static dev.sluice.bridge.BridgeKeys.DRAIN_LINGER_MS;
 import static dev.sluice.bridge.BridgeKeys.DRAIN_RESTART_BACKOFF_MS;
+import static dev.sluice.bridge.BridgeKeys.ENCRYPTION_KEYS;
+import static dev.sluice.bridge.BridgeKeys.ENCRYPTION_KEY_ID;
 import static dev.sluice.bridge.BridgeKeys.HTTP_BODY_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.HTTP_HOST;
 import static dev.sluice.bridge.BridgeKeys.HTTP_IDLE_TIMEOUT_MS;
@@ -68,6 +70,7 @@ import dev.sluice.bridge.security.JwtConfig;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.buffer.SyncPolicy;
 import dev.sluice.connect.QueueSinkConfig;
+import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueConfig;
 import dev.sluice.queue.QueueWriterConfig;
 import java.nio.file.Path;
@@ -85,6 +88,7 @@ import java.util.regex.Pattern;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.common.config.types.Password;
+import org.jspecify.annotations.Nullable;
 
 /** The settings of a service, checked: each alone by {@link BridgeKeys}, and together here. */
 final class BridgeConfig {
@@ -98,6 +102,7 @@ final class BridgeConfig {
     private static final Pattern PASSWORD_IN_URL = Pattern.compile("(?i)(password=)[^&]*");
 
     private final Map<String, Object> values;
+    private @Nullable PayloadCipher cipher;
 
     private BridgeConfig(Map<String, Object> values) {
         this.values = values;
@@ -138,12 +143,15 @@ final class BridgeConfig {
                 && (config.values.get(CONNECTION_USER) != null || config.values.get(CONNECTION_PASSWORD) != null)) {
             problems.add(CONNECTION_USER + " and " + CONNECTION_PASSWORD + " have no use without " + CONNECTION_URL);
         }
-        for (Supplier<?> part :
-                List.<Supplier<?>>of(config::segmentLog, config::queue, config::popDispatcher, config::http)) {
+        for (Supplier<?> part : List.<Supplier<?>>of(
+                config::cipher, config::segmentLog, config::queue, config::popDispatcher, config::http)) {
             try {
                 Object unused = part.get();
             } catch (IllegalArgumentException e) {
-                problems.add(String.valueOf(e.getMessage()));
+                String problem = String.valueOf(e.getMessage());
+                if (!problems.contains(problem)) { // One part may need another.
+                    problems.add(problem);
+                }
             }
         }
     }
@@ -245,14 +253,17 @@ final class BridgeConfig {
         return Path.of(text(DATA_DIR));
     }
 
-    /** Returns the settings of a log. Any body that HTTP takes fits into one append. */
+    /** Returns the settings of a log. Any body that HTTP takes fits into one append, encrypted or not. */
     SegmentLogConfig segmentLog() {
         Path directory = optional(BUFFER_DIR)
                 .map(Path::of)
                 .orElseGet(() -> dataDirectory().resolve("log"));
-        int recordBytes = integer(HTTP_MAX_BODY_BYTES) + LARGEST_FRAME_BYTES;
-        int appendBytes = (int) Math.min(
-                SegmentLogConfig.MAX_APPEND_BYTES, recordBytes + (long) integer(HTTP_MAX_ITEMS) * USUAL_FRAME_BYTES);
+        boolean seals = cipher().hasKey();
+        int bodyBytes = integer(HTTP_MAX_BODY_BYTES);
+        int recordBytes = (int) (seals ? PayloadCipher.sealedBytes(bodyBytes) : bodyBytes) + LARGEST_FRAME_BYTES;
+        long frameBytes = USUAL_FRAME_BYTES + (seals ? PayloadCipher.sealedBytes(0) : 0);
+        int appendBytes =
+                (int) Math.min(SegmentLogConfig.MAX_APPEND_BYTES, recordBytes + integer(HTTP_MAX_ITEMS) * frameBytes);
         return SegmentLogConfig.defaults(directory)
                 .withLimits(recordBytes, appendBytes, Math.max(MIN_PENDING_BYTES, 2L * appendBytes))
                 .withSizes((Long) values.get(BUFFER_SEGMENT_BYTES), (Long) values.get(BUFFER_MAX_BYTES))
@@ -273,6 +284,10 @@ final class BridgeConfig {
         task.put(QueueSinkConfig.SCHEMA_APPLY, String.valueOf(appliesSchema()));
         task.put(QueueSinkConfig.DEDUP_WINDOW_MS, String.valueOf(values.get(DEDUP_WINDOW_MS)));
         task.put(QueueSinkConfig.DEDUP_MAX_IDS, String.valueOf(values.get(DEDUP_MAX_IDS)));
+        if (values.get(ENCRYPTION_KEYS) instanceof Password keys) {
+            task.put(QueueSinkConfig.ENCRYPTION_KEYS, keys.value());
+            optional(ENCRYPTION_KEY_ID).ifPresent(id -> task.put(QueueSinkConfig.ENCRYPTION_KEY_ID, id));
+        }
         return new DrainConfig(
                 task,
                 integer(DRAIN_BATCH_RECORDS),
@@ -306,7 +321,18 @@ final class BridgeConfig {
     }
 
     QueueConfig queue() {
-        return new QueueConfig(text(QUEUE_SCHEMA), (Long) values.get(POP_MAX_BYTES));
+        return new QueueConfig(text(QUEUE_SCHEMA), (Long) values.get(POP_MAX_BYTES), cipher());
+    }
+
+    /** Returns the keys for payloads; always the same object. */
+    PayloadCipher cipher() {
+        PayloadCipher made = cipher;
+        if (made == null) {
+            String keys = values.get(ENCRYPTION_KEYS) instanceof Password password ? password.value() : null;
+            made = PayloadCipher.of(keys, optional(ENCRYPTION_KEY_ID).orElse(null));
+            cipher = made;
+        }
+        return made;
     }
 
     /** For a writer that writes little beside the drain, and so need not remember much. */
@@ -314,7 +340,8 @@ final class BridgeConfig {
         return new QueueWriterConfig(
                 text(QUEUE_SCHEMA),
                 Duration.ofMillis((Long) values.get(DEDUP_WINDOW_MS)),
-                Math.min(SMALL_WRITER_IDS, integer(DEDUP_MAX_IDS)));
+                Math.min(SMALL_WRITER_IDS, integer(DEDUP_MAX_IDS)),
+                cipher());
     }
 
     Duration retentionInterval() {

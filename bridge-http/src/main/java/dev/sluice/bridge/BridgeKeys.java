@@ -37,6 +37,8 @@ final class BridgeKeys {
     static final String QUEUE_SCHEMA = "queue.schema";
     static final String SCHEMA_APPLY = "schema.apply";
     static final String POSTGRES_PORT = "postgres.port";
+    static final String ENCRYPTION_KEYS = "encryption.keys";
+    static final String ENCRYPTION_KEY_ID = "encryption.key.id";
     static final String DRAIN_MODE = "drain.mode";
     static final String DRAIN_BATCH_RECORDS = "drain.batch.records";
     static final String DRAIN_BATCH_BYTES = "drain.batch.bytes";
@@ -224,6 +226,21 @@ final class BridgeKeys {
                 between(0, MAX_PORT),
                 Importance.LOW,
                 "Port of the service's own PostgreSQL, on 127.0.0.1. 0 takes a free one and keeps it as long as it stays free.");
+        keys.group("Encryption");
+        keys.add(
+                ENCRYPTION_KEYS,
+                ConfigDef.Type.PASSWORD,
+                null,
+                null,
+                Importance.MEDIUM,
+                "Keys for queues with the option `encryptionEnabled`: `id:key`, separated by commas, a key being 64 hexadecimal digits. Every service and connector on the database needs them. Never logged.");
+        keys.add(
+                ENCRYPTION_KEY_ID,
+                ConfigDef.Type.STRING,
+                null,
+                null,
+                Importance.MEDIUM,
+                "Id of the key that encrypts; the others only decrypt. Not set: the first.");
         keys.group("Push and drain");
         keys.add(
                 DRAIN_MODE,

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.sluice.bridge.ingest.Durability;
+import dev.sluice.queue.PayloadCipher;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -80,6 +81,15 @@ class BridgeConfigTest {
                 for (String items : List.of("1", "250000")) {
                     BridgeConfig config = parse("http.max.body.bytes", bytes, "http.max.items", items);
                     assertThat(config.segmentLog().maxRecordBytes()).isGreaterThan(Integer.parseInt(bytes));
+                    BridgeConfig sealing = parse(
+                            "http.max.body.bytes",
+                            bytes,
+                            "http.max.items",
+                            items,
+                            "encryption.keys",
+                            "k:" + "0e".repeat(32));
+                    assertThat((long) sealing.segmentLog().maxRecordBytes())
+                            .isGreaterThan(PayloadCipher.sealedBytes(Integer.parseInt(bytes)));
                 }
             }
         }
@@ -98,13 +108,40 @@ class BridgeConfigTest {
         void areShownWithoutSecrets() throws ConfigException {
             String shown = parse(
                             "connection.url", "jdbc:postgresql://db/x?password=topsecret&ssl=true",
-                            "connection.password", "hush")
+                            "connection.password", "hush",
+                            "encryption.keys", "k:" + "0e".repeat(32))
                     .describe();
             assertThat(shown)
                     .contains("http.port = 6632")
                     .contains("password=[hidden]&ssl=true")
                     .doesNotContain("topsecret")
-                    .doesNotContain("hush");
+                    .doesNotContain("hush")
+                    .doesNotContain("0e0e");
+        }
+
+        @Test
+        void handKeysToEveryWriterAndReader() throws ConfigException {
+            String keys = "a:" + "0a".repeat(32) + ",b:" + "0b".repeat(32);
+            BridgeConfig config = parse("encryption.keys", keys, "encryption.key.id", "b");
+            assertThat(config.drain(new Database.Address("jdbc:postgresql://db/x", "u", "p"))
+                            .task())
+                    .containsEntry("encryption.keys", keys)
+                    .containsEntry("encryption.key.id", "b");
+            assertThat(config.queue().cipher())
+                    .isSameAs(config.cipher())
+                    .isSameAs(config.smallWriter().cipher());
+            assertThat(config.cipher().hasKey()).isTrue();
+            assertThat(parse().cipher().hasKey()).isFalse();
+        }
+
+        @Test
+        void withBadKeysAreRefusedOnceAndWithoutShowingThem() {
+            assertThatThrownBy(() -> parse("encryption.keys", "a:" + "0e".repeat(31)))
+                    .isInstanceOfSatisfying(
+                            ConfigException.class,
+                            e -> assertThat(e.getMessage())
+                                    .containsOnlyOnce("the key a must be 64 hexadecimal digits")
+                                    .doesNotContain("0e0e"));
         }
     }
 

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param redeliveryLimit leases that may end without a word before the message that waits first becomes a dead letter; 0:
  *     any number
  * @param priority chooses the lane: below 0 low, 0 normal, 1 to 9 high, 10 and more critical
- * @param maxSize messages the queue may hold before pushes are refused; 0: any number
+ * @param maxSize messages, not done with by every group, that the queue may hold before pushes are refused; 0: any number
  * @param ttl age at which a message is deleted, read or not, whole seconds. Null or zero: never
  * @param deadLetterQueue kept and shown; a message beyond its retry limit is a dead letter either way
  * @param dlqAfterMaxRetries as {@code deadLetterQueue}
@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  *     A queue that no group reads has none
  * @param maxWaitTime age at which a message is deleted that some group has not done with, or nobody reads, whole seconds;
  *     zero: never. What is before it in its partition goes with it
- * @param encryptionEnabled whether payloads are stored encrypted
+ * @param encryptionEnabled whether payloads are stored encrypted, see {@link PayloadCipher}
  * @param dedupWindow how long transaction ids are remembered, whole milliseconds; zero: not at all; null: as the writer is
  *     set up
  */

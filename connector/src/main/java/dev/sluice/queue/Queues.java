@@ -45,19 +45,22 @@ public final class Queues {
 
     private final Trim trim;
     private final boolean mayEncrypt;
+    private final Runnable configured;
 
     /** Makes the administration of a schema that {@link QueueSchema} has brought up to date, without a key. */
     public Queues(DataSource dataSource, String schema) {
-        this(dataSource, schema, PayloadCipher.NONE);
+        this(dataSource, schema, PayloadCipher.NONE, () -> {});
     }
 
     /**
      * Makes the administration of a schema that {@link QueueSchema} has brought up to date.
      *
      * @param cipher what writers encrypt with: without a key no queue becomes an encrypted one
+     * @param configured run after options were committed, before the caller hears of it; must not throw
      */
-    public Queues(DataSource dataSource, String schema, PayloadCipher cipher) {
+    public Queues(DataSource dataSource, String schema, PayloadCipher cipher, Runnable configured) {
         this.mayEncrypt = cipher.hasKey();
+        this.configured = configured;
         this.transactions = new Transactions(dataSource);
         this.statements = Statements.read("admin.sql", schema);
         this.writer = Statements.read("writer.sql", schema);
@@ -95,7 +98,7 @@ public final class Queues {
     public QueueInfo configure(
             String queue, @Nullable String namespace, @Nullable String task, UnaryOperator<QueueOptions> change) {
         NewMessage.checkName("queue", queue);
-        return transactions.run("could not configure queue " + queue, connection -> {
+        QueueInfo committed = transactions.run("could not configure queue " + queue, connection -> {
             QueueInfo before = createAndLock(connection, queue);
             QueueOptions options = change.apply(before.options());
             checkKey(before.options(), options);
@@ -116,6 +119,8 @@ public final class Queues {
             }
             return after;
         });
+        configured.run();
+        return committed;
     }
 
     /** A queue that already is encrypted may be configured by who has no key. */

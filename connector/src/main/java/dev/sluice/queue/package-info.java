@@ -37,6 +37,8 @@
  *   <li>A cursor becomes idle only while the partition's row is share-locked with {@code head = position}. A flush that
  *       holds the row makes the cursor stay ready; one that comes later finds it idle and wakes it. So no push is overlooked,
  *       and no ack waits for a flush.
+ *   <li>A message pushed after its queue became an encrypted one is encrypted wherever it is stored here: the writer reads the
+ *       option with the partition's lock ({@link PayloadCipher}).
  * </ol>
  *
  * <p>Locks are taken in one order: {@code queues}, {@code sink_offsets}, {@code dead_letters} by id, {@code partitions} by id,

@@ -575,3 +575,21 @@ select coalesce(max(id), 0) as id from sluice.dead_letters;
 delete from sluice.dead_letters where id in (
   select id from sluice.dead_letters where id = any (:ids::bigint[]) order by id for update
 );
+
+-- name: push-rules
+-- The queues that do not take every push as it is. A queue with a bound is counted: what is not deleted and not done with by
+-- every group. One index probe a partition and group; queues without a bound cost nothing.
+select q.name, q.encryption_enabled, q.max_size, coalesce(held.messages, 0) as messages
+from sluice.queues q
+left join lateral (
+  select sum(p.head - greatest(p.tail - 1, done.position) + p.scheduled)::bigint as messages
+  from sluice.partitions p
+  cross join lateral (
+    select min(c.position) as position
+    from sluice.consumer_groups g
+    join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
+    where g.queue_id = q.id
+  ) done
+  where p.queue_id = q.id
+) held on q.max_size > 0
+where q.max_size > 0 or q.encryption_enabled;

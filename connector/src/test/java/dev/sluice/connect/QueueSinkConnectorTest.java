@@ -77,7 +77,9 @@ class QueueSinkConnectorTest {
                     "transaction.id.from | header: | transaction.id.from must be key",
                     "queue.schema | Queue | must be 1 to 63 lower-case letters",
                     "schema.apply | maybe | Expected value to be either true or false",
-                    "dedup.window.ms | a week | Not a number of type LONG"
+                    "dedup.window.ms | a week | Not a number of type LONG",
+                    "encryption.keys | a:0e0e | the key a must be 64 hexadecimal digits",
+                    "encryption.key.id | a | has no use without encryption.keys"
                 })
         void putsTheMessageOnTheRightProperty(String key, String value, String message) {
             assertThat(problems(properties(key, value)))

@@ -25,7 +25,7 @@ class EncryptedQueueTest {
     @BeforeEach
     void open() {
         postgres = TestPostgres.withSchema();
-        queues = new Queues(postgres.dataSource(), "sluice", A);
+        queues = new Queues(postgres.dataSource(), "sluice", A, () -> {});
         writer = new QueueWriter(postgres.dataSource(), writerWith(A));
     }
 

@@ -26,14 +26,22 @@ public final class Administration implements AutoCloseable {
      *
      * @param dataSource a pool of its own, so that administration and consumers cannot starve each other
      * @param threads requests that are worked on at a time, each with a connection
+     * @param cipher the keys of the service
+     * @param configured run when options of a queue have been committed
      * @param requireDatabase throws {@code QueueException} while the database is known to be away
      */
-    public Administration(DataSource dataSource, String schema, int threads, Runnable requireDatabase) {
+    public Administration(
+            DataSource dataSource,
+            String schema,
+            int threads,
+            PayloadCipher cipher,
+            Runnable configured,
+            Runnable requireDatabase) {
         this.turns = new Turns("requests of administration", "sluice-admin", threads, MAX_WAITING);
         this.requireDatabase = requireDatabase;
-        this.queues = new Queues(dataSource, schema);
+        this.queues = new Queues(dataSource, schema, cipher, configured);
         this.groups = new ConsumerGroups(dataSource, schema);
-        this.deadLetters = new DeadLetters(dataSource, schema, PayloadCipher.NONE);
+        this.deadLetters = new DeadLetters(dataSource, schema, cipher);
     }
 
     /** Runs a task that waits for the database, when it is its turn. */

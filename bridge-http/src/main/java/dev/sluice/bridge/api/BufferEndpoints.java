@@ -63,7 +63,7 @@ final class BufferEndpoints implements AutoCloseable {
         this.limits = limits;
     }
 
-    /** {@code {…, "lanes": […], "intake": {…}, "failedRecords": {…}}}: {@code summary} with more in it. */
+    /** {@code {…, "lanes": […], "intake": {…}, "door": {…}, "failedRecords": {…}}}: {@code summary} with more in it. */
     CompletableFuture<Answer> detail(Answer summary) {
         return turns.run(() -> {
             BufferDetail detail = source.detail();
@@ -79,6 +79,8 @@ final class BufferEndpoints implements AutoCloseable {
             }
             out.raw("],\"intake\":");
             LogJson.numbers(out, detail.intake());
+            out.raw(",\"door\":");
+            LogJson.numbers(out, detail.door());
             out.raw(",\"failedRecords\":");
             BufferDetailJson.failed(out, detail.failed());
             return Answer.json(OK, out.raw("}"));
@@ -179,7 +181,7 @@ final class BufferEndpoints implements AutoCloseable {
     }
 
     private CompletableFuture<List<PushResult>> accept(List<NewMessage> messages) {
-        return intake.accept(messages, Durability.BUFFERED);
+        return intake.acceptAgain(messages, Durability.BUFFERED);
     }
 
     /** {@code {"ids": [7, 8]}}; answers {@code {"removed": 2, "count": 0}}. */

@@ -1,13 +1,15 @@
 package dev.sluice.bridge.api;
 
+import dev.sluice.bridge.ingest.Door;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
-import dev.sluice.bridge.ingest.Intake;
+import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.bridge.pop.AcknowledgeDispatcher;
 import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.bridge.security.JwtConfig;
 import dev.sluice.bridge.security.Role;
 import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
 import io.javalin.Javalin;
 import io.javalin.compression.CompressionStrategy;
 import io.javalin.util.JavalinBindException;
@@ -18,6 +20,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
@@ -74,7 +77,7 @@ public final class HttpService implements AutoCloseable {
     /** Puts the routes over what serves them. Does not listen yet. */
     public HttpService(
             Config config,
-            Intake intake,
+            Door door,
             PopDispatcher pops,
             AcknowledgeDispatcher acknowledgements,
             FailedRecords failed,
@@ -83,7 +86,7 @@ public final class HttpService implements AutoCloseable {
             String version) {
         this(
                 config,
-                intake::accept,
+                acceptor(door),
                 pops::pop,
                 pops::takeBack,
                 acknowledgements::acknowledge,
@@ -106,6 +109,20 @@ public final class HttpService implements AutoCloseable {
         this(
                 config,
                 endpoints(config, intake, pops, undelivered, acknowledgements, failed, administration, state, version));
+    }
+
+    private static PushEndpoint.Acceptor acceptor(Door door) {
+        return new PushEndpoint.Acceptor() {
+            @Override
+            public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
+                return door.accept(messages, durability);
+            }
+
+            @Override
+            public CompletableFuture<List<PushResult>> acceptAgain(List<NewMessage> messages, Durability durability) {
+                return door.acceptAgain(messages, durability);
+            }
+        };
     }
 
     private static Routes.Endpoints endpoints(

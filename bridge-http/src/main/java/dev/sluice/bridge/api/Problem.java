@@ -2,6 +2,8 @@ package dev.sluice.bridge.api;
 
 import dev.sluice.bridge.ingest.IntakeFullException;
 import dev.sluice.bridge.ingest.MessageTooLargeException;
+import dev.sluice.bridge.ingest.NoKeyException;
+import dev.sluice.bridge.ingest.QueueFullException;
 import dev.sluice.bridge.pop.OverloadedException;
 import dev.sluice.bridge.security.InvalidTokenException;
 import dev.sluice.bridge.security.KeysUnavailableException;
@@ -40,6 +42,7 @@ record Problem(int status, String error, int retryAfterSeconds) {
     private static final int UNAUTHORIZED = 401;
     private static final int FORBIDDEN = 403;
     private static final int TOO_LARGE = 413;
+    private static final int TOO_MANY = 429;
     private static final int INTERNAL_ERROR = 500;
     private static final int UNAVAILABLE = 503;
     private static final int INSUFFICIENT_STORAGE = 507;
@@ -53,6 +56,12 @@ record Problem(int status, String error, int retryAfterSeconds) {
             return new Problem(invalid.status(), String.valueOf(invalid.getMessage()), 0);
         }
         if (cause instanceof IntakeFullException) {
+            return new Problem(UNAVAILABLE, String.valueOf(cause.getMessage()), RETRY_WHEN_DRAINED_SECONDS);
+        }
+        if (cause instanceof QueueFullException) {
+            return new Problem(TOO_MANY, String.valueOf(cause.getMessage()), RETRY_WHEN_DRAINED_SECONDS);
+        }
+        if (cause instanceof NoKeyException) {
             return new Problem(UNAVAILABLE, String.valueOf(cause.getMessage()), RETRY_WHEN_DRAINED_SECONDS);
         }
         if (cause instanceof MessageTooLargeException) {

@@ -12,10 +12,15 @@ import java.util.concurrent.CompletableFuture;
 
 /** {@code POST /api/v1/push}: see {@link PushBody} for the request; the answer is an array with one element per item. */
 final class PushEndpoint implements Endpoint {
-    /** Takes messages in. See {@code Intake#accept}. */
+    /** Takes messages in. See {@code Door}. */
     interface Acceptor {
         /** Accepts {@code messages}; result i belongs to message i. Does not block. */
         CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability);
+
+        /** The same for messages that have been accepted before. */
+        default CompletableFuture<List<PushResult>> acceptAgain(List<NewMessage> messages, Durability durability) {
+            return accept(messages, durability);
+        }
     }
 
     private static final int CREATED = 201;

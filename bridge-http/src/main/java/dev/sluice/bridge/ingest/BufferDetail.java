@@ -17,9 +17,10 @@ import java.util.stream.Stream;
  *
  * @param lanes its lanes, those of earlier generations first
  * @param intake what became of pushes
+ * @param door which pushes were not let in
  * @param failed the failed records
  */
-public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, FailedDetail failed) {
+public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, DoorStatus door, FailedDetail failed) {
 
     /** Copies the list. */
     public BufferDetail {
@@ -53,7 +54,8 @@ public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, FailedDe
      *
      * @throws IOException if that cannot be read
      */
-    public static BufferDetail of(Lanes lanes, Drain drain, Intake intake, FailedRecords failed) throws IOException {
+    public static BufferDetail of(Lanes lanes, Drain drain, Intake intake, Door door, FailedRecords failed)
+            throws IOException {
         Map<String, DrainStatus.Lane> drains = new HashMap<>();
         drain.status().lanes().forEach(lane -> drains.put(lane.name(), lane));
         var details = new ArrayList<LaneDetail>();
@@ -77,6 +79,6 @@ public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, FailedDe
                 oldest,
                 failed.entries().status(),
                 failed.entries().recovery());
-        return new BufferDetail(details, intake.status(), failedDetail);
+        return new BufferDetail(details, intake.status(), door.status(), failedDetail);
     }
 }

@@ -18,6 +18,7 @@ import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
@@ -136,7 +137,7 @@ class HttpServiceTest {
                             : acknowledgeAnswer;
                 },
                 failed,
-                new Administration(new PGSimpleDataSource(), "sluice", 1, () -> {}),
+                new Administration(new PGSimpleDataSource(), "sluice", 1, PayloadCipher.NONE, () -> {}, () -> {}),
                 state,
                 "1.2.3");
         service.start();

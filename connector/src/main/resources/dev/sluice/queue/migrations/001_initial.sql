@@ -40,7 +40,7 @@ comment on column sluice.queues.retry_delay_ms is 'Wait after the first failed a
 comment on column sluice.queues.redelivery_limit is 'Leases that may end without a word before the message that waits first is a dead letter; 0: any number.';
 comment on column sluice.queues.priority is 'Chooses the lane of the partitions: below 0 low, 0 normal, 1 to 9 high, 10 and more critical.';
 comment on column sluice.queues.lane is 'Lane of the partitions: 0 critical, 1 high, 2 normal, 3 low.';
-comment on column sluice.queues.max_size is 'Messages the queue may hold before pushes are refused; 0: any number.';
+comment on column sluice.queues.max_size is 'Messages, not done with by every group, that the queue may hold before pushes are refused; 0: any number.';
 comment on column sluice.queues.ttl_s is 'Age at which a message is deleted, read or not. Null or 0: never.';
 comment on column sluice.queues.dead_letter_queue is 'Kept for clients that set it; a message beyond its retry limit is a dead letter either way.';
 comment on column sluice.queues.dlq_after_max_retries is 'As dead_letter_queue.';

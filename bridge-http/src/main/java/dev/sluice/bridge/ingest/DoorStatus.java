@@ -1,0 +1,13 @@
+package dev.sluice.bridge.ingest;
+
+/**
+ * What the door knows and has done. All but the first two only grow.
+ *
+ * @param boundedQueues queues with a {@code maxSize}
+ * @param encryptedQueues queues that are encrypted
+ * @param refusedQueueFull pushes refused because a queue was full
+ * @param refusedNoKey pushes refused because a queue is encrypted and there is no key
+ * @param failedReads times the database could not be asked
+ */
+public record DoorStatus(
+        long boundedQueues, long encryptedQueues, long refusedQueueFull, long refusedNoKey, long failedReads) {}

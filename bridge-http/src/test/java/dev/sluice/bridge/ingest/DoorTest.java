@@ -1,0 +1,213 @@
+package dev.sluice.bridge.ingest;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sluice.buffer.Entry;
+import dev.sluice.buffer.SegmentLogConfig;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PayloadCipher;
+import dev.sluice.queue.PushRule;
+import dev.sluice.queue.QueueException;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The door before a log that nobody drains. Rules are read when the test says so: {@link Door#start} is not called. */
+class DoorTest {
+    private static final PayloadCipher KEY = PayloadCipher.of("k:" + "0c".repeat(32), null);
+    private static final MessageIds IDS = new MessageIds(InstantSource.system());
+
+    @TempDir
+    private Path directory;
+
+    private Lanes lanes;
+    private Intake intake;
+    /** What the database says; null: it is away. */
+    private volatile @Nullable List<PushRule> rules = List.of();
+
+    @BeforeEach
+    void open() throws Exception {
+        lanes = Lanes.open(directory, 1, SegmentLogConfig.defaults(directory));
+        intake = new Intake(lanes, Duration.ZERO);
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        intake.close();
+        lanes.close();
+    }
+
+    private Door door(PayloadCipher cipher) {
+        return new Door(intake, cipher, () -> {
+            List<PushRule> now = rules;
+            if (now == null) {
+                throw new QueueException("no database", new SQLException("gone", "08001"));
+            }
+            return now;
+        });
+    }
+
+    private static NewMessage message(String queue) {
+        return new NewMessage(IDS.next(), queue, "p", "t", true, "\"clear\"".getBytes(UTF_8), null, null);
+    }
+
+    private static List<NewMessage> messages(int count, String queue) {
+        var messages = new ArrayList<NewMessage>();
+        for (int i = 0; i < count; i++) {
+            messages.add(message(queue));
+        }
+        return messages;
+    }
+
+    private static void push(Door door, List<NewMessage> messages) throws Exception {
+        assertThat(door.accept(messages, Durability.BUFFERED).get(20, TimeUnit.SECONDS))
+                .hasSameSizeAs(messages);
+    }
+
+    private static void assertFull(Door door, List<NewMessage> messages, String reason) {
+        assertThatThrownBy(() -> door.accept(messages, Durability.BUFFERED).get(20, TimeUnit.SECONDS))
+                .hasCauseInstanceOf(QueueFullException.class)
+                .hasMessageContaining(reason);
+    }
+
+    private List<String> log() throws Exception {
+        var payloads = new ArrayList<String>();
+        var segments = lanes.current().get(0).segments();
+        try (var reader = segments.reader(0)) {
+            while (payloads.size() < segments.nextOffset()) {
+                for (Entry entry : reader.read(100, 1 << 20)) {
+                    payloads.add(new String(MessageCodec.decode(entry.payload()).payload(), UTF_8));
+                }
+            }
+        }
+        return payloads;
+    }
+
+    @Nested
+    class AFullQueue {
+        @Test
+        void isOneThatHoldsItsBoundWithWhatWasLetThroughSince() throws Exception {
+            try (var door = door(PayloadCipher.NONE)) {
+                push(door, messages(1, "q"));
+                rules = List.of(new PushRule("q", false, 10, 8));
+                door.refresh();
+                push(door, messages(1, "q"));
+                push(door, messages(5, "q"));
+                assertFull(door, messages(1, "q"), "Queue q is full: holds 14 messages, maxSize 10. Nothing of");
+                push(door, messages(1, "other"));
+                rules = List.of(new PushRule("q", false, 10, 9));
+                door.refresh();
+                push(door, messages(1, "q"));
+                assertFull(door, messages(1, "q"), "holds 10 messages, maxSize 10");
+                assertThat(door.status()).isEqualTo(new DoorStatus(1, 0, 2, 0, 0));
+            }
+        }
+
+        @Test
+        void refusesTheWholePush() throws Exception {
+            rules = List.of(new PushRule("full", false, 1, 1));
+            try (var door = door(PayloadCipher.NONE)) {
+                door.refresh();
+                assertFull(door, List.of(message("other"), message("full"), message("other")), "Queue full is full");
+                assertThat(lanes.current().get(0).segments().nextOffset()).isZero();
+            }
+        }
+
+        @Test
+        void staysFullWhileTheDatabaseIsAway() throws Exception {
+            rules = List.of(new PushRule("q", false, 2, 0));
+            try (var door = door(PayloadCipher.NONE)) {
+                door.refresh();
+                rules = null;
+                push(door, messages(2, "q"));
+                door.refresh();
+                assertFull(door, messages(1, "q"), "holds 2 messages, maxSize 2");
+                assertThat(door.status().failedReads()).isEqualTo(1);
+                rules = List.of(new PushRule("q", false, 2, 0));
+                door.refresh();
+                push(door, messages(1, "q"));
+                rules = List.of();
+                door.refresh();
+                push(door, messages(9, "q"));
+            }
+        }
+
+        @Test
+        void takesWhatWasAcceptedBefore() throws Exception {
+            rules = List.of(new PushRule("q", false, 1, 1));
+            try (var door = door(PayloadCipher.NONE)) {
+                door.refresh();
+                assertThat(door.acceptAgain(messages(2, "q"), Durability.BUFFERED)
+                                .get(20, TimeUnit.SECONDS))
+                        .hasSize(2);
+            }
+        }
+    }
+
+    @Nested
+    class AnEncryptedQueue {
+        @Test
+        void isEncryptedInTheLog() throws Exception {
+            rules = List.of(new PushRule("secret", true, 0, 0));
+            try (var door = door(KEY)) {
+                door.refresh();
+                push(door, List.of(message("plain"), message("secret")));
+                assertThat(log()).satisfiesExactly(plain -> assertThat(plain).isEqualTo("\"clear\""), secret -> {
+                    assertThat(secret).startsWith("{\"encrypted\":");
+                    assertThat(KEY.open("secret", secret)).isEqualTo("\"clear\"");
+                });
+                assertThat(door.status()).isEqualTo(new DoorStatus(0, 1, 0, 0, 0));
+            }
+        }
+
+        @Test
+        void isAnyQueueUntilTheRulesAreKnown() throws Exception {
+            rules = null;
+            try (var door = door(KEY)) {
+                door.refresh();
+                push(door, messages(1, "plain"));
+                rules = List.of();
+                door.refresh();
+                push(door, messages(1, "plain"));
+                rules = null;
+                door.refresh();
+                push(door, messages(1, "plain"));
+                assertThat(log())
+                        .satisfiesExactly(
+                                first -> assertThat(KEY.open("plain", first))
+                                        .isEqualTo("\"clear\"")
+                                        .isNotEqualTo(first),
+                                second -> assertThat(second).isEqualTo("\"clear\""),
+                                third -> assertThat(third).isEqualTo("\"clear\""));
+            }
+        }
+
+        @Test
+        void takesNothingWithoutAKey() throws Exception {
+            rules = List.of(new PushRule("secret", true, 0, 0));
+            try (var door = door(PayloadCipher.NONE)) {
+                door.refresh();
+                assertThatThrownBy(() -> door.accept(List.of(message("plain"), message("secret")), Durability.BUFFERED)
+                                .get(20, TimeUnit.SECONDS))
+                        .hasCauseInstanceOf(NoKeyException.class)
+                        .hasMessageContaining("Queue secret is encrypted");
+                assertThat(lanes.current().get(0).segments().nextOffset()).isZero();
+                push(door, messages(1, "plain"));
+                assertThat(door.status().refusedNoKey()).isEqualTo(1);
+            }
+        }
+    }
+}
