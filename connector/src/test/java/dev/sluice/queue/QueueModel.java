@@ -154,7 +154,7 @@ final class QueueModel {
         var seen = new HashSet<String>();
         return messages.stream().anyMatch(message -> {
             Partition partition = partitions.get(new Name(message.queue(), message.partition()));
-            return partition != null && partition.first(message.transactionId()) != null
+            return (partition != null && partition.first(message.transactionId()) != null)
                     || !seen.add(message.queue() + "/" + message.partition() + "/" + message.transactionId());
         });
     }
@@ -252,8 +252,8 @@ final class QueueModel {
 
     private static boolean inScope(PopTarget target, Name name) {
         return !(target.scope() instanceof InQueue one)
-                || one.queue().equals(name.queue())
-                        && (one.partition() == null || one.partition().equals(name.partition()));
+                || (one.queue().equals(name.queue())
+                        && (one.partition() == null || one.partition().equals(name.partition())));
     }
 
     /**
@@ -470,7 +470,7 @@ final class QueueModel {
         long expected = 0;
         for (Map.Entry<Name, Partition> entry : partitions.entrySet()) {
             Name name = entry.getKey();
-            if (!name.queue().equals(queue) || partitionName != null && !partitionName.equals(name.partition())) {
+            if (!name.queue().equals(queue) || (partitionName != null && !partitionName.equals(name.partition()))) {
                 continue;
             }
             Partition partition = entry.getValue();

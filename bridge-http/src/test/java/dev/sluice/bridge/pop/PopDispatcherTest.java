@@ -369,7 +369,7 @@ class PopDispatcherTest {
         void isFoundByNamesThatAreLookedUpTogetherAndNotEachTime() {
             queue.gate = new CountDownLatch(1);
             CompletableFuture<PopResult> unused = pop(new PopTarget("x", null, "g"), batch(1), NO_WAIT);
-            CompletableFuture<PopResult> alsoUnused = pop(across, batch(5), LONG);
+            CompletableFuture<PopResult> unused2 = pop(across, batch(5), LONG);
             await().until(() -> queue.transactions.get() == 2); // No thread is free now.
             for (int i = 0; i < 50; i++) {
                 dispatcher.wake("other" + i % 10);
