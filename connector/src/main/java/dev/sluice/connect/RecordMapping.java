@@ -2,7 +2,6 @@ package dev.sluice.connect;
 
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
-import java.time.InstantSource;
 import java.util.UUID;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.sink.SinkRecord;
@@ -32,7 +31,7 @@ import org.jspecify.annotations.Nullable;
  * {@code header.converter}: Connect's default one guesses types and would turn {@code 007} into 7.
  */
 final class RecordMapping {
-    private static final MessageIds IDS = new MessageIds(InstantSource.system());
+    private static final MessageIds IDS = new MessageIds();
 
     static final String TOPIC = "${topic}";
 

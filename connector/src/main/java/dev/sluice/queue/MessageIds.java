@@ -27,6 +27,11 @@ public final class MessageIds {
     private final InstantSource clock;
     private final AtomicLong last = new AtomicLong();
 
+    /** Makes ids with the time of this machine. Nothing but their order depends on it, and that only across restarts. */
+    public MessageIds() {
+        this(InstantSource.system());
+    }
+
     /** Makes ids with the time of {@code clock}. */
     public MessageIds(InstantSource clock) {
         this.clock = clock;

@@ -5,7 +5,6 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -25,7 +24,7 @@ public final class Redrive implements AutoCloseable {
     public static final int MAX_LETTERS = 1_000;
 
     private static final int MAX_RESTARTS = 5;
-    private static final MessageIds IDS = new MessageIds(InstantSource.system());
+    private static final MessageIds IDS = new MessageIds();
 
     private final QueueWriter writer;
     private final Statements statements;

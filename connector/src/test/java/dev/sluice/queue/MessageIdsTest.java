@@ -3,7 +3,6 @@ package dev.sluice.queue;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Instant;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -43,8 +42,22 @@ class MessageIdsTest {
     }
 
     @Test
+    void growThroughEveryStepOfTheClock() {
+        String last = ids.next().toString();
+        long day = 86_400_000;
+        for (long step : new long[] {day, -2 * day, 1, -1, 3 * day, -365 * day, 0}) {
+            millis.addAndGet(step);
+            for (int i = 0; i < 5_000; i++) {
+                String next = ids.next().toString();
+                assertThat(next).isGreaterThan(last);
+                last = next;
+            }
+        }
+    }
+
+    @Test
     void areUniqueAndInOrderForEachOfManyThreads() throws Exception {
-        var shared = new MessageIds(InstantSource.system());
+        var shared = new MessageIds();
         Callable<List<UUID>> work = () -> {
             var made = new ArrayList<UUID>();
             for (int i = 0; i < 50_000; i++) {

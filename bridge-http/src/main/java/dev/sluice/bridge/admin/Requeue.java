@@ -16,7 +16,6 @@ import java.io.InputStream;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -35,7 +34,7 @@ final class Requeue {
     private final Arguments arguments;
     private final BufferSettings settings;
     private final Console console;
-    private final MessageIds ids = new MessageIds(InstantSource.system());
+    private final MessageIds ids = new MessageIds();
     private long refused;
 
     Requeue(Arguments arguments, BufferSettings settings, Console console) {

@@ -14,7 +14,6 @@ import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import io.javalin.http.Context;
 import java.io.IOException;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
@@ -47,7 +46,7 @@ final class BufferEndpoints implements AutoCloseable {
     private final PushEndpoint.Acceptor intake;
     private final RequestBodies bodies;
     private final RequestLimits limits;
-    private final MessageIds ids = new MessageIds(InstantSource.system());
+    private final MessageIds ids = new MessageIds();
     private final Turns turns = new Turns("requests about failed records", "sluice-failed-records", 1, MAX_WAITING);
 
     BufferEndpoints(

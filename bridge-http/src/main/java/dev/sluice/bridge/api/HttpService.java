@@ -17,7 +17,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.BindException;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -138,7 +137,7 @@ public final class HttpService implements AutoCloseable {
         RequestLimits limits = config.limits();
         long budgetBytes = Runtime.getRuntime().maxMemory() / SHARE_OF_HEAP_FOR_BODIES;
         var bodies = new RequestBodies(limits.bodyBytes(), budgetBytes, config.bodyTimeout());
-        var ids = new MessageIds(InstantSource.system());
+        var ids = new MessageIds();
         return new Routes.Endpoints(
                 new PushEndpoint(intake, config.usualDurability(), bodies, limits, ids),
                 new PopEndpoint(pops, undelivered, limits),

@@ -15,6 +15,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongFunction;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.jspecify.annotations.Nullable;
@@ -28,7 +29,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class Lane implements Closeable {
     /** No entry is waiting to be drained. */
-    private static final long NOTHING = 0;
+    private static final long NOTHING = Long.MIN_VALUE;
+    /** The age of what was left by an earlier run. */
+    private static final long AGES_NANOS = TimeUnit.DAYS.toNanos(365);
 
     static final String SOURCE_TAKEN = ".source-taken";
 
@@ -42,8 +45,11 @@ final class Lane implements Closeable {
 
     private final ArrayDeque<Push.Part> waiting = new ArrayDeque<>();
 
-    /** When the oldest entry that is not drained was appended, {@link #NOTHING} if all are. Written under the lock. */
-    private volatile long oldestUndrainedMillis;
+    /**
+     * When the oldest entry that is not drained was appended, as of {@link System#nanoTime}, which no one sets;
+     * {@link #NOTHING} if all are. Written under the lock.
+     */
+    private volatile long oldestUndrainedNanos;
 
     /** Whether the drain cannot write at present. Written by the drain. */
     private volatile boolean down;
@@ -54,7 +60,8 @@ final class Lane implements Closeable {
         this.directory = directory;
         this.segments = segments;
         this.firstOwnOffset = segments.nextOffset();
-        this.oldestUndrainedMillis = segments.committedOffset() < firstOwnOffset ? 1 : NOTHING;
+        this.oldestUndrainedNanos =
+                segments.committedOffset() < firstOwnOffset ? System.nanoTime() - AGES_NANOS : NOTHING;
     }
 
     int generation() {
@@ -121,8 +128,8 @@ final class Lane implements Closeable {
         synchronized (this) {
             AppendResult result = segments.append(payloads);
             if (result instanceof AppendResult.Appended appended) {
-                if (oldestUndrainedMillis == NOTHING) {
-                    oldestUndrainedMillis = System.currentTimeMillis();
+                if (oldestUndrainedNanos == NOTHING) {
+                    oldestUndrainedNanos = System.nanoTime();
                 }
                 if (part != null) {
                     part.appendedAt(appended.firstOffset(), deadlineNanos);
@@ -135,8 +142,8 @@ final class Lane implements Closeable {
 
     /** Says whether what is appended now has a chance to be stored within this time. */
     boolean isWithin(long millis) {
-        long oldest = oldestUndrainedMillis;
-        return !down && (oldest == NOTHING || System.currentTimeMillis() - oldest <= millis);
+        long oldest = oldestUndrainedNanos;
+        return !down && (oldest == NOTHING || System.nanoTime() - oldest <= TimeUnit.MILLISECONDS.toNanos(millis));
     }
 
     boolean isDown() {
@@ -147,10 +154,14 @@ final class Lane implements Closeable {
         this.down = down;
     }
 
-    /** The drain works on an entry of this age, and on none before it. */
+    /**
+     * The drain works on an entry appended at this time, and on none before it. If the clock was set in between, the age is
+     * wrong until the drain has passed what was appended before that.
+     */
     void draining(long appendedAtMillis) {
+        long ageMillis = Math.max(0, System.currentTimeMillis() - appendedAtMillis);
         synchronized (this) {
-            oldestUndrainedMillis = appendedAtMillis;
+            oldestUndrainedNanos = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(ageMillis);
         }
     }
 
@@ -158,7 +169,7 @@ final class Lane implements Closeable {
     void drainedTo(long nextOffset) {
         synchronized (this) {
             if (nextOffset >= segments.nextOffset()) {
-                oldestUndrainedMillis = NOTHING;
+                oldestUndrainedNanos = NOTHING;
             }
         }
     }

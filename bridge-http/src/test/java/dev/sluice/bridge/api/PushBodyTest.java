@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
-import java.time.InstantSource;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
@@ -18,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class PushBodyTest {
     private static final RequestLimits LIMITS = new RequestLimits(1 << 20, 5, 10, 100, 1000);
-    private final MessageIds ids = new MessageIds(InstantSource.system());
+    private final MessageIds ids = new MessageIds();
 
     private PushBody parse(String body) {
         return PushBody.parse(body.getBytes(UTF_8), LIMITS, ids, PushDefaults.NONE);
