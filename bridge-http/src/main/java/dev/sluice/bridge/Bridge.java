@@ -166,7 +166,8 @@ final class Bridge implements AutoCloseable {
             var due = opened(new DueMessages(new QueueWriter(database.control(), config.smallWriter()), pushed));
             due.start();
             var housekeeping = opened(new Housekeeping(
-                    new Retention(database.control(), config.queue().schema()), config.retentionInterval()));
+                    new Retention(database.control(), config.queue().schema(), config.idlePartitions()),
+                    config.retentionInterval()));
             housekeeping.start();
 
             var acknowledgements = opened(new AcknowledgeDispatcher(

@@ -57,6 +57,7 @@ import static dev.sluice.bridge.BridgeKeys.PUSH_DURABILITY;
 import static dev.sluice.bridge.BridgeKeys.PUSH_STORED_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.QUEUE_SCHEMA;
 import static dev.sluice.bridge.BridgeKeys.RETENTION_INTERVAL_MS;
+import static dev.sluice.bridge.BridgeKeys.RETENTION_PARTITION_IDLE_DAYS;
 import static dev.sluice.bridge.BridgeKeys.SCHEMA_APPLY;
 import static dev.sluice.bridge.BridgeKeys.SHUTDOWN_TIMEOUT_MS;
 
@@ -346,6 +347,10 @@ final class BridgeConfig {
 
     Duration retentionInterval() {
         return Duration.ofMillis((Long) values.get(RETENTION_INTERVAL_MS));
+    }
+
+    Duration idlePartitions() {
+        return Duration.ofDays(integer(RETENTION_PARTITION_IDLE_DAYS));
     }
 
     Duration pushStoredTimeout() {

@@ -5,6 +5,7 @@ import static org.apache.kafka.common.config.ConfigDef.Range.between;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.buffer.SyncPolicy;
 import dev.sluice.queue.QueueConfig;
+import dev.sluice.queue.Retention;
 import java.util.regex.Pattern;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
@@ -52,6 +53,7 @@ final class BridgeKeys {
     static final String POP_MAX_PARKED = "pop.max.parked";
     static final String POP_MAX_BATCH = "pop.max.batch";
     static final String RETENTION_INTERVAL_MS = "retention.interval.ms";
+    static final String RETENTION_PARTITION_IDLE_DAYS = "retention.partition.idle.days";
     static final String POP_MAX_BYTES = "pop.max.bytes";
     static final String POP_MAX_TIMEOUT_MS = "pop.max.timeout.ms";
     static final String POP_STATEMENT_TIMEOUT_MS = "pop.statement.timeout.ms";
@@ -81,6 +83,7 @@ final class BridgeKeys {
 
     private static final int HOUR_MS = 3_600_000;
     private static final int MAX_PORT = 65_535;
+    private static final int MAX_IDLE_DAYS = 3650;
     private static final String JDBC_PREFIX = "jdbc:postgresql:";
     private static final Pattern SCHEMA_NAME = Pattern.compile("[a-z_][a-z0-9_]{0,62}");
 
@@ -334,6 +337,13 @@ final class BridgeKeys {
                 between(100, 24L * HOUR_MS),
                 Importance.LOW,
                 "Time between two sweeps that delete messages which the options of their queue let go.");
+        keys.add(
+                RETENTION_PARTITION_IDLE_DAYS,
+                ConfigDef.Type.INT,
+                (int) Retention.IDLE_PARTITIONS.toDays(),
+                between(0, MAX_IDLE_DAYS),
+                Importance.LOW,
+                "Days without a push after which a partition is deleted that holds nothing. 0 keeps all.");
         keys.add(
                 POP_MAX_BYTES,
                 ConfigDef.Type.LONG,

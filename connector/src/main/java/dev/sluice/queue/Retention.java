@@ -3,6 +3,7 @@ package dev.sluice.queue;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -11,9 +12,12 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import javax.sql.DataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Deletes what has had its time, by the options of its queue, and what queues, partitions and clearings have left behind.
+ * Deletes what has had its time, by the options of its queue, what nobody will ask for again ({@link Leftovers}), and what
+ * queues, partitions and clearings have left behind.
  *
  * <p>In two kinds of steps, each a short transaction. The first moves tails and the cursors before them ({@link Trim}): from
  * then on the messages are invisible. It leaves out partitions and cursors that somebody else holds; the next sweep comes by
@@ -26,6 +30,11 @@ import javax.sql.DataSource;
  * <p>Any number of processes may sweep; an advisory lock lets one of them at a time. Safe for use by many threads.
  */
 public final class Retention {
+    private static final Logger log = LoggerFactory.getLogger(Retention.class);
+
+    /** How long nothing may have come into an empty partition before it is deleted, unless said otherwise. */
+    public static final Duration IDLE_PARTITIONS = Duration.ofDays(30);
+
     /** Partitions looked at in one statement, without locks. */
     private static final int PAGE = 500;
     /** Partitions trimmed in one transaction. */
@@ -38,13 +47,24 @@ public final class Retention {
     private final Transactions transactions;
     private final Statements statements;
     private final Trim trim;
+    private final Leftovers leftovers;
     private final String lockKey;
 
-    /** Makes the retention of a schema that {@link QueueSchema} has brought up to date. */
+    /** Makes the retention of a schema that {@link QueueSchema} has brought up to date, with {@link #IDLE_PARTITIONS}. */
     public Retention(DataSource dataSource, String schema) {
+        this(dataSource, schema, IDLE_PARTITIONS);
+    }
+
+    /**
+     * Makes the retention of a schema that {@link QueueSchema} has brought up to date.
+     *
+     * @param idlePartitions how long nothing may have come into an empty partition before it is deleted; zero: it stays
+     */
+    public Retention(DataSource dataSource, String schema, Duration idlePartitions) {
         this.transactions = new Transactions(dataSource);
         this.statements = Statements.read("admin.sql", schema);
         this.trim = new Trim(statements);
+        this.leftovers = new Leftovers(statements, idlePartitions);
         this.lockKey = "sluice retention " + schema;
     }
 
@@ -118,11 +138,50 @@ public final class Retention {
                     retire(queue, done);
                 }
             }
+            if (retire) {
+                deleteLeftovers();
+            }
             deleteRemains(done);
             return done.sweep(true);
         } catch (Stopped e) {
             return done.sweep(false);
         }
+    }
+
+    private void deleteLeftovers() {
+        long partitions = 0;
+        long after = 0;
+        while (true) {
+            long start = after;
+            List<Long> idle = transactions.run(
+                    "could not read the idle partitions", connection -> leftovers.idlePartitions(connection, start));
+            if (idle.isEmpty()) {
+                break;
+            }
+            partitions += step(
+                    "could not delete idle partitions", connection -> leftovers.deletePartitions(connection, idle));
+            after = idle.get(idle.size() - 1);
+        }
+        long subscriptions = many("could not delete subscriptions that have ended", leftovers::deleteSubscriptions);
+        long offsets = many("could not delete the offsets of old epochs", leftovers::deleteOffsets);
+        if (partitions + subscriptions + offsets > 0) {
+            log.info(
+                    "Deleted what nobody asks for. idlePartitions={} pendingSubscriptions={} oldEpochs={}",
+                    partitions,
+                    subscriptions,
+                    offsets);
+        }
+    }
+
+    /** Repeats a step until it finds fewer rows than it may delete; returns how many there were. */
+    private long many(String what, Transactions.Work<Integer> work) {
+        long total = 0;
+        int deleted;
+        do {
+            deleted = step(what, work);
+            total += deleted;
+        } while (deleted == Leftovers.ROWS);
+        return total;
     }
 
     private List<String> queuesWithLimits() {

@@ -405,6 +405,96 @@ where d.partition_id = any (:partitions::bigint[])
        and not exists (select from sluice.scheduled w where w.partition_id = d.partition_id)
        and not exists (select from sluice.traces t where t.partition_id = d.partition_id));
 
+-- name: idle-partitions
+-- The next partitions, by id, that hold nothing and have got nothing for so long. Reads the table in the order of its key.
+select id from sluice.partitions
+where id > :after and tail > head and scheduled = 0
+  and coalesce(last_push_at, created_at) < now() - :idle_ms * interval '1 millisecond'
+order by id
+limit :limit;
+
+-- name: lock-idle-partitions
+-- Those that are still idle and that nobody holds. A push that comes now waits, and then makes the partition anew.
+select id from sluice.partitions
+where id = any (:partitions::bigint[]) and tail > head and scheduled = 0
+  and coalesce(last_push_at, created_at) < now() - :idle_ms * interval '1 millisecond'
+order by id
+for update skip locked;
+
+-- name: unused-partitions
+-- Under the locks of lock-idle-partitions: those with no dead letter, no lease, and nothing left to be deleted.
+select p.id from sluice.partitions p
+where p.id = any (:partitions::bigint[])
+  and not exists (select from sluice.dead_letters l where l.partition_id = p.id)
+  and not exists (select from sluice.segments s where s.partition_id = p.id)
+  and not exists (
+    select from sluice.consumer_groups g
+    join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
+    where g.queue_id = p.queue_id and c.lease_id is not null and c.available_at > now()
+  )
+order by p.id;
+
+-- name: delete-cursors-of-partitions
+-- Waits for the pops under way. Under the locks of lock-idle-partitions.
+with locked as (
+  select c.group_id, c.partition_id
+  from sluice.partitions p
+  join sluice.consumer_groups g on g.queue_id = p.queue_id
+  join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
+  where p.id = any (:partitions::bigint[])
+  order by c.group_id, c.partition_id
+  for update of c
+)
+delete from sluice.cursors c
+using locked
+where c.group_id = locked.group_id and c.partition_id = locked.partition_id;
+
+-- name: delete-partitions-by-id
+-- Notes them in deletions, as every partition that goes.
+with deleted as (
+  delete from sluice.partitions where id = any (:partitions::bigint[]) returning id
+)
+insert into sluice.deletions (partition_id) select id from deleted
+on conflict (partition_id) do update set before_seq = null, requested_at = now();
+
+-- name: delete-pending-subscriptions
+delete from sluice.pending_subscriptions p
+using (
+  select queue_name, group_name from sluice.pending_subscriptions
+  where asked_at < now() - :age_ms * interval '1 millisecond'
+  limit :limit
+  for update skip locked
+) old
+where p.queue_name = old.queue_name and p.group_name = old.group_name;
+
+-- name: delete-offsets-of-old-epochs
+-- A local log is the source that bears its id; its topics are the prefix, the id and the number of the epoch. The newest epoch
+-- of a lane stays, however old. A newer one counts when it has been moved on for a while: then the log has deleted what it had
+-- of those before, and cannot compare them with an offset any more.
+with epochs as (
+  select source, topic, partition, started_at, updated_at, right(topic, -length(:prefix || source || '-'))::bigint as epoch
+  from (
+    select * from sluice.sink_offsets
+    where starts_with(topic, :prefix || source || '-')
+      and right(topic, -length(:prefix || source || '-')) ~ '^[0-9]{1,18}$'
+    offset 0 -- What is no number is not cast.
+  ) of_logs
+), old as (
+  select o.source, o.topic, o.partition from sluice.sink_offsets o
+  join epochs e using (source, topic, partition)
+  where e.updated_at < now() - :age_ms * interval '1 millisecond'
+    and exists (
+      select from epochs newer
+      where newer.source = e.source and newer.partition = e.partition and newer.epoch > e.epoch
+        and newer.updated_at > newer.started_at + :settled_ms * interval '1 millisecond'
+    )
+  limit :limit
+  for update of o skip locked
+)
+delete from sluice.sink_offsets o
+using old
+where o.source = old.source and o.topic = old.topic and o.partition = old.partition;
+
 -- name: groups
 -- A row for each group and queue, with what it has left.
 select g.name as group_name, q.name as queue, g.subscription_mode, g.subscription_from, g.created_at,

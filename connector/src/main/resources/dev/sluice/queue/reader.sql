@@ -278,14 +278,16 @@ on conflict do nothing;
 select name, namespace, task from sluice.queues where name = any (:queues::text[]);
 
 -- name: wait-for-queue
--- Notes that a group waits for a queue that does not exist.
+-- Notes that a group waits for a queue that does not exist, or that it still does.
 insert into sluice.pending_subscriptions (queue_name, group_name, subscription_from)
 select :queue, :group, :from
 where not exists (select from sluice.queues where name = :queue)
-on conflict (queue_name, group_name) do nothing;
+on conflict (queue_name, group_name) do update set asked_at = now();
 
 -- name: waits-for-queue
-select from sluice.pending_subscriptions where queue_name = :queue and group_name = :group;
+-- Whether that is noted, and noted lately: the time is written once a day at most, not with every pop.
+select from sluice.pending_subscriptions
+where queue_name = :queue and group_name = :group and asked_at > now() - interval '1 day';
 
 -- name: lock-queues
 -- Keeps partitions from being created while a group is registered.

@@ -4,6 +4,7 @@ import dev.sluice.buffer.Entry;
 import dev.sluice.buffer.LogReader;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.SourceMovedException;
+import dev.sluice.queue.SourcePartition;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -276,7 +277,8 @@ final class TaskDriver {
                     delivered);
         }
         closePartition();
-        var next = new TopicPartition("sluice-log-" + lane.segments().id() + "-" + first.epoch(), lane.number());
+        String topic = SourcePartition.LOG_TOPIC + lane.segments().id() + "-" + first.epoch();
+        var next = new TopicPartition(topic, lane.number());
         context.assign(next);
         partition = next;
         epoch = first.epoch();

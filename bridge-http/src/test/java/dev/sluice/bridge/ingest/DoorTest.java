@@ -14,7 +14,6 @@ import dev.sluice.queue.QueueException;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -28,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The door before a log that nobody drains. Rules are read when the test says so: {@link Door#start} is not called. */
 class DoorTest {
     private static final PayloadCipher KEY = PayloadCipher.of("k:" + "0c".repeat(32), null);
-    private static final MessageIds IDS = new MessageIds(InstantSource.system());
+    private static final MessageIds IDS = new MessageIds();
 
     @TempDir
     private Path directory;

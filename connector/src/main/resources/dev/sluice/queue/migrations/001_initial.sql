@@ -151,11 +151,13 @@ create table sluice.pending_subscriptions (
   group_name         text not null check (length(group_name) between 1 and 255),
   subscription_from  timestamptz,
   created_at         timestamptz not null default now(),
+  asked_at           timestamptz not null default now(),
   primary key (queue_name, group_name)
 );
 
 comment on table sluice.pending_subscriptions is 'Groups that wait for a queue that does not exist, to read what is pushed from then on. Registered by its first push.';
 comment on column sluice.pending_subscriptions.subscription_from is 'Null: from the time the group began to wait.';
+comment on column sluice.pending_subscriptions.asked_at is 'When the group popped last, to a day. Retention deletes the row a week after.';
 
 create table sluice.pending_subscriptions_across (
   id                 bigint generated always as identity primary key,
@@ -318,11 +320,13 @@ create table sluice.sink_offsets (
   topic        text not null,
   partition    integer not null,
   next_offset  bigint not null check (next_offset >= 0),
+  started_at   timestamptz not null default now(),
   updated_at   timestamptz not null default now(),
   primary key (source, topic, partition)
 ) with (fillfactor = 50);
 
 comment on table sluice.sink_offsets is 'Up to where each source has been written; moves in the transaction that writes the data.';
+comment on column sluice.sink_offsets.started_at is 'When the source moved first.';
 comment on column sluice.sink_offsets.next_offset is 'Offset of the first record that is not in the queue yet.';
 
 create table sluice.traces (
