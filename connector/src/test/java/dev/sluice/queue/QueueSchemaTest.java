@@ -182,7 +182,11 @@ class QueueSchemaTest {
                         postgres.query(
                                 "select c.relname, option from pg_class c, unnest(c.reloptions) as option"
                                         + " where c.relnamespace = 'sluice'::regnamespace and option like 'fillfactor=%' order by c.relname"))
-                .containsExactly("cursors|fillfactor=60", "partitions|fillfactor=50", "sink_offsets|fillfactor=50");
+                .containsExactly(
+                        "cursors|fillfactor=60",
+                        "minute_counters|fillfactor=80",
+                        "partitions|fillfactor=50",
+                        "sink_offsets|fillfactor=50");
     }
 
     @Test
