@@ -41,6 +41,7 @@ import static dev.sluice.bridge.BridgeKeys.HTTP_BODY_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.HTTP_HOST;
 import static dev.sluice.bridge.BridgeKeys.HTTP_IDLE_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_BODY_BYTES;
+import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_COMPRESSION_RATIO;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_DEPTH;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_ITEMS;
 import static dev.sluice.bridge.BridgeKeys.HTTP_PORT;
@@ -209,7 +210,8 @@ final class BridgeConfig {
                 integer(HTTP_MAX_ITEMS),
                 integer(HTTP_MAX_DEPTH),
                 integer(POP_MAX_BATCH),
-                integer(POP_MAX_TIMEOUT_MS));
+                integer(POP_MAX_TIMEOUT_MS),
+                integer(HTTP_MAX_COMPRESSION_RATIO));
         return new HttpService.Config(
                 text(HTTP_HOST),
                 integer(HTTP_PORT),

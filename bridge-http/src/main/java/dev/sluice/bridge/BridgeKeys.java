@@ -24,6 +24,7 @@ final class BridgeKeys {
     static final String HTTP_IDLE_TIMEOUT_MS = "http.idle.timeout.ms";
     static final String HTTP_BODY_TIMEOUT_MS = "http.body.timeout.ms";
     static final String HTTP_MAX_BODY_BYTES = "http.max.body.bytes";
+    static final String HTTP_MAX_COMPRESSION_RATIO = "http.max.compression.ratio";
     static final String HTTP_MAX_ITEMS = "http.max.items";
     static final String HTTP_MAX_DEPTH = "http.max.depth";
     static final String DATA_DIR = "data.dir";
@@ -134,7 +135,14 @@ final class BridgeKeys {
                 16 << 20,
                 between(1 << 10, 24 << 20),
                 Importance.MEDIUM,
-                "Largest request body. A larger one is refused with 413.");
+                "Largest request body, as it comes and decompressed. A larger one is refused with 413.");
+        keys.add(
+                HTTP_MAX_COMPRESSION_RATIO,
+                ConfigDef.Type.INT,
+                100,
+                between(1, 100_000),
+                Importance.LOW,
+                "How many times larger than it came a request body may decompress, beyond its first MiB. A denser one is refused with 413.");
         keys.add(
                 HTTP_MAX_ITEMS,
                 ConfigDef.Type.INT,

@@ -136,7 +136,8 @@ public final class HttpService implements AutoCloseable {
             String version) {
         RequestLimits limits = config.limits();
         long budgetBytes = Runtime.getRuntime().maxMemory() / SHARE_OF_HEAP_FOR_BODIES;
-        var bodies = new RequestBodies(limits.bodyBytes(), budgetBytes, config.bodyTimeout());
+        var bodies =
+                new RequestBodies(limits.bodyBytes(), limits.compressionRatio(), budgetBytes, config.bodyTimeout());
         var ids = new MessageIds();
         return new Routes.Endpoints(
                 new PushEndpoint(intake, config.usualDurability(), bodies, limits, ids),

@@ -25,6 +25,13 @@ public final class InvalidRequestException extends RuntimeException {
                 413, "Request body is larger than http.max.body.bytes (" + limitBytes + " bytes)");
     }
 
+    /** A body that is more than {@code ratio} times larger than it came: status 413. */
+    static InvalidRequestException bodyTooDense(int ratio) {
+        return new InvalidRequestException(
+                413,
+                "Request body decompresses to more than http.max.compression.ratio (" + ratio + ") times its size");
+    }
+
     /** A body that did not come in time: status 408. */
     static InvalidRequestException bodyTooSlow() {
         return new InvalidRequestException(

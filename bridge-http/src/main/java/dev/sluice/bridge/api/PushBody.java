@@ -11,6 +11,7 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -49,6 +50,48 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
         }
     }
 
+    /**
+     * Reads a body of lines (NDJSON): each is an item, an object as in {@code items}. Empty lines count for nothing.
+     *
+     * @param defaults what items have that do not say otherwise
+     * @throws InvalidRequestException (400) if a line is not an item; names the line. Nothing of the body is used then
+     */
+    static PushBody parseLines(byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
+        var items = new ArrayList<NewMessage>();
+        var names = new @Nullable String[2];
+        int number = 0;
+        for (int from = 0; from < bytes.length; ) {
+            int to = from;
+            while (to < bytes.length && bytes[to] != '\n') {
+                to++;
+            }
+            number++;
+            byte[] line = Arrays.copyOfRange(bytes, from, to);
+            from = to + 1;
+            if (isBlank(line)) {
+                continue;
+            }
+            if (items.size() == limits.items()) {
+                throw badRequest("items must be at most " + limits.items() + " (http.max.items)");
+            }
+            try (var json = JsonBody.open(line, limits.depth())) {
+                items.add(new Reader(json, limits, ids, defaults).readLine(items.size(), names));
+            } catch (InvalidRequestException e) {
+                throw badRequest("line " + number + ": " + e.getMessage());
+            }
+        }
+        return new PushBody(items, false);
+    }
+
+    private static boolean isBlank(byte[] line) {
+        for (byte each : line) {
+            if (each != ' ' && each != '\t' && each != '\r') {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Reads one body. Keeps the names of the item before, because most requests repeat them. */
     private static final class Reader {
         private final JsonBody json;
@@ -81,6 +124,20 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
                 throw badRequest("items array is required");
             }
             return new PushBody(messages, buffered);
+        }
+
+        /** Reads a body that is one item. */
+        NewMessage readLine(int index, @Nullable String[] lastNames) {
+            lastQueue = lastNames[0];
+            lastPartition = lastNames[1];
+            if (json.first() != JsonToken.START_OBJECT) {
+                throw badRequest("an item must be an object");
+            }
+            NewMessage item = readItem(index);
+            json.end();
+            lastNames[0] = lastQueue;
+            lastNames[1] = lastPartition;
+            return item;
         }
 
         private void readTopLevel(String field, JsonToken value) {

@@ -8,9 +8,15 @@ import dev.sluice.queue.PartitionIds;
 import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
-/** {@code POST /api/v1/push}: see {@link PushBody} for the request; the answer is an array with one element per item. */
+/**
+ * {@code POST /api/v1/push}: see {@link PushBody} for the request, which is lines when its {@code Content-Type} says so; the answer
+ * is an array with one element per item.
+ */
 final class PushEndpoint implements Endpoint {
     /** Takes messages in. See {@code Door}. */
     interface Acceptor {
@@ -22,6 +28,9 @@ final class PushEndpoint implements Endpoint {
             return accept(messages, durability);
         }
     }
+
+    /** Two names for JSON text, one value a line. */
+    private static final Set<String> LINES = Set.of("application/x-ndjson", "application/jsonl");
 
     private static final int CREATED = 201;
     private static final int RESULT_BYTES = 256;
@@ -44,8 +53,25 @@ final class PushEndpoint implements Endpoint {
     @Override
     public CompletableFuture<Answer> handle(Context ctx) throws IOException {
         PushDefaults defaults = PushDefaults.of(ctx);
+        if (isLines(ctx.header("Content-Type"))) {
+            PushDefaults named = defaults.to(ctx.queryParam("queue"), ctx.queryParam("partition"));
+            return bodies.read(ctx, bytes -> PushBody.parseLines(bytes, limits, ids, named))
+                    .thenCompose(this::accept);
+        }
         return bodies.read(ctx, bytes -> PushBody.parse(bytes, limits, ids, defaults))
                 .thenCompose(this::accept);
+    }
+
+    /** {@code POST /api/v1/push/{queue}}: the same for {@link CloudEvents}. */
+    CompletableFuture<Answer> events(Context ctx) throws IOException {
+        PushDefaults defaults = PushDefaults.of(ctx).to(ctx.pathParam("queue"), null);
+        return bodies.read(ctx, CloudEvents.reader(ctx, limits, ids, defaults)).thenCompose(this::accept);
+    }
+
+    private static boolean isLines(@Nullable String contentType) {
+        String mediaType =
+                contentType == null ? "" : contentType.split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
+        return LINES.contains(mediaType);
     }
 
     private CompletableFuture<Answer> accept(PushBody body) {

@@ -2,7 +2,6 @@ package dev.sluice.bridge.api;
 
 import dev.sluice.bridge.pop.OverloadedException;
 import io.javalin.http.Context;
-import io.javalin.http.UnsupportedMediaTypeResponse;
 import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletInputStream;
 import java.io.IOException;
@@ -31,10 +30,14 @@ final class RequestBodies implements AutoCloseable {
     /** A body over the limit is read up to here before it is refused: a client that is still sending would not see why. */
     private static final long MAX_DISCARDED_BYTES = 64L << 20;
 
+    /** A body may be as large as this whatever it came from: short texts of zeros are no danger. */
+    private static final int UNRATED_BYTES = 1 << 20;
+
     private static final int CHUNK_BYTES = 16 << 10;
     private static final int MIN_BODIES = 2;
 
     private final int limitBytes;
+    private final int compressionRatio;
     private final long budgetBytes;
     private final Duration timeout;
     private final AtomicLong reserved = new AtomicLong();
@@ -43,12 +46,14 @@ final class RequestBodies implements AutoCloseable {
     /**
      * Sets the limits.
      *
-     * @param limitBytes of one body
+     * @param limitBytes of one body, as it comes and decompressed
+     * @param compressionRatio how many times larger a body may be than it came, beyond {@value #UNRATED_BYTES} bytes
      * @param budgetBytes of all that has come of bodies that are being read; two of the largest always fit
      * @param timeout from the beginning of a body to its end
      */
-    RequestBodies(int limitBytes, long budgetBytes, Duration timeout) {
+    RequestBodies(int limitBytes, int compressionRatio, long budgetBytes, Duration timeout) {
         this.limitBytes = limitBytes;
+        this.compressionRatio = compressionRatio;
         this.budgetBytes = Math.max(budgetBytes, (long) MIN_BODIES * limitBytes);
         this.timeout = timeout;
         clock = new ScheduledThreadPoolExecutor(1, task -> {
@@ -63,22 +68,25 @@ final class RequestBodies implements AutoCloseable {
      * Reads the body of a request, which is empty when there is none, and parses it. The request must be asynchronous already.
      *
      * @return completes on a thread of the HTTP server; exceptionally with {@link InvalidRequestException} if the body is over
-     *     the limit (413), did not come in time (408) or is not what the parser expects, {@link OverloadedException} if too
+     *     the limit, as it came or decompressed (413), did not come in time (408) or is not what the parser expects, {@link OverloadedException} if too
      *     much is being read, or {@link IOException} if the client went away
      */
     <T> CompletableFuture<T> read(Context ctx, Parser<T> parser) throws IOException {
-        String encoding = ctx.header("Content-Encoding");
-        if (encoding != null && !encoding.equalsIgnoreCase("identity")) {
-            ctx.header("Accept-Encoding", "identity");
-            throw new UnsupportedMediaTypeResponse("Content-Encoding is not supported: " + encoding);
-        }
+        ContentEncoding encoding = ContentEncoding.of(ctx);
         long announced = ctx.req().getContentLengthLong();
         if (announced > limitBytes && ctx.header("Expect") != null) {
             throw InvalidRequestException.bodyTooLarge(limitBytes);
         }
         var body = new Body(ctx.req().getInputStream(), announced);
         body.in.setReadListener(body);
-        return body.whole.thenApply(parser::parse).whenComplete((parsed, failure) -> body.release());
+        return body.whole
+                .thenApply(bytes -> encoding.decode(bytes, body.roomFor(bytes.length)))
+                .thenApply(parser::parse)
+                .whenComplete((parsed, failure) -> body.release());
+    }
+
+    private static OverloadedException tooMany() {
+        return new OverloadedException("Too many request bodies are being read");
     }
 
     /** Ends the clock. */
@@ -94,6 +102,7 @@ final class RequestBodies implements AutoCloseable {
         private final int expected;
         private byte[] bytes = new byte[0];
         private int length;
+        private long held;
         private long seen;
         private boolean ended;
         private @Nullable Future<?> alarm;
@@ -107,7 +116,7 @@ final class RequestBodies implements AutoCloseable {
         public synchronized void onDataAvailable() throws IOException {
             while (!ended && in.isReady()) {
                 if (length == bytes.length && !grow()) {
-                    fail(new OverloadedException("Too many request bodies are being read"));
+                    fail(tooMany());
                     return;
                 }
                 int count = in.read(bytes, length, bytes.length - length);
@@ -130,13 +139,48 @@ final class RequestBodies implements AutoCloseable {
         /** Makes room for more of what is expected, and for one byte beyond it. */
         private boolean grow() {
             int size = Math.min(Math.max(2 * bytes.length, CHUNK_BYTES), expected + 1);
-            int more = size - bytes.length;
-            if (reserved.addAndGet(more) > budgetBytes) {
-                reserved.addAndGet(-more);
+            if (!reserve(size - bytes.length)) {
                 return false;
             }
             bytes = Arrays.copyOf(bytes, size);
             return true;
+        }
+
+        private boolean reserve(int more) {
+            if (reserved.addAndGet(more) > budgetBytes) {
+                reserved.addAndGet(-more);
+                return false;
+            }
+            held += more;
+            return true;
+        }
+
+        /** Returns the room to decompress what came in {@code compressedBytes}. */
+        ContentEncoding.Room roomFor(int compressedBytes) {
+            long rated = Math.max(UNRATED_BYTES, (long) compressionRatio * compressedBytes);
+            int most = (int) Math.min(limitBytes, rated);
+            return new ContentEncoding.Room() {
+                @Override
+                public int limitBytes() {
+                    return most;
+                }
+
+                @Override
+                public InvalidRequestException tooLarge() {
+                    return most == limitBytes
+                            ? InvalidRequestException.bodyTooLarge(limitBytes)
+                            : InvalidRequestException.bodyTooDense(compressionRatio);
+                }
+
+                @Override
+                public void reserve(int more) {
+                    synchronized (Body.this) {
+                        if (!Body.this.reserve(more)) {
+                            throw tooMany();
+                        }
+                    }
+                }
+            };
         }
 
         @Override
@@ -175,7 +219,8 @@ final class RequestBodies implements AutoCloseable {
         }
 
         synchronized void release() {
-            reserved.addAndGet(-bytes.length);
+            reserved.addAndGet(-held);
+            held = 0;
             bytes = new byte[0];
         }
     }

@@ -28,7 +28,7 @@ final class Routes {
 
     /** The endpoints behind the routes. */
     record Endpoints(
-            Endpoint push,
+            PushEndpoint push,
             Endpoint pop,
             Endpoint acknowledge,
             Endpoint acknowledgeBatch,
@@ -77,6 +77,7 @@ final class Routes {
         return List.of(
                 post("/api/v1/push", READ_WRITE, later(endpoints.push())),
                 get("/api/v1/pop", READ_WRITE, later(endpoints.pop())),
+                post("/api/v1/push/{queue}", READ_WRITE, later(endpoints.push()::events)),
                 get("/api/v1/pop/queue/{queue}", READ_WRITE, later(endpoints.pop())),
                 get("/api/v1/pop/queue/{queue}/partition/{partition}", READ_WRITE, later(endpoints.pop())),
                 post("/api/v1/ack", READ_WRITE, later(endpoints.acknowledge())),

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class AcknowledgeBodyTest {
-    private static final RequestLimits LIMITS = new RequestLimits(1 << 20, 3, 10, 100, 1000);
+    private static final RequestLimits LIMITS = new RequestLimits(1 << 20, 3, 10, 100, 1000, 100);
     private static final UUID PARTITION = PartitionIds.toUuid(42);
     private static final UUID LEASE = UUID.fromString("0190b8f4-1111-7abc-8abc-0123456789ab");
 

@@ -115,7 +115,7 @@ class HttpServiceTest {
                 Duration.ofSeconds(2),
                 Duration.ofSeconds(1),
                 Durability.STORED,
-                new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000),
+                new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000, 100),
                 null);
         service = new HttpService(
                 config,
@@ -368,11 +368,11 @@ class HttpServiceTest {
         }
 
         @Test
-        void isRefusedWhenItIsCompressed() {
+        void isRefusedWhenItIsCompressedInAWayWeDoNotKnow() {
             assertError(
-                    post("/api/v1/push", "x", "Content-Encoding", "gzip"),
+                    post("/api/v1/push", "x", "Content-Encoding", "br"),
                     415,
-                    "Content-Encoding is not supported: gzip");
+                    "Content-Encoding is not supported: br (supported: gzip, zstd)");
         }
 
         @Test

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class PushBodyTest {
-    private static final RequestLimits LIMITS = new RequestLimits(1 << 20, 5, 10, 100, 1000);
+    private static final RequestLimits LIMITS = new RequestLimits(1 << 20, 5, 10, 100, 1000, 100);
     private final MessageIds ids = new MessageIds();
 
     private PushBody parse(String body) {
