@@ -4,7 +4,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class QueueModelTest {
-    private static final int STEPS = 600;
+    private static final int STEPS = 500;
 
     /** Seeds that once failed stay; the others are as good as any. */
     @ParameterizedTest
