@@ -26,6 +26,14 @@
  * <p>{@code available_at} alone tells them apart: null is idle, a time that has passed is ready, a time to come is leased
  * or held back. Nothing has to run for a lease to end. All times are the database's clock.
  *
+ * <h2>Readers of a namespace</h2>
+ *
+ * <p>A group may read all queues of a namespace and task. It has its cursors in each of them as if it had read each by name:
+ * every such pop registers the group where it is not registered yet. A group that does not want what is old is noted in
+ * {@code pending_subscriptions_across} by its first pop; whatever comes into the namespace later, it reads from that time on.
+ * To claim, the ready cursors of all these queues are ranked without locks, and the longest ready are locked: the cost
+ * grows with the queues, never with their partitions.
+ *
  * <h2>What may be relied on</h2>
  *
  * <ol>
