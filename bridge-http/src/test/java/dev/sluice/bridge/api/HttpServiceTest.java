@@ -315,7 +315,8 @@ class HttpServiceTest {
             String ask = "POST /api/v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n{";
             var slow = new ArrayList<Socket>();
             try {
-                for (int i = 0; i < 260; i++) { // The service has 16 threads.
+                // The service has 16 threads; if each waited for its clients in turn, the last would wait 8 seconds.
+                for (int i = 0; i < 260; i++) {
                     slow.add(connect());
                     send(slow.get(i), ask);
                 }
@@ -325,7 +326,7 @@ class HttpServiceTest {
                     assertThat(get("/health").statusCode()).isEqualTo(200);
                     assertThat(post("/api/v1/push", "{'items':[{'queue':'q'}]}").statusCode())
                             .isEqualTo(201);
-                    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofMillis(400));
+                    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(4));
                 }
                 for (Socket socket : slow) {
                     assertThat(new String(socket.getInputStream().readAllBytes(), UTF_8))
