@@ -20,6 +20,8 @@ public enum Counter {
     ACK_COMPLETED,
     /** Acknowledgements that said failed, retry or dlq, or were not taken. */
     ACK_FAILED,
+    /** Acknowledgements that gave a message back, to be delivered again. */
+    REDELIVERIES,
     /** Messages an acknowledgement made dead letters. */
     DEAD_LETTERS,
     /** Transactions committed. */

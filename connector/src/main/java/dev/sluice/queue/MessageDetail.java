@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param partitionId id of its partition, see {@link PartitionIds}
  * @param id the id it got when it was accepted
  * @param transactionId its key in the partition
- * @param payload JSON text, as it is stored
+ * @param payload JSON text, as it was pushed; as it is stored, if it cannot be decrypted
+ * @param encrypted whether it had to be decrypted
  * @param state what has become of it
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
@@ -47,6 +48,7 @@ public record MessageDetail(
         UUID id,
         String transactionId,
         String payload,
+        boolean encrypted,
         MessageState state,
         @Nullable UUID traceId,
         @Nullable String producerSub,
@@ -70,7 +72,9 @@ public record MessageDetail(
     public record Reader(
             String name, boolean consumed, @Nullable Instant leasedUntil) {}
 
-    static MessageDetail of(ResultSet row, List<Reader> groups) throws SQLException {
+    static MessageDetail of(ResultSet row, PayloadCipher cipher, List<Reader> groups) throws SQLException {
+        String stored = row.getString("payload");
+        String payload = cipher.open(row.getString("queue"), stored);
         String error = row.getString("error");
         Instant leasedUntil = PartitionStatus.instant(row, "leased_until");
         MessageState state = MessageState.PENDING;
@@ -94,7 +98,8 @@ public record MessageDetail(
                 row.getLong("partition_id"),
                 row.getObject("id", UUID.class),
                 row.getString("transaction_id"),
-                row.getString("payload"),
+                payload,
+                !payload.equals(stored),
                 state,
                 row.getObject("trace_id", UUID.class),
                 row.getString("producer_sub"),

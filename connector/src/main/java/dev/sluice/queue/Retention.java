@@ -49,18 +49,21 @@ public final class Retention {
     private final Trim trim;
     private final Leftovers leftovers;
     private final String lockKey;
+    private final RetentionListener listener;
 
     /** Makes the retention of a schema that {@link QueueSchema} has brought up to date, with {@link #IDLE_PARTITIONS}. */
     public Retention(DataSource dataSource, String schema) {
-        this(dataSource, schema, IDLE_PARTITIONS);
+        this(dataSource, schema, IDLE_PARTITIONS, (queue, aged, completed, waitedTooLong) -> {});
     }
 
     /**
      * Makes the retention of a schema that {@link QueueSchema} has brought up to date.
      *
      * @param idlePartitions how long nothing may have come into an empty partition before it is deleted; zero: it stays
+     * @param listener hears what is deleted
      */
-    public Retention(DataSource dataSource, String schema, Duration idlePartitions) {
+    public Retention(DataSource dataSource, String schema, Duration idlePartitions, RetentionListener listener) {
+        this.listener = listener;
         this.transactions = new Transactions(dataSource);
         this.statements = Statements.read("admin.sql", schema);
         this.trim = new Trim(statements);
@@ -135,7 +138,7 @@ public final class Retention {
         try {
             if (retire) {
                 for (String queue : queuesWithLimits()) {
-                    retire(queue, done);
+                    retireAndTell(queue, done);
                 }
             }
             if (retire) {
@@ -195,6 +198,22 @@ public final class Retention {
             }
             return queues;
         });
+    }
+
+    private void retireAndTell(String queue, Done done) {
+        long aged = done.ttl + done.retention;
+        long completed = done.completed;
+        long waited = done.waitedTooLong;
+        try {
+            retire(queue, done);
+        } finally {
+            long nowAged = done.ttl + done.retention - aged;
+            long nowCompleted = done.completed - completed;
+            long nowWaited = done.waitedTooLong - waited;
+            if (nowAged + nowCompleted + nowWaited > 0) {
+                listener.retired(queue, nowAged, nowCompleted, nowWaited);
+            }
+        }
     }
 
     private void retire(String queue, Done done) {

@@ -30,9 +30,15 @@ public final class StoredMessages {
 
     private final Transactions transactions;
     private final Statements statements;
+    private final PayloadCipher cipher;
 
-    /** Makes the view of a schema that {@link QueueSchema} has brought up to date. */
-    public StoredMessages(DataSource dataSource, String schema) {
+    /**
+     * Makes the view of a schema that {@link QueueSchema} has brought up to date.
+     *
+     * @param cipher decrypts the payloads that are shown
+     */
+    public StoredMessages(DataSource dataSource, String schema, PayloadCipher cipher) {
+        this.cipher = cipher;
         this.transactions = new Transactions(dataSource);
         this.statements = Statements.read("reads.sql", schema);
     }
@@ -130,7 +136,7 @@ public final class StoredMessages {
                 if (!row.next()) {
                     return Optional.empty();
                 }
-                return Optional.of(MessageDetail.of(row, groups(connection, partitionId, row.getLong("seq"))));
+                return Optional.of(MessageDetail.of(row, cipher, groups(connection, partitionId, row.getLong("seq"))));
             }
         });
     }

@@ -27,9 +27,15 @@ public final class Traces {
 
     private final Transactions transactions;
     private final Statements statements;
+    private final PayloadCipher cipher;
 
-    /** Makes the traces of a schema that {@link QueueSchema} has brought up to date. */
-    public Traces(DataSource dataSource, String schema) {
+    /**
+     * Makes the traces of a schema that {@link QueueSchema} has brought up to date.
+     *
+     * @param cipher decrypts the payloads that are shown
+     */
+    public Traces(DataSource dataSource, String schema, PayloadCipher cipher) {
+        this.cipher = cipher;
         this.transactions = new Transactions(dataSource);
         this.statements = Statements.read("traces.sql", schema);
     }
@@ -140,11 +146,13 @@ public final class Traces {
                             .set("offset", offset);
                     ResultSet row = statement.query()) {
                 while (row.next()) {
+                    String queue = row.getString("queue");
+                    String stored = row.getString("payload");
                     traces.add(new Trace.Found(
                             Trace.of(row),
-                            row.getString("queue"),
+                            queue,
                             row.getString("partition"),
-                            row.getString("payload")));
+                            queue == null || stored == null ? null : cipher.open(queue, stored)));
                 }
             }
             try (var statement = new BoundStatement(connection, statements.get("count-by-name")).set("name", name);

@@ -4,22 +4,22 @@
 -- To the minute that is now, by the database's clock.
 insert into sluice.minute_counters as m (bucket, queue, worker,
   push_requests, push_messages, pop_requests, pop_messages, pop_empty, ack_requests, ack_completed, ack_failed,
-  dead_letters, transactions, database_errors, retention_messages, completed_retention_messages, eviction_messages,
+  redeliveries, dead_letters, transactions, database_errors, retention_messages, completed_retention_messages, eviction_messages,
   retention_events, lag_count, lag_sum_ms, lag_max_ms, parked)
 select date_trunc('minute', now()), added.queue, :worker,
   added.push_requests, added.push_messages, added.pop_requests, added.pop_messages, added.pop_empty,
-  added.ack_requests, added.ack_completed, added.ack_failed, added.dead_letters, added.transactions,
+  added.ack_requests, added.ack_completed, added.ack_failed, added.redeliveries, added.dead_letters, added.transactions,
   added.database_errors, added.retention_messages, added.completed_retention_messages, added.eviction_messages,
   added.retention_events, added.lag_count, added.lag_sum_ms, added.lag_max_ms, added.parked
 from unnest(:queues::text[],
   :push_requests::bigint[], :push_messages::bigint[], :pop_requests::bigint[], :pop_messages::bigint[],
-  :pop_empty::bigint[], :ack_requests::bigint[], :ack_completed::bigint[], :ack_failed::bigint[],
+  :pop_empty::bigint[], :ack_requests::bigint[], :ack_completed::bigint[], :ack_failed::bigint[], :redeliveries::bigint[],
   :dead_letters::bigint[], :transactions::bigint[], :database_errors::bigint[], :retention_messages::bigint[],
   :completed_retention_messages::bigint[], :eviction_messages::bigint[], :retention_events::bigint[],
   :lag_count::bigint[], :lag_sum_ms::bigint[], :lag_max_ms::bigint[], :parked::bigint[])
   as added (queue,
     push_requests, push_messages, pop_requests, pop_messages, pop_empty, ack_requests, ack_completed, ack_failed,
-    dead_letters, transactions, database_errors, retention_messages, completed_retention_messages, eviction_messages,
+    redeliveries, dead_letters, transactions, database_errors, retention_messages, completed_retention_messages, eviction_messages,
     retention_events, lag_count, lag_sum_ms, lag_max_ms, parked)
 order by added.queue
 on conflict (bucket, queue, worker) do update set
@@ -31,6 +31,7 @@ on conflict (bucket, queue, worker) do update set
   ack_requests = m.ack_requests + excluded.ack_requests,
   ack_completed = m.ack_completed + excluded.ack_completed,
   ack_failed = m.ack_failed + excluded.ack_failed,
+  redeliveries = m.redeliveries + excluded.redeliveries,
   dead_letters = m.dead_letters + excluded.dead_letters,
   transactions = m.transactions + excluded.transactions,
   database_errors = m.database_errors + excluded.database_errors,
@@ -53,7 +54,7 @@ select to_timestamp(floor(extract(epoch from m.bucket) / (:minutes * 60)) * :min
        sum(m.pop_requests)::bigint as pop_requests, sum(m.pop_messages)::bigint as pop_messages,
        sum(m.pop_empty)::bigint as pop_empty, sum(m.ack_requests)::bigint as ack_requests,
        sum(m.ack_completed)::bigint as ack_completed, sum(m.ack_failed)::bigint as ack_failed,
-       sum(m.dead_letters)::bigint as dead_letters, sum(m.transactions)::bigint as transactions,
+       sum(m.redeliveries)::bigint as redeliveries, sum(m.dead_letters)::bigint as dead_letters, sum(m.transactions)::bigint as transactions,
        sum(m.database_errors)::bigint as database_errors, sum(m.retention_messages)::bigint as retention_messages,
        sum(m.completed_retention_messages)::bigint as completed_retention_messages,
        sum(m.eviction_messages)::bigint as eviction_messages, sum(m.retention_events)::bigint as retention_events,

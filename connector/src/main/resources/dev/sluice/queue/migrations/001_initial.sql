@@ -366,6 +366,7 @@ create table sluice.minute_counters (
   ack_requests                  bigint not null default 0,
   ack_completed                 bigint not null default 0,
   ack_failed                    bigint not null default 0,
+  redeliveries                  bigint not null default 0,
   dead_letters                  bigint not null default 0,
   transactions                  bigint not null default 0,
   database_errors               bigint not null default 0,
