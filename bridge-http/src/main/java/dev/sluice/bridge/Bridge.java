@@ -11,26 +11,36 @@ import dev.sluice.bridge.ingest.EmbeddedDrain;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.Intake;
 import dev.sluice.bridge.ingest.Lanes;
+import dev.sluice.bridge.metrics.Metrics;
+import dev.sluice.bridge.metrics.MetricsFlush;
+import dev.sluice.bridge.metrics.ProcessUsage;
+import dev.sluice.bridge.metrics.QueueCounters;
 import dev.sluice.bridge.pop.AcknowledgeDispatcher;
 import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.buffer.LogLockedException;
 import dev.sluice.buffer.LogStatus;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.Counter;
 import dev.sluice.queue.Message;
+import dev.sluice.queue.MinuteCounters;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.PushRule;
 import dev.sluice.queue.Queue;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueWriter;
+import dev.sluice.queue.Resources;
 import dev.sluice.queue.Retention;
+import dev.sluice.queue.Traces;
 import dev.sluice.queue.WakeUps;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.BindException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.UnknownHostException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -153,6 +163,7 @@ final class Bridge implements AutoCloseable {
                     },
                     (target, result) -> giveBack(queue, target, result),
                     config.popDispatcher());
+            var metrics = new Metrics(config.metricsMaxQueues(), new ProcessUsage(database::usage, pops::waiting));
             var wakeUps = opened(new WakeUps(database.control(), config.queue().schema(), pops::wake));
             wakeUps.start();
             Consumer<Set<String>> pushed = queues -> {
@@ -166,7 +177,14 @@ final class Bridge implements AutoCloseable {
             var due = opened(new DueMessages(new QueueWriter(database.control(), config.smallWriter()), pushed));
             due.start();
             var housekeeping = opened(new Housekeeping(
-                    new Retention(database.control(), config.queue().schema(), config.idlePartitions()),
+                    new Retention(
+                            database.control(),
+                            config.queue().schema(),
+                            config.idlePartitions(),
+                            (name, aged, completed, waited) -> retired(metrics, name, aged, completed, waited)),
+                    new MinuteCounters(database.control(), config.queue().schema()),
+                    new Traces(database.control(), config.queue().schema(), config.cipher()),
+                    config.metricsRetentionDays(),
                     config.retentionInterval()));
             housekeeping.start();
 
@@ -185,11 +203,26 @@ final class Bridge implements AutoCloseable {
                     config.cipher(),
                     door::refresh,
                     this::requireDatabase));
+            var flush = opened(new MetricsFlush(
+                    metrics,
+                    new MinuteCounters(database.control(), config.queue().schema()),
+                    new Resources(database.control(), config.queue().schema()),
+                    config.metricsMaxQueues(),
+                    this::requireDatabase));
             http = new HttpService(
-                    config.http(), door, pops, acknowledgements, failed, administration, new State(), version());
+                    config.http(),
+                    door,
+                    pops,
+                    acknowledgements,
+                    failed,
+                    administration,
+                    metrics,
+                    new State(),
+                    version());
             open.push(http::close);
             open.push(pops::close); // First, so that those who wait are answered before the server closes.
             http.start();
+            flush.start(hostName() + ":" + http.port());
             complete = true;
             log.info("Serving. host={} port={} data={}", host, http.port(), data.path());
         } catch (LogLockedException e) {
@@ -304,6 +337,23 @@ final class Bridge implements AutoCloseable {
                             null));
         }
         queue.acknowledge(List.copyOf(onePerPartition.values()));
+    }
+
+    private static void retired(Metrics metrics, String queue, long aged, long completed, long waitedTooLong) {
+        QueueCounters counters = metrics.counters().queue(queue);
+        counters.add(Counter.RETENTION_MESSAGES, aged);
+        counters.add(Counter.COMPLETED_RETENTION_MESSAGES, completed);
+        counters.add(Counter.EVICTION_MESSAGES, waitedTooLong);
+        counters.add(Counter.RETENTION_EVENTS, 1);
+    }
+
+    /** Returns the name by which charts tell this machine from others. */
+    private static String hostName() {
+        try {
+            return InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            return "localhost";
+        }
     }
 
     private static String version() {

@@ -46,6 +46,8 @@ import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_DEPTH;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_ITEMS;
 import static dev.sluice.bridge.BridgeKeys.HTTP_PORT;
 import static dev.sluice.bridge.BridgeKeys.HTTP_THREADS;
+import static dev.sluice.bridge.BridgeKeys.METRICS_MAX_QUEUES;
+import static dev.sluice.bridge.BridgeKeys.METRICS_RETENTION_DAYS;
 import static dev.sluice.bridge.BridgeKeys.POP_MAX_BATCH;
 import static dev.sluice.bridge.BridgeKeys.POP_MAX_BYTES;
 import static dev.sluice.bridge.BridgeKeys.POP_MAX_PARKED;
@@ -377,6 +379,14 @@ final class BridgeConfig {
 
     int administrationConnections() {
         return integer(ADMINISTRATION_CONNECTIONS);
+    }
+
+    int metricsMaxQueues() {
+        return integer(METRICS_MAX_QUEUES);
+    }
+
+    int metricsRetentionDays() {
+        return integer(METRICS_RETENTION_DAYS);
     }
 
     Duration shutdownTimeout() {

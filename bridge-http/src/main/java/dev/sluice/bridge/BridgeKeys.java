@@ -81,6 +81,8 @@ final class BridgeKeys {
     static final String AUTH_JWT_ROLE_READ_WRITE = "auth.jwt.role.read.write";
     static final String AUTH_JWT_ROLE_READ_ONLY = "auth.jwt.role.read.only";
     static final String AUTH_SKIP_PATHS = "auth.skip.paths";
+    static final String METRICS_MAX_QUEUES = "metrics.max.queues";
+    static final String METRICS_RETENTION_DAYS = "metrics.retention.days";
 
     private static final int HOUR_MS = 3_600_000;
     private static final int MAX_PORT = 65_535;
@@ -531,6 +533,21 @@ final class BridgeKeys {
                 between(0, HOUR_MS),
                 Importance.MEDIUM,
                 "How long a stop may take to move what is in the local log on to the database. What is left is moved after the next start.");
+        keys.group("Metrics");
+        keys.add(
+                METRICS_MAX_QUEUES,
+                ConfigDef.Type.INT,
+                200,
+                between(0, 100_000),
+                Importance.LOW,
+                "Most queues that are counted by name. What happens in others is counted together.");
+        keys.add(
+                METRICS_RETENTION_DAYS,
+                ConfigDef.Type.INT,
+                90,
+                between(1, 10_000),
+                Importance.LOW,
+                "Days for which counts by minute, and traces of messages, are kept.");
         return keys.definition;
     }
 

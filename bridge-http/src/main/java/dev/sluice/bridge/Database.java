@@ -2,11 +2,14 @@ package dev.sluice.bridge;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import com.zaxxer.hikari.HikariPoolMXBean;
+import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueSchema;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -145,6 +148,24 @@ final class Database implements AutoCloseable {
     /** Returns the pool for what runs beside the requests. */
     DataSource control() {
         return control;
+    }
+
+    /** Returns how the connections of all pools are used now. */
+    ProcessUsage.Pool usage() {
+        int size = 0;
+        int idle = 0;
+        int active = 0;
+        int waiting = 0;
+        for (HikariDataSource pool : List.of(consumers, administration, control)) {
+            HikariPoolMXBean state = pool.getHikariPoolMXBean();
+            if (state != null) { // There is none before the first connection is asked for.
+                size += state.getTotalConnections();
+                idle += state.getIdleConnections();
+                active += state.getActiveConnections();
+                waiting += state.getThreadsAwaitingConnection();
+            }
+        }
+        return new ProcessUsage.Pool(size, idle, active, waiting);
     }
 
     /** Returns whether the server answered when last asked. */

@@ -1,8 +1,10 @@
 package dev.sluice.bridge;
 
+import dev.sluice.queue.MinuteCounters;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.Retention;
 import dev.sluice.queue.Sweep;
+import dev.sluice.queue.Traces;
 import java.time.Duration;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -17,6 +19,9 @@ final class Housekeeping implements AutoCloseable {
     private static final long STOP_SECONDS = 5;
 
     private final Retention retention;
+    private final MinuteCounters counters;
+    private final Traces traces;
+    private final int keptDays;
     private final Duration interval;
     private final ScheduledExecutorService thread =
             Executors.newSingleThreadScheduledExecutor(run -> new Thread(run, "housekeeping"));
@@ -24,10 +29,14 @@ final class Housekeeping implements AutoCloseable {
     /**
      * Makes it; {@link #start} begins.
      *
+     * @param keptDays days for which counts and traces are kept
      * @param interval from the end of one sweep to the next; the first comes after as long
      */
-    Housekeeping(Retention retention, Duration interval) {
+    Housekeeping(Retention retention, MinuteCounters counters, Traces traces, int keptDays, Duration interval) {
         this.retention = retention;
+        this.counters = counters;
+        this.traces = traces;
+        this.keptDays = keptDays;
         this.interval = interval;
     }
 
@@ -41,6 +50,10 @@ final class Housekeeping implements AutoCloseable {
             Sweep sweep = retention.sweep();
             if (sweep.messages() > 0) {
                 log.info("Deleted what has had its time. {}", sweep);
+            }
+            if (sweep.complete()) {
+                counters.prune(keptDays);
+                traces.prune(keptDays);
             }
         } catch (QueueException e) {
             log.warn("Nothing was deleted, the next sweep tries again: {}", e.getMessage());

@@ -17,7 +17,8 @@ class LayersTest {
                     "dev.sluice.bridge.api..",
                     "dev.sluice.bridge.ingest..",
                     "dev.sluice.bridge.pop..",
-                    "dev.sluice.bridge.security..")
+                    "dev.sluice.bridge.security..",
+                    "dev.sluice.bridge.metrics..")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("dev.sluice.bridge");
@@ -25,7 +26,11 @@ class LayersTest {
     @ArchTest
     static final ArchRule ingestAndPopDoNotKnowHttp = noClasses()
             .that()
-            .resideInAnyPackage("dev.sluice.bridge.ingest..", "dev.sluice.bridge.pop..", "dev.sluice.bridge.security..")
+            .resideInAnyPackage(
+                    "dev.sluice.bridge.ingest..",
+                    "dev.sluice.bridge.pop..",
+                    "dev.sluice.bridge.security..",
+                    "dev.sluice.bridge.metrics..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("io.javalin..", "org.eclipse.jetty..", "jakarta..", "dev.sluice.bridge.api..");

@@ -68,7 +68,8 @@ class LeftoversTest {
             sluice.push(message("old", "t1"));
             empty("old");
             letPass("400 days");
-            new Retention(sluice.postgres.dataSource(), "sluice", Duration.ZERO).sweep();
+            new Retention(sluice.postgres.dataSource(), "sluice", Duration.ZERO, (queue, aged, done, waited) -> {})
+                    .sweep();
             assertThat(left()).containsExactly("old");
         }
 

@@ -2,8 +2,13 @@ package dev.sluice.bridge.api;
 
 import dev.sluice.queue.ConsumerGroups;
 import dev.sluice.queue.DeadLetters;
+import dev.sluice.queue.MinuteCounters;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.Queues;
+import dev.sluice.queue.Resources;
+import dev.sluice.queue.ServerStatistics;
+import dev.sluice.queue.StoredMessages;
+import dev.sluice.queue.Traces;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import javax.sql.DataSource;
@@ -20,6 +25,11 @@ public final class Administration implements AutoCloseable {
     private final Queues queues;
     private final ConsumerGroups groups;
     private final DeadLetters deadLetters;
+    private final Resources resources;
+    private final StoredMessages messages;
+    private final Traces traces;
+    private final MinuteCounters counters;
+    private final ServerStatistics server;
 
     /**
      * Makes the parts. Does not ask the database yet.
@@ -42,6 +52,11 @@ public final class Administration implements AutoCloseable {
         this.queues = new Queues(dataSource, schema, cipher, configured);
         this.groups = new ConsumerGroups(dataSource, schema);
         this.deadLetters = new DeadLetters(dataSource, schema, cipher);
+        this.resources = new Resources(dataSource, schema);
+        this.messages = new StoredMessages(dataSource, schema, cipher);
+        this.traces = new Traces(dataSource, schema, cipher);
+        this.counters = new MinuteCounters(dataSource, schema);
+        this.server = new ServerStatistics(dataSource, schema);
     }
 
     /** Runs a task that waits for the database, when it is its turn. */
@@ -62,6 +77,26 @@ public final class Administration implements AutoCloseable {
 
     DeadLetters deadLetters() {
         return deadLetters;
+    }
+
+    Resources resources() {
+        return resources;
+    }
+
+    StoredMessages messages() {
+        return messages;
+    }
+
+    Traces traces() {
+        return traces;
+    }
+
+    MinuteCounters counters() {
+        return counters;
+    }
+
+    ServerStatistics server() {
+        return server;
     }
 
     /** Ends the requests under way, waiting for them a little. */

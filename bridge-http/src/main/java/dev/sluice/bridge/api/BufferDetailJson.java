@@ -16,6 +16,7 @@ final class BufferDetailJson {
         out.raw(",\"takesMessages\":").bool(lane.takesMessages());
         out.raw(",\"drain\":{\"state\":\"").raw(drain.state().name().toLowerCase(Locale.ROOT));
         out.raw("\",\"messages\":").number(drain.messages());
+        out.raw(",\"duplicates\":").number(drain.duplicates());
         out.raw(",\"batches\":").number(drain.batches());
         out.raw(",\"skipped\":").number(drain.skipped());
         out.raw(",\"refused\":").number(drain.refused());

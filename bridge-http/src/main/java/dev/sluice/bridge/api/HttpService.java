@@ -4,6 +4,7 @@ import dev.sluice.bridge.ingest.Door;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.PushResult;
+import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.pop.AcknowledgeDispatcher;
 import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.bridge.security.JwtConfig;
@@ -12,6 +13,7 @@ import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import io.javalin.Javalin;
 import io.javalin.compression.CompressionStrategy;
+import io.javalin.http.Context;
 import io.javalin.util.JavalinBindException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -41,6 +43,9 @@ public final class HttpService implements AutoCloseable {
     private static final int ACCEPT_QUEUE_LENGTH = 1024;
     private static final long CLOSE_IDLE_MILLIS = 50;
     private static final int SHARE_OF_HEAP_FOR_BODIES = 8;
+    private static final double MILLIS_PER_SECOND = 1000;
+    /** Stands for the methods and paths of requests that have no route: there is no end to them. */
+    private static final String NO_ROUTE = "none";
 
     /**
      * Where and how to listen.
@@ -72,6 +77,7 @@ public final class HttpService implements AutoCloseable {
     private final Javalin javalin;
     private final BufferEndpoints buffers;
     private final Routes routes;
+    private final MetricsEndpoints monitoring;
 
     /** Puts the routes over what serves them. Does not listen yet. */
     public HttpService(
@@ -81,6 +87,7 @@ public final class HttpService implements AutoCloseable {
             AcknowledgeDispatcher acknowledgements,
             FailedRecords failed,
             Administration administration,
+            Metrics metrics,
             ServiceState state,
             String version) {
         this(
@@ -91,6 +98,7 @@ public final class HttpService implements AutoCloseable {
                 acknowledgements::acknowledge,
                 failed,
                 administration,
+                metrics,
                 state,
                 version);
     }
@@ -103,11 +111,23 @@ public final class HttpService implements AutoCloseable {
             AcknowledgeEndpoint.Acknowledger acknowledgements,
             FailedRecords failed,
             Administration administration,
+            Metrics metrics,
             ServiceState state,
             String version) {
         this(
                 config,
-                endpoints(config, intake, pops, undelivered, acknowledgements, failed, administration, state, version));
+                endpoints(
+                        config,
+                        intake,
+                        pops,
+                        undelivered,
+                        acknowledgements,
+                        failed,
+                        administration,
+                        metrics,
+                        state,
+                        version),
+                metrics);
     }
 
     private static PushEndpoint.Acceptor acceptor(Door door) {
@@ -132,6 +152,7 @@ public final class HttpService implements AutoCloseable {
             AcknowledgeEndpoint.Acknowledger acknowledgements,
             FailedRecords failed,
             Administration administration,
+            Metrics metrics,
             ServiceState state,
             String version) {
         RequestLimits limits = config.limits();
@@ -139,19 +160,28 @@ public final class HttpService implements AutoCloseable {
         var bodies =
                 new RequestBodies(limits.bodyBytes(), limits.compressionRatio(), budgetBytes, config.bodyTimeout());
         var ids = new MessageIds();
+        var counted = new CountedEndpoints(metrics.counters());
+        AcknowledgeEndpoint.Acknowledger counting = counted.acknowledge(acknowledgements);
         return new Routes.Endpoints(
-                new PushEndpoint(intake, config.usualDurability(), bodies, limits, ids),
-                new PopEndpoint(pops, undelivered, limits),
-                new AcknowledgeEndpoint(acknowledgements, bodies, bytes -> AcknowledgeBody.parseSingle(bytes, limits)),
-                new AcknowledgeEndpoint(acknowledgements, bodies, bytes -> AcknowledgeBody.parseBatch(bytes, limits)),
+                new PushEndpoint(counted.push(intake), config.usualDurability(), bodies, limits, ids),
+                new PopEndpoint(counted.pop(pops), undelivered, limits),
+                new AcknowledgeEndpoint(counting, bodies, bytes -> AcknowledgeBody.parseSingle(bytes, limits)),
+                new AcknowledgeEndpoint(counting, bodies, bytes -> AcknowledgeBody.parseBatch(bytes, limits)),
                 new StatusEndpoints(state, version),
                 new BufferEndpoints(state::bufferDetail, failed, intake, bodies, limits),
+                new ResourceEndpoints(administration),
+                new MessageEndpoints(administration),
+                new TraceEndpoints(administration, bodies, limits),
+                new AnalyticsEndpoints(administration),
+                new ServerEndpoints(administration),
+                new MetricsEndpoints(metrics, state),
                 administration);
     }
 
-    private HttpService(Config config, Routes.Endpoints endpoints) {
+    private HttpService(Config config, Routes.Endpoints endpoints, Metrics metrics) {
         this.config = config;
         buffers = endpoints.buffers();
+        monitoring = endpoints.metrics();
         threads = new QueuedThreadPool(config.threads(), Math.min(MIN_THREADS, config.threads()));
         threads.setName("sluice-http");
         routes = new Routes(endpoints, new Guard(config.jwt(), threads), threads);
@@ -164,6 +194,7 @@ public final class HttpService implements AutoCloseable {
             javalinConfig.http.generateEtags = false;
             javalinConfig.http.maxRequestSize = Long.MAX_VALUE; // RequestBody has its own, with our message.
             javalinConfig.http.asyncTimeout = 0; // Each future has its own deadline.
+            javalinConfig.requestLogger.http((ctx, millis) -> count(metrics, ctx, millis));
             javalinConfig.jetty.threadPool = threads;
             javalinConfig.jetty.addConnector(this::connector);
             javalinConfig.jetty.modifyHttpConfiguration(HttpService::configure);
@@ -172,6 +203,16 @@ public final class HttpService implements AutoCloseable {
                     handler -> handler.getServletHandler().setDecodeAmbiguousURIs(true));
             routes.register(javalinConfig.routes);
         });
+    }
+
+    private static void count(Metrics metrics, Context ctx, float millis) {
+        String route = ctx.attribute(Routes.PATTERN);
+        metrics.requests()
+                .add(
+                        route == null ? NO_ROUTE : ctx.method().toString(),
+                        route == null ? NO_ROUTE : route,
+                        ctx.statusCode(),
+                        millis / MILLIS_PER_SECOND);
     }
 
     /** Names of queues may hold anything, so a path may hold any character as an escape. */
@@ -250,5 +291,6 @@ public final class HttpService implements AutoCloseable {
             log.warn("Some requests were not answered before the HTTP server stopped: {}", e.toString());
         }
         buffers.close();
+        monitoring.close();
     }
 }

@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The table of all routes, with who may use them, and what is common to their answers. */
 final class Routes {
+    /** Attribute of a request with the path of its route; of a request without a route there is none. */
+    static final String PATTERN = "sluice.route";
+
     private final Endpoints endpoints;
     private final Guard guard;
     private final Executor executor;
@@ -34,6 +37,12 @@ final class Routes {
             Endpoint acknowledgeBatch,
             StatusEndpoints status,
             BufferEndpoints buffers,
+            ResourceEndpoints resources,
+            MessageEndpoints messages,
+            TraceEndpoints traces,
+            AnalyticsEndpoints analytics,
+            ServerEndpoints server,
+            MetricsEndpoints metrics,
             Administration administration) {}
 
     /** What a client must be allowed to do to use a route. Each includes those before it. */
@@ -74,6 +83,11 @@ final class Routes {
     /** Returns all routes. */
     List<Route> table() {
         var buffers = endpoints.buffers();
+        var resources = endpoints.resources();
+        var messages = endpoints.messages();
+        var traces = endpoints.traces();
+        var analytics = endpoints.analytics();
+        var metrics = endpoints.metrics();
         return List.of(
                 post("/api/v1/push", READ_WRITE, later(endpoints.push())),
                 get("/api/v1/pop", READ_WRITE, later(endpoints.pop())),
@@ -87,6 +101,32 @@ final class Routes {
                 post("/api/v1/buffers/failed/retry", ADMIN, later(buffers::retryFailed)),
                 delete("/api/v1/buffers/failed", ADMIN, later(buffers::dropFailed)),
                 post("/api/v1/buffers/requeue", ADMIN, later(buffers::requeue)),
+                get("/api/v1/resources/queues", READ_ONLY, later(resources::queues)),
+                get("/api/v1/resources/queues/{queue}", READ_ONLY, later(resources::queue)),
+                get("/api/v1/resources/namespaces", READ_ONLY, later(resources::namespaces)),
+                get("/api/v1/resources/tasks", READ_ONLY, later(resources::tasks)),
+                get("/api/v1/resources/overview", READ_ONLY, later(resources::overview)),
+                get("/api/v1/messages", READ_ONLY, later(messages::list)),
+                get("/api/v1/messages/{partitionId}/{transactionId}", READ_ONLY, later(messages::one)),
+                post("/api/v1/traces", READ_WRITE, later(traces::add)),
+                get("/api/v1/traces/names", READ_ONLY, later(traces::names)),
+                get("/api/v1/traces/by-name/{traceName}", READ_ONLY, later(traces::byName)), // Before the next.
+                get("/api/v1/traces/{partitionId}/{transactionId}", READ_ONLY, later(traces::ofMessage)),
+                get("/api/v1/status", READ_ONLY, later(analytics::status)),
+                get("/api/v1/status/queues", READ_ONLY, later(resources::statusQueues)),
+                get("/api/v1/status/queues/{queue}", READ_ONLY, later(resources::statusQueue)),
+                get("/api/v1/status/queues/{queue}/messages", READ_ONLY, later(messages::ofQueue)),
+                get("/api/v1/status/analytics", READ_ONLY, later(analytics::pushes)),
+                get("/api/v1/analytics/system-metrics", READ_ONLY, later(analytics::systemMetrics)),
+                get("/api/v1/analytics/worker-metrics", READ_ONLY, later(analytics::workerMetrics)),
+                get("/api/v1/analytics/queue-lag", READ_ONLY, later(analytics::queueLag)),
+                get("/api/v1/analytics/queue-ops", READ_ONLY, later(analytics::queueOps)),
+                get("/api/v1/analytics/queue-parked-replicas", READ_ONLY, later(analytics::parked)),
+                get("/api/v1/analytics/retention", READ_ONLY, later(analytics::retention)),
+                get("/api/v1/analytics/postgres-stats", READ_ONLY, later(endpoints.server()::statistics)),
+                post("/api/v1/stats/refresh", ADMIN, later(resources::refresh)),
+                get("/metrics", PUBLIC, later(metrics::summary)),
+                get("/metrics/prometheus", PUBLIC, later(metrics::prometheus)),
                 get("/health", PUBLIC, now(StatusEndpoints::health)),
                 get("/live", PUBLIC, now(StatusEndpoints::live)),
                 get("/ready", PUBLIC, now(StatusEndpoints::ready)));
@@ -106,8 +146,11 @@ final class Routes {
 
     void register(RoutesConfig routes) {
         for (Route route : table()) {
-            routes.addHttpHandler(
-                    route.method(), route.path(), guard.protect(route.access().role(), route.handler()));
+            Handler guarded = guard.protect(route.access().role(), route.handler());
+            routes.addHttpHandler(route.method(), route.path(), ctx -> {
+                ctx.attribute(PATTERN, route.path());
+                guarded.handle(ctx);
+            });
         }
         routes.before(Routes::allowOtherOrigins);
         routes.exception(Exception.class, (e, ctx) -> sendProblem(ctx, e));

@@ -50,7 +50,9 @@ final class StatusEndpoints {
         out.raw("\",\"database\":\"").raw(database());
         out.raw("\",\"server\":\"sluice\",\"worker_id\":").number(WORKER_ID);
         out.raw(",\"version\":").string(version);
-        out.raw(",\"shared_state\":{\"enabled\":false}");
+        out.raw(",\"shared_state\":{\"enabled\":false},\"queen\":{\"worker_id\":")
+                .number(WORKER_ID);
+        out.raw(",\"status\":\"").raw(healthy ? "healthy" : "unhealthy").raw("\"}");
         out.raw(",\"accepting_pushes\":").bool(refusal == null);
         out.raw(",\"drain\":").string(state.buffer().drain()).raw("}");
         return Answer.json(healthy ? OK : UNAVAILABLE, out);

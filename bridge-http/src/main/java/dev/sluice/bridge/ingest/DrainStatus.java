@@ -50,6 +50,7 @@ public record DrainStatus(List<Lane> lanes) {
      * @param undrained messages in the log that are not moved on
      * @param oldestAge how long the oldest of them has waited; empty if there is none
      * @param messages messages moved on since the start
+     * @param duplicates of these, how many PostgreSQL had already
      * @param batches transactions they took
      * @param skipped messages found to be in PostgreSQL already
      * @param refused messages PostgreSQL refused, kept in the log of failed records
@@ -67,6 +68,7 @@ public record DrainStatus(List<Lane> lanes) {
             long undrained,
             Optional<Duration> oldestAge,
             long messages,
+            long duplicates,
             long batches,
             long skipped,
             long refused,

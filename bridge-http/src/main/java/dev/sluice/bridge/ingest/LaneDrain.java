@@ -34,6 +34,7 @@ final class LaneDrain implements Runnable, OutcomeObserver {
     private final TaskDriver.Control control;
     private final Outage outage;
     private final LongAdder messages = new LongAdder();
+    private final LongAdder duplicates = new LongAdder();
     private final LongAdder batches = new LongAdder();
     private final LongAdder skipped = new LongAdder();
     private final LongAdder refused = new LongAdder();
@@ -194,6 +195,7 @@ final class LaneDrain implements Runnable, OutcomeObserver {
     public void committed(List<SinkRecord> records, List<PushOutcome> outcomes) {
         batches.increment();
         messages.add(records.size());
+        duplicates.add(duplicates(outcomes));
         intake.committed(lane, records, outcomes);
         try {
             committedQueues.accept(queues(records));
@@ -201,6 +203,14 @@ final class LaneDrain implements Runnable, OutcomeObserver {
             // The commit stands, and whoever waits looks again by himself after a while.
             log.error("Waiting consumers could not be woken. lane={}", lane.name(), e);
         }
+    }
+
+    private static int duplicates(List<PushOutcome> outcomes) {
+        int count = 0;
+        for (PushOutcome outcome : outcomes) {
+            count += outcome instanceof PushOutcome.Duplicate ? 1 : 0;
+        }
+        return count;
     }
 
     private static Set<String> queues(List<SinkRecord> records) {
@@ -239,6 +249,7 @@ final class LaneDrain implements Runnable, OutcomeObserver {
                 status.uncommittedEntries(),
                 status.oldestUncommittedAge(),
                 messages.sum(),
+                duplicates.sum(),
                 batches.sum(),
                 skipped.sum(),
                 refused.sum(),

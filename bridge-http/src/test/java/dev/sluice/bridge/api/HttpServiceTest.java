@@ -10,6 +10,8 @@ import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.IntakeFullException;
 import dev.sluice.bridge.ingest.PushResult;
+import dev.sluice.bridge.metrics.Metrics;
+import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.bridge.pop.OverloadedException;
 import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.buffer.DiskFullException;
@@ -138,6 +140,7 @@ class HttpServiceTest {
                 },
                 failed,
                 new Administration(new PGSimpleDataSource(), "sluice", 1, PayloadCipher.NONE, () -> {}, () -> {}),
+                new Metrics(10, new ProcessUsage(() -> new ProcessUsage.Pool(0, 0, 0, 0), () -> 0)),
                 state,
                 "1.2.3");
         service.start();
@@ -725,7 +728,7 @@ class HttpServiceTest {
             assertThat(response.statusCode()).isEqualTo(200);
             assertThat(response.body())
                     .isEqualTo(
-                            "{'status':'healthy','database':'connected','server':'sluice','worker_id':0,'version':'1.2.3','shared_state':{'enabled':false},'accepting_pushes':true,'drain':'running'}"
+                            "{'status':'healthy','database':'connected','server':'sluice','worker_id':0,'version':'1.2.3','shared_state':{'enabled':false},'queen':{'worker_id':0,'status':'healthy'},'accepting_pushes':true,'drain':'running'}"
                                     .replace('\'', '"'));
             state.connected = false;
             assertThat(get("/health").statusCode()).isEqualTo(503);

@@ -1,0 +1,326 @@
+package dev.sluice.bridge.api;
+
+import dev.sluice.bridge.ingest.BufferDetail;
+import dev.sluice.bridge.ingest.DoorStatus;
+import dev.sluice.bridge.ingest.DrainStatus;
+import dev.sluice.bridge.ingest.IntakeStatus;
+import dev.sluice.bridge.metrics.Counters;
+import dev.sluice.bridge.metrics.Metrics;
+import dev.sluice.bridge.metrics.ProcessUsage;
+import dev.sluice.bridge.metrics.QueueCounters;
+import dev.sluice.buffer.LogStatus;
+import dev.sluice.queue.Counter;
+import dev.sluice.queue.QueueStatus;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
+import java.io.IOException;
+import java.lang.management.GarbageCollectorMXBean;
+import java.lang.management.ManagementFactory;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * All metrics of the process. Those that start with {@code sluice_} are ours; those with {@code queen_} are there for dashboards
+ * that know them. Label {@code queue} has {@code metrics.max.queues} values at most, and {@code other} for all queues beyond.
+ */
+final class PrometheusPage {
+    private static final double MILLIS_PER_SECOND = 1000;
+    private static final String SCOPE = "scope";
+    private static final String PROCESS = "process";
+    private static final String OTHER_QUEUES = "other";
+
+    private final Metrics metrics;
+    private final ServiceState state;
+
+    PrometheusPage(Metrics metrics, ServiceState state) {
+        this.metrics = metrics;
+        this.state = state;
+    }
+
+    /** Reads everything; may wait for the disk, never for the database. */
+    MetricSnapshots collect() throws IOException {
+        var families = new Families();
+        ProcessUsage.Usage usage = metrics.process().now();
+        BufferDetail buffer = state.bufferDetail();
+        service(families, usage);
+        intake(families, buffer.intake(), buffer.door());
+        buffer.lanes().forEach(lane -> lane(families, lane));
+        families.gauge(
+                "sluice_failed_records",
+                "Records PostgreSQL refused that are kept.",
+                buffer.failed().count());
+        queues(families);
+        process(families, usage);
+        forQueenDashboards(families, usage);
+        return families.with(metrics.requests().collect());
+    }
+
+    private void service(Families families, ProcessUsage.Usage usage) {
+        families.gauge(
+                "sluice_database_connected",
+                "1 if PostgreSQL answered when last asked.",
+                bit(state.databaseConnected()));
+        families.gauge("sluice_accepting_pushes", "1 if a push would be taken now.", bit(state.pushRefusal() == null));
+        families.gauge("sluice_pops_parked", "Pops that wait.", usage.waitingPops());
+        ProcessUsage.Pool pool = usage.pool();
+        families.gauge("sluice_database_connections", "Connections to PostgreSQL.", pool.active(), "state", "active");
+        families.gauge("sluice_database_connections", "", pool.idle(), "state", "idle");
+        families.gauge("sluice_database_connections_awaited", "Threads that wait for a connection.", pool.waiting());
+    }
+
+    private static void intake(Families families, IntakeStatus intake, DoorStatus door) {
+        families.counter("sluice_push_appends", "Pushes appended to the local log.", intake.requests());
+        families.counter("sluice_push_appended_messages", "Messages in them.", intake.messages());
+        String answers = "Messages by what their push was answered.";
+        families.counter("sluice_push_answered_messages", answers, intake.answeredQueued(), "status", "queued");
+        families.counter("sluice_push_answered_messages", answers, intake.answeredDuplicate(), "status", "duplicate");
+        families.counter("sluice_push_answered_messages", answers, intake.answeredBuffered(), "status", "buffered");
+        families.counter("sluice_push_answered_messages", answers, intake.answeredFailed(), "status", "failed");
+        families.counter(
+                "sluice_push_fallback_messages",
+                "Messages answered buffered though their producer would have waited for PostgreSQL.",
+                intake.fellBack());
+        String refusals = "Pushes refused.";
+        families.counter("sluice_push_refused", refusals, intake.refusedFull(), "reason", "log_full");
+        families.counter("sluice_push_refused", refusals, intake.failedWrites(), "reason", "log_failed");
+        families.counter("sluice_push_refused", refusals, door.refusedQueueFull(), "reason", "queue_full");
+        families.counter("sluice_push_refused", refusals, door.refusedNoKey(), "reason", "no_key");
+        families.gauge("sluice_push_waiting", "Pushes that wait for their commit.", intake.waiting());
+    }
+
+    private static void lane(Families families, BufferDetail.LaneDetail detail) {
+        String lane = detail.drain().name();
+        LogStatus log = detail.log();
+        families.gauge("sluice_log_bytes", "Size of the local log.", log.usedBytes(), "lane", lane);
+        families.gauge(
+                "sluice_log_limit_bytes", "Size above which pushes are refused.", log.limitBytes(), "lane", lane);
+        families.gauge(
+                "sluice_log_entries",
+                "Messages that are not in PostgreSQL yet.",
+                log.uncommittedEntries(),
+                "lane",
+                lane);
+        families.gauge(
+                "sluice_log_oldest_age_seconds",
+                "How long the oldest of them has waited.",
+                log.oldestUncommittedAge().orElse(Duration.ZERO).toMillis() / MILLIS_PER_SECOND,
+                "lane",
+                lane);
+        families.counter(
+                "sluice_log_syncs", "Syncs to the disk.", log.counters().syncs(), "lane", lane);
+        families.counter(
+                "sluice_log_written_bytes", "Bytes written.", log.counters().bytes(), "lane", lane);
+        families.counter(
+                "sluice_log_failed_syncs", "Syncs that failed.", log.counters().failedSyncs(), "lane", lane);
+        families.counter(
+                "sluice_log_lost_entries",
+                "Entries that cannot be read any more.",
+                log.counters().lostEntries(),
+                "lane",
+                lane);
+        DrainStatus.Lane drain = detail.drain();
+        for (DrainStatus.State each : DrainStatus.State.values()) {
+            families.gauge(
+                    "sluice_drain_state",
+                    "1 for the state the drain of the lane is in.",
+                    bit(each == drain.state()),
+                    "lane",
+                    lane,
+                    "state",
+                    each.name().toLowerCase(Locale.ROOT));
+        }
+        families.counter("sluice_flush_batches", "Transactions that wrote messages.", drain.batches(), "lane", lane);
+        families.counter(
+                "sluice_flush_messages", "Messages in them, duplicates included.", drain.messages(), "lane", lane);
+        families.counter(
+                "sluice_flush_duplicates",
+                "Of these, how many PostgreSQL had already.",
+                drain.duplicates(),
+                "lane",
+                lane);
+        families.counter(
+                "sluice_flush_refused_messages", "Messages PostgreSQL refused.", drain.refused(), "lane", lane);
+        families.counter(
+                "sluice_flush_failures",
+                "Transactions that failed and were tried again.",
+                drain.failures(),
+                "lane",
+                lane);
+        families.counter("sluice_drain_outages", "Times the lane could not be drained.", drain.outages(), "lane", lane);
+    }
+
+    private void queues(Families families) {
+        for (Map.Entry<String, QueueCounters> each : metrics.counters().all().entrySet()) {
+            String queue = each.getKey().equals(Counters.OTHER) ? OTHER_QUEUES : each.getKey();
+            QueueCounters counts = each.getValue();
+            count(families, "sluice_push_requests", "Pushes accepted.", counts, Counter.PUSH_REQUESTS, queue);
+            count(families, "sluice_push_messages", "Messages in them.", counts, Counter.PUSH_MESSAGES, queue);
+            count(families, "sluice_pop_requests", "Pops answered.", counts, Counter.POP_REQUESTS, queue);
+            count(families, "sluice_pop_empty", "Of these, how many with nothing.", counts, Counter.POP_EMPTY, queue);
+            count(families, "sluice_pop_messages", "Messages given to consumers.", counts, Counter.POP_MESSAGES, queue);
+            families.counter(
+                    "sluice_pop_lag_seconds",
+                    "Sum of the ages of messages when they were popped.",
+                    counts.total(Counter.LAG_SUM_MS) / MILLIS_PER_SECOND,
+                    "queue",
+                    queue);
+            families.gauge("sluice_pop_parked", "Pops that wait for messages.", counts.parked(), "queue", queue);
+            count(
+                    families,
+                    "sluice_ack_requests",
+                    "Requests with acknowledgements.",
+                    counts,
+                    Counter.ACK_REQUESTS,
+                    queue);
+            String acknowledgements = "Acknowledgements by outcome.";
+            long dead = counts.total(Counter.DEAD_LETTERS);
+            ack(families, acknowledgements, counts.total(Counter.ACK_COMPLETED), queue, "completed");
+            ack(families, acknowledgements, counts.total(Counter.REDELIVERIES), queue, "redelivered");
+            ack(families, acknowledgements, dead, queue, "dead_letter");
+            ack(
+                    families,
+                    acknowledgements,
+                    Math.max(0, counts.total(Counter.ACK_FAILED) - counts.total(Counter.REDELIVERIES) - dead),
+                    queue,
+                    "refused");
+            count(
+                    families,
+                    "sluice_database_errors",
+                    "Requests that failed because of PostgreSQL.",
+                    counts,
+                    Counter.DATABASE_ERRORS,
+                    queue);
+            String retired = "Messages deleted because they had their time.";
+            retired(families, retired, counts.total(Counter.RETENTION_MESSAGES), queue, "age");
+            retired(families, retired, counts.total(Counter.COMPLETED_RETENTION_MESSAGES), queue, "completed");
+            retired(families, retired, counts.total(Counter.EVICTION_MESSAGES), queue, "waited");
+        }
+        for (QueueStatus each : metrics.queues()) {
+            String queue = each.queue().name();
+            String help = "Messages by state, as of half a minute ago.";
+            families.gauge("sluice_queue_messages", help, each.counts().pending(), "queue", queue, "state", "pending");
+            families.gauge(
+                    "sluice_queue_messages", help, each.counts().processing(), "queue", queue, "state", "processing");
+            families.gauge(
+                    "sluice_queue_messages", help, each.counts().completed(), "queue", queue, "state", "completed");
+            families.gauge(
+                    "sluice_queue_dead_letters",
+                    "Dead letters, as of half a minute ago.",
+                    each.counts().deadLetters(),
+                    "queue",
+                    queue);
+        }
+    }
+
+    private static void ack(Families families, String help, long value, String queue, String outcome) {
+        families.counter("sluice_ack_messages", help, value, "queue", queue, "outcome", outcome);
+    }
+
+    private static void retired(Families families, String help, long value, String queue, String reason) {
+        families.counter("sluice_retention_messages", help, value, "queue", queue, "reason", reason);
+    }
+
+    private static void count(
+            Families families, String name, String help, QueueCounters counts, Counter counter, String queue) {
+        families.counter(name, help, counts.total(counter), "queue", queue);
+    }
+
+    private static void process(Families families, ProcessUsage.Usage usage) {
+        families.gauge("process_resident_memory_bytes", "Memory in RAM.", usage.residentBytes());
+        families.gauge("process_virtual_memory_bytes", "Address space.", usage.virtualBytes());
+        families.counter("process_cpu_seconds", "Processor time.", (usage.userMicros() + usage.systemMicros()) / 1e6);
+        var memory = ManagementFactory.getMemoryMXBean();
+        String used = "Memory of the JVM in use.";
+        families.gauge(
+                "jvm_memory_used_bytes", used, memory.getHeapMemoryUsage().getUsed(), "area", "heap");
+        families.gauge(
+                "jvm_memory_used_bytes", used, memory.getNonHeapMemoryUsage().getUsed(), "area", "nonheap");
+        families.gauge(
+                "jvm_memory_max_bytes",
+                "Most the heap may use.",
+                memory.getHeapMemoryUsage().getMax(),
+                "area",
+                "heap");
+        families.gauge("jvm_threads_current", "Live threads.", usage.threads());
+        for (GarbageCollectorMXBean collector : ManagementFactory.getGarbageCollectorMXBeans()) {
+            families.counter(
+                    "jvm_gc_collections",
+                    "Garbage collections.",
+                    Math.max(0, collector.getCollectionCount()),
+                    "gc",
+                    collector.getName());
+            families.counter(
+                    "jvm_gc_collection_seconds",
+                    "Time they took.",
+                    Math.max(0, collector.getCollectionTime()) / MILLIS_PER_SECOND,
+                    "gc",
+                    collector.getName());
+        }
+    }
+
+    private void forQueenDashboards(Families families, ProcessUsage.Usage usage) {
+        families.gauge(
+                "queen_uptime_seconds", "Time since the start.", ProcessUsage.uptimeMillis() / MILLIS_PER_SECOND);
+        families.counter(
+                "queen_cpu_user_microseconds", "Processor time of the process's own code.", usage.userMicros());
+        families.counter("queen_cpu_system_microseconds", "Processor time of the system for it.", usage.systemMicros());
+        families.gauge("queen_process_resident_memory_bytes", "Memory in RAM.", usage.residentBytes());
+        families.gauge("queen_process_virtual_memory_bytes", "Address space.", usage.virtualBytes());
+        families.gauge(
+                "queen_db_pool_size", "Connections to PostgreSQL.", usage.pool().size());
+        families.gauge(
+                "queen_db_pool_idle", "Connections not in use.", usage.pool().idle());
+        families.gauge(
+                "queen_db_pool_active", "Connections in use.", usage.pool().active());
+        ServiceState.Buffer buffer = state.buffer();
+        families.gauge("queen_file_buffer_pending", "Messages that are not in PostgreSQL yet.", buffer.pending());
+        families.gauge("queen_file_buffer_failed", "Records PostgreSQL refused.", buffer.failed());
+        families.gauge("queen_file_buffer_db_healthy", "1 if PostgreSQL answers.", bit(state.databaseConnected()));
+        total(families, "queen_cluster_push_requests", "Pushes accepted by this process.", Counter.PUSH_REQUESTS);
+        total(families, "queen_cluster_push_messages", "Messages in them.", Counter.PUSH_MESSAGES);
+        total(families, "queen_cluster_pop_requests", "Pops answered by this process.", Counter.POP_REQUESTS);
+        total(families, "queen_cluster_pop_messages", "Messages in them.", Counter.POP_MESSAGES);
+        total(families, "queen_cluster_ack_requests", "Requests with acknowledgements.", Counter.ACK_REQUESTS);
+        Counters counters = metrics.counters();
+        long completed = counters.total(Counter.ACK_COMPLETED);
+        long failed = counters.total(Counter.ACK_FAILED);
+        families.counter("queen_cluster_ack_messages", "Acknowledgements in them.", completed + failed, SCOPE, PROCESS);
+        String results = "Acknowledgements by result.";
+        families.counter("queen_cluster_ack", results, completed, SCOPE, PROCESS, "result", "success");
+        families.counter("queen_cluster_ack", results, failed, SCOPE, PROCESS, "result", "failed");
+        total(families, "queen_cluster_transactions", "Transactions committed by this process.", Counter.TRANSACTIONS);
+        total(
+                families,
+                "queen_cluster_db_errors",
+                "Requests that failed because of PostgreSQL.",
+                Counter.DATABASE_ERRORS);
+        total(families, "queen_cluster_dlq", "Messages that became dead letters.", Counter.DEAD_LETTERS);
+        long letters = 0;
+        for (QueueStatus each : metrics.queues()) {
+            letters += each.counts().deadLetters();
+            families.gauge(
+                    "queen_dlq_depth_by_queue",
+                    "Dead letters.",
+                    each.counts().deadLetters(),
+                    "queue",
+                    each.queue().name());
+        }
+        families.gauge("queen_dlq_depth", "Dead letters of the queues looked at.", letters, SCOPE, "cluster");
+        metrics.counters()
+                .all()
+                .forEach((name, counts) -> families.gauge(
+                        "queen_queue_parked_consumers",
+                        "Pops that wait for messages.",
+                        counts.parked(),
+                        "queue",
+                        name.equals(Counters.OTHER) ? OTHER_QUEUES : name));
+    }
+
+    private void total(Families families, String name, String help, Counter counter) {
+        families.counter(name, help, metrics.counters().total(counter), SCOPE, PROCESS);
+    }
+
+    private static int bit(boolean value) {
+        return value ? 1 : 0;
+    }
+}

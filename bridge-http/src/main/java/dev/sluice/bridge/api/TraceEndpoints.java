@@ -1,0 +1,160 @@
+package dev.sluice.bridge.api;
+
+import static dev.sluice.bridge.api.AdminJson.NOT_FOUND;
+import static dev.sluice.bridge.api.AdminJson.OK;
+import static dev.sluice.bridge.api.AdminJson.object;
+import static dev.sluice.bridge.api.AdminJson.time;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.Trace;
+import dev.sluice.queue.TraceIds;
+import dev.sluice.queue.Traces;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+
+/** The routes for what consumers note about messages. */
+final class TraceEndpoints {
+    private static final int CREATED = 201;
+    private static final int USUAL_LIMIT = 100;
+    private static final int USUAL_NAMES = 50;
+    private static final int MAX_LIMIT = 1_000;
+    private static final int TRACE_BYTES = 512;
+
+    private final Administration administration;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+
+    TraceEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
+        this.administration = administration;
+        this.bodies = bodies;
+        this.limits = limits;
+    }
+
+    /** {@code {"success": true, "traceId": "…"}}, 201; for the request see {@link TraceBody}. 404 if there is no such message. */
+    CompletableFuture<Answer> add(Context ctx) throws IOException {
+        return bodies.read(ctx, bytes -> TraceBody.parse(bytes, limits.depth()))
+                .thenCompose(body -> administration.run(() -> {
+                    OptionalLong partition = PartitionIds.fromUuid(body.partitionId());
+                    OptionalLong id = partition.isEmpty()
+                            ? OptionalLong.empty()
+                            : administration
+                                    .traces()
+                                    .add(
+                                            partition.getAsLong(),
+                                            body.transactionId(),
+                                            body.group(),
+                                            body.eventType(),
+                                            body.data(),
+                                            body.names());
+                    return id.isEmpty()
+                            ? AdminJson.failure(NOT_FOUND, "Message not found")
+                            : Answer.json(
+                                    CREATED,
+                                    object().put("success", true)
+                                            .put(
+                                                    "traceId",
+                                                    TraceIds.toUuid(id.getAsLong())
+                                                            .toString()));
+                }));
+    }
+
+    /**
+     * Oldest first; {@code data} as it was sent.
+     *
+     * <pre>{@code
+     * {"traces": [{"id": "…", "event_type": "info", "data": {"step": "charged"}, "consumer_group": "billing", "worker_id": null,
+     *              "created_at": "…", "trace_names": ["order-1001"]}]}
+     * }</pre>
+     */
+    CompletableFuture<Answer> ofMessage(Context ctx) {
+        OptionalLong partition = Parameters.partitionInPath(ctx);
+        String transactionId = Parameters.nameInPath(ctx, "transactionId");
+        return administration.run(() -> {
+            List<Trace> traces = partition.isEmpty()
+                    ? List.of()
+                    : administration.traces().ofMessage(partition.getAsLong(), transactionId);
+            var out = new JsonOutput(traces.size() * TRACE_BYTES).raw("{\"traces\":[");
+            for (int i = 0; i < traces.size(); i++) {
+                write(out.raw(i == 0 ? "" : ","), traces.get(i));
+                out.raw("}");
+            }
+            return Answer.json(OK, out.raw("]}"));
+        });
+    }
+
+    /**
+     * Newest first. Each has besides {@code transaction_id}, {@code partition_id}, {@code queue_name}, {@code partition_name} and
+     * {@code message_payload}, which is null unless the message is among the newest of its partition; then {@code "total": 1,
+     * "pagination": {"limit": 100, "offset": 0}}.
+     */
+    CompletableFuture<Answer> byName(Context ctx) {
+        String name = Parameters.nameInPath(ctx, "traceName");
+        int limit = Parameters.numberInQuery(ctx, "limit", USUAL_LIMIT, 0, MAX_LIMIT);
+        int offset = Parameters.numberInQuery(ctx, "offset", 0, 0, Integer.MAX_VALUE);
+        return administration.run(() -> {
+            Traces.Page<Trace.Found> page = administration.traces().byName(name, limit, offset);
+            var out = new JsonOutput(page.entries().size() * TRACE_BYTES).raw("{\"traces\":[");
+            String separator = "";
+            for (Trace.Found found : page.entries()) {
+                write(out.raw(separator), found.trace());
+                out.raw(",\"transaction_id\":").string(found.trace().transactionId());
+                out.raw(",\"partition_id\":")
+                        .uuid(PartitionIds.toUuid(found.trace().partitionId()));
+                out.raw(",\"queue_name\":").string(found.queue());
+                out.raw(",\"partition_name\":").string(found.partition());
+                out.raw(",\"message_payload\":").json(found.payload() == null ? "null" : found.payload());
+                out.raw("}");
+                separator = ",";
+            }
+            out.raw("],\"total\":").number(page.total());
+            out.raw(",\"pagination\":{\"limit\":").number(limit);
+            return Answer.json(OK, out.raw(",\"offset\":").number(offset).raw("}}"));
+        });
+    }
+
+    private static void write(JsonOutput out, Trace trace) {
+        out.raw("{\"id\":").uuid(TraceIds.toUuid(trace.id()));
+        out.raw(",\"event_type\":").string(trace.eventType());
+        out.raw(",\"data\":").json(trace.data());
+        out.raw(",\"consumer_group\":").string(trace.group());
+        out.raw(",\"worker_id\":null,\"created_at\":").string(time(trace.createdAt()));
+        out.raw(",\"trace_names\":[");
+        for (int i = 0; i < trace.names().size(); i++) {
+            out.raw(i == 0 ? "" : ",").string(trace.names().get(i));
+        }
+        out.raw("]");
+    }
+
+    /**
+     * By name.
+     *
+     * <pre>{@code
+     * {"trace_names": [{"trace_name": "order-1001", "trace_count": 3, "message_count": 2, "last_seen": "…"}],
+     *  "total": 1, "pagination": {"limit": 50, "offset": 0}}
+     * }</pre>
+     */
+    CompletableFuture<Answer> names(Context ctx) {
+        int limit = Parameters.numberInQuery(ctx, "limit", USUAL_NAMES, 0, MAX_LIMIT);
+        int offset = Parameters.numberInQuery(ctx, "offset", 0, 0, Integer.MAX_VALUE);
+        return administration.run(() -> {
+            Traces.Page<Traces.Name> page = administration.traces().names(limit, offset);
+            ObjectNode body = object();
+            ArrayNode list = body.putArray("trace_names");
+            for (Traces.Name name : page.entries()) {
+                list.addObject()
+                        .put("trace_name", name.name())
+                        .put("trace_count", name.traces())
+                        .put("message_count", name.messages())
+                        .put("last_seen", time(name.lastSeen()));
+            }
+            body.put("total", page.total());
+            body.putObject("pagination").put("limit", limit).put("offset", offset);
+            return Answer.json(OK, body);
+        });
+    }
+}

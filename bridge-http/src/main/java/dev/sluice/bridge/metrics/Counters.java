@@ -1,0 +1,77 @@
+package dev.sluice.bridge.metrics;
+
+import dev.sluice.queue.Counter;
+import dev.sluice.queue.MinuteCounters.Increment;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+
+/** Counts by queue, of a bounded number of queues. Any thread may count. */
+public final class Counters {
+    /** Under this name is counted what belongs to no queue, and to queues beyond the bound. */
+    public static final String OTHER = "";
+
+    /** Flushes without a count after which a queue makes room for another: an hour's worth. */
+    static final int IDLE_FLUSHES = 720;
+
+    private final int maxQueues;
+    private final QueueCounters other = new QueueCounters();
+    private final Map<String, QueueCounters> queues = new ConcurrentHashMap<>();
+
+    /**
+     * Starts at zero.
+     *
+     * @param maxQueues queues counted by name ({@code metrics.max.queues})
+     */
+    public Counters(int maxQueues) {
+        this.maxQueues = maxQueues;
+    }
+
+    /** Returns the counters of a queue. */
+    public QueueCounters queue(String name) {
+        QueueCounters found = queues.get(name);
+        if (found != null) {
+            return found;
+        }
+        // A few more may slip in at a time; the bound is there for memory.
+        return name.isEmpty() || queues.size() >= maxQueues
+                ? other
+                : queues.computeIfAbsent(name, unused -> new QueueCounters());
+    }
+
+    /** Returns all counters by the name of the queue, in its order. */
+    public Map<String, QueueCounters> all() {
+        var all = new TreeMap<>(queues);
+        all.put(OTHER, other);
+        return all;
+    }
+
+    /** Returns the sum over all queues. */
+    public long total(Counter counter) {
+        long total = other.total(counter);
+        for (QueueCounters each : queues.values()) {
+            total += each.total(counter);
+        }
+        return total;
+    }
+
+    /** Hands what has been counted since the last flush to {@code writer}; if that throws, it is part of the next one. */
+    synchronized void flush(Consumer<List<Increment>> writer) {
+        var growth = new HashMap<String, Map<Counter, Long>>();
+        all().forEach((name, counters) -> {
+            Map<Counter, Long> more = counters.growth();
+            if (!more.isEmpty()) {
+                growth.put(name, more);
+            }
+        });
+        var increments = new ArrayList<Increment>();
+        growth.forEach((name, more) -> increments.add(new Increment(name, more)));
+        writer.accept(increments);
+        growth.forEach((name, more) -> queue(name).flushed(more));
+        queues.values().removeIf(counters -> counters.idleFlushes() >= IDLE_FLUSHES);
+    }
+}

@@ -1,0 +1,105 @@
+package dev.sluice.bridge.metrics;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.sluice.queue.Counter;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAccumulator;
+import java.util.concurrent.atomic.LongAdder;
+
+/** Counts of one queue. Any thread may add; one flushes. */
+public final class QueueCounters {
+    /** Never changed after the constructor, so that any thread may read it. */
+    private final Map<Counter, LongAdder> sums = new EnumMap<>(Counter.class);
+
+    private final LongAccumulator lagMaxMillis = new LongAccumulator(Math::max, 0);
+    private final LongAccumulator mostParked = new LongAccumulator(Math::max, 0);
+    private final AtomicInteger parked = new AtomicInteger();
+    private final Map<Counter, Long> flushed = new EnumMap<>(Counter.class);
+    private long flushedLagMax;
+    private long flushedParked;
+    private int idleFlushes;
+
+    QueueCounters() {
+        for (Counter counter : Counter.values()) {
+            sums.put(counter, new LongAdder());
+        }
+    }
+
+    /** Adds to one that is a sum. */
+    public void add(Counter counter, long count) {
+        adder(counter).add(count);
+    }
+
+    private LongAdder adder(Counter counter) {
+        return requireNonNull(sums.get(counter));
+    }
+
+    /** Takes the ages of some messages into account. */
+    public void lag(long messages, long sumMillis, long maxMillis) {
+        add(Counter.LAG_COUNT, messages);
+        add(Counter.LAG_SUM_MS, sumMillis);
+        lagMaxMillis.accumulate(maxMillis);
+    }
+
+    /** A pop begins to wait. */
+    public void parks() {
+        mostParked.accumulate(parked.incrementAndGet());
+    }
+
+    /** A pop that waited has its answer. */
+    public void leaves() {
+        parked.decrementAndGet();
+    }
+
+    /** Returns how many pops wait. */
+    public int parked() {
+        return parked.get();
+    }
+
+    /** Returns a sum, since the process began. */
+    public long total(Counter counter) {
+        return adder(counter).sum();
+    }
+
+    /** Returns what there is to add to what was flushed before; empty when there is nothing. */
+    Map<Counter, Long> growth() {
+        var growth = new EnumMap<Counter, Long>(Counter.class);
+        for (Counter counter : Counter.values()) {
+            if (counter.isSum()) {
+                long more = total(counter) - flushed.getOrDefault(counter, 0L);
+                if (more != 0) {
+                    growth.put(counter, more);
+                }
+            }
+        }
+        flushedLagMax = Math.max(flushedLagMax, lagMaxMillis.getThenReset());
+        flushedParked = Math.max(flushedParked, Math.max(mostParked.getThenReset(), parked.get()));
+        if (flushedLagMax > 0) {
+            growth.put(Counter.LAG_MAX_MS, flushedLagMax);
+        }
+        if (flushedParked > 0) {
+            growth.put(Counter.PARKED, flushedParked);
+        }
+        idleFlushes = growth.isEmpty() ? idleFlushes + 1 : 0;
+        return growth;
+    }
+
+    /** That growth is in the database. */
+    void flushed(Map<Counter, Long> growth) {
+        growth.forEach((counter, more) -> {
+            if (counter.isSum()) {
+                flushed.merge(counter, more, Long::sum);
+            }
+        });
+        flushedLagMax = 0;
+        flushedParked = 0;
+    }
+
+    /** Returns how many flushes in a row have found nothing. */
+    int idleFlushes() {
+        return idleFlushes;
+    }
+}

@@ -1,0 +1,42 @@
+package dev.sluice.bridge.metrics;
+
+import io.prometheus.metrics.core.metrics.Histogram;
+import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
+
+/** How long requests took, by route and status. The routes are bounded, so the series are. Any thread may add. */
+public final class RequestTimes {
+    private static final double[] BOUNDS_SECONDS = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30};
+
+    private static final int CLASS_SIZE = 100;
+
+    private final Histogram seconds = Histogram.builder()
+            .name("sluice_http_request_duration_seconds")
+            .help("Time from a request to the end of its answer, waiting included.")
+            .labelNames("method", "route", "status")
+            .classicOnly()
+            .classicUpperBounds(BOUNDS_SECONDS)
+            .withoutExemplars()
+            .build();
+
+    /**
+     * Adds a request.
+     *
+     * @param route the pattern of its path
+     * @param status its HTTP status
+     */
+    public void add(String method, String route, int status, double tookSeconds) {
+        seconds.labelValues(method, route, status / CLASS_SIZE + "xx").observe(tookSeconds);
+    }
+
+    /** Returns how many there were. */
+    public long count() {
+        return collect().getDataPoints().stream()
+                .mapToLong(HistogramSnapshot.HistogramDataPointSnapshot::getCount)
+                .sum();
+    }
+
+    /** Returns all of them. */
+    public HistogramSnapshot collect() {
+        return seconds.collect();
+    }
+}
