@@ -11,7 +11,10 @@ final class AdministrationFixture implements AutoCloseable {
     final TestPostgres postgres = TestPostgres.withSchema();
     final QueueWriter writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
     final Queue queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
-    final Queues queues = new Queues(postgres.dataSource(), "sluice");
+    /** With a key, for only then may options ask for encryption. */
+    final Queues queues =
+            new Queues(postgres.dataSource(), "sluice", PayloadCipher.of("test:" + "0f".repeat(32), null), () -> {});
+
     final ConsumerGroups groups = new ConsumerGroups(postgres.dataSource(), "sluice");
     final DeadLetters deadLetters = new DeadLetters(postgres.dataSource(), "sluice", PayloadCipher.NONE);
     final Retention retention = new Retention(postgres.dataSource(), "sluice");
