@@ -61,6 +61,7 @@ public final class ConsumerGroups {
                             row.getLong("partitions"),
                             row.getLong("partitions_with_lag"),
                             row.getLong("lag"),
+                            row.getBoolean("has_read"),
                             oldest == null ? null : oldest.toInstant(),
                             Duration.ofMillis(Math.max(0, row.getLong("time_lag_ms")))));
                 }

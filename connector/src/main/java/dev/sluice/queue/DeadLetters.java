@@ -19,6 +19,8 @@ import javax.sql.DataSource;
 public final class DeadLetters {
     /** Rows purged in one transaction. */
     private static final int ROWS = 1000;
+    /** Payloads of a page; the one that passes it is still in it. */
+    private static final long PAGE_BYTES = 16L << 20;
 
     private final Transactions transactions;
     private final Statements statements;
@@ -48,7 +50,7 @@ public final class DeadLetters {
     }
 
     /**
-     * Returns a part of the dead letters, newest failure first.
+     * Returns a part of the dead letters, newest failure first. It ends early when its payloads pass 16 MiB.
      *
      * @param limit most of them returned, 0 or more
      * @param offset how many to leave out first, 0 or more
@@ -65,7 +67,8 @@ public final class DeadLetters {
                 var letters = new ArrayList<DeadLetter>();
                 try (var statement = filtered(connection, "dead-letters", filter)
                                 .set("limit", limit)
-                                .set("offset", offset);
+                                .set("offset", offset)
+                                .set("max_bytes", PAGE_BYTES);
                         ResultSet row = statement.query()) {
                     while (row.next()) {
                         letters.add(DeadLetter.of(row, cipher));
@@ -88,6 +91,44 @@ public final class DeadLetters {
      */
     public long count(DeadLetterFilter filter) {
         return transactions.run("could not count the dead letters", connection -> count(connection, filter));
+    }
+
+    /**
+     * Returns the ids of dead letters, oldest first.
+     *
+     * @param limit most of them returned, 0 or more
+     * @throws QueueException if PostgreSQL failed
+     */
+    public List<Long> ids(DeadLetterFilter filter, int limit) {
+        return transactions.run("could not read the dead letters", connection -> {
+            return ids(filtered(connection, "dead-letter-ids", filter).set("limit", limit));
+        });
+    }
+
+    /**
+     * Returns the ids of the dead letters of one message, oldest first: one for each group that gave up on it.
+     *
+     * @param partitionId id of its partition
+     * @param transactionId its key
+     * @throws QueueException if PostgreSQL failed
+     */
+    public List<Long> idsOfMessage(long partitionId, String transactionId) {
+        return transactions.run("could not read the dead letters of message " + transactionId, connection -> {
+            return ids(new BoundStatement(connection, statements.get("dead-letter-ids-of-message"))
+                    .set("partition", partitionId)
+                    .set("transaction_id", transactionId));
+        });
+    }
+
+    private static List<Long> ids(BoundStatement query) throws SQLException {
+        var ids = new ArrayList<Long>();
+        try (query;
+                ResultSet row = query.query()) {
+            while (row.next()) {
+                ids.add(row.getLong("id"));
+            }
+        }
+        return ids;
     }
 
     /**

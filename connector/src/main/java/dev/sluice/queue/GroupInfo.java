@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param partitions how many partitions the queue has
  * @param partitionsWithLag in how many of them the group has something left
  * @param lag messages it has not done with, leased ones included
+ * @param hasRead whether it is beyond the first message in any partition; a group that began at the newest one is
  * @param oldestUnreadAt when the oldest of them was written; null when there is none
  * @param timeLag how long ago that was, by the database's clock; zero when there is none
  */
@@ -25,5 +26,6 @@ public record GroupInfo(
         long partitions,
         long partitionsWithLag,
         long lag,
+        boolean hasRead,
         @Nullable Instant oldestUnreadAt,
         Duration timeLag) {}

@@ -102,4 +102,19 @@ public final class Queue {
             return earliest;
         });
     }
+
+    /**
+     * Returns whether a lease has ended by its time, and nobody has been given its messages since.
+     *
+     * @throws QueueException if PostgreSQL failed
+     */
+    public boolean hasExpired(UUID leaseId) {
+        return transactions.run("could not read lease " + leaseId, connection -> {
+            try (var statement = new BoundStatement(connection, statements.get("lease-expired")).set("lease", leaseId);
+                    ResultSet row = statement.query()) {
+                row.next();
+                return row.getBoolean("expired");
+            }
+        });
+    }
 }

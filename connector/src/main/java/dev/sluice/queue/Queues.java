@@ -154,6 +154,30 @@ public final class Queues {
     }
 
     /**
+     * Returns partitions, by queue and name.
+     *
+     * @param queue only those of the queue of that name; null: of all queues
+     * @param limit most of them returned, 0 or more
+     * @param offset how many to leave out first, 0 or more
+     * @throws QueueException if PostgreSQL failed
+     */
+    public List<PartitionInfo> listPartitions(@Nullable String queue, int limit, long offset) {
+        return transactions.run("could not read the partitions", connection -> {
+            var partitions = new ArrayList<PartitionInfo>();
+            try (var statement = new BoundStatement(connection, statements.get("partitions"))
+                            .set("queue", queue)
+                            .set("limit", limit)
+                            .set("offset", offset);
+                    ResultSet row = statement.query()) {
+                while (row.next()) {
+                    partitions.add(PartitionInfo.of(row));
+                }
+            }
+            return partitions;
+        });
+    }
+
+    /**
      * Deletes a queue with its partitions, messages, groups and dead letters.
      *
      * @return false if there was none

@@ -7,8 +7,10 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import javax.sql.DataSource;
 
@@ -46,29 +48,45 @@ public final class Redrive implements AutoCloseable {
     }
 
     /**
+     * What came of a move.
+     *
+     * @param verdicts one for each id, in the order given
+     * @param queues the queues that have got messages
+     */
+    public record Outcome(List<Verdict> verdicts, Set<String> queues) {
+        public Outcome {
+            verdicts = List.copyOf(verdicts);
+            queues = Set.copyOf(queues);
+        }
+    }
+
+    /**
      * Moves letters, in the order of their ids.
      *
      * @param ids ids of dead letters, at most {@value #MAX_LETTERS}
-     * @return a verdict for each id, in the order given. Committed
+     * @return what came of it. Committed
      * @throws QueueException if PostgreSQL failed; nothing was moved, unless it failed while committing: asking again does
      *     no harm
      */
-    public synchronized List<Verdict> run(List<Long> ids) {
+    public synchronized Outcome run(List<Long> ids) {
         if (ids.size() > MAX_LETTERS) {
             throw new IllegalArgumentException("at most " + MAX_LETTERS + " dead letters, were " + ids.size());
         }
         var letters = new ArrayList<Long>();
-        List<PushOutcome> outcomes = writer.committed(
-                        "could not redrive " + ids.size() + " dead letters",
-                        new Flush(List.of()),
-                        (open, none) -> move(open, ids, letters))
-                .outcomes();
+        Flush moved = writer.committed(
+                "could not redrive " + ids.size() + " dead letters",
+                new Flush(List.of()),
+                (open, none) -> move(open, ids, letters));
+        List<PushOutcome> outcomes = moved.outcomes();
         Map<Long, Verdict> verdicts = new HashMap<>();
         for (int i = 0; i < letters.size(); i++) {
             boolean duplicate = outcomes.get(i) instanceof PushOutcome.Duplicate;
             verdicts.put(letters.get(i), duplicate ? Verdict.DUPLICATE : Verdict.MOVED);
         }
-        return ids.stream().map(id -> verdicts.getOrDefault(id, Verdict.GONE)).toList();
+        var queues = new HashSet<String>();
+        moved.names().forEach(name -> queues.add(name.queue()));
+        return new Outcome(
+                ids.stream().map(id -> verdicts.getOrDefault(id, Verdict.GONE)).toList(), queues);
     }
 
     /** Pushes and removes the letters that are there, and notes which they are. */
@@ -121,7 +139,7 @@ public final class Redrive implements AutoCloseable {
         }
     }
 
-    /** Gives the connection back. */
+    /** Gives the connection back. It can be used again. */
     @Override
     public synchronized void close() {
         writer.close();

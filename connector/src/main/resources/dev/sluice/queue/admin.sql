@@ -71,6 +71,15 @@ cross join lateral (
 where :queue::text is null or q.name = :queue
 order by q.created_at desc, q.id desc;
 
+-- name: partitions
+-- Of all queues, or of the one named.
+select p.*, q.name as queue
+from sluice.partitions p
+join sluice.queues q on q.id = p.queue_id
+where :queue::text is null or q.name = :queue
+order by q.name, p.name
+limit :limit offset :offset;
+
 -- name: lock-partitions-for-deletion
 -- Waits for the flushes and seeks under way. All partitions of the queue, or the one named.
 select count(*) from (
@@ -501,6 +510,7 @@ select g.name as group_name, q.name as queue, g.subscription_mode, g.subscriptio
        count(l.partition_id) as partitions,
        count(*) filter (where l.lag > 0) as partitions_with_lag,
        coalesce(sum(l.lag), 0)::bigint as lag,
+       coalesce(bool_or(l.head - l.lag > 0), false) as has_read,
        min(l.oldest_unread_at) as oldest_unread_at,
        coalesce(extract(epoch from now() - min(l.oldest_unread_at)) * 1000, 0)::bigint as time_lag_ms
 from sluice.consumer_groups g
@@ -612,8 +622,31 @@ where group_name = :group and (:queue::text is null or queue_name = :queue);
 update sluice.consumer_groups set subscription_mode = 'from', subscription_from = :from where name = :group;
 
 -- name: dead-letters
--- Newest failure first. Relies on dead_letters_by_queue when a queue is named.
-select l.*, q.name as queue, p.name as partition
+-- Newest failure first, until :max_bytes of payloads are passed. Relies on dead_letters_by_queue when a queue is named.
+-- octet_length does not unpack a payload.
+select * from (
+  select part.*, sum(octet_length(payload)) over (order by failed_at desc, id desc) - octet_length(payload) as bytes_before
+  from (
+    select l.*, q.name as queue, p.name as partition
+    from sluice.dead_letters l
+    join sluice.queues q on q.id = l.queue_id
+    join sluice.partitions p on p.id = l.partition_id
+    where (:queue::text is null or q.name = :queue)
+      and (:group::text is null or l.group_name = :group)
+      and (:partition::text is null or p.name = :partition)
+      and (:from::timestamptz is null or l.failed_at >= :from)
+      and (:to::timestamptz is null or l.failed_at < :to)
+      and (:error::text is null or strpos(lower(l.error), lower(:error)) > 0)
+    order by l.failed_at desc, l.id desc
+    limit :limit offset :offset
+  ) part
+) bounded
+where bytes_before < :max_bytes
+order by failed_at desc, id desc;
+
+-- name: dead-letter-ids
+-- Of what the filter lets through, oldest first.
+select l.id
 from sluice.dead_letters l
 join sluice.queues q on q.id = l.queue_id
 join sluice.partitions p on p.id = l.partition_id
@@ -623,8 +656,11 @@ where (:queue::text is null or q.name = :queue)
   and (:from::timestamptz is null or l.failed_at >= :from)
   and (:to::timestamptz is null or l.failed_at < :to)
   and (:error::text is null or strpos(lower(l.error), lower(:error)) > 0)
-order by l.failed_at desc, l.id desc
-limit :limit offset :offset;
+order by l.id
+limit :limit;
+
+-- name: dead-letter-ids-of-message
+select id from sluice.dead_letters where partition_id = :partition and transaction_id = :transaction_id order by id;
 
 -- name: count-dead-letters
 select count(*)

@@ -389,3 +389,7 @@ update sluice.cursors
 set available_at = greatest(available_at, now() + :extension_ms * interval '1 millisecond')
 where lease_id = :lease and available_at > now()
 returning available_at;
+
+-- name: lease-expired
+-- Relies on cursors_lease.
+select exists (select from sluice.cursors where lease_id = :lease and available_at <= now()) as expired;

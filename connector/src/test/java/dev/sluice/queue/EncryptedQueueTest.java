@@ -135,7 +135,7 @@ class EncryptedQueueTest {
         String stored =
                 postgres.query("select payload from sluice.dead_letters").get(0);
         try (var redrive = new Redrive(postgres.dataSource(), writerWith(B_AND_A))) {
-            assertThat(redrive.run(List.of(letters.get(0).id()))).containsExactly(Redrive.Verdict.MOVED);
+            assertThat(redrive.run(List.of(letters.get(0).id())).verdicts()).containsExactly(Redrive.Verdict.MOVED);
         }
         assertThat(postgres.query("select payload from sluice.messages order by seq desc limit 1"))
                 .as("the ciphertext moves as it is")

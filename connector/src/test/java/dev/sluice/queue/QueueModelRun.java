@@ -210,7 +210,7 @@ final class QueueModelRun implements AutoCloseable {
             ids.add(lastLetter + 1_000_000);
         }
         steps.add("redrive " + ids);
-        List<Redrive.Verdict> verdicts = redrive.run(ids);
+        List<Redrive.Verdict> verdicts = redrive.run(ids).verdicts();
         var idsOfMessages = new HashMap<String, UUID>();
         for (String row :
                 postgres.query("select transaction_id, id from sluice.messages where transaction_id like 'dlq:%'")) {

@@ -57,20 +57,20 @@ class RedriveTest {
     @Test
     void movesLettersToTheEndOfTheirPartition() {
         bury(3);
-        assertThat(redrive.run(List.of(3L, 1L, 99L)))
+        assertThat(redrive.run(List.of(3L, 1L, 99L)).verdicts())
                 .containsExactly(Redrive.Verdict.MOVED, Redrive.Verdict.MOVED, Redrive.Verdict.GONE);
         assertThat(left()).containsExactly("2");
         PopResult again = pop();
         assertThat(again.messages()).extracting(Message::transactionId).containsExactly("dlq:1", "dlq:3");
         assertThat(again.messages()).extracting(Message::payload).containsExactly("{\"tx\":\"t1\"}", "{\"tx\":\"t3\"}");
-        assertThat(redrive.run(List.of(1L))).containsExactly(Redrive.Verdict.GONE);
+        assertThat(redrive.run(List.of(1L)).verdicts()).containsExactly(Redrive.Verdict.GONE);
     }
 
     @Test
     void findsALetterWhoseMessageIsThereAlready() {
         bury(1);
         writer.write(List.of(Messages.message("p", "dlq:1")), List.of());
-        assertThat(redrive.run(List.of(1L))).containsExactly(Redrive.Verdict.DUPLICATE);
+        assertThat(redrive.run(List.of(1L)).verdicts()).containsExactly(Redrive.Verdict.DUPLICATE);
         assertThat(left()).isEmpty();
     }
 
@@ -78,7 +78,7 @@ class RedriveTest {
     void bringsBackThePartitionIfItWasDeleted() {
         bury(1);
         postgres.execute("delete from sluice.cursors; delete from sluice.segments; delete from sluice.partitions");
-        assertThat(redrive.run(List.of(1L))).containsExactly(Redrive.Verdict.MOVED);
+        assertThat(redrive.run(List.of(1L)).verdicts()).containsExactly(Redrive.Verdict.MOVED);
         assertThat(postgres.query("select partition, transaction_id, seq from sluice.messages"))
                 .containsExactly("p|dlq:1|1");
     }
@@ -98,7 +98,7 @@ class RedriveTest {
                     var mine = new ArrayList<>(ids);
                     Collections.shuffle(mine);
                     try (var one = new Redrive(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
-                        return one.run(mine);
+                        return one.run(mine).verdicts();
                     }
                 });
             }
@@ -123,6 +123,7 @@ class RedriveTest {
     void refusesMoreThanItMovesInOneTransaction() {
         assertThatThrownBy(() -> redrive.run(Collections.nCopies(Redrive.MAX_LETTERS + 1, 1L)))
                 .hasMessage("at most 1000 dead letters, were 1001");
-        assertThat(redrive.run(Collections.nCopies(Redrive.MAX_LETTERS, 1L))).hasSize(Redrive.MAX_LETTERS);
+        assertThat(redrive.run(Collections.nCopies(Redrive.MAX_LETTERS, 1L)).verdicts())
+                .hasSize(Redrive.MAX_LETTERS);
     }
 }
