@@ -694,6 +694,13 @@ delete from sluice.dead_letters where id in (
   for update of l
 );
 
+-- name: switches-on
+select key from sluice.state where value -> 'enabled' = 'true'::jsonb;
+
+-- name: set-switch
+insert into sluice.state (key, value) values (:key, jsonb_build_object('enabled', :enabled::boolean))
+on conflict (key) do update set value = excluded.value, updated_at = now();
+
 -- name: newest-dead-letter
 select coalesce(max(id), 0) as id from sluice.dead_letters;
 

@@ -404,6 +404,15 @@ create table sluice.minute_samples (
 
 comment on table sluice.minute_samples is 'How each bridge was in each minute: memory, processor, connections. Element i of each array belongs to the metric of that name.';
 
+create table sluice.state (
+  key         text primary key,
+  value       jsonb not null,
+  updated_at  timestamptz not null default now()
+);
+
+comment on table sluice.state is 'What all services on this schema have in common: whether pushes or pops are on hold.';
+comment on column sluice.state.value is '{"enabled": true} for a switch that is on.';
+
 -- Every flush, pop and ack leaves a dead version of a row in these tables. As long as vacuum comes by often, the versions
 -- stay within a few pages and updates find room beside the row; with the defaults it comes when a fifth of the table is dead.
 alter table sluice.partitions set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
