@@ -176,7 +176,7 @@ final class Lane implements Closeable {
 
     /** Notes outcomes, in the order of the log, and takes out the parts that have all of theirs. */
     List<Push.Part> committed(List<SinkRecord> records, List<PushOutcome> outcomes) {
-        return settle(records, index -> Push.result(outcomes.get((int) index)));
+        return settle(records, index -> PushResult.of(outcomes.get((int) index)));
     }
 
     /** Notes one result for all of them, and takes out the parts that have all of theirs. */

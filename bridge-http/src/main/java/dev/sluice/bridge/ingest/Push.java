@@ -1,6 +1,5 @@
 package dev.sluice.bridge.ingest;
 
-import dev.sluice.queue.PushOutcome;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -123,18 +122,5 @@ final class Push {
         void fail(Throwable reason) {
             push.fail(reason);
         }
-    }
-
-    static PushResult result(PushOutcome outcome) {
-        if (outcome instanceof PushOutcome.Queued queued) {
-            return new PushResult.Queued(queued.id(), queued.partitionId());
-        }
-        if (outcome instanceof PushOutcome.Duplicate duplicate) {
-            return new PushResult.Duplicate(duplicate.id(), duplicate.partitionId());
-        }
-        if (outcome instanceof PushOutcome.Scheduled scheduled) {
-            return new PushResult.Queued(scheduled.id(), scheduled.partitionId());
-        }
-        throw new AssertionError(outcome);
     }
 }

@@ -1,5 +1,6 @@
 package dev.sluice.bridge.ingest;
 
+import dev.sluice.queue.PushOutcome;
 import java.util.UUID;
 
 /** The answer for one message of a push. */
@@ -33,4 +34,18 @@ public sealed interface PushResult {
      * @param error what is wrong, for people
      */
     record Failed(String error) implements PushResult {}
+
+    /** Returns what an outcome of the queue means to the producer. */
+    static PushResult of(PushOutcome outcome) {
+        if (outcome instanceof PushOutcome.Queued queued) {
+            return new Queued(queued.id(), queued.partitionId());
+        }
+        if (outcome instanceof PushOutcome.Duplicate duplicate) {
+            return new Duplicate(duplicate.id(), duplicate.partitionId());
+        }
+        if (outcome instanceof PushOutcome.Scheduled scheduled) {
+            return new Queued(scheduled.id(), scheduled.partitionId());
+        }
+        throw new AssertionError(outcome);
+    }
 }
