@@ -8,6 +8,22 @@ public sealed interface Drain permits EmbeddedDrain {
     /** Begins. Lanes of earlier generations come first. */
     void start();
 
+    /** Whether to move anything. */
+    enum Hold {
+        /** Yes. */
+        NONE,
+        /** No, for it is not known yet whether that is wanted. */
+        UNKNOWN,
+        /** No, an operator has said so. */
+        MAINTENANCE
+    }
+
+    /**
+     * Says whether to move anything from now on. What is pushed while it is held is answered as buffered. A transaction under way
+     * is finished. {@link #stop} ends a drain that is held at once; what is left is there after the next start.
+     */
+    void hold(Hold wanted);
+
     /** Says how it is going. Any thread may call, at any time. */
     DrainStatus status();
 

@@ -26,6 +26,8 @@ public record DrainStatus(List<Lane> lanes) {
         RUNNING,
         /** It cannot write now and tries again. */
         DOWN,
+        /** It is told to write nothing for the time being; messages stay in the log. */
+        PAUSED,
         /**
          * A record was refused and there is no room left to keep it: nothing behind it is moved on until failed records have
          * been retried or dropped. Then it goes on by itself.
@@ -80,8 +82,10 @@ public record DrainStatus(List<Lane> lanes) {
     /** Says whether every lane is moving on, or would if it had anything. */
     public boolean isHealthy() {
         return lanes.stream()
-                .allMatch(lane ->
-                        lane.state == State.RUNNING || lane.state == State.WAITING || lane.state == State.STOPPED);
+                .allMatch(lane -> lane.state == State.RUNNING
+                        || lane.state == State.PAUSED
+                        || lane.state == State.WAITING
+                        || lane.state == State.STOPPED);
     }
 
     /** Returns the messages in all lanes that are not moved on. */

@@ -36,6 +36,7 @@ public final class EmbeddedDrain implements Drain {
     private final CountDownLatch stopping = new CountDownLatch(1);
     private final Thread coordinator;
     private volatile long stopDeadlineNanos;
+    private volatile Hold hold = Hold.NONE;
 
     /** What lanes of earlier generations are told: to end as soon as they are empty. */
     private final TaskDriver.Control untilEmpty = new Control(true);
@@ -57,6 +58,11 @@ public final class EmbeddedDrain implements Drain {
         @Override
         public boolean isOver() {
             return isToldToStop() && System.nanoTime() - stopDeadlineNanos > 0;
+        }
+
+        @Override
+        public Hold hold() {
+            return hold;
         }
 
         @Override
@@ -172,6 +178,12 @@ public final class EmbeddedDrain implements Drain {
 
     private boolean isToldToStop() {
         return stopping.getCount() == 0;
+    }
+
+    @Override
+    public void hold(Hold wanted) {
+        hold = wanted;
+        lanes.current().forEach(lane -> lane.setHeld(wanted != Hold.NONE));
     }
 
     @Override

@@ -54,6 +54,9 @@ final class Lane implements Closeable {
     /** Whether the drain cannot write at present. Written by the drain. */
     private volatile boolean down;
 
+    /** Whether the drain is told not to write. */
+    private volatile boolean held;
+
     Lane(int generation, int number, Path directory, SegmentLog segments) {
         this.generation = generation;
         this.number = number;
@@ -143,7 +146,9 @@ final class Lane implements Closeable {
     /** Says whether what is appended now has a chance to be stored within this time. */
     boolean isWithin(long millis) {
         long oldest = oldestUndrainedNanos;
-        return !down && (oldest == NOTHING || System.nanoTime() - oldest <= TimeUnit.MILLISECONDS.toNanos(millis));
+        return !down
+                && !held
+                && (oldest == NOTHING || System.nanoTime() - oldest <= TimeUnit.MILLISECONDS.toNanos(millis));
     }
 
     boolean isDown() {
@@ -152,6 +157,10 @@ final class Lane implements Closeable {
 
     void setDown(boolean down) {
         this.down = down;
+    }
+
+    void setHeld(boolean held) {
+        this.held = held;
     }
 
     /**
@@ -208,15 +217,16 @@ final class Lane implements Closeable {
         return done;
     }
 
-    /** Takes out the parts whose time is over; all of them when the drain cannot write. */
+    /** Takes out the parts whose time is over; all of them when the drain cannot write, or shall not. */
     List<Push.Part> expire(long nowNanos) {
         synchronized (this) {
             Push.Part first = waiting.peekFirst();
-            if (first == null || (!down && first.deadlineNanos() - nowNanos > 0)) {
+            boolean hopeless = down || held;
+            if (first == null || (!hopeless && first.deadlineNanos() - nowNanos > 0)) {
                 return List.of();
             }
             var expired = new ArrayList<Push.Part>();
-            while (first != null && (down || first.deadlineNanos() - nowNanos <= 0)) {
+            while (first != null && (hopeless || first.deadlineNanos() - nowNanos <= 0)) {
                 expired.add(waiting.removeFirst());
                 first = waiting.peekFirst();
             }

@@ -237,13 +237,24 @@ final class LaneDrain implements Runnable, OutcomeObserver {
         intake.refused(lane, record, reason);
     }
 
+    private DrainStatus.State stateNow() {
+        DrainStatus.State now = state;
+        if (now != DrainStatus.State.RUNNING) {
+            return now;
+        }
+        return switch (control.hold()) {
+            case MAINTENANCE -> DrainStatus.State.PAUSED;
+            case UNKNOWN -> DrainStatus.State.DOWN;
+            case NONE -> lane.isDown() ? DrainStatus.State.DOWN : now;
+        };
+    }
+
     DrainStatus.Lane status() {
         LogStatus status = lane.segments().status();
-        boolean down = state == DrainStatus.State.RUNNING && lane.isDown();
         return new DrainStatus.Lane(
                 lane.name(),
                 lane.segments().id().toString(),
-                down ? DrainStatus.State.DOWN : state,
+                stateNow(),
                 status.epoch(),
                 status.committedOffset(),
                 status.uncommittedEntries(),

@@ -46,6 +46,9 @@ final class TaskDriver {
         /** Says whether the lane shall end now, with whatever is left. */
         boolean isOver();
 
+        /** Says whether to move anything. */
+        Drain.Hold hold();
+
         /** Waits; less if the drain is told to stop. Returns false if it is no use to go on. */
         boolean pause(long millis);
     }
@@ -375,9 +378,22 @@ final class TaskDriver {
         }
     }
 
+    /** Waits while the drain is held; false if it is told to stop before that ends. */
+    private boolean awaitRelease() {
+        while (control.hold() != Drain.Hold.NONE) {
+            if (!control.pause(IDLE_WAIT.toMillis())) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Delivers until the task takes the records; false if the drain shall end before it does. */
     private boolean put(Collection<SinkRecord> records) throws SourceTakenException {
         while (true) {
+            if (!awaitRelease()) {
+                return false;
+            }
             try {
                 task.put(records);
                 outage.succeeded();

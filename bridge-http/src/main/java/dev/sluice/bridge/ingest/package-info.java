@@ -60,6 +60,10 @@
  * that exists: after a restart, offsets alone cannot tell a copy's messages from a crash of our own between PostgreSQL's
  * commit and the log's.
  *
+ * <p>A drain can be held: for maintenance, or until it is known whether there is any. Its lanes then deliver nothing more to
+ * their tasks, and pushes are answered as buffered. A batch that is with PostgreSQL is finished. Told to stop, a lane that is
+ * held ends at once.
+ *
  * <p>Offsets of finished epochs stay in {@code sink_offsets}: one row of about 150 bytes per lane and unclean stop. They may
  * be deleted when the log holds no segment of their epoch; before that, its messages would be repeated.
  */
