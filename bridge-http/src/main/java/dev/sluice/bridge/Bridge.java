@@ -135,7 +135,8 @@ final class Bridge implements AutoCloseable {
                     address,
                     config.popDispatcher().threads() + config.acknowledgeThreads(),
                     config.popStatementTimeout(),
-                    config.administrationConnections()));
+                    config.administrationConnections(),
+                    config.transactionConnections() + config.directPushConnections()));
             openSchema(config, address);
 
             SegmentLogConfig logConfig = config.segmentLog();
@@ -198,11 +199,11 @@ final class Bridge implements AutoCloseable {
                     config.acknowledgeMaxPending()));
             var administration = opened(new Administration(
                     database.administration(),
-                    config.queue().schema(),
-                    config.administrationConnections(),
-                    config.cipher(),
+                    database.writers(),
+                    config.administration(),
                     door::refresh,
-                    this::requireDatabase));
+                    this::requireDatabase,
+                    pushed));
             var flush = opened(new MetricsFlush(
                     metrics,
                     new MinuteCounters(database.control(), config.queue().schema()),

@@ -57,13 +57,16 @@ import static dev.sluice.bridge.BridgeKeys.POP_STATEMENT_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.POP_THREADS;
 import static dev.sluice.bridge.BridgeKeys.POSTGRES_PORT;
 import static dev.sluice.bridge.BridgeKeys.PUSH_DURABILITY;
+import static dev.sluice.bridge.BridgeKeys.PUSH_LEGACY_CONNECTIONS;
 import static dev.sluice.bridge.BridgeKeys.PUSH_STORED_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.QUEUE_SCHEMA;
 import static dev.sluice.bridge.BridgeKeys.RETENTION_INTERVAL_MS;
 import static dev.sluice.bridge.BridgeKeys.RETENTION_PARTITION_IDLE_DAYS;
 import static dev.sluice.bridge.BridgeKeys.SCHEMA_APPLY;
 import static dev.sluice.bridge.BridgeKeys.SHUTDOWN_TIMEOUT_MS;
+import static dev.sluice.bridge.BridgeKeys.TRANSACTION_CONNECTIONS;
 
+import dev.sluice.bridge.api.Administration;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.api.RequestLimits;
 import dev.sluice.bridge.ingest.DrainConfig;
@@ -387,6 +390,19 @@ final class BridgeConfig {
 
     int metricsRetentionDays() {
         return integer(METRICS_RETENTION_DAYS);
+    }
+
+    int transactionConnections() {
+        return integer(TRANSACTION_CONNECTIONS);
+    }
+
+    int directPushConnections() {
+        return integer(PUSH_LEGACY_CONNECTIONS);
+    }
+
+    Administration.Config administration() {
+        return new Administration.Config(
+                administrationConnections(), transactionConnections(), directPushConnections(), queue(), smallWriter());
     }
 
     Duration shutdownTimeout() {

@@ -63,6 +63,8 @@ final class BridgeKeys {
     static final String ACK_MAX_PENDING = "ack.max.pending";
     static final String SHUTDOWN_TIMEOUT_MS = "shutdown.timeout.ms";
     static final String ADMINISTRATION_CONNECTIONS = "administration.connections";
+    static final String TRANSACTION_CONNECTIONS = "transaction.connections";
+    static final String PUSH_LEGACY_CONNECTIONS = "push.legacy.connections";
 
     static final String AUTH_JWT_ENABLED = "auth.jwt.enabled";
     static final String AUTH_JWT_ALGORITHM = "auth.jwt.algorithm";
@@ -404,7 +406,21 @@ final class BridgeKeys {
                 4,
                 between(1, 256),
                 Importance.LOW,
-                "Requests of administration (queues, groups, dead letters, transactions, statistics) the database works on at once.");
+                "Requests of administration (queues, groups, dead letters, leases, statistics) the database works on at once. As many connections.");
+        keys.add(
+                TRANSACTION_CONNECTIONS,
+                ConfigDef.Type.INT,
+                2,
+                between(1, 256),
+                Importance.LOW,
+                "Transactions (POST /api/v1/transaction) the database works on at once. As many connections.");
+        keys.add(
+                PUSH_LEGACY_CONNECTIONS,
+                ConfigDef.Type.INT,
+                2,
+                between(1, 256),
+                Importance.LOW,
+                "Pushes without the local log (POST /api/v1/push-legacy) the database works on at once. As many connections.");
         keys.group("Authentication");
         keys.add(
                 AUTH_JWT_ENABLED,

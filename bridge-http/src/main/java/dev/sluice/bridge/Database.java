@@ -24,8 +24,8 @@ final class Database implements AutoCloseable {
 
     private static final long ASK_MILLIS = 1000;
     private static final int ANSWER_SECONDS = 2;
-    /** To ask whether the server is there, to hear other bridges, for scheduled messages, and two for what comes and goes. */
-    private static final int CONTROL_CONNECTIONS = 5;
+    /** To ask whether the server is there, to hear other bridges, for scheduled messages, and four for what comes and goes. */
+    private static final int CONTROL_CONNECTIONS = 7;
 
     private static final long CONNECTION_TIMEOUT_MILLIS = 2000;
     private static final String SOCKET_TIMEOUT = "socketTimeout"; // In seconds.
@@ -48,6 +48,7 @@ final class Database implements AutoCloseable {
 
     private final HikariDataSource consumers;
     private final HikariDataSource administration;
+    private final HikariDataSource writers;
     private final HikariDataSource control;
     private final Thread monitor;
     private volatile boolean connected;
@@ -59,13 +60,20 @@ final class Database implements AutoCloseable {
      * @param consumerConnections connections for pops and acknowledgements
      * @param consumerTimeout how long a statement on them may take
      * @param administrationConnections connections for the routes of administration
+     * @param writerConnections connections for transactions and direct pushes
      */
-    Database(Address address, int consumerConnections, Duration consumerTimeout, int administrationConnections) {
+    Database(
+            Address address,
+            int consumerConnections,
+            Duration consumerTimeout,
+            int administrationConnections,
+            int writerConnections) {
         HikariConfig bounded = config(address, "sluice-consumers", consumerConnections);
         bounded.setConnectionInitSql("set statement_timeout = " + consumerTimeout.toMillis());
         bounded.addDataSourceProperty(SOCKET_TIMEOUT, String.valueOf(consumerTimeout.toSeconds() + 2));
         consumers = new HikariDataSource(bounded);
         administration = new HikariDataSource(config(address, "sluice-administration", administrationConnections));
+        writers = new HikariDataSource(config(address, "sluice-writers", writerConnections));
         control = new HikariDataSource(config(address, "sluice-control", CONTROL_CONNECTIONS));
         monitor = new Thread(this::watch, "sluice-database");
         monitor.setDaemon(true);
@@ -145,6 +153,11 @@ final class Database implements AutoCloseable {
         return administration;
     }
 
+    /** Returns the pool for transactions and direct pushes. */
+    DataSource writers() {
+        return writers;
+    }
+
     /** Returns the pool for what runs beside the requests. */
     DataSource control() {
         return control;
@@ -207,6 +220,7 @@ final class Database implements AutoCloseable {
         monitor.interrupt();
         consumers.close();
         administration.close();
+        writers.close();
         control.close();
     }
 }

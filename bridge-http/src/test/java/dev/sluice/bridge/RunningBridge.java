@@ -98,6 +98,11 @@ public final class RunningBridge implements AutoCloseable {
         return send(HttpRequest.newBuilder(URI.create(url() + path)).GET());
     }
 
+    /** Deletes; returns the answer whatever its status. */
+    public HttpResponse<String> delete(String path) {
+        return send(HttpRequest.newBuilder(URI.create(url() + path)).DELETE());
+    }
+
     /** Pops and returns the answer as JSON; an empty one has no {@code messages}. */
     public JsonNode pop(String pathAndQuery) {
         HttpResponse<String> response = get("/api/v1/pop/queue/" + pathAndQuery);

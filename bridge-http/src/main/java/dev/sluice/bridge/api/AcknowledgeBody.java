@@ -50,7 +50,7 @@ record AcknowledgeBody(List<Item> items) {
                 for (String field = json.nextField(); field != null; field = json.nextField()) {
                     JsonToken value = json.value();
                     if (field.equals("consumerGroup")) {
-                        fields.group = group(json, value);
+                        fields.readGroup(json, value);
                     } else {
                         fields.read(json, field, value);
                     }
@@ -62,7 +62,7 @@ record AcknowledgeBody(List<Item> items) {
             if (fields.partitionId != null && JsonBody.uuid(fields.partitionId) == null) {
                 throw badRequest("partitionId must be a UUID");
             }
-            return new AcknowledgeBody(List.of(fields.toItem(fields.group)));
+            return new AcknowledgeBody(List.of(fields.toItem()));
         }
     }
 
@@ -149,7 +149,7 @@ record AcknowledgeBody(List<Item> items) {
     }
 
     /** The fields of one acknowledgement as text, before the group is known. */
-    private static final class Fields {
+    static final class Fields {
         private @Nullable Fields previous;
         private @Nullable String transactionId;
         private @Nullable String partitionId;
@@ -176,11 +176,20 @@ record AcknowledgeBody(List<Item> items) {
             }
         }
 
+        /** Of an acknowledgement that names its group itself. */
+        void readGroup(JsonBody json, JsonToken value) {
+            group = AcknowledgeBody.group(json, value);
+        }
+
         private static String required(JsonBody json, JsonToken value, String message, @Nullable String previous) {
             if (value != JsonToken.VALUE_STRING) {
                 throw badRequest(message);
             }
             return json.text(previous);
+        }
+
+        Item toItem() {
+            return toItem(group);
         }
 
         Item toItem(String group) {

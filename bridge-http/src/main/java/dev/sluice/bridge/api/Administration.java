@@ -3,26 +3,37 @@ package dev.sluice.bridge.api;
 import dev.sluice.queue.ConsumerGroups;
 import dev.sluice.queue.DeadLetters;
 import dev.sluice.queue.MinuteCounters;
-import dev.sluice.queue.PayloadCipher;
+import dev.sluice.queue.Queue;
+import dev.sluice.queue.QueueConfig;
+import dev.sluice.queue.QueueWriter;
+import dev.sluice.queue.QueueWriterConfig;
 import dev.sluice.queue.Queues;
+import dev.sluice.queue.Redrive;
 import dev.sluice.queue.Resources;
 import dev.sluice.queue.ServerStatistics;
 import dev.sluice.queue.StoredMessages;
 import dev.sluice.queue.Traces;
+import dev.sluice.queue.TransactionExecutor;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /**
  * What the routes of administration work on. Its parts block until PostgreSQL has answered, so they are only to be used inside
- * {@link #run}.
+ * {@link #run}. Transactions and direct pushes have threads and connections of their own: a slow statistic does not hold them
+ * up.
  */
 public final class Administration implements AutoCloseable {
     private static final int MAX_WAITING = 1000;
 
     private final Turns turns;
     private final Runnable requireDatabase;
+    private final Consumer<Set<String>> wake;
     private final Queues queues;
+    private final Queue queue;
     private final ConsumerGroups groups;
     private final DeadLetters deadLetters;
     private final Resources resources;
@@ -30,33 +41,64 @@ public final class Administration implements AutoCloseable {
     private final Traces traces;
     private final MinuteCounters counters;
     private final ServerStatistics server;
+    private final Redrive redrive;
+    private final WriterPool<TransactionExecutor> transactions;
+    private final WriterPool<QueueWriter> directWriters;
+
+    /**
+     * How much may be done at a time.
+     *
+     * @param threads requests that are worked on at a time, each with a connection of the first pool
+     * @param transactions transactions at a time, each with a connection of the second
+     * @param directPushes direct pushes at a time, each with a connection of the second
+     * @param queue settings of the queue
+     * @param writer settings of each writer
+     */
+    public record Config(
+            int threads, int transactions, int directPushes, QueueConfig queue, QueueWriterConfig writer) {}
 
     /**
      * Makes the parts. Does not ask the database yet.
      *
      * @param dataSource a pool of its own, so that administration and consumers cannot starve each other
-     * @param threads requests that are worked on at a time, each with a connection
-     * @param cipher the keys of the service
+     * @param writers another one, for transactions and direct pushes
      * @param configured run when options of a queue have been committed
      * @param requireDatabase throws {@code QueueException} while the database is known to be away
+     * @param wake told the queues that may have got something to read, after the commit; must not block
      */
     public Administration(
             DataSource dataSource,
-            String schema,
-            int threads,
-            PayloadCipher cipher,
+            DataSource writers,
+            Config config,
             Runnable configured,
-            Runnable requireDatabase) {
-        this.turns = new Turns("requests of administration", "sluice-admin", threads, MAX_WAITING);
+            Runnable requireDatabase,
+            Consumer<Set<String>> wake) {
+        String schema = config.queue().schema();
+        this.turns = new Turns("requests of administration", "sluice-admin", config.threads(), MAX_WAITING);
         this.requireDatabase = requireDatabase;
-        this.queues = new Queues(dataSource, schema, cipher, configured);
+        this.wake = wake;
+        this.queues = new Queues(dataSource, schema, config.queue().cipher(), configured);
+        this.queue = new Queue(dataSource, config.queue());
         this.groups = new ConsumerGroups(dataSource, schema);
-        this.deadLetters = new DeadLetters(dataSource, schema, cipher);
         this.resources = new Resources(dataSource, schema);
-        this.messages = new StoredMessages(dataSource, schema, cipher);
-        this.traces = new Traces(dataSource, schema, cipher);
+        this.messages = new StoredMessages(dataSource, schema, config.queue().cipher());
+        this.traces = new Traces(dataSource, schema, config.queue().cipher());
         this.counters = new MinuteCounters(dataSource, schema);
         this.server = new ServerStatistics(dataSource, schema);
+        this.deadLetters = new DeadLetters(dataSource, schema, config.queue().cipher());
+        this.redrive = new Redrive(dataSource, config.writer());
+        this.transactions = new WriterPool<>(
+                "transactions",
+                "sluice-transactions",
+                config.transactions(),
+                () -> new TransactionExecutor(writers, config.writer()),
+                requireDatabase);
+        this.directWriters = new WriterPool<>(
+                "direct pushes",
+                "sluice-direct-pushes",
+                config.directPushes(),
+                () -> new QueueWriter(writers, config.writer()),
+                requireDatabase);
     }
 
     /** Runs a task that waits for the database, when it is its turn. */
@@ -67,8 +109,19 @@ public final class Administration implements AutoCloseable {
         });
     }
 
+    /** Says that these queues may have got something to read, to consumers that wait here and at other bridges. */
+    void wake(Set<String> names) {
+        if (!names.isEmpty()) {
+            wake.accept(names);
+        }
+    }
+
     Queues queues() {
         return queues;
+    }
+
+    Queue queue() {
+        return queue;
     }
 
     ConsumerGroups groups() {
@@ -99,9 +152,30 @@ public final class Administration implements AutoCloseable {
         return server;
     }
 
+    /** Moves dead letters back into their queues, and wakes who waits there. One at a time. */
+    List<Redrive.Verdict> redrive(List<Long> ids) {
+        try {
+            Redrive.Outcome outcome = redrive.run(ids);
+            wake(outcome.queues());
+            return outcome.verdicts();
+        } finally {
+            redrive.close(); // Gives the connection back, of which there is one for each turn.
+        }
+    }
+
+    WriterPool<TransactionExecutor> transactions() {
+        return transactions;
+    }
+
+    WriterPool<QueueWriter> directWriters() {
+        return directWriters;
+    }
+
     /** Ends the requests under way, waiting for them a little. */
     @Override
     public void close() {
         turns.close();
+        transactions.close();
+        directWriters.close();
     }
 }

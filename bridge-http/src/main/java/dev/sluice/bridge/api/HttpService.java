@@ -4,6 +4,7 @@ import dev.sluice.bridge.ingest.Door;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.PushResult;
+import dev.sluice.bridge.ingest.QueueFullException;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.pop.AcknowledgeDispatcher;
 import dev.sluice.bridge.pop.PopDispatcher;
@@ -125,7 +126,7 @@ public final class HttpService implements AutoCloseable {
                         failed,
                         administration,
                         metrics,
-                        state,
+                                state,
                         version),
                 metrics);
     }
@@ -140,6 +141,11 @@ public final class HttpService implements AutoCloseable {
             @Override
             public CompletableFuture<List<PushResult>> acceptAgain(List<NewMessage> messages, Durability durability) {
                 return door.acceptAgain(messages, durability);
+            }
+
+            @Override
+            public void requireRoom(List<NewMessage> messages) throws QueueFullException {
+                door.requireRoom(messages);
             }
         };
     }
@@ -175,7 +181,12 @@ public final class HttpService implements AutoCloseable {
                 new AnalyticsEndpoints(administration),
                 new ServerEndpoints(administration),
                 new MetricsEndpoints(metrics, state),
-                administration);
+                new TransactionEndpoint(administration, intake, bodies, limits, ids),
+                new DirectPushEndpoint(administration, intake, bodies, limits, ids),
+                new QueueEndpoints(administration, bodies, limits),
+                new ConsumerGroupEndpoints(administration, bodies, limits),
+                new DeadLetterEndpoints(administration, bodies, limits),
+                new LeaseEndpoint(administration, bodies, limits));
     }
 
     private HttpService(Config config, Routes.Endpoints endpoints, Metrics metrics) {

@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * that is {@code null} counts as absent.
  */
 record JsonRequest(JsonNode fields) {
+    private static final int LAST_YEAR = 9999;
+
     /**
      * Parses a body.
      *
@@ -120,7 +122,11 @@ record JsonRequest(JsonNode fields) {
     /** Reads a time with its offset (RFC 3339). */
     static Instant time(String name, String text) {
         try {
-            return OffsetDateTime.parse(text).toInstant();
+            OffsetDateTime time = OffsetDateTime.parse(text);
+            if (time.getYear() < 1 || time.getYear() > LAST_YEAR) {
+                throw badRequest(name + " must be in the years 1 to " + LAST_YEAR);
+            }
+            return time.toInstant();
         } catch (DateTimeParseException e) {
             throw badRequest(name + " must be a time such as 2026-05-16T10:00:00Z");
         }

@@ -46,7 +46,7 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
      */
     static PushBody parse(byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
         try (var json = JsonBody.open(bytes, limits.depth())) {
-            return new Reader(json, limits, ids, defaults).read();
+            return new Reader(json, limits, ids, defaults, NULL_PAYLOAD).read();
         }
     }
 
@@ -75,7 +75,7 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
                 throw badRequest("items must be at most " + limits.items() + " (http.max.items)");
             }
             try (var json = JsonBody.open(line, limits.depth())) {
-                items.add(new Reader(json, limits, ids, defaults).readLine(items.size(), names));
+                items.add(new Reader(json, limits, ids, defaults, NULL_PAYLOAD).readLine(items.size(), names));
             } catch (InvalidRequestException e) {
                 throw badRequest("line " + number + ": " + e.getMessage());
             }
@@ -93,22 +93,25 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
     }
 
     /** Reads one body. Keeps the names of the item before, because most requests repeat them. */
-    private static final class Reader {
+    static final class Reader {
         private final JsonBody json;
         private final RequestLimits limits;
         private final MessageIds ids;
         private final PushDefaults defaults;
+        private final byte[] payloadByDefault;
 
         private @Nullable List<NewMessage> messages;
         private boolean buffered;
+        private int itemsRead;
         private @Nullable String lastQueue;
         private @Nullable String lastPartition;
 
-        Reader(JsonBody json, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
+        Reader(JsonBody json, RequestLimits limits, MessageIds ids, PushDefaults defaults, byte[] payloadByDefault) {
             this.json = json;
             this.limits = limits;
             this.ids = ids;
             this.defaults = defaults;
+            this.payloadByDefault = payloadByDefault;
         }
 
         PushBody read() {
@@ -142,17 +145,12 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
 
         private void readTopLevel(String field, JsonToken value) {
             switch (field) {
-                case "items" -> messages = value == JsonToken.START_ARRAY ? readItems() : notAnArray();
+                case "items" -> messages = readItems(value);
                 case "bufferMs", "bufferMax" -> {
                     readBufferLimit(field, value);
                 }
                 default -> json.skip();
             }
-        }
-
-        private List<NewMessage> notAnArray() {
-            json.skip();
-            throw badRequest("items array is required");
         }
 
         private void readBufferLimit(String field, JsonToken value) {
@@ -166,7 +164,12 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
             buffered = true;
         }
 
-        private List<NewMessage> readItems() {
+        /** Reads the items it stands at. */
+        List<NewMessage> readItems(JsonToken value) {
+            if (value != JsonToken.START_ARRAY) {
+                json.skip(); // What is wrong with the value itself is said first.
+                throw badRequest("items array is required");
+            }
             var items = new ArrayList<NewMessage>();
             for (JsonToken token = json.value(); token != JsonToken.END_ARRAY; token = json.value()) {
                 if (token != JsonToken.START_OBJECT) {
@@ -175,7 +178,7 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
                 if (items.size() == limits.items()) {
                     throw badRequest("items must be at most " + limits.items() + " (http.max.items)");
                 }
-                items.add(readItem(items.size()));
+                items.add(readItem(itemsRead++));
             }
             return items;
         }
@@ -185,7 +188,7 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
             String partition = defaults.partition();
             String transactionId = "";
             UUID traceId = null;
-            byte[] payload = NULL_PAYLOAD;
+            byte[] payload = payloadByDefault;
             Instant deliverAt = null;
             Duration delay = null;
             for (String field = json.nextField(); field != null; field = json.nextField()) {

@@ -2,6 +2,7 @@ package dev.sluice.bridge.api;
 
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.PushResult;
+import dev.sluice.bridge.ingest.QueueFullException;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PartitionIds;
@@ -27,6 +28,9 @@ final class PushEndpoint implements Endpoint {
         default CompletableFuture<List<PushResult>> acceptAgain(List<NewMessage> messages, Durability durability) {
             return accept(messages, durability);
         }
+
+        /** Fails if a queue is full, on behalf of messages that go another way. Does not block. */
+        default void requireRoom(List<NewMessage> messages) throws QueueFullException {}
     }
 
     /** Two names for JSON text, one value a line. */

@@ -25,6 +25,9 @@ final class Routes {
     /** Attribute of a request with the path of its route; of a request without a route there is none. */
     static final String PATTERN = "sluice.route";
 
+    /** Old clients still have calls for it. */
+    private static final String OLD_STREAMS = "/api/v1/stream/";
+
     private final Endpoints endpoints;
     private final Guard guard;
     private final Executor executor;
@@ -43,7 +46,12 @@ final class Routes {
             AnalyticsEndpoints analytics,
             ServerEndpoints server,
             MetricsEndpoints metrics,
-            Administration administration) {}
+            Endpoint transaction,
+            Endpoint directPush,
+            QueueEndpoints queues,
+            ConsumerGroupEndpoints groups,
+            DeadLetterEndpoints deadLetters,
+            LeaseEndpoint leases) {}
 
     /** What a client must be allowed to do to use a route. Each includes those before it. */
     enum Access {
@@ -88,14 +96,45 @@ final class Routes {
         var traces = endpoints.traces();
         var analytics = endpoints.analytics();
         var metrics = endpoints.metrics();
+        var queues = endpoints.queues();
+        var groups = endpoints.groups();
+        var deadLetters = endpoints.deadLetters();
         return List.of(
                 post("/api/v1/push", READ_WRITE, later(endpoints.push())),
                 get("/api/v1/pop", READ_WRITE, later(endpoints.pop())),
                 post("/api/v1/push/{queue}", READ_WRITE, later(endpoints.push()::events)),
+                post("/api/v1/push-legacy", READ_WRITE, later(endpoints.directPush())),
                 get("/api/v1/pop/queue/{queue}", READ_WRITE, later(endpoints.pop())),
                 get("/api/v1/pop/queue/{queue}/partition/{partition}", READ_WRITE, later(endpoints.pop())),
                 post("/api/v1/ack", READ_WRITE, later(endpoints.acknowledge())),
                 post("/api/v1/ack/batch", READ_WRITE, later(endpoints.acknowledgeBatch())),
+                post("/api/v1/transaction", READ_WRITE, later(endpoints.transaction())),
+                post("/api/v1/lease/{leaseId}/extend", READ_WRITE, later(endpoints.leases()::extend)),
+                post("/api/v1/configure", READ_WRITE, later(queues::configure)),
+                get("/api/v1/resources/partitions", READ_ONLY, later(queues::partitions)),
+                delete("/api/v1/resources/queues/{queue}", ADMIN, later(queues::deleteQueue)),
+                delete(
+                        "/api/v1/resources/queues/{queue}/partitions/{partition}",
+                        ADMIN,
+                        later(queues::deletePartition)),
+                delete("/api/v1/queues/{queue}/clear", ADMIN, later(queues::clear)),
+                delete("/api/v1/messages/{partitionId}/{transactionId}", READ_WRITE, later(queues::deleteMessage)),
+                post("/api/v1/messages/{partitionId}/{transactionId}/retry", READ_WRITE, later(deadLetters::retry)),
+                post("/api/v1/messages/{partitionId}/{transactionId}/dlq", READ_WRITE, later(deadLetters::bury)),
+                get("/api/v1/dlq", READ_ONLY, later(deadLetters::list)),
+                post("/api/v1/dlq/redrive", READ_WRITE, later(deadLetters::redrive)),
+                delete("/api/v1/dlq", ADMIN, later(deadLetters::purge)),
+                get("/api/v1/consumer-groups", READ_ONLY, later(groups::list)),
+                get("/api/v1/consumer-groups/lagging", READ_ONLY, later(groups::lagging)), // Before {group}.
+                get("/api/v1/consumer-groups/{group}", READ_ONLY, later(groups::details)),
+                delete("/api/v1/consumer-groups/{group}", ADMIN, later(groups::delete)),
+                post("/api/v1/consumer-groups/{group}/subscription", READ_WRITE, later(groups::changeSubscription)),
+                delete("/api/v1/consumer-groups/{group}/queues/{queue}", ADMIN, later(groups::deleteOnQueue)),
+                post("/api/v1/consumer-groups/{group}/queues/{queue}/seek", READ_WRITE, later(groups::seek)),
+                post(
+                        "/api/v1/consumer-groups/{group}/queues/{queue}/partitions/{partition}/seek",
+                        READ_WRITE,
+                        later(groups::seekPartition)),
                 get("/api/v1/status/buffers", READ_ONLY, later(this::buffers)),
                 get("/api/v1/buffers/failed", ADMIN, later(buffers::listFailed)),
                 post("/api/v1/buffers/failed/retry", ADMIN, later(buffers::retryFailed)),
@@ -206,6 +245,13 @@ final class Routes {
     /** Says in our words that there is no such route, or not with this method. */
     private static HttpResponseException noRoute(Context ctx, HttpResponseException e) {
         String request = ctx.method() + " " + ctx.path();
+        if (ctx.path().startsWith(OLD_STREAMS)) {
+            return new HttpResponseException(
+                    HttpStatus.NOT_FOUND.getCode(),
+                    "Not found: " + request + ". The routes under " + OLD_STREAMS
+                            + " are of a protocol that servers have given up; use pop and ack",
+                    Map.of());
+        }
         if (e.getStatus() == HttpStatus.METHOD_NOT_ALLOWED.getCode()) {
             String allowed = e.getDetails().get("availableMethods");
             if (allowed != null) {

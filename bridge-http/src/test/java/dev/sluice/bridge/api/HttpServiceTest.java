@@ -20,11 +20,12 @@ import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PartitionIds;
-import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.QueueConfig;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.QueueWriterConfig;
 import dev.sluice.queue.Subscription;
 import java.io.IOException;
 import java.io.InputStream;
@@ -139,7 +140,13 @@ class HttpServiceTest {
                             : acknowledgeAnswer;
                 },
                 failed,
-                new Administration(new PGSimpleDataSource(), "sluice", 1, PayloadCipher.NONE, () -> {}, () -> {}),
+                new Administration(
+                        new PGSimpleDataSource(),
+                        new PGSimpleDataSource(),
+                        new Administration.Config(1, 1, 1, new QueueConfig("sluice"), QueueWriterConfig.DEFAULTS),
+                        () -> {},
+                        () -> {},
+                        queues -> {}),
                 new Metrics(10, new ProcessUsage(() -> new ProcessUsage.Pool(0, 0, 0, 0), () -> 0)),
                 state,
                 "1.2.3");

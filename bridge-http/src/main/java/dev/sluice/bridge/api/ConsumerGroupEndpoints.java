@@ -1,0 +1,323 @@
+package dev.sluice.bridge.api;
+
+import static dev.sluice.bridge.api.AdminJson.NOT_FOUND;
+import static dev.sluice.bridge.api.AdminJson.OK;
+import static dev.sluice.bridge.api.AdminJson.object;
+import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.queue.GroupInfo;
+import dev.sluice.queue.GroupPartition;
+import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.SeekTarget;
+import dev.sluice.queue.Subscription;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** The routes under {@code /api/v1/consumer-groups}: what groups have left, where they go on, and their end. */
+final class ConsumerGroupEndpoints {
+    private static final Duration LAGGING_AFTER = Duration.ofSeconds(300);
+    private static final long USUAL_MIN_LAG_S = 3600;
+    private static final long MAX_MIN_LAG_S = Integer.MAX_VALUE;
+    private static final int USUAL_LAGGING = 1000;
+    private static final int MAX_LAGGING = 10_000;
+    private static final BigDecimal SECONDS_PER_HOUR = BigDecimal.valueOf(3600);
+    private static final int HOUR_DECIMALS = 2;
+
+    private final Administration administration;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+
+    ConsumerGroupEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
+        this.administration = administration;
+        this.bodies = bodies;
+        this.limits = limits;
+    }
+
+    /**
+     * {@code GET /consumer-groups}: a row for each group and queue.
+     *
+     * <pre>{@code
+     * [{"name": "billing", "topics": ["orders"], "queueName": "orders", "members": 4, "partitionsWithLag": 1,
+     *   "totalLag": 12, "maxTimeLag": 3, "state": "Stable", "subscriptionMode": "all", "subscriptionTimestamp": null,
+     *   "subscriptionCreatedAt": "2026-05-16T10:00:00.123Z"}]
+     * }</pre>
+     *
+     * {@code members} is how many partitions the queue has, {@code maxTimeLag} the age of the oldest message that is not read,
+     * in seconds. {@code state} is {@code Dead} for a group that has read nothing, {@code Lagging} above 300 seconds.
+     */
+    CompletableFuture<Answer> list(Context ctx) {
+        return administration.run(() -> {
+            ArrayNode answer = array();
+            for (GroupInfo group : administration.groups().list(null, null)) {
+                write(answer.addObject(), group);
+            }
+            return Answer.json(OK, answer);
+        });
+    }
+
+    private static void write(ObjectNode json, GroupInfo group) {
+        Instant from = group.subscription().from();
+        json.put("name", group.name());
+        json.putArray("topics").add(group.queue());
+        json.put("queueName", group.queue())
+                .put("members", group.partitions())
+                .put("partitionsWithLag", group.partitionsWithLag())
+                .put("totalLag", group.lag())
+                .put("maxTimeLag", group.timeLag().toSeconds())
+                .put("state", state(group))
+                .put("subscriptionMode", mode(group.subscription()))
+                .put("subscriptionTimestamp", AdminJson.time(from))
+                .put("subscriptionCreatedAt", AdminJson.time(group.createdAt()));
+    }
+
+    private static String state(GroupInfo group) {
+        if (!group.hasRead()) {
+            return "Dead";
+        }
+        return group.timeLag().compareTo(LAGGING_AFTER) > 0 ? "Lagging" : "Stable";
+    }
+
+    private static String mode(Subscription subscription) {
+        if (subscription.from() != null) {
+            return "timestamp";
+        }
+        return subscription.mode() == Subscription.Mode.NEW ? "new" : "all";
+    }
+
+    /**
+     * {@code GET /consumer-groups/lagging?minLagSeconds=3600&limit=1000}: where the oldest message a group has not read is at
+     * least that old, oldest first.
+     *
+     * <pre>{@code
+     * [{"consumer_group": "billing", "queue_name": "orders", "partition_name": "customer-7", "partition_id": "…",
+     *   "worker_id": null, "offset_lag": 12, "time_lag_seconds": 5400, "lag_hours": 1.50,
+     *   "oldest_unconsumed_at": "…", "last_consumed_at": null}]
+     * }</pre>
+     */
+    CompletableFuture<Answer> lagging(Context ctx) {
+        Duration minLag = minLag(Parameters.textInQuery(ctx, "minLagSeconds"));
+        int limit = Parameters.numberInQuery(ctx, "limit", USUAL_LAGGING, 0, MAX_LAGGING);
+        return administration.run(() -> {
+            ArrayNode answer = array();
+            for (GroupPartition partition : administration.groups().lagging(minLag, limit)) {
+                long seconds = partition.timeLag().toSeconds();
+                answer.addObject()
+                        .put("consumer_group", partition.group())
+                        .put("queue_name", partition.queue())
+                        .put("partition_name", partition.partition())
+                        .put(
+                                "partition_id",
+                                PartitionIds.toUuid(partition.partitionId()).toString())
+                        .put("worker_id", worker(partition))
+                        .put("offset_lag", partition.lag())
+                        .put("time_lag_seconds", seconds)
+                        .put(
+                                "lag_hours",
+                                BigDecimal.valueOf(seconds)
+                                        .divide(SECONDS_PER_HOUR, HOUR_DECIMALS, RoundingMode.HALF_UP))
+                        .put("oldest_unconsumed_at", AdminJson.time(partition.oldestUnreadAt()))
+                        .putNull("last_consumed_at");
+            }
+            return Answer.json(OK, answer);
+        });
+    }
+
+    private static Duration minLag(@Nullable String text) {
+        if (text == null) {
+            return Duration.ofSeconds(USUAL_MIN_LAG_S);
+        }
+        try {
+            long seconds = Long.parseLong(text);
+            if (seconds >= 0 && seconds <= MAX_MIN_LAG_S) {
+                return Duration.ofSeconds(seconds);
+            }
+        } catch (NumberFormatException e) {
+            // Said below.
+        }
+        throw badRequest("minLagSeconds must be a whole number from 0 to " + MAX_MIN_LAG_S);
+    }
+
+    /**
+     * {@code GET /consumer-groups/:group}: {@code {"orders": {"partitions": [{"partition": "customer-7", "workerId": null,
+     * "lastConsumedAt": null, "totalConsumed": 42, "offsetLag": 0, "timeLagSeconds": 0, "leaseActive": false}]}}}; {@code {}} for
+     * a group nobody knows. {@code workerId} is the lease that holds the partition. When a group read last is not kept.
+     */
+    CompletableFuture<Answer> details(Context ctx) {
+        String group = Parameters.nameInPath(ctx, "group");
+        return administration.run(() -> {
+            ObjectNode answer = object();
+            for (GroupPartition partition : administration.groups().partitions(group, null)) {
+                answer.withObjectProperty(partition.queue())
+                        .withArrayProperty("partitions")
+                        .addObject()
+                        .put("partition", partition.partition())
+                        .put("workerId", worker(partition))
+                        .putNull("lastConsumedAt")
+                        .put("totalConsumed", partition.head() - partition.lag())
+                        .put("offsetLag", partition.lag())
+                        .put("timeLagSeconds", partition.timeLag().toSeconds())
+                        .put("leaseActive", partition.leaseId() != null);
+            }
+            return Answer.json(OK, answer);
+        });
+    }
+
+    private static @Nullable String worker(GroupPartition partition) {
+        return partition.leaseId() == null ? null : partition.leaseId().toString();
+    }
+
+    /**
+     * {@code DELETE /consumer-groups/:group?deleteMetadata=true}: {@code {"success": true, "consumerGroup": "billing",
+     * "deletedPartitions": 4, "metadataDeleted": true}}. Without the metadata, which is where the group started, the group stays
+     * and starts there again.
+     */
+    CompletableFuture<Answer> delete(Context ctx) {
+        return delete(ctx, null);
+    }
+
+    /** {@code DELETE /consumer-groups/:group/queues/:queue}: the same on one queue, and {@code "queueName"}. */
+    CompletableFuture<Answer> deleteOnQueue(Context ctx) {
+        return delete(ctx, Parameters.nameInPath(ctx, "queue"));
+    }
+
+    private CompletableFuture<Answer> delete(Context ctx, @Nullable String queue) {
+        String group = Parameters.nameInPath(ctx, "group");
+        boolean metadata = Parameters.flagInQuery(ctx, "deleteMetadata", true);
+        return administration.run(() -> {
+            int partitions;
+            if (metadata) {
+                OptionalInt deleted = administration.groups().delete(group, queue);
+                partitions = deleted.orElse(0);
+            } else {
+                Set<String> queues = queue == null ? queuesOf(group) : Set.of(queue);
+                partitions = administration.groups().restart(group, queue);
+                administration.wake(queues);
+            }
+            ObjectNode answer = object().put("success", true).put("consumerGroup", group);
+            if (queue != null) {
+                answer.put("queueName", queue);
+            }
+            return Answer.json(OK, answer.put("deletedPartitions", partitions).put("metadataDeleted", metadata));
+        });
+    }
+
+    private Set<String> queuesOf(String group) {
+        return administration.groups().list(group, null).stream()
+                .map(GroupInfo::queue)
+                .collect(Collectors.toSet());
+    }
+
+    /**
+     * {@code POST /consumer-groups/:group/subscription} with {@code {"subscriptionTimestamp": "…"}}: {@code {"success": true,
+     * "consumerGroup": "billing", "newTimestamp": "…", "rowsUpdated": 1}}. Where the group stands does not change.
+     */
+    CompletableFuture<Answer> changeSubscription(Context ctx) throws IOException {
+        String group = Parameters.nameInPath(ctx, "group");
+        return bodies.read(ctx, bytes -> {
+                    Instant from = JsonRequest.parse(bytes, limits.depth()).time("subscriptionTimestamp");
+                    if (from == null) {
+                        throw badRequest("subscriptionTimestamp is required");
+                    }
+                    return from;
+                })
+                .thenCompose(from -> administration.run(() -> {
+                    int updated = administration.groups().changeSubscription(group, from);
+                    return Answer.json(
+                            OK,
+                            object().put("success", true)
+                                    .put("consumerGroup", group)
+                                    .put("newTimestamp", AdminJson.time(from))
+                                    .put("rowsUpdated", updated));
+                }));
+    }
+
+    /**
+     * {@code POST /consumer-groups/:group/queues/:queue/seek} with {@code {"toEnd": true}} or {@code {"timestamp": "…"}}, of
+     * which the next message is the first one after it. Answers {@code {"success": true, "consumerGroup": "billing",
+     * "queueName": "orders", "seekToEnd": false, "targetTimestamp": "…", "partitionsUpdated": 4}}.
+     */
+    CompletableFuture<Answer> seek(Context ctx) throws IOException {
+        String group = Parameters.nameInPath(ctx, "group");
+        String queue = Parameters.nameInPath(ctx, "queue");
+        return bodies.read(ctx, bytes -> target(JsonRequest.parse(bytes, limits.depth())))
+                .thenCompose(target -> administration.run(() -> {
+                    int updated = administration.groups().seek(group, queue, null, target);
+                    administration.wake(Set.of(queue));
+                    return Answer.json(
+                            OK,
+                            object().put("success", true)
+                                    .put("consumerGroup", group)
+                                    .put("queueName", queue)
+                                    .put("seekToEnd", target instanceof SeekTarget.End)
+                                    .put(
+                                            "targetTimestamp",
+                                            target instanceof SeekTarget.After after
+                                                    ? AdminJson.time(after.time())
+                                                    : null)
+                                    .put("partitionsUpdated", updated));
+                }));
+    }
+
+    private static SeekTarget target(JsonRequest json) {
+        boolean toEnd = json.flag("toEnd", false);
+        Instant time = json.time("timestamp");
+        if (toEnd == (time != null)) {
+            throw badRequest("either \"toEnd\": true or a timestamp is required");
+        }
+        return time == null ? new SeekTarget.End() : new SeekTarget.After(time);
+    }
+
+    /**
+     * {@code POST /consumer-groups/:group/queues/:queue/partitions/:partition/seek}, without a body: moves the group to the end
+     * of the partition. Answers {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "partitionName":
+     * "customer-7", "updated": true, "cursorMovedTo": 42}}, with the number of the message behind which the group goes on; false
+     * and null if it has never read the queue. 404 if there is no such partition.
+     */
+    CompletableFuture<Answer> seekPartition(Context ctx) {
+        String group = Parameters.nameInPath(ctx, "group");
+        String queue = Parameters.nameInPath(ctx, "queue");
+        String partition = Parameters.nameInPath(ctx, "partition");
+        return administration.run(() -> {
+            if (administration.queues().findPartition(queue, partition).isEmpty()) {
+                return AdminJson.failure(NOT_FOUND, "Partition not found");
+            }
+            boolean updated = administration.groups().seek(group, queue, partition, new SeekTarget.End()) > 0;
+            Long position = updated ? position(group, queue, partition) : null;
+            return Answer.json(
+                    OK,
+                    object().put("success", true)
+                            .put("consumerGroup", group)
+                            .put("queueName", queue)
+                            .put("partitionName", partition)
+                            .put("updated", updated)
+                            .put("cursorMovedTo", position));
+        });
+    }
+
+    private @Nullable Long position(String group, String queue, String partition) {
+        List<GroupPartition> partitions = administration.groups().partitions(group, queue);
+        for (GroupPartition each : partitions) {
+            if (each.partition().equals(partition)) {
+                return each.position();
+            }
+        }
+        return null;
+    }
+
+    private static ArrayNode array() {
+        return JsonNodeFactory.instance.arrayNode();
+    }
+}

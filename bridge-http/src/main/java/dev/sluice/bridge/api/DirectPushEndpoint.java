@@ -1,0 +1,73 @@
+package dev.sluice.bridge.api;
+
+import dev.sluice.bridge.ingest.PushResult;
+import dev.sluice.bridge.ingest.QueueFullException;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.util.HashSet;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * {@code POST /api/v1/push-legacy}: a push as it is without the local log, for comparison. Request and answer are those of
+ * {@link PushEndpoint}; {@code bufferMs} and {@code bufferMax} mean nothing. The messages are written straight to PostgreSQL, in
+ * one transaction a request, and the answer comes after its commit: every item is {@code queued} or {@code duplicate}.
+ *
+ * <p>While PostgreSQL does not answer it is 503, and nothing is known to be stored; to repeat it with the same transaction ids is
+ * safe. Between these messages and those that are still in the local log there is no order.
+ */
+final class DirectPushEndpoint implements Endpoint {
+    private static final int CREATED = 201;
+
+    private final Administration administration;
+    private final PushEndpoint.Acceptor intake;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+    private final MessageIds ids;
+
+    DirectPushEndpoint(
+            Administration administration,
+            PushEndpoint.Acceptor intake,
+            RequestBodies bodies,
+            RequestLimits limits,
+            MessageIds ids) {
+        this.administration = administration;
+        this.intake = intake;
+        this.bodies = bodies;
+        this.limits = limits;
+        this.ids = ids;
+    }
+
+    @Override
+    public CompletableFuture<Answer> handle(Context ctx) throws IOException {
+        PushDefaults defaults = PushDefaults.of(ctx);
+        return bodies.read(
+                        ctx,
+                        bytes -> PushBody.parse(bytes, limits, ids, defaults).messages())
+                .thenCompose(this::write);
+    }
+
+    private CompletableFuture<Answer> write(List<NewMessage> messages) {
+        if (messages.isEmpty()) {
+            return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
+        }
+        try {
+            intake.requireRoom(messages);
+        } catch (QueueFullException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+        return administration
+                .directWriters()
+                .run(writer -> writer.write(messages, List.of()))
+                .thenApply(outcomes -> {
+                    var queues = new HashSet<String>();
+                    messages.forEach(message -> queues.add(message.queue()));
+                    administration.wake(queues);
+                    List<PushResult> results =
+                            outcomes.stream().map(PushResult::of).toList();
+                    return Answer.json(CREATED, PushEndpoint.write(messages, results));
+                });
+    }
+}

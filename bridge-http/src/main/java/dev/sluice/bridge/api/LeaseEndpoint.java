@@ -1,0 +1,68 @@
+package dev.sluice.bridge.api;
+
+import static dev.sluice.bridge.api.AdminJson.OK;
+import static dev.sluice.bridge.api.AdminJson.object;
+
+import dev.sluice.queue.QueueOptions;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code POST /api/v1/lease/:leaseId/extend} with {@code {"seconds": 60}}: lengthens a lease to that many seconds from now, on
+ * all partitions it holds. It is never shortened.
+ *
+ * <pre>{@code
+ * {"leaseId": "…", "success": true, "error": null, "newExpiresAt": "2026-05-16T10:01:00.123Z", "expiresAt": "…"}
+ * {"leaseId": "…", "success": false, "error": "Lease not found", "newExpiresAt": null, "expiresAt": null}
+ * }</pre>
+ *
+ * <p>200 in both cases: an object is what the clients read, and a client that gets a status of failure would try again what
+ * cannot succeed. {@code error} is {@code Lease already expired} while nobody else has the messages.
+ */
+final class LeaseEndpoint {
+    private static final int USUAL_SECONDS = 60;
+
+    private final Administration administration;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+
+    LeaseEndpoint(Administration administration, RequestBodies bodies, RequestLimits limits) {
+        this.administration = administration;
+        this.bodies = bodies;
+        this.limits = limits;
+    }
+
+    CompletableFuture<Answer> extend(Context ctx) throws IOException {
+        String leaseId = ctx.pathParam("leaseId");
+        return bodies.read(
+                        ctx,
+                        bytes -> Duration.ofSeconds(JsonRequest.parse(bytes, limits.depth())
+                                .number("seconds", USUAL_SECONDS, 1, QueueOptions.MAX_TIME.toSeconds())))
+                .thenCompose(extension -> administration.run(() -> extend(leaseId, extension)));
+    }
+
+    private Answer extend(String leaseId, Duration extension) {
+        UUID lease = JsonBody.uuid(leaseId);
+        Optional<Instant> end =
+                lease == null ? Optional.empty() : administration.queue().extend(lease, extension);
+        String error = null;
+        if (end.isEmpty()) {
+            boolean expired = lease != null && administration.queue().hasExpired(lease);
+            error = expired ? "Lease already expired" : "Lease not found";
+        }
+        @Nullable String expiresAt = AdminJson.time(end.orElse(null));
+        return Answer.json(
+                OK,
+                object().put("leaseId", leaseId)
+                        .put("success", end.isPresent())
+                        .put("error", error)
+                        .put("newExpiresAt", expiresAt)
+                        .put("expiresAt", expiresAt));
+    }
+}

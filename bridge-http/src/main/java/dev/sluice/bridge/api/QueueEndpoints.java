@@ -1,0 +1,199 @@
+package dev.sluice.bridge.api;
+
+import static dev.sluice.bridge.api.AdminJson.OK;
+import static dev.sluice.bridge.api.AdminJson.object;
+import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.PartitionInfo;
+import dev.sluice.queue.QueueIds;
+import dev.sluice.queue.QueueInfo;
+import dev.sluice.queue.QueueOptions;
+import dev.sluice.queue.Queues;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+
+/** The routes that configure queues, list partitions, and delete queues, partitions and messages. */
+final class QueueEndpoints {
+    private static final int USUAL_LIMIT = 100;
+    private static final int MAX_LIMIT = 1000;
+
+    private final Administration administration;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+
+    QueueEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
+        this.administration = administration;
+        this.bodies = bodies;
+        this.limits = limits;
+    }
+
+    private record Configuration(String queue, String namespace, String task, QueueOptions options) {
+        /** Only whole: nothing is kept of what was configured before. */
+        static Configuration parse(byte[] body, int maxDepth) {
+            JsonRequest json = JsonRequest.parse(body, maxDepth);
+            JsonNode queue = json.value("queue");
+            if (queue == null) {
+                throw badRequest("queue is required");
+            }
+            if (!queue.isTextual()) {
+                throw badRequest("queue must be a string");
+            }
+            JsonNode options = json.value("options");
+            if (options != null && !options.isObject()) {
+                throw badRequest("options must be an object");
+            }
+            return new Configuration(
+                    Parameters.name("queue", queue.textValue()),
+                    label(json, "namespace"),
+                    label(json, "task"),
+                    QueueOptionsJson.read(new JsonRequest(options == null ? object() : options)));
+        }
+
+        /** A namespace or task may be empty; for the rest it is bound as a name is. */
+        private static String label(JsonRequest json, String field) {
+            String text = json.text(field);
+            return text == null || text.isEmpty() ? "" : Parameters.name(field, text);
+        }
+    }
+
+    /**
+     * {@code POST /api/v1/configure}: {@code {"queue": "orders", "namespace": null, "task": null, "options": {…}}}. What is not
+     * sent is set back to its default. Answers
+     *
+     * <pre>{@code
+     * {"configured": true, "queueId": "…", "partitionId": "…", "queue": "orders", "namespace": "", "task": "", "options": {…}}
+     * }</pre>
+     *
+     * with all options, see {@link QueueOptionsJson}; {@code partitionId} is that of the partition {@code Default}.
+     */
+    CompletableFuture<Answer> configure(Context ctx) throws IOException {
+        return bodies.read(ctx, bytes -> Configuration.parse(bytes, limits.depth()))
+                .thenCompose(wanted -> administration.run(() -> configure(wanted)));
+    }
+
+    private Answer configure(Configuration wanted) {
+        Queues queues = administration.queues();
+        QueueInfo queue = queues.configure(wanted.queue(), wanted.namespace(), wanted.task(), wanted.options());
+        OptionalLong partition = queues.findPartition(wanted.queue(), Queues.DEFAULT_PARTITION);
+        administration.wake(Set.of(wanted.queue())); // A shorter delay may have made messages visible.
+        ObjectNode answer = object().put("configured", true)
+                .put("queueId", QueueIds.toUuid(queue.id()).toString())
+                // Null only if somebody deletes the queue at this moment.
+                .put("partitionId", partition.isEmpty() ? null : uuid(partition.getAsLong()))
+                .put("queue", queue.name())
+                .put("namespace", queue.namespace())
+                .put("task", queue.task());
+        answer.set("options", QueueOptionsJson.write(queue.options()));
+        return Answer.json(OK, answer);
+    }
+
+    /** {@code DELETE /api/v1/resources/queues/:queue}: {@code {"deleted": true, "queue": "orders", "existed": true}}. */
+    CompletableFuture<Answer> deleteQueue(Context ctx) {
+        String queue = Parameters.nameInPath(ctx, "queue");
+        return administration.run(() -> {
+            boolean existed = administration.queues().delete(queue);
+            return Answer.json(
+                    OK, object().put("deleted", true).put("queue", queue).put("existed", existed));
+        });
+    }
+
+    /**
+     * {@code DELETE /api/v1/resources/queues/:queue/partitions/:partition}: {@code {"deleted": true, "queue": "orders",
+     * "partition": "customer-7", "existed": true}}.
+     */
+    CompletableFuture<Answer> deletePartition(Context ctx) {
+        String queue = Parameters.nameInPath(ctx, "queue");
+        String partition = Parameters.nameInPath(ctx, "partition");
+        return administration.run(() -> {
+            boolean existed = administration.queues().deletePartition(queue, partition);
+            return Answer.json(
+                    OK,
+                    object().put("deleted", true)
+                            .put("queue", queue)
+                            .put("partition", partition)
+                            .put("existed", existed));
+        });
+    }
+
+    /**
+     * {@code DELETE /api/v1/messages/:partitionId/:transactionId}: {@code {"success": true, "partitionId": "…",
+     * "transactionId": "o-1", "message": "Message deleted"}}; success false when there is none.
+     */
+    CompletableFuture<Answer> deleteMessage(Context ctx) {
+        OptionalLong partition = Parameters.partitionInPath(ctx);
+        String partitionId = ctx.pathParam("partitionId");
+        String transactionId = Parameters.nameInPath(ctx, "transactionId");
+        return administration.run(() -> {
+            boolean deleted = partition.isPresent()
+                    && administration.queues().deleteMessage(partition.getAsLong(), transactionId);
+            return Answer.json(
+                    OK,
+                    object().put("success", deleted)
+                            .put("partitionId", partitionId)
+                            .put("transactionId", transactionId)
+                            .put("message", deleted ? "Message deleted" : "Message not found"));
+        });
+    }
+
+    /**
+     * {@code DELETE /api/v1/queues/:queue/clear?partition=}: deletes the messages of a queue or of one of its partitions.
+     * Answers {@code {"success": true, "queue": "orders", "partition": null, "cleared": 42}}.
+     */
+    CompletableFuture<Answer> clear(Context ctx) {
+        String queue = Parameters.nameInPath(ctx, "queue");
+        String partition = Parameters.nameInQuery(ctx, "partition");
+        return administration.run(() -> {
+            long cleared = administration.queues().clear(queue, partition);
+            return Answer.json(
+                    OK,
+                    object().put("success", true)
+                            .put("queue", queue)
+                            .put("partition", partition)
+                            .put("cleared", cleared));
+        });
+    }
+
+    /**
+     * {@code GET /api/v1/resources/partitions?queue=&limit=100&offset=0}: partitions by queue and name.
+     *
+     * <pre>{@code
+     * {"partitions": [{"id": "…", "name": "customer-7", "queue": "orders", "createdAt": "…", "lastActivity": null,
+     *                  "messages": {"total": 3, "scheduled": 0}}],
+     *  "pagination": {"limit": 100, "offset": 0}}
+     * }</pre>
+     */
+    CompletableFuture<Answer> partitions(Context ctx) {
+        String queue = Parameters.nameInQuery(ctx, "queue");
+        int limit = Parameters.numberInQuery(ctx, "limit", USUAL_LIMIT, 0, MAX_LIMIT);
+        int offset = Parameters.numberInQuery(ctx, "offset", 0, 0, Integer.MAX_VALUE);
+        return administration.run(() ->
+                Answer.json(OK, write(administration.queues().listPartitions(queue, limit, offset), limit, offset)));
+    }
+
+    private static ObjectNode write(List<PartitionInfo> partitions, int limit, int offset) {
+        ObjectNode answer = object();
+        var list = answer.putArray("partitions");
+        for (PartitionInfo partition : partitions) {
+            ObjectNode one = list.addObject()
+                    .put("id", uuid(partition.id()))
+                    .put("name", partition.name())
+                    .put("queue", partition.queue())
+                    .put("createdAt", AdminJson.time(partition.createdAt()))
+                    .put("lastActivity", AdminJson.time(partition.lastPushAt()));
+            one.putObject("messages").put("total", partition.messages()).put("scheduled", partition.scheduled());
+        }
+        answer.putObject("pagination").put("limit", limit).put("offset", offset);
+        return answer;
+    }
+
+    private static String uuid(long partitionId) {
+        return PartitionIds.toUuid(partitionId).toString();
+    }
+}
