@@ -32,6 +32,7 @@ import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueWriter;
 import dev.sluice.queue.Resources;
 import dev.sluice.queue.Retention;
+import dev.sluice.queue.SharedSwitches;
 import dev.sluice.queue.Traces;
 import dev.sluice.queue.WakeUps;
 import java.io.Closeable;
@@ -44,6 +45,7 @@ import java.net.UnknownHostException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -73,6 +75,8 @@ final class Bridge implements AutoCloseable {
     private static final Duration LONGEST_SCHEMA_PAUSE = Duration.ofSeconds(5);
     /** A push is let through to a log that failed, to find out whether it still does: nothing else would tell. */
     private static final Duration RETRY_APPENDS_AFTER = Duration.ofSeconds(5);
+
+    private static final PopResult NO_MESSAGES = new PopResult(PopResult.Status.EMPTY, null, List.of(), 0, null);
 
     private static final Duration FIRST_SCHEMA_PAUSE = Duration.ofMillis(200);
 
@@ -153,8 +157,13 @@ final class Bridge implements AutoCloseable {
             door.start();
 
             var queue = new Queue(database.consumers(), config.queue());
+            var maintenance = opened(new Maintenance(
+                    new SharedSwitches(database.control(), config.queue().schema()), this::requireDatabase));
             var pops = new PopDispatcher(
                     (target, requests) -> {
+                        if (maintenance.pops()) {
+                            return Collections.nCopies(requests.size(), NO_MESSAGES);
+                        }
                         requireDatabase();
                         return queue.pop(target, requests);
                     },
@@ -172,6 +181,7 @@ final class Bridge implements AutoCloseable {
                 wakeUps.tell(queues);
             };
             drain = new EmbeddedDrain(lanes, intake, failed, config.drain(address), pushed);
+            maintenance.start(drain::hold, pops::wakeAll);
             drain.start();
             open.push(() -> left = drain.stop(shutdownTimeout).undrained());
 
@@ -218,6 +228,7 @@ final class Bridge implements AutoCloseable {
                     failed,
                     administration,
                     metrics,
+                    maintenance,
                     new State(),
                     version());
             open.push(http::close);
@@ -414,7 +425,8 @@ final class Bridge implements AutoCloseable {
                     DrainStatus.State.SOURCE_TAKEN,
                     DrainStatus.State.BROKEN,
                     DrainStatus.State.HOLDING,
-                    DrainStatus.State.DOWN)) {
+                    DrainStatus.State.DOWN,
+                    DrainStatus.State.PAUSED)) {
                 if (states.contains(worst)) {
                     return worst.name().toLowerCase(Locale.ROOT);
                 }

@@ -89,6 +89,7 @@ public final class HttpService implements AutoCloseable {
             FailedRecords failed,
             Administration administration,
             Metrics metrics,
+            MaintenanceMode maintenance,
             ServiceState state,
             String version) {
         this(
@@ -100,6 +101,7 @@ public final class HttpService implements AutoCloseable {
                 failed,
                 administration,
                 metrics,
+                maintenance,
                 state,
                 version);
     }
@@ -113,6 +115,7 @@ public final class HttpService implements AutoCloseable {
             FailedRecords failed,
             Administration administration,
             Metrics metrics,
+            MaintenanceMode maintenance,
             ServiceState state,
             String version) {
         this(
@@ -126,7 +129,8 @@ public final class HttpService implements AutoCloseable {
                         failed,
                         administration,
                         metrics,
-                                state,
+                        maintenance,
+                        state,
                         version),
                 metrics);
     }
@@ -159,6 +163,7 @@ public final class HttpService implements AutoCloseable {
             FailedRecords failed,
             Administration administration,
             Metrics metrics,
+            MaintenanceMode maintenance,
             ServiceState state,
             String version) {
         RequestLimits limits = config.limits();
@@ -186,7 +191,8 @@ public final class HttpService implements AutoCloseable {
                 new QueueEndpoints(administration, bodies, limits),
                 new ConsumerGroupEndpoints(administration, bodies, limits),
                 new DeadLetterEndpoints(administration, bodies, limits),
-                new LeaseEndpoint(administration, bodies, limits));
+                new LeaseEndpoint(administration, bodies, limits),
+                new MaintenanceEndpoints(maintenance, state, failed, administration, bodies, limits));
     }
 
     private HttpService(Config config, Routes.Endpoints endpoints, Metrics metrics) {

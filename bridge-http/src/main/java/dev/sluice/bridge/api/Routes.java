@@ -51,7 +51,8 @@ final class Routes {
             QueueEndpoints queues,
             ConsumerGroupEndpoints groups,
             DeadLetterEndpoints deadLetters,
-            LeaseEndpoint leases) {}
+            LeaseEndpoint leases,
+            MaintenanceEndpoints maintenance) {}
 
     /** What a client must be allowed to do to use a route. Each includes those before it. */
     enum Access {
@@ -99,6 +100,7 @@ final class Routes {
         var queues = endpoints.queues();
         var groups = endpoints.groups();
         var deadLetters = endpoints.deadLetters();
+        var maintenance = endpoints.maintenance();
         return List.of(
                 post("/api/v1/push", READ_WRITE, later(endpoints.push())),
                 get("/api/v1/pop", READ_WRITE, later(endpoints.pop())),
@@ -135,6 +137,14 @@ final class Routes {
                         "/api/v1/consumer-groups/{group}/queues/{queue}/partitions/{partition}/seek",
                         READ_WRITE,
                         later(groups::seekPartition)),
+                get("/api/v1/system/maintenance", ADMIN, later(maintenance::get)),
+                post("/api/v1/system/maintenance", ADMIN, later(maintenance::set)),
+                get("/api/v1/system/maintenance/pop", ADMIN, later(maintenance::getPops)),
+                post("/api/v1/system/maintenance/pop", ADMIN, later(maintenance::setPops)),
+                get("/api/v1/system/shared-state", ADMIN, later(maintenance::sharedState)),
+                get("/internal/api/shared-state/stats", ADMIN, later(maintenance::sharedState)),
+                get("/internal/api/inter-instance/stats", ADMIN, later(maintenance::sharedState)),
+                post("/internal/api/notify", ADMIN, later(maintenance::wake)),
                 get("/api/v1/status/buffers", READ_ONLY, later(this::buffers)),
                 get("/api/v1/buffers/failed", ADMIN, later(buffers::listFailed)),
                 post("/api/v1/buffers/failed/retry", ADMIN, later(buffers::retryFailed)),

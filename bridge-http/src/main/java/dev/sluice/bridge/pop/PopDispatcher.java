@@ -174,6 +174,13 @@ public final class PopDispatcher implements AutoCloseable {
         }
     }
 
+    /** Says that there may be messages for everybody who waits. */
+    public void wakeAll() {
+        synchronized (lock) {
+            wake(List.copyOf(lanes.all()));
+        }
+    }
+
     /** Finds out who waits for queues of which only the names are known, and wakes them. On a worker, not under the lock. */
     private void lookUpPlaces() {
         Set<String> asked;

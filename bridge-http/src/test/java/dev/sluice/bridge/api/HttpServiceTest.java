@@ -148,6 +148,23 @@ class HttpServiceTest {
                         () -> {},
                         queues -> {}),
                 new Metrics(10, new ProcessUsage(() -> new ProcessUsage.Pool(0, 0, 0, 0), () -> 0)),
+                new MaintenanceMode() {
+                    @Override
+                    public boolean pushes() {
+                        return false;
+                    }
+
+                    @Override
+                    public boolean pops() {
+                        return false;
+                    }
+
+                    @Override
+                    public void setPushes(boolean on) {}
+
+                    @Override
+                    public void setPops(boolean on) {}
+                },
                 state,
                 "1.2.3");
         service.start();
