@@ -15,7 +15,6 @@ import dev.sluice.queue.NewMessage;
 import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -210,37 +209,7 @@ final class BufferEndpoints implements AutoCloseable {
     }
 
     private List<NewMessage> lines(byte[] body) {
-        var messages = new ArrayList<NewMessage>();
-        int number = 1;
-        for (int from = 0; from < body.length; number++) {
-            int to = from;
-            while (to < body.length && body[to] != '\n') {
-                to++;
-            }
-            byte[] line = Arrays.copyOfRange(body, from, to);
-            from = to + 1;
-            if (isBlank(line)) {
-                continue;
-            }
-            if (messages.size() == limits.items()) {
-                throw badRequest("lines must be at most " + limits.items() + " (http.max.items)");
-            }
-            try {
-                messages.add(MessageLine.parse(line, ids));
-            } catch (InvalidRequestException e) {
-                throw badRequest("line " + number + ": " + e.getMessage());
-            }
-        }
-        return messages;
-    }
-
-    private static boolean isBlank(byte[] line) {
-        for (byte each : line) {
-            if (each != ' ' && each != '\r' && each != '\t') {
-                return false;
-            }
-        }
-        return true;
+        return Lines.parse(body, limits.items(), "lines", (line, index) -> MessageLine.parse(line, ids));
     }
 
     /** Ends the turn under way, waiting for it a little. */

@@ -77,6 +77,7 @@ public final class HttpService implements AutoCloseable {
     private final QueuedThreadPool threads;
     private final Javalin javalin;
     private final BufferEndpoints buffers;
+    private final RequestBodies bodies;
     private final Routes routes;
     private final MetricsEndpoints monitoring;
 
@@ -192,12 +193,15 @@ public final class HttpService implements AutoCloseable {
                 new ConsumerGroupEndpoints(administration, bodies, limits),
                 new DeadLetterEndpoints(administration, bodies, limits),
                 new LeaseEndpoint(administration, bodies, limits),
-                new MaintenanceEndpoints(maintenance, state, failed, administration, bodies, limits));
+                new MaintenanceEndpoints(maintenance, state, failed, administration, bodies, limits),
+                new DocumentationEndpoints(),
+                bodies);
     }
 
     private HttpService(Config config, Routes.Endpoints endpoints, Metrics metrics) {
         this.config = config;
         buffers = endpoints.buffers();
+        bodies = endpoints.bodies();
         monitoring = endpoints.metrics();
         threads = new QueuedThreadPool(config.threads(), Math.min(MIN_THREADS, config.threads()));
         threads.setName("sluice-http");
@@ -307,6 +311,7 @@ public final class HttpService implements AutoCloseable {
         } catch (RuntimeException e) {
             log.warn("Some requests were not answered before the HTTP server stopped: {}", e.toString());
         }
+        bodies.close();
         buffers.close();
         monitoring.close();
     }

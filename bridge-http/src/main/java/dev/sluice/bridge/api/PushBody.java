@@ -11,7 +11,6 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -57,39 +56,14 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
      * @throws InvalidRequestException (400) if a line is not an item; names the line. Nothing of the body is used then
      */
     static PushBody parseLines(byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
-        var items = new ArrayList<NewMessage>();
         var names = new @Nullable String[2];
-        int number = 0;
-        for (int from = 0; from < bytes.length; ) {
-            int to = from;
-            while (to < bytes.length && bytes[to] != '\n') {
-                to++;
-            }
-            number++;
-            byte[] line = Arrays.copyOfRange(bytes, from, to);
-            from = to + 1;
-            if (isBlank(line)) {
-                continue;
-            }
-            if (items.size() == limits.items()) {
-                throw badRequest("items must be at most " + limits.items() + " (http.max.items)");
-            }
-            try (var json = JsonBody.open(line, limits.depth())) {
-                items.add(new Reader(json, limits, ids, defaults, NULL_PAYLOAD).readLine(items.size(), names));
-            } catch (InvalidRequestException e) {
-                throw badRequest("line " + number + ": " + e.getMessage());
-            }
-        }
-        return new PushBody(items, false);
-    }
-
-    private static boolean isBlank(byte[] line) {
-        for (byte each : line) {
-            if (each != ' ' && each != '\t' && each != '\r') {
-                return false;
-            }
-        }
-        return true;
+        return new PushBody(
+                Lines.parse(bytes, limits.items(), "items", (line, index) -> {
+                    try (var json = JsonBody.open(line, limits.depth())) {
+                        return new Reader(json, limits, ids, defaults, NULL_PAYLOAD).readLine(index, names);
+                    }
+                }),
+                false);
     }
 
     /** Reads one body. Keeps the names of the item before, because most requests repeat them. */

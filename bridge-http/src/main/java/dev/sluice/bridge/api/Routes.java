@@ -52,7 +52,9 @@ final class Routes {
             ConsumerGroupEndpoints groups,
             DeadLetterEndpoints deadLetters,
             LeaseEndpoint leases,
-            MaintenanceEndpoints maintenance) {}
+            MaintenanceEndpoints maintenance,
+            DocumentationEndpoints documentation,
+            RequestBodies bodies) {}
 
     /** What a client must be allowed to do to use a route. Each includes those before it. */
     enum Access {
@@ -101,6 +103,7 @@ final class Routes {
         var groups = endpoints.groups();
         var deadLetters = endpoints.deadLetters();
         var maintenance = endpoints.maintenance();
+        var documentation = endpoints.documentation();
         return List.of(
                 post("/api/v1/push", READ_WRITE, later(endpoints.push())),
                 get("/api/v1/pop", READ_WRITE, later(endpoints.pop())),
@@ -176,6 +179,9 @@ final class Routes {
                 post("/api/v1/stats/refresh", ADMIN, later(resources::refresh)),
                 get("/metrics", PUBLIC, later(metrics::summary)),
                 get("/metrics/prometheus", PUBLIC, later(metrics::prometheus)),
+                get("/openapi.yaml", PUBLIC, documentation::contract),
+                get("/docs", PUBLIC, documentation::page),
+                get("/docs/{asset}", PUBLIC, documentation::asset),
                 get("/health", PUBLIC, now(StatusEndpoints::health)),
                 get("/live", PUBLIC, now(StatusEndpoints::live)),
                 get("/ready", PUBLIC, now(StatusEndpoints::ready)));

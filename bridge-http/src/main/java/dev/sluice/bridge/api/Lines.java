@@ -1,0 +1,59 @@
+package dev.sluice.bridge.api;
+
+import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** A request body of lines, one JSON value each. Empty lines, and those of white space only, count for nothing. */
+final class Lines {
+    /** What to make of a line. */
+    interface Parser<T> {
+        /** Parses the bytes of a line, without its end; {@code index} is the number of those before it that were not empty. */
+        T parse(byte[] line, int index);
+    }
+
+    private Lines() {}
+
+    /**
+     * Parses a body.
+     *
+     * @param most how many lines that are not empty it may have
+     * @param what they are, for the message
+     * @throws InvalidRequestException (400) if there are more, or one cannot be parsed; names the line, from 1
+     */
+    static <T> List<T> parse(byte[] body, int most, String what, Parser<T> parser) {
+        var parsed = new ArrayList<T>();
+        int number = 1;
+        for (int from = 0; from < body.length; number++) {
+            int to = from;
+            while (to < body.length && body[to] != '\n') {
+                to++;
+            }
+            byte[] line = Arrays.copyOfRange(body, from, to);
+            from = to + 1;
+            if (isBlank(line)) {
+                continue;
+            }
+            if (parsed.size() == most) {
+                throw badRequest(what + " must be at most " + most + " (http.max.items)");
+            }
+            try {
+                parsed.add(parser.parse(line, parsed.size()));
+            } catch (InvalidRequestException e) {
+                throw badRequest("line " + number + ": " + e.getMessage());
+            }
+        }
+        return parsed;
+    }
+
+    private static boolean isBlank(byte[] line) {
+        for (byte each : line) {
+            if (each != ' ' && each != '\r' && each != '\t') {
+                return false;
+            }
+        }
+        return true;
+    }
+}
