@@ -187,6 +187,18 @@ class AuthenticationTest {
     }
 
     @Test
+    void aRefusalReachesAClientThatIsStillSending() {
+        String large = "x".repeat(2 << 20);
+        for (int i = 0; i < 20; i++) {
+            assertThat(send(bridge, "POST", "/api/v1/push", large, null).statusCode())
+                    .isEqualTo(401);
+            assertThat(send(bridge, "POST", "/api/v1/push", large, hs256(good("read-only"), SECRET))
+                            .statusCode())
+                    .isEqualTo(403);
+        }
+    }
+
+    @Test
     void theSchemeMayBeWrittenAnyHowOrLeftOut() {
         String token = hs256(good("admin"), SECRET);
         for (String header : List.of("Bearer " + token, "bearer  " + token, "BEARER " + token, token)) {

@@ -6,6 +6,7 @@ import dev.sluice.bridge.security.Role;
 import dev.sluice.bridge.security.TokenVerifier;
 import io.javalin.http.Context;
 import io.javalin.http.Handler;
+import java.io.IOException;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -18,17 +19,20 @@ final class Guard {
 
     private final @Nullable JwtConfig config;
     private final @Nullable TokenVerifier verifier;
+    private final RequestBodies bodies;
     private final Executor executor;
 
     /**
      * A guard.
      *
      * @param config null to let everybody through
+     * @param bodies reads what comes with a request that is refused
      * @param executor where a request goes on that had to wait for the key of its token
      */
-    Guard(@Nullable JwtConfig config, Executor executor) {
+    Guard(@Nullable JwtConfig config, RequestBodies bodies, Executor executor) {
         this.config = config;
         this.verifier = config == null ? null : new TokenVerifier(config);
+        this.bodies = bodies;
         this.executor = executor;
     }
 
@@ -47,21 +51,36 @@ final class Guard {
                 handler.handle(ctx);
                 return;
             }
-            CompletableFuture<Principal> caller = verifier.verify(token(ctx));
-            if (caller.isDone()) {
-                admit(ctx, caller.join(), needed);
+            CompletableFuture<Principal> caller = admission(verifier, ctx, needed);
+            if (caller.isDone() && !caller.isCompletedExceptionally()) {
+                ctx.attribute(SUBJECT, caller.join().subject());
                 handler.handle(ctx);
             } else {
-                ctx.future(() -> caller.thenCompose(principal -> admitted(ctx, principal, needed, handler)));
+                ctx.future(() -> caller.exceptionallyCompose(refusal -> refuse(ctx, refusal))
+                        .thenCompose(principal -> letThrough(ctx, principal, handler)));
             }
         };
     }
 
-    private CompletableFuture<@Nullable Void> admitted(Context ctx, Principal principal, Role needed, Handler handler) {
+    /** Completes with who calls; exceptionally with why not. */
+    private static CompletableFuture<Principal> admission(TokenVerifier verifier, Context ctx, Role needed) {
+        String token = token(ctx);
+        if (token.isEmpty()) {
+            return CompletableFuture.failedFuture(InvalidRequestException.unauthenticated());
+        }
+        return verifier.verify(token).thenApply(principal -> {
+            if (principal.role() == null || !principal.role().includes(needed)) {
+                throw InvalidRequestException.forbidden();
+            }
+            return principal;
+        });
+    }
+
+    private CompletableFuture<@Nullable Void> letThrough(Context ctx, Principal principal, Handler handler) {
         var handled = new CompletableFuture<@Nullable Void>();
         executor.execute(() -> {
             try {
-                admit(ctx, principal, needed);
+                ctx.attribute(SUBJECT, principal.subject());
                 handler.handle(ctx); // May set another future, which is the next to be waited for.
                 handled.complete(null);
             } catch (Exception e) {
@@ -71,23 +90,22 @@ final class Guard {
         return handled;
     }
 
-    private static void admit(Context ctx, Principal principal, Role needed) {
-        if (principal.role() == null || !principal.role().includes(needed)) {
-            throw InvalidRequestException.forbidden();
+    /** Fails with the reason, after the body has come. */
+    private CompletableFuture<Principal> refuse(Context ctx, Throwable refusal) {
+        try {
+            return bodies.discard(ctx).thenCompose(done -> CompletableFuture.failedFuture(refusal));
+        } catch (IOException e) {
+            return CompletableFuture.failedFuture(refusal);
         }
-        ctx.attribute(SUBJECT, principal.subject());
     }
 
-    /** The scheme may be left out. */
+    /** Returns the token, empty if there is none. The scheme may be left out. */
     private static String token(Context ctx) {
         String header = ctx.header("Authorization");
         String token = header == null ? "" : header.strip();
         if (token.toLowerCase(Locale.ROOT).startsWith(SCHEME)) {
             token = token.substring(SCHEME.length()).strip();
         }
-        if (token.isEmpty() || token.equalsIgnoreCase(SCHEME.strip())) {
-            throw InvalidRequestException.unauthenticated();
-        }
-        return token;
+        return token.equalsIgnoreCase(SCHEME.strip()) ? "" : token;
     }
 }

@@ -205,7 +205,7 @@ public final class HttpService implements AutoCloseable {
         monitoring = endpoints.metrics();
         threads = new QueuedThreadPool(config.threads(), Math.min(MIN_THREADS, config.threads()));
         threads.setName("sluice-http");
-        routes = new Routes(endpoints, new Guard(config.jwt(), threads), threads);
+        routes = new Routes(endpoints, new Guard(config.jwt(), bodies, threads), threads);
         javalin = Javalin.create(javalinConfig -> {
             javalinConfig.startup.showJavalinBanner = false;
             javalinConfig.startup.showOldJavalinVersionWarning = false;

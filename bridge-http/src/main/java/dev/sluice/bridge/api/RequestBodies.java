@@ -2,6 +2,7 @@ package dev.sluice.bridge.api;
 
 import dev.sluice.bridge.pop.OverloadedException;
 import io.javalin.http.Context;
+import io.javalin.http.HttpResponseException;
 import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletInputStream;
 import java.io.IOException;
@@ -72,7 +73,12 @@ final class RequestBodies implements AutoCloseable {
      *     much is being read, or {@link IOException} if the client went away
      */
     <T> CompletableFuture<T> read(Context ctx, Parser<T> parser) throws IOException {
-        ContentEncoding encoding = ContentEncoding.of(ctx);
+        ContentEncoding encoding;
+        try {
+            encoding = ContentEncoding.of(ctx);
+        } catch (HttpResponseException refusal) {
+            return discard(ctx).thenCompose(done -> CompletableFuture.failedFuture(refusal));
+        }
         long announced = ctx.req().getContentLengthLong();
         if (announced > limitBytes && ctx.header("Expect") != null) {
             throw InvalidRequestException.bodyTooLarge(limitBytes);
@@ -85,6 +91,23 @@ final class RequestBodies implements AutoCloseable {
                 .whenComplete((parsed, failure) -> body.release());
     }
 
+    /**
+     * Reads the body of a request that will be refused whatever it is, and drops it: a client that is still sending when the
+     * connection ends would not see why. Needs no memory. The request must be asynchronous already.
+     *
+     * @return completes, never exceptionally, at the end of the body, or when it has gone on for too long
+     */
+    CompletableFuture<@Nullable Void> discard(Context ctx) throws IOException {
+        if (ctx.req().getContentLengthLong() <= 0 && ctx.header("Transfer-Encoding") == null) {
+            return CompletableFuture.completedFuture(null);
+        }
+        var discarded = new Discarded(ctx.req().getInputStream());
+        discarded.in.setReadListener(discarded);
+        Future<?> alarm =
+                clock.schedule(() -> discarded.whole.complete(null), timeout.toMillis(), TimeUnit.MILLISECONDS);
+        return discarded.whole.whenComplete((done, failure) -> alarm.cancel(false));
+    }
+
     private static OverloadedException tooMany() {
         return new OverloadedException("Too many request bodies are being read");
     }
@@ -93,6 +116,42 @@ final class RequestBodies implements AutoCloseable {
     @Override
     public void close() {
         clock.shutdownNow();
+    }
+
+    /** A body that is read for its end only. */
+    private final class Discarded implements ReadListener {
+        private final ServletInputStream in;
+        private final CompletableFuture<@Nullable Void> whole = new CompletableFuture<>();
+        private final byte[] bytes = new byte[CHUNK_BYTES];
+        private long seen;
+
+        Discarded(ServletInputStream in) {
+            this.in = in;
+        }
+
+        @Override
+        public void onDataAvailable() throws IOException {
+            while (!whole.isDone() && in.isReady()) {
+                int count = in.read(bytes, 0, bytes.length);
+                if (count < 0) {
+                    return;
+                }
+                seen += count;
+                if (seen > limitBytes) {
+                    whole.complete(null);
+                }
+            }
+        }
+
+        @Override
+        public void onAllDataRead() {
+            whole.complete(null);
+        }
+
+        @Override
+        public void onError(Throwable problem) {
+            whole.complete(null);
+        }
     }
 
     /** A body that is being read, by one thread of the HTTP server at a time, and given up by the clock. */
