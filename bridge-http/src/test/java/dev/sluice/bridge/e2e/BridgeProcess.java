@@ -44,6 +44,7 @@ final class BridgeProcess implements AutoCloseable {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx512m",
                 "-XX:+UseParallelGC",
+                "-XX:TieredStopAtLevel=1", // Processes that are killed after a second had better start fast.
                 "-cp",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
                 "dev.sluice.bridge.Main");
