@@ -2,15 +2,22 @@ package dev.sluice.queue;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
 
 /**
  * Runs work in transactions on connections of a pool; a transaction commits when its work returns. One that PostgreSQL
- * rolled back because of a deadlock is run again.
+ * rolled back because of a deadlock is run again after a short random pause, so that the other one, whom the rollback
+ * lets go on, is not met a second time.
  */
 final class Transactions {
     /** Times a transaction is run again after a deadlock. */
     static final int MAX_DEADLOCKS = 3;
+
+    /** Longest pause before a transaction is run again, in milliseconds. */
+    private static final int MAX_PAUSE_MS = 50;
 
     private static final String DEADLOCK_DETECTED = "40P01";
 
@@ -39,6 +46,8 @@ final class Transactions {
                 if (deadlocks == MAX_DEADLOCKS || !DEADLOCK_DETECTED.equals(e.getSQLState())) {
                     throw new QueueException(what, e);
                 }
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(
+                        ThreadLocalRandom.current().nextInt(1, MAX_PAUSE_MS + 1)));
             }
         }
     }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -36,9 +37,10 @@ class TransactionsTest {
     @Test
     void aTransactionThatADeadlockRolledBackIsRunAgain() throws Exception {
         var both = new CyclicBarrier(2);
+        var oneIsDone = new CountDownLatch(1);
         var runs = new AtomicInteger();
-        var one = CompletableFuture.runAsync(() -> increment(1, 2, both, runs));
-        var other = CompletableFuture.runAsync(() -> increment(2, 1, both, runs));
+        var one = CompletableFuture.runAsync(() -> increment(1, 2, both, oneIsDone, runs));
+        var other = CompletableFuture.runAsync(() -> increment(2, 1, both, oneIsDone, runs));
         CompletableFuture.allOf(one, other).get(30, TimeUnit.SECONDS);
         assertThat(runs).hasValue(3);
         assertThat(postgres.query("select value from counters order by id")).containsExactly("2", "2");
@@ -70,22 +72,42 @@ class TransactionsTest {
         assertThat(postgres.query("select value from counters where id = 1")).containsExactly("0");
     }
 
-    /** Adds 1 to two counters; waits in between, in its first run, for the other who does so. */
-    private void increment(int first, int second, CyclicBarrier both, AtomicInteger runs) {
-        var firstRun = new AtomicInteger();
+    /**
+     * Adds 1 to two counters. Waits in between, in its first run, for the other who does so; runs again only when the
+     * other is done: a row that a rollback frees goes to whoever is faster, so the two could deadlock once more.
+     */
+    private void increment(int first, int second, CyclicBarrier both, CountDownLatch oneIsDone, AtomicInteger runs) {
+        var ownRuns = new AtomicInteger();
         transactions.run("could not add", connection -> {
             runs.incrementAndGet();
+            boolean isFirst = ownRuns.incrementAndGet() == 1;
+            if (!isFirst) {
+                await(oneIsDone);
+            }
             add(connection, first);
-            if (firstRun.getAndIncrement() == 0) {
-                try {
-                    both.await(20, TimeUnit.SECONDS);
-                } catch (Exception e) {
-                    throw new IllegalStateException(e);
-                }
+            if (isFirst) {
+                await(both);
             }
             add(connection, second);
             return null;
         });
+        oneIsDone.countDown();
+    }
+
+    private static void await(CyclicBarrier barrier) {
+        try {
+            barrier.await(20, TimeUnit.SECONDS);
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(20, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     private static void add(Connection connection, int id) throws SQLException {
