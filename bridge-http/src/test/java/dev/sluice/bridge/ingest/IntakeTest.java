@@ -98,7 +98,7 @@ class IntakeTest {
         void wakesTheQueuesOfTheCommit() {
             try (var ingest = new IngestFixture(Setup.at(directory), database).start()) {
                 ingest.pushed(STORED, message("t-1"), message("t-2"));
-                assertThat(ingest.wakeUps).contains(Set.of("orders"));
+                await().untilAsserted(() -> assertThat(ingest.wakeUps).contains(Set.of("orders")));
             }
         }
 
