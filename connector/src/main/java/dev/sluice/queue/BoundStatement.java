@@ -71,6 +71,10 @@ final class BoundStatement implements AutoCloseable {
         return each(name, i -> statement.setArray(i, connection.createArrayOf("text", values)));
     }
 
+    BoundStatement set(String name, Boolean[] values) throws SQLException {
+        return each(name, i -> statement.setArray(i, connection.createArrayOf("bool", values)));
+    }
+
     BoundStatement set(String name, @Nullable UUID[] values) throws SQLException {
         return each(name, i -> statement.setArray(i, connection.createArrayOf("uuid", values)));
     }

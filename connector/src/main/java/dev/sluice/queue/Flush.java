@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -22,6 +23,7 @@ final class Flush {
     private final @Nullable PushOutcome[] outcomes;
     private final long[] hashes;
     private final Map<Name, Run> runs = new LinkedHashMap<>();
+    private List<Run> inOrder = List.of();
     private final List<Waiting> waiting = new ArrayList<>();
 
     /** A message that is not due yet. */
@@ -33,6 +35,8 @@ final class Flush {
         private int[] indexes = new int[8];
         private int size;
         private long partitionId;
+        private long queueId;
+        private long claimed;
         private long head;
         private long scheduled;
         private Instant now = Instant.EPOCH;
@@ -74,15 +78,20 @@ final class Flush {
             return !dedupWindow.isZero();
         }
 
-        /** Takes what the partition's locked row says, and its queue. */
-        void locked(
-                long lockedHead,
-                long lockedScheduled,
-                Duration windowOfQueue,
-                boolean encryptedQueue,
-                Instant databaseNow) {
-            head = lockedHead;
-            scheduled = lockedScheduled;
+        long queueId() {
+            return queueId;
+        }
+
+        /** Takes how many seqs it was given, and what the partition's row said before. */
+        void claimed(long seqs, long idOfQueue, long headBefore, long scheduledNow) {
+            claimed = seqs;
+            queueId = idOfQueue;
+            head = headBefore;
+            scheduled = scheduledNow;
+        }
+
+        /** Takes the options of the partition's queue, and the database's time. */
+        void under(Duration windowOfQueue, boolean encryptedQueue, Instant databaseNow) {
             dedupWindow = windowOfQueue;
             encrypted = encryptedQueue;
             now = databaseNow;
@@ -95,6 +104,11 @@ final class Flush {
 
         boolean isMoved() {
             return !placed.isEmpty();
+        }
+
+        /** Whether not every message came to the seq that was claimed for it. */
+        boolean isMisclaimed() {
+            return placed.size() != claimed;
         }
 
         long newHead() {
@@ -138,8 +152,21 @@ final class Flush {
         return runs.keySet();
     }
 
-    Collection<Run> runs() {
-        return runs.values();
+    /** In order of the partitions' ids: that of locks, and the one that indexes take quickest. */
+    List<Run> runs() {
+        return inOrder;
+    }
+
+    /** How many seqs a run is likely to need: as many as it has messages that name no time of their own. */
+    long expectedSeqs(Run run, boolean allDue) {
+        long expected = 0;
+        for (int i = 0; i < run.size; i++) {
+            NewMessage message = messages.get(run.indexes[i]);
+            if (allDue || (message.deliverAt() == null && message.delay() == null)) {
+                expected++;
+            }
+        }
+        return expected;
     }
 
     NewMessage message(int index) {
@@ -161,6 +188,9 @@ final class Flush {
             }
             run.partitionId = id;
         }
+        inOrder = runs.values().stream()
+                .sorted(Comparator.comparingLong(Run::partitionId))
+                .toList();
     }
 
     /**
@@ -222,10 +252,10 @@ final class Flush {
         return at.isAfter(after) ? at : after;
     }
 
-    /** The messages that were placed, by partition. */
+    /** The messages that were placed, by partition, in order of their ids. */
     List<SegmentCopy.Run> rows() {
         var rows = new ArrayList<SegmentCopy.Run>(runs.size());
-        for (Run run : runs.values()) {
+        for (Run run : inOrder) {
             if (!run.placed.isEmpty()) {
                 rows.add(new SegmentCopy.Run(run.partitionId, run.head + 1, run.placed));
             }

@@ -24,9 +24,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Writes messages into the queue, many at a time, exactly once: the flush. One transaction (1) moves the offsets of the
- * sources by compare-and-set, (2) locks the partitions in order of their ids, (3) drops duplicates, (4) gives out seqs,
- * (5) copies the segments, (6) moves the heads and wakes the cursors that were idle. Messages whose time has not come are
- * set aside, and get their seqs when {@link #releaseDue} finds them due.
+ * sources by compare-and-set, (2) locks the partitions in order of their ids and moves their heads in the same statement, as
+ * if every message were new and due, (3) drops duplicates, (4) gives out seqs and corrects the heads where some were not
+ * needed, (5) copies the segments, (6) wakes the cursors that were idle. Messages whose time has not come are set aside, and
+ * get their seqs when {@link #releaseDue} finds them due.
  *
  * <p>Because seqs are given out under the lock that is held until the commit, no reader can pass a message that commits
  * later; because offsets commit with the data, a replay after any crash changes nothing.
@@ -212,14 +213,14 @@ public final class QueueWriter implements AutoCloseable {
         return directory.resolve(open, flush.names());
     }
 
-    /** Writes a flush, without committing. Returns false if a partition is gone, and nothing has been written. */
+    /** Writes a flush, without committing. Returns false if a partition is gone: then the transaction must be rolled back. */
     boolean tryFlush(Connection open, Flush flush, Map<Name, Long> ids) throws SQLException {
         flush.locate(ids);
-        boolean locked = lock(open, flush);
-        if (locked) {
+        boolean claimed = claim(open, flush, false);
+        if (claimed) {
             write(open, flush, false);
         }
-        return locked;
+        return claimed;
     }
 
     private Flush release(Connection open, Map<Name, Long> due, int limit) throws SQLException {
@@ -237,9 +238,10 @@ public final class QueueWriter implements AutoCloseable {
         due.values().retainAll(locked);
         Flush flush = new Flush(takeDue(open, due, limit));
         flush.locate(due);
-        if (lock(open, flush)) {
-            write(open, flush, true);
+        if (!claim(open, flush, true)) {
+            throw new IllegalStateException("a partition is gone that was locked");
         }
+        write(open, flush, true);
         return flush;
     }
 
@@ -280,33 +282,57 @@ public final class QueueWriter implements AutoCloseable {
         return messages;
     }
 
-    /** Locks the partitions and notes where they stand. Returns false when one is not there any more. */
-    private boolean lock(Connection open, Flush flush) throws SQLException {
-        Collection<Run> runs = flush.runs();
+    /** Locks the partitions, moves their heads and notes where they stood. Returns false when one is not there any more. */
+    private boolean claim(Connection open, Flush flush, boolean allDue) throws SQLException {
+        List<Run> runs = flush.runs();
         if (runs.isEmpty()) {
             return true;
         }
-        var byId = new HashMap<Long, Run>();
-        runs.forEach(run -> byId.put(run.partitionId(), run));
-        try (var statement = new BoundStatement(open, statements.get("lock-partitions"))
-                        .set("partitions", partitionIds(runs));
+        long[] counts =
+                runs.stream().mapToLong(run -> flush.expectedSeqs(run, allDue)).toArray();
+        var gone = new HashMap<Long, Integer>();
+        for (int i = 0; i < counts.length; i++) {
+            gone.put(runs.get(i).partitionId(), i);
+        }
+        try (var statement = new BoundStatement(open, statements.get("claim"))
+                        .set("partitions", partitionIds(runs))
+                        .set("counts", counts);
                 ResultSet row = statement.query()) {
             while (row.next()) {
-                Instant now = row.getTimestamp("now").toInstant();
-                byId.remove(row.getLong("id"))
-                        .locked(
-                                row.getLong("head"),
-                                row.getLong("scheduled"),
-                                dedupWindow(row),
-                                row.getBoolean("encryption_enabled"),
-                                now);
+                int i = gone.remove(row.getLong("id"));
+                runs.get(i).claimed(counts[i], row.getLong("queue_id"), row.getLong("head"), row.getLong("scheduled"));
             }
         }
-        for (Run gone : byId.values()) {
-            directory.forget(gone.name());
-            dedup.forget(gone.partitionId());
+        for (int i : gone.values()) {
+            directory.forget(runs.get(i).name());
+            dedup.forget(runs.get(i).partitionId());
         }
-        return byId.isEmpty();
+        return gone.isEmpty() && readOptions(open, runs);
+    }
+
+    /** Returns false when a queue is not there any more. */
+    private boolean readOptions(Connection open, List<Run> runs) throws SQLException {
+        var byQueue = new HashMap<Long, List<Run>>();
+        runs.forEach(run ->
+                byQueue.computeIfAbsent(run.queueId(), id -> new ArrayList<>()).add(run));
+        try (var statement = new BoundStatement(open, statements.get("options"))
+                        .set(
+                                "queues",
+                                byQueue.keySet().stream()
+                                        .mapToLong(Long::longValue)
+                                        .toArray());
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                Duration window = dedupWindow(row);
+                boolean encrypted = row.getBoolean("encryption_enabled");
+                Instant now = row.getTimestamp("now").toInstant();
+                byQueue.remove(row.getLong("id")).forEach(run -> run.under(window, encrypted, now));
+            }
+        }
+        for (List<Run> gone : byQueue.values()) {
+            gone.forEach(run -> directory.forget(run.name()));
+        }
+        return byQueue.isEmpty();
     }
 
     /** The window of the queue, or else the writer's; longer ones than any option may be would only overflow. */
@@ -318,10 +344,11 @@ public final class QueueWriter implements AutoCloseable {
 
     private void write(Connection open, Flush flush, boolean allDue) throws SQLException {
         flush.place(findDuplicates(open, flush, allDue), allDue, cipher);
+        correct(open, flush.runs().stream().filter(Run::isMisclaimed).toList());
         List<SegmentCopy.Run> rows = flush.rows();
         if (!rows.isEmpty()) {
             segments.write(open, copySql, rows);
-            advance(open, flush.runs().stream().filter(Run::isMoved).toList());
+            wake(open, flush.runs().stream().filter(Run::isMoved).toList());
         }
         schedule(open, flush.waiting());
     }
@@ -440,16 +467,21 @@ public final class QueueWriter implements AutoCloseable {
         }
     }
 
-    private void advance(Connection open, List<Run> moved) throws SQLException {
-        try (var statement = new BoundStatement(open, statements.get("advance"))
-                        .set("partitions", partitionIds(moved))
-                        .set("heads", moved.stream().mapToLong(Run::newHead).toArray());
-                ResultSet row = statement.query()) {
-            row.next();
-            if (row.getLong(1) != moved.size()) {
-                throw new IllegalStateException(
-                        "moved the heads of " + row.getLong(1) + " partitions that are locked, of " + moved.size());
-            }
+    private void correct(Connection open, List<Run> misclaimed) throws SQLException {
+        if (misclaimed.isEmpty()) {
+            return;
+        }
+        try (var statement = new BoundStatement(open, statements.get("correct"))
+                .set("partitions", partitionIds(misclaimed))
+                .set("heads", misclaimed.stream().mapToLong(Run::newHead).toArray())
+                .set("are_new", misclaimed.stream().map(Run::isMoved).toArray(Boolean[]::new))) {
+            statement.update();
+        }
+    }
+
+    private void wake(Connection open, List<Run> moved) throws SQLException {
+        try (var statement = new BoundStatement(open, statements.get("wake")).set("partitions", partitionIds(moved))) {
+            statement.update();
         }
     }
 
@@ -461,10 +493,17 @@ public final class QueueWriter implements AutoCloseable {
         Connection open = connection;
         if (open == null) {
             open = dataSource.getConnection();
-            open.setAutoCommit(false);
             connection = open;
+            execute(open, "nested-loops");
+            open.setAutoCommit(false);
         }
         return open;
+    }
+
+    private void execute(Connection open, String name) throws SQLException {
+        try (var statement = open.createStatement()) {
+            statement.execute(statements.get(name).text());
+        }
     }
 
     private void rollback() {
@@ -487,6 +526,7 @@ public final class QueueWriter implements AutoCloseable {
         try (open) {
             open.rollback();
             open.setAutoCommit(true);
+            execute(open, "any-plan");
         } catch (SQLException ignored) {
             // The connection is of no use any more; whoever called us reports why.
         }

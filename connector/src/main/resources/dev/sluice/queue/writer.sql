@@ -76,15 +76,44 @@ on conflict (source, topic, partition) do nothing;
 select next_offset from sluice.sink_offsets where source = :source and topic = :topic and partition = :partition;
 
 -- name: lock-partitions
--- From here to the commit nobody else gives out seqs in these partitions, nor decides that one of them is empty. Options of
--- the queues are read, not locked: as they were when the statement began, so a message pushed after an option was set is
--- written under it. One probe of the primary key a queue.
-select p.id, p.head, p.scheduled, q.dedup_window_ms, q.encryption_enabled, clock_timestamp() as now
-from sluice.partitions p
-join sluice.queues q on q.id = p.queue_id
-where p.id = any (:partitions::bigint[])
-order by p.id
-for no key update of p;
+-- From here to the commit nobody else gives out seqs in these partitions.
+select id from sluice.partitions where id = any (:partitions::bigint[]) order by id for no key update;
+
+-- name: nested-loops
+-- For claim: the only plan left probes the primary key for one partition after the other, in the order given.
+set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off; set enable_bitmapscan = off;
+
+-- name: any-plan
+reset enable_hashjoin; reset enable_mergejoin; reset enable_seqscan; reset enable_bitmapscan;
+
+-- name: claim
+-- Locks the partitions in order of their ids, as given, and gives each as many seqs as messages shall come. From here to the
+-- commit nobody else gives out seqs in them, nor decides that one of them is empty. To lock first and to move the heads later
+-- would change every row twice.
+update sluice.partitions p
+set head = p.head + wanted.count,
+    last_push_at = case when wanted.count > 0 then clock_timestamp() else p.last_push_at end
+from unnest(:partitions::bigint[], :counts::bigint[]) as wanted (id, count)
+where p.id = wanted.id
+returning p.id, p.queue_id, p.head - wanted.count as head, p.scheduled;
+
+-- name: options
+-- Read, not locked: as they are when the statement begins, so a message pushed after an option was set is written under it.
+select id, dedup_window_ms, encryption_enabled, clock_timestamp() as now
+from sluice.queues
+where id = any (:queues::bigint[]);
+
+-- name: correct
+-- Sets heads that were moved too far, by duplicates and by messages that are not due, or not far enough. Where nothing new has
+-- come, the newest segment tells when something last did. Under the locks of claim.
+update sluice.partitions p
+set head = moved.head,
+    last_push_at = case
+      when moved.is_new then clock_timestamp()
+      else (select s.created_at from sluice.segments s where s.partition_id = p.id order by s.first_seq desc limit 1)
+    end
+from unnest(:partitions::bigint[], :heads::bigint[], :are_new::boolean[]) as moved (id, head, is_new)
+where p.id = moved.id;
 
 -- name: find-scheduled
 -- Which of the transaction ids wait in the scheduled messages. Relies on scheduled_transactions.
@@ -95,7 +124,7 @@ join sluice.scheduled s on s.partition_id = wanted.partition_id and s.transactio
 group by wanted.ordinal;
 
 -- name: schedule
--- Under the locks of lock-partitions.
+-- Under the locks of claim.
 with added as (
   insert into sluice.scheduled
     (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub)
@@ -148,24 +177,17 @@ select extract(epoch from min(s.due_at) - now()) * 1000 as next_ms
 from sluice.scheduled s
 where exists (select from sluice.partitions p where p.id = s.partition_id);
 
--- name: advance
--- Moves the heads, and makes the idle cursors of the partitions ready. Relies on cursors_idle.
-with advanced as (
-  update sluice.partitions p set head = moved.head, last_push_at = clock_timestamp()
-  from unnest(:partitions::bigint[], :heads::bigint[]) as moved (id, head)
-  where p.id = moved.id
-  returning p.id
-), idle as (
+-- name: wake
+-- Makes the idle cursors of the partitions ready. Relies on cursors_idle. Under the locks of claim.
+with idle as (
   select group_id, partition_id from sluice.cursors
   where partition_id = any (:partitions::bigint[]) and available_at is null
   order by group_id, partition_id
   for no key update
-), woken as (
-  update sluice.cursors c set available_at = clock_timestamp()
-  from idle
-  where c.group_id = idle.group_id and c.partition_id = idle.partition_id and c.available_at is null
 )
-select count(*) from advanced;
+update sluice.cursors c set available_at = clock_timestamp()
+from idle
+where c.group_id = idle.group_id and c.partition_id = idle.partition_id and c.available_at is null;
 
 -- name: copy-segments
 copy sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids, payloads, payload_bytes, trace_ids, producer_subs)
