@@ -116,9 +116,10 @@ public final class QueueBenchmark {
                 writer.write(messages, List.of());
             }
         }
+        var request = List.of(new PopRequest(100, 1, false, Subscription.ALL));
+        queue.pop(target, request); // Registers the group, with a cursor for each partition.
         postgres.execute("vacuum analyze");
         postgres.execute("checkpoint");
-        var request = List.of(new PopRequest(100, 1, false, Subscription.ALL));
         long start = System.nanoTime();
         long count = 0;
         long pops = 0;
