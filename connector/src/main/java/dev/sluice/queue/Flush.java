@@ -42,6 +42,7 @@ final class Flush {
         private Instant now = Instant.EPOCH;
         private Duration dedupWindow = Duration.ZERO;
         private boolean encrypted;
+        private @Nullable PriorityLane lane;
         private final List<NewMessage> placed = new ArrayList<>();
         private long[] placedHashes = new long[8];
         private long[] placedSeqs = new long[8];
@@ -145,11 +146,19 @@ final class Flush {
                 run = runs.computeIfAbsent(new Name(message.queue(), message.partition()), Run::new);
             }
             run.add(i);
+            run.lane = run.lane == null ? message.origin().lane() : run.lane;
         }
     }
 
     Collection<Name> names() {
         return runs.keySet();
+    }
+
+    /** Returns the lane a partition is to be created in, null for that of its queue. */
+    @Nullable
+    PriorityLane lane(Name name) {
+        Run run = runs.get(name);
+        return run == null ? null : run.lane;
     }
 
     /** In order of the partitions' ids: that of locks, and the one that indexes take quickest. */
@@ -161,8 +170,7 @@ final class Flush {
     long expectedSeqs(Run run, boolean allDue) {
         long expected = 0;
         for (int i = 0; i < run.size; i++) {
-            NewMessage message = messages.get(run.indexes[i]);
-            if (allDue || (message.deliverAt() == null && message.delay() == null)) {
+            if (allDue || !messages.get(run.indexes[i]).isScheduled()) {
                 expected++;
             }
         }

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param state what has become of it
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
- * @param createdAt when it was written
+ * @param createdAt when it was written, or what it brought along ({@link Origin}); the order of lists goes by the first
  * @param leasedUntil when the lease on its partition ends; null unless it is being processed
  * @param groups named groups that read the partition
  * @param consumedBy of these, how many are past it
@@ -59,7 +59,7 @@ public record ListedMessage(
                 state,
                 row.getObject("trace_id", UUID.class),
                 row.getString("producer_sub"),
-                row.getTimestamp("written_at").toInstant(),
+                row.getTimestamp("created_at").toInstant(),
                 state == MessageState.PROCESSING ? PartitionStatus.instant(row, "leased_until") : null,
                 row.getInt("groups"),
                 row.getInt("past"));

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param deliverAt not to be delivered before this time; null: at once
  * @param delay not to be delivered before this long after it was written to the queue; null: at once. With both, the later
  *     counts. The clock is the database's
+ * @param origin what it brings along from where it was before
  */
 @SuppressWarnings("ArrayRecordComponent") // Compared by nobody; copying every payload would cost what this type saves.
 public record NewMessage(
@@ -34,7 +35,8 @@ public record NewMessage(
         @Nullable UUID traceId,
         @Nullable String producerSub,
         @Nullable Instant deliverAt,
-        @Nullable Duration delay) {
+        @Nullable Duration delay,
+        Origin origin) {
 
     /** Longest name of a queue, partition, group or transaction id, in characters (UTF-16 code units). */
     public static final int MAX_NAME_LENGTH = 255;
@@ -48,6 +50,7 @@ public record NewMessage(
     public NewMessage {
         requireNonNull(id, "id");
         requireNonNull(payload, "payload");
+        requireNonNull(origin, "origin");
         checkName("queue", queue);
         checkName("partition", partition);
         checkName("transactionId", transactionId);
@@ -56,7 +59,33 @@ public record NewMessage(
         }
     }
 
-    /** Makes a message to be delivered at once. */
+    /** Makes a message that comes from nowhere else. */
+    public NewMessage(
+            UUID id,
+            String queue,
+            String partition,
+            String transactionId,
+            boolean generatedTransactionId,
+            byte[] payload,
+            @Nullable UUID traceId,
+            @Nullable String producerSub,
+            @Nullable Instant deliverAt,
+            @Nullable Duration delay) {
+        this(
+                id,
+                queue,
+                partition,
+                transactionId,
+                generatedTransactionId,
+                payload,
+                traceId,
+                producerSub,
+                deliverAt,
+                delay,
+                Origin.NONE);
+    }
+
+    /** Makes a message that comes from nowhere else, to be delivered at once. */
     public NewMessage(
             UUID id,
             String queue,
@@ -81,7 +110,8 @@ public record NewMessage(
                 traceId,
                 producerSub,
                 deliverAt,
-                delay);
+                delay,
+                origin);
     }
 
     /** Returns true when the message may have to wait for its time. */

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The ids of partitions by name, as far as one writer has met them. Queues and partitions that do not exist are created.
@@ -20,6 +21,8 @@ final class PartitionDirectory {
     /** Names kept; when there are more, all are forgotten and found again. */
     static final int MAX_NAMES = 1_000_000;
 
+    private static final int LANE_OF_QUEUE = -1;
+
     private final Statements statements;
     private final Map<Name, Long> ids = new HashMap<>();
 
@@ -30,11 +33,20 @@ final class PartitionDirectory {
     /** A partition as its users know it. */
     record Name(String queue, String partition) {}
 
+    /** Says in which lane a partition is created. */
+    interface Lanes {
+        /** Returns the lane, or null for that of the queue. */
+        @Nullable
+        PriorityLane of(Name name);
+    }
+
     /**
      * Returns the ids of all the partitions named. Creates those that are missing in transactions of its own; the
      * connection must not be within one, and is not afterwards.
+     *
+     * @param lanes the lane each is created in
      */
-    Map<Name, Long> resolve(Connection connection, Collection<Name> names) throws SQLException {
+    Map<Name, Long> resolve(Connection connection, Collection<Name> names, Lanes lanes) throws SQLException {
         var found = new HashMap<Name, Long>();
         var missing = new ArrayList<Name>();
         for (Name name : names) {
@@ -52,12 +64,16 @@ final class PartitionDirectory {
             find(connection, missing, found);
             missing.removeIf(found::containsKey);
             if (!missing.isEmpty()) {
-                create(connection, missing);
+                create(connection, missing, lanes);
                 find(connection, missing, found);
             }
             connection.commit();
         }
         return found;
+    }
+
+    private static int number(@Nullable PriorityLane lane) {
+        return lane == null ? LANE_OF_QUEUE : lane.number();
     }
 
     /** Forgets a name whose partition is not there any more. */
@@ -79,7 +95,7 @@ final class PartitionDirectory {
         }
     }
 
-    private void create(Connection connection, List<Name> names) throws SQLException {
+    private void create(Connection connection, List<Name> names, Lanes lanes) throws SQLException {
         var queueNames = new TreeSet<String>();
         for (Name name : names) {
             queueNames.add(name.queue());
@@ -91,7 +107,12 @@ final class PartitionDirectory {
                         new BoundStatement(connection, statements.get("register-pending")).set("queues", queues);
                 var createPartitions = new BoundStatement(connection, statements.get("create-partitions"))
                         .set("queues", names.stream().map(Name::queue).toArray(String[]::new))
-                        .set("partitions", names.stream().map(Name::partition).toArray(String[]::new))) {
+                        .set("partitions", names.stream().map(Name::partition).toArray(String[]::new))
+                        .set(
+                                "lanes",
+                                names.stream()
+                                        .mapToInt(name -> number(lanes.of(name)))
+                                        .toArray())) {
             createQueues.update();
             lockQueues.query().close();
             registerPending.update();

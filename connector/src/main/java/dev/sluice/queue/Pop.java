@@ -6,7 +6,6 @@ import java.sql.Array;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -316,7 +315,7 @@ final class Pop {
         Array traceArray = row.getArray("trace_ids");
         @Nullable UUID[] traceIds = traceArray == null ? null : (UUID[]) traceArray.getArray();
         @Nullable String[] subs = row.getArray("producer_subs") == null ? null : strings(row, "producer_subs");
-        Instant createdAt = row.getTimestamp("created_at").toInstant();
+        MessageTimes times = MessageTimes.of(row);
         long firstSeq = row.getLong("slice_seq");
         SeqSet deleted = known;
         for (int i = 0; i < ids.length; i++) {
@@ -341,7 +340,7 @@ final class Pop {
                             payload,
                             traceIds == null ? null : traceIds[i],
                             subs == null ? null : subs[i],
-                            createdAt));
+                            times.get(i)));
         }
         return deleted;
     }

@@ -210,7 +210,7 @@ public final class QueueWriter implements AutoCloseable {
 
     /** Returns the ids of the partitions of a flush; creates those that are missing. May end the transaction. */
     Map<Name, Long> resolve(Connection open, Flush flush) throws SQLException {
-        return directory.resolve(open, flush.names());
+        return directory.resolve(open, flush.names(), flush::lane);
     }
 
     /** Writes a flush, without committing. Returns false if a partition is gone: then the transaction must be rolled back. */

@@ -3,6 +3,8 @@ package dev.sluice.queue;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
@@ -24,9 +26,13 @@ final class SegmentCopy {
     private static final byte[] HEADER = {
         'P', 'G', 'C', 'O', 'P', 'Y', '\n', (byte) 0xff, '\r', '\n', 0, 0, 0, 0, 0, 0, 0, 0, 0
     };
-    private static final int COLUMNS = 9;
+    private static final int COLUMNS = 10;
     private static final int OID_TEXT = 25;
+    private static final int OID_TIMESTAMPTZ = 1184;
     private static final int OID_UUID = 2950;
+    /** What PostgreSQL counts microseconds from. */
+    private static final Instant POSTGRES_EPOCH = Instant.parse("2000-01-01T00:00:00Z");
+
     private static final int FLUSH_BYTES = 256 * 1024;
     private static final int KEEP_BYTES = 4 * 1024 * 1024;
 
@@ -91,10 +97,12 @@ final class SegmentCopy {
         int ids = beginArray(OID_UUID, messages.size(), false);
         boolean traced = false;
         boolean signed = false;
+        boolean dated = false;
         for (NewMessage message : messages) {
             putUuid(message.id());
             traced |= message.traceId() != null;
             signed |= message.producerSub() != null;
+            dated |= message.origin().createdAt() != null;
         }
         endArray(ids);
 
@@ -140,6 +148,21 @@ final class SegmentCopy {
                 }
             }
             endArray(subs);
+        } else {
+            putInt(-1);
+        }
+
+        if (dated) {
+            int times = beginArray(OID_TIMESTAMPTZ, messages.size(), true);
+            for (NewMessage message : messages) {
+                Instant createdAt = message.origin().createdAt();
+                if (createdAt == null) {
+                    putInt(-1);
+                } else {
+                    putField(ChronoUnit.MICROS.between(POSTGRES_EPOCH, createdAt));
+                }
+            }
+            endArray(times);
         } else {
             putInt(-1);
         }

@@ -190,7 +190,8 @@ select ordinal, first_seq + low - 1 as slice_seq, first_seq + high - 1 as slice_
        transaction_ids[low:high] as transaction_ids,
        payloads[low:high] as payloads,
        trace_ids[low:high] as trace_ids,
-       producer_subs[low:high] as producer_subs
+       producer_subs[low:high] as producer_subs,
+       created_ats[low:high] as created_ats
 from (
   select run.ordinal, s.*, slice.low, slice.high,
          sum(s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1))
@@ -370,7 +371,7 @@ where p.id = any (:partitions::bigint[]);
 insert into sluice.dead_letters
   (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, trace_id, producer_sub, error, attempts, created_at)
 select dead.queue_id, dead.partition_id, p.name, dead.seq, dead.group_name, s.ids[at.i], s.transaction_ids[at.i], s.payloads[at.i],
-       s.trace_ids[at.i], s.producer_subs[at.i], dead.error, dead.attempts, s.created_at
+       s.trace_ids[at.i], s.producer_subs[at.i], dead.error, dead.attempts, coalesce(s.created_ats[at.i], s.created_at)
 from unnest(:queues::bigint[], :partitions::bigint[], :seqs::bigint[], :groups::text[], :errors::text[], :attempts::integer[])
   as dead (queue_id, partition_id, seq, group_name, error, attempts)
 join sluice.partitions p on p.id = dead.partition_id

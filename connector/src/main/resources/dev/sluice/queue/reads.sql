@@ -164,7 +164,8 @@ with recursive candidates as (
   where size.messages > 0
 ), page as (
   select f.queue_id, f.queue, f.partition, f.namespace, f.task, f.priority, f.partition_id, f.leased_until,
-         at.seq, m.id, m.transaction_id, m.trace_id, m.producer_sub, f.written_at, state.name as state
+         at.seq, m.id, m.transaction_id, m.trace_id, m.producer_sub, f.written_at,
+         coalesce(s.created_ats[m.position], f.written_at) as created_at, state.name as state
   from found f
   join sluice.segments s on s.partition_id = f.partition_id and s.first_seq = f.first_seq
   cross join lateral unnest(s.ids, s.transaction_ids, s.trace_ids, s.producer_subs, case when s.has_deletions then s.payloads end)
@@ -204,7 +205,7 @@ with page as (
   select distinct on (d.created_at, d.partition_id, d.seq)
          q.id as queue_id, q.name as queue, d.partition_name as partition, q.namespace, q.task, q.priority, d.partition_id,
          null::timestamptz as leased_until, d.seq, d.message_id as id, d.transaction_id, d.trace_id, d.producer_sub,
-         d.created_at as written_at, 'dead_letter' as state
+         d.created_at as written_at, d.created_at, 'dead_letter' as state
   from sluice.dead_letters d
   join sluice.queues q on q.id = d.queue_id
   where (:queue::text is null or q.name = :queue)
@@ -245,7 +246,7 @@ select q.id as queue_id, q.name as queue, q.namespace, q.task, q.priority, q.lea
 from (
   (select 1 as source, null as dead_partition, null::bigint as dead_queue_id, s.partition_id, s.first_seq + at.index - 1 as seq, s.ids[at.index] as id,
           s.transaction_ids[at.index] as transaction_id, s.payloads[at.index] as payload, s.trace_ids[at.index] as trace_id,
-          s.producer_subs[at.index] as producer_sub, s.created_at as written_at
+          s.producer_subs[at.index] as producer_sub, coalesce(s.created_ats[at.index], s.created_at) as written_at
    from sluice.segments s
    join sluice.partitions p on p.id = s.partition_id
    cross join lateral (select array_position(s.transaction_ids, :transaction_id) as index) at

@@ -46,11 +46,11 @@ order by queue_id, group_name
 on conflict (queue_id, name) do nothing;
 
 -- name: create-partitions
--- With a cursor for each group of the queue. Runs under the locks of lock-queues.
+-- With a cursor for each group of the queue. A lane of -1 is that of the queue's priority. Runs under the locks of lock-queues.
 with created as (
   insert into sluice.partitions (queue_id, name, lane)
-  select q.id, wanted.partition, q.lane
-  from unnest(:queues::text[], :partitions::text[]) as wanted (queue, partition)
+  select q.id, wanted.partition, coalesce(nullif(wanted.lane, -1), q.lane)
+  from unnest(:queues::text[], :partitions::text[], :lanes::integer[]) as wanted (queue, partition, lane)
   join sluice.queues q on q.name = wanted.queue
   order by q.id, wanted.partition
   on conflict (queue_id, name) do nothing
@@ -190,7 +190,7 @@ from idle
 where c.group_id = idle.group_id and c.partition_id = idle.partition_id and c.available_at is null;
 
 -- name: copy-segments
-copy sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids, payloads, payload_bytes, trace_ids, producer_subs)
+copy sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids, payloads, payload_bytes, trace_ids, producer_subs, created_ats)
 from stdin (format binary);
 
 -- name: seen-in-window

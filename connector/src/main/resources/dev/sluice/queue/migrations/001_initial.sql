@@ -85,6 +85,7 @@ create table sluice.segments (
   payload_bytes    bigint not null,
   trace_ids        uuid[],
   producer_subs    text[],
+  created_ats      timestamptz[],
   has_deletions    boolean not null default false,
   primary key (partition_id, first_seq),
   check (last_seq >= first_seq),
@@ -98,12 +99,13 @@ alter table sluice.segments
 
 comment on table sluice.segments is 'A run of consecutive messages of one partition. Element i of each array belongs to seq first_seq + i - 1.';
 comment on column sluice.segments.partition_id is 'sluice.partitions.id. No foreign key: it would cost a lock for every row copied in.';
-comment on column sluice.segments.created_at is 'When the run was written, under the partition''s lock. Every message of it has this time.';
+comment on column sluice.segments.created_at is 'When the run was written, under the partition''s lock. What is done by age goes by this; it is the time of every message that brings none along.';
 comment on column sluice.segments.payloads is 'JSON text, byte for byte as pushed. Null: the message was deleted.';
 comment on column sluice.segments.payload_bytes is 'Sum of the payloads'' lengths when they were written: what a pop bounds its answer by.';
 comment on column sluice.segments.trace_ids is 'Null when no message of the run has a trace id.';
 comment on column sluice.segments.has_deletions is 'Whether some payload is null. Tells lists of messages without unpacking the payloads.';
 comment on column sluice.segments.producer_subs is 'Subject of the producer''s token. Null when no message of the run has one.';
+comment on column sluice.segments.created_ats is 'Times of creation that messages bring along from where they were before. Null when no message of the run does.';
 
 do $$
 begin
@@ -124,7 +126,7 @@ select q.name as queue,
        m.payload,
        s.trace_ids[m.position] as trace_id,
        s.producer_subs[m.position] as producer_sub,
-       s.created_at
+       coalesce(s.created_ats[m.position], s.created_at) as created_at
 from sluice.segments s
 join sluice.partitions p on p.id = s.partition_id
 join sluice.queues q on q.id = p.queue_id
@@ -437,4 +439,5 @@ alter table sluice.segments
   alter column transaction_ids set statistics 0,
   alter column payloads set statistics 0,
   alter column trace_ids set statistics 0,
-  alter column producer_subs set statistics 0;
+  alter column producer_subs set statistics 0,
+  alter column created_ats set statistics 0;

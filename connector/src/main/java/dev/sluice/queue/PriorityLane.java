@@ -1,0 +1,52 @@
+package dev.sluice.queue;
+
+import java.util.Locale;
+
+/** How urgent a partition is: consumers get messages of a more urgent one first. In the order of their numbers. */
+public enum PriorityLane {
+    CRITICAL(0),
+    HIGH(1),
+    NORMAL(2),
+    LOW(3);
+
+    private final int number;
+
+    PriorityLane(int number) {
+        this.number = number;
+    }
+
+    /** Returns its number in PostgreSQL. */
+    int number() {
+        return number;
+    }
+
+    /**
+     * Returns the lane of that name.
+     *
+     * @param what the field as its user knows it, for the message
+     * @throws IllegalArgumentException if it is no name of a lane; the message says which there are
+     */
+    public static PriorityLane of(String what, String text) {
+        for (PriorityLane lane : values()) {
+            if (lane.text().equalsIgnoreCase(text)) {
+                return lane;
+            }
+        }
+        throw new IllegalArgumentException(what + " must be critical, high, normal or low, was " + text);
+    }
+
+    /** Returns the lane of that number, as PostgreSQL stores it. */
+    static PriorityLane ofNumber(int number) {
+        for (PriorityLane lane : values()) {
+            if (lane.number == number) {
+                return lane;
+            }
+        }
+        throw new IllegalStateException("no lane has the number " + number);
+    }
+
+    /** Returns the name in lower case. */
+    public String text() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+}
