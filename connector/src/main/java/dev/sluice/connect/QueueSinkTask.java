@@ -49,9 +49,6 @@ import org.slf4j.LoggerFactory;
 public final class QueueSinkTask extends SinkTask {
     private static final Logger log = LoggerFactory.getLogger(QueueSinkTask.class);
 
-    /** Longest time one {@link #put} goes on writing; well below the consumer's {@code max.poll.interval.ms}. */
-    private static final Duration PUT_BUDGET = Duration.ofSeconds(60);
-
     private final OutcomeObserver observer;
     private final Map<TopicPartition, Source> sources = new HashMap<>();
 
@@ -123,8 +120,8 @@ public final class QueueSinkTask extends SinkTask {
         log.info(
                 "Starting. source={} url={} schema={} batchSize={} lingerMs={}",
                 config.sourceName(),
-                config.urlForLog(),
-                config.schema(),
+                config.postgres().urlForLog(),
+                config.postgres().schema(),
                 config.batchSize(),
                 config.linger().toMillis());
         try {
@@ -149,10 +146,10 @@ public final class QueueSinkTask extends SinkTask {
             return;
         }
         try {
-            if (task.config.appliesSchema()) {
-                QueueSchema.apply(task.dataSource, task.config.schema());
+            if (task.config.postgres().appliesSchema()) {
+                QueueSchema.apply(task.dataSource, task.config.postgres().schema());
             } else {
-                QueueSchema.verify(task.dataSource, task.config.schema());
+                QueueSchema.verify(task.dataSource, task.config.postgres().schema());
             }
         } catch (IllegalStateException e) {
             throw new ConnectException(e.getMessage(), e);
@@ -337,6 +334,7 @@ public final class QueueSinkTask extends SinkTask {
     private void writeDue() {
         written = 0;
         long startNanos = System.nanoTime();
+        Duration putTimeout = started().config.putTimeout();
         try {
             while (written < records.size()) {
                 int end = batchEnd(written);
@@ -346,9 +344,9 @@ public final class QueueSinkTask extends SinkTask {
                     break;
                 }
                 write(written, end);
-                if (written < records.size() && System.nanoTime() - startNanos > PUT_BUDGET.toNanos()) {
+                if (written < records.size() && System.nanoTime() - startNanos > putTimeout.toNanos()) {
                     context.timeout(1);
-                    throw new RetriableException("handing back after " + PUT_BUDGET + " of writing, with "
+                    throw new RetriableException("handing back after " + putTimeout + " of writing, with "
                             + (records.size() - written) + " records left");
                 }
             }

@@ -2,6 +2,11 @@ package dev.sluice.connect;
 
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.Origin;
+import dev.sluice.queue.PriorityLane;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
 import java.util.UUID;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.sink.SinkRecord;
@@ -15,17 +20,24 @@ import org.jspecify.annotations.Nullable;
  *
  * <table>
  *   <caption>Where each part of the message comes from</caption>
- *   <tr><th>Part</th><th>Header</th><th>Else</th></tr>
- *   <tr><td>queue</td><td>{@code sluice.queue}</td><td>{@code queue.name.format}</td></tr>
- *   <tr><td>partition</td><td>{@code sluice.partition}</td><td>{@code partition.from}, then {@code <topic>-<partition>}</td></tr>
- *   <tr><td>transaction id</td><td>{@code sluice.transaction-id}</td><td>{@code transaction.id.from}, then
- *       {@code <topic>-<partition>-<offset>}</td></tr>
- *   <tr><td>whether the service made that id</td><td>{@code sluice.transaction-id-generated}: {@code true}</td><td>no</td></tr>
- *   <tr><td>id</td><td>{@code sluice.id}, a UUID</td><td>a new UUIDv7</td></tr>
- *   <tr><td>trace id</td><td>{@code sluice.trace-id}, a UUID</td><td>none</td></tr>
- *   <tr><td>producer</td><td>{@code sluice.producer-sub}</td><td>none</td></tr>
- *   <tr><td>payload</td><td></td><td>the value as JSON, see {@link JsonText}; a null value is the payload {@code null}</td></tr>
+ *   <tr><th>Part</th><th>Header of {@link RecordHeaders}</th><th>Else</th></tr>
+ *   <tr><td>queue</td><td>{@link RecordHeaders#QUEUE}</td><td>{@code queue.name.format}</td></tr>
+ *   <tr><td>partition</td><td>{@link RecordHeaders#PARTITION}</td>
+ *       <td>{@code partition.from}, then {@code <topic>-<partition>}</td></tr>
+ *   <tr><td>transaction id</td><td>{@link RecordHeaders#TRANSACTION_ID}</td>
+ *       <td>{@code transaction.id.from}, then {@code <topic>-<partition>-<offset>}</td></tr>
+ *   <tr><td>id</td><td>{@link RecordHeaders#ID}</td><td>a new UUIDv7</td></tr>
+ *   <tr><td>trace id</td><td>{@link RecordHeaders#TRACE_ID}</td><td>{@code trace.id.from}, then none</td></tr>
+ *   <tr><td>created time</td><td>{@link RecordHeaders#CREATED_AT}</td><td>{@code created.from}, then none</td></tr>
+ *   <tr><td>lane</td><td>{@link RecordHeaders#LANE}</td><td>{@code lane.from}, then none</td></tr>
+ *   <tr><td>producer, time of delivery, delay</td><td>{@link RecordHeaders#PRODUCER_SUB},
+ *       {@link RecordHeaders#DELIVER_AT}, {@link RecordHeaders#DELAY_MS}</td><td>none</td></tr>
+ *   <tr><td>payload</td><td></td><td>the value as JSON, see {@link JsonText}</td></tr>
  * </table>
+ *
+ * <p>A record without a value (a tombstone) is a message like any other, with the payload {@code null}: nothing vanishes on the
+ * way. Who wants none of them has the worker drop them: the transform {@code Filter} with the predicate
+ * {@code RecordIsTombstone}.
  *
  * <p>Topic, partition and offset are those in Kafka, whatever transforms did to the record. Use {@code StringConverter} as
  * {@code header.converter}: Connect's default one guesses types and would turn {@code 007} into 7.
@@ -35,22 +47,38 @@ final class RecordMapping {
 
     static final String TOPIC = "${topic}";
 
-    static final String QUEUE_HEADER = "sluice.queue";
-    static final String PARTITION_HEADER = "sluice.partition";
-    static final String TRANSACTION_ID_HEADER = "sluice.transaction-id";
-    static final String GENERATED_HEADER = "sluice.transaction-id-generated";
-    static final String ID_HEADER = "sluice.id";
-    static final String TRACE_ID_HEADER = "sluice.trace-id";
-    static final String PRODUCER_HEADER = "sluice.producer-sub";
+    /** Checks a format of queue names: what stands in it beside the topic must be fit for a name. */
+    static void checkQueueNameFormat(String format) {
+        NewMessage.checkName("queue.name.format", format.replace(TOPIC, "t"));
+    }
 
     private final String queueNameFormat;
-    private final Selector partition;
-    private final Selector transactionId;
+    private final Map<Part, Selector> selectors;
+    private final int maxBytes;
+    private final boolean readsHeaders;
 
-    RecordMapping(String queueNameFormat, Selector partition, Selector transactionId) {
+    /** What a setting says where it comes from. */
+    enum Part {
+        PARTITION,
+        TRANSACTION_ID,
+        TRACE_ID,
+        CREATED_AT,
+        LANE
+    }
+
+    /**
+     * Makes a mapping.
+     *
+     * @param queueNameFormat may hold {@link #TOPIC}
+     * @param selectors where parts come from that no header gives
+     * @param readsHeaders whether {@link RecordHeaders} are looked at
+     * @param maxBytes longest payload
+     */
+    RecordMapping(String queueNameFormat, Map<Part, Selector> selectors, boolean readsHeaders, int maxBytes) {
         this.queueNameFormat = queueNameFormat;
-        this.partition = partition;
-        this.transactionId = transactionId;
+        this.selectors = Map.copyOf(selectors);
+        this.readsHeaders = readsHeaders;
+        this.maxBytes = maxBytes;
     }
 
     /**
@@ -63,52 +91,58 @@ final class RecordMapping {
             return message;
         }
         try {
+            UUID id = RecordHeaders.uuid(RecordHeaders.ID, header(record, RecordHeaders.ID));
+            Long delay = RecordHeaders.millis(RecordHeaders.DELAY_MS, header(record, RecordHeaders.DELAY_MS));
             return new NewMessage(
-                    id(record),
-                    firstOf(Selector.header(record, QUEUE_HEADER), queueNameFormat.replace(TOPIC, record.topic())),
+                    id == null ? IDS.next() : id,
+                    firstOf(header(record, RecordHeaders.QUEUE), queueNameFormat.replace(TOPIC, record.topic())),
+                    firstOf(part(record, RecordHeaders.PARTITION, Part.PARTITION), Selector.TOPIC_PARTITION, record),
                     firstOf(
-                            Selector.header(record, PARTITION_HEADER),
-                            partition.select(record),
-                            Selector.TOPIC_PARTITION.select(record)),
-                    firstOf(
-                            Selector.header(record, TRANSACTION_ID_HEADER),
-                            transactionId.select(record),
-                            Selector.TOPIC_PARTITION_OFFSET.select(record)),
-                    Boolean.parseBoolean(Selector.header(record, GENERATED_HEADER)),
-                    JsonText.of(record.valueSchema(), record.value()),
-                    uuid(record, TRACE_ID_HEADER),
-                    Selector.header(record, PRODUCER_HEADER));
+                            part(record, RecordHeaders.TRANSACTION_ID, Part.TRANSACTION_ID),
+                            Selector.TOPIC_PARTITION_OFFSET,
+                            record),
+                    Boolean.parseBoolean(header(record, RecordHeaders.GENERATED)),
+                    payload(record),
+                    RecordHeaders.uuid("trace id", part(record, RecordHeaders.TRACE_ID, Part.TRACE_ID)),
+                    header(record, RecordHeaders.PRODUCER_SUB),
+                    RecordHeaders.time(RecordHeaders.DELIVER_AT, header(record, RecordHeaders.DELIVER_AT)),
+                    delay == null ? null : Duration.ofMillis(delay),
+                    origin(record));
         } catch (IllegalArgumentException e) {
             throw new DataException(e.getMessage(), e);
         }
     }
 
-    private static UUID id(SinkRecord record) {
-        UUID given = uuid(record, ID_HEADER);
-        return given == null ? IDS.next() : given;
+    private Origin origin(SinkRecord record) {
+        Instant createdAt = RecordHeaders.time("created time", part(record, RecordHeaders.CREATED_AT, Part.CREATED_AT));
+        PriorityLane lane = RecordHeaders.lane("lane", part(record, RecordHeaders.LANE, Part.LANE));
+        return createdAt == null && lane == null ? Origin.NONE : new Origin(createdAt, lane);
     }
 
-    private static @Nullable UUID uuid(SinkRecord record, String header) {
-        String text = Selector.header(record, header);
-        if (text == null) {
-            return null;
+    private byte[] payload(SinkRecord record) {
+        byte[] payload = JsonText.of(record.valueSchema(), record.value());
+        if (payload.length > maxBytes) {
+            throw new DataException(
+                    "payload must have at most " + maxBytes + " bytes (message.max.bytes), has " + payload.length);
         }
-        if (text.length() != 36) {
-            throw new DataException("header " + header + " must be a UUID, was " + text);
-        }
-        try {
-            return UUID.fromString(text);
-        } catch (IllegalArgumentException e) {
-            throw new DataException("header " + header + " must be a UUID, was " + text, e);
-        }
+        return payload;
     }
 
-    private static String firstOf(@Nullable String... candidates) {
-        for (String candidate : candidates) {
-            if (candidate != null) {
-                return candidate;
-            }
-        }
-        throw new IllegalStateException("the last candidate is never null");
+    private @Nullable String part(SinkRecord record, String header, Part part) {
+        String given = header(record, header);
+        Selector selector = selectors.get(part);
+        return given != null || selector == null ? given : selector.select(record);
+    }
+
+    private @Nullable String header(SinkRecord record, String name) {
+        return readsHeaders ? Selector.header(record, name) : null;
+    }
+
+    private static String firstOf(@Nullable String given, String otherwise) {
+        return given == null ? otherwise : given;
+    }
+
+    private static String firstOf(@Nullable String given, Selector otherwise, SinkRecord record) {
+        return given == null ? String.valueOf(otherwise.select(record)) : given;
     }
 }

@@ -20,13 +20,14 @@ import org.jspecify.annotations.Nullable;
  *   <tr><td>{@code field:PATH}</td><td>a field of the value (a struct or a map), dots lead into nested ones; none if it is
  *       missing or null</td></tr>
  *   <tr><td>{@code constant:TEXT}</td><td>always {@code TEXT}</td></tr>
+ *   <tr><td>{@code timestamp}</td><td>the record's time in Kafka, milliseconds since 1970; none if it has none</td></tr>
  *   <tr><td>{@code topic-partition}</td><td>topic, dash, Kafka partition: {@code orders-3}</td></tr>
  *   <tr><td>{@code topic-partition-offset}</td><td>the same with the offset: {@code orders-3-1042}</td></tr>
  * </table>
  */
 @FunctionalInterface
 interface Selector {
-    String SYNTAX = "key, topic-partition, topic-partition-offset, header:NAME, field:PATH or constant:TEXT";
+    String SYNTAX = "key, timestamp, topic-partition, topic-partition-offset, header:NAME, field:PATH or constant:TEXT";
 
     Selector TOPIC_PARTITION = record -> record.originalTopic() + '-' + record.originalKafkaPartition();
     Selector TOPIC_PARTITION_OFFSET = record -> TOPIC_PARTITION.select(record) + '-' + record.originalKafkaOffset();
@@ -52,6 +53,9 @@ interface Selector {
         boolean hasArgument = !argument.isEmpty();
         if (text.equals("key")) {
             return record -> text(record.keySchema(), record.key());
+        } else if (text.equals("timestamp")) {
+            return record ->
+                    record.timestamp() == null ? null : record.timestamp().toString();
         } else if (text.equals("topic-partition")) {
             return TOPIC_PARTITION;
         } else if (text.equals("topic-partition-offset")) {

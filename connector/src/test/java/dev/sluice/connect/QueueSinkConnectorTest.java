@@ -73,7 +73,7 @@ class QueueSinkConnectorTest {
                     "connection.url | jdbc:mysql://host/db | must start with jdbc:postgresql:",
                     "batch.size | 0 | Value must be at least 1",
                     "linger.ms | -1 | Value must be at least 0",
-                    "partition.from | keys | partition.from must be key, topic-partition",
+                    "partition.from | keys | partition.from must be key, timestamp",
                     "transaction.id.from | header: | transaction.id.from must be key",
                     "queue.schema | Queue | must be 1 to 63 lower-case letters",
                     "schema.apply | maybe | Expected value to be either true or false",
@@ -115,7 +115,7 @@ class QueueSinkConnectorTest {
         @Test
         void doesNotLogWhatStandsInTheUrlAfterTheDatabase() {
             var config = new QueueSinkConfig(properties("connection.url", "jdbc:postgresql://h/db?password=secret"));
-            assertThat(config.urlForLog()).isEqualTo("jdbc:postgresql://h/db");
+            assertThat(config.postgres().urlForLog()).isEqualTo("jdbc:postgresql://h/db");
         }
 
         @Test

@@ -117,7 +117,7 @@ class QueueSinkTaskTest {
     /** A record PostgreSQL refuses: no text there can hold U+0000. */
     private void producePoison(TopicPartition partition, int offset) {
         SinkRecord record = record(partition, offset);
-        record.headers().addString(RecordMapping.PRODUCER_HEADER, "a\u0000b");
+        record.headers().addString(RecordHeaders.PRODUCER_SUB, "a\u0000b");
         topics.get(partition).add(record);
     }
 

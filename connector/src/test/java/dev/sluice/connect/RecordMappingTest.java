@@ -4,9 +4,15 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.connect.RecordMapping.Part;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.Origin;
+import dev.sluice.queue.PriorityLane;
+import java.time.Instant;
+import java.util.EnumMap;
 import java.util.Map;
 import java.util.UUID;
+import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.connect.data.Schema;
 import org.apache.kafka.connect.data.SchemaBuilder;
 import org.apache.kafka.connect.data.Struct;
@@ -20,13 +26,17 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class RecordMappingTest {
+    private static final int MAX_BYTES = 1000;
     private static final UUID ID = UUID.fromString("018f0000-0000-7000-8000-000000000001");
 
     private static RecordMapping mapping(String format, String partition, String transactionId) {
-        return new RecordMapping(
-                format,
-                Selector.parse("partition.from", partition),
-                Selector.parse("transaction.id.from", transactionId));
+        return mapping(format, Map.of(Part.PARTITION, partition, Part.TRANSACTION_ID, transactionId), true);
+    }
+
+    private static RecordMapping mapping(String format, Map<Part, String> from, boolean readsHeaders) {
+        var selectors = new EnumMap<Part, Selector>(Part.class);
+        from.forEach((part, text) -> selectors.put(part, Selector.parse(part.toString(), text)));
+        return new RecordMapping(format, selectors, readsHeaders, MAX_BYTES);
     }
 
     private static RecordMapping mapping(String partition) {
@@ -112,6 +122,42 @@ class RecordMappingTest {
         }
 
         @Test
+        void traceIdTimeAndLaneComeFromWhereTheyAreConfigured() {
+            var mapping = mapping(
+                    "${topic}",
+                    Map.of(Part.TRACE_ID, "field:trace", Part.CREATED_AT, "header:at", Part.LANE, "field:urgency"),
+                    true);
+            SinkRecord record = record("k", Map.of("trace", ID.toString(), "urgency", "low"));
+            record.headers().addTimestamp("at", java.util.Date.from(Instant.parse("2026-05-16T10:00:00.123Z")));
+            NewMessage message = mapping.map(record);
+            assertThat(message.traceId()).isEqualTo(ID);
+            assertThat(message.origin())
+                    .isEqualTo(new Origin(Instant.parse("2026-05-16T10:00:00.123Z"), PriorityLane.LOW));
+            assertThat(mapping.map(record("k", Map.of())).origin()).isEqualTo(Origin.NONE);
+        }
+
+        @Test
+        void theTimeCanBeThatInKafka() {
+            var mapping = mapping("${topic}", Map.of(Part.CREATED_AT, "timestamp"), true);
+            var record = new SinkRecord("t", 0, null, null, null, "1", 0, 1778925600123L, TimestampType.CREATE_TIME);
+            assertThat(mapping.map(record).origin().createdAt()).isEqualTo(Instant.parse("2026-05-16T10:00:00.123Z"));
+            assertThat(mapping.map(record("k", "1")).origin()).isEqualTo(Origin.NONE);
+        }
+
+        @ParameterizedTest
+        @CsvSource({
+            "TRACE_ID, trace id must be a UUID",
+            "CREATED_AT, created time must be a time",
+            "LANE, lane must be critical"
+        })
+        void andAreErrorsAboutTheRecordWhereTheyDoNotFit(Part part, String message) {
+            var mapping = mapping("${topic}", Map.of(part, "field:it"), true);
+            assertThatThrownBy(() -> mapping.map(record("k", Map.of("it", "none of these"))))
+                    .isInstanceOf(DataException.class)
+                    .hasMessageStartingWith(message);
+        }
+
+        @Test
         void everyMessageGetsAnIdThatSortsAfterTheOneBefore() {
             UUID last = new UUID(0, 0);
             for (int i = 0; i < 10_000; i++) {
@@ -168,8 +214,32 @@ class RecordMappingTest {
             record.headers().addString("sluice.id", text);
             assertThatThrownBy(() -> mapping("key").map(record))
                     .isInstanceOf(DataException.class)
-                    .hasMessage("header sluice.id must be a UUID, was " + text);
+                    .hasMessage("sluice.id must be a UUID, was " + text);
         }
+    }
+
+    @Test
+    void headersDoNotCountWhereTheyAreNotToBeRead() {
+        SinkRecord record = record("k", "1");
+        record.headers()
+                .addString("sluice.queue", "payments")
+                .addString("sluice.partition", "p")
+                .addString("sluice.id", "none")
+                .addString("sluice.created-at", "2026-05-16T10:00:00Z");
+        NewMessage message = mapping("copy-of-${topic}", Map.of(Part.PARTITION, "key"), false)
+                .map(record);
+        assertThat(message.queue()).isEqualTo("copy-of-orders");
+        assertThat(message.partition()).isEqualTo("k");
+        assertThat(message.origin()).isEqualTo(Origin.NONE);
+    }
+
+    @Test
+    void aPayloadHasALongestLength() {
+        String longest = '"' + "x".repeat(MAX_BYTES - 2) + '"';
+        assertThat(mapping("key").map(record("k", longest)).payload()).hasSize(MAX_BYTES);
+        assertThatThrownBy(() -> mapping("key").map(record("k", longest + ' ')))
+                .isInstanceOf(DataException.class)
+                .hasMessage("payload must have at most 1000 bytes (message.max.bytes), has 1001");
     }
 
     @Test
@@ -201,7 +271,7 @@ class RecordMappingTest {
     void aSelectorThatIsNoneIsRefusedWithTheChoices(String text) {
         assertThatThrownBy(() -> Selector.parse("partition.from", text))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageStartingWith("partition.from must be key, topic-partition, ")
+                .hasMessageStartingWith("partition.from must be key, timestamp, topic-partition, ")
                 .hasMessageEndingWith(", was " + text);
     }
 }

@@ -1,0 +1,238 @@
+package dev.sluice.connect;
+
+import static dev.sluice.connect.SettingGroup.checked;
+
+import dev.sluice.queue.PayloadCipher;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
+import javax.sql.DataSource;
+import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigDef.Importance;
+import org.apache.kafka.common.config.ConfigDef.Recommender;
+import org.apache.kafka.common.config.ConfigDef.Width;
+import org.apache.kafka.common.config.types.Password;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.PGProperty;
+
+/** The settings that both connectors have: where PostgreSQL is, and the keys of encrypted queues. */
+final class PostgresSettings {
+    static final String CONNECTION_URL = "connection.url";
+    static final String CONNECTION_USER = "connection.user";
+    static final String CONNECTION_PASSWORD = "connection.password";
+    static final String CONNECTION_TIMEOUT_MS = "connection.timeout.ms";
+    static final String QUEUE_SCHEMA = "queue.schema";
+    static final String SCHEMA_APPLY = "schema.apply";
+    static final String ENCRYPTION_KEYS = "encryption.keys";
+    static final String ENCRYPTION_KEY_ID = "encryption.key.id";
+
+    private static final Pattern SCHEMA_NAME = Pattern.compile("[a-z_][a-z0-9_]{0,62}");
+
+    private final AbstractConfig config;
+
+    PostgresSettings(AbstractConfig config) {
+        this.config = config;
+    }
+
+    static void defineConnection(SettingGroup group) {
+        group.define(
+                        CONNECTION_URL,
+                        ConfigDef.Type.STRING,
+                        ConfigDef.NO_DEFAULT_VALUE,
+                        checked("a JDBC URL like jdbc:postgresql://host:5432/database", text -> {
+                            if (!text.startsWith("jdbc:postgresql:")) {
+                                throw new IllegalArgumentException("must start with jdbc:postgresql:");
+                            }
+                        }),
+                        Importance.HIGH,
+                        Width.LONG,
+                        "JDBC URL",
+                        "JDBC URL of the PostgreSQL database that holds the queue.")
+                .define(
+                        CONNECTION_USER,
+                        ConfigDef.Type.STRING,
+                        null,
+                        null,
+                        Importance.HIGH,
+                        Width.MEDIUM,
+                        "User",
+                        "Role to connect as. Without it the URL's, or the name of the system user.")
+                .define(
+                        CONNECTION_PASSWORD,
+                        ConfigDef.Type.PASSWORD,
+                        null,
+                        null,
+                        Importance.HIGH,
+                        Width.MEDIUM,
+                        "Password",
+                        "Password of the role.")
+                .define(
+                        CONNECTION_TIMEOUT_MS,
+                        ConfigDef.Type.LONG,
+                        10_000L,
+                        ConfigDef.Range.between(1_000, 600_000),
+                        Importance.LOW,
+                        Width.SHORT,
+                        "Connection timeout (ms)",
+                        "Longest time to wait for a connection, rounded up to seconds.")
+                .define(
+                        QUEUE_SCHEMA,
+                        ConfigDef.Type.STRING,
+                        "sluice",
+                        checked("lower-case letters, digits and underscores", text -> {
+                            if (!SCHEMA_NAME.matcher(text).matches()) {
+                                throw new IllegalArgumentException("must be 1 to 63 lower-case letters, digits and"
+                                        + " underscores, and not start with a digit");
+                            }
+                        }),
+                        Importance.MEDIUM,
+                        Width.MEDIUM,
+                        "Schema",
+                        "PostgreSQL schema of the queue.")
+                .define(
+                        SCHEMA_APPLY,
+                        ConfigDef.Type.BOOLEAN,
+                        false,
+                        null,
+                        Importance.MEDIUM,
+                        Width.SHORT,
+                        "Apply the schema",
+                        "Whether to make or upgrade the schema at start. Without it the version is only checked.");
+    }
+
+    /**
+     * Defines the keys.
+     *
+     * @param keys what they are for, as a sentence
+     */
+    static void defineEncryption(SettingGroup group, String keys) {
+        group.define(
+                        ENCRYPTION_KEYS,
+                        ConfigDef.Type.PASSWORD,
+                        null,
+                        null,
+                        Importance.MEDIUM,
+                        Width.LONG,
+                        "Keys",
+                        keys,
+                        List.of(ENCRYPTION_KEY_ID),
+                        new Recommender() {
+                            @Override
+                            public List<Object> validValues(String name, Map<String, Object> parsed) {
+                                return List.of();
+                            }
+
+                            @Override
+                            public boolean visible(String name, Map<String, Object> parsed) {
+                                return true;
+                            }
+                        })
+                .define(
+                        ENCRYPTION_KEY_ID,
+                        ConfigDef.Type.STRING,
+                        null,
+                        null,
+                        Importance.MEDIUM,
+                        Width.MEDIUM,
+                        "Key that encrypts",
+                        "Id of the key that encrypts. Without it the first.",
+                        List.of(),
+                        new KeyIds());
+    }
+
+    /** Recommends the ids of the keys, and shows the setting only where there are keys. */
+    private static final class KeyIds implements Recommender {
+        @Override
+        public List<Object> validValues(String name, Map<String, Object> parsed) {
+            var ids = new ArrayList<Object>();
+            if (parsed.get(ENCRYPTION_KEYS) instanceof Password keys) {
+                for (String entry : keys.value().split(",", -1)) {
+                    int colon = entry.indexOf(':');
+                    if (colon > 0) {
+                        ids.add(entry.substring(0, colon).strip());
+                    }
+                }
+            }
+            return ids;
+        }
+
+        @Override
+        public boolean visible(String name, Map<String, Object> parsed) {
+            return parsed.get(ENCRYPTION_KEYS) != null;
+        }
+    }
+
+    /** Returns what is wrong between these settings: name of the setting to change, and why. */
+    Map<String, String> conflicts() {
+        var conflicts = new LinkedHashMap<String, String>();
+        try {
+            cipher();
+        } catch (IllegalArgumentException e) {
+            String message = String.valueOf(e.getMessage());
+            conflicts.put(message.startsWith(ENCRYPTION_KEY_ID) ? ENCRYPTION_KEY_ID : ENCRYPTION_KEYS, message);
+        }
+        return conflicts;
+    }
+
+    /**
+     * Returns where connections come from. The driver's own parameters in the URL win over ours.
+     *
+     * @param application what PostgreSQL shows as the name of the connections
+     * @param answerTimeoutMs longest time to wait for an answer
+     */
+    DataSource dataSource(String application, long answerTimeoutMs) {
+        var source = new DurableDataSource();
+        source.setUrl(config.getString(CONNECTION_URL));
+        int connectSeconds = seconds(config.getLong(CONNECTION_TIMEOUT_MS));
+        int answerSeconds = seconds(answerTimeoutMs);
+        unlessInUrl(PGProperty.CONNECT_TIMEOUT, () -> source.setConnectTimeout(connectSeconds));
+        unlessInUrl(PGProperty.LOGIN_TIMEOUT, () -> source.setLoginTimeout(connectSeconds));
+        unlessInUrl(PGProperty.SOCKET_TIMEOUT, () -> source.setSocketTimeout(answerSeconds));
+        unlessInUrl(PGProperty.TCP_KEEP_ALIVE, () -> source.setTcpKeepAlive(true));
+        unlessInUrl(PGProperty.APPLICATION_NAME, () -> source.setApplicationName(application));
+        String user = config.getString(CONNECTION_USER);
+        if (user != null) {
+            source.setUser(user);
+        }
+        Password password = config.getPassword(CONNECTION_PASSWORD);
+        if (password != null) {
+            source.setPassword(password.value());
+        }
+        return source;
+    }
+
+    private void unlessInUrl(PGProperty property, Runnable setting) {
+        if (!config.getString(CONNECTION_URL).contains(property.getName() + "=")) {
+            setting.run();
+        }
+    }
+
+    private static int seconds(long millis) {
+        return (int) Math.max(1, Math.min(Integer.MAX_VALUE, (millis + 999) / 1000));
+    }
+
+    /** Returns the URL without its parameters, which may hold secrets. */
+    String urlForLog() {
+        String url = config.getString(CONNECTION_URL);
+        int parameters = url.indexOf('?');
+        return parameters < 0 ? url : url.substring(0, parameters);
+    }
+
+    String schema() {
+        return config.getString(QUEUE_SCHEMA);
+    }
+
+    boolean appliesSchema() {
+        return config.getBoolean(SCHEMA_APPLY);
+    }
+
+    /** Returns what encrypts and decrypts payloads. */
+    PayloadCipher cipher() {
+        Password keys = config.getPassword(ENCRYPTION_KEYS);
+        @Nullable String secret = keys == null ? null : keys.value();
+        return PayloadCipher.of(secret, config.getString(ENCRYPTION_KEY_ID));
+    }
+}
