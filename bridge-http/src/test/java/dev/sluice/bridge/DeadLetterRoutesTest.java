@@ -210,8 +210,8 @@ class DeadLetterRoutesTest {
         String partitionId = bury("retried", "p", "t");
         postgres.execute(
                 "insert into sluice.dead_letters (queue_id, partition_id, partition_name, seq, group_name, message_id,"
-                        + " transaction_id, payload, error, attempts, created_at) select queue_id, partition_id, partition_name, seq,"
-                        + " 'other', message_id, transaction_id, payload, error, attempts, created_at from sluice.dead_letters"
+                        + " transaction_id, payload, error, retries, created_at) select queue_id, partition_id, partition_name, seq,"
+                        + " 'other', message_id, transaction_id, payload, error, retries, created_at from sluice.dead_letters"
                         + " where queue_id = (select id from sluice.queues where name = 'retried')");
         String path = "/api/v1/messages/" + partitionId + "/t/retry";
         JsonNode answer = post(path, "");

@@ -119,8 +119,8 @@ final class Acknowledge {
             return failedNow.add(seq) ? failed.merge(seq, 1, Integer::sum) : failed.get(seq);
         }
 
-        void bury(Burials burials, long seq, String error, int attempts) {
-            burials.add(queueId, partitionId, seq, group, error, attempts);
+        void bury(Burials burials, long seq, String error, int retries) {
+            burials.add(queueId, partitionId, seq, group, error, retries);
         }
 
         void giveBack(long afterMs) {
@@ -268,8 +268,8 @@ final class Acknowledge {
             case COMPLETED -> cursor.done(seq);
             case RETRY -> cursor.giveBack(0);
             case DLQ -> {
-                int attempts = cursor.failed.getOrDefault(seq, 0);
-                cursor.bury(burials, seq, said.error() == null ? "" : said.error(), attempts);
+                int retries = cursor.failed.getOrDefault(seq, 0);
+                cursor.bury(burials, seq, said.error() == null ? "" : said.error(), retries);
                 cursor.done(seq);
                 return Taken.BURIED;
             }
@@ -277,7 +277,7 @@ final class Acknowledge {
                 int attempts = cursor.fail(seq);
                 if (attempts > cursor.retryLimit) {
                     String error = said.error() == null ? "Retries exhausted" : said.error();
-                    cursor.bury(burials, seq, error, attempts);
+                    cursor.bury(burials, seq, error, attempts - 1);
                     cursor.done(seq);
                     return Taken.BURIED;
                 }

@@ -10,7 +10,7 @@ final class Burials {
     private final Statements statements;
     private final List<Burial> burials = new ArrayList<>();
 
-    private record Burial(long queueId, long partitionId, long seq, String group, String error, int attempts) {}
+    private record Burial(long queueId, long partitionId, long seq, String group, String error, int retries) {}
 
     Burials(Statements statements) {
         this.statements = statements;
@@ -20,10 +20,10 @@ final class Burials {
      * Adds a message.
      *
      * @param error why; not null, may be empty
-     * @param attempts failed acks it had, or leases that ended without one
+     * @param retries how often it was delivered again before this
      */
-    void add(long queueId, long partitionId, long seq, String group, String error, int attempts) {
-        burials.add(new Burial(queueId, partitionId, seq, group, error, attempts));
+    void add(long queueId, long partitionId, long seq, String group, String error, int retries) {
+        burials.add(new Burial(queueId, partitionId, seq, group, error, retries));
     }
 
     /** Copies what was added. A message that has been deleted meanwhile leaves no dead letter. */
@@ -39,7 +39,7 @@ final class Burials {
                 .set("seqs", burials.stream().mapToLong(Burial::seq).toArray())
                 .set("groups", burials.stream().map(Burial::group).toArray(String[]::new))
                 .set("errors", burials.stream().map(Burial::error).toArray(String[]::new))
-                .set("attempts", burials.stream().mapToInt(Burial::attempts).toArray())) {
+                .set("retries", burials.stream().mapToInt(Burial::retries).toArray())) {
             statement.update();
         }
         burials.clear();

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param group the group that gave up on it; others may have read it
  * @param payload JSON text, as it was pushed; as it is stored if it is encrypted with a key that is not here
  * @param error what the consumer said, or why the queue gave up; may be empty
- * @param attempts failed acks it had; 0 when it was sent here at once
+ * @param retries how often it was delivered again before this
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
  * @param createdAt when the message was written to the queue
@@ -36,7 +36,7 @@ public record DeadLetter(
         String group,
         String payload,
         String error,
-        int attempts,
+        int retries,
         @Nullable UUID traceId,
         @Nullable String producerSub,
         Instant createdAt,
@@ -54,7 +54,7 @@ public record DeadLetter(
                 row.getString("group_name"),
                 cipher.open(row.getString("queue"), row.getString("payload")),
                 row.getString("error"),
-                row.getInt("attempts"),
+                row.getInt("retries"),
                 row.getObject("trace_id", UUID.class),
                 row.getString("producer_sub"),
                 row.getTimestamp("created_at").toInstant(),

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * @param producerSub subject of the producer's token, or null
  * @param createdAt when it was written
  * @param error why some group gave up on it last; null when none did
- * @param attempts failed acks it had then; null when no group gave up on it
+ * @param retries how often it was delivered again before that; null when no group gave up on it
  * @param leasedUntil when the lease on its partition ends; null unless it is being processed
  * @param groups the groups that read the partition
  */
@@ -54,7 +54,7 @@ public record MessageDetail(
         @Nullable String producerSub,
         Instant createdAt,
         @Nullable String error,
-        @Nullable Integer attempts,
+        @Nullable Integer retries,
         @Nullable Instant leasedUntil,
         List<Reader> groups) {
 
@@ -105,7 +105,7 @@ public record MessageDetail(
                 row.getString("producer_sub"),
                 row.getTimestamp("written_at").toInstant(),
                 error,
-                error == null ? null : row.getInt("attempts"),
+                error == null ? null : row.getInt("retries"),
                 state == MessageState.PROCESSING ? leasedUntil : null,
                 groups);
     }

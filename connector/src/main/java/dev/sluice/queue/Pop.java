@@ -147,7 +147,7 @@ final class Pop {
         }
         long first = cursor.acked().endOfMissing(cursor.position(), 1);
         String error = "delivered " + cursor.deliveries() + " times without an ack";
-        burials.add(cursor.queueId(), cursor.partitionId(), first, target.group(), error, cursor.deliveries());
+        burials.add(cursor.queueId(), cursor.partitionId(), first, target.group(), error, cursor.deliveries() - 1);
         return cursor.without(SeqSet.EMPTY.with(first, first));
     }
 

@@ -369,11 +369,11 @@ where p.id = any (:partitions::bigint[]);
 -- name: bury
 -- Copies messages into the dead letters.
 insert into sluice.dead_letters
-  (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, trace_id, producer_sub, error, attempts, created_at)
+  (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, trace_id, producer_sub, error, retries, created_at)
 select dead.queue_id, dead.partition_id, p.name, dead.seq, dead.group_name, s.ids[at.i], s.transaction_ids[at.i], s.payloads[at.i],
-       s.trace_ids[at.i], s.producer_subs[at.i], dead.error, dead.attempts, coalesce(s.created_ats[at.i], s.created_at)
-from unnest(:queues::bigint[], :partitions::bigint[], :seqs::bigint[], :groups::text[], :errors::text[], :attempts::integer[])
-  as dead (queue_id, partition_id, seq, group_name, error, attempts)
+       s.trace_ids[at.i], s.producer_subs[at.i], dead.error, dead.retries, coalesce(s.created_ats[at.i], s.created_at)
+from unnest(:queues::bigint[], :partitions::bigint[], :seqs::bigint[], :groups::text[], :errors::text[], :retries::integer[])
+  as dead (queue_id, partition_id, seq, group_name, error, retries)
 join sluice.partitions p on p.id = dead.partition_id
 cross join lateral (
   select * from sluice.segments s

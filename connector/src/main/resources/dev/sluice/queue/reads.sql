@@ -242,7 +242,7 @@ where (:queue::text is null or q.name = :queue)
 select q.id as queue_id, q.name as queue, q.namespace, q.task, q.priority, q.lease_time_s, q.retry_limit, q.retry_delay_ms, q.ttl_s,
        coalesce(found.dead_partition, c.partition) as partition, found.*, c.done, c.groups, c.leased_until,
        c.groups > 0 and (found.seq <= c.done or found.seq <@ c.acked) as read,
-       dead.error, dead.attempts
+       dead.error, dead.retries
 from (
   (select 1 as source, null as dead_partition, null::bigint as dead_queue_id, s.partition_id, s.first_seq + at.index - 1 as seq, s.ids[at.index] as id,
           s.transaction_ids[at.index] as transaction_id, s.payloads[at.index] as payload, s.trace_ids[at.index] as trace_id,
@@ -273,7 +273,7 @@ left join lateral (
 ) c on true
 join sluice.queues q on q.id = coalesce(c.queue_id, found.dead_queue_id)
 left join lateral (
-  select d.error, d.attempts from sluice.dead_letters d
+  select d.error, d.retries from sluice.dead_letters d
   where d.partition_id = found.partition_id and d.transaction_id = found.transaction_id and (found.seq is null or d.seq = found.seq)
   order by d.id desc
   limit 1

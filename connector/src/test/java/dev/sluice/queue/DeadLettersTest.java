@@ -69,7 +69,7 @@ class DeadLettersTest {
         assertThat(letter.group()).isEqualTo("g");
         assertThat(letter.payload()).isEqualTo("{\"a\": 1}");
         assertThat(letter.error()).isEqualTo("broken");
-        assertThat(letter.attempts()).isZero();
+        assertThat(letter.retries()).isZero();
         assertThat(letter.traceId()).isEqualTo(trace);
         assertThat(letter.producerSub()).isEqualTo("alice");
         assertThat(letter.createdAt()).isEqualTo(popped.messages().get(0).createdAt());
@@ -139,9 +139,9 @@ class DeadLettersTest {
         sluice.postgres.execute("""
                 insert into sluice.dead_letters
                   (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, error,
-                   attempts, created_at)
+                   retries, created_at)
                 select queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, error,
-                       attempts, created_at
+                       retries, created_at
                 from sluice.dead_letters, generate_series(1, 1500) where group_name = 'g'
                 """);
         long others = letters.count(new DeadLetterFilter(null, "h", null, null, null, null));

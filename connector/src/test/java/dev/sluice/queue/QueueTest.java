@@ -503,8 +503,8 @@ class QueueTest {
             assertThat(queue.acknowledge(List.of(verdict(last.messages().get(0), last, Verdict.FAILED))))
                     .containsExactly(new Acknowledged("q", "p", true, true));
             assertThat(transactionIds(pop(ANY, 5))).containsExactly("t2");
-            assertThat(postgres.query("select transaction_id, payload, error, attempts, seq from sluice.dead_letters"))
-                    .containsExactly("t1|{\"tx\":\"t1\"}|Retries exhausted|3|1");
+            assertThat(postgres.query("select transaction_id, payload, error, retries, seq from sluice.dead_letters"))
+                    .containsExactly("t1|{\"tx\":\"t1\"}|Retries exhausted|2|1");
         }
 
         @Test
@@ -519,7 +519,7 @@ class QueueTest {
                     Verdict.DLQ,
                     "bad");
             assertThat(queue.acknowledge(List.of(said))).containsExactly(new Acknowledged("q", "p", false, true));
-            assertThat(postgres.query("select transaction_id, error, attempts from sluice.dead_letters"))
+            assertThat(postgres.query("select transaction_id, error, retries from sluice.dead_letters"))
                     .containsExactly("t2|bad|0");
         }
 
@@ -577,8 +577,8 @@ class QueueTest {
             }
             assertThat(sizes).containsExactly(3, 3, 3, 1);
             assertThat(transactionIds(pop(ANY, 3))).containsExactly("t2", "t3");
-            assertThat(postgres.query("select transaction_id, error, attempts from sluice.dead_letters"))
-                    .containsExactly("t1|delivered 4 times without an ack|4");
+            assertThat(postgres.query("select transaction_id, error, retries from sluice.dead_letters"))
+                    .containsExactly("t1|delivered 4 times without an ack|3");
         }
 
         @Test

@@ -48,12 +48,12 @@ final class DeadLetterEndpoints {
      *
      * <pre>{@code
      * {"messages": [{"deadLetterId": 7, "id": "…", "transactionId": "o-1", "partitionId": "…", "queue": "orders",
-     *                "partition": "customer-7", "consumerGroup": "billing", "errorMessage": "card refused", "retryCount": 4,
+     *                "partition": "customer-7", "consumerGroup": "billing", "errorMessage": "card refused", "retryCount": 3,
      *                "data": {"total": 12.50}, "traceId": null, "producerSub": null, "createdAt": "…", "failedAt": "…"}],
      *  "total": 1, "pagination": {"limit": 100, "offset": 0, "nextOffset": null}}
      * }</pre>
      *
-     * {@code data} is the payload byte for byte, decrypted where there is a key. {@code limit} is 1000 at most, and a page ends early at 16 MiB:
+     * {@code retryCount} is how often it was delivered again before. {@code data} is the payload byte for byte, decrypted where there is a key. {@code limit} is 1000 at most, and a page ends early at 16 MiB:
      * {@code nextOffset} is where the next one begins, null at the end.
      */
     CompletableFuture<Answer> list(Context ctx) {
@@ -110,7 +110,7 @@ final class DeadLetterEndpoints {
         out.raw(",\"partition\":").string(letter.partition());
         out.raw(",\"consumerGroup\":").string(letter.group());
         out.raw(",\"errorMessage\":").string(letter.error());
-        out.raw(",\"retryCount\":").number(letter.attempts());
+        out.raw(",\"retryCount\":").number(letter.retries());
         out.raw(",\"data\":").json(letter.payload());
         out.raw(",\"traceId\":").uuid(letter.traceId());
         out.raw(",\"producerSub\":").string(letter.producerSub());

@@ -207,7 +207,7 @@ final class MessageEndpoints {
                 .put("producerSub", message.producerSub())
                 .put("createdAt", time(message.createdAt()))
                 .put("errorMessage", message.error())
-                .put("retryCount", message.attempts())
+                .put("retryCount", message.retries())
                 .put("leaseExpiresAt", time(message.leasedUntil()));
         rest.putObject("queueConfig")
                 .put("leaseTime", message.leaseTime().toSeconds())

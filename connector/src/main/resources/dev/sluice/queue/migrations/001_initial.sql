@@ -277,14 +277,14 @@ create table sluice.dead_letters (
   trace_id        uuid,
   producer_sub    text,
   error           text not null,
-  attempts        integer not null,
+  retries         integer not null,
   created_at      timestamptz not null,
   failed_at       timestamptz not null default now()
 );
 
 comment on table sluice.dead_letters is 'Messages a group gave up on, with a copy of what they held: they outlive retention.';
 comment on column sluice.dead_letters.queue_id is 'sluice.queues.id. No foreign key: an ack would lock the queue after its cursors.';
-comment on column sluice.dead_letters.attempts is 'Failed acks the message had, the last one included; 0 when it was sent here at once.';
+comment on column sluice.dead_letters.retries is 'How often the message was delivered again before it came here.';
 comment on column sluice.dead_letters.created_at is 'When the message was written to the queue.';
 
 create index dead_letters_by_queue on sluice.dead_letters (queue_id, failed_at desc);
