@@ -176,6 +176,18 @@ class TransactionRoutesTest {
         }
 
         @Test
+        void doNothingForAGroupThatNeverReadAndAnIdNobodyKnows() {
+            JsonNode popped = leased("t-stranger");
+            String known = acknowledge(popped, "completed").replace("}", ",'consumerGroup':'stranger'}");
+            assertThat(transaction(known).get("success").booleanValue()).isTrue();
+            JsonNode unknown = transaction(push("t-stranger", "x"), known.replace("'in'", "'none'"));
+            assertThat(unknown.get("success").booleanValue()).isFalse();
+            assertThat(unknown.get("error").textValue()).isEqualTo("ACK operation failed: Message not found");
+            assertThat(postgres.query("select transaction_id from sluice.messages where queue = 't-stranger'"))
+                    .containsExactly("in");
+        }
+
+        @Test
         void refuseWhatCannotBeInOne() {
             JsonNode popped = leased("t-odd");
             for (var each : Map.of(

@@ -153,32 +153,43 @@ final class Acknowledge {
         }
         burials.run(connection);
         write(connection, cursors.values());
-        Map<Long, AcknowledgeOutcome> unread = unread(connection, verdicts);
+        Map<MessageKey, AcknowledgeOutcome.Unread> unread = unread(connection, verdicts);
         return verdicts.stream().map(verdict -> outcome(verdict, unread)).toList();
     }
 
-    /** Returns, by partition, what to answer a group that has never read it: what it says is taken, and changes nothing. */
-    private Map<Long, AcknowledgeOutcome> unread(Connection connection, List<Verdicts> verdicts) throws SQLException {
-        long[] partitions = verdicts.stream()
+    private record MessageKey(long partitionId, String transactionId) {}
+
+    /** Returns where the messages are of which groups speak that have never read their partitions; only those there are. */
+    private Map<MessageKey, AcknowledgeOutcome.Unread> unread(Connection connection, List<Verdicts> verdicts)
+            throws SQLException {
+        List<Acknowledgement> strangers = verdicts.stream()
                 .filter(verdict -> verdict.cursor() == null)
-                .mapToLong(verdict -> verdict.said().partitionId())
-                .distinct()
-                .toArray();
-        var answers = new HashMap<Long, AcknowledgeOutcome>();
-        if (partitions.length == 0) {
-            return answers;
+                .map(Verdicts::said)
+                .toList();
+        var found = new HashMap<MessageKey, AcknowledgeOutcome.Unread>();
+        if (strangers.isEmpty()) {
+            return found;
         }
-        try (var statement = new BoundStatement(connection, statements.get("partition-names"))
-                        .set("partitions", partitions);
+        try (var statement = new BoundStatement(connection, statements.get("newest-of-ids"))
+                        .set(
+                                "partitions",
+                                strangers.stream()
+                                        .mapToLong(Acknowledgement::partitionId)
+                                        .toArray())
+                        .set(
+                                "transaction_ids",
+                                strangers.stream()
+                                        .map(Acknowledgement::transactionId)
+                                        .toArray(String[]::new))
+                        .set("reach", UNLEASED_REACH);
                 ResultSet row = statement.query()) {
             while (row.next()) {
-                answers.put(
-                        row.getLong("id"),
-                        new AcknowledgeOutcome.Acknowledged(
-                                row.getString("queue"), row.getString("partition"), false, false));
+                found.put(
+                        new MessageKey(row.getLong("id"), row.getString("transaction_id")),
+                        new AcknowledgeOutcome.Unread(row.getString("queue"), row.getString("partition")));
             }
         }
-        return answers;
+        return found;
     }
 
     private Map<CursorKey, Cursor> lockCursors(Connection connection, List<Acknowledgement> said) throws SQLException {
@@ -333,12 +344,19 @@ final class Acknowledge {
         return cursors.stream().mapToLong(value::apply).toArray();
     }
 
-    private static AcknowledgeOutcome outcome(Verdicts verdict, Map<Long, AcknowledgeOutcome> unread) {
+    private static AcknowledgeOutcome outcome(Verdicts verdict, Map<MessageKey, AcknowledgeOutcome.Unread> unread) {
         Cursor cursor = verdict.cursor();
-        if (cursor == null && verdict.said().leaseId() == null) {
-            return unread.getOrDefault(verdict.said().partitionId(), new AcknowledgeOutcome.NotFound());
+        Acknowledgement said = verdict.said();
+        if (cursor == null) {
+            AcknowledgeOutcome.Unread known = unread.get(new MessageKey(said.partitionId(), said.transactionId()));
+            if (known == null) {
+                return new AcknowledgeOutcome.NotFound();
+            }
+            return said.leaseId() == null
+                    ? known
+                    : new AcknowledgeOutcome.LeaseInvalid(known.queue(), known.partition());
         }
-        if (cursor == null || verdict.taken() == Taken.NOT_FOUND) {
+        if (verdict.taken() == Taken.NOT_FOUND) {
             return new AcknowledgeOutcome.NotFound();
         }
         if (verdict.taken() == Taken.LEASE_INVALID) {

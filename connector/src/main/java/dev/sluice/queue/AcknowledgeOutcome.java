@@ -2,9 +2,13 @@ package dev.sluice.queue;
 
 /** What an {@link Acknowledgement} changed. Committed when the caller sees it. */
 public sealed interface AcknowledgeOutcome {
+    /** Returns whether there was nothing wrong with the verdict. */
+    default boolean isTaken() {
+        return this instanceof Acknowledged || this instanceof Unread;
+    }
 
     /**
-     * The verdict was taken. Of a group that has never read the partition, without a lease: nothing changed.
+     * The verdict was taken.
      *
      * @param queue name of the queue
      * @param partition name of the partition
@@ -15,6 +19,14 @@ public sealed interface AcknowledgeOutcome {
             implements AcknowledgeOutcome {}
 
     /**
+     * The group has never read the partition, and no lease was named. Nothing changed, and nothing is wrong.
+     *
+     * @param queue name of the queue
+     * @param partition name of the partition
+     */
+    record Unread(String queue, String partition) implements AcknowledgeOutcome {}
+
+    /**
      * The lease named does not hold the message, or not any more. Nothing changed.
      *
      * @param queue name of the queue
@@ -22,6 +34,6 @@ public sealed interface AcknowledgeOutcome {
      */
     record LeaseInvalid(String queue, String partition) implements AcknowledgeOutcome {}
 
-    /** There is no such message in the partition, or none within reach of the cursor; or no such partition. Nothing changed. */
+    /** There is no such message in the partition, or none within reach of the cursor (for a group without one: among the newest); or no such partition. Nothing changed. */
     record NotFound() implements AcknowledgeOutcome {}
 }

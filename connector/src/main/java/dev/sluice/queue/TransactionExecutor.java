@@ -63,7 +63,7 @@ public final class TransactionExecutor implements AutoCloseable {
             throw new RolledBack(pushes);
         }
         acknowledged.addAll(acknowledge.run(open, verdicts));
-        if (!acknowledged.stream().allMatch(AcknowledgeOutcome.Acknowledged.class::isInstance)) {
+        if (!acknowledged.stream().allMatch(AcknowledgeOutcome::isTaken)) {
             throw new RolledBack(pushes);
         }
     }

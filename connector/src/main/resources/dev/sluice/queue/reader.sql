@@ -360,11 +360,19 @@ cross join lateral (
 where s.last_seq >= run.first_seq
 order by run.ordinal, s.first_seq;
 
--- name: partition-names
--- The partitions of these ids that exist.
-select p.id, q.name as queue, p.name as partition
-from sluice.partitions p join sluice.queues q on q.id = p.queue_id
-where p.id = any (:partitions::bigint[]);
+-- name: newest-of-ids
+-- Where these messages are, of those among the newest :reach of their partitions.
+select p.id, q.name as queue, p.name as partition, wanted.transaction_id
+from (select distinct * from unnest(:partitions::bigint[], :transaction_ids::text[]) as wanted (partition_id, transaction_id)) wanted
+join sluice.partitions p on p.id = wanted.partition_id
+join sluice.queues q on q.id = p.queue_id
+where (p.id, wanted.transaction_id) in (
+  select s.partition_id, known.transaction_id
+  from sluice.partitions of
+  join sluice.segments s on s.partition_id = of.id and s.first_seq > of.head - :reach and s.last_seq >= of.tail
+  cross join lateral unnest(s.transaction_ids) as known (transaction_id)
+  where of.id = any (:partitions::bigint[])
+);
 
 -- name: bury
 -- Copies messages into the dead letters.

@@ -404,7 +404,8 @@ class QueueTest {
                                     PopTarget.DEFAULT_GROUP, partition, "none", null, Verdict.COMPLETED, null),
                             new Acknowledgement(
                                     PopTarget.DEFAULT_GROUP, partition + 99, "t1", null, Verdict.COMPLETED, null),
-                            new Acknowledgement("nobody", partition, "t1", result.leaseId(), Verdict.COMPLETED, null))))
+                            new Acknowledgement(
+                                    "nobody", partition, "none", result.leaseId(), Verdict.COMPLETED, null))))
                     .allMatch(NotFound.class::isInstance);
             assertThat(queue.acknowledge(List.of())).isEmpty();
         }
@@ -415,8 +416,37 @@ class QueueTest {
             long partition = pop(ANY, 1).messages().get(0).partitionId();
             assertThat(queue.acknowledge(
                             List.of(new Acknowledgement("nobody", partition, "t1", null, Verdict.COMPLETED, null))))
-                    .containsExactly(new Acknowledged("q", "p", false, false));
+                    .containsExactly(new AcknowledgeOutcome.Unread("q", "p"));
             assertThat(pop(new PopTarget("q", null, "nobody"), 1).messages()).hasSize(1);
+        }
+
+        @Test
+        void ofAGroupThatNeverPoppedAreNotTakenIfTheyNameALeaseOrNoMessage() {
+            writer.write(run(1, 2), List.of());
+            PopResult result = pop(ANY, 1);
+            long partition = result.messages().get(0).partitionId();
+            assertThat(queue.acknowledge(List.of(
+                            new Acknowledgement("nobody", partition, "t1", result.leaseId(), Verdict.COMPLETED, null),
+                            new Acknowledgement("nobody", partition, "t2", null, Verdict.FAILED, null),
+                            new Acknowledgement("nobody", partition, "t3", null, Verdict.COMPLETED, null))))
+                    .containsExactly(
+                            new AcknowledgeOutcome.LeaseInvalid("q", "p"),
+                            new AcknowledgeOutcome.Unread("q", "p"),
+                            new NotFound());
+        }
+
+        @Test
+        void ofAGroupThatNeverPoppedReachAsFarAsTheirLimitAndNoFurther() {
+            for (int i = 0; i < 11; i++) {
+                writer.write(run(1 + i * 1_000, 1_000 + i * 1_000), List.of());
+            }
+            long partition = pop(ANY, 1).messages().get(0).partitionId();
+            int oldest = 11_000 - Acknowledge.UNLEASED_REACH + 1;
+            assertThat(queue.acknowledge(List.of(
+                            new Acknowledgement("nobody", partition, "t" + oldest, null, Verdict.COMPLETED, null),
+                            new Acknowledgement(
+                                    "nobody", partition, "t" + (oldest - 1), null, Verdict.COMPLETED, null))))
+                    .containsExactly(new AcknowledgeOutcome.Unread("q", "p"), new NotFound());
         }
 
         @Test

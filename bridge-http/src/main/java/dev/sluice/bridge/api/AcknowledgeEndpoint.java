@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * [{"index": 0, "transactionId": "o-1", "success": true, "error": null,
  *   "queueName": "orders", "partitionName": "customer-7", "leaseReleased": true, "dlq": false}]
  * }</pre>
+ *
+ * <p>{@code leaseReleased} is null where the group has never read the partition: nothing changes then, and nothing is wrong.
  */
 final class AcknowledgeEndpoint implements Endpoint {
     static final String NOT_FOUND = "Message not found";
@@ -79,6 +81,10 @@ final class AcknowledgeEndpoint implements Endpoint {
             out.raw(",\"partitionName\":").string(done.partition());
             out.raw(",\"leaseReleased\":").bool(done.leaseReleased());
             out.raw(",\"dlq\":").bool(done.deadLettered()).raw("}");
+        } else if (outcome instanceof AcknowledgeOutcome.Unread unread) {
+            out.raw(",\"success\":true,\"error\":null,\"queueName\":").string(unread.queue());
+            out.raw(",\"partitionName\":").string(unread.partition());
+            out.raw(",\"leaseReleased\":null,\"dlq\":false}");
         } else if (outcome instanceof AcknowledgeOutcome.LeaseInvalid invalid) {
             refused(out, LEASE_INVALID, invalid.queue(), invalid.partition());
         } else if (outcome instanceof AcknowledgeOutcome.NotFound) {

@@ -159,6 +159,9 @@ final class CountedEndpoints {
         if (outcome instanceof AcknowledgeOutcome.Acknowledged done) {
             return done.queue();
         }
+        if (outcome instanceof AcknowledgeOutcome.Unread unread) {
+            return unread.queue();
+        }
         return outcome instanceof AcknowledgeOutcome.LeaseInvalid invalid ? invalid.queue() : Counters.OTHER;
     }
 

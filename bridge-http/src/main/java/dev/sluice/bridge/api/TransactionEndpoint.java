@@ -188,7 +188,7 @@ final class TransactionEndpoint implements Endpoint {
     }
 
     private static @Nullable String error(AcknowledgeOutcome outcome) {
-        if (outcome instanceof AcknowledgeOutcome.Acknowledged) {
+        if (outcome.isTaken()) {
             return null;
         }
         return outcome instanceof AcknowledgeOutcome.LeaseInvalid
