@@ -197,7 +197,7 @@ class ConsumerGroupRoutesTest {
         assertRefused(bridge.post(GROUPS + "/sub-g/subscription", "{}"), "subscriptionTimestamp is required");
         assertRefused(
                 bridge.post(GROUPS + "/sub-g/subscription", "{\"subscriptionTimestamp\":\"+10000-01-01T00:00:00Z\"}"),
-                "must be in the years 1 to 9999");
+                "in the years 1 to 9999");
     }
 
     @Test

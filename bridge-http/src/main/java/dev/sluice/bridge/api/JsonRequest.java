@@ -11,8 +11,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.time.format.DateTimeParseException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,8 +21,6 @@ import org.jspecify.annotations.Nullable;
  * that is {@code null} counts as absent.
  */
 record JsonRequest(JsonNode fields) {
-    private static final int LAST_YEAR = 9999;
-
     /**
      * Parses a body.
      *
@@ -112,23 +108,20 @@ record JsonRequest(JsonNode fields) {
         return value.longValue();
     }
 
-    /** Returns a time with its offset (RFC 3339), or null if it is absent. */
+    /** Returns a {@linkplain WireTime time}, or null if it is absent. */
     @Nullable
     Instant time(String name) {
         String text = text(name);
         return text == null ? null : time(name, text);
     }
 
-    /** Reads a time with its offset (RFC 3339). */
+    /** Reads a {@linkplain WireTime time}. */
     static Instant time(String name, String text) {
-        try {
-            OffsetDateTime time = OffsetDateTime.parse(text);
-            if (time.getYear() < 1 || time.getYear() > LAST_YEAR) {
-                throw badRequest(name + " must be in the years 1 to " + LAST_YEAR);
-            }
-            return time.toInstant();
-        } catch (DateTimeParseException e) {
-            throw badRequest(name + " must be a time such as 2026-05-16T10:00:00Z");
+        Instant time = WireTime.parse(text);
+        if (time == null) {
+            throw badRequest(name + " must be a time such as 2026-05-16T10:00:00Z, in the years " + WireTime.FIRST_YEAR
+                    + " to " + WireTime.LAST_YEAR);
         }
+        return time;
     }
 }

@@ -45,7 +45,7 @@ final class Parameters {
         return text == null || text.isEmpty() ? null : text;
     }
 
-    /** Returns a time in the query (RFC 3339), or null if it is absent or empty. */
+    /** Returns a {@linkplain WireTime time} in the query, or null if it is absent or empty. */
     static @Nullable Instant timeInQuery(Context ctx, String parameter) {
         String text = textInQuery(ctx, parameter);
         return text == null ? null : JsonRequest.time(parameter, text);

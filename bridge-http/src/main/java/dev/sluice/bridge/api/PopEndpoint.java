@@ -13,8 +13,6 @@ import dev.sluice.queue.Subscription;
 import io.javalin.http.Context;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.time.format.DateTimeParseException;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -137,14 +135,7 @@ final class PopEndpoint implements Endpoint {
 
     /** Returns the time, or null when there is none or it is not one: the contract ignores it then. */
     private static @Nullable Instant time(@Nullable String text) {
-        if (text == null || text.isEmpty()) {
-            return null;
-        }
-        try {
-            return OffsetDateTime.parse(text).toInstant();
-        } catch (DateTimeParseException e) {
-            return null;
-        }
+        return text == null || text.isEmpty() ? null : WireTime.parse(text);
     }
 
     static JsonOutput write(PopResult result, String group) {
