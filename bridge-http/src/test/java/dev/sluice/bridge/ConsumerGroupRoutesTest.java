@@ -124,7 +124,7 @@ class ConsumerGroupRoutesTest {
         age("late-q", "90 minutes");
         JsonNode row = row(ok(bridge.get(GROUPS + "/lagging")), "late-q");
         assertThat(JsonShape.of(row))
-                .isEqualTo("{consumer_group: text, lag_hours: number, last_consumed_at: null, offset_lag: int,"
+                .isEqualTo("{consumer_group: text, lag_hours: number, last_consumed_at: time, offset_lag: int,"
                         + " oldest_unconsumed_at: time, partition_id: uuid, partition_name: text, queue_name: text,"
                         + " time_lag_seconds: int, worker_id: null}");
         assertThat(row.get("offset_lag").intValue()).isEqualTo(1);
@@ -144,7 +144,7 @@ class ConsumerGroupRoutesTest {
         JsonNode answer = ok(bridge.get(GROUPS + "/detail-g"));
         assertThat(JsonShape.of(answer))
                 .isEqualTo(
-                        "{detail-q: {partitions: [{lastConsumedAt: null, leaseActive: bool, offsetLag: int, partition: text,"
+                        "{detail-q: {partitions: [{lastConsumedAt: time, leaseActive: bool, offsetLag: int, partition: text,"
                                 + " timeLagSeconds: int, totalConsumed: int, workerId: uuid}]}}");
         JsonNode partition = answer.at("/detail-q/partitions/0");
         assertThat(partition.get("leaseActive").booleanValue()).isTrue();

@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param lag messages not done, leased ones included
  * @param oldestUnreadAt when the oldest of them was written; null when there is none
  * @param timeLag how long ago that was, by the database's clock; zero when there is none
+ * @param consumedAt when the group was done with a message of it last; null: never
  * @param leaseId who holds the next messages now; null: nobody
  * @param leasedUntil when that lease ends; null exactly when {@code leaseId} is
  */
@@ -33,11 +34,13 @@ public record GroupPartition(
         long lag,
         @Nullable Instant oldestUnreadAt,
         Duration timeLag,
+        @Nullable Instant consumedAt,
         @Nullable UUID leaseId,
         @Nullable Instant leasedUntil) {
 
     static GroupPartition of(ResultSet row) throws SQLException {
         Timestamp oldest = row.getTimestamp("oldest_unread_at");
+        Timestamp consumed = row.getTimestamp("consumed_at");
         boolean leased = row.getBoolean("leased");
         return new GroupPartition(
                 row.getString("group_name"),
@@ -49,6 +52,7 @@ public record GroupPartition(
                 row.getLong("lag"),
                 oldest == null ? null : oldest.toInstant(),
                 Duration.ofMillis(Math.max(0, row.getLong("time_lag_ms"))),
+                consumed == null ? null : consumed.toInstant(),
                 leased ? row.getObject("lease_id", UUID.class) : null,
                 leased ? row.getTimestamp("available_at").toInstant() : null);
     }

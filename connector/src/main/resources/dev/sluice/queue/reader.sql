@@ -157,6 +157,7 @@ set position = settled.position,
     failed_seqs = settled.failed_seqs::bigint[],
     failed_counts = settled.failed_counts::integer[],
     deliveries = settled.deliveries,
+    consumed_at = case when settled.position > c.position then now() else c.consumed_at end,
     lease_id = null,
     lease_end = null,
     available_at = case when quiet.head = settled.position then null
@@ -177,6 +178,7 @@ where c.group_id = held.group_id and c.partition_id = held.partition_id;
 update sluice.cursors c
 set position = settled.position,
     acked = settled.acked::int8multirange,
+    consumed_at = case when settled.position > c.position then now() else c.consumed_at end,
     deliveries = 0
 from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[])
   as settled (group_id, partition_id, position, acked)

@@ -104,7 +104,7 @@ final class ConsumerGroupEndpoints {
      * <pre>{@code
      * [{"consumer_group": "billing", "queue_name": "orders", "partition_name": "customer-7", "partition_id": "…",
      *   "worker_id": null, "offset_lag": 12, "time_lag_seconds": 5400, "lag_hours": 1.50,
-     *   "oldest_unconsumed_at": "…", "last_consumed_at": null}]
+     *   "oldest_unconsumed_at": "…", "last_consumed_at": "…"}]
      * }</pre>
      */
     CompletableFuture<Answer> lagging(Context ctx) {
@@ -129,7 +129,7 @@ final class ConsumerGroupEndpoints {
                                 BigDecimal.valueOf(seconds)
                                         .divide(SECONDS_PER_HOUR, HOUR_DECIMALS, RoundingMode.HALF_UP))
                         .put("oldest_unconsumed_at", AdminJson.time(partition.oldestUnreadAt()))
-                        .putNull("last_consumed_at");
+                        .put("last_consumed_at", AdminJson.time(partition.consumedAt()));
             }
             return Answer.json(OK, answer);
         });
@@ -152,8 +152,9 @@ final class ConsumerGroupEndpoints {
 
     /**
      * {@code GET /consumer-groups/:group}: {@code {"orders": {"partitions": [{"partition": "customer-7", "workerId": null,
-     * "lastConsumedAt": null, "totalConsumed": 42, "offsetLag": 0, "timeLagSeconds": 0, "leaseActive": false}]}}}; {@code {}} for
-     * a group nobody knows. {@code workerId} is the lease that holds the partition. When a group read last is not kept.
+     * "lastConsumedAt": "…", "totalConsumed": 42, "offsetLag": 0, "timeLagSeconds": 0, "leaseActive": false}]}}}; {@code {}} for
+     * a group nobody knows. {@code workerId} is the lease that holds the partition, {@code
+     * lastConsumedAt} when an ack moved the group on last, null if none did.
      */
     CompletableFuture<Answer> details(Context ctx) {
         String group = Parameters.nameInPath(ctx, "group");
@@ -165,7 +166,7 @@ final class ConsumerGroupEndpoints {
                         .addObject()
                         .put("partition", partition.partition())
                         .put("workerId", worker(partition))
-                        .putNull("lastConsumedAt")
+                        .put("lastConsumedAt", AdminJson.time(partition.consumedAt()))
                         .put("totalConsumed", partition.head() - partition.lag())
                         .put("offsetLag", partition.lag())
                         .put("timeLagSeconds", partition.timeLag().toSeconds())

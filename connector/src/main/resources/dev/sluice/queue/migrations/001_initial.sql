@@ -192,6 +192,7 @@ create table sluice.cursors (
   deliveries     integer not null default 0 check (deliveries >= 0),
   failed_seqs    bigint[],
   failed_counts  integer[],
+  consumed_at    timestamptz,
   primary key (group_id, partition_id),
   check ((lease_id is null) = (lease_end is null)),
   check (lease_id is null or available_at is not null),
@@ -206,6 +207,7 @@ comment on column sluice.cursors.lease_end is 'Last seq of the lease. Null exact
 comment on column sluice.cursors.acked is 'Done messages after position, acknowledged out of order.';
 comment on column sluice.cursors.deliveries is 'Leases in a row that ended without a word from their holder.';
 comment on column sluice.cursors.failed_seqs is 'Messages with failed acks; failed_counts says how many each. Null when there are none.';
+comment on column sluice.cursors.consumed_at is 'When an ack moved position last. Null: never.';
 
 -- What a pop looks for: the ready cursors of a group, by lane, longest ready first.
 create index cursors_ready on sluice.cursors (group_id, lane, available_at) where available_at is not null;
@@ -225,7 +227,7 @@ select q.id as queue_id, q.name as queue, g.id as group_id, g.name as group_name
          limit 1
        ) end as oldest_unread_at,
        c.lease_id is not null and c.available_at > now() as leased,
-       c.lease_id, c.lease_end, c.available_at
+       c.lease_id, c.lease_end, c.available_at, c.consumed_at
 from sluice.consumer_groups g
 join sluice.queues q on q.id = g.queue_id
 join sluice.cursors c on c.group_id = g.id
