@@ -42,7 +42,7 @@ final class StatusEndpoints {
         return Answer.json(refusal == null ? OK : UNAVAILABLE, out);
     }
 
-    /** {@code {"status": "healthy", "database": "connected", "server": "sluice", "worker_id": 0, "version": "…", …}}. */
+    /** {@code {"status": "healthy", "database": "connected", "server": "sluice", "worker_id": 0, "version": "…", "shared_state": {…}, …}}. What bridges share is in the database. */
     Answer health() {
         boolean healthy = state.databaseConnected();
         String refusal = state.pushRefusal();
@@ -50,8 +50,8 @@ final class StatusEndpoints {
         out.raw("\",\"database\":\"").raw(database());
         out.raw("\",\"server\":\"sluice\",\"worker_id\":").number(WORKER_ID);
         out.raw(",\"version\":").string(version);
-        out.raw(",\"shared_state\":{\"enabled\":false},\"queen\":{\"worker_id\":")
-                .number(WORKER_ID);
+        out.raw(",\"shared_state\":{\"enabled\":true,\"running\":").bool(healthy);
+        out.raw("},\"queen\":{\"worker_id\":").number(WORKER_ID);
         out.raw(",\"status\":\"").raw(healthy ? "healthy" : "unhealthy").raw("\"}");
         out.raw(",\"accepting_pushes\":").bool(refusal == null);
         out.raw(",\"drain\":").string(state.buffer().drain()).raw("}");

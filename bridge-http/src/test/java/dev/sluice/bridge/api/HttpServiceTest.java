@@ -752,7 +752,7 @@ class HttpServiceTest {
             assertThat(response.statusCode()).isEqualTo(200);
             assertThat(response.body())
                     .isEqualTo(
-                            "{'status':'healthy','database':'connected','server':'sluice','worker_id':0,'version':'1.2.3','shared_state':{'enabled':false},'queen':{'worker_id':0,'status':'healthy'},'accepting_pushes':true,'drain':'running'}"
+                            "{'status':'healthy','database':'connected','server':'sluice','worker_id':0,'version':'1.2.3','shared_state':{'enabled':true,'running':true},'queen':{'worker_id':0,'status':'healthy'},'accepting_pushes':true,'drain':'running'}"
                                     .replace('\'', '"'));
             state.connected = false;
             assertThat(get("/health").statusCode()).isEqualTo(503);
