@@ -14,14 +14,13 @@ import dev.sluice.bridge.ingest.Lanes;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.MetricsFlush;
 import dev.sluice.bridge.metrics.ProcessUsage;
-import dev.sluice.bridge.metrics.QueueCounters;
+import dev.sluice.bridge.metrics.RetentionCounts;
 import dev.sluice.bridge.pop.AcknowledgeDispatcher;
 import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.buffer.LogLockedException;
 import dev.sluice.buffer.LogStatus;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.queue.Acknowledgement;
-import dev.sluice.queue.Counter;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MinuteCounters;
 import dev.sluice.queue.PopResult;
@@ -192,7 +191,7 @@ final class Bridge implements AutoCloseable {
                             database.control(),
                             config.queue().schema(),
                             config.idlePartitions(),
-                            (name, aged, completed, waited) -> retired(metrics, name, aged, completed, waited)),
+                            new RetentionCounts(metrics.counters())),
                     new MinuteCounters(database.control(), config.queue().schema()),
                     new Traces(database.control(), config.queue().schema(), config.cipher()),
                     config.metricsRetentionDays(),
@@ -349,14 +348,6 @@ final class Bridge implements AutoCloseable {
                             null));
         }
         queue.acknowledge(List.copyOf(onePerPartition.values()));
-    }
-
-    private static void retired(Metrics metrics, String queue, long aged, long completed, long waitedTooLong) {
-        QueueCounters counters = metrics.counters().queue(queue);
-        counters.add(Counter.RETENTION_MESSAGES, aged);
-        counters.add(Counter.COMPLETED_RETENTION_MESSAGES, completed);
-        counters.add(Counter.EVICTION_MESSAGES, waitedTooLong);
-        counters.add(Counter.RETENTION_EVENTS, 1);
     }
 
     /** Returns the name by which charts tell this machine from others. */

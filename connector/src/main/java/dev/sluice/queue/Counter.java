@@ -24,7 +24,7 @@ public enum Counter {
     REDELIVERIES,
     /** Messages an acknowledgement made dead letters. */
     DEAD_LETTERS,
-    /** Transactions committed. */
+    /** Transactions committed. One that touches several queues counts with each. */
     TRANSACTIONS,
     /** Requests that failed because of the database. */
     DATABASE_ERRORS,
@@ -36,6 +36,8 @@ public enum Counter {
     EVICTION_MESSAGES,
     /** Sweeps that deleted some of these. */
     RETENTION_EVENTS,
+    /** Partitions deleted alone, by hand or because they were idle; those that go with their queue are not counted. */
+    PARTITIONS_DELETED,
     /** Messages popped whose age was taken. */
     LAG_COUNT,
     /** Sum of their ages, in milliseconds. */

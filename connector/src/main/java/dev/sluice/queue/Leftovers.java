@@ -5,7 +5,9 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * What nobody will ask for again, deleted a bounded number of rows at a time:
@@ -58,8 +60,8 @@ final class Leftovers {
                 .set("limit", PARTITIONS));
     }
 
-    /** Deletes those of the partitions that nobody holds and that are still idle; returns how many. */
-    int deletePartitions(Connection connection, List<Long> candidates) throws SQLException {
+    /** Deletes those of the partitions that nobody holds and that are still idle; returns how many, by queue. */
+    Map<String, Long> deletePartitions(Connection connection, List<Long> candidates) throws SQLException {
         List<Long> locked = ids(new BoundStatement(connection, statements.get("lock-idle-partitions"))
                 .set("partitions", Trim.longs(candidates))
                 .set("idle_ms", idle.toMillis()));
@@ -72,9 +74,14 @@ final class Leftovers {
                 var delete = new BoundStatement(connection, statements.get("delete-partitions-by-id"))
                         .set("partitions", Trim.longs(unused))) {
             cursors.update();
-            delete.update();
+            var deleted = new HashMap<String, Long>();
+            try (ResultSet row = delete.query()) {
+                while (row.next()) {
+                    deleted.put(row.getString("queue"), row.getLong("partitions"));
+                }
+            }
+            return deleted;
         }
-        return unused.size();
     }
 
     /** Deletes groups that have stopped to wait; returns how many. */

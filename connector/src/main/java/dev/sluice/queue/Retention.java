@@ -161,8 +161,10 @@ public final class Retention {
             if (idle.isEmpty()) {
                 break;
             }
-            partitions += step(
+            Map<String, Long> deleted = step(
                     "could not delete idle partitions", connection -> leftovers.deletePartitions(connection, idle));
+            deleted.forEach(listener::partitionsDeleted);
+            partitions += deleted.values().stream().mapToLong(Long::longValue).sum();
             after = idle.get(idle.size() - 1);
         }
         long subscriptions = many("could not delete subscriptions that have ended", leftovers::deleteSubscriptions);

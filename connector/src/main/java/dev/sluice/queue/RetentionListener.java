@@ -11,4 +11,12 @@ public interface RetentionListener {
      * @param waitedTooLong older than {@code maxWaitTimeSeconds}, and not done with
      */
     void retired(String queue, long aged, long completed, long waitedTooLong);
+
+    /**
+     * Partitions were deleted because they were idle. Called after the commit.
+     *
+     * @param queue name of their queue
+     * @param partitions how many
+     */
+    default void partitionsDeleted(String queue, long partitions) {}
 }

@@ -459,12 +459,17 @@ using locked
 where c.group_id = locked.group_id and c.partition_id = locked.partition_id;
 
 -- name: delete-partitions-by-id
--- Notes them in deletions, as every partition that goes.
+-- Notes them in deletions, as every partition that goes. Returns how many went of each queue.
 with deleted as (
-  delete from sluice.partitions where id = any (:partitions::bigint[]) returning id
+  delete from sluice.partitions where id = any (:partitions::bigint[]) returning id, queue_id
+), noted as (
+  insert into sluice.deletions (partition_id) select id from deleted
+  on conflict (partition_id) do update set before_seq = null, requested_at = now()
 )
-insert into sluice.deletions (partition_id) select id from deleted
-on conflict (partition_id) do update set before_seq = null, requested_at = now();
+select q.name as queue, count(*) as partitions
+from deleted
+join sluice.queues q on q.id = deleted.queue_id
+group by q.name;
 
 -- name: delete-pending-subscriptions
 delete from sluice.pending_subscriptions p

@@ -5,22 +5,22 @@
 insert into sluice.minute_counters as m (bucket, queue, worker,
   push_requests, push_messages, pop_requests, pop_messages, pop_empty, ack_requests, ack_completed, ack_failed,
   redeliveries, dead_letters, transactions, database_errors, retention_messages, completed_retention_messages, eviction_messages,
-  retention_events, lag_count, lag_sum_ms, lag_max_ms, parked)
+  retention_events, partitions_deleted, lag_count, lag_sum_ms, lag_max_ms, parked)
 select date_trunc('minute', now()), added.queue, :worker,
   added.push_requests, added.push_messages, added.pop_requests, added.pop_messages, added.pop_empty,
   added.ack_requests, added.ack_completed, added.ack_failed, added.redeliveries, added.dead_letters, added.transactions,
   added.database_errors, added.retention_messages, added.completed_retention_messages, added.eviction_messages,
-  added.retention_events, added.lag_count, added.lag_sum_ms, added.lag_max_ms, added.parked
+  added.retention_events, added.partitions_deleted, added.lag_count, added.lag_sum_ms, added.lag_max_ms, added.parked
 from unnest(:queues::text[],
   :push_requests::bigint[], :push_messages::bigint[], :pop_requests::bigint[], :pop_messages::bigint[],
   :pop_empty::bigint[], :ack_requests::bigint[], :ack_completed::bigint[], :ack_failed::bigint[], :redeliveries::bigint[],
   :dead_letters::bigint[], :transactions::bigint[], :database_errors::bigint[], :retention_messages::bigint[],
-  :completed_retention_messages::bigint[], :eviction_messages::bigint[], :retention_events::bigint[],
+  :completed_retention_messages::bigint[], :eviction_messages::bigint[], :retention_events::bigint[], :partitions_deleted::bigint[],
   :lag_count::bigint[], :lag_sum_ms::bigint[], :lag_max_ms::bigint[], :parked::bigint[])
   as added (queue,
     push_requests, push_messages, pop_requests, pop_messages, pop_empty, ack_requests, ack_completed, ack_failed,
     redeliveries, dead_letters, transactions, database_errors, retention_messages, completed_retention_messages, eviction_messages,
-    retention_events, lag_count, lag_sum_ms, lag_max_ms, parked)
+    retention_events, partitions_deleted, lag_count, lag_sum_ms, lag_max_ms, parked)
 order by added.queue
 on conflict (bucket, queue, worker) do update set
   push_requests = m.push_requests + excluded.push_requests,
@@ -39,6 +39,7 @@ on conflict (bucket, queue, worker) do update set
   completed_retention_messages = m.completed_retention_messages + excluded.completed_retention_messages,
   eviction_messages = m.eviction_messages + excluded.eviction_messages,
   retention_events = m.retention_events + excluded.retention_events,
+  partitions_deleted = m.partitions_deleted + excluded.partitions_deleted,
   lag_count = m.lag_count + excluded.lag_count,
   lag_sum_ms = m.lag_sum_ms + excluded.lag_sum_ms,
   lag_max_ms = greatest(m.lag_max_ms, excluded.lag_max_ms),
@@ -58,6 +59,7 @@ select to_timestamp(floor(extract(epoch from m.bucket) / (:minutes * 60)) * :min
        sum(m.database_errors)::bigint as database_errors, sum(m.retention_messages)::bigint as retention_messages,
        sum(m.completed_retention_messages)::bigint as completed_retention_messages,
        sum(m.eviction_messages)::bigint as eviction_messages, sum(m.retention_events)::bigint as retention_events,
+       sum(m.partitions_deleted)::bigint as partitions_deleted,
        sum(m.lag_count)::bigint as lag_count, sum(m.lag_sum_ms)::bigint as lag_sum_ms, max(m.lag_max_ms) as lag_max_ms,
        max(m.parked) as parked
 from sluice.minute_counters m

@@ -10,7 +10,9 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -121,6 +123,25 @@ class LeftoversTest {
             }
             sluice.retention.sweep();
             assertThat(left()).isEmpty();
+        }
+
+        @Test
+        void isToldOf() {
+            sluice.push(message("idle", "t1"), message("other", "t2"), message("busy", "t3"));
+            empty("idle", "other");
+            letPass("31 days");
+            var told = new HashMap<String, Long>();
+            var listener = new RetentionListener() {
+                @Override
+                public void retired(String queue, long aged, long completed, long waitedTooLong) {}
+
+                @Override
+                public void partitionsDeleted(String queue, long partitions) {
+                    told.merge(queue, partitions, Long::sum);
+                }
+            };
+            new Retention(sluice.postgres.dataSource(), "sluice", Retention.IDLE_PARTITIONS, listener).sweep();
+            assertThat(told).containsExactly(Map.entry("q", 2L));
         }
 
         @Test

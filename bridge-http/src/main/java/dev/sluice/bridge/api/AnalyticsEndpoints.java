@@ -315,7 +315,7 @@ final class AnalyticsEndpoints {
                     names.add(point.queue());
                     ObjectNode node = operations(series.addObject(), point, bucket);
                     node.put("partitionsCreated", created.getOrDefault(point.bucket() + " " + point.queue(), 0L))
-                            .put("partitionsDeleted", 0) // They are deleted only by hand, and not counted.
+                            .put("partitionsDeleted", point.get(Counter.PARTITIONS_DELETED))
                             .put("partitionCount", partitions.getOrDefault(point.queue(), 0L));
                 }
             }

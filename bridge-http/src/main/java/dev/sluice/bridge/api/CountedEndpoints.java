@@ -11,14 +11,16 @@ import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.TransactionExecutor.Outcome;
 import java.time.InstantSource;
+import java.util.HashSet;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Counts what goes through push, pop and acknowledge. Messages of one queue that stand together are counted together, so that a
+ * Counts what goes through push, pop, acknowledge and transactions. Messages of one queue that stand together are counted together, so that a
  * request costs a few additions whatever its size.
  */
 final class CountedEndpoints {
@@ -30,16 +32,35 @@ final class CountedEndpoints {
     }
 
     PushEndpoint.Acceptor push(PushEndpoint.Acceptor intake) {
-        return (messages, durability) -> {
-            CompletableFuture<List<PushResult>> answer = intake.accept(messages, durability);
-            return answer.whenComplete((results, failure) -> {
-                if (failure == null) {
-                    pushed(messages, results);
-                } else {
-                    failed(messages.isEmpty() ? null : messages.get(0).queue(), failure);
-                }
-            });
-        };
+        return (messages, durability) -> pushes(messages, intake.accept(messages, durability));
+    }
+
+    /** Counts pushes when they are answered. */
+    CompletableFuture<List<PushResult>> pushes(List<NewMessage> messages, CompletableFuture<List<PushResult>> answer) {
+        return answer.whenComplete((results, failure) -> {
+            if (failure == null) {
+                pushed(messages, results);
+            } else {
+                failed(messages.isEmpty() ? null : messages.get(0).queue(), failure);
+            }
+        });
+    }
+
+    /** Counts a transaction when it is over: if it was committed, as such with each queue it touches, and what it did there. */
+    CompletableFuture<Outcome> transaction(
+            List<NewMessage> messages, List<Acknowledgement> verdicts, CompletableFuture<Outcome> answer) {
+        return answer.whenComplete((outcome, failure) -> {
+            if (failure != null) {
+                failed(messages.isEmpty() ? null : messages.get(0).queue(), failure);
+            } else if (outcome.committed()) {
+                pushed(messages, outcome.pushes().stream().map(PushResult::of).toList());
+                acknowledged(verdicts, outcome.acknowledgements());
+                var queues = new HashSet<String>();
+                messages.forEach(message -> queues.add(message.queue()));
+                outcome.acknowledgements().forEach(each -> queues.add(queue(each)));
+                queues.forEach(queue -> counters.queue(queue).add(Counter.TRANSACTIONS, 1));
+            }
+        });
     }
 
     private void pushed(List<NewMessage> messages, List<PushResult> results) {

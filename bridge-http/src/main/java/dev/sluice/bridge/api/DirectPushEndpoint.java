@@ -23,6 +23,7 @@ final class DirectPushEndpoint implements Endpoint {
 
     private final Administration administration;
     private final PushEndpoint.Acceptor intake;
+    private final CountedEndpoints counted;
     private final RequestBodies bodies;
     private final RequestLimits limits;
     private final MessageIds ids;
@@ -30,11 +31,13 @@ final class DirectPushEndpoint implements Endpoint {
     DirectPushEndpoint(
             Administration administration,
             PushEndpoint.Acceptor intake,
+            CountedEndpoints counted,
             RequestBodies bodies,
             RequestLimits limits,
             MessageIds ids) {
         this.administration = administration;
         this.intake = intake;
+        this.counted = counted;
         this.bodies = bodies;
         this.limits = limits;
         this.ids = ids;
@@ -58,16 +61,15 @@ final class DirectPushEndpoint implements Endpoint {
         } catch (QueueFullException e) {
             return CompletableFuture.failedFuture(e);
         }
-        return administration
+        CompletableFuture<List<PushResult>> written = administration
                 .directWriters()
                 .run(writer -> writer.write(messages, List.of()))
-                .thenApply(outcomes -> {
-                    var queues = new HashSet<String>();
-                    messages.forEach(message -> queues.add(message.queue()));
-                    administration.wake(queues);
-                    List<PushResult> results =
-                            outcomes.stream().map(PushResult::of).toList();
-                    return Answer.json(CREATED, PushEndpoint.write(messages, results));
-                });
+                .thenApply(outcomes -> outcomes.stream().map(PushResult::of).toList());
+        return counted.pushes(messages, written).thenApply(results -> {
+            var queues = new HashSet<String>();
+            messages.forEach(message -> queues.add(message.queue()));
+            administration.wake(queues);
+            return Answer.json(CREATED, PushEndpoint.write(messages, results));
+        });
     }
 }

@@ -33,9 +33,9 @@ final class MetricsEndpoints implements AutoCloseable {
             .build();
     private final Turns turns = new Turns("requests for metrics", "sluice-metrics-page", 1, MAX_WAITING);
 
-    MetricsEndpoints(Metrics metrics, ServiceState state) {
+    MetricsEndpoints(Metrics metrics, ServiceState state, MaintenanceMode maintenance) {
         this.metrics = metrics;
-        this.page = new PrometheusPage(metrics, state);
+        this.page = new PrometheusPage(metrics, state, maintenance);
     }
 
     /**

@@ -5,6 +5,7 @@ import dev.sluice.bridge.ingest.DoorStatus;
 import dev.sluice.bridge.ingest.DrainStatus;
 import dev.sluice.bridge.ingest.IntakeStatus;
 import dev.sluice.bridge.metrics.Counters;
+import dev.sluice.bridge.metrics.LastMinute;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.bridge.metrics.QueueCounters;
@@ -29,12 +30,21 @@ final class PrometheusPage {
     private static final String PROCESS = "process";
     private static final String OTHER_QUEUES = "other";
 
+    private static final Map<String, Counter> BY_MINUTE = Map.of(
+            "queen_queue_push_requests_per_minute", Counter.PUSH_REQUESTS,
+            "queen_queue_push_messages_per_minute", Counter.PUSH_MESSAGES,
+            "queen_queue_pop_messages_per_minute", Counter.POP_MESSAGES,
+            "queen_queue_pop_empty_per_minute", Counter.POP_EMPTY,
+            "queen_queue_transactions_per_minute", Counter.TRANSACTIONS);
+
     private final Metrics metrics;
     private final ServiceState state;
+    private final MaintenanceMode maintenance;
 
-    PrometheusPage(Metrics metrics, ServiceState state) {
+    PrometheusPage(Metrics metrics, ServiceState state, MaintenanceMode maintenance) {
         this.metrics = metrics;
         this.state = state;
+        this.maintenance = maintenance;
     }
 
     /** Reads everything; may wait for the disk, never for the database. */
@@ -190,6 +200,20 @@ final class PrometheusPage {
                     counts,
                     Counter.DATABASE_ERRORS,
                     queue);
+            count(
+                    families,
+                    "sluice_transactions",
+                    "Transactions committed, with each queue they touched.",
+                    counts,
+                    Counter.TRANSACTIONS,
+                    queue);
+            count(
+                    families,
+                    "sluice_partitions_deleted",
+                    "Partitions deleted alone.",
+                    counts,
+                    Counter.PARTITIONS_DELETED,
+                    queue);
             String retired = "Messages deleted because they had their time.";
             retired(families, retired, counts.total(Counter.RETENTION_MESSAGES), queue, "age");
             retired(families, retired, counts.total(Counter.COMPLETED_RETENTION_MESSAGES), queue, "completed");
@@ -288,7 +312,11 @@ final class PrometheusPage {
         String results = "Acknowledgements by result.";
         families.counter("queen_cluster_ack", results, completed, SCOPE, PROCESS, "result", "success");
         families.counter("queen_cluster_ack", results, failed, SCOPE, PROCESS, "result", "failed");
-        total(families, "queen_cluster_transactions", "Transactions committed by this process.", Counter.TRANSACTIONS);
+        total(
+                families,
+                "queen_cluster_transactions",
+                "Transactions committed by this process, once for each queue they touch.",
+                Counter.TRANSACTIONS);
         total(
                 families,
                 "queen_cluster_db_errors",
@@ -306,14 +334,37 @@ final class PrometheusPage {
                     each.queue().name());
         }
         families.gauge("queen_dlq_depth", "Dead letters of the queues looked at.", letters, SCOPE, "cluster");
-        metrics.counters()
-                .all()
-                .forEach((name, counts) -> families.gauge(
-                        "queen_queue_parked_consumers",
-                        "Pops that wait for messages.",
-                        counts.parked(),
-                        "queue",
-                        name.equals(Counters.OTHER) ? OTHER_QUEUES : name));
+        families.gauge("queen_maintenance_mode_enabled", "1 while pushes are on hold.", bit(maintenance.pushes()));
+        metrics.counters().all().forEach((name, counts) -> lastMinute(families, name, counts));
+    }
+
+    private void lastMinute(Families families, String name, QueueCounters counts) {
+        String queue = name.equals(Counters.OTHER) ? OTHER_QUEUES : name;
+        families.gauge("queen_queue_parked_consumers", "Pops that wait for messages.", counts.parked(), "queue", queue);
+        String help = "The same as the total, of the last minute.";
+        LastMinute last = metrics.lastMinute();
+        for (Map.Entry<String, Counter> each : BY_MINUTE.entrySet()) {
+            families.gauge(each.getKey(), help, last.count(name, each.getValue()), "queue", queue);
+        }
+        String acks = "Acknowledgements of the last minute, by result.";
+        String family = "queen_queue_ack_per_minute";
+        families.gauge(family, acks, last.count(name, Counter.ACK_COMPLETED), "queue", queue, "result", "success");
+        families.gauge(family, acks, last.count(name, Counter.ACK_FAILED), "queue", queue, "result", "failed");
+        families.gauge(
+                "queen_queue_pop_lag_milliseconds",
+                "Average age of the messages popped in the last minute.",
+                (double) last.count(name, Counter.LAG_SUM_MS)
+                        / (double) Math.max(1, last.count(name, Counter.LAG_COUNT)),
+                "queue",
+                queue,
+                "stat",
+                "avg");
+        families.gauge(
+                "queen_queue_metrics_age_seconds",
+                "How long ago the last minute ended.",
+                last.age(System.nanoTime()).toMillis() / MILLIS_PER_SECOND,
+                "queue",
+                queue);
     }
 
     private void total(Families families, String name, String help, Counter counter) {

@@ -6,6 +6,8 @@ import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.bridge.metrics.Counters;
+import dev.sluice.queue.Counter;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PartitionInfo;
 import dev.sluice.queue.QueueIds;
@@ -25,11 +27,13 @@ final class QueueEndpoints {
     private static final int MAX_LIMIT = 1000;
 
     private final Administration administration;
+    private final Counters counters;
     private final RequestBodies bodies;
     private final RequestLimits limits;
 
-    QueueEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
+    QueueEndpoints(Administration administration, Counters counters, RequestBodies bodies, RequestLimits limits) {
         this.administration = administration;
+        this.counters = counters;
         this.bodies = bodies;
         this.limits = limits;
     }
@@ -113,6 +117,9 @@ final class QueueEndpoints {
         String partition = Parameters.nameInPath(ctx, "partition");
         return administration.run(() -> {
             boolean existed = administration.queues().deletePartition(queue, partition);
+            if (existed) {
+                counters.queue(queue).add(Counter.PARTITIONS_DELETED, 1);
+            }
             return Answer.json(
                     OK,
                     object().put("deleted", true)

@@ -37,6 +37,7 @@ final class TransactionEndpoint implements Endpoint {
 
     private final Administration administration;
     private final PushEndpoint.Acceptor intake;
+    private final CountedEndpoints counted;
     private final RequestBodies bodies;
     private final RequestLimits limits;
     private final MessageIds ids;
@@ -44,11 +45,13 @@ final class TransactionEndpoint implements Endpoint {
     TransactionEndpoint(
             Administration administration,
             PushEndpoint.Acceptor intake,
+            CountedEndpoints counted,
             RequestBodies bodies,
             RequestLimits limits,
             MessageIds ids) {
         this.administration = administration;
         this.intake = intake;
+        this.counted = counted;
         this.bodies = bodies;
         this.limits = limits;
         this.ids = ids;
@@ -81,9 +84,10 @@ final class TransactionEndpoint implements Endpoint {
         } catch (QueueFullException e) {
             return CompletableFuture.failedFuture(e);
         }
-        return administration
-                .transactions()
-                .run(executor -> executor.execute(messages, verdicts))
+        return counted.transaction(
+                        messages,
+                        verdicts,
+                        administration.transactions().run(executor -> executor.execute(messages, verdicts)))
                 .thenApply(outcome -> {
                     if (outcome.committed()) {
                         wake(messages, outcome);

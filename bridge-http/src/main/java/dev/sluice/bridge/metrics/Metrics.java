@@ -8,6 +8,7 @@ public final class Metrics {
     private final Counters counters;
     private final RequestTimes requests = new RequestTimes();
     private final ProcessUsage process;
+    private final LastMinute lastMinute = new LastMinute();
     private volatile List<QueueStatus> queues = List.of();
 
     /**
@@ -24,6 +25,11 @@ public final class Metrics {
     /** Returns the counters by queue. */
     public Counters counters() {
         return counters;
+    }
+
+    /** Returns what was counted in the last minute. */
+    public LastMinute lastMinute() {
+        return lastMinute;
     }
 
     /** Returns the times requests took. */

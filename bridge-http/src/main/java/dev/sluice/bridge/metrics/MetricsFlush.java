@@ -66,6 +66,7 @@ public final class MetricsFlush implements AutoCloseable {
         try {
             samples.add(metrics.process().now());
             if (seconds % FLUSH_SECONDS == 0) {
+                metrics.lastMinute().read(metrics.counters(), System.nanoTime());
                 flush();
             }
             if (seconds % LOOK_SECONDS == 0) {

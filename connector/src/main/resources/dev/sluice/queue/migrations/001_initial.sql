@@ -379,6 +379,7 @@ create table sluice.minute_counters (
   completed_retention_messages  bigint not null default 0,
   eviction_messages             bigint not null default 0,
   retention_events              bigint not null default 0,
+  partitions_deleted            bigint not null default 0,
   lag_count                     bigint not null default 0,
   lag_sum_ms                    bigint not null default 0,
   lag_max_ms                    bigint not null default 0,

@@ -1,0 +1,52 @@
+package dev.sluice.bridge.metrics;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.queue.Counter;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+class LastMinuteTest {
+    private final Counters counters = new Counters(10);
+    private final LastMinute lastMinute = new LastMinute();
+
+    private void read(int second) {
+        lastMinute.read(counters, Duration.ofSeconds(second).toNanos());
+    }
+
+    private long pushes() {
+        return lastMinute.count("q", Counter.PUSH_MESSAGES);
+    }
+
+    @Test
+    void hasWhatWasCountedInTheLastMinuteAndNothingOlder() {
+        assertThat(pushes()).isZero();
+        for (int second = 0; second <= 60; second += 5) {
+            read(second);
+            counters.queue("q").add(Counter.PUSH_MESSAGES, 1);
+        }
+        assertThat(pushes()).isEqualTo(12);
+        read(65);
+        assertThat(pushes()).isEqualTo(12);
+        read(120);
+        assertThat(pushes()).isEqualTo(1);
+        read(180);
+        assertThat(pushes()).isZero();
+    }
+
+    @Test
+    void countsAQueueThatIsNewFromZero() {
+        read(0);
+        counters.queue("q").add(Counter.PUSH_MESSAGES, 7);
+        read(5);
+        assertThat(pushes()).isEqualTo(7);
+        assertThat(lastMinute.count("other", Counter.PUSH_MESSAGES)).isZero();
+    }
+
+    @Test
+    void saysHowOldItIs() {
+        assertThat(lastMinute.age(1)).isZero();
+        read(10);
+        assertThat(lastMinute.age(Duration.ofSeconds(14).toNanos())).isEqualTo(Duration.ofSeconds(4));
+    }
+}
