@@ -75,6 +75,7 @@ final class Acknowledge {
         private long delayMs;
         private boolean changed;
         private boolean returned;
+        private boolean kept;
 
         Cursor(ResultSet row) throws SQLException {
             group = row.getString("group_name");
@@ -114,6 +115,16 @@ final class Acknowledge {
             changed = true;
         }
 
+        /** Everything up to that seq is done. */
+        void doneUpTo(long seq) {
+            if (seq > position) {
+                acked = acked.with(position + 1, seq);
+                position = acked.endOfRunAfter(position);
+                acked = acked.after(position);
+            }
+            changed = true;
+        }
+
         /** Counts a failed ack; one per message and call. Returns the number of failed acks it has now. */
         int fail(long seq) {
             return failedNow.add(seq) ? failed.merge(seq, 1, Integer::sum) : failed.get(seq);
@@ -130,7 +141,12 @@ final class Acknowledge {
         }
 
         boolean leaseEnds() {
-            return leaseId != null && (returned || acked.missing(position, leaseEnd) == 0);
+            return leaseId != null && !kept && (returned || acked.missing(position, leaseEnd) == 0);
+        }
+
+        /** Whether a lease that is named does not hold the cursor, or not any more. */
+        boolean refuses(@Nullable UUID named) {
+            return named != null && !(held && named.equals(leaseId));
         }
     }
 
@@ -155,6 +171,51 @@ final class Acknowledge {
         write(connection, cursors.values());
         Map<MessageKey, AcknowledgeOutcome.Unread> unread = unread(connection, verdicts);
         return verdicts.stream().map(verdict -> outcome(verdict, unread)).toList();
+    }
+
+    /**
+     * Takes a verdict on a message, and that all before it are done. Refuses one on a message the cursor has passed: what comes
+     * with it is older than what has been done since. The last one it has passed may be named again.
+     *
+     * @param said completed, or failed or dead, which are the same here: a dead letter at once
+     * @param release whether the lease ends, whatever is left in it; a dead letter always ends it
+     */
+    AcknowledgeOutcome runUpTo(Connection connection, Acknowledgement said, boolean release) throws SQLException {
+        Cursor cursor = lockCursors(connection, List.of(said)).get(new CursorKey(said.group(), said.partitionId()));
+        if (cursor == null) {
+            return new AcknowledgeOutcome.NotFound();
+        }
+        if (cursor.refuses(said.leaseId())) {
+            return new AcknowledgeOutcome.LeaseInvalid(cursor.queue, cursor.partition);
+        }
+        if (cursor.leaseId != null && cursor.leaseEnd > cursor.position) {
+            readLeases(connection, List.of(cursor));
+        }
+        Long seq = cursor.leased.get(said.transactionId());
+        if (seq == null) {
+            seq = find(connection, cursor, said.transactionId());
+        }
+        if (seq == null || (said.leaseId() != null && seq > cursor.leaseEnd)) {
+            return new AcknowledgeOutcome.NotFound();
+        }
+        boolean dead = said.verdict() != Verdict.COMPLETED;
+        if (seq < cursor.position || (dead && cursor.isDone(seq))) {
+            return new AcknowledgeOutcome.LeaseInvalid(cursor.queue, cursor.partition);
+        }
+        if (dead) {
+            var burials = new Burials(statements);
+            String error = said.error() == null ? "" : said.error();
+            cursor.bury(burials, seq, error, cursor.failed.getOrDefault(seq, 0));
+            burials.run(connection);
+        }
+        cursor.doneUpTo(seq);
+        if (release || dead) {
+            cursor.giveBack(0);
+        } else {
+            cursor.kept = true;
+        }
+        write(connection, List.of(cursor));
+        return new AcknowledgeOutcome.Acknowledged(cursor.queue, cursor.partition, cursor.leaseEnds(), dead);
     }
 
     private record MessageKey(long partitionId, String transactionId) {}
@@ -262,7 +323,7 @@ final class Acknowledge {
 
     private Taken take(Connection connection, Cursor cursor, Acknowledgement said, Burials burials)
             throws SQLException {
-        if (said.leaseId() != null && !(cursor.held && said.leaseId().equals(cursor.leaseId))) {
+        if (cursor.refuses(said.leaseId())) {
             return Taken.LEASE_INVALID;
         }
         Long seq = cursor.leased.get(said.transactionId());

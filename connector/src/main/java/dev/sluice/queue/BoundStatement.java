@@ -67,8 +67,16 @@ final class BoundStatement implements AutoCloseable {
         return each(name, i -> statement.setArray(i, primitives("int4", values)));
     }
 
-    BoundStatement set(String name, @Nullable String[] values) throws SQLException {
-        return each(name, i -> statement.setArray(i, connection.createArrayOf("text", values)));
+    BoundStatement set(String name, @Nullable String @Nullable [] values) throws SQLException {
+        return each(name, i -> statement.setArray(i, values == null ? null : connection.createArrayOf("text", values)));
+    }
+
+    BoundStatement set(String name, @Nullable Double value) throws SQLException {
+        return each(name, i -> statement.setObject(i, value, Types.DOUBLE));
+    }
+
+    BoundStatement set(String name, @Nullable Double[] values) throws SQLException {
+        return each(name, i -> statement.setArray(i, connection.createArrayOf("float8", values)));
     }
 
     BoundStatement set(String name, Boolean[] values) throws SQLException {

@@ -230,13 +230,7 @@ final class Flush {
     }
 
     private static NewMessage seal(NewMessage message, PayloadCipher cipher) {
-        if (!cipher.hasKey()) {
-            throw new QueueException(
-                    "queue " + message.queue()
-                            + " is encrypted and there is no key to encrypt with: set encryption.keys",
-                    QueueException.OBJECT_NOT_IN_PREREQUISITE_STATE,
-                    null);
-        }
+        cipher.requireKey(message.queue());
         return cipher.seal(message);
     }
 

@@ -13,7 +13,8 @@ import java.util.Map;
  * What nobody will ask for again, deleted a bounded number of rows at a time:
  *
  * <ul>
- *   <li>partitions with nothing in them for long: no message kept or scheduled, no dead letter, no lease, no push. A push to
+ *   <li>partitions with nothing in them for long: no message kept or scheduled, no dead letter, no lease, no state of a
+ *       stream, no push. A push to
  *       the name makes a new one, whose seqs start at 1; every group has read all that was in the old one, or it was deleted.
  *   <li>groups that wait for a queue that does not exist, and have not asked for long. A pop that waits asks again and again.
  *   <li>offsets of epochs that are over: of the same log and lane a newer epoch has been moved for {@link #SETTLED}. An epoch

@@ -135,14 +135,20 @@ public record NewMessage(
             throw new IllegalArgumentException(
                     what + " must have at most " + MAX_NAME_LENGTH + " characters, has " + length);
         }
-        for (int i = 0; i < length; i++) {
-            char c = name.charAt(i);
+        checkCharacters(what, name);
+    }
+
+    /** Checks that PostgreSQL can hold a text. */
+    static void checkCharacters(String what, String text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
             if (c == 0) {
                 throw new IllegalArgumentException(what + " must not contain U+0000, has it at index " + i);
             }
             if (Character.isSurrogate(c)) {
-                boolean paired =
-                        Character.isHighSurrogate(c) && i + 1 < length && Character.isLowSurrogate(name.charAt(i + 1));
+                boolean paired = Character.isHighSurrogate(c)
+                        && i + 1 < text.length()
+                        && Character.isLowSurrogate(text.charAt(i + 1));
                 if (!paired) {
                     throw new IllegalArgumentException(
                             what + " must not contain half of a surrogate pair, has it at index " + i);

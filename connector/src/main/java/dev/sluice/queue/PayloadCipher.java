@@ -129,6 +129,20 @@ public final class PayloadCipher {
         return keyId != null;
     }
 
+    /**
+     * Refuses what is to be written to an encrypted queue if it cannot be encrypted.
+     *
+     * @throws QueueException of the transient kind if there is no key: nothing is lost, and nothing stored in clear
+     */
+    void requireKey(String queue) {
+        if (!hasKey()) {
+            throw new QueueException(
+                    "queue " + queue + " is encrypted and there is no key to encrypt with: set encryption.keys",
+                    QueueException.OBJECT_NOT_IN_PREREQUISITE_STATE,
+                    null);
+        }
+    }
+
     /** Returns the bytes a payload of {@code bytes} has at most when it is sealed. */
     public static long sealedBytes(long bytes) {
         return (bytes + 2) / 3 * 4 + 256;
@@ -149,6 +163,18 @@ public final class PayloadCipher {
                 ? message
                 : message.withPayload(
                         encrypt(keyId, message.queue(), payload).toJson().getBytes(UTF_8));
+    }
+
+    /**
+     * Encrypts a text that is not a payload, but made of payloads, for its queue. {@link #open} decrypts it.
+     *
+     * @throws IllegalStateException if there is no key
+     */
+    String seal(String queue, String json) {
+        if (keyId == null) {
+            throw new IllegalStateException("there is no key to encrypt with");
+        }
+        return encrypt(keyId, queue, json.getBytes(UTF_8)).toJson();
     }
 
     private boolean isSealed(String queue, byte[] payload) {

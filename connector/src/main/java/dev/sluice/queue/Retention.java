@@ -349,6 +349,7 @@ public final class Retention {
         done.deadLetters += all(ids, "delete-dead-letters-of-deleted", "rows", ROWS);
         done.scheduled += all(ids, "delete-scheduled-of-deleted", "rows", ROWS);
         all(ids, "delete-traces-of-deleted", "rows", ROWS);
+        all(ids, "delete-stream-state-of-deleted", "rows", ROWS);
         step("could not strike off what is deleted", connection -> finish(connection, ids));
     }
 

@@ -4,22 +4,25 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 
 /**
- * Pushes and acknowledges in one transaction: all of it or nothing. Pushes are placed first, whatever the order given, so
- * that locks are taken in the order everybody takes them.
+ * Pushes and acknowledges in one transaction, and changes the state of streams: all of it or nothing. Pushes are placed first,
+ * whatever the order given, so that locks are taken in the order everybody takes them.
  *
  * <p>Safe for use by many threads; one transaction runs at a time.
  */
 public final class TransactionExecutor implements AutoCloseable {
     private final QueueWriter writer;
     private final Acknowledge acknowledge;
+    private final StreamSteps streams;
 
     /** Makes an executor with a writer, and so a connection, of its own. */
     public TransactionExecutor(DataSource dataSource, QueueWriterConfig config) {
         this.writer = new QueueWriter(dataSource, config);
         this.acknowledge = new Acknowledge(Statements.read("reader.sql", config.schema()));
+        this.streams = new StreamSteps(writer, acknowledge, config);
     }
 
     /**
@@ -65,6 +68,25 @@ public final class TransactionExecutor implements AutoCloseable {
         acknowledged.addAll(acknowledge.run(open, verdicts));
         if (!acknowledged.stream().allMatch(AcknowledgeOutcome::isTaken)) {
             throw new RolledBack(pushes);
+        }
+    }
+
+    /**
+     * Runs a cycle of a stream. Messages whose transaction id is taken are left out; anything else that cannot be undoes it.
+     *
+     * @throws QueueException if PostgreSQL failed. Nothing has changed, unless it failed while committing
+     */
+    public synchronized StreamCycle.Outcome run(StreamCycle cycle) {
+        var done = new AtomicReference<StreamSteps.Done>();
+        try {
+            Flush flush = writer.committed("could not run a cycle", new Flush(cycle.messages()), (open, given) -> {
+                done.set(streams.run(open, cycle, given));
+                return given;
+            });
+            return new StreamCycle.Outcome(
+                    done.get().queue(), null, flush.outcomes(), done.get().acknowledged());
+        } catch (StreamSteps.Refused e) {
+            return new StreamCycle.Outcome(e.queue(), e.refusal(), List.of(), null);
         }
     }
 

@@ -34,6 +34,14 @@
  * To claim, the ready cursors of all these queues are ranked without locks, and the longest ready are locked: the cost
  * grows with the queues, never with their partitions.
  *
+ * <h2>Streams</h2>
+ *
+ * <p>A stream processor reads a queue as a consumer group of its own, and keeps what it remembers (sums, windows) in {@code
+ * stream_state}: by query, partition and key. It moves on in cycles ({@link StreamCycle}): the state it changes, the messages it
+ * pushes and the acknowledgement of what it has read are one transaction. An acknowledgement of a cycle moves the cursor up
+ * to its message, under a lease that is still live; one that comes again or late is refused, and with it all of the cycle.
+ * So each message counts in the state once, whoever is killed when.
+ *
  * <h2>What may be relied on</h2>
  *
  * <ol>
@@ -49,7 +57,8 @@
  *       option with the partition's lock ({@link PayloadCipher}).
  * </ol>
  *
- * <p>Locks are taken in one order: {@code queues}, {@code sink_offsets}, {@code dead_letters} by id, {@code partitions} by id,
+ * <p>Locks are taken in one order: {@code queues}, {@code sink_offsets}, the advisory lock of a cycle, {@code stream_queries}, {@code
+ * dead_letters} by id, {@code partitions} by id,
  * {@code cursors} by group and partition. The partition locks of pops and acks never wait ({@code skip locked}), so they may come last.
  *
  * <p>The SQL is in {@code writer.sql} and {@code reader.sql}, the tables in {@code migrations/}. This package knows JDBC and

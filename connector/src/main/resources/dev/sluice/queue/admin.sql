@@ -395,6 +395,17 @@ delete from sluice.traces where id in (
   for update of t skip locked
 );
 
+-- name: delete-stream-state-of-deleted
+-- Rows of stream_state have no id of their own; within the statement their place in the table is one.
+delete from sluice.stream_state where ctid in (
+  select t.ctid
+  from sluice.deletions d
+  join sluice.stream_state t on t.partition_id = d.partition_id
+  where d.partition_id = any (:partitions::bigint[]) and d.before_seq is null
+  limit :rows
+  for update of t skip locked
+);
+
 -- name: lock-deletions
 select partition_id from sluice.deletions
 where partition_id = any (:partitions::bigint[])
@@ -412,7 +423,8 @@ where d.partition_id = any (:partitions::bigint[])
   and (d.before_seq is not null
        or not exists (select from sluice.dead_letters l where l.partition_id = d.partition_id)
        and not exists (select from sluice.scheduled w where w.partition_id = d.partition_id)
-       and not exists (select from sluice.traces t where t.partition_id = d.partition_id));
+       and not exists (select from sluice.traces t where t.partition_id = d.partition_id)
+       and not exists (select from sluice.stream_state t where t.partition_id = d.partition_id));
 
 -- name: idle-partitions
 -- The next partitions, by id, that hold nothing and have got nothing for so long. Reads the table in the order of its key.
@@ -431,9 +443,11 @@ order by id
 for update skip locked;
 
 -- name: unused-partitions
--- Under the locks of lock-idle-partitions: those with no dead letter, no lease, and nothing left to be deleted.
+-- Under the locks of lock-idle-partitions: those with no dead letter, no lease, no state of a stream, and nothing left to be
+-- deleted.
 select p.id from sluice.partitions p
 where p.id = any (:partitions::bigint[])
+  and not exists (select from sluice.stream_state t where t.partition_id = p.id)
   and not exists (select from sluice.dead_letters l where l.partition_id = p.id)
   and not exists (select from sluice.segments s where s.partition_id = p.id)
   and not exists (

@@ -177,7 +177,8 @@ class QueueSchemaTest {
         assertThat(postgres.query("select c.relname from pg_class c"
                         + " where c.relnamespace = 'sluice'::regnamespace and c.relkind = 'r'"
                         + " and c.reloptions::text like '%autovacuum_vacuum_scale_factor%' order by c.relname"))
-                .containsExactly("cursors", "deletions", "partitions", "scheduled", "segments", "sink_offsets");
+                .containsExactly(
+                        "cursors", "deletions", "partitions", "scheduled", "segments", "sink_offsets", "stream_state");
         assertThat(
                         postgres.query(
                                 "select c.relname, option from pg_class c, unnest(c.reloptions) as option"
@@ -186,7 +187,8 @@ class QueueSchemaTest {
                         "cursors|fillfactor=60",
                         "minute_counters|fillfactor=80",
                         "partitions|fillfactor=50",
-                        "sink_offsets|fillfactor=50");
+                        "sink_offsets|fillfactor=50",
+                        "stream_state|fillfactor=80");
     }
 
     @Test

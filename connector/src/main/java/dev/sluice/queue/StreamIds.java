@@ -1,0 +1,21 @@
+package dev.sluice.queue;
+
+import java.util.OptionalLong;
+import java.util.UUID;
+
+/** The UUID form in which clients see the id of a stream's query. As {@link PartitionIds}, with a mark of its own. */
+public final class StreamIds {
+    private static final WireIds IDS = new WireIds(0x534c_5543_4500_8003L);
+
+    private StreamIds() {}
+
+    /** Returns the UUID for the id of a query, which is 1 or more. */
+    public static UUID toUuid(long queryId) {
+        return IDS.toUuid(queryId);
+    }
+
+    /** Returns the id in a UUID, or nothing when the UUID is not one that {@link #toUuid} made. */
+    public static OptionalLong fromUuid(UUID uuid) {
+        return IDS.fromUuid(uuid);
+    }
+}
