@@ -80,7 +80,7 @@ record AcknowledgeBody(List<Item> items) {
                     JsonToken value = json.value();
                     switch (field) {
                         case "acknowledgments" -> acknowledgments = fields(json, value, limits);
-                        case "consumerGroup" -> group = group(json, value);
+                        case "consumerGroup" -> group = group(json, value, "consumerGroup");
                         default -> json.skip();
                     }
                 }
@@ -124,13 +124,14 @@ record AcknowledgeBody(List<Item> items) {
         return list;
     }
 
-    private static String group(JsonBody json, JsonToken value) {
-        String group = nullableString(json, value, "consumerGroup", null);
+    /** Reads the name of a group; null and the empty one are the default group. */
+    static String group(JsonBody json, JsonToken value, String field) {
+        String group = nullableString(json, value, field, null);
         if (group == null || group.isEmpty()) {
             return PopTarget.DEFAULT_GROUP;
         }
         try {
-            NewMessage.checkName("consumerGroup", group);
+            NewMessage.checkName(field, group);
         } catch (IllegalArgumentException e) {
             throw badRequest(String.valueOf(e.getMessage()));
         }
@@ -178,7 +179,7 @@ record AcknowledgeBody(List<Item> items) {
 
         /** Of an acknowledgement that names its group itself. */
         void readGroup(JsonBody json, JsonToken value) {
-            group = AcknowledgeBody.group(json, value);
+            group = AcknowledgeBody.group(json, value, "consumerGroup");
         }
 
         private static String required(JsonBody json, JsonToken value, String message, @Nullable String previous) {
@@ -186,6 +187,12 @@ record AcknowledgeBody(List<Item> items) {
                 throw badRequest(message);
             }
             return json.text(previous);
+        }
+
+        /** Of an acknowledgement whose partition is named elsewhere. */
+        Fields in(UUID partition) {
+            partitionId = partition.toString();
+            return this;
         }
 
         Item toItem() {

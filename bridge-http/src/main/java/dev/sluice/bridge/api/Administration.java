@@ -12,6 +12,7 @@ import dev.sluice.queue.Redrive;
 import dev.sluice.queue.Resources;
 import dev.sluice.queue.ServerStatistics;
 import dev.sluice.queue.StoredMessages;
+import dev.sluice.queue.Streams;
 import dev.sluice.queue.Traces;
 import dev.sluice.queue.TransactionExecutor;
 import java.util.List;
@@ -39,6 +40,7 @@ public final class Administration implements AutoCloseable {
     private final Resources resources;
     private final StoredMessages messages;
     private final Traces traces;
+    private final Streams streams;
     private final MinuteCounters counters;
     private final ServerStatistics server;
     private final Redrive redrive;
@@ -83,6 +85,7 @@ public final class Administration implements AutoCloseable {
         this.resources = new Resources(dataSource, schema);
         this.messages = new StoredMessages(dataSource, schema, config.queue().cipher());
         this.traces = new Traces(dataSource, schema, config.queue().cipher());
+        this.streams = new Streams(dataSource, schema, config.queue().cipher());
         this.counters = new MinuteCounters(dataSource, schema);
         this.server = new ServerStatistics(dataSource, schema);
         this.deadLetters = new DeadLetters(dataSource, schema, config.queue().cipher());
@@ -142,6 +145,10 @@ public final class Administration implements AutoCloseable {
 
     Traces traces() {
         return traces;
+    }
+
+    Streams streams() {
+        return streams;
     }
 
     MinuteCounters counters() {

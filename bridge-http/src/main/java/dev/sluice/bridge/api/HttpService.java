@@ -194,6 +194,7 @@ public final class HttpService implements AutoCloseable {
                 new DeadLetterEndpoints(administration, bodies, limits),
                 new LeaseEndpoint(administration, bodies, limits),
                 new MaintenanceEndpoints(maintenance, state, failed, administration, bodies, limits),
+                new StreamEndpoints(administration, intake, bodies, limits, ids),
                 new DocumentationEndpoints(),
                 bodies);
     }

@@ -32,6 +32,11 @@ public final class InvalidRequestException extends RuntimeException {
                 "Request body decompresses to more than http.max.compression.ratio (" + ratio + ") times its size");
     }
 
+    /** A request whose answer would be more than one answer may be: status 413. */
+    static InvalidRequestException tooLarge(String message) {
+        return new InvalidRequestException(413, message);
+    }
+
     /** A body that did not come in time: status 408. */
     static InvalidRequestException bodyTooSlow() {
         return new InvalidRequestException(

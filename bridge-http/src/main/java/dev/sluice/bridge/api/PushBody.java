@@ -35,7 +35,7 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
     private static final int MAX_DELAY_DIGITS = 12;
 
     private static final Instant LATEST_TIME = Instant.parse("9999-12-31T23:59:59Z");
-    private static final byte[] NULL_PAYLOAD = "null".getBytes(StandardCharsets.US_ASCII);
+    static final byte[] NULL_PAYLOAD = "null".getBytes(StandardCharsets.US_ASCII);
 
     /**
      * Reads a body. Takes time in proportion to its size.
@@ -119,7 +119,7 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
 
         private void readTopLevel(String field, JsonToken value) {
             switch (field) {
-                case "items" -> messages = readItems(value);
+                case "items" -> messages = readItems(value, "items");
                 case "bufferMs", "bufferMax" -> {
                     readBufferLimit(field, value);
                 }
@@ -138,19 +138,23 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
             buffered = true;
         }
 
-        /** Reads the items it stands at. */
-        List<NewMessage> readItems(JsonToken value) {
+        /**
+         * Reads the items it stands at.
+         *
+         * @param field name of the array, for messages
+         */
+        List<NewMessage> readItems(JsonToken value, String field) {
             if (value != JsonToken.START_ARRAY) {
                 json.skip(); // What is wrong with the value itself is said first.
-                throw badRequest("items array is required");
+                throw badRequest(field + " array is required");
             }
             var items = new ArrayList<NewMessage>();
             for (JsonToken token = json.value(); token != JsonToken.END_ARRAY; token = json.value()) {
                 if (token != JsonToken.START_OBJECT) {
-                    throw badRequest("items must be objects, item " + items.size() + " is not");
+                    throw badRequest(field + " must be objects, item " + items.size() + " is not");
                 }
                 if (items.size() == limits.items()) {
-                    throw badRequest("items must be at most " + limits.items() + " (http.max.items)");
+                    throw badRequest(field + " must be at most " + limits.items() + " (http.max.items)");
                 }
                 items.add(readItem(itemsRead++));
             }

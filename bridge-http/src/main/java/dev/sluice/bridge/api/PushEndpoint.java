@@ -99,10 +99,10 @@ final class PushEndpoint implements Endpoint {
         if (results.size() != messages.size()) {
             throw new IllegalStateException(messages.size() + " messages gave " + results.size() + " results");
         }
-        var out = new JsonOutput(messages.size() * RESULT_BYTES);
+        var out = new JsonOutput(messages.size() * RESULT_BYTES).raw("[");
         for (int i = 0; i < messages.size(); i++) {
             NewMessage message = messages.get(i);
-            out.raw(i == 0 ? "[{\"index\":" : ",{\"index\":").number(i);
+            out.raw(i == 0 ? "{\"index\":" : ",{\"index\":").number(i);
             out.raw(",\"transaction_id\":").string(message.transactionId());
             write(out, message, results.get(i));
             out.raw(",\"queueName\":").string(message.queue()).raw("}");

@@ -53,6 +53,7 @@ final class Routes {
             DeadLetterEndpoints deadLetters,
             LeaseEndpoint leases,
             MaintenanceEndpoints maintenance,
+            StreamEndpoints streams,
             DocumentationEndpoints documentation,
             RequestBodies bodies) {}
 
@@ -103,6 +104,7 @@ final class Routes {
         var groups = endpoints.groups();
         var deadLetters = endpoints.deadLetters();
         var maintenance = endpoints.maintenance();
+        var streams = endpoints.streams();
         var documentation = endpoints.documentation();
         return List.of(
                 post("/api/v1/push", READ_WRITE, later(endpoints.push())),
@@ -148,6 +150,9 @@ final class Routes {
                 get("/internal/api/shared-state/stats", ADMIN, later(maintenance::sharedState)),
                 get("/internal/api/inter-instance/stats", ADMIN, later(maintenance::sharedState)),
                 post("/internal/api/notify", ADMIN, later(maintenance::wake)),
+                post("/streams/v1/queries", READ_WRITE, later(streams::register)),
+                post("/streams/v1/cycle", READ_WRITE, later(streams::cycle)),
+                post("/streams/v1/state/get", READ_ONLY, later(streams::state)),
                 get("/api/v1/status/buffers", READ_ONLY, later(this::buffers)),
                 get("/api/v1/buffers/failed", ADMIN, later(buffers::listFailed)),
                 post("/api/v1/buffers/failed/retry", ADMIN, later(buffers::retryFailed)),

@@ -111,7 +111,7 @@ record TransactionBody(List<Operation> operations, @Nullable String refusal) {
                 JsonToken value = json.value();
                 switch (field) {
                     case "type" -> type = readType(value);
-                    case "items" -> messages = items.readItems(value);
+                    case "items" -> messages = items.readItems(value, "items");
                     case "consumerGroup" -> verdict.readGroup(json, value);
                     default -> verdict.read(json, field, value);
                 }
