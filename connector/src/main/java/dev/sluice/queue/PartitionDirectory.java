@@ -21,7 +21,8 @@ final class PartitionDirectory {
     /** Names kept; when there are more, all are forgotten and found again. */
     static final int MAX_NAMES = 1_000_000;
 
-    private static final int LANE_OF_QUEUE = -1;
+    /** Number that stands for the lane of the queue. */
+    static final int LANE_OF_QUEUE = -1;
 
     private final Statements statements;
     private final Map<Name, Long> ids = new HashMap<>();

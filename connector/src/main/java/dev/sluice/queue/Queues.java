@@ -382,7 +382,8 @@ public final class Queues {
         try (var pending = new BoundStatement(connection, writer.get("register-pending")).set("queues", queueName);
                 var create = new BoundStatement(connection, writer.get("create-partitions"))
                         .set("queues", queueName)
-                        .set("partitions", new String[] {DEFAULT_PARTITION})) {
+                        .set("partitions", new String[] {DEFAULT_PARTITION})
+                        .set("lanes", new int[] {PartitionDirectory.LANE_OF_QUEUE})) {
             pending.update();
             create.update();
         }
