@@ -6,7 +6,6 @@ import java.util.Map;
 import org.apache.kafka.common.config.Config;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigException;
-import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.connect.connector.Task;
 import org.apache.kafka.connect.sink.SinkConnector;
 
@@ -61,23 +60,6 @@ public final class QueueSinkConnector extends SinkConnector {
     /** Checks every property by itself, then, if each is valid, how they fit together. */
     @Override
     public Config validate(Map<String, String> connectorConfigs) {
-        Config config = super.validate(connectorConfigs);
-        boolean valid = config.configValues().stream()
-                .allMatch(value -> value.errorMessages().isEmpty());
-        if (valid) {
-            QueueSinkConfig.conflicts(connectorConfigs)
-                    .forEach((name, message) -> config.configValues().stream()
-                            .filter(value -> value.name().equals(name))
-                            .findFirst()
-                            .orElseGet(() -> added(config, name))
-                            .addErrorMessage(message));
-        }
-        return config;
-    }
-
-    private static ConfigValue added(Config config, String name) {
-        var value = new ConfigValue(name);
-        config.configValues().add(value);
-        return value;
+        return Conflicts.addTo(super.validate(connectorConfigs), () -> QueueSinkConfig.conflicts(connectorConfigs));
     }
 }

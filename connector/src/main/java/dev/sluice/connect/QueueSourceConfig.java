@@ -1,0 +1,325 @@
+package dev.sluice.connect;
+
+import static dev.sluice.connect.SettingGroup.checked;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import dev.sluice.queue.NewMessage;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import javax.sql.DataSource;
+import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigDef.Importance;
+import org.apache.kafka.common.config.ConfigDef.Recommender;
+import org.apache.kafka.common.config.ConfigDef.Width;
+import org.apache.kafka.common.config.ConfigException;
+import org.jspecify.annotations.Nullable;
+
+/** Settings of the source: where PostgreSQL is, which queues go to which topics, from where on, and how they are read. */
+public final class QueueSourceConfig extends AbstractConfig {
+    public static final String QUEUES = "queues";
+    public static final String QUEUES_PATTERN = "queues.pattern";
+    public static final String TOPIC_FORMAT = "topic.format";
+    public static final String VALUE_TYPE = "value.type";
+    public static final String START_FROM = "start.from";
+    public static final String BATCH_SIZE = "batch.size";
+    public static final String BATCH_BYTES = "batch.bytes";
+    public static final String POLL_INTERVAL_MS = "poll.interval.ms";
+    public static final String READ_TIMEOUT_MS = "read.timeout.ms";
+    public static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
+
+    /** Which share of the partitions a task has; set by the connector. */
+    static final String TASK_INDEX = "task.index";
+
+    /** How many tasks share the partitions; set by the connector. */
+    static final String TASK_COUNT = "task.count";
+
+    /** Every setting: key, type, default, range, sentence. */
+    public static final ConfigDef DEFINITION = definition();
+
+    /**
+     * Reads the settings; keys it does not know are Connect's own and are left alone.
+     *
+     * @throws ConfigException if one is missing, out of range, or does not fit another
+     */
+    public QueueSourceConfig(Map<String, String> properties) {
+        super(DEFINITION, properties, false);
+        conflicts(properties).forEach((name, message) -> {
+            throw new ConfigException(message);
+        });
+    }
+
+    /** Returns what is wrong between settings that are valid one by one: name of the setting to change, and why. */
+    static Map<String, String> conflicts(Map<String, String> properties) {
+        var config = new AbstractConfig(DEFINITION, properties, false);
+        var conflicts = new LinkedHashMap<String, String>();
+        boolean named = !config.getList(QUEUES).isEmpty();
+        boolean matched = config.getString(QUEUES_PATTERN) != null;
+        if (named == matched) {
+            conflicts.put(
+                    QUEUES,
+                    named
+                            ? QUEUES + " and " + QUEUES_PATTERN + " must not both be set"
+                            : QUEUES + " or " + QUEUES_PATTERN + " must be set");
+        }
+        if (properties.get(QueueSinkConfig.NAME) == null) {
+            conflicts.put(QueueSinkConfig.NAME, "the connector must have a " + QueueSinkConfig.NAME);
+        }
+        conflicts.putAll(new PostgresSettings(config).conflicts());
+        return conflicts;
+    }
+
+    /** Returns the connector's name. */
+    String connectorName() {
+        return String.valueOf(originals().get(QueueSinkConfig.NAME));
+    }
+
+    /** Returns the settings of the database. */
+    PostgresSettings postgres() {
+        return new PostgresSettings(this);
+    }
+
+    /** Returns where connections come from, a new one each time. */
+    DataSource connections() {
+        return postgres().dataSource("sluice source " + connectorName(), getLong(READ_TIMEOUT_MS));
+    }
+
+    /** Returns a pool of one connection, which is opened when it is needed. Close it. */
+    HikariDataSource dataSource() {
+        var pool = new HikariConfig();
+        pool.setPoolName("sluice source " + connectorName());
+        pool.setDataSource(connections());
+        pool.setMaximumPoolSize(1);
+        pool.setMinimumIdle(0);
+        pool.setConnectionTimeout(getLong(PostgresSettings.CONNECTION_TIMEOUT_MS));
+        pool.setInitializationFailTimeout(-1);
+        return new HikariDataSource(pool);
+    }
+
+    /** Returns what tells by its name whether a queue is read. */
+    Predicate<String> queues() {
+        String pattern = getString(QUEUES_PATTERN);
+        return pattern == null
+                ? Set.copyOf(getList(QUEUES))::contains
+                : Pattern.compile(pattern).asMatchPredicate();
+    }
+
+    TopicFormat topicFormat() {
+        return new TopicFormat(getString(TOPIC_FORMAT));
+    }
+
+    /** Returns whether values are bytes, and not text. */
+    boolean writesBytes() {
+        return getString(VALUE_TYPE).equals("bytes");
+    }
+
+    StartFrom startFrom() {
+        return StartFrom.parse(getString(START_FROM));
+    }
+
+    int batchSize() {
+        return getInt(BATCH_SIZE);
+    }
+
+    long batchBytes() {
+        return getLong(BATCH_BYTES);
+    }
+
+    Duration pollInterval() {
+        return Duration.ofMillis(getLong(POLL_INTERVAL_MS));
+    }
+
+    Duration retryBackoff() {
+        return Duration.ofMillis(getLong(RETRY_BACKOFF_MS));
+    }
+
+    private static ConfigDef definition() {
+        var definition = new ConfigDef();
+        PostgresSettings.defineConnection(new SettingGroup(definition, "Connection"));
+        defineMapping(new SettingGroup(definition, "Mapping"));
+        defineReading(new SettingGroup(definition, "Reading"));
+        PostgresSettings.defineEncryption(
+                new SettingGroup(definition, "Encryption"),
+                "Keys to decrypt payloads of encrypted queues with: id:key separated by commas, a key being 64 hexadecimal"
+                        + " digits. A payload whose key is not here goes to the topic as it is stored, encrypted.");
+        return definition;
+    }
+
+    private static void defineMapping(SettingGroup group) {
+        group.define(
+                        QUEUES,
+                        ConfigDef.Type.LIST,
+                        List.of(),
+                        null,
+                        Importance.HIGH,
+                        Width.LONG,
+                        "Queues",
+                        "Names of the queues to read, separated by commas. A queue that does not exist yet is read when it does."
+                                + " Either this or queues.pattern.")
+                .define(
+                        QUEUES_PATTERN,
+                        ConfigDef.Type.STRING,
+                        null,
+                        checked("a regular expression", QueueSourceConfig::checkPattern),
+                        Importance.HIGH,
+                        Width.LONG,
+                        "Pattern of queues",
+                        "Regular expression (java.util.regex) for the whole name of the queues to read, present and future ones.")
+                .define(
+                        TOPIC_FORMAT,
+                        ConfigDef.Type.STRING,
+                        TopicFormat.QUEUE,
+                        checked("a topic name, ${queue} standing for the queue", TopicFormat::new),
+                        Importance.MEDIUM,
+                        Width.MEDIUM,
+                        "Topic name",
+                        "Topic a queue goes to; ${queue} stands for the queue, with an underscore for every character that no"
+                                + " topic may have.")
+                .define(
+                        VALUE_TYPE,
+                        ConfigDef.Type.STRING,
+                        "string",
+                        ConfigDef.ValidString.in("string", "bytes"),
+                        Importance.MEDIUM,
+                        Width.SHORT,
+                        "Type of values",
+                        "string for value.converter=org.apache.kafka.connect.storage.StringConverter, bytes for"
+                                + " org.apache.kafka.connect.converters.ByteArrayConverter. With either, the value in the topic is"
+                                + " the payload, byte for byte.",
+                        List.of(),
+                        new Recommender() {
+                            @Override
+                            public List<Object> validValues(String name, Map<String, Object> parsed) {
+                                return List.of("string", "bytes");
+                            }
+
+                            @Override
+                            public boolean visible(String name, Map<String, Object> parsed) {
+                                return true;
+                            }
+                        });
+    }
+
+    private static void checkPattern(String text) {
+        try {
+            Pattern.compile(text);
+        } catch (PatternSyntaxException e) {
+            throw new IllegalArgumentException("must be a regular expression: " + e.getMessage(), e);
+        }
+    }
+
+    private static void defineReading(SettingGroup group) {
+        group.define(
+                        START_FROM,
+                        ConfigDef.Type.STRING,
+                        "beginning",
+                        checked(StartFrom.SYNTAX, StartFrom::parse),
+                        Importance.MEDIUM,
+                        Width.MEDIUM,
+                        "Start from",
+                        "Where to begin in a partition that has no offset yet: beginning; end, that is with what is written after"
+                                + " the connector of this name first started; or timestamp:TIME, with what is written from that"
+                                + " time on (ISO 8601 with its offset from UTC, or milliseconds since 1970).")
+                .define(
+                        BATCH_SIZE,
+                        ConfigDef.Type.INT,
+                        2_000,
+                        ConfigDef.Range.between(1, 100_000),
+                        Importance.MEDIUM,
+                        Width.SHORT,
+                        "Batch size",
+                        "Most messages handed to Connect at a time.")
+                .define(
+                        BATCH_BYTES,
+                        ConfigDef.Type.LONG,
+                        8L << 20,
+                        ConfigDef.Range.between(1 << 10, 1 << 30),
+                        Importance.LOW,
+                        Width.SHORT,
+                        "Batch bytes",
+                        "Payload bytes after which a batch takes no more messages.")
+                .define(
+                        POLL_INTERVAL_MS,
+                        ConfigDef.Type.LONG,
+                        500L,
+                        ConfigDef.Range.between(10, 60_000),
+                        Importance.MEDIUM,
+                        Width.SHORT,
+                        "Poll interval (ms)",
+                        "How long to wait before looking again for new messages, partitions and queues, when there was nothing"
+                                + " new. Each task looks for itself, which costs PostgreSQL a row a partition.")
+                .define(
+                        READ_TIMEOUT_MS,
+                        ConfigDef.Type.LONG,
+                        60_000L,
+                        ConfigDef.Range.between(1_000, 3_600_000),
+                        Importance.LOW,
+                        Width.SHORT,
+                        "Read timeout (ms)",
+                        "Longest time to wait for an answer of PostgreSQL, rounded up to seconds. The connection is given up"
+                                + " after it, and the read tried again.")
+                .define(
+                        RETRY_BACKOFF_MS,
+                        ConfigDef.Type.LONG,
+                        1_000L,
+                        ConfigDef.Range.between(1, 600_000),
+                        Importance.LOW,
+                        Width.SHORT,
+                        "Retry backoff (ms)",
+                        "Wait before the next try after PostgreSQL could not be read.");
+    }
+
+    /** Names the topics of queues. */
+    static final class TopicFormat {
+        static final String QUEUE = "${queue}";
+
+        /** Longest name of a topic. */
+        static final int MAX_LENGTH = 249;
+
+        private static final Pattern ILLEGAL = Pattern.compile("[^a-zA-Z0-9._-]");
+
+        private final String format;
+
+        /**
+         * Takes a format.
+         *
+         * @throws IllegalArgumentException if it has characters that no topic may have
+         */
+        TopicFormat(String format) {
+            this.format = format;
+            String rest = format.replace(QUEUE, "");
+            if (format.isEmpty() || ILLEGAL.matcher(rest).find() || rest.length() > MAX_LENGTH) {
+                throw new IllegalArgumentException("must be 1 to " + MAX_LENGTH
+                        + " letters, digits, dots, underscores and hyphens, and " + QUEUE + " for the queue");
+            }
+        }
+
+        /**
+         * Returns the topic of a queue.
+         *
+         * @throws IllegalArgumentException if the name would be one that no topic can have
+         */
+        String topic(String queue) {
+            NewMessage.checkName("queue", queue);
+            String topic = format.replace(QUEUE, ILLEGAL.matcher(queue).replaceAll("_"));
+            if (topic.length() > MAX_LENGTH || topic.equals(".") || topic.equals("..")) {
+                throw new IllegalArgumentException("queue " + queue + " has no topic: no topic can be named " + topic
+                        + "; change " + TOPIC_FORMAT);
+            }
+            return topic;
+        }
+    }
+
+    /** Returns the value of a setting that only the connector sets. */
+    static int taskNumber(Map<String, String> properties, String key, int otherwise) {
+        @Nullable String text = properties.get(key);
+        return text == null ? otherwise : Integer.parseInt(text);
+    }
+}

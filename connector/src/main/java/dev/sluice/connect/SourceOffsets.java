@@ -1,0 +1,47 @@
+package dev.sluice.connect;
+
+import dev.sluice.queue.QueueReader.Partition;
+import java.util.Map;
+import org.apache.kafka.connect.errors.ConnectException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What Connect remembers of a partition: under <code>{"queue": name, "partition": id}</code> the offset
+ * <code>{"seq": n}</code>, n being the seq of the last message that is in the topic. The id of a partition is never used again,
+ * so one that is deleted and made anew begins at its beginning.
+ */
+final class SourceOffsets {
+    private static final String QUEUE = "queue";
+    private static final String PARTITION = "partition";
+    private static final String SEQ = "seq";
+
+    private SourceOffsets() {}
+
+    static Map<String, Object> key(Partition partition) {
+        return Map.of(QUEUE, partition.queue(), PARTITION, partition.id());
+    }
+
+    static Map<String, Object> offset(long seq) {
+        return Map.of(SEQ, seq);
+    }
+
+    /** Returns the seq of an offset that Connect has, or null if it has none. */
+    static @Nullable Long seq(@Nullable Map<String, Object> offset) {
+        return offset != null && offset.get(SEQ) instanceof Number seq ? seq.longValue() : null;
+    }
+
+    /**
+     * Checks an offset somebody gives by hand.
+     *
+     * @param offset null: none any more
+     * @throws ConnectException if it is none of ours
+     */
+    static void check(Map<String, ?> key, @Nullable Map<String, ?> offset) {
+        if (!(key.get(QUEUE) instanceof String) || !(key.get(PARTITION) instanceof Number) || key.size() != 2) {
+            throw new ConnectException("a partition must be written {\"queue\": name, \"partition\": id}, was " + key);
+        }
+        if (offset != null && !(offset.get(SEQ) instanceof Number seq && seq.longValue() >= 0 && offset.size() == 1)) {
+            throw new ConnectException("an offset must be written {\"seq\": n}, n being 0 or more, was " + offset);
+        }
+    }
+}
