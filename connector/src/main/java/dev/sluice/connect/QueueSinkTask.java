@@ -13,14 +13,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Future;
-import java.util.concurrent.ThreadLocalRandom;
 import javax.sql.DataSource;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
@@ -28,7 +24,6 @@ import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.errors.RetriableException;
-import org.apache.kafka.connect.sink.ErrantRecordReporter;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.sink.SinkTask;
 import org.jspecify.annotations.Nullable;
@@ -52,23 +47,13 @@ public final class QueueSinkTask extends SinkTask {
     private final OutcomeObserver observer;
     private final Map<TopicPartition, Source> sources = new HashMap<>();
 
-    /** Accepted and not written yet, in order. */
-    private final List<SinkRecord> records = new ArrayList<>();
-
-    /** The message of each of {@link #records}; null where the record was refused. */
-    private final List<@Nullable NewMessage> messages = new ArrayList<>();
-
-    /** Why records among {@link #records} were refused; they have been given to the reporter. */
-    private final IdentityHashMap<SinkRecord, String> refusals = new IdentityHashMap<>();
-
-    /** Reports that may not have reached their place yet. */
-    private final List<Future<Void>> reports = new ArrayList<>();
+    private final HeldRecords held = new HeldRecords();
+    private final ErrantRecords errant = new ErrantRecords();
+    private final Retries retries = new Retries();
 
     private @Nullable Settings settings;
     private @Nullable Source lastSource;
-    private long heldSinceNanos;
     private int written;
-    private int failures;
 
     /** Whether the last {@link #put} threw, so that the next one gets the same records, from before any rewind. */
     private boolean redelivery;
@@ -79,15 +64,13 @@ public final class QueueSinkTask extends SinkTask {
         final RecordMapping mapping;
         final DataSource dataSource;
         final QueueWriter writer;
-        final @Nullable ErrantRecordReporter reporter;
         boolean schemaChecked;
 
-        Settings(QueueSinkConfig config, @Nullable ErrantRecordReporter reporter) {
+        Settings(QueueSinkConfig config) {
             this.config = config;
             this.mapping = config.mapping();
             this.dataSource = config.dataSource();
             this.writer = new QueueWriter(dataSource, config.writer());
-            this.reporter = reporter;
         }
     }
 
@@ -116,7 +99,8 @@ public final class QueueSinkTask extends SinkTask {
     @Override
     public void start(Map<String, String> props) {
         var config = new QueueSinkConfig(props);
-        settings = new Settings(config, reporter());
+        settings = new Settings(config);
+        errant.reportTo(context);
         log.info(
                 "Starting. source={} url={} schema={} batchSize={} lingerMs={}",
                 config.sourceName(),
@@ -128,15 +112,6 @@ public final class QueueSinkTask extends SinkTask {
             checkSchema();
         } catch (QueueException e) {
             tolerateIfTransient(e);
-        }
-    }
-
-    private @Nullable ErrantRecordReporter reporter() {
-        try {
-            return context.errantRecordReporter();
-        } catch (NoSuchMethodError | NoClassDefFoundError e) {
-            log.debug("This worker has no errant record reporter.", e);
-            return null;
         }
     }
 
@@ -193,7 +168,7 @@ public final class QueueSinkTask extends SinkTask {
      */
     @Override
     public void put(Collection<SinkRecord> delivered) {
-        if (delivered.isEmpty() && records.isEmpty()) {
+        if (delivered.isEmpty() && held.isEmpty()) {
             return;
         }
         if (!redelivery) {
@@ -207,10 +182,10 @@ public final class QueueSinkTask extends SinkTask {
             accept(delivered);
             writeDue();
         } catch (QueueException e) {
-            throw failure(e);
+            throw retries.failed(e, started().config, context);
         }
         redelivery = false;
-        failures = 0;
+        retries.succeeded();
     }
 
     /** Finds out about sources whose offset is not known, and drops what was delivered from beyond it. */
@@ -275,35 +250,25 @@ public final class QueueSinkTask extends SinkTask {
     /** Takes records out of what is held: those that are stored by now, or all of some sources. */
     private void dropHeld(SourceFilter filter, boolean onlyStored) {
         var stored = new ArrayList<SinkRecord>();
-        int kept = 0;
-        for (int i = 0; i < records.size(); i++) {
-            SinkRecord record = records.get(i);
+        held.removeIf(record -> {
             Source source = source(record);
             boolean isStored = record.originalKafkaOffset() < source.stored();
-            if (filter.accepts(source) && (isStored || !onlyStored)) {
-                String reason = refusals.remove(record);
-                if (isStored && source.reportStored(record.originalKafkaOffset())) {
-                    if (reason == null) {
-                        stored.add(record);
-                    } else {
-                        observer.refused(record, reason);
-                    }
-                }
-            } else {
-                records.set(kept, record);
-                messages.set(kept, messages.get(i));
-                kept++;
+            if (!filter.accepts(source) || (onlyStored && !isStored)) {
+                return false;
             }
-        }
-        removeRange(kept, records.size());
+            String reason = errant.remove(record);
+            if (isStored && source.reportStored(record.originalKafkaOffset())) {
+                if (reason == null) {
+                    stored.add(record);
+                } else {
+                    observer.refused(record, reason);
+                }
+            }
+            return true;
+        });
         if (!stored.isEmpty()) {
             observer.alreadyStored(stored);
         }
-    }
-
-    private void removeRange(int from, int to) {
-        records.subList(from, to).clear();
-        messages.subList(from, to).clear();
     }
 
     private void accept(Collection<SinkRecord> delivered) {
@@ -312,16 +277,7 @@ public final class QueueSinkTask extends SinkTask {
         for (SinkRecord record : delivered) {
             Source source = source(record);
             if (source.accept(record.originalKafkaOffset())) {
-                if (records.isEmpty()) {
-                    heldSinceNanos = System.nanoTime();
-                }
-                records.add(record);
-                messages.add(null);
-                try {
-                    messages.set(messages.size() - 1, mapping.map(record));
-                } catch (DataException e) {
-                    refuse(record, e);
-                }
+                held.add(record, message(mapping, record));
             } else if (source.reportStored(record.originalKafkaOffset())) {
                 stored.add(record);
             }
@@ -331,61 +287,59 @@ public final class QueueSinkTask extends SinkTask {
         }
     }
 
+    /** Returns the message of a record; null if it has none, and was refused. */
+    private @Nullable NewMessage message(RecordMapping mapping, SinkRecord record) {
+        try {
+            return mapping.map(record);
+        } catch (DataException e) {
+            errant.refuse(record, e);
+            return null;
+        }
+    }
+
     private void writeDue() {
         written = 0;
         long startNanos = System.nanoTime();
         Duration putTimeout = started().config.putTimeout();
         try {
-            while (written < records.size()) {
-                int end = batchEnd(written);
+            while (written < held.size()) {
+                int end = held.batchEnd(
+                        written, started().config.batchSize(), started().config.batchBytes());
                 Duration wait = lingerLeft(end);
                 if (!wait.isZero()) {
                     context.timeout(Math.max(1, wait.toMillis()));
                     break;
                 }
                 write(written, end);
-                if (written < records.size() && System.nanoTime() - startNanos > putTimeout.toNanos()) {
+                if (written < held.size() && System.nanoTime() - startNanos > putTimeout.toNanos()) {
                     context.timeout(1);
                     throw new RetriableException("handing back after " + putTimeout + " of writing, with "
-                            + (records.size() - written) + " records left");
+                            + (held.size() - written) + " records left");
                 }
             }
         } finally {
-            removeRange(0, written);
+            held.removeFirst(written);
         }
-    }
-
-    /** Returns the end, exclusive, of the batch that starts at {@code from}: at least one record. */
-    private int batchEnd(int from) {
-        QueueSinkConfig config = started().config;
-        int end = from;
-        int limit = (int) Math.min(records.size(), (long) from + config.batchSize());
-        long bytesLeft = config.batchBytes();
-        while (end < limit && bytesLeft > 0) {
-            NewMessage message = messages.get(end++);
-            bytesLeft -= message == null ? 0 : message.payload().length;
-        }
-        return end;
     }
 
     /** Returns how long the batch that ends at {@code end} may still wait for more records; zero if it is due. */
     private Duration lingerLeft(int end) {
         Duration linger = started().config.linger();
-        boolean full = end < records.size() || end - written >= started().config.batchSize();
+        boolean full = end < held.size() || end - written >= started().config.batchSize();
         if (linger.isZero() || full) {
             return Duration.ZERO;
         }
-        Duration left = linger.minusNanos(System.nanoTime() - heldSinceNanos);
+        Duration left = linger.minus(held.age());
         return left.isNegative() ? Duration.ZERO : left;
     }
 
     /** Writes the records from {@code from} to {@code to}, exclusive, and moves {@link #written} there. */
     private void write(int from, int to) {
-        awaitReports();
+        errant.await(started().config.putTimeout());
         Map<Source, Long> ends = ends(from, to);
         var progress = new ArrayList<SourceProgress>(ends.size());
         ends.forEach((source, next) -> progress.add(source.progressTo(next)));
-        List<NewMessage> batch = batch(from, to);
+        List<NewMessage> batch = held.messages(from, to);
         List<PushOutcome> outcomes;
         try {
             outcomes = started().writer.write(batch, progress);
@@ -407,9 +361,9 @@ public final class QueueSinkTask extends SinkTask {
 
     private Map<Source, Long> ends(int from, int to) {
         var ends = new LinkedHashMap<Source, Long>();
-        Source current = source(records.get(from));
+        Source current = source(held.record(from));
         long next = NONE;
-        for (SinkRecord record : records.subList(from, to)) {
+        for (SinkRecord record : held.records(from, to)) {
             Source source = source(record);
             if (source != current) {
                 ends.put(current, next);
@@ -421,28 +375,14 @@ public final class QueueSinkTask extends SinkTask {
         return ends;
     }
 
-    /** Returns the messages of a range without the gaps that refused records leave. */
-    private List<NewMessage> batch(int from, int to) {
-        if (refusals.isEmpty()) {
-            return messages.subList(from, to);
-        }
-        var batch = new ArrayList<NewMessage>(to - from);
-        for (NewMessage message : messages.subList(from, to)) {
-            if (message != null) {
-                batch.add(message);
-            }
-        }
-        return batch;
-    }
-
     private void report(int from, int to, List<PushOutcome> outcomes) {
-        if (refusals.isEmpty()) {
-            observer.committed(records.subList(from, to), outcomes);
+        if (errant.isEmpty()) {
+            observer.committed(held.records(from, to), outcomes);
             return;
         }
         var stored = new ArrayList<SinkRecord>(to - from);
-        for (SinkRecord record : records.subList(from, to)) {
-            String reason = refusals.remove(record);
+        for (SinkRecord record : held.records(from, to)) {
+            String reason = errant.remove(record);
             if (reason == null) {
                 stored.add(record);
             } else {
@@ -462,11 +402,11 @@ public final class QueueSinkTask extends SinkTask {
             write(middle, to);
             return;
         }
-        if (messages.get(from) == null) {
+        if (held.message(from) == null) {
             throw new ConnectException("the offset alone was refused: " + refusal.getMessage(), refusal);
         }
-        refuse(records.get(from), refusal);
-        messages.set(from, null);
+        errant.refuse(held.record(from), refusal);
+        held.refused(from);
         write(from, to);
     }
 
@@ -478,40 +418,6 @@ public final class QueueSinkTask extends SinkTask {
                 && List.of("21", "22", "23", "54").contains(state.substring(0, 2));
     }
 
-    private void refuse(SinkRecord record, Exception reason) {
-        ErrantRecordReporter reporter = started().reporter;
-        if (reporter == null) {
-            throw new ConnectException(
-                    name(record) + " cannot be written and there is nowhere to report it: " + reason.getMessage()
-                            + ". With errors.tolerance=all it would go to the topic"
-                            + " errors.deadletterqueue.topic.name and the task would go on.",
-                    reason);
-        }
-        reports.add(reporter.report(record, reason));
-        refusals.put(record, String.valueOf(reason.getMessage()));
-        log.warn("A record is refused. record={} reason={}", name(record), reason.getMessage());
-    }
-
-    private static String name(SinkRecord record) {
-        return "record " + record.originalTopic() + "-" + record.originalKafkaPartition() + " offset "
-                + record.originalKafkaOffset();
-    }
-
-    /** Waits until the refused records are where they were reported to: only then may the offset move past them. */
-    private void awaitReports() {
-        for (Future<Void> report : reports) {
-            try {
-                report.get();
-            } catch (ExecutionException e) {
-                throw new ConnectException("a refused record could not be reported", e.getCause());
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new ConnectException("interrupted while a refused record was being reported", e);
-            }
-        }
-        reports.clear();
-    }
-
     /** Tells our own late commit from somebody else's, whose records we then forget. */
     private RuntimeException moved(SourceMovedException e) {
         for (Source source : sources.values()) {
@@ -521,38 +427,14 @@ public final class QueueSinkTask extends SinkTask {
                     return new RetriableException(
                             "the server was still committing an earlier write: " + e.getMessage());
                 }
-                removeRange(0, written);
+                held.removeFirst(written);
                 written = 0;
                 source.lost();
-                dropHeld(held -> held == source, false);
+                dropHeld(other -> other == source, false);
                 return e;
             }
         }
         return e;
-    }
-
-    /** Returns what to tell Connect about a failure of PostgreSQL. */
-    private ConnectException failure(QueueException e) {
-        if (!e.isTransient()) {
-            return new ConnectException(e.getMessage(), e);
-        }
-        QueueSinkConfig config = started().config;
-        failures++;
-        if (config.maxRetries() >= 0 && failures > config.maxRetries()) {
-            return new ConnectException(
-                    "gave up after " + QueueSinkConfig.MAX_RETRIES + "=" + config.maxRetries() + " retries: "
-                            + e.getMessage(),
-                    e);
-        }
-        context.timeout(backoffMs(config));
-        return new RetriableException(e.getMessage(), e);
-    }
-
-    /** Doubles with every failure; a random part of a quarter keeps many tasks from coming back together. */
-    private long backoffMs(QueueSinkConfig config) {
-        int doublings = Math.min(failures - 1, 30);
-        long backoff = Math.min(config.retryBackoffMaxMs(), config.retryBackoffMs() << Math.min(doublings, 20));
-        return backoff - ThreadLocalRandom.current().nextLong(backoff / 4 + 1);
     }
 
     private Source source(SinkRecord record) {
@@ -564,7 +446,8 @@ public final class QueueSinkTask extends SinkTask {
         }
         Source source = sources.get(new TopicPartition(record.originalTopic(), record.originalKafkaPartition()));
         if (source == null) {
-            throw new IllegalStateException(name(record) + " belongs to no open partition: " + sources.keySet());
+            throw new IllegalStateException(
+                    ErrantRecords.name(record) + " belongs to no open partition: " + sources.keySet());
         }
         lastSource = source;
         return source;
@@ -598,7 +481,7 @@ public final class QueueSinkTask extends SinkTask {
         Settings task = settings;
         if (task != null) {
             task.writer.close();
-            log.info("Stopped. source={} held={}", task.config.sourceName(), records.size());
+            log.info("Stopped. source={} held={}", task.config.sourceName(), held.size());
         }
     }
 

@@ -78,6 +78,11 @@ class QueueSinkConnectorTest {
                     "queue.schema | Queue | must be 1 to 63 lower-case letters",
                     "schema.apply | maybe | Expected value to be either true or false",
                     "dedup.window.ms | a week | Not a number of type LONG",
+                    "queue.name.format | '' | queue.name.format must not be empty",
+                    "lane.from | low | lane.from must be key, timestamp",
+                    "message.max.bytes | 0 | Value must be at least 1",
+                    "message.max.bytes | 268435457 | Value must be no more than 268435456",
+                    "put.timeout.ms | 0 | Value must be at least 1",
                     "encryption.keys | a:0e0e | the key a must be 64 hexadecimal digits",
                     "encryption.key.id | a | has no use without encryption.keys"
                 })
@@ -92,6 +97,32 @@ class QueueSinkConnectorTest {
             assertThat(problems(properties("retry.backoff.ms", "5000", "retry.backoff.max.ms", "1000")))
                     .containsExactly(
                             "retry.backoff.max.ms: retry.backoff.max.ms must be at least retry.backoff.ms (5000), was 1000");
+        }
+
+        @ParameterizedTest
+        @CsvSource({"120001, 0", "120000, 1"})
+        void asksForTimeToPollAgain(String pollInterval, int expected) {
+            assertThat(problems(properties("consumer.override.max.poll.interval.ms", pollInterval)))
+                    .hasSize(expected)
+                    .allSatisfy(problem -> assertThat(problem)
+                            .startsWith("put.timeout.ms: put.timeout.ms and write.timeout.ms must together be below"));
+        }
+
+        @Test
+        void recommendsTheIdsOfTheKeys() {
+            String keys = "old:" + "0e".repeat(32) + ",new:" + "0f".repeat(32);
+            assertThat(recommended(properties("encryption.keys", keys), "encryption.key.id"))
+                    .isEqualTo(List.of("old", "new"));
+            assertThat(recommended(properties(), "partition.from")).isEqualTo(List.of("key", "topic-partition"));
+        }
+
+        private List<Object> recommended(Map<String, String> properties, String key) {
+            return new QueueSinkConnector()
+                    .validate(properties).configValues().stream()
+                            .filter(value -> value.name().equals(key))
+                            .findFirst()
+                            .orElseThrow()
+                            .recommendedValues();
         }
 
         @Test

@@ -488,6 +488,20 @@ class QueueSinkTaskTest {
         }
     }
 
+    @Test
+    void handsBackWhatItCannotWriteInTime() {
+        produce(ORDERS_0, 0, 50);
+        try (FakeWorker worker = worker().start(properties("put.timeout.ms", "1", "batch.size", "1"))) {
+            worker.pollAll();
+            assertThat(worker.failures)
+                    .isNotEmpty()
+                    .allSatisfy(failure -> assertThat(failure)
+                            .isInstanceOf(RetriableException.class)
+                            .hasMessageStartingWith("handing back after PT0.001S of writing"));
+        }
+        assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 50));
+    }
+
     @Nested
     class TheSchema {
         @Test
