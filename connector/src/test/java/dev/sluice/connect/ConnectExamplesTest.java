@@ -1,0 +1,111 @@
+package dev.sluice.connect;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.StringReader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.apache.kafka.common.config.ConfigValue;
+import org.apache.kafka.connect.connector.Connector;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every file of {@code config-examples/connect} is what a worker, or a connector, takes. */
+class ConnectExamplesTest {
+    private static final Path EXAMPLES = Path.of("..", "config-examples", "connect");
+    private static final Pattern PAIR =
+            Pattern.compile("\"((?:[^\"\\\\]|\\\\.)*)\"\\s*:\\s*\"((?:[^\"\\\\]|\\\\.)*)\"");
+
+    /** What Connect itself knows of a connector; everything else has to be ours. */
+    private static final Pattern OF_CONNECT = Pattern.compile("name|connector\\.class|tasks\\.max|topics|topics\\.regex"
+            + "|(key|value|header)\\.converter(\\..*)?|errors\\..*|consumer\\.override\\..*|exactly\\.once\\.support"
+            + "|transaction\\.boundary|topic\\.creation\\..*");
+
+    private static List<Path> files(String pattern) throws IOException {
+        try (Stream<Path> files = Files.list(EXAMPLES)) {
+            return files.filter(file -> file.getFileName().toString().matches(pattern))
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    static List<Path> connectors() throws IOException {
+        return files("(sink|source)-.*");
+    }
+
+    static List<Path> workers() throws IOException {
+        return files("worker-.*");
+    }
+
+    /** Reads a connector's configuration, with its name in it as Connect puts it there. */
+    private static Map<String, String> configuration(Path file) throws IOException {
+        String text = Files.readString(file);
+        return file.toString().endsWith(".json") ? ofJson(text) : ofProperties(text);
+    }
+
+    private static Map<String, String> ofJson(String text) {
+        assertThat(JsonSyntax.isValid(text)).isTrue();
+        assertThat(text)
+                .containsPattern(
+                        "\\A\\{\\s*\"name\": \"[a-z-]+\",\\s*\"config\": \\{[^{}]*(\\$\\{[^{}]*}[^{}]*)*}\\s*}\\s*\\z");
+        var configuration = new HashMap<String, String>();
+        Matcher pair = PAIR.matcher(text);
+        while (pair.find()) {
+            configuration.put(pair.group(1), pair.group(2).replace("\\\\", "\\"));
+        }
+        return configuration;
+    }
+
+    private static Map<String, String> ofProperties(String text) throws IOException {
+        assertThat(text).startsWith("#");
+        var properties = new Properties();
+        properties.load(new StringReader(text));
+        var configuration = new HashMap<String, String>();
+        properties.stringPropertyNames().forEach(key -> configuration.put(key, properties.getProperty(key)));
+        return configuration;
+    }
+
+    @ParameterizedTest
+    @MethodSource("connectors")
+    void aConnectorIsValidAndHasNoPropertyNobodyKnows(Path file) throws IOException {
+        Map<String, String> configuration = configuration(file);
+        boolean isSink = file.getFileName().toString().startsWith("sink-");
+        Connector connector = isSink ? new QueueSinkConnector() : new QueueSourceConnector();
+        assertThat(configuration)
+                .containsEntry("connector.class", connector.getClass().getName());
+        assertThat(connector.validate(configuration).configValues())
+                .flatExtracting(ConfigValue::errorMessages)
+                .isEmpty();
+        assertThat(configuration.keySet())
+                .allMatch(key -> OF_CONNECT.matcher(key).matches()
+                        || connector.config().names().contains(key));
+        connector.start(configuration);
+        assertThat(connector.taskConfigs(2)).hasSize(2);
+        connector.stop();
+    }
+
+    @ParameterizedTest
+    @MethodSource("workers")
+    void aWorkerFindsThePluginAndSharesItsState(Path file) throws IOException {
+        assertThat(ofProperties(Files.readString(file)))
+                .containsKeys("bootstrap.servers", "group.id", "plugin.path", "key.converter", "value.converter")
+                .containsKeys("config.storage.topic", "offset.storage.topic", "status.storage.topic");
+    }
+
+    @Test
+    void everyFileIsInTheTable() throws IOException {
+        String table = Files.readString(EXAMPLES.resolve("README.md"));
+        assertThat(files("(?!README).*"))
+                .hasSizeGreaterThanOrEqualTo(10)
+                .allSatisfy(file -> assertThat(table).contains("`" + file.getFileName() + "`"));
+    }
+}
