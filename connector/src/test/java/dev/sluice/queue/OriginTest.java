@@ -1,0 +1,98 @@
+package dev.sluice.queue;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What a message brings along from where it was before. */
+class OriginTest {
+    private static final Instant CREATED = Instant.parse("1999-12-31T23:59:59.999999Z");
+
+    private TestPostgres postgres;
+    private QueueWriter writer;
+
+    @BeforeEach
+    void open() {
+        postgres = TestPostgres.withSchema();
+        writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
+    }
+
+    @AfterEach
+    void close() {
+        writer.close();
+        postgres.close();
+    }
+
+    private static NewMessage message(String partition, String id, @Nullable Instant at, @Nullable PriorityLane lane) {
+        return new NewMessage(
+                UUID.randomUUID(),
+                "q",
+                partition,
+                id,
+                false,
+                "1".getBytes(UTF_8),
+                null,
+                null,
+                null,
+                null,
+                new Origin(at, lane));
+    }
+
+    @Test
+    void theTimeOfCreationIsWhatConsumersAndListsShowOfTheMessageThatHasOne() {
+        Instant before = postgresNow();
+        writer.write(List.of(message("p", "old", CREATED, null), message("p", "new", null, null)), List.of());
+        Queue queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
+        List<Message> popped = queue.pop(
+                        new PopTarget("q", null, PopTarget.DEFAULT_GROUP),
+                        List.of(new PopRequest(10, 1, false, Subscription.ALL)))
+                .get(0)
+                .messages();
+        assertThat(popped).extracting(Message::transactionId).containsExactly("old", "new");
+        assertThat(popped.get(0).createdAt()).isEqualTo(CREATED);
+        assertThat(popped.get(1).createdAt()).isAfterOrEqualTo(before);
+
+        var messages = new StoredMessages(postgres.dataSource(), "sluice", PayloadCipher.NONE);
+        var filter = new MessageFilter(ResourceFilter.ofQueue("q"), null, null, null, null);
+        assertThat(messages.list(filter, 10, 0).messages())
+                .extracting(ListedMessage::createdAt)
+                .containsExactly(popped.get(1).createdAt(), CREATED);
+    }
+
+    private Instant postgresNow() {
+        return Instant.parse(postgres.query(
+                        "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+                .get(0));
+    }
+
+    @Test
+    void agesAreCountedFromTheWrite() {
+        writer.write(List.of(message("p", "old", CREATED, null)), List.of());
+        assertThat(postgres.query("select created_at > now() - interval '1 hour' from sluice.segments"))
+                .containsExactly("t");
+        assertThat(postgres.query("select created_at = '1999-12-31T23:59:59.999999Z' from sluice.messages"))
+                .containsExactly("t");
+    }
+
+    @Test
+    void aRunWithoutTimesHasNoArray() {
+        writer.write(List.of(message("p", "t", null, null)), List.of());
+        assertThat(postgres.query("select created_ats is null from sluice.segments"))
+                .containsExactly("t");
+    }
+
+    @Test
+    void theLaneCountsForTheFirstMessageOfAPartition() {
+        writer.write(List.of(message("a", "1", null, PriorityLane.CRITICAL), message("b", "1", null, null)), List.of());
+        writer.write(List.of(message("a", "2", null, PriorityLane.LOW)), List.of());
+        assertThat(postgres.query("select name || lane from sluice.partitions order by name"))
+                .containsExactly("a0", "b2");
+    }
+}
