@@ -1,11 +1,13 @@
 /**
- * The queue as a Kafka Connect plug-in: {@link dev.sluice.connect.QueueSinkConnector} moves topics into queues.
+ * The queue as a Kafka Connect plug-in: {@link dev.sluice.connect.QueueSinkConnector} moves topics into queues,
+ * {@link dev.sluice.connect.QueueSourceConnector} moves queues into topics. How a message is written as a record, both know from
+ * {@link dev.sluice.connect.RecordHeaders}: a message that goes through a topic comes out the same.
  *
  * <p>The same {@link dev.sluice.connect.QueueSinkTask} runs in two places: on Kafka Connect workers, where its records come
  * from topics, and inside the bridge, where they come from the local log. It knows no difference; both drive it through the
  * contract of {@link org.apache.kafka.connect.sink.SinkTask}.
  *
- * <h2>Exactly once</h2>
+ * <h2>The sink: exactly once</h2>
  *
  * <p>For every topic partition PostgreSQL stores the next offset to write, in the table {@code sink_offsets}. A write is one
  * transaction that stores messages and moves that offset by compare-and-set. Everything else follows from it:
@@ -32,7 +34,18 @@
  * off}, the task's connections turn it on; anything stronger stays. Through a pooler that gives each transaction another
  * server connection that cannot be done: set it on the role there.
  *
- * <h2>Failures</h2>
+ * <h2>The source: by position</h2>
+ *
+ * <p>{@link dev.sluice.connect.QueueSourceTask} remembers nothing itself. Connect commits the seq of each message with its record,
+ * and gives it back after a restart ({@link dev.sluice.connect.SourceOffsets}). Partitions are shared among the tasks by the
+ * remainder of their ids: a fixed rule, under which every task finds its new partitions alone. The alternative, a thread that
+ * watches for them and asks for a reconfiguration, would stop and start all tasks for every new partition, of which there can be
+ * thousands. The price is that each task lists all partitions of its share at every look.
+ *
+ * <h2>Failures of the sink</h2>
+ *
+ * <p>A delivery that takes longer than {@code put.timeout.ms} is handed back with {@code RetriableException}, so that the
+ * consumer polls in time; what is written by then is recognised by its offsets.
  *
  * <table>
  *   <caption>What the task does about a failure</caption>

@@ -42,6 +42,11 @@
  * to its message, under a lease that is still live; one that comes again or late is refused, and with it all of the cycle.
  * So each message counts in the state once, whoever is killed when.
  *
+ * <h2>Readers without a group</h2>
+ *
+ * <p>{@link QueueReader} reads partitions by position and remembers nothing but when a reader first started (in
+ * {@code state}). It is no group, so it has no cursor, holds no lease, and no message waits for it.
+ *
  * <h2>What may be relied on</h2>
  *
  * <ol>
