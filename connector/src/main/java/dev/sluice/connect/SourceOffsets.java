@@ -1,6 +1,8 @@
 package dev.sluice.connect;
 
 import dev.sluice.queue.QueueReader.Partition;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.jspecify.annotations.Nullable;
@@ -17,8 +19,12 @@ final class SourceOffsets {
 
     private SourceOffsets() {}
 
+    /** Returns the key of a partition. Connect looks for it as JSON text, so the order of its parts is always the same. */
     static Map<String, Object> key(Partition partition) {
-        return Map.of(QUEUE, partition.queue(), PARTITION, partition.id());
+        var key = new LinkedHashMap<String, Object>();
+        key.put(QUEUE, partition.queue());
+        key.put(PARTITION, partition.id());
+        return Collections.unmodifiableMap(key);
     }
 
     static Map<String, Object> offset(long seq) {

@@ -98,6 +98,8 @@ class QueueSourceTaskTest {
             assertThat(record.topic()).isEqualTo("sluice.orders");
             assertThat(record.key()).isEqualTo("orders/customer 7");
             assertThat(record.value()).isEqualTo("0");
+            // Connect remembers the text, so another order would be another partition.
+            assertThat(List.copyOf(record.sourcePartition().keySet())).isEqualTo(List.of("queue", "partition"));
             assertThat(record.sourcePartition().get("queue")).isEqualTo("orders");
             assertThat(record.sourcePartition().get("partition")).isInstanceOf(Long.class);
             assertThat(record.sourceOffset()).isEqualTo(Map.of("seq", 1L));
