@@ -319,7 +319,12 @@ public final class QueueSinkConfig extends AbstractConfig {
                 key,
                 ConfigDef.Type.STRING,
                 defaultValue,
-                checked(Selector.SYNTAX, text -> Selector.parse(key, text)),
+                checked(Selector.SYNTAX, text -> {
+                    Selector.parse(key, text);
+                    if (key.equals(LANE_FROM) && text.startsWith(Selector.CONSTANT)) {
+                        RecordHeaders.lane(LANE_FROM, text.substring(Selector.CONSTANT.length()));
+                    }
+                }),
                 Importance.MEDIUM,
                 Width.MEDIUM,
                 displayName,

@@ -29,6 +29,9 @@ import org.jspecify.annotations.Nullable;
 interface Selector {
     String SYNTAX = "key, timestamp, topic-partition, topic-partition-offset, header:NAME, field:PATH or constant:TEXT";
 
+    /** What a constant begins with. */
+    String CONSTANT = "constant:";
+
     Selector TOPIC_PARTITION = record -> record.originalTopic() + '-' + record.originalKafkaPartition();
     Selector TOPIC_PARTITION_OFFSET = record -> TOPIC_PARTITION.select(record) + '-' + record.originalKafkaOffset();
 

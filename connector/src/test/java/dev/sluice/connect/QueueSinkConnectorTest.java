@@ -80,6 +80,7 @@ class QueueSinkConnectorTest {
                     "dedup.window.ms | a week | Not a number of type LONG",
                     "queue.name.format | '' | queue.name.format must not be empty",
                     "lane.from | low | lane.from must be key, timestamp",
+                    "lane.from | constant:urgent | lane.from must be critical, high, normal or low, was urgent",
                     "message.max.bytes | 0 | Value must be at least 1",
                     "message.max.bytes | 268435457 | Value must be no more than 268435456",
                     "put.timeout.ms | 0 | Value must be at least 1",
