@@ -3,6 +3,7 @@ package dev.sluice.bridge.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.sluice.queue.StoppablePostgres;
 import dev.sluice.queue.TestPostgres;
 import java.nio.file.Path;
 import java.time.Duration;

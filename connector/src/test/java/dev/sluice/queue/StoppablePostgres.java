@@ -1,18 +1,20 @@
-package dev.sluice.bridge.e2e;
+package dev.sluice.queue;
 
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
 /** A PostgreSQL server of its own for one test, which can be stopped and started again on the same port and data. */
-final class StoppablePostgres implements AutoCloseable {
+public final class StoppablePostgres implements AutoCloseable {
     private final Path directory;
     private final int port;
     private EmbeddedPostgres server;
@@ -23,7 +25,8 @@ final class StoppablePostgres implements AutoCloseable {
         this.port = server.getPort();
     }
 
-    static StoppablePostgres start(Path directory) throws IOException {
+    /** Starts a server on an empty directory. */
+    public static StoppablePostgres start(Path directory) throws IOException {
         return new StoppablePostgres(directory, open(directory, 0));
     }
 
@@ -39,28 +42,48 @@ final class StoppablePostgres implements AutoCloseable {
                 .start();
     }
 
-    /** What a bridge needs in its environment to use this server. */
-    Map<String, String> environment() {
-        return Map.of(
-                "SLUICE_CONNECTION_URL",
-                "jdbc:postgresql://127.0.0.1:" + port + "/postgres",
-                "SLUICE_CONNECTION_USER",
-                "postgres");
+    /** Returns the JDBC URL; user {@code postgres}, no password. */
+    public String url() {
+        return "jdbc:postgresql://127.0.0.1:" + port + "/postgres";
     }
 
-    void execute(String sql) throws SQLException {
+    /** What a bridge needs in its environment to use this server. */
+    public Map<String, String> environment() {
+        return Map.of("SLUICE_CONNECTION_URL", url(), "SLUICE_CONNECTION_USER", "postgres");
+    }
+
+    /** Runs a statement. */
+    public void execute(String sql) throws SQLException {
         try (Connection connection = server.getPostgresDatabase().getConnection();
                 Statement statement = connection.createStatement()) {
             statement.execute(sql);
         }
     }
 
-    void stop() throws IOException {
+    /** Runs a query; each row is its columns as text, joined by {@code |}. */
+    public List<String> query(String sql) throws SQLException {
+        try (Connection connection = server.getPostgresDatabase().getConnection();
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            var rows = new ArrayList<String>();
+            while (row.next()) {
+                var columns = new ArrayList<String>();
+                for (int i = 1; i <= row.getMetaData().getColumnCount(); i++) {
+                    columns.add(row.getString(i));
+                }
+                rows.add(String.join("|", columns));
+            }
+            return rows;
+        }
+    }
+
+    /** Ends it in order. */
+    public void stop() throws IOException {
         server.close();
     }
 
     /** Ends all its processes as {@code kill -9} does. */
-    void kill() throws IOException, InterruptedException {
+    public void kill() throws IOException, InterruptedException {
         long postmaster = Long.parseLong(
                 Files.readAllLines(directory.resolve("postmaster.pid")).get(0).strip());
         ProcessHandle first = ProcessHandle.of(postmaster).orElseThrow();
@@ -79,7 +102,8 @@ final class StoppablePostgres implements AutoCloseable {
         }
     }
 
-    void restart() throws IOException {
+    /** Starts it again where it was. */
+    public void restart() throws IOException {
         server = open(directory, port);
     }
 

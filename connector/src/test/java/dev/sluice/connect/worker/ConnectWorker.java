@@ -1,0 +1,201 @@
+package dev.sluice.connect.worker;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** A distributed Connect worker with the packaged plug-in, and its REST interface. */
+public final class ConnectWorker implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Duration START_TIMEOUT = Duration.ofMinutes(2);
+    private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(100);
+    /** A request that meets a rebalance is refused and may be sent again. */
+    private static final int CONFLICT = 409;
+
+    private static final int NOT_FOUND = 404;
+
+    private final KafkaJvm jvm;
+    private final URI uri;
+    private final HttpClient http =
+            HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(10)).build();
+
+    private ConnectWorker(KafkaJvm jvm, URI uri) {
+        this.jvm = jvm;
+        this.uri = uri;
+    }
+
+    /** An answer: its status, and its body if that is JSON. */
+    public record Answer(int status, JsonNode body) {}
+
+    /** Starts a worker and waits until it takes requests; workers of one broker with the same group share their connectors. */
+    public static ConnectWorker start(String name, KafkaBroker broker, String group)
+            throws IOException, InterruptedException {
+        return start(name, "current", broker, group, Map.of("plugin.discovery", "service_load"));
+    }
+
+    /**
+     * The same of another release.
+     *
+     * @param settings added to those of the worker
+     */
+    static ConnectWorker start(
+            String name, String release, KafkaBroker broker, String group, Map<String, String> settings)
+            throws IOException, InterruptedException {
+        int port = Ports.free();
+        Path directory = Files.createDirectories(KafkaJvm.logs().resolve(name));
+        Path plugins = Files.createDirectories(directory.resolve("plugins"));
+        PluginFolder.install(plugins);
+        var properties = new TreeMap<>(Map.ofEntries(
+                Map.entry("bootstrap.servers", broker.bootstrapServers()),
+                Map.entry("group.id", group),
+                Map.entry("config.storage.topic", group + "-configs"),
+                Map.entry("config.storage.replication.factor", "1"),
+                Map.entry("offset.storage.topic", group + "-offsets"),
+                Map.entry("offset.storage.replication.factor", "1"),
+                Map.entry("offset.storage.partitions", "1"),
+                Map.entry("status.storage.topic", group + "-status"),
+                Map.entry("status.storage.replication.factor", "1"),
+                Map.entry("status.storage.partitions", "1"),
+                Map.entry("key.converter", "org.apache.kafka.connect.storage.StringConverter"),
+                Map.entry("value.converter", "org.apache.kafka.connect.json.JsonConverter"),
+                Map.entry("value.converter.schemas.enable", "false"),
+                Map.entry("header.converter", "org.apache.kafka.connect.storage.StringConverter"),
+                Map.entry("offset.flush.interval.ms", "1000"),
+                Map.entry("exactly.once.source.support", "enabled"),
+                Map.entry("connector.client.config.override.policy", "All"),
+                // A killed worker's tasks shall move at once.
+                Map.entry("scheduled.rebalance.max.delay.ms", "0"),
+                Map.entry("session.timeout.ms", "5000"),
+                Map.entry("heartbeat.interval.ms", "1000"),
+                Map.entry("listeners", "http://127.0.0.1:" + port),
+                Map.entry("rest.advertised.host.name", "127.0.0.1"),
+                Map.entry("plugin.path", plugins.toString())));
+        properties.putAll(settings);
+        var text = new StringBuilder();
+        properties.forEach(
+                (key, value) -> text.append(key).append('=').append(value).append('\n'));
+        Path configuration = Files.writeString(directory.resolve("worker.properties"), text);
+        KafkaJvm jvm = KafkaJvm.start(
+                name, release, "org.apache.kafka.connect.cli.ConnectDistributed", configuration.toString());
+        var worker = new ConnectWorker(jvm, URI.create("http://127.0.0.1:" + port));
+        worker.awaitReady();
+        return worker;
+    }
+
+    private void awaitReady() throws InterruptedException {
+        long deadline = System.nanoTime() + START_TIMEOUT.toNanos();
+        while (true) {
+            try {
+                // Answered only by a member of the group.
+                if (send("GET", "/connectors/none", null).status() == NOT_FOUND) {
+                    return;
+                }
+            } catch (IOException notYet) {
+                // Nobody listens yet.
+            }
+            if (!jvm.isAlive() || System.nanoTime() - deadline > 0) {
+                throw new IllegalStateException(jvm.failure("did not get ready"));
+            }
+            Thread.sleep(100);
+        }
+    }
+
+    private Answer send(String method, String path, @Nullable String body) throws IOException, InterruptedException {
+        HttpRequest request = HttpRequest.newBuilder(uri.resolve(path))
+                .timeout(REQUEST_TIMEOUT)
+                .header("Content-Type", "application/json")
+                .method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(body))
+                .build();
+        HttpResponse<String> response = http.send(request, BodyHandlers.ofString());
+        return new Answer(response.statusCode(), JSON.readTree(response.body()));
+    }
+
+    /** Sends a request; again while the workers are busy with a rebalance. */
+    public Answer request(String method, String path, @Nullable String body) throws IOException, InterruptedException {
+        long deadline = System.nanoTime() + REQUEST_TIMEOUT.toNanos();
+        while (true) {
+            Answer answer = send(method, path, body);
+            if (answer.status() != CONFLICT || System.nanoTime() - deadline > 0) {
+                return answer;
+            }
+            Thread.sleep(100);
+        }
+    }
+
+    /** Sends a request that must succeed, and returns its body. */
+    public JsonNode ask(String method, String path, @Nullable String body) throws IOException, InterruptedException {
+        Answer answer = request(method, path, body);
+        if (answer.status() / 100 != 2) {
+            throw new IllegalStateException(method + " " + path + " answered " + answer);
+        }
+        return answer.body();
+    }
+
+    /** Makes a connector, or gives one another configuration. */
+    public void configure(String connector, Map<String, String> configuration)
+            throws IOException, InterruptedException {
+        ask("PUT", "/connectors/" + connector + "/config", JSON.writeValueAsString(configuration));
+    }
+
+    /** Asks the worker what it thinks of a configuration; one message each, by name of the property. */
+    public Map<String, String> validate(String connectorClass, Map<String, String> configuration)
+            throws IOException, InterruptedException {
+        JsonNode answer = ask(
+                "PUT",
+                "/connector-plugins/" + connectorClass + "/config/validate",
+                JSON.writeValueAsString(configuration));
+        var messages = new TreeMap<String, String>();
+        for (JsonNode each : answer.get("configs")) {
+            JsonNode value = each.get("value");
+            if (!value.get("errors").isEmpty()) {
+                messages.put(value.get("name").asText(), value.get("errors").toString());
+            }
+        }
+        return messages;
+    }
+
+    /** Returns how many of the connector's tasks run, on the worker with most of them counted as on any. */
+    public long runningTasks(String connector) throws IOException, InterruptedException {
+        Answer status = request("GET", "/connectors/" + connector + "/status", null);
+        long running = 0;
+        for (JsonNode task : status.body().path("tasks")) {
+            running += task.get("state").asText().equals("RUNNING") ? 1 : 0;
+        }
+        return running;
+    }
+
+    /** Returns the number of workers that run tasks of the connector. */
+    public long workersOf(String connector) throws IOException, InterruptedException {
+        Answer status = request("GET", "/connectors/" + connector + "/status", null);
+        return status.body().path("tasks").findValuesAsText("worker_id").stream()
+                .distinct()
+                .count();
+    }
+
+    /** Removes a connector. */
+    public void delete(String connector) throws IOException, InterruptedException {
+        ask("DELETE", "/connectors/" + connector, null);
+    }
+
+    /** Ends it as {@code kill -9} does. */
+    public void kill() throws InterruptedException {
+        jvm.kill();
+    }
+
+    @Override
+    public void close() throws InterruptedException {
+        jvm.kill();
+    }
+}

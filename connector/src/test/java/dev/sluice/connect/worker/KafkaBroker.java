@@ -1,0 +1,148 @@
+package dev.sluice.connect.worker;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.Uuid;
+
+/** A Kafka of one node, broker and controller at once, which can be stopped and started again with its data. */
+public final class KafkaBroker implements AutoCloseable {
+    private static final Duration START_TIMEOUT = Duration.ofMinutes(2);
+
+    private final String name;
+    private final Path configuration;
+    private final int port;
+    private KafkaJvm jvm;
+
+    private KafkaBroker(String name, Path configuration, int port) {
+        this.name = name;
+        this.configuration = configuration;
+        this.port = port;
+        this.jvm = launch();
+    }
+
+    /** Starts an empty one and waits until it answers. */
+    public static KafkaBroker start(String name) throws IOException, InterruptedException {
+        int port = Ports.free();
+        Path directory = KafkaJvm.logs().resolve(name);
+        deleteAll(directory);
+        Files.createDirectories(directory);
+        Path configuration = directory.resolve("server.properties");
+        Files.writeString(configuration, configuration(port, Ports.free(), directory.resolve("data")));
+        KafkaJvm.start(
+                        name + "-format",
+                        "current",
+                        "kafka.tools.StorageTool",
+                        "format",
+                        "-t",
+                        Uuid.randomUuid().toString(),
+                        "-c",
+                        configuration.toString())
+                .awaitSuccess();
+        var broker = new KafkaBroker(name, configuration, port);
+        broker.awaitReady();
+        return broker;
+    }
+
+    private static String configuration(int port, int controllerPort, Path data) {
+        return String.join(
+                "\n",
+                "process.roles=broker,controller",
+                "node.id=1",
+                "controller.quorum.voters=1@127.0.0.1:" + controllerPort,
+                "listeners=PLAINTEXT://127.0.0.1:" + port + ",CONTROLLER://127.0.0.1:" + controllerPort,
+                "advertised.listeners=PLAINTEXT://127.0.0.1:" + port,
+                "controller.listener.names=CONTROLLER",
+                "log.dirs=" + data,
+                "auto.create.topics.enable=false",
+                "offsets.topic.replication.factor=1",
+                "offsets.topic.num.partitions=2",
+                "transaction.state.log.replication.factor=1",
+                "transaction.state.log.min.isr=1",
+                "transaction.state.log.num.partitions=2",
+                "share.coordinator.state.topic.replication.factor=1",
+                "share.coordinator.state.topic.min.isr=1",
+                "group.initial.rebalance.delay.ms=0",
+                "group.min.session.timeout.ms=1000",
+                "");
+    }
+
+    private static void deleteAll(Path directory) throws IOException {
+        if (Files.exists(directory)) {
+            try (Stream<Path> files = Files.walk(directory)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            }
+        }
+    }
+
+    private KafkaJvm launch() {
+        return KafkaJvm.start(name, "current", "kafka.Kafka", configuration.toString());
+    }
+
+    private void awaitReady() throws InterruptedException {
+        long deadline = System.nanoTime() + START_TIMEOUT.toNanos();
+        try (Admin admin = admin()) {
+            while (true) {
+                try {
+                    if (!admin.describeCluster().nodes().get().isEmpty()) {
+                        return;
+                    }
+                } catch (ExecutionException notYet) {
+                    // Nobody answers yet.
+                }
+                if (!jvm.isAlive() || System.nanoTime() - deadline > 0) {
+                    throw new IllegalStateException(jvm.failure("did not get ready"));
+                }
+                Thread.sleep(50);
+            }
+        }
+    }
+
+    /** Returns where it listens. */
+    public String bootstrapServers() {
+        return "127.0.0.1:" + port;
+    }
+
+    /** Returns a new client for topics and groups. */
+    public Admin admin() {
+        return Admin.create(Map.of(
+                "bootstrap.servers", bootstrapServers(),
+                "default.api.timeout.ms", "30000",
+                "reconnect.backoff.max.ms", "500"));
+    }
+
+    /** Makes a topic. */
+    public void createTopic(String topic, int partitions, Map<String, String> configs) throws Exception {
+        try (Admin admin = admin()) {
+            admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1).configs(configs)))
+                    .all()
+                    .get();
+        }
+    }
+
+    /** Ends it as {@code SIGTERM} does; its data stays. */
+    public void stop() throws InterruptedException {
+        jvm.stop();
+    }
+
+    /** Starts it again where it was. */
+    public void restart() throws InterruptedException {
+        jvm = launch();
+        awaitReady();
+    }
+
+    @Override
+    public void close() throws InterruptedException {
+        jvm.kill();
+    }
+}

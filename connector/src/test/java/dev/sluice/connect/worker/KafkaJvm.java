@@ -1,0 +1,127 @@
+package dev.sluice.connect.worker;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** One program of Kafka's in a JVM of its own; it ends with this one. */
+final class KafkaJvm {
+    private static final long STOP_SECONDS = 60;
+
+    private final String name;
+    private final Path output;
+    private final Process process;
+
+    private KafkaJvm(String name, Path output, Process process) {
+        this.name = name;
+        this.output = output;
+        this.process = process;
+    }
+
+    /**
+     * Starts a program.
+     *
+     * @param name of its log in {@code target/kafka}
+     * @param release the module under {@code connector/workers} that lists its jars
+     */
+    static KafkaJvm start(String name, String release, String mainClass, String... arguments) {
+        try {
+            Path output = logs().resolve(name + ".log");
+            Process process = new ProcessBuilder(command(release, mainClass, arguments))
+                    .redirectErrorStream(true)
+                    .redirectOutput(Redirect.appendTo(output.toFile()))
+                    .start();
+            return new KafkaJvm(name, output, process);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static List<String> command(String release, String mainClass, String... arguments) throws IOException {
+        var command = new ArrayList<String>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.add("-Xmx384m");
+        command.add("-XX:TieredStopAtLevel=1");
+        command.add("-XX:+UseSerialGC");
+        command.add("-Dorg.slf4j.simpleLogger.showDateTime=true");
+        command.add("-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS");
+        command.add("-cp");
+        command.add(classPath(release) + File.pathSeparator + ownClasses());
+        command.add(EndWithParent.class.getName());
+        command.add(mainClass);
+        command.addAll(List.of(arguments));
+        return command;
+    }
+
+    /** Returns the directory for logs and data of these processes. */
+    static Path logs() throws IOException {
+        return Files.createDirectories(Path.of("target", "kafka").toAbsolutePath());
+    }
+
+    private static String classPath(String release) {
+        Path file = Path.of("..", "connector", "workers", release, "target", "class-path.txt");
+        try {
+            return Files.readString(file).strip();
+        } catch (IOException e) {
+            throw new UncheckedIOException(
+                    file + " is made by the module connector/workers/" + release
+                            + "; build it too, up to integration-test: mvn -pl connector/workers/" + release + ",…",
+                    e);
+        }
+    }
+
+    /** Returns a directory with {@link EndWithParent} and nothing else, so that a worker finds the plug-in's classes only there. */
+    private static Path ownClasses() throws IOException {
+        Path directory = logs().resolve("classes");
+        String name = EndWithParent.class.getName().replace('.', '/') + ".class";
+        Path file = directory.resolve(name);
+        Files.createDirectories(file.getParent());
+        try (InputStream in = EndWithParent.class.getClassLoader().getResourceAsStream(name)) {
+            Files.write(file, in.readAllBytes());
+        }
+        return directory;
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** Waits for a program that ends by itself. */
+    void awaitSuccess() throws InterruptedException {
+        if (!process.waitFor(STOP_SECONDS, TimeUnit.SECONDS) || process.exitValue() != 0) {
+            kill();
+            throw new IllegalStateException(failure("did not succeed"));
+        }
+    }
+
+    /** Ends it as {@code SIGTERM} does, or after a minute as {@code kill -9}. */
+    void stop() throws InterruptedException {
+        process.destroy();
+        if (!process.waitFor(STOP_SECONDS, TimeUnit.SECONDS)) {
+            kill();
+        }
+    }
+
+    /** Ends it as {@code kill -9} does. */
+    void kill() throws InterruptedException {
+        process.destroyForcibly().waitFor();
+    }
+
+    /** Returns a text that says what is wrong, with the end of what the program has printed. */
+    String failure(String what) {
+        try {
+            List<String> lines = Files.readAllLines(output);
+            List<String> last = lines.subList(Math.max(0, lines.size() - 60), lines.size());
+            return name + " " + what + ", " + output + " ends with:\n" + String.join("\n", last);
+        } catch (IOException e) {
+            return name + " " + what + ", and " + output + " cannot be read: " + e;
+        }
+    }
+}

@@ -1,0 +1,116 @@
+package dev.sluice.connect.worker;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Future;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
+
+/** Reads and writes topics of a broker. */
+public final class Records {
+    private static final Duration READ_TIMEOUT = Duration.ofMinutes(1);
+    /** Of a request of the producers here: more than any limit a test is about. */
+    private static final int MAX_REQUEST_BYTES = 16 << 20;
+
+    private Records() {}
+
+    /** Returns a producer that keeps the order and gives up nothing. */
+    public static Producer<byte[], byte[]> producer(KafkaBroker broker) {
+        return new KafkaProducer<>(
+                Map.of(
+                        "bootstrap.servers",
+                        broker.bootstrapServers(),
+                        "enable.idempotence",
+                        "true",
+                        "linger.ms",
+                        "5",
+                        "max.request.size",
+                        String.valueOf(MAX_REQUEST_BYTES)),
+                new ByteArraySerializer(),
+                new ByteArraySerializer());
+    }
+
+    /** Sends records and waits until the broker has them. */
+    public static void send(Producer<byte[], byte[]> producer, List<ProducerRecord<byte[], byte[]>> records)
+            throws Exception {
+        var sent = new ArrayList<Future<RecordMetadata>>(records.size());
+        for (ProducerRecord<byte[], byte[]> record : records) {
+            sent.add(producer.send(record));
+        }
+        producer.flush();
+        for (Future<RecordMetadata> each : sent) {
+            each.get();
+        }
+    }
+
+    static byte @Nullable [] bytes(@Nullable String text) {
+        return text == null ? null : text.getBytes(UTF_8);
+    }
+
+    /** Reads a topic from its beginning until there are as many records as wanted; partition by partition in order. */
+    public static List<ConsumerRecord<byte[], byte[]>> read(KafkaBroker broker, String topic, int count) {
+        var records = new ArrayList<ConsumerRecord<byte[], byte[]>>();
+        try (var consumer = new KafkaConsumer<>(
+                Map.of("bootstrap.servers", broker.bootstrapServers(), "auto.offset.reset", "earliest"),
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer())) {
+            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
+                    .map(each -> new TopicPartition(topic, each.partition()))
+                    .toList();
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            long deadline = System.nanoTime() + READ_TIMEOUT.toNanos();
+            while (records.size() < count) {
+                consumer.poll(Duration.ofMillis(200)).forEach(records::add);
+                if (System.nanoTime() - deadline > 0) {
+                    throw new IllegalStateException(
+                            topic + " has " + records.size() + " records, expected were " + count);
+                }
+            }
+        }
+        return records;
+    }
+
+    /** Returns how many records of the topic the group has not committed. */
+    public static long lag(KafkaBroker broker, String group, String topic) throws Exception {
+        try (Admin admin = broker.admin()) {
+            Map<TopicPartition, OffsetAndMetadata> committed = admin.listConsumerGroupOffsets(group)
+                    .partitionsToOffsetAndMetadata()
+                    .get();
+            Set<TopicPartition> partitions = new HashSet<>();
+            admin.describeTopics(List.of(topic))
+                    .allTopicNames()
+                    .get()
+                    .get(topic)
+                    .partitions()
+                    .forEach(each -> partitions.add(new TopicPartition(topic, each.partition())));
+            long lag = 0;
+            for (TopicPartition each : partitions) {
+                OffsetAndMetadata at = committed.get(each);
+                long end = admin.listOffsets(Map.of(each, OffsetSpec.latest()))
+                        .partitionResult(each)
+                        .get()
+                        .offset();
+                lag += end - (at == null ? 0 : at.offset());
+            }
+            return lag;
+        }
+    }
+}

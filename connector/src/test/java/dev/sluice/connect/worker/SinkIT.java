@@ -1,0 +1,172 @@
+package dev.sluice.connect.worker;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.TestPostgres;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.junit.jupiter.api.Test;
+
+/** The sink on a real worker, as its user meets it: by REST. */
+class SinkIT {
+    private static final String SINK = "dev.sluice.connect.QueueSinkConnector";
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
+
+    private final KafkaBroker broker = SharedKafka.broker();
+    private final ConnectWorker worker = SharedKafka.worker();
+
+    private static Map<String, String> sink(TestPostgres database, String topic) {
+        return Map.of(
+                "connector.class",
+                SINK,
+                "topics",
+                topic,
+                "connection.url",
+                database.url(),
+                "connection.user",
+                "postgres",
+                "consumer.override.auto.offset.reset",
+                "earliest");
+    }
+
+    private static Map<String, String> with(Map<String, String> configuration, Map<String, String> more) {
+        var all = new HashMap<>(configuration);
+        all.putAll(more);
+        return all;
+    }
+
+    @Test
+    void theWorkerKnowsThePluginAndItsVersion() throws Exception {
+        assertThat(worker.ask("GET", "/connector-plugins", null)).anySatisfy(plugin -> {
+            assertThat(plugin.get("class").asText()).isEqualTo(SINK);
+            assertThat(plugin.get("type").asText()).isEqualTo("sink");
+            assertThat(plugin.get("version").asText()).isEqualTo(System.getProperty("sluice.version"));
+        });
+    }
+
+    @Test
+    void recordsOfATopicArriveInAQueue() throws Exception {
+        try (TestPostgres database = TestPostgres.withSchema();
+                Producer<byte[], byte[]> producer = Records.producer(broker)) {
+            broker.createTopic("orders", 2, Map.of());
+            worker.configure("orders", sink(database, "orders"));
+            try {
+                var records = new ArrayList<ProducerRecord<byte[], byte[]>>();
+                for (int i = 0; i < 100; i++) {
+                    records.add(new ProducerRecord<>(
+                            "orders", Records.bytes("customer-" + i % 5), Records.bytes("{\"n\":" + i + "}")));
+                }
+                Records.send(producer, records);
+                await().atMost(PATIENCE)
+                        .untilAsserted(() -> assertThat(
+                                        database.query("select count(*) from sluice.messages where queue = 'orders'"))
+                                .containsExactly("100"));
+                assertThat(database.query("select partition, string_agg(payload::json->>'n', ' ' order by seq)"
+                                + " from sluice.messages where partition = 'customer-3' group by partition"))
+                        .containsExactly("customer-3|3 8 13 18 23 28 33 38 43 48 53 58 63 68 73 78 83 88 93 98");
+                await().atMost(PATIENCE)
+                        .untilAsserted(() -> assertThat(Records.lag(broker, "connect-orders", "orders"))
+                                .isZero());
+            } finally {
+                worker.delete("orders");
+            }
+        }
+    }
+
+    @Test
+    void validationBlamesThePropertyThatIsWrong() throws Exception {
+        Map<String, String> right = Map.of(
+                "connector.class", SINK,
+                "name", "right",
+                "topics", "orders",
+                "connection.url", "jdbc:postgresql://localhost/queue");
+        assertThat(worker.validate("QueueSinkConnector", right)).isEmpty();
+
+        Map<String, String> wrong =
+                Map.of("connection.url", "mysql://somewhere", "batch.size", "0", "partition.from", "nonsense");
+        assertThat(worker.validate("QueueSinkConnector", with(right, wrong)))
+                .containsOnlyKeys("connection.url", "batch.size", "partition.from")
+                .hasEntrySatisfying("connection.url", text -> assertThat(text).contains("jdbc:postgresql:"))
+                .hasEntrySatisfying("batch.size", text -> assertThat(text).contains("at least 1"));
+
+        Map<String, String> conflicting = Map.of("retry.backoff.ms", "5000", "retry.backoff.max.ms", "1000");
+        assertThat(worker.validate("QueueSinkConnector", with(right, conflicting)))
+                .containsOnlyKeys("retry.backoff.max.ms")
+                .hasEntrySatisfying(
+                        "retry.backoff.max.ms", text -> assertThat(text).contains("at least retry.backoff.ms (5000)"));
+    }
+
+    @Test
+    void poisonGoesToTheDeadLetterTopicAndItsNeighboursArrive() throws Exception {
+        try (TestPostgres database = TestPostgres.withSchema();
+                Producer<byte[], byte[]> producer = Records.producer(broker)) {
+            Map<String, String> large = Map.of("max.message.bytes", String.valueOf(16 << 20));
+            broker.createTopic("mixed", 1, large);
+            broker.createTopic("mixed-dead", 1, large);
+            worker.configure(
+                    "mixed",
+                    with(
+                            sink(database, "mixed"),
+                            Map.of(
+                                    "errors.tolerance", "all",
+                                    "errors.deadletterqueue.topic.name", "mixed-dead",
+                                    "errors.deadletterqueue.topic.replication.factor", "1",
+                                    "errors.deadletterqueue.context.headers.enable", "true")));
+            try {
+                String tooLongName = "x".repeat(NewMessage.MAX_NAME_LENGTH + 1);
+                List<ProducerRecord<byte[], byte[]>> records = List.of(
+                        record("good", "1"),
+                        record("good", "{\"not\": json"), // The converter refuses it.
+                        record("good", "2"),
+                        record(tooLongName, "\"a name that is too long\""), // The mapping refuses it.
+                        record("good", "3"),
+                        record("half \u0000 name", "\"a name PostgreSQL cannot hold\""),
+                        record("good", "4"));
+                Records.send(producer, records);
+                await().atMost(PATIENCE)
+                        .untilAsserted(
+                                () -> assertThat(database.query("select payload from sluice.messages order by seq"))
+                                        .containsExactly("1", "2", "3", "4"));
+                List<ConsumerRecord<byte[], byte[]>> dead = Records.read(broker, "mixed-dead", 3);
+                assertThat(dead).hasSize(3);
+                assertThat(dead)
+                        .extracting(each -> header(each, "__connect.errors.offset"))
+                        .containsExactlyInAnyOrder("1", "3", "5");
+                assertThat(dead).allSatisfy(each -> {
+                    assertThat(header(each, "__connect.errors.topic")).isEqualTo("mixed");
+                    assertThat(header(each, "__connect.errors.connector.name")).isEqualTo("mixed");
+                    assertThat(header(each, "__connect.errors.exception.message"))
+                            .isNotEmpty();
+                });
+                assertThat(dead)
+                        .filteredOn(
+                                each -> header(each, "__connect.errors.offset").equals("3"))
+                        .allSatisfy(each -> {
+                            assertThat(new String(each.key(), UTF_8)).isEqualTo(tooLongName);
+                            assertThat(header(each, "__connect.errors.exception.message"))
+                                    .contains("at most " + NewMessage.MAX_NAME_LENGTH);
+                        });
+                assertThat(worker.runningTasks("mixed")).isEqualTo(1);
+            } finally {
+                worker.delete("mixed");
+            }
+        }
+    }
+
+    private static ProducerRecord<byte[], byte[]> record(String key, String value) {
+        return new ProducerRecord<>("mixed", Records.bytes(key), Records.bytes(value));
+    }
+
+    private static String header(ConsumerRecord<?, ?> record, String name) {
+        return new String(record.headers().lastHeader(name).value(), UTF_8);
+    }
+}
