@@ -1,0 +1,47 @@
+package dev.sluice.connect.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.sluice.queue.TestPostgres;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Map;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.junit.jupiter.api.Test;
+
+/** The plug-in on the oldest worker it supports, with the way of finding plug-ins that is that worker's default. */
+class OldestWorkerIT {
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
+
+    private final KafkaBroker broker = SharedKafka.broker();
+
+    @Test
+    void recordsOfATopicArriveInAQueue() throws Exception {
+        broker.createTopic("old", 2, Map.of());
+        try (TestPostgres database = TestPostgres.withSchema();
+                Producer<byte[], byte[]> producer = Records.producer(broker);
+                ConnectWorker worker =
+                        ConnectWorker.start("oldest-worker", "oldest", broker, "oldest-workers", Map.of())) {
+            worker.configure(
+                    "old",
+                    Map.of(
+                            "connector.class", "dev.sluice.connect.QueueSinkConnector",
+                            "topics", "old",
+                            "connection.url", database.url(),
+                            "connection.user", "postgres",
+                            "consumer.override.auto.offset.reset", "earliest"));
+            var records = new ArrayList<ProducerRecord<byte[], byte[]>>();
+            for (int i = 0; i < 100; i++) {
+                records.add(new ProducerRecord<>("old", Records.bytes("key"), Records.bytes("{\"n\":" + i + "}")));
+            }
+            Records.send(producer, records);
+            await().atMost(PATIENCE)
+                    .untilAsserted(
+                            () -> assertThat(database.query("select count(*), max(seq), max((payload::json->>'n')::int)"
+                                            + " from sluice.messages where queue = 'old'"))
+                                    .containsExactly("100|100|99"));
+        }
+    }
+}
