@@ -4,9 +4,11 @@ import dev.sluice.bridge.api.Administration;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.api.ServiceState;
 import dev.sluice.bridge.ingest.BufferDetail;
+import dev.sluice.bridge.ingest.Destination;
 import dev.sluice.bridge.ingest.Door;
 import dev.sluice.bridge.ingest.Drain;
 import dev.sluice.bridge.ingest.DrainStatus;
+import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.EmbeddedDrain;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.Intake;
@@ -143,11 +145,16 @@ final class Bridge implements AutoCloseable {
             openSchema(config, address);
 
             SegmentLogConfig logConfig = config.segmentLog();
-            lanes = Lanes.open(logConfig.directory(), config.lanes(), logConfig);
+            Destination destination =
+                    config.drainsToKafka() ? Destination.kafka(config.kafka()) : Destination.postgres();
+            lanes = Lanes.open(logConfig.directory(), config.lanes(), logConfig, destination.name());
             open.push(lanes);
             failed = FailedRecords.open(logConfig.directory());
             open.push(failed);
-            intake = opened(new Intake(lanes, config.pushStoredTimeout()));
+            intake = opened(new Intake(
+                    lanes,
+                    config.pushStoredTimeout(),
+                    config.drainsToKafka() ? Durability.BUFFERED : Durability.STORED));
             var rules = new PushRule.Reader(database.control(), config.queue().schema());
             door = opened(new Door(intake, config.cipher(), () -> {
                 requireDatabase();
@@ -179,7 +186,7 @@ final class Bridge implements AutoCloseable {
                 queues.forEach(pops::wake);
                 wakeUps.tell(queues);
             };
-            drain = new EmbeddedDrain(lanes, intake, failed, config.drain(address), pushed);
+            drain = new EmbeddedDrain(lanes, intake, failed, config.drain(address), pushed, destination);
             maintenance.start(drain::hold, pops::wakeAll);
             drain.start();
             open.push(() -> left = drain.stop(shutdownTimeout).undrained());

@@ -34,6 +34,7 @@ import static dev.sluice.bridge.BridgeKeys.DEDUP_WINDOW_MS;
 import static dev.sluice.bridge.BridgeKeys.DRAIN_BATCH_BYTES;
 import static dev.sluice.bridge.BridgeKeys.DRAIN_BATCH_RECORDS;
 import static dev.sluice.bridge.BridgeKeys.DRAIN_LINGER_MS;
+import static dev.sluice.bridge.BridgeKeys.DRAIN_MODE;
 import static dev.sluice.bridge.BridgeKeys.DRAIN_RESTART_BACKOFF_MS;
 import static dev.sluice.bridge.BridgeKeys.ENCRYPTION_KEYS;
 import static dev.sluice.bridge.BridgeKeys.ENCRYPTION_KEY_ID;
@@ -46,6 +47,11 @@ import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_DEPTH;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_ITEMS;
 import static dev.sluice.bridge.BridgeKeys.HTTP_PORT;
 import static dev.sluice.bridge.BridgeKeys.HTTP_THREADS;
+import static dev.sluice.bridge.BridgeKeys.KAFKA_PREFIX;
+import static dev.sluice.bridge.BridgeKeys.KAFKA_TOPIC;
+import static dev.sluice.bridge.BridgeKeys.KAFKA_TOPIC_CREATE;
+import static dev.sluice.bridge.BridgeKeys.KAFKA_TOPIC_PARTITIONS;
+import static dev.sluice.bridge.BridgeKeys.KAFKA_TOPIC_REPLICATION_FACTOR;
 import static dev.sluice.bridge.BridgeKeys.METRICS_MAX_QUEUES;
 import static dev.sluice.bridge.BridgeKeys.METRICS_RETENTION_DAYS;
 import static dev.sluice.bridge.BridgeKeys.POP_MAX_BATCH;
@@ -71,6 +77,7 @@ import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.api.RequestLimits;
 import dev.sluice.bridge.ingest.DrainConfig;
 import dev.sluice.bridge.ingest.Durability;
+import dev.sluice.bridge.ingest.KafkaConfig;
 import dev.sluice.bridge.pop.PopDispatcherConfig;
 import dev.sluice.bridge.security.JwksConfig;
 import dev.sluice.bridge.security.JwtConfig;
@@ -109,10 +116,14 @@ final class BridgeConfig {
     private static final Pattern PASSWORD_IN_URL = Pattern.compile("(?i)(password=)[^&]*");
 
     private final Map<String, Object> values;
+    /** What the clients of Kafka are told, without the prefix. */
+    private final Map<String, String> kafkaClients;
+
     private @Nullable PayloadCipher cipher;
 
-    private BridgeConfig(Map<String, Object> values) {
+    private BridgeConfig(Map<String, Object> values, Map<String, String> kafkaClients) {
         this.values = values;
+        this.kafkaClients = kafkaClients;
     }
 
     /**
@@ -124,11 +135,20 @@ final class BridgeConfig {
     static BridgeConfig parse(Map<String, String> settings) throws ConfigException {
         ConfigDef definition = BridgeKeys.definition();
         var problems = new ArrayList<String>();
-        for (String key : settings.keySet()) {
-            if (!definition.names().contains(key)) {
+        var kafkaClients = new TreeMap<String, String>();
+        settings.forEach((key, value) -> {
+            if (definition.names().contains(key)) {
+                return; // Read below.
+            }
+            String property = key.startsWith(KAFKA_PREFIX) ? key.substring(KAFKA_PREFIX.length()) : "";
+            if (KafkaConfig.FIXED.containsKey(property)) {
+                problems.add(key + " cannot be set: it is always " + KafkaConfig.FIXED.get(property));
+            } else if (KafkaConfig.clientProperties().contains(property)) {
+                kafkaClients.put(property, value);
+            } else {
                 problems.add(unknown(key, definition));
             }
-        }
+        });
         var known = new TreeMap<>(settings);
         known.keySet().retainAll(definition.names());
         var values = new LinkedHashMap<String, Object>();
@@ -137,18 +157,36 @@ final class BridgeConfig {
             values.put(value.name(), value.value());
         }
         if (problems.isEmpty()) {
-            checkTogether(new BridgeConfig(values), problems);
+            checkTogether(new BridgeConfig(values, kafkaClients), problems);
         }
         if (!problems.isEmpty()) {
             throw new ConfigException(problems);
         }
-        return new BridgeConfig(values);
+        return new BridgeConfig(values, kafkaClients);
     }
 
     private static void checkTogether(BridgeConfig config, List<String> problems) {
         if (config.connectionUrl().isEmpty()
                 && (config.values.get(CONNECTION_USER) != null || config.values.get(CONNECTION_PASSWORD) != null)) {
             problems.add(CONNECTION_USER + " and " + CONNECTION_PASSWORD + " have no use without " + CONNECTION_URL);
+        }
+        if (config.drainsToKafka()) {
+            if (config.connectionUrl().isEmpty()) {
+                problems.add(CONNECTION_URL + " must be set with " + DRAIN_MODE
+                        + "=kafka: the database the workers write to, which pops read");
+            }
+            if (!config.kafkaClients.containsKey("bootstrap.servers")) {
+                problems.add("kafka.bootstrap.servers must be set with " + DRAIN_MODE + "=kafka");
+            } else {
+                try {
+                    Object unused = config.kafka().producer();
+                } catch (IllegalArgumentException e) {
+                    problems.add(String.valueOf(e.getMessage()));
+                }
+            }
+        } else if (!config.kafkaClients.isEmpty()) {
+            problems.add(KAFKA_PREFIX + config.kafkaClients.keySet().iterator().next() + " has no use without "
+                    + DRAIN_MODE + "=kafka");
         }
         for (Supplier<?> part : List.<Supplier<?>>of(
                 config::cipher, config::segmentLog, config::queue, config::popDispatcher, config::http)) {
@@ -204,6 +242,11 @@ final class BridgeConfig {
             }
             text.append("\n  ").append(key).append(" = ").append(shown);
         });
+        kafkaClients.forEach((property, value) -> text.append("\n  ")
+                .append(KAFKA_PREFIX)
+                .append(property)
+                .append(" = ")
+                .append(KafkaConfig.isSecret(property) ? Password.HIDDEN : value));
         return text.toString();
     }
 
@@ -302,6 +345,20 @@ final class BridgeConfig {
                 (Long) values.get(DRAIN_BATCH_BYTES),
                 millis(DRAIN_LINGER_MS),
                 millis(DRAIN_RESTART_BACKOFF_MS));
+    }
+
+    boolean drainsToKafka() {
+        return text(DRAIN_MODE).equals("kafka");
+    }
+
+    /** Returns the settings of a drain into Kafka. */
+    KafkaConfig kafka() {
+        return new KafkaConfig(
+                text(KAFKA_TOPIC),
+                integer(KAFKA_TOPIC_PARTITIONS),
+                integer(KAFKA_TOPIC_REPLICATION_FACTOR),
+                (Boolean) values.get(KAFKA_TOPIC_CREATE),
+                kafkaClients);
     }
 
     int lanes() {

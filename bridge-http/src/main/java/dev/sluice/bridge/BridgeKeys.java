@@ -42,6 +42,13 @@ final class BridgeKeys {
     static final String ENCRYPTION_KEYS = "encryption.keys";
     static final String ENCRYPTION_KEY_ID = "encryption.key.id";
     static final String DRAIN_MODE = "drain.mode";
+    static final String KAFKA_TOPIC = "kafka.topic";
+    static final String KAFKA_TOPIC_PARTITIONS = "kafka.topic.partitions";
+    static final String KAFKA_TOPIC_REPLICATION_FACTOR = "kafka.topic.replication.factor";
+    static final String KAFKA_TOPIC_CREATE = "kafka.topic.create";
+    /** Other keys that begin so are passed to the clients of Kafka, without it. */
+    static final String KAFKA_PREFIX = "kafka.";
+
     static final String DRAIN_BATCH_RECORDS = "drain.batch.records";
     static final String DRAIN_BATCH_BYTES = "drain.batch.bytes";
     static final String DRAIN_LINGER_MS = "drain.linger.ms";
@@ -261,9 +268,9 @@ final class BridgeKeys {
                 DRAIN_MODE,
                 ConfigDef.Type.STRING,
                 "embedded",
-                ConfigDef.ValidString.in("embedded"),
+                ConfigDef.ValidString.in("embedded", "kafka"),
                 Importance.MEDIUM,
-                "How messages get from the local log to the database. `embedded`: this process takes them there.");
+                "How messages get from the local log to the database. `embedded`: this process takes them there. `kafka`: this process takes them to a topic of Kafka, and the sink on a Connect worker from there to the database; `connection.url` is needed for pops then, and pushes are answered `buffered`. Can be changed while the local log is empty.");
         keys.add(
                 DRAIN_BATCH_RECORDS,
                 ConfigDef.Type.INT,
@@ -320,6 +327,35 @@ final class BridgeKeys {
                 between(1, 1 << 30),
                 Importance.LOW,
                 "Most transaction ids remembered at once, about 16 bytes of memory each. The oldest are forgotten first.");
+        keys.group("Kafka");
+        keys.add(
+                KAFKA_TOPIC,
+                ConfigDef.Type.STRING,
+                "sluice.messages",
+                new ConfigDef.NonEmptyString(),
+                Importance.MEDIUM,
+                "Topic that messages of all queues go to with `drain.mode=kafka`. Any other key that begins with `kafka.` is passed, without it, to the producer and the admin client: `kafka.bootstrap.servers` (needed), `kafka.security.protocol`, `kafka.ssl.*`, `kafka.sasl.*`, `kafka.compression.type` and so on; not `acks`, `enable.idempotence`, `delivery.timeout.ms`, `retries`, serializers and `transactional.id`.");
+        keys.add(
+                KAFKA_TOPIC_CREATE,
+                ConfigDef.Type.BOOLEAN,
+                true,
+                null,
+                Importance.LOW,
+                "Whether to make the topic if it is missing.");
+        keys.add(
+                KAFKA_TOPIC_PARTITIONS,
+                ConfigDef.Type.INT,
+                12,
+                between(1, 10_000),
+                Importance.LOW,
+                "Partitions of the topic if it is made here. Changing them later moves the messages of a queue's partition to another one, where they can overtake.");
+        keys.add(
+                KAFKA_TOPIC_REPLICATION_FACTOR,
+                ConfigDef.Type.INT,
+                0,
+                between(0, Short.MAX_VALUE),
+                Importance.LOW,
+                "Copies of the topic if it is made here, all but one of which must have a message (`min.insync.replicas`). 0: three, or as many as there are brokers.");
         keys.group("Pop and acknowledge");
         keys.add(
                 POP_THREADS,

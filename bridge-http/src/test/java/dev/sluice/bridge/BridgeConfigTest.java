@@ -76,6 +76,46 @@ class BridgeConfigTest {
         }
 
         @Test
+        void ofKafkasClientsArePassedOn() throws ConfigException {
+            BridgeConfig config = parse(
+                    "drain.mode", "kafka",
+                    "connection.url", "jdbc:postgresql://db/x",
+                    "kafka.topic", "pushed",
+                    "kafka.bootstrap.servers", "broker:9092",
+                    "kafka.sasl.jaas.config", "secret words",
+                    "kafka.max.request.size", "2000000");
+            assertThat(config.kafka().topic()).isEqualTo("pushed");
+            assertThat(config.kafka().producer())
+                    .containsEntry("bootstrap.servers", "broker:9092")
+                    .containsEntry("max.request.size", "2000000")
+                    .containsEntry("acks", "all")
+                    .doesNotContainKey("topic");
+            assertThat(config.describe())
+                    .contains("kafka.bootstrap.servers = broker:9092")
+                    .contains("kafka.sasl.jaas.config = [hidden]")
+                    .doesNotContain("secret words");
+        }
+
+        @Test
+        void ofKafkasClientsAreCheckedBeforeTheStart() {
+            assertThatThrownBy(() -> parse("drain.mode", "kafka"))
+                    .hasMessageContaining("connection.url must be set with drain.mode=kafka")
+                    .hasMessageContaining("kafka.bootstrap.servers must be set with drain.mode=kafka");
+            assertThatThrownBy(() -> parse("kafka.bootstrap.servers", "broker:9092"))
+                    .hasMessageContaining("kafka.bootstrap.servers has no use without drain.mode=kafka");
+            assertThatThrownBy(() -> parse("kafka.acks", "1"))
+                    .hasMessageContaining("kafka.acks cannot be set: it is always all");
+            assertThatThrownBy(() -> parse("kafka.botstrap.servers", "broker:9092"))
+                    .hasMessageContaining("unknown key kafka.botstrap.servers");
+            assertThatThrownBy(() -> parse(
+                            "drain.mode", "kafka",
+                            "connection.url", "jdbc:postgresql://db/x",
+                            "kafka.bootstrap.servers", "broker:9092",
+                            "kafka.linger.ms", "soon"))
+                    .hasMessageContaining("linger.ms");
+        }
+
+        @Test
         void leaveRoomInTheLogForTheLargestRequest() throws ConfigException {
             for (String bytes : List.of("1024", "16777216", "25165824")) {
                 for (String items : List.of("1", "250000")) {

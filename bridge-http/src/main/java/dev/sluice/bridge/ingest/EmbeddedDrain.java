@@ -1,7 +1,5 @@
 package dev.sluice.bridge.ingest;
 
-import dev.sluice.connect.OutcomeObserver;
-import dev.sluice.connect.QueueSinkTask;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -11,14 +9,12 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.stream.Stream;
-import org.apache.kafka.connect.sink.SinkTask;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Drains the lanes into PostgreSQL with a {@link QueueSinkTask} per lane in this process, each on a thread of its own. The
+ * Drains the lanes with a sink task per lane in this process, each on a thread of its own: into PostgreSQL, or into Kafka. The
  * package comment says how.
  *
  * <p>Lanes of earlier generations are drained first, generation after generation, and their directories set aside. Then the
@@ -92,23 +88,23 @@ public final class EmbeddedDrain implements Drain {
             FailedRecords failed,
             DrainConfig config,
             Consumer<Set<String>> committedQueues) {
-        this(lanes, intake, failed, config, committedQueues, QueueSinkTask::new);
+        this(lanes, intake, failed, config, committedQueues, Destination.postgres());
     }
 
-    /** The same with another task. */
-    EmbeddedDrain(
+    /** The same to any destination. */
+    public EmbeddedDrain(
             Lanes lanes,
             Intake intake,
             FailedRecords failed,
             DrainConfig config,
             Consumer<Set<String>> committedQueues,
-            Function<OutcomeObserver, SinkTask> tasks) {
+            Destination destination) {
         this.lanes = lanes;
         for (Lane lane : lanes.leftover()) {
-            leftover.add(new LaneDrain(lane, config, intake, failed, tasks, committedQueues, untilEmpty));
+            leftover.add(new LaneDrain(lane, config, intake, failed, destination, committedQueues, untilEmpty));
         }
         for (Lane lane : lanes.current()) {
-            current.add(new LaneDrain(lane, config, intake, failed, tasks, committedQueues, untilStopped));
+            current.add(new LaneDrain(lane, config, intake, failed, destination, committedQueues, untilStopped));
         }
         this.coordinator = new Thread(this::drainAll, "sluice-drain");
         this.coordinator.setDaemon(true);

@@ -40,6 +40,7 @@ public final class Intake implements AutoCloseable {
 
     private final List<Lane> lanes;
     private final Duration storedTimeout;
+    private final Durability strongest;
     private final ExecutorService answers;
     private final Thread sweeper;
     private final Counters counters = new Counters();
@@ -64,12 +65,22 @@ public final class Intake implements AutoCloseable {
      * @param storedTimeout {@code push.stored.timeout.ms}: how long a push waits for its commit, 0 or more
      */
     public Intake(Lanes lanes, Duration storedTimeout) {
+        this(lanes, storedTimeout, Durability.STORED);
+    }
+
+    /**
+     * Begins to accept.
+     *
+     * @param strongest what is waited for at most: {@code BUFFERED} if the drain does not learn what becomes of messages
+     */
+    public Intake(Lanes lanes, Duration storedTimeout, Durability strongest) {
         if (storedTimeout.isNegative()) {
             throw new IllegalArgumentException(
                     "push.stored.timeout.ms must be 0 or more, was " + storedTimeout.toMillis());
         }
         this.lanes = lanes.current();
         this.storedTimeout = storedTimeout;
+        this.strongest = strongest;
         // After the end there is no thread left to answer on; whoever brings the answer then gives it.
         this.answers = new ThreadPoolExecutor(
                 1,
@@ -197,7 +208,7 @@ public final class Intake implements AutoCloseable {
     @SuppressWarnings("FutureReturnValueIgnored") // What it does on failure is all there is to do.
     private AppendResult.@Nullable Full append(
             Lane lane, List<byte[]> payloads, Push.Part part, Durability durability) {
-        boolean wantsStored = durability == Durability.STORED;
+        boolean wantsStored = durability == Durability.STORED && strongest == Durability.STORED;
         boolean waits = wantsStored && lane.isWithin(storedTimeout.toMillis());
         AppendResult result = lane.append(payloads, waits ? part : null, System.nanoTime() + storedTimeout.toNanos());
         if (result instanceof AppendResult.Full full) {

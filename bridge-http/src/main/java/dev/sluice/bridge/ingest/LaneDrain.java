@@ -15,21 +15,19 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import org.apache.kafka.connect.sink.SinkRecord;
-import org.apache.kafka.connect.sink.SinkTask;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Drains one lane, on one thread: makes a task, drives it, and makes a new one when it fails for good. */
-final class LaneDrain implements Runnable, OutcomeObserver {
+final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
     private static final Logger log = LoggerFactory.getLogger(LaneDrain.class);
 
     private final Lane lane;
     private final DrainConfig config;
     private final Intake intake;
     private final FailedRecords failed;
-    private final Function<OutcomeObserver, SinkTask> tasks;
+    private final Destination destination;
     private final Consumer<Set<String>> committedQueues;
     private final TaskDriver.Control control;
     private final Outage outage;
@@ -46,14 +44,14 @@ final class LaneDrain implements Runnable, OutcomeObserver {
             DrainConfig config,
             Intake intake,
             FailedRecords failed,
-            Function<OutcomeObserver, SinkTask> tasks,
+            Destination destination,
             Consumer<Set<String>> committedQueues,
             TaskDriver.Control control) {
         this.lane = lane;
         this.config = config;
         this.intake = intake;
         this.failed = failed;
-        this.tasks = tasks;
+        this.destination = destination;
         this.committedQueues = committedQueues;
         this.control = control;
         this.outage = new Outage(lane);
@@ -130,7 +128,15 @@ final class LaneDrain implements Runnable, OutcomeObserver {
         while (true) {
             var context = new TaskContext(taskProperties(), failed::add);
             var driver = new TaskDriver(
-                    lane, config, tasks.apply(this), context, reader, outage, control, this::alreadyStored);
+                    lane,
+                    config,
+                    destination,
+                    destination.tasks().apply(this),
+                    context,
+                    reader,
+                    outage,
+                    control,
+                    this::alreadyStored);
             try {
                 try {
                     driver.run();
@@ -163,7 +169,7 @@ final class LaneDrain implements Runnable, OutcomeObserver {
         lane.setDown(true);
         state = DrainStatus.State.HOLDING;
         log.error(
-                "The lane holds: a record PostgreSQL refuses cannot be kept. Nothing behind it is moved on; messages stay in the"
+                "The lane holds: a record that is refused cannot be kept. Nothing behind it is moved on; messages stay in the"
                         + " log. lane={} reason={}",
                 lane.name(),
                 full.getMessage());
@@ -223,6 +229,12 @@ final class LaneDrain implements Runnable, OutcomeObserver {
             }
         }
         return queues;
+    }
+
+    @Override
+    public void acknowledged(int count) {
+        messages.add(count);
+        batches.add(count > 0 ? 1 : 0);
     }
 
     @Override

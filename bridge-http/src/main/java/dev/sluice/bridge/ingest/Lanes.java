@@ -26,6 +26,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,7 +35,7 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>
  *   buffer.dir/
- *     lanes.properties        generation=2, lanes=4: which lanes take new messages
+ *     lanes.properties        generation=2, lanes=4, drain=embedded: which lanes take new messages, and where they go
  *     generation-2/lane-0/    a log; see dev.sluice.buffer
  *     generation-2/lane-1/    …
  *     generation-1/lane-0/    from when there was one lane; drained before the others
@@ -43,6 +44,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Which lane a message goes to depends on how many there are. So when {@code buffer.lanes} changes, a new generation of
  * lanes begins, and nothing in it is drained before everything in the older ones is: the order within a partition holds.
+ *
+ * <p>The same when the drain's destination changes, which is refused while the lanes hold anything: each destination has its own
+ * way to know what has reached it, so what one has begun the other would repeat.
  *
  * <p>{@code lanes.properties} is replaced atomically before the first lane of a generation is made. If it is missing, every
  * lane found is an old one.
@@ -78,15 +82,37 @@ public final class Lanes implements Closeable {
      * @throws IOException if a log cannot be opened; those already open are closed again
      */
     public static Lanes open(Path directory, int count, SegmentLogConfig config) throws IOException {
+        return open(directory, count, config, null);
+    }
+
+    /**
+     * The same for a drain.
+     *
+     * @param drain name of the drain's destination; null to leave it as it is
+     * @throws IOException also if there are messages left for another destination
+     */
+    public static Lanes open(Path directory, int count, SegmentLogConfig config, @Nullable String drain)
+            throws IOException {
         if (count < 1 || count > MAX_LANES) {
             throw new IllegalArgumentException("buffer.lanes must be 1 to " + MAX_LANES + ", was " + count);
         }
         SegmentLogConfig laneConfig = laneConfig(count, config);
         createPrivately(directory);
-        int generation = generation(directory, count);
+        Layout before = Layout.read(directory);
+        Layout now = before.next(directory, count, drain);
+        int generation = now.generation();
         var opened = new ArrayList<Lane>();
         try {
-            List<Lane> leftover = openLeftover(directory, generation, laneConfig, opened);
+            List<Lane> old = openOld(directory, generation, laneConfig, opened);
+            long held = old.stream().mapToLong(Lanes::undrained).sum();
+            if (held > 0 && !now.drain().equals(before.drain())) {
+                throw new IOException(directory + " holds " + held + " messages that drain.mode=" + before.drain()
+                        + " has not moved on yet: start with that until there are none, or move the directory away");
+            }
+            if (!now.equals(before)) {
+                replace(directory.resolve(FILE), now.content());
+            }
+            List<Lane> leftover = withoutDrained(directory, old, opened);
             var current = new ArrayList<Lane>();
             for (int number = 0; number < count; number++) {
                 current.add(open(directory, generation, number, laneConfig, opened));
@@ -123,28 +149,46 @@ public final class Lanes implements Closeable {
         }
     }
 
-    /** Returns the generation that takes new messages; begins one if the number of lanes has changed. */
-    private static int generation(Path directory, int count) throws IOException {
-        Path file = directory.resolve(FILE);
-        List<Integer> onDisk = numbers(directory, GENERATION);
-        int last = onDisk.isEmpty() ? 0 : Collections.max(onDisk);
-        if (Files.exists(file)) {
+    /** What {@link #FILE} says. */
+    private record Layout(int generation, int lanes, String drain) {
+        /** The only destination there was when the file did not name it. */
+        private static final String FIRST_DRAIN = "embedded";
+
+        /** Reads it; without a file there is generation 0 without lanes. */
+        static Layout read(Path directory) throws IOException {
+            Path file = directory.resolve(FILE);
+            if (!Files.exists(file)) {
+                return new Layout(0, 0, FIRST_DRAIN);
+            }
             var properties = new Properties();
             properties.load(new StringReader(Files.readString(file, UTF_8)));
-            int generation = number(file, properties, "generation");
-            if (number(file, properties, "lanes") == count) {
-                return generation;
-            }
-            last = Math.max(last, generation);
-        } else if (last > 0) {
-            log.warn("{} is missing: what its lanes hold is drained first. generations={}", file, onDisk);
+            return new Layout(
+                    number(file, properties, "generation"),
+                    number(file, properties, "lanes"),
+                    properties.getProperty("drain", FIRST_DRAIN));
         }
-        int next = last + 1;
-        replace(
-                file,
-                "# Which lanes take new messages. Written by Sluice; do not edit.\ngeneration=" + next + "\nlanes="
-                        + count + "\n");
-        return next;
+
+        /** Returns this one if it fits, else a new generation. */
+        Layout next(Path directory, int count, @Nullable String wanted) throws IOException {
+            String destination = wanted == null ? drain : wanted;
+            if (lanes == count && drain.equals(destination)) {
+                return this;
+            }
+            List<Integer> onDisk = numbers(directory, GENERATION);
+            if (lanes == 0 && !onDisk.isEmpty()) {
+                log.warn(
+                        "{} is missing: what its lanes hold is drained first. generations={}",
+                        directory.resolve(FILE),
+                        onDisk);
+            }
+            int last = onDisk.isEmpty() ? 0 : Collections.max(onDisk);
+            return new Layout(Math.max(last, generation) + 1, count, destination);
+        }
+
+        String content() {
+            return "# Which lanes take new messages. Written by Sluice; do not edit.\ngeneration=" + generation
+                    + "\nlanes=" + lanes + "\ndrain=" + drain + "\n";
+        }
     }
 
     static int number(Path file, Properties properties, String key) throws IOException {
@@ -194,26 +238,35 @@ public final class Lanes implements Closeable {
         }
     }
 
-    /** Opens what other generations hold, oldest first; those that hold nothing are set aside at once. */
-    private static List<Lane> openLeftover(Path directory, int generation, SegmentLogConfig config, List<Lane> opened)
+    /** Opens the lanes of other generations, oldest first. */
+    private static List<Lane> openOld(Path directory, int generation, SegmentLogConfig config, List<Lane> opened)
             throws IOException {
-        var leftover = new ArrayList<Lane>();
+        var lanes = new ArrayList<Lane>();
         for (int old : numbers(directory, GENERATION)) {
             if (old == generation) {
                 continue;
             }
-            var lanes = new ArrayList<Lane>();
             for (int number : numbers(directory.resolve("generation-" + old), LANE)) {
                 lanes.add(open(directory, old, number, config, opened));
             }
+        }
+        lanes.sort(Comparator.comparingInt(Lane::generation).thenComparingInt(Lane::number));
+        return lanes;
+    }
+
+    /** Sets generations aside that hold nothing, and returns the others' lanes. */
+    private static List<Lane> withoutDrained(Path directory, List<Lane> old, List<Lane> opened) throws IOException {
+        var leftover = new ArrayList<Lane>();
+        for (int generation : old.stream().mapToInt(Lane::generation).distinct().toArray()) {
+            List<Lane> lanes =
+                    old.stream().filter(lane -> lane.generation() == generation).toList();
             if (lanes.stream().allMatch(lane -> undrained(lane) == 0)) {
                 opened.removeAll(lanes);
-                setAside(directory, old, lanes);
+                setAside(directory, generation, lanes);
             } else {
                 leftover.addAll(lanes);
             }
         }
-        leftover.sort(Comparator.comparingInt(Lane::generation).thenComparingInt(Lane::number));
         return leftover;
     }
 

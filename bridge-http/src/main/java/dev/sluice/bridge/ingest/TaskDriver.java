@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.sink.SinkTask;
@@ -55,6 +56,7 @@ final class TaskDriver {
 
     private final Lane lane;
     private final DrainConfig config;
+    private final Destination destination;
     private final SinkTask task;
     private final TaskContext context;
     private final LogReader reader;
@@ -88,6 +90,7 @@ final class TaskDriver {
     TaskDriver(
             Lane lane,
             DrainConfig config,
+            Destination destination,
             SinkTask task,
             TaskContext context,
             LogReader reader,
@@ -96,6 +99,7 @@ final class TaskDriver {
             AlreadyStored alreadyStored) {
         this.lane = lane;
         this.config = config;
+        this.destination = destination;
         this.task = task;
         this.context = context;
         this.reader = reader;
@@ -116,13 +120,18 @@ final class TaskDriver {
 
     /**
      * Begins with all the log still has, moved on or not: PostgreSQL may have lost some of it, in any epoch, so each is
-     * compared with what is stored of it. What is stored is passed over.
+     * compared with what is stored of it. What is stored is passed over. A destination that remembers nothing gets what is not moved
+     * on.
      */
     private void startOver() {
         closePartition();
         confirmed = delivered;
-        lane.segments().retain(0);
-        reader.seek(0);
+        if (destination.remembersOffsets()) {
+            lane.segments().retain(0);
+            reader.seek(0);
+        } else {
+            reader.seek(lane.segments().committedOffset());
+        }
     }
 
     /** Ends the task, whatever state it is in. */
@@ -159,8 +168,7 @@ final class TaskDriver {
         if (reader.position() < movedOn) {
             reader.seek(movedOn); // A power cut took what lay between; there is nothing to wait for.
         }
-        idle();
-        return true;
+        return idle();
     }
 
     /** Says whether everything below the offset is in the file, or will never be. */
@@ -168,16 +176,20 @@ final class TaskDriver {
         return end <= reader.position() || lane.segments().sync(end - 1).isDone();
     }
 
-    private void idle() throws InterruptedException, SourceTakenException {
+    /** Waits for entries, and looks after what the task holds; false if the drain shall end. */
+    private boolean idle() throws InterruptedException, SourceTakenException {
         boolean holds = confirmed < delivered;
         Duration wait = IDLE_WAIT;
         if (context.hasTimeout()) {
             wait = Duration.ofMillis(Math.min(wait.toMillis(), context.takeTimeoutMs(wait.toMillis())));
         }
         if (!reader.await(wait) && holds) {
-            put(List.of());
+            if (!put(List.of())) {
+                return false;
+            }
             confirm();
         }
+        return true;
     }
 
     private List<Entry> read() throws IOException, InterruptedException {
@@ -290,7 +302,9 @@ final class TaskDriver {
         storedBelow = 0;
         firstHeld = first.offset();
         task.open(List.of(next));
-        compare(next);
+        if (destination.remembersOffsets()) {
+            compare(next);
+        }
         return next;
     }
 
@@ -429,6 +443,9 @@ final class TaskDriver {
     }
 
     private static boolean isLostConnection(RetriableException e) {
+        if (e.getCause() instanceof TimeoutException) {
+            return true;
+        }
         if (!(e.getCause() instanceof QueueException cause)) {
             return false;
         }

@@ -64,6 +64,15 @@
  * their tasks, and pushes are answered as buffered. A batch that is with PostgreSQL is finished. Told to stop, a lane that is
  * held ends at once.
  *
+ * <h2>In front of Kafka</h2>
+ *
+ * <p>With {@code drain.mode=kafka} the lanes have another task, {@link dev.sluice.bridge.ingest.KafkaTask}: it sends each message
+ * to a topic, and {@code preCommit} names what Kafka has acknowledged without a gap. Kafka remembers no offsets of our log, so
+ * nothing is compared: the log's committed position is where a start continues, and what was acknowledged but not yet noted
+ * there is sent again. The transaction id goes along, also one the service made, and the sink on the worker drops what it has
+ * seen. What becomes of a message is not known here, so every push is answered as buffered. The destination can be changed only
+ * while the lanes are empty.
+ *
  * <p>Offsets of finished epochs stay in {@code sink_offsets}: one row of about 150 bytes per lane and unclean stop. They may
  * be deleted when the log holds no segment of their epoch; before that, its messages would be repeated.
  */

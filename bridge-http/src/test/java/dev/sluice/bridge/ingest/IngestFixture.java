@@ -74,14 +74,19 @@ final class IngestFixture implements AutoCloseable {
     }
 
     IngestFixture(Setup setup, Function<OutcomeObserver, SinkTask> tasks) {
+        this(setup, new Destination(tasks, true, "embedded"));
+    }
+
+    IngestFixture(Setup setup, Destination destination) {
         try {
             lanes = Lanes.open(setup.directory(), setup.lanes(), setup.log());
             failed = FailedRecords.open(setup.directory());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        intake = new Intake(lanes, setup.storedTimeout());
-        drain = new EmbeddedDrain(lanes, intake, failed, setup.drain(), wakeUps::add, tasks);
+        intake = new Intake(
+                lanes, setup.storedTimeout(), destination.remembersOffsets() ? Durability.STORED : Durability.BUFFERED);
+        drain = new EmbeddedDrain(lanes, intake, failed, setup.drain(), wakeUps::add, destination);
     }
 
     IngestFixture start() {

@@ -1,0 +1,141 @@
+package dev.sluice.bridge.ingest;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.connect.errors.ConnectException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The topic of a drain into Kafka: made if it is missing, refused if it would lose messages. A compacted topic would, for all
+ * messages of a partition have one key; one with fewer copies than acknowledgements it asks for takes none.
+ *
+ * <p>A topic made here has up to three copies, of which one may be missing, and keeps messages as long as the brokers' default
+ * says. The lanes' threads share this.
+ */
+final class KafkaTopic {
+    private static final Logger log = LoggerFactory.getLogger(KafkaTopic.class);
+
+    private static final int USUAL_REPLICATION = 3;
+
+    private final KafkaConfig config;
+    private boolean checked;
+
+    KafkaTopic(KafkaConfig config) {
+        this.config = config;
+    }
+
+    /**
+     * Makes sure, once, that the topic is there and fit.
+     *
+     * @throws org.apache.kafka.connect.errors.RetriableException if Kafka cannot be asked now
+     * @throws ConnectException if it is not fit, or missing and not to be made
+     */
+    synchronized void ensure() {
+        if (checked) {
+            return;
+        }
+        try (Admin admin = Admin.create(config.admin())) {
+            TopicDescription topic = describe(admin);
+            if (topic == null) {
+                create(admin);
+            } else {
+                check(admin, topic.partitions().get(0).replicas().size());
+            }
+            checked = true;
+        } catch (ExecutionException e) {
+            throw failure(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ConnectException("interrupted while Kafka was asked for its topic", e);
+        }
+    }
+
+    private RuntimeException failure(Throwable cause) {
+        String message = "topic " + config.topic() + " cannot be used: " + cause.getMessage();
+        return cause instanceof RetriableException
+                ? new org.apache.kafka.connect.errors.RetriableException(message, cause)
+                : new ConnectException(message, cause);
+    }
+
+    private @org.jspecify.annotations.Nullable TopicDescription describe(Admin admin)
+            throws ExecutionException, InterruptedException {
+        try {
+            return admin.describeTopics(List.of(config.topic()))
+                    .allTopicNames()
+                    .get()
+                    .get(config.topic());
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof UnknownTopicOrPartitionException) {
+                return null;
+            }
+            throw e;
+        }
+    }
+
+    private void create(Admin admin) throws ExecutionException, InterruptedException {
+        if (!config.create()) {
+            throw new ConnectException("topic " + config.topic()
+                    + " does not exist, and kafka.topic.create=false; make it, with cleanup.policy=delete");
+        }
+        int brokers = admin.describeCluster().nodes().get().size();
+        int replication = config.replication() == 0 ? Math.min(USUAL_REPLICATION, brokers) : config.replication();
+        String inSync = String.valueOf(Math.max(1, replication - 1));
+        var topic = new NewTopic(config.topic(), Optional.of(config.partitions()), Optional.of((short) replication))
+                .configs(Map.of(
+                        TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG,
+                        inSync,
+                        TopicConfig.CLEANUP_POLICY_CONFIG,
+                        TopicConfig.CLEANUP_POLICY_DELETE));
+        try {
+            admin.createTopics(List.of(topic)).all().get();
+            log.info(
+                    "Made the topic. topic={} partitions={} replication={} minInsyncReplicas={}",
+                    config.topic(),
+                    config.partitions(),
+                    replication,
+                    inSync);
+        } catch (ExecutionException e) {
+            if (!(e.getCause() instanceof TopicExistsException)) {
+                throw e;
+            }
+        }
+    }
+
+    private void check(Admin admin, int replication) throws ExecutionException, InterruptedException {
+        var resource = new ConfigResource(ConfigResource.Type.TOPIC, config.topic());
+        Config settings;
+        try {
+            settings = admin.describeConfigs(List.of(resource)).all().get().get(resource);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof AuthorizationException) {
+                log.warn("The topic's settings may not be read and are not checked. topic={}", config.topic());
+                return;
+            }
+            throw e;
+        }
+        String cleanup = settings.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
+        if (cleanup.contains(TopicConfig.CLEANUP_POLICY_COMPACT)) {
+            throw new ConnectException("topic " + config.topic() + " has cleanup.policy=" + cleanup
+                    + ": compaction would remove all but the newest message of a partition; set cleanup.policy=delete");
+        }
+        int inSync = Integer.parseInt(
+                settings.get(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG).value());
+        if (inSync > replication) {
+            throw new ConnectException("topic " + config.topic() + " has min.insync.replicas=" + inSync + " and only "
+                    + replication + " replicas: it takes no message with acks=all");
+        }
+    }
+}
