@@ -22,13 +22,19 @@ final class BridgeProcess implements AutoCloseable {
         this.port = port;
     }
 
-    /** Starts a bridge on a free port and waits until it is ready. */
-    static BridgeProcess start(Path data, Map<String, String> environment) throws IOException, InterruptedException {
+    /**
+     * Starts a bridge on a free port and waits until it is ready.
+     *
+     * @param arguments what follows {@code up}
+     */
+    static BridgeProcess start(Path data, Map<String, String> environment, String... arguments)
+            throws IOException, InterruptedException {
         int port = freePort();
         Files.createDirectories(data);
         Path output = Files.createTempFile(data.getParent(), "bridge", ".log");
         var command = new ArrayList<>(program());
         command.add("up");
+        command.addAll(List.of(arguments));
         var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
         builder.environment().put("SLUICE_DATA_DIR", data.toString());
         builder.environment().put("SLUICE_HTTP_PORT", String.valueOf(port));
