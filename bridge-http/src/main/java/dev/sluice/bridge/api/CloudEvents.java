@@ -84,7 +84,7 @@ final class CloudEvents {
     }
 
     private static PushBody pushed(List<NewMessage> messages) {
-        return new PushBody(messages, false);
+        return new PushBody(messages, null);
     }
 
     /** Returns the bytes of the only JSON value of a body. */

@@ -32,7 +32,7 @@ final class CountedEndpoints {
     }
 
     PushEndpoint.Acceptor push(PushEndpoint.Acceptor intake) {
-        return (messages, durability) -> pushes(messages, intake.accept(messages, durability));
+        return (messages, durability, patience) -> pushes(messages, intake.accept(messages, durability, patience));
     }
 
     /** Counts pushes when they are answered. */

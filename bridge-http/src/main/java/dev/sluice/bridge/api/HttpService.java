@@ -3,6 +3,7 @@ package dev.sluice.bridge.api;
 import dev.sluice.bridge.ingest.Door;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
+import dev.sluice.bridge.ingest.Patience;
 import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.bridge.ingest.QueueFullException;
 import dev.sluice.bridge.metrics.Metrics;
@@ -139,8 +140,9 @@ public final class HttpService implements AutoCloseable {
     private static PushEndpoint.Acceptor acceptor(Door door) {
         return new PushEndpoint.Acceptor() {
             @Override
-            public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
-                return door.accept(messages, durability);
+            public CompletableFuture<List<PushResult>> accept(
+                    List<NewMessage> messages, Durability durability, Patience patience) {
+                return door.accept(messages, durability, patience);
             }
 
             @Override

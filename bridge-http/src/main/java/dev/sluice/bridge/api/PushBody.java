@@ -3,6 +3,7 @@ package dev.sluice.bridge.api;
 import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.core.JsonToken;
+import dev.sluice.bridge.ingest.Patience;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import java.nio.charset.StandardCharsets;
@@ -24,15 +25,22 @@ import org.jspecify.annotations.Nullable;
  *             "payload": {"total": 12.50},  any JSON, default null
  *             "transactionId": "o-1",       default, and instead of "": from the Idempotency-Key, or a new UUID
  *             "traceId": "…"}, …],          a UUID; default, and instead of "": from traceparent
- *  "bufferMs": 100, "bufferMax": 500}       either: answer as soon as the messages are safe on the local disk
+ *  "bufferMs": 100, "bufferMax": 500}       either: answer as soon as the messages are safe on the local disk, and let them
+ *                                           stay there that long, or until there are that many
  * }</pre>
  *
  * @param messages the items, in their order, with their new ids; payloads are the bytes of the body
- * @param buffered whether the producer wants its answer as soon as the messages are safe on the local disk
+ * @param patience null unless the producer wants its answer as soon as the messages are safe on the local disk; then, how long
+ *     they may stay there
  */
-record PushBody(List<NewMessage> messages, boolean buffered) {
+record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
+    /** How long messages may stay when only {@code bufferMax} is said. */
+    private static final Duration USUAL_BUFFER_TIME = Duration.ofSeconds(1);
+
     /** More than 31 years. */
     private static final int MAX_DELAY_DIGITS = 12;
+    /** Of {@code bufferMs} and {@code bufferMax}, all characters of the number counted. */
+    private static final int MAX_LIMIT_DIGITS = 20;
 
     private static final Instant LATEST_TIME = Instant.parse("9999-12-31T23:59:59Z");
     static final byte[] NULL_PAYLOAD = "null".getBytes(StandardCharsets.US_ASCII);
@@ -63,7 +71,7 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
                         return new Reader(json, limits, ids, defaults, NULL_PAYLOAD).readLine(index, names);
                     }
                 }),
-                false);
+                null);
     }
 
     /** Reads one body. Keeps the names of the item before, because most requests repeat them. */
@@ -75,7 +83,8 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
         private final byte[] payloadByDefault;
 
         private @Nullable List<NewMessage> messages;
-        private boolean buffered;
+        private @Nullable Duration bufferTime;
+        private @Nullable Integer bufferMax;
         private int itemsRead;
         private @Nullable String lastQueue;
         private @Nullable String lastPartition;
@@ -100,7 +109,16 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
             if (messages == null) {
                 throw badRequest("items array is required");
             }
-            return new PushBody(messages, buffered);
+            return new PushBody(messages, patience());
+        }
+
+        private @Nullable Patience patience() {
+            if (bufferTime == null && bufferMax == null) {
+                return null;
+            }
+            return new Patience(
+                    bufferTime == null ? USUAL_BUFFER_TIME : bufferTime,
+                    bufferMax == null ? Integer.MAX_VALUE : bufferMax);
         }
 
         /** Reads a body that is one item. */
@@ -120,22 +138,36 @@ record PushBody(List<NewMessage> messages, boolean buffered) {
         private void readTopLevel(String field, JsonToken value) {
             switch (field) {
                 case "items" -> messages = readItems(value, "items");
-                case "bufferMs", "bufferMax" -> {
-                    readBufferLimit(field, value);
+                case "bufferMs" -> {
+                    Double millis = readBufferLimit(field, value);
+                    bufferTime = millis == null
+                            ? null
+                            : Duration.ofMillis(
+                                    (long) Math.min((double) Patience.LONGEST.toMillis(), Math.max(0, millis)));
+                }
+                case "bufferMax" -> {
+                    Double most = readBufferLimit(field, value);
+                    bufferMax = most == null ? null : (Integer) (int) Math.min(Integer.MAX_VALUE, Math.max(1, most));
                 }
                 default -> json.skip();
             }
         }
 
-        private void readBufferLimit(String field, JsonToken value) {
-            json.skip();
+        /** Returns the number, or null. What is beyond all limits is moved into them. */
+        private @Nullable Double readBufferLimit(String field, JsonToken value) {
             if (value == JsonToken.VALUE_NULL) {
-                return;
+                json.skip();
+                return null;
             }
             if (!value.isNumeric()) {
+                json.skip();
                 throw badRequest(field + " must be a number");
             }
-            buffered = true;
+            byte[] digits = json.slice();
+            if (digits.length > MAX_LIMIT_DIGITS) {
+                throw badRequest(field + " must have at most " + MAX_LIMIT_DIGITS + " digits");
+            }
+            return Double.valueOf(new String(digits, StandardCharsets.US_ASCII));
         }
 
         /**

@@ -1,6 +1,7 @@
 package dev.sluice.bridge.api;
 
 import dev.sluice.bridge.ingest.Durability;
+import dev.sluice.bridge.ingest.Patience;
 import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.bridge.ingest.QueueFullException;
 import dev.sluice.queue.MessageIds;
@@ -22,7 +23,12 @@ final class PushEndpoint implements Endpoint {
     /** Takes messages in. See {@code Door}. */
     interface Acceptor {
         /** Accepts {@code messages}; result i belongs to message i. Does not block. */
-        CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability);
+        CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Patience patience);
+
+        /** The same for messages that are to be moved on at once. */
+        default CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
+            return accept(messages, durability, Patience.NONE);
+        }
 
         /** The same for messages that have been accepted before. */
         default CompletableFuture<List<PushResult>> acceptAgain(List<NewMessage> messages, Durability durability) {
@@ -83,7 +89,11 @@ final class PushEndpoint implements Endpoint {
         if (messages.isEmpty()) {
             return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
         }
-        return intake.accept(messages, body.buffered() ? Durability.BUFFERED : usualDurability)
+        Patience patience = body.patience();
+        return intake.accept(
+                        messages,
+                        patience == null ? usualDurability : Durability.BUFFERED,
+                        patience == null ? Patience.NONE : patience)
                 .thenApply(results -> Answer.json(CREATED, write(messages, results)));
     }
 

@@ -139,19 +139,30 @@ public final class Door implements AutoCloseable {
      *
      * @return as {@link Intake#accept}; fails also with {@link QueueFullException} and with {@link NoKeyException}
      */
-    public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
+    public CompletableFuture<List<PushResult>> accept(
+            List<NewMessage> messages, Durability durability, Patience patience) {
         try {
             requireRoom(messages);
         } catch (QueueFullException e) {
             return CompletableFuture.failedFuture(e);
         }
-        return acceptAgain(messages, durability);
+        return let(messages, durability, patience);
+    }
+
+    /** The same for messages that are to be moved on at once. */
+    public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
+        return accept(messages, durability, Patience.NONE);
     }
 
     /** Takes messages that have been accepted before, by this service or another, however full their queues are. */
     public CompletableFuture<List<PushResult>> acceptAgain(List<NewMessage> messages, Durability durability) {
+        return let(messages, durability, Patience.NONE);
+    }
+
+    private CompletableFuture<List<PushResult>> let(
+            List<NewMessage> messages, Durability durability, Patience patience) {
         try {
-            return counted(messages, intake.accept(sealed(messages), durability));
+            return counted(messages, intake.accept(sealed(messages), durability, patience));
         } catch (NoKeyException e) {
             refusedNoKey.increment();
             return CompletableFuture.failedFuture(e);

@@ -100,16 +100,23 @@ public final class Intake implements AutoCloseable {
         return thread;
     }
 
+    /** The same for messages that are to be moved on at once. */
+    public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
+        return accept(messages, durability, Patience.NONE);
+    }
+
     /**
      * Appends the messages, those of each lane atomically and in order, and answers as {@code durability} says.
      *
      * <p>If the lanes of only some messages are full, those are answered as failed and the others are accepted.
      *
+     * @param patience how long they may stay in the log; counts only where the answer does not wait for the database
      * @return one result per message, in order. Fails with {@link IntakeFullException} if nothing could be accepted; with
      *     {@link IOException} if the log cannot write: then some may have been accepted, and the push should be repeated;
      *     with {@link MessageTooLargeException} if a message or the push is larger than the log takes
      */
-    public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
+    public CompletableFuture<List<PushResult>> accept(
+            List<NewMessage> messages, Durability durability, Patience patience) {
         if (messages.isEmpty()) {
             return CompletableFuture.completedFuture(List.of());
         }
@@ -117,7 +124,10 @@ public final class Intake implements AutoCloseable {
             return CompletableFuture.failedFuture(new IOException("the bridge is stopping"));
         }
         try {
-            return lanes.size() == 1 ? acceptWhole(messages, durability) : acceptInParts(messages, durability);
+            Patience counts = durability == Durability.STORED ? Patience.NONE : patience;
+            return lanes.size() == 1
+                    ? acceptWhole(messages, durability, counts)
+                    : acceptInParts(messages, durability, counts);
         } catch (IllegalArgumentException e) {
             return CompletableFuture.failedFuture(new MessageTooLargeException(e));
         } catch (IllegalStateException e) {
@@ -125,20 +135,22 @@ public final class Intake implements AutoCloseable {
         }
     }
 
-    private CompletableFuture<List<PushResult>> acceptWhole(List<NewMessage> messages, Durability durability) {
+    private CompletableFuture<List<PushResult>> acceptWhole(
+            List<NewMessage> messages, Durability durability, Patience patience) {
         var payloads = new ArrayList<byte[]>(messages.size());
         for (NewMessage message : messages) {
             payloads.add(MessageCodec.encode(message));
         }
         var push = new Push(messages.size(), 1);
-        AppendResult.Full full = append(lanes.get(0), payloads, Push.Part.whole(push), durability);
+        AppendResult.Full full = append(lanes.get(0), payloads, Push.Part.whole(push), durability, patience);
         if (full != null) {
             return refuse(full);
         }
         return counted(push, messages.size());
     }
 
-    private CompletableFuture<List<PushResult>> acceptInParts(List<NewMessage> messages, Durability durability) {
+    private CompletableFuture<List<PushResult>> acceptInParts(
+            List<NewMessage> messages, Durability durability, Patience patience) {
         int[] laneOf = new int[messages.size()];
         int[] sizes = new int[lanes.size()];
         for (int i = 0; i < laneOf.length; i++) {
@@ -163,7 +175,7 @@ public final class Intake implements AutoCloseable {
                 }
             }
             Push.Part part = Push.Part.of(push, places);
-            AppendResult.Full full = append(lanes.get(lane), payloads, part, durability);
+            AppendResult.Full full = append(lanes.get(lane), payloads, part, durability, patience);
             if (full != null) {
                 refused++;
                 lastFull = full;
@@ -207,10 +219,11 @@ public final class Intake implements AutoCloseable {
     /** Appends the part; returns null, or why there was no room for it. */
     @SuppressWarnings("FutureReturnValueIgnored") // What it does on failure is all there is to do.
     private AppendResult.@Nullable Full append(
-            Lane lane, List<byte[]> payloads, Push.Part part, Durability durability) {
+            Lane lane, List<byte[]> payloads, Push.Part part, Durability durability, Patience patience) {
         boolean wantsStored = durability == Durability.STORED && strongest == Durability.STORED;
         boolean waits = wantsStored && lane.isWithin(storedTimeout.toMillis());
-        AppendResult result = lane.append(payloads, waits ? part : null, System.nanoTime() + storedTimeout.toNanos());
+        AppendResult result =
+                lane.append(payloads, waits ? part : null, System.nanoTime() + storedTimeout.toNanos(), patience);
         if (result instanceof AppendResult.Full full) {
             return full;
         }

@@ -45,8 +45,10 @@ final class Lane implements Closeable {
 
     private final ArrayDeque<Push.Part> waiting = new ArrayDeque<>();
 
+    private final Gate gate = new Gate();
+
     /**
-     * When the oldest entry that is not drained was appended, as of {@link System#nanoTime}, which no one sets;
+     * Since when the oldest entry that is not drained has been due, as of {@link System#nanoTime}, which no one sets;
      * {@link #NOTHING} if all are. Written under the lock.
      */
     private volatile long oldestUndrainedNanos;
@@ -126,18 +128,28 @@ final class Lane implements Closeable {
      *
      * @param part who waits, or null if nobody does
      * @param deadlineNanos until when, as of {@link System#nanoTime}
+     * @param patience how long the messages may stay here
      */
-    AppendResult append(List<byte[]> payloads, Push.@Nullable Part part, long deadlineNanos) {
+    AppendResult append(List<byte[]> payloads, Push.@Nullable Part part, long deadlineNanos, Patience patience) {
         synchronized (this) {
+            // Before they can be read.
+            long first = segments.nextOffset();
+            long bytes = patience.isNone()
+                    ? 0
+                    : payloads.stream().mapToLong(each -> each.length).sum();
+            long due = gate.append(first, first + payloads.size(), bytes, patience, System.nanoTime());
             AppendResult result = segments.append(payloads);
             if (result instanceof AppendResult.Appended appended) {
-                if (oldestUndrainedNanos == NOTHING) {
-                    oldestUndrainedNanos = System.nanoTime();
+                // Behind the gate, what is due first counts.
+                if (oldestUndrainedNanos == NOTHING || oldestUndrainedNanos - due > 0) {
+                    oldestUndrainedNanos = due;
                 }
                 if (part != null) {
                     part.appendedAt(appended.firstOffset(), deadlineNanos);
                     waiting.addLast(part);
                 }
+            } else {
+                gate.full(System.nanoTime());
             }
             return result;
         }
@@ -149,6 +161,11 @@ final class Lane implements Closeable {
         return !down
                 && !held
                 && (oldest == NOTHING || System.nanoTime() - oldest <= TimeUnit.MILLISECONDS.toNanos(millis));
+    }
+
+    /** Keeps the drain from messages that may still stay. */
+    Gate gate() {
+        return gate;
     }
 
     boolean isDown() {
@@ -164,13 +181,16 @@ final class Lane implements Closeable {
     }
 
     /**
-     * The drain works on an entry appended at this time, and on none before it. If the clock was set in between, the age is
+     * The drain works on an entry appended at this time, and on none before it; if it was behind the gate, it is as old as the
+     * gate has been open. If the clock was set in between, the age is
      * wrong until the drain has passed what was appended before that.
      */
     void draining(long appendedAtMillis) {
         long ageMillis = Math.max(0, System.currentTimeMillis() - appendedAtMillis);
         synchronized (this) {
-            oldestUndrainedNanos = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(ageMillis);
+            long appended = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(ageMillis);
+            long opened = gate.openedNanos();
+            oldestUndrainedNanos = appended - opened > 0 ? appended : opened;
         }
     }
 

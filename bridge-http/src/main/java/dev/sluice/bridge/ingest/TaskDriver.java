@@ -155,6 +155,9 @@ final class TaskDriver {
         }
         long end = control.isStopping() ? lane.segments().nextOffset() : NONE;
         boolean isWritten = end != NONE && isWritten(end);
+        if (end == NONE && !lane.gate().await(reader.position(), IDLE_WAIT)) {
+            return confirmHeld();
+        }
         List<Entry> entries = read();
         if (!entries.isEmpty()) {
             return deliver(entries);
@@ -178,12 +181,16 @@ final class TaskDriver {
 
     /** Waits for entries, and looks after what the task holds; false if the drain shall end. */
     private boolean idle() throws InterruptedException, SourceTakenException {
-        boolean holds = confirmed < delivered;
         Duration wait = IDLE_WAIT;
         if (context.hasTimeout()) {
             wait = Duration.ofMillis(Math.min(wait.toMillis(), context.takeTimeoutMs(wait.toMillis())));
         }
-        if (!reader.await(wait) && holds) {
+        return reader.await(wait) || confirmHeld();
+    }
+
+    /** Has the task write what it holds, if it holds anything; false if the drain shall end. */
+    private boolean confirmHeld() throws SourceTakenException {
+        if (confirmed < delivered) {
             if (!put(List.of())) {
                 return false;
             }

@@ -22,6 +22,10 @@
  *   <li><b>buffered</b>: the answer waits until the log is synced.
  * </ul>
  *
+ * <p>A producer that asked for the second answer by {@code bufferMs} or {@code bufferMax} has said that its messages may stay in
+ * the log for a while ({@link dev.sluice.bridge.ingest.Patience}), so that more are moved on at a time. A {@linkplain
+ * dev.sluice.bridge.ingest.Gate gate} keeps the drain from them; whatever comes behind them and is not patient opens it.
+ *
  * <h2>The drain</h2>
  *
  * <p>The thread of a lane drives a sink task as a Kafka Connect worker would, with the log in the place of the topic: records

@@ -122,7 +122,7 @@ class HttpServiceTest {
                 null);
         service = new HttpService(
                 config,
-                (messages, asked) -> {
+                (messages, asked, patience) -> {
                     pushed.addAll(messages);
                     durability = asked;
                     return pushAnswer;

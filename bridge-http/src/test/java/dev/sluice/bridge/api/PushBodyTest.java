@@ -4,8 +4,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.bridge.ingest.Patience;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
@@ -222,10 +224,32 @@ class PushBodyTest {
 
         @Test
         void saysWhetherItWantsToBeBuffered() {
-            assertThat(parse("{\"items\":[]}").buffered()).isFalse();
-            assertThat(parse("{\"items\":[],\"bufferMs\":100}").buffered()).isTrue();
-            assertThat(parse("{\"bufferMax\":5,\"items\":[]}").buffered()).isTrue();
-            assertThat(parse("{\"bufferMax\":null,\"items\":[]}").buffered()).isFalse();
+            assertThat(parse("{\"items\":[]}").patience()).isNull();
+            assertThat(parse("{\"bufferMax\":null,\"items\":[]}").patience()).isNull();
+            assertThat(parse("{\"items\":[],\"bufferMs\":100}").patience())
+                    .isEqualTo(new Patience(Duration.ofMillis(100), Integer.MAX_VALUE));
+            assertThat(parse("{\"bufferMax\":5,\"items\":[]}").patience())
+                    .isEqualTo(new Patience(Duration.ofSeconds(1), 5));
+            assertThat(parse("{\"bufferMax\":5.5,\"items\":[],\"bufferMs\":2e3}")
+                            .patience())
+                    .isEqualTo(new Patience(Duration.ofSeconds(2), 5));
+        }
+
+        @Test
+        void isNotWaitedForLongerThanTheLimitWhateverItSays() {
+            for (String most : List.of("10000", "10001", "1e300", "99999999999999999999")) {
+                assertThat(parse("{\"items\":[],\"bufferMs\":" + most + "}").patience())
+                        .isEqualTo(new Patience(Patience.LONGEST, Integer.MAX_VALUE));
+            }
+            for (String least : List.of("0", "-1", "0.5", "-1e300")) {
+                assertThat(parse("{\"items\":[],\"bufferMs\":" + least + ",\"bufferMax\":" + least + "}")
+                                .patience())
+                        .isEqualTo(new Patience(Duration.ZERO, 1));
+            }
+            String limit = "1" + "0".repeat(19);
+            assertThat(parse("{\"items\":[],\"bufferMax\":" + limit + "}").patience())
+                    .isEqualTo(new Patience(Duration.ofSeconds(1), Integer.MAX_VALUE));
+            assertRefused("{\"items\":[],\"bufferMax\":" + limit + "0}", "bufferMax must have at most 20 digits");
         }
 
         @Test

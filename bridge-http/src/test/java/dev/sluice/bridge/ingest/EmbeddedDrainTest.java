@@ -48,6 +48,46 @@ class EmbeddedDrainTest {
         }
 
         @Test
+        void movesPatientMessagesOnTogetherWhenSomethingComesBehindThem() {
+            var patience = new Patience(Patience.LONGEST, 100);
+            try (var ingest = new IngestFixture(Setup.at(directory), database).start()) {
+                ingest.pushed(STORED, messages("p", 0, 1));
+                for (int i = 1; i < 4; i++) {
+                    assertThat(ingest.pushed(patience, messages("p", i, i + 1)))
+                            .hasOnlyElementsOfType(PushResult.Buffered.class);
+                }
+                assertThat(ingest.pushed(STORED, messages("p", 4, 5))).hasOnlyElementsOfType(PushResult.Queued.class);
+                assertThat(database.stored()).isEqualTo(ids("p", 0, 5));
+                // The first, the patient ones, and the last, alone or with those.
+                assertThat(ingest.drain.status().lanes().get(0).batches()).isBetween(2L, 3L);
+            }
+        }
+
+        @Test
+        void movesPatientMessagesOnWhenThereAreAsManyAsAskedFor() {
+            var patience = new Patience(Patience.LONGEST, 3);
+            try (var ingest = new IngestFixture(Setup.at(directory), database).start()) {
+                for (int i = 0; i < 3; i++) {
+                    ingest.pushed(patience, messages("p", i, i + 1));
+                }
+                ingest.awaitDrained();
+                assertThat(database.stored()).isEqualTo(ids("p", 0, 3));
+                assertThat(ingest.drain.status().lanes().get(0).batches()).isEqualTo(1);
+            }
+        }
+
+        @Test
+        void movesPatientMessagesOnWhenTheirTimeIsOverOrItStops() {
+            try (var ingest = new IngestFixture(Setup.at(directory), database).start()) {
+                ingest.pushed(new Patience(Duration.ofMillis(300), 100), messages("p", 0, 1));
+                ingest.awaitDrained();
+                ingest.pushed(new Patience(Patience.LONGEST, 100), messages("p", 1, 2));
+                assertThat(ingest.stop().undrained()).isZero();
+                assertThat(database.stored()).isEqualTo(ids("p", 0, 2));
+            }
+        }
+
+        @Test
         void deliversTheSameBatchAgainAfterARetriableException() {
             database.failNext(2);
             try (var ingest = new IngestFixture(Setup.at(directory), database).start()) {

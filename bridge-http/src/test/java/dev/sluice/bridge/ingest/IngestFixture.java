@@ -99,6 +99,11 @@ final class IngestFixture implements AutoCloseable {
         return intake.accept(List.of(messages), durability);
     }
 
+    /** Pushes what may stay in the log for a while, and waits for the answer. */
+    List<PushResult> pushed(Patience patience, NewMessage... messages) {
+        return get(intake.accept(List.of(messages), Durability.BUFFERED, patience));
+    }
+
     /** Pushes and waits for the answer. */
     List<PushResult> pushed(Durability durability, NewMessage... messages) {
         return get(push(durability, messages));
