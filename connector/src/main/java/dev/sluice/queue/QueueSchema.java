@@ -67,6 +67,12 @@ public final class QueueSchema {
         CURRENT.verifyIn(dataSource, schema);
     }
 
+    /** Applies the migrations that are missing in a transaction of the caller, who commits. */
+    static void applyIn(Connection connection, String schema) throws SQLException {
+        CURRENT.refuseOldServer(connection);
+        CURRENT.apply(connection, schema);
+    }
+
     void applyTo(DataSource dataSource, String schema) {
         requireOwnSessions(dataSource);
         try (Connection connection = dataSource.getConnection()) {
