@@ -216,6 +216,7 @@ final class Bridge implements AutoCloseable {
             var administration = opened(new Administration(
                     database.administration(),
                     database.writers(),
+                    database.copies(),
                     config.administration(),
                     door::refresh,
                     this::requireDatabase,

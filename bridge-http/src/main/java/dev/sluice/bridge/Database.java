@@ -50,6 +50,7 @@ final class Database implements AutoCloseable {
     private final HikariDataSource administration;
     private final HikariDataSource writers;
     private final HikariDataSource control;
+    private final HikariDataSource copies;
     private final Thread monitor;
     private volatile boolean connected;
     private volatile boolean closing;
@@ -75,6 +76,9 @@ final class Database implements AutoCloseable {
         administration = new HikariDataSource(config(address, "sluice-administration", administrationConnections));
         writers = new HikariDataSource(config(address, "sluice-writers", writerConnections));
         control = new HikariDataSource(config(address, "sluice-control", CONTROL_CONNECTIONS));
+        HikariConfig onDemand = config(address, "sluice-copies", 1);
+        onDemand.setMinimumIdle(0); // Hardly ever used.
+        copies = new HikariDataSource(onDemand);
         monitor = new Thread(this::watch, "sluice-database");
         monitor.setDaemon(true);
     }
@@ -163,6 +167,11 @@ final class Database implements AutoCloseable {
         return control;
     }
 
+    /** Returns the pool for copying everything into another database: one connection, opened when it is asked for. */
+    DataSource copies() {
+        return copies;
+    }
+
     /** Returns how the connections of all pools are used now. */
     ProcessUsage.Pool usage() {
         int size = 0;
@@ -222,5 +231,6 @@ final class Database implements AutoCloseable {
         administration.close();
         writers.close();
         control.close();
+        copies.close();
     }
 }

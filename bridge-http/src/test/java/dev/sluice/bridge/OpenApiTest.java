@@ -48,6 +48,7 @@ class OpenApiTest {
             SchemaValidatorsConfig.builder().formatAssertionsEnabled(true).build();
 
     private static TestPostgres postgres;
+    private static TestPostgres other;
     private static RunningBridge bridge;
     private static JsonNode contract;
 
@@ -64,6 +65,7 @@ class OpenApiTest {
     @BeforeAll
     static void start(@TempDir Path directory) throws IOException {
         postgres = TestPostgres.empty();
+        other = TestPostgres.withSchema();
         bridge = RunningBridge.start(postgres.url(), directory);
         // The examples speak of this message, in the first partition there is.
         String first = "{\"queue\":\"orders\",\"partition\":\"customer-7\",\"transactionId\":\"o-1\",\"payload\":1}";
@@ -75,6 +77,7 @@ class OpenApiTest {
     static void stop() {
         bridge.close();
         postgres.close();
+        other.close();
     }
 
     private static List<Operation> operations() {
@@ -255,12 +258,27 @@ class OpenApiTest {
         }
         if (type != null && example != null) {
             request.header("Content-Type", type);
-            String body = example.isTextual() ? example.textValue() : example.toString();
+            String body = example.isTextual()
+                    ? example.textValue()
+                    : withOtherDatabase(example).toString();
             request.method(operation.method().toUpperCase(Locale.ROOT), BodyPublishers.ofString(body));
         } else {
             request.method(operation.method().toUpperCase(Locale.ROOT), BodyPublishers.noBody());
         }
         return client.send(request.build(), BodyHandlers.ofString());
+    }
+
+    /** The examples that speak of another database mean one of the test. */
+    private static JsonNode withOtherDatabase(JsonNode example) {
+        if (!example.path("host").asText().equals("db2.example.com")) {
+            return example;
+        }
+        URI address = URI.create(other.url().substring("jdbc:".length()));
+        return ((ObjectNode) example.deepCopy())
+                .put("host", address.getHost())
+                .put("port", String.valueOf(address.getPort()))
+                .put("database", address.getPath().substring(1))
+                .put("user", "postgres");
     }
 
     private static String encoded(String text) {

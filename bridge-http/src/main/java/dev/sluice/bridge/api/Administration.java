@@ -31,6 +31,8 @@ public final class Administration implements AutoCloseable {
     private static final int MAX_WAITING = 1000;
 
     private final Turns turns;
+    private final DataSource copies;
+    private final String schema;
     private final Runnable requireDatabase;
     private final Consumer<Set<String>> wake;
     private final Queues queues;
@@ -64,6 +66,7 @@ public final class Administration implements AutoCloseable {
      *
      * @param dataSource a pool of its own, so that administration and consumers cannot starve each other
      * @param writers another one, for transactions and direct pushes
+     * @param copies another one, for one copy of everything at a time
      * @param configured run when options of a queue have been committed
      * @param requireDatabase throws {@code QueueException} while the database is known to be away
      * @param wake told the queues that may have got something to read, after the commit; must not block
@@ -71,11 +74,13 @@ public final class Administration implements AutoCloseable {
     public Administration(
             DataSource dataSource,
             DataSource writers,
+            DataSource copies,
             Config config,
             Runnable configured,
             Runnable requireDatabase,
             Consumer<Set<String>> wake) {
-        String schema = config.queue().schema();
+        this.copies = copies;
+        this.schema = config.queue().schema();
         this.turns = new Turns("requests of administration", "sluice-admin", config.threads(), MAX_WAITING);
         this.requireDatabase = requireDatabase;
         this.wake = wake;
@@ -110,6 +115,21 @@ public final class Administration implements AutoCloseable {
             requireDatabase.run();
             return task.call();
         });
+    }
+
+    /** Throws {@code QueueException} while the database is known to be away. */
+    void requireDatabase() {
+        requireDatabase.run();
+    }
+
+    /** Returns the pool for copying everything. */
+    DataSource copies() {
+        return copies;
+    }
+
+    /** Returns the name of the schema. */
+    String schema() {
+        return schema;
     }
 
     /** Says that these queues may have got something to read, to consumers that wait here and at other bridges. */

@@ -81,6 +81,7 @@ public final class HttpService implements AutoCloseable {
     private final RequestBodies bodies;
     private final Routes routes;
     private final MetricsEndpoints monitoring;
+    private final MigrationEndpoints migrations;
 
     /** Puts the routes over what serves them. Does not listen yet. */
     public HttpService(
@@ -197,6 +198,7 @@ public final class HttpService implements AutoCloseable {
                 new LeaseEndpoint(administration, bodies, limits),
                 new MaintenanceEndpoints(maintenance, state, failed, administration, bodies, limits),
                 new StreamEndpoints(administration, intake, bodies, limits, ids),
+                new MigrationEndpoints(administration, bodies, limits),
                 new DocumentationEndpoints(),
                 bodies);
     }
@@ -206,6 +208,7 @@ public final class HttpService implements AutoCloseable {
         buffers = endpoints.buffers();
         bodies = endpoints.bodies();
         monitoring = endpoints.metrics();
+        migrations = endpoints.migrations();
         threads = new QueuedThreadPool(config.threads(), Math.min(MIN_THREADS, config.threads()));
         threads.setName("sluice-http");
         routes = new Routes(endpoints, new Guard(config.jwt(), bodies, threads), threads);
@@ -317,5 +320,6 @@ public final class HttpService implements AutoCloseable {
         bodies.close();
         buffers.close();
         monitoring.close();
+        migrations.close();
     }
 }

@@ -54,6 +54,7 @@ final class Routes {
             LeaseEndpoint leases,
             MaintenanceEndpoints maintenance,
             StreamEndpoints streams,
+            MigrationEndpoints migrations,
             DocumentationEndpoints documentation,
             RequestBodies bodies) {}
 
@@ -105,6 +106,7 @@ final class Routes {
         var deadLetters = endpoints.deadLetters();
         var maintenance = endpoints.maintenance();
         var streams = endpoints.streams();
+        var migrations = endpoints.migrations();
         var documentation = endpoints.documentation();
         return List.of(
                 post("/api/v1/push", READ_WRITE, later(endpoints.push())),
@@ -153,6 +155,11 @@ final class Routes {
                 post("/streams/v1/queries", READ_WRITE, later(streams::register)),
                 post("/streams/v1/cycle", READ_WRITE, later(streams::cycle)),
                 post("/streams/v1/state/get", READ_ONLY, later(streams::state)),
+                post("/api/v1/migration/test-connection", ADMIN, later(migrations::test)),
+                post("/api/v1/migration/start", ADMIN, later(migrations::start)),
+                get("/api/v1/migration/status", ADMIN, later(migrations::status)),
+                post("/api/v1/migration/validate", ADMIN, later(migrations::validate)),
+                post("/api/v1/migration/reset", ADMIN, later(migrations::reset)),
                 get("/api/v1/status/buffers", READ_ONLY, later(this::buffers)),
                 get("/api/v1/buffers/failed", ADMIN, later(buffers::listFailed)),
                 post("/api/v1/buffers/failed/retry", ADMIN, later(buffers::retryFailed)),

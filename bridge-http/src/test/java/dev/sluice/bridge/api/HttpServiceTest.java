@@ -143,6 +143,7 @@ class HttpServiceTest {
                 new Administration(
                         new PGSimpleDataSource(),
                         new PGSimpleDataSource(),
+                        new PGSimpleDataSource(),
                         new Administration.Config(1, 1, 1, new QueueConfig("sluice"), QueueWriterConfig.DEFAULTS),
                         () -> {},
                         () -> {},
