@@ -47,7 +47,7 @@ class MigrationRoutesTest {
         logged = new ListAppender<>();
         logged.start();
         LOG.addAppender(logged);
-        LOG.setLevel(Level.ALL);
+        LOG.setLevel(Level.TRACE);
         postgres = TestPostgres.empty();
         bridge = RunningBridge.start(postgres.url(), directory);
         for (int i = 0; i < 5; i++) {
