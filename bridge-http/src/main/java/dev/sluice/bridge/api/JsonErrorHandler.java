@@ -19,6 +19,8 @@ final class JsonErrorHandler extends ErrorHandler {
         }
         var body = new JsonOutput(0).raw("{\"error\":").string(error).raw("}");
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, Answer.JSON);
+        // The rest of such a request is not read, so the connection ends; the client must know before it uses it again.
+        response.getHeaders().put(HttpHeader.CONNECTION, "close");
         response.write(true, ByteBuffer.wrap(body.array(), 0, body.length()), callback);
     }
 

@@ -45,8 +45,11 @@ record JsonRequest(JsonNode fields) {
             }
             return new JsonRequest(tree);
         } catch (JsonProcessingException e) {
-            throw badRequest("Invalid JSON: " + e.getOriginalMessage() + " at byte "
-                    + e.getLocation().getByteOffset());
+            // What breaks a limit has no place.
+            throw badRequest("Invalid JSON: " + e.getOriginalMessage()
+                    + (e.getLocation() == null
+                            ? ""
+                            : " at byte " + e.getLocation().getByteOffset()));
         } catch (IOException e) {
             throw new IllegalStateException("reading from memory failed", e);
         }

@@ -42,6 +42,9 @@ final class Parameters {
     /** Returns a text in the query, or null if it is absent or empty. */
     static @Nullable String textInQuery(Context ctx, String parameter) {
         String text = new Query(ctx.queryParamMap()).text(parameter);
+        if (text != null && text.indexOf('\0') >= 0) {
+            throw badRequest(parameter + " must not contain U+0000");
+        }
         return text == null || text.isEmpty() ? null : text;
     }
 

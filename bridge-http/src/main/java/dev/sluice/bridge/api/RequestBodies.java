@@ -36,6 +36,8 @@ final class RequestBodies implements AutoCloseable {
 
     private static final int CHUNK_BYTES = 16 << 10;
     private static final int MIN_BODIES = 2;
+    /** Attribute of a request whose body somebody reads. */
+    private static final String READ = "sluice.body.read";
 
     private final int limitBytes;
     private final int compressionRatio;
@@ -83,6 +85,7 @@ final class RequestBodies implements AutoCloseable {
         if (announced > limitBytes && ctx.header("Expect") != null) {
             throw InvalidRequestException.bodyTooLarge(limitBytes);
         }
+        ctx.attribute(READ, true);
         var body = new Body(ctx.req().getInputStream(), announced);
         body.in.setReadListener(body);
         return body.whole
@@ -98,14 +101,21 @@ final class RequestBodies implements AutoCloseable {
      * @return completes, never exceptionally, at the end of the body, or when it has gone on for too long
      */
     CompletableFuture<@Nullable Void> discard(Context ctx) throws IOException {
-        if (ctx.req().getContentLengthLong() <= 0 && ctx.header("Transfer-Encoding") == null) {
+        if (!isUnread(ctx)) {
             return CompletableFuture.completedFuture(null);
         }
+        ctx.attribute(READ, true);
         var discarded = new Discarded(ctx.req().getInputStream());
         discarded.in.setReadListener(discarded);
         Future<?> alarm =
                 clock.schedule(() -> discarded.whole.complete(null), timeout.toMillis(), TimeUnit.MILLISECONDS);
         return discarded.whole.whenComplete((done, failure) -> alarm.cancel(false));
+    }
+
+    /** Returns whether a request has a body that nobody has begun to read. */
+    static boolean isUnread(Context ctx) {
+        boolean has = ctx.req().getContentLengthLong() > 0 || ctx.header("Transfer-Encoding") != null;
+        return has && ctx.attribute(READ) == null;
     }
 
     private static OverloadedException tooMany() {

@@ -191,9 +191,9 @@ final class Routes {
                 post("/api/v1/stats/refresh", ADMIN, later(resources::refresh)),
                 get("/metrics", PUBLIC, later(metrics::summary)),
                 get("/metrics/prometheus", PUBLIC, later(metrics::prometheus)),
-                get("/openapi.yaml", PUBLIC, documentation::contract),
-                get("/docs", PUBLIC, documentation::page),
-                get("/docs/{asset}", PUBLIC, documentation::asset),
+                get("/openapi.yaml", PUBLIC, unread(documentation::contract)),
+                get("/docs", PUBLIC, unread(documentation::page)),
+                get("/docs/{asset}", PUBLIC, unread(documentation::asset)),
                 get("/health", PUBLIC, now(StatusEndpoints::health)),
                 get("/live", PUBLIC, now(StatusEndpoints::live)),
                 get("/ready", PUBLIC, now(StatusEndpoints::ready)));
@@ -221,7 +221,10 @@ final class Routes {
         }
         routes.before(Routes::allowOtherOrigins);
         routes.exception(Exception.class, (e, ctx) -> sendProblem(ctx, e));
-        routes.exception(HttpResponseException.class, (e, ctx) -> sendProblem(ctx, noRoute(ctx, e)));
+        routes.exception(HttpResponseException.class, (e, ctx) -> {
+            closeIfUnread(ctx);
+            sendProblem(ctx, noRoute(ctx, e));
+        });
     }
 
     /** Browsers of other origins may call everything; they ask with OPTIONS first, on any path. */
@@ -243,23 +246,49 @@ final class Routes {
     }
 
     private Handler now(Function<StatusEndpoints, Answer> endpoint) {
-        return ctx -> endpoint.apply(endpoints.status()).send(ctx);
+        return unread(ctx -> endpoint.apply(endpoints.status()).send(ctx));
+    }
+
+    /** A handler that reads no body: if there is one, the client is told that the connection ends with the answer. */
+    private static Handler unread(Handler handler) {
+        return ctx -> {
+            closeIfUnread(ctx);
+            handler.handle(ctx);
+        };
+    }
+
+    private static void closeIfUnread(Context ctx) {
+        if (RequestBodies.isUnread(ctx)) {
+            ctx.header("Connection", "close");
+        }
     }
 
     private Handler later(Endpoint endpoint) {
         return ctx -> {
             ctx.future(() -> handle(endpoint, ctx)
                     .handleAsync(
-                            (done, failure) -> {
-                                send(
-                                        ctx,
-                                        failure == null
-                                                ? done
-                                                : Problem.of(failure).answer(ctx));
-                                return null;
-                            },
-                            executor));
+                            (done, failure) ->
+                                    failure == null ? done : Problem.of(failure).answer(ctx),
+                            executor)
+                    .thenCompose(answer -> sendAfterBody(ctx, answer)));
         };
+    }
+
+    /**
+     * Sends an answer when the request has come to its end: what the route did not read of it would be taken for the beginning of the
+     * next one, so the server would end the connection under the client's hands. A client that waits to be asked for its body (RFC
+     * 9110 §10.1.1) is not asked.
+     */
+    private CompletableFuture<@Nullable Void> sendAfterBody(Context ctx, Answer answer) {
+        if (!RequestBodies.isUnread(ctx) || ctx.header("Expect") != null) {
+            send(ctx, answer);
+            return CompletableFuture.completedFuture(null);
+        }
+        try {
+            return endpoints.bodies().discard(ctx).thenAcceptAsync(done -> send(ctx, answer), executor);
+        } catch (IOException e) {
+            return CompletableFuture.completedFuture(null); // The client is gone.
+        }
     }
 
     private static CompletableFuture<Answer> handle(Endpoint endpoint, Context ctx) {
