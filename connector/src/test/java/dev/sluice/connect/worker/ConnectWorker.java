@@ -12,6 +12,8 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -166,7 +168,16 @@ public final class ConnectWorker implements AutoCloseable {
         return messages;
     }
 
-    /** Returns how many of the connector's tasks run, on the worker with most of them counted as on any. */
+    /** Returns the state of the connector and of each of its tasks. */
+    public List<String> states(String connector) throws IOException, InterruptedException {
+        JsonNode status =
+                request("GET", "/connectors/" + connector + "/status", null).body();
+        var states = new ArrayList<>(status.path("tasks").findValuesAsText("state"));
+        states.add(status.path("connector").path("state").asText());
+        return states;
+    }
+
+    /** Returns how many of the connector's tasks run. */
     public long runningTasks(String connector) throws IOException, InterruptedException {
         Answer status = request("GET", "/connectors/" + connector + "/status", null);
         long running = 0;
