@@ -1,0 +1,120 @@
+package dev.sluice.connect.worker;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.QueueWriter;
+import dev.sluice.queue.QueueWriterConfig;
+import dev.sluice.queue.TestPostgres;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import org.junit.jupiter.api.Test;
+
+/** From a queue to a topic exactly once, from there to a queue in another database: they are the same, worker killed or not. */
+class RoundTripIT {
+    private static final int MESSAGES = 30_000;
+    private static final int PARTITIONS = 20;
+    private static final int BATCH = 1_000;
+    private static final Duration PATIENCE = Duration.ofMinutes(2);
+
+    private static final String CONTENT = "select partition, seq, id, transaction_id, payload, trace_id, created_at"
+            + " from sluice.messages where queue = 'trip' order by partition, seq";
+
+    private final KafkaBroker broker = SharedKafka.broker();
+
+    @Test
+    void theCopyIsIdentical() throws Exception {
+        List<ConnectWorker> workers = new ArrayList<>();
+        try (TestPostgres from = TestPostgres.withSchema();
+                TestPostgres to = TestPostgres.withSchema()) {
+            try {
+                workers.add(ConnectWorker.start("trip-1", broker, "trip-workers"));
+                workers.get(0).configure("trip-source", source(from));
+                workers.get(0).configure("trip-sink", sink(to));
+                write(from, 0, MESSAGES / 3);
+                awaiting(() -> stored(to) > 0);
+                write(from, MESSAGES / 3, 2 * MESSAGES / 3);
+                workers.get(0).kill();
+                workers.add(ConnectWorker.start("trip-2", broker, "trip-workers"));
+                write(from, 2 * MESSAGES / 3, MESSAGES);
+                awaiting(() -> stored(to) >= MESSAGES);
+                assertThat(to.query(CONTENT)).hasSize(MESSAGES).isEqualTo(from.query(CONTENT));
+            } finally {
+                for (ConnectWorker each : workers) {
+                    each.close();
+                }
+            }
+        }
+    }
+
+    private static void write(TestPostgres database, int first, int end) {
+        var ids = new MessageIds();
+        try (var writer = new QueueWriter(
+                database.dataSource(), new QueueWriterConfig("sluice", Duration.ofHours(1), MESSAGES))) {
+            for (int i = first; i < end; i += BATCH) {
+                var batch = new ArrayList<NewMessage>();
+                for (int number = i; number < Math.min(end, i + BATCH); number++) {
+                    byte[] payload = ("{ \"number\" : " + number + " }").getBytes(UTF_8);
+                    batch.add(new NewMessage(
+                            ids.next(),
+                            "trip",
+                            "p" + number % PARTITIONS,
+                            "t-" + number,
+                            false,
+                            payload,
+                            new UUID(number, number),
+                            null));
+                }
+                var unused = writer.write(batch, List.of());
+            }
+        }
+    }
+
+    private static long stored(TestPostgres database) {
+        return Long.parseLong(database.query("select coalesce(sum(head), 0) from sluice.partitions")
+                .get(0));
+    }
+
+    private static Map<String, String> source(TestPostgres database) {
+        return Map.ofEntries(
+                Map.entry("connector.class", "dev.sluice.connect.QueueSourceConnector"),
+                Map.entry("tasks.max", "2"),
+                Map.entry("exactly.once.support", "required"),
+                Map.entry("topic.creation.default.partitions", "4"),
+                Map.entry("topic.creation.default.replication.factor", "1"),
+                Map.entry("value.converter", "org.apache.kafka.connect.converters.ByteArrayConverter"),
+                Map.entry("value.type", "bytes"),
+                Map.entry("connection.url", database.url()),
+                Map.entry("connection.user", "postgres"),
+                Map.entry("queues", "trip"),
+                Map.entry("start.from", "beginning"));
+    }
+
+    private static Map<String, String> sink(TestPostgres database) {
+        return Map.ofEntries(
+                Map.entry("connector.class", "dev.sluice.connect.QueueSinkConnector"),
+                Map.entry("tasks.max", "2"),
+                Map.entry("topics", "trip"),
+                Map.entry("value.converter", "org.apache.kafka.connect.converters.ByteArrayConverter"),
+                Map.entry("connection.url", database.url()),
+                Map.entry("connection.user", "postgres"),
+                Map.entry("consumer.override.isolation.level", "read_committed"),
+                Map.entry("consumer.override.metadata.max.age.ms", "1000"),
+                Map.entry("consumer.override.session.timeout.ms", "5000"),
+                Map.entry("consumer.override.heartbeat.interval.ms", "1000"));
+    }
+
+    private static void awaiting(Callable<Boolean> condition) {
+        await().atMost(PATIENCE)
+                .pollInterval(Duration.ofMillis(100))
+                .ignoreExceptions()
+                .until(condition);
+    }
+}
