@@ -96,6 +96,10 @@ final class PartitionDirectory {
         }
     }
 
+    /**
+     * Creates queues and partitions; none if one of the queues is deleted meanwhile, for what then comes in its place is not
+     * locked, and a group that is registered at that moment would not get its cursors.
+     */
     private void create(Connection connection, List<Name> names, Lanes lanes) throws SQLException {
         var queueNames = new TreeSet<String>();
         for (Name name : names) {
@@ -115,9 +119,16 @@ final class PartitionDirectory {
                                         .mapToInt(name -> number(lanes.of(name)))
                                         .toArray())) {
             createQueues.update();
-            lockQueues.query().close();
-            registerPending.update();
-            createPartitions.update();
+            int locked = 0;
+            try (ResultSet row = lockQueues.query()) {
+                while (row.next()) {
+                    locked++;
+                }
+            }
+            if (locked == queues.length) {
+                registerPending.update();
+                createPartitions.update();
+            }
         }
         connection.commit();
     }
