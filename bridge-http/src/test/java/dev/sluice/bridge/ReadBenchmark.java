@@ -1,0 +1,116 @@
+package dev.sluice.bridge;
+
+import dev.sluice.bridge.api.HttpService;
+import dev.sluice.queue.TestPostgres;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * How long the routes that show things take when a queue holds 10 million messages, in one partition and in a thousand. Prints
+ * the longest of three answers of each route. Run it by hand; a minute goes to making the messages.
+ *
+ * <p>{@code -Dsluice.benchmark.messages} makes fewer. It takes a class path with the tests of this module and of the connector.
+ */
+final class ReadBenchmark {
+    private static final int MESSAGES = Integer.getInteger("sluice.benchmark.messages", 10_000_000);
+    private static final int SEGMENT = 500;
+    private static final int TIMES = 3;
+    private static final int NANOS_PER_MS = 1_000_000;
+
+    private ReadBenchmark() {}
+
+    /** Runs it. */
+    public static void main(String[] arguments) throws IOException {
+        Path directory = Files.createTempDirectory("sluice-reads");
+        try {
+            for (int partitions : List.of(1, 1000)) {
+                try (TestPostgres postgres = TestPostgres.empty().withoutSyncs();
+                        RunningBridge bridge =
+                                RunningBridge.start(postgres.url(), directory.resolve("p" + partitions))) {
+                    fill(postgres, partitions);
+                    measure(bridge, partitions);
+                }
+            }
+        } finally {
+            delete(directory);
+        }
+    }
+
+    private static void fill(TestPostgres postgres, int partitions) {
+        int segments = MESSAGES / SEGMENT / partitions;
+        postgres.execute("""
+                insert into sluice.queues (name) values ('big');
+                insert into sluice.consumer_groups (queue_id, name, subscription_mode) values (1, 'g', 'all'), (1, '__QUEUE_MODE__', 'all');
+                insert into sluice.partitions (queue_id, name, head, last_push_at)
+                  select 1, 'p' || p, %2$d::bigint * %3$d, now() from generate_series(1, %1$d) p;
+                insert into sluice.cursors (group_id, partition_id, lane, position, available_at)
+                  select g.id, p.id, 2, p.head / 2, now() from sluice.partitions p, sluice.consumer_groups g;
+                insert into sluice.segments
+                    (partition_id, first_seq, last_seq, ids, transaction_ids, payloads, payload_bytes, created_at)
+                  select p, (s - 1) * %3$d + 1, s * %3$d, same.ids,
+                         (select array_agg('t-' || p || '-' || ((s - 1) * %3$d + i) order by i) from generate_series(1, %3$d) i),
+                         same.payloads, 20 * %3$d, now() - (%2$d - s) * interval '1 second'
+                  from generate_series(1, %1$d) p, generate_series(1, %2$d) s,
+                       (select array_agg(gen_random_uuid()) as ids, array_agg('{"some": "payload"}'::text) as payloads
+                        from generate_series(1, %3$d)) same;
+                analyze;
+                """.formatted(partitions, segments, SEGMENT));
+    }
+
+    private static void measure(RunningBridge bridge, int partitions) {
+        String partition = "534c5543-4500-8000-8000-000000000001";
+        int newest = MESSAGES / partitions;
+        var paths = new ArrayList<String>();
+        for (HttpService.Route route : bridge.routes()) {
+            boolean shows = route.method().equals("GET")
+                    && !route.path().contains("/pop")
+                    && !route.path().contains("{partitionId}")
+                    && !route.path().contains("{asset}");
+            if (shows) {
+                paths.add(route.path()
+                        .replace("{queue}", "big")
+                        .replace("{group}", "g")
+                        .replaceAll("\\{[^}]*}", "x"));
+            }
+        }
+        paths.add("/api/v1/messages?queue=big&limit=200");
+        paths.add("/api/v1/messages?queue=big&status=completed&limit=200");
+        paths.add("/api/v1/messages?queue=big&status=pending&limit=200&offset=9800");
+        for (int seq : new int[] {newest, newest / 2, 1}) {
+            paths.add("/api/v1/messages/" + partition + "/t-1-" + seq);
+        }
+        paths.add("/api/v1/messages/" + partition + "/absent");
+        paths.add("/api/v1/traces/" + partition + "/t-1-1");
+        System.out.printf("%,d messages in %,d partitions; the longest of %d, in ms%n", MESSAGES, partitions, TIMES);
+        for (String path : paths) {
+            long longest = 0;
+            int status = 0;
+            for (int i = 0; i < TIMES; i++) {
+                long begin = System.nanoTime();
+                HttpResponse<String> answer = bridge.get(path);
+                longest = Math.max(longest, System.nanoTime() - begin);
+                status = answer.statusCode();
+            }
+            System.out.printf("%8d  %d  %s%n", longest / NANOS_PER_MS, status, path);
+        }
+    }
+
+    private static void delete(Path directory) throws IOException {
+        try (Stream<Path> all = Files.walk(directory)) {
+            all.sorted(Comparator.reverseOrder()).forEach(path -> {
+                try {
+                    Files.delete(path);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+        }
+    }
+}
