@@ -174,6 +174,7 @@ final class FuzzRequests {
     private final Map<String, List<String>> examples = new TreeMap<>();
 
     /** A request. */
+    @SuppressWarnings("ArrayRecordComponent") // Compared by nobody.
     record Request(String method, String path, Map<String, String> headers, byte[] body) {
         @Override
         public String toString() {
