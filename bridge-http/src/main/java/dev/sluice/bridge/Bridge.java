@@ -115,13 +115,16 @@ final class Bridge implements AutoCloseable {
         return new Bridge(config, progress, calledOff);
     }
 
-    private Bridge(BridgeConfig config, Consumer<String> progress, BooleanSupplier calledOff) throws StartException {
+    private Bridge(BridgeConfig given, Consumer<String> progress, BooleanSupplier calledOff) throws StartException {
         this.calledOff = calledOff;
-        shutdownTimeout = config.shutdownTimeout();
-        host = config.http().host();
+        shutdownTimeout = given.shutdownTimeout();
+        host = given.http().host();
         boolean complete = false;
         try {
-            data = opened(DataDirectory.take(config.dataDirectory()));
+            data = opened(DataDirectory.take(given.dataDirectory()));
+            BridgeConfig config = given.isSelfContained() && !given.cipher().hasKey()
+                    ? given.withEncryptionKeys(LocalKey.in(data.path()))
+                    : given;
 
             Database.Address address;
             Optional<String> url = config.connectionUrl();

@@ -389,6 +389,18 @@ final class BridgeConfig {
         return new QueueConfig(text(QUEUE_SCHEMA), (Long) values.get(POP_MAX_BYTES), cipher());
     }
 
+    /** Whether the service keeps its own database: nobody else needs to know its keys. */
+    boolean isSelfContained() {
+        return connectionUrl().isEmpty();
+    }
+
+    /** Returns the same settings with these keys, in the form of {@code encryption.keys}. */
+    BridgeConfig withEncryptionKeys(String keys) {
+        var changed = new LinkedHashMap<>(values);
+        changed.put(ENCRYPTION_KEYS, new Password(keys));
+        return new BridgeConfig(changed, kafkaClients);
+    }
+
     /** Returns the keys for payloads; always the same object. */
     PayloadCipher cipher() {
         PayloadCipher made = cipher;

@@ -255,7 +255,7 @@ final class BridgeKeys {
                 null,
                 null,
                 Importance.MEDIUM,
-                "Keys for queues with the option `encryptionEnabled`: `id:key`, separated by commas, a key being 64 hexadecimal digits. Every service and connector on the database needs them. Never logged.");
+                "Keys for queues with the option `encryptionEnabled`: `id:key`, separated by commas, a key being 64 hexadecimal digits. Every service and connector on the database needs them. Never logged. A service that keeps its own database makes one, in the file `encryption.key` of `data.dir`.");
         keys.add(
                 ENCRYPTION_KEY_ID,
                 ConfigDef.Type.STRING,

@@ -6,6 +6,12 @@ import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,13 +20,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The command line as a process of its own. */
 class MainTest {
-    private static final int SECONDS = 60;
+    private static final int SECONDS = 150;
 
     @TempDir
     Path directory;
@@ -184,11 +192,38 @@ class MainTest {
                     .contains("/api/v1/push -d '{\"items\":")
                     .contains("PGPASSFILE=")
                     .doesNotContain("ERROR");
+            encryptsWithAKeyOfItsOwn(output(), data);
         } finally {
             process.destroy();
         }
-        assertThat(process.waitFor(20, TimeUnit.SECONDS)).as("stops in time").isTrue();
+        assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS))
+                .as("stops in time")
+                .isTrue();
         assertThat(output()).contains("sluice: Stopping").contains("sluice: Stopped, 0 messages left in the local log");
         assertThat(data.resolve("postgres/cluster/postmaster.pid")).doesNotExist();
+    }
+
+    private static void encryptsWithAKeyOfItsOwn(String printed, Path data) throws Exception {
+        Matcher address = Pattern.compile("http://127\\.0\\.0\\.1:\\d+").matcher(printed);
+        assertThat(address.find()).isTrue();
+        HttpClient client = HttpClient.newHttpClient();
+        post(
+                client,
+                address.group() + "/api/v1/configure",
+                "{\"queue\":\"secrets\",\"options\":{\"encryptionEnabled\":true}}");
+        post(client, address.group() + "/api/v1/push", "{\"items\":[{\"queue\":\"secrets\",\"payload\":\"whisper\"}]}");
+        var pop = HttpRequest.newBuilder(
+                URI.create(address.group() + "/api/v1/pop/queue/secrets?wait=true&timeout=20000&autoAck=true"));
+        HttpResponse<String> popped = client.send(pop.build(), BodyHandlers.ofString());
+        assertThat(popped.body()).contains("\"whisper\"");
+        assertThat(data.resolve(LocalKey.FILE)).exists();
+    }
+
+    private static void post(HttpClient client, String uri, String body) throws Exception {
+        var request = HttpRequest.newBuilder(URI.create(uri))
+                .header("Content-Type", "application/json")
+                .POST(BodyPublishers.ofString(body));
+        HttpResponse<String> answer = client.send(request.build(), BodyHandlers.ofString());
+        assertThat(answer.statusCode()).as(answer.body()).isBetween(200, 201);
     }
 }

@@ -1,0 +1,74 @@
+package dev.sluice.bridge;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.util.HexFormat;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/**
+ * The key for encrypted queues of a service that keeps its own database and was given no key: one line {@code local:} and 64
+ * hexadecimal digits, in the file {@code encryption.key} of the data directory. It is made once, is on the disk before anything
+ * is encrypted with it, and may be read by its owner only. Whoever has the data directory has the key; so it protects a dump of
+ * the database or a copy of the log, not the machine.
+ */
+final class LocalKey {
+    static final String FILE = "encryption.key";
+
+    private static final Pattern LINE = Pattern.compile("local:[0-9a-f]{64}");
+    private static final int KEY_BYTES = 32;
+
+    private LocalKey() {}
+
+    /**
+     * Returns the key, as {@code encryption.keys} has it; makes it if there is none.
+     *
+     * @param directory the data directory, held by this process
+     * @throws StartException if it cannot be read, written, or is no key. What is encrypted with it could not be read with
+     *     another, so none is made in its place
+     */
+    static String in(Path directory) throws StartException {
+        Path file = directory.resolve(FILE);
+        try {
+            if (!Files.exists(file)) {
+                write(directory, file);
+            }
+            String line = Files.readString(file, StandardCharsets.ISO_8859_1).strip();
+            if (!LINE.matcher(line).matches()) {
+                throw new StartException(
+                        file + " holds no key (local: and 64 hexadecimal digits); bring back the file from a backup, or"
+                                + " remove it if no queue was ever encrypted");
+            }
+            return line;
+        } catch (IOException e) {
+            throw new StartException(
+                    file + " cannot be read or written: " + e.getClass().getSimpleName() + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static void write(Path directory, Path file) throws IOException {
+        byte[] key = new byte[KEY_BYTES];
+        new SecureRandom().nextBytes(key);
+        Path fresh = directory.resolve(FILE + ".new");
+        Files.deleteIfExists(fresh);
+        var options = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+        try (FileChannel channel = FileChannel.open(
+                fresh, options, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+            byte[] line = ("local:" + HexFormat.of().formatHex(key) + "\n").getBytes(StandardCharsets.US_ASCII);
+            channel.write(ByteBuffer.wrap(line));
+            channel.force(true);
+        }
+        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
+        try (FileChannel synced = FileChannel.open(directory, StandardOpenOption.READ)) {
+            synced.force(true);
+        }
+    }
+}
