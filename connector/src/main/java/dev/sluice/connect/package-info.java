@@ -5,7 +5,7 @@
  *
  * <p>The same {@link dev.sluice.connect.QueueSinkTask} runs in two places: on Kafka Connect workers, where its records come
  * from topics, and inside the bridge, where they come from the local log. It knows no difference; both drive it through the
- * contract of {@link org.apache.kafka.connect.sink.SinkTask}.
+ * contract of {@link org.apache.kafka.connect.sink.SinkTask}. One test, {@code SinkTaskContract}, holds it to the same promises in both.
  *
  * <h2>The sink: exactly once</h2>
  *

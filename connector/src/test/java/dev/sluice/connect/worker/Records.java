@@ -66,23 +66,47 @@ public final class Records {
 
     /** Reads a topic from its beginning until there are as many records as wanted; partition by partition in order. */
     public static List<ConsumerRecord<byte[], byte[]>> read(KafkaBroker broker, String topic, int count) {
-        var records = new ArrayList<ConsumerRecord<byte[], byte[]>>();
-        try (var consumer = new KafkaConsumer<>(
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(broker)) {
+            var unused = toBeginning(consumer, topic);
+            return read(consumer, topic, count);
+        }
+    }
+
+    /** Reads all that is in a topic now. */
+    static List<ConsumerRecord<byte[], byte[]>> readAll(KafkaBroker broker, String topic) {
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(broker)) {
+            List<TopicPartition> partitions = toBeginning(consumer, topic);
+            long count = consumer.endOffsets(partitions).values().stream()
+                    .mapToLong(Long::longValue)
+                    .sum();
+            return read(consumer, topic, count);
+        }
+    }
+
+    private static KafkaConsumer<byte[], byte[]> consumer(KafkaBroker broker) {
+        return new KafkaConsumer<>(
                 Map.of("bootstrap.servers", broker.bootstrapServers(), "auto.offset.reset", "earliest"),
                 new ByteArrayDeserializer(),
-                new ByteArrayDeserializer())) {
-            List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
-                    .map(each -> new TopicPartition(topic, each.partition()))
-                    .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            long deadline = System.nanoTime() + READ_TIMEOUT.toNanos();
-            while (records.size() < count) {
-                consumer.poll(Duration.ofMillis(200)).forEach(records::add);
-                if (System.nanoTime() - deadline > 0) {
-                    throw new IllegalStateException(
-                            topic + " has " + records.size() + " records, expected were " + count);
-                }
+                new ByteArrayDeserializer());
+    }
+
+    private static List<TopicPartition> toBeginning(KafkaConsumer<byte[], byte[]> consumer, String topic) {
+        List<TopicPartition> partitions = consumer.partitionsFor(topic).stream()
+                .map(each -> new TopicPartition(topic, each.partition()))
+                .toList();
+        consumer.assign(partitions);
+        consumer.seekToBeginning(partitions);
+        return partitions;
+    }
+
+    private static List<ConsumerRecord<byte[], byte[]>> read(
+            KafkaConsumer<byte[], byte[]> consumer, String topic, long count) {
+        var records = new ArrayList<ConsumerRecord<byte[], byte[]>>();
+        long deadline = System.nanoTime() + READ_TIMEOUT.toNanos();
+        while (records.size() < count) {
+            consumer.poll(Duration.ofMillis(200)).forEach(records::add);
+            if (System.nanoTime() - deadline > 0) {
+                throw new IllegalStateException(topic + " has " + records.size() + " records, expected were " + count);
             }
         }
         return records;
