@@ -20,6 +20,8 @@ import org.junit.jupiter.api.Test;
 class SinkIT {
     private static final String SINK = "dev.sluice.connect.QueueSinkConnector";
     private static final Duration PATIENCE = Duration.ofMinutes(2);
+    /** Of a payload, where a test has records on both sides of the limit. */
+    private static final int MAX_BYTES = 2_000_000;
 
     private final KafkaBroker broker = SharedKafka.broker();
     private final ConnectWorker worker = SharedKafka.worker();
@@ -120,7 +122,10 @@ class SinkIT {
                                     "errors.tolerance", "all",
                                     "errors.deadletterqueue.topic.name", "mixed-dead",
                                     "errors.deadletterqueue.topic.replication.factor", "1",
-                                    "errors.deadletterqueue.context.headers.enable", "true")));
+                                    "errors.deadletterqueue.context.headers.enable", "true",
+                                    // Without it the worker's producer for that topic takes no more than a megabyte.
+                                    "producer.override.max.request.size", String.valueOf(16 << 20),
+                                    "message.max.bytes", String.valueOf(MAX_BYTES))));
             try {
                 String tooLongName = "x".repeat(NewMessage.MAX_NAME_LENGTH + 1);
                 List<ProducerRecord<byte[], byte[]>> records = List.of(
@@ -130,17 +135,19 @@ class SinkIT {
                         record(tooLongName, "\"a name that is too long\""), // The mapping refuses it.
                         record("good", "3"),
                         record("half \u0000 name", "\"a name PostgreSQL cannot hold\""),
+                        record("good", text(MAX_BYTES)),
+                        record("good", text(MAX_BYTES + 1)), // Larger than the sink takes.
                         record("good", "4"));
                 Records.send(producer, records);
                 await().atMost(PATIENCE)
                         .untilAsserted(
                                 () -> assertThat(database.query("select payload from sluice.messages order by seq"))
-                                        .containsExactly("1", "2", "3", "4"));
-                List<ConsumerRecord<byte[], byte[]>> dead = Records.read(broker, "mixed-dead", 3);
-                assertThat(dead).hasSize(3);
+                                        .containsExactly("1", "2", "3", text(MAX_BYTES), "4"));
+                List<ConsumerRecord<byte[], byte[]>> dead = Records.read(broker, "mixed-dead", 4);
+                assertThat(dead).hasSize(4);
                 assertThat(dead)
                         .extracting(each -> header(each, "__connect.errors.offset"))
-                        .containsExactlyInAnyOrder("1", "3", "5");
+                        .containsExactlyInAnyOrder("1", "3", "5", "7");
                 assertThat(dead).allSatisfy(each -> {
                     assertThat(header(each, "__connect.errors.topic")).isEqualTo("mixed");
                     assertThat(header(each, "__connect.errors.connector.name")).isEqualTo("mixed");
@@ -155,11 +162,25 @@ class SinkIT {
                             assertThat(header(each, "__connect.errors.exception.message"))
                                     .contains("at most " + NewMessage.MAX_NAME_LENGTH);
                         });
+                assertThat(dead)
+                        .filteredOn(
+                                each -> header(each, "__connect.errors.offset").equals("7"))
+                        .allSatisfy(each -> {
+                            assertThat(each.value()).isEqualTo(Records.bytes(text(MAX_BYTES + 1)));
+                            assertThat(header(each, "__connect.errors.exception.message"))
+                                    .contains("at most " + MAX_BYTES + " bytes (message.max.bytes), has "
+                                            + (MAX_BYTES + 1));
+                        });
                 assertThat(worker.runningTasks("mixed")).isEqualTo(1);
             } finally {
                 worker.delete("mixed");
             }
         }
+    }
+
+    /** Returns a JSON string of so many bytes. */
+    private static String text(int bytes) {
+        return '"' + "x".repeat(bytes - 2) + '"';
     }
 
     private static ProducerRecord<byte[], byte[]> record(String key, String value) {
