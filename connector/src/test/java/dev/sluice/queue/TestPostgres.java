@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -21,8 +22,13 @@ import javax.sql.DataSource;
 /**
  * A PostgreSQL server for tests, as durable as the one the product runs: {@code fsync} and {@code synchronous_commit} on.
  * One server for all tests of a JVM; each test takes a database of its own.
+ *
+ * <p>The server is one of our own, unless the system property {@value #ADDRESS} names another as {@code host:port}; it lets the
+ * user {@code postgres} in without a password.
  */
 public final class TestPostgres implements AutoCloseable {
+    public static final String ADDRESS = "sluice.test.postgres";
+
     private static final AtomicInteger DATABASES = new AtomicInteger();
 
     private final String url;
@@ -55,15 +61,16 @@ public final class TestPostgres implements AutoCloseable {
         return empty(OldestServer.SHARED);
     }
 
-    private static TestPostgres empty(EmbeddedPostgres server) {
+    private static TestPostgres empty(String address) {
         String name = "test" + DATABASES.incrementAndGet();
-        try (Connection connection = server.getPostgresDatabase().getConnection();
+        String server = "jdbc:postgresql://" + address + "/";
+        try (Connection connection = DriverManager.getConnection(server + "postgres", "postgres", "");
                 Statement statement = connection.createStatement()) {
             statement.execute("create database " + name);
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
-        return new TestPostgres("jdbc:postgresql://127.0.0.1:" + server.getPort() + "/" + name, 32);
+        return new TestPostgres(server + name, 32);
     }
 
     /** Makes commits of this database not wait for the disk: for thousands of steps that are about something else. */
@@ -119,26 +126,32 @@ public final class TestPostgres implements AutoCloseable {
         dataSource.close();
     }
 
-    private static EmbeddedPostgres start(EmbeddedPostgres.Builder builder) {
+    /** Starts a server and returns its address. */
+    private static String start(EmbeddedPostgres.Builder builder) {
         try {
-            return builder.setServerConfig("fsync", "on")
+            EmbeddedPostgres server = builder.setServerConfig("fsync", "on")
                     .setServerConfig("synchronous_commit", "on")
                     .setServerConfig("full_page_writes", "on")
                     .setServerConfig("timezone", "UTC")
                     .setServerConfig("max_connections", "300")
                     .start();
+            return "127.0.0.1:" + server.getPort();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
     }
 
     private static final class Server {
-        static final EmbeddedPostgres SHARED = start(EmbeddedPostgres.builder());
+        static final String SHARED = address();
+
+        private static String address() {
+            String other = System.getProperty(ADDRESS);
+            return other == null ? start(EmbeddedPostgres.builder()) : other;
+        }
     }
 
     private static final class OldestServer {
-        static final EmbeddedPostgres SHARED =
-                start(EmbeddedPostgres.builder().setPgBinaryResolver(OldestServer::archive));
+        static final String SHARED = start(EmbeddedPostgres.builder().setPgBinaryResolver(OldestServer::archive));
 
         private static InputStream archive(String system, String processor) throws IOException {
             try (var jar = new JarFile(System.getProperty("oldest-postgres.jar"))) {

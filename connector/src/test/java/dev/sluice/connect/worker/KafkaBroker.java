@@ -12,6 +12,7 @@ import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.Uuid;
+import org.jspecify.annotations.Nullable;
 
 /** A Kafka of one node, broker and controller at once, which can be stopped and started again with its data. */
 public final class KafkaBroker implements AutoCloseable {
@@ -19,14 +20,22 @@ public final class KafkaBroker implements AutoCloseable {
 
     private final String name;
     private final Path configuration;
-    private final int port;
-    private KafkaJvm jvm;
+    private final String bootstrapServers;
 
-    private KafkaBroker(String name, Path configuration, int port) {
+    /** The process it is; null if it is none of ours. */
+    private @Nullable KafkaJvm jvm;
+
+    private KafkaBroker(String name, Path configuration, String bootstrapServers) {
         this.name = name;
         this.configuration = configuration;
-        this.port = port;
-        this.jvm = launch();
+        this.bootstrapServers = bootstrapServers;
+    }
+
+    /** Returns one that runs already, and is neither stopped nor ended here. */
+    static KafkaBroker running(String bootstrapServers) throws InterruptedException {
+        var broker = new KafkaBroker(bootstrapServers, Path.of(""), bootstrapServers);
+        broker.awaitReady();
+        return broker;
     }
 
     /** Starts an empty one and waits until it answers. */
@@ -47,8 +56,8 @@ public final class KafkaBroker implements AutoCloseable {
                         "-c",
                         configuration.toString())
                 .awaitSuccess();
-        var broker = new KafkaBroker(name, configuration, port);
-        broker.awaitReady();
+        var broker = new KafkaBroker(name, configuration, "127.0.0.1:" + port);
+        broker.restart();
         return broker;
     }
 
@@ -85,10 +94,6 @@ public final class KafkaBroker implements AutoCloseable {
         }
     }
 
-    private KafkaJvm launch() {
-        return KafkaJvm.start(name, "current", "kafka.Kafka", configuration.toString());
-    }
-
     private void awaitReady() throws InterruptedException {
         long deadline = System.nanoTime() + START_TIMEOUT.toNanos();
         try (Admin admin = admin()) {
@@ -100,8 +105,13 @@ public final class KafkaBroker implements AutoCloseable {
                 } catch (ExecutionException notYet) {
                     // Nobody answers yet.
                 }
-                if (!jvm.isAlive() || System.nanoTime() - deadline > 0) {
-                    throw new IllegalStateException(jvm.failure("did not get ready"));
+                KafkaJvm process = jvm;
+                boolean isOver = System.nanoTime() - deadline > 0;
+                if (process == null && isOver) {
+                    throw new IllegalStateException("no broker answers at " + bootstrapServers);
+                }
+                if (process != null && (isOver || !process.isAlive())) {
+                    throw new IllegalStateException(process.failure("did not get ready"));
                 }
                 Thread.sleep(50);
             }
@@ -110,7 +120,7 @@ public final class KafkaBroker implements AutoCloseable {
 
     /** Returns where it listens. */
     public String bootstrapServers() {
-        return "127.0.0.1:" + port;
+        return bootstrapServers;
     }
 
     /** Returns a new client for topics and groups. */
@@ -132,17 +142,22 @@ public final class KafkaBroker implements AutoCloseable {
 
     /** Ends it as {@code SIGTERM} does; its data stays. */
     public void stop() throws InterruptedException {
+        if (jvm == null) {
+            throw new IllegalStateException(bootstrapServers + " is not ours to stop");
+        }
         jvm.stop();
     }
 
-    /** Starts it again where it was. */
+    /** Starts it where it was, or for the first time. */
     public void restart() throws InterruptedException {
-        jvm = launch();
+        jvm = KafkaJvm.start(name, "current", "kafka.Kafka", configuration.toString());
         awaitReady();
     }
 
     @Override
     public void close() throws InterruptedException {
-        jvm.kill();
+        if (jvm != null) {
+            jvm.kill();
+        }
     }
 }

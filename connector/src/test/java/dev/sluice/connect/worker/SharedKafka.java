@@ -1,7 +1,13 @@
 package dev.sluice.connect.worker;
 
-/** The broker and the worker that all tests of a JVM share. They end with it. */
+/**
+ * The broker and the worker that all tests of a JVM share. They end with it.
+ *
+ * <p>The broker is one of our own, unless the system property {@value #BOOTSTRAP_SERVERS} names another.
+ */
 public final class SharedKafka {
+    public static final String BOOTSTRAP_SERVERS = "sluice.test.kafka";
+
     private SharedKafka() {}
 
     /** Returns the broker. */
@@ -27,7 +33,12 @@ public final class SharedKafka {
     }
 
     private static final class Broker {
-        static final KafkaBroker SHARED = started(() -> KafkaBroker.start("broker"));
+        static final KafkaBroker SHARED = started(Broker::start);
+
+        private static KafkaBroker start() throws Exception {
+            String other = System.getProperty(BOOTSTRAP_SERVERS);
+            return other == null ? KafkaBroker.start("broker") : KafkaBroker.running(other);
+        }
     }
 
     private static final class Worker {
