@@ -2,6 +2,7 @@ package dev.sluice.connect.worker;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sluice.connect.worker.KafkaJvm.Tuning;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -44,7 +45,13 @@ public final class ConnectWorker implements AutoCloseable {
     /** Starts a worker and waits until it takes requests; workers of one broker with the same group share their connectors. */
     public static ConnectWorker start(String name, KafkaBroker broker, String group)
             throws IOException, InterruptedException {
-        return start(name, "current", broker, group, Map.of("plugin.discovery", "service_load"));
+        return start(name, broker, group, Tuning.TESTS);
+    }
+
+    /** The same with a JVM for another purpose. */
+    static ConnectWorker start(String name, KafkaBroker broker, String group, Tuning tuning)
+            throws IOException, InterruptedException {
+        return start(name, "current", tuning, broker, group, Map.of("plugin.discovery", "service_load"));
     }
 
     /**
@@ -55,9 +62,15 @@ public final class ConnectWorker implements AutoCloseable {
     static ConnectWorker start(
             String name, String release, KafkaBroker broker, String group, Map<String, String> settings)
             throws IOException, InterruptedException {
+        return start(name, release, Tuning.TESTS, broker, group, settings);
+    }
+
+    private static ConnectWorker start(
+            String name, String release, Tuning tuning, KafkaBroker broker, String group, Map<String, String> settings)
+            throws IOException, InterruptedException {
         int port = Ports.free();
         Path directory = Files.createDirectories(KafkaJvm.logs().resolve(name));
-        Path plugins = Files.createDirectories(directory.resolve("plugins"));
+        Path plugins = Files.createDirectories(plugins(name));
         PluginFolder.install(plugins);
         var properties = new TreeMap<>(Map.ofEntries(
                 Map.entry("bootstrap.servers", broker.bootstrapServers()),
@@ -90,10 +103,15 @@ public final class ConnectWorker implements AutoCloseable {
                 (key, value) -> text.append(key).append('=').append(value).append('\n'));
         Path configuration = Files.writeString(directory.resolve("worker.properties"), text);
         KafkaJvm jvm = KafkaJvm.start(
-                name, release, "org.apache.kafka.connect.cli.ConnectDistributed", configuration.toString());
+                name, release, tuning, "org.apache.kafka.connect.cli.ConnectDistributed", configuration.toString());
         var worker = new ConnectWorker(jvm, URI.create("http://127.0.0.1:" + port));
         worker.awaitReady();
         return worker;
+    }
+
+    /** Returns the {@code plugin.path} of a worker, where a test may put more before it starts the worker. */
+    static Path plugins(String name) throws IOException {
+        return KafkaJvm.logs().resolve(name).resolve("plugins");
     }
 
     private void awaitReady() throws InterruptedException {

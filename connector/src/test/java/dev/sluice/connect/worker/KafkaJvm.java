@@ -15,6 +15,15 @@ import java.util.concurrent.TimeUnit;
 final class KafkaJvm {
     private static final long STOP_SECONDS = 60;
 
+    /** What its JVM is made for. */
+    record Tuning(List<String> options) {
+        /** Starts fast, on little memory. */
+        static final Tuning TESTS = new Tuning(List.of("-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
+
+        /** Runs as in production. */
+        static final Tuning BENCHMARKS = new Tuning(List.of("-Xmx1g"));
+    }
+
     private final String name;
     private final Path output;
     private final Process process;
@@ -32,9 +41,14 @@ final class KafkaJvm {
      * @param release the module under {@code connector/workers} that lists its jars
      */
     static KafkaJvm start(String name, String release, String mainClass, String... arguments) {
+        return start(name, release, Tuning.TESTS, mainClass, arguments);
+    }
+
+    /** The same for another purpose. */
+    static KafkaJvm start(String name, String release, Tuning tuning, String mainClass, String... arguments) {
         try {
             Path output = logs().resolve(name + ".log");
-            Process process = new ProcessBuilder(command(release, mainClass, arguments))
+            Process process = new ProcessBuilder(command(release, tuning, mainClass, arguments))
                     .redirectErrorStream(true)
                     .redirectOutput(Redirect.appendTo(output.toFile()))
                     .start();
@@ -44,12 +58,11 @@ final class KafkaJvm {
         }
     }
 
-    private static List<String> command(String release, String mainClass, String... arguments) throws IOException {
+    private static List<String> command(String release, Tuning tuning, String mainClass, String... arguments)
+            throws IOException {
         var command = new ArrayList<String>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.add("-Xmx384m");
-        command.add("-XX:TieredStopAtLevel=1");
-        command.add("-XX:+UseSerialGC");
+        command.addAll(tuning.options);
         command.add("-Dorg.slf4j.simpleLogger.showDateTime=true");
         command.add("-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS");
         command.add("-cp");

@@ -1,0 +1,232 @@
+package dev.sluice.connect.worker;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.sluice.connect.worker.KafkaJvm.Tuning;
+import dev.sluice.queue.TestPostgres;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.jar.JarEntry;
+import java.util.jar.JarOutputStream;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.connect.sink.SinkConnector;
+import org.postgresql.Driver;
+
+/**
+ * Compares the sink with {@link InsertSink} on one real worker, in turns: the same topic, filled before, two tasks, the same settings
+ * of the consumer, PostgreSQL as durable as the product runs it. The other sink writes into a table without any index,
+ * {@code reWriteBatchedInserts=true}, {@code batch.size} 3000.
+ *
+ * <p>Prints records per second and the share of the tasks' time that PostgreSQL was busy with them, then the ratio. A rate
+ * counts from the first transaction's beginning to the last one's, both by the database's clock, so starting a connector does
+ * not count. The share comes from samples of {@code pg_stat_activity}: connections that run a statement and do not wait for the
+ * client.
+ *
+ * <p>CONTRIBUTING.md has the command. Optional arguments: the number of records, 500000 by default, of rounds, 3, and of keys,
+ * each a partition of the queue, 1000.
+ */
+public final class SinkBenchmark {
+    private static final int PARTITIONS = 8;
+    private static final int PAYLOAD_BYTES = 200;
+    private static final int BATCH = 10_000;
+    private static final int TASKS = 2;
+    private static final String TOPIC = "benchmark";
+    private static final String WORKER = "benchmark-worker";
+    private static final long SAMPLE_MS = 10;
+    private static final long LAG_MS = 500;
+
+    private final KafkaBroker broker;
+    private final ConnectWorker worker;
+    private final int records;
+    private final int keys;
+
+    private SinkBenchmark(KafkaBroker broker, ConnectWorker worker, int records, int keys) {
+        this.broker = broker;
+        this.worker = worker;
+        this.records = records;
+        this.keys = keys;
+    }
+
+    /** Runs the benchmark. */
+    public static void main(String[] args) throws Exception {
+        int records = args.length > 0 ? Integer.parseInt(args[0]) : 500_000;
+        int rounds = args.length > 1 ? Integer.parseInt(args[1]) : 3;
+        int keys = args.length > 2 ? Integer.parseInt(args[2]) : 1_000;
+        installInsertSink();
+        try (KafkaBroker broker = KafkaBroker.start("benchmark-broker");
+                ConnectWorker worker = ConnectWorker.start(WORKER, broker, "benchmark", Tuning.BENCHMARKS)) {
+            var benchmark = new SinkBenchmark(broker, worker, records, keys);
+            benchmark.fill();
+            double queue = 0;
+            double insert = 0;
+            for (int round = 1; round <= rounds; round++) {
+                queue = Math.max(queue, benchmark.queueSink("queue-" + round));
+                insert = Math.max(insert, benchmark.insertSink("insert-" + round));
+            }
+            System.out.printf(
+                    Locale.ROOT,
+                    "best of %d: queue sink %,.0f/s, batched inserts %,.0f/s, ratio %.1f%n",
+                    rounds,
+                    queue,
+                    insert,
+                    queue / insert);
+        }
+        System.exit(0);
+    }
+
+    /** Makes a plug-in of the sink to compare with: its two classes in a jar, and the driver. */
+    private static void installInsertSink() throws Exception {
+        Path folder = Files.createDirectories(ConnectWorker.plugins(WORKER).resolve("insert-sink"));
+        Path driver = Path.of(
+                Driver.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+        Files.copy(driver, folder.resolve("postgresql.jar"), StandardCopyOption.REPLACE_EXISTING);
+        try (OutputStream file = Files.newOutputStream(folder.resolve("insert-sink.jar"));
+                var jar = new JarOutputStream(file)) {
+            for (Class<?> each : List.of(InsertSink.class, InsertSink.Writer.class)) {
+                add(jar, each);
+            }
+            jar.putNextEntry(new JarEntry("META-INF/services/" + SinkConnector.class.getName()));
+            jar.write(InsertSink.class.getName().getBytes(UTF_8));
+        }
+    }
+
+    private static void add(JarOutputStream jar, Class<?> type) throws IOException {
+        String name = type.getName().replace('.', '/') + ".class";
+        jar.putNextEntry(new JarEntry(name));
+        try (InputStream in = type.getClassLoader().getResourceAsStream(name)) {
+            in.transferTo(jar);
+        }
+    }
+
+    private void fill() throws Exception {
+        broker.createTopic(TOPIC, PARTITIONS, Map.of());
+        try (Producer<byte[], byte[]> producer = Records.producer(broker)) {
+            for (int first = 0; first < records; first += BATCH) {
+                var batch = new ArrayList<ProducerRecord<byte[], byte[]>>(BATCH);
+                for (int number = first; number < Math.min(records, first + BATCH); number++) {
+                    batch.add(new ProducerRecord<>(
+                            TOPIC, Records.bytes("customer-" + number % keys), Records.bytes(payload(number))));
+                }
+                Records.send(producer, batch);
+            }
+        }
+    }
+
+    private static String payload(int number) {
+        String start = "{\"number\":" + number + ",\"text\":\"";
+        return start + "x".repeat(PAYLOAD_BYTES - start.length() - 2) + "\"}";
+    }
+
+    private double queueSink(String name) throws Exception {
+        try (TestPostgres database = TestPostgres.withSchema()) {
+            return run(
+                    name,
+                    database,
+                    Map.of(
+                            "connector.class",
+                            "dev.sluice.connect.QueueSinkConnector",
+                            "connection.url",
+                            database.url(),
+                            "partition.from",
+                            "key"),
+                    "select coalesce(sum(head), 0) from sluice.partitions",
+                    "select extract(epoch from max(updated_at) - min(started_at)) from sluice.sink_offsets");
+        }
+    }
+
+    private double insertSink(String name) throws Exception {
+        try (TestPostgres database = TestPostgres.empty()) {
+            database.execute("create table plain (key text, value text, at timestamptz not null default now())");
+            return run(
+                    name,
+                    database,
+                    Map.of(
+                            "connector.class",
+                            InsertSink.class.getName(),
+                            "connection.url",
+                            database.url() + "?reWriteBatchedInserts=true",
+                            "batch.size",
+                            "3000",
+                            InsertSink.TABLE,
+                            "plain"),
+                    "select count(*) from plain",
+                    "select extract(epoch from max(at) - min(at)) from plain");
+        }
+    }
+
+    private double run(
+            String name, TestPostgres database, Map<String, String> sink, String countQuery, String secondsQuery)
+            throws Exception {
+        var configuration = new HashMap<>(sink);
+        configuration.put("topics", TOPIC);
+        configuration.put("tasks.max", String.valueOf(TASKS));
+        configuration.put("connection.user", "postgres");
+        configuration.put("value.converter", "org.apache.kafka.connect.storage.StringConverter");
+        configuration.put("consumer.override.auto.offset.reset", "earliest");
+        configuration.put("consumer.override.max.poll.records", "5000");
+        configuration.put("consumer.override.max.partition.fetch.bytes", String.valueOf(4 << 20));
+        worker.configure(name, configuration);
+        double busy = busyUntilDone(name, database);
+        worker.delete(name);
+        requireAll(database, countQuery);
+        double seconds = Double.parseDouble(database.query(secondsQuery).get(0));
+        double rate = records / seconds;
+        System.out.printf(
+                Locale.ROOT,
+                "%-10s %,9.0f records/s, PostgreSQL busy %.0f %% of the tasks' time%n",
+                name,
+                rate,
+                100 * busy / TASKS);
+        return rate;
+    }
+
+    /** Waits until the group has committed everything; returns how many connections PostgreSQL was busy with on average. */
+    private double busyUntilDone(String name, TestPostgres database) throws Exception {
+        long samples = 0;
+        long busy = 0;
+        long writtenSamples = 0;
+        long writtenBusy = 0;
+        long nextLook = System.nanoTime() + LAG_MS * 1_000_000;
+        while (true) {
+            long now = Long.parseLong(database.query("select count(*) from pg_stat_activity where state = 'active'"
+                            + " and wait_event is distinct from 'ClientRead'"
+                            + " and datname = current_database() and pid <> pg_backend_pid()")
+                    .get(0));
+            if (samples > 0 || now > 0) { // Before the first statement the connector is still starting.
+                samples++;
+                busy += now;
+            }
+            if (now > 0) { // After the last one the group's offsets are still to come.
+                writtenSamples = samples;
+                writtenBusy = busy;
+            }
+            if (System.nanoTime() - nextLook > 0) {
+                if (Records.lag(broker, "connect-" + name, TOPIC) == 0) {
+                    return (double) writtenBusy / writtenSamples;
+                }
+                if (worker.states(name).contains("FAILED")) {
+                    throw new IllegalStateException(name + " has failed; see target/kafka/" + WORKER + ".log");
+                }
+                nextLook = System.nanoTime() + LAG_MS * 1_000_000;
+            }
+            Thread.sleep(SAMPLE_MS);
+        }
+    }
+
+    private void requireAll(TestPostgres database, String countQuery) {
+        long stored = Long.parseLong(database.query(countQuery).get(0));
+        if (stored != records) {
+            throw new IllegalStateException("stored are " + stored + " of " + records + " records");
+        }
+    }
+}
