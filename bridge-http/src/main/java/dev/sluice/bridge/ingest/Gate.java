@@ -83,6 +83,16 @@ final class Gate {
         }
     }
 
+    /** Whether it is shut for what stands at {@code position}. */
+    synchronized boolean isShutFor(long position) {
+        return position >= shutFrom;
+    }
+
+    /** Returns when it opens at the latest; of meaning while it is shut. */
+    synchronized long opensNanos() {
+        return openAtNanos;
+    }
+
     /** Returns when it opened last: what was behind it then has been due since. */
     synchronized long openedNanos() {
         return openedNanos;

@@ -199,6 +199,8 @@ final class Lane implements Closeable {
         synchronized (this) {
             if (nextOffset >= segments.nextOffset()) {
                 oldestUndrainedNanos = NOTHING;
+            } else if (gate.isShutFor(nextOffset)) {
+                oldestUndrainedNanos = gate.opensNanos(); // What is left may still stay.
             }
         }
     }
