@@ -66,7 +66,7 @@ final class KafkaTask extends SinkTask {
     private long progressNanos;
 
     /** A record with the producer, or refused by it. */
-    private static final class Sent implements Callback {
+    private final class Sent implements Callback {
         final SinkRecord record;
         volatile boolean done;
         volatile @Nullable Exception failure;
@@ -79,6 +79,9 @@ final class KafkaTask extends SinkTask {
         public void onCompletion(RecordMetadata metadata, @Nullable Exception exception) {
             failure = exception;
             done = true;
+            if (exception != null && !isAboutTheRecord(exception) && !(exception instanceof TimeoutException)) {
+                stop(); // What the producer would go on with stands behind this one in the log.
+            }
         }
     }
 
@@ -132,6 +135,10 @@ final class KafkaTask extends SinkTask {
             }
         }
         settle();
+        Sent first = pending.peek();
+        if (first != null && first.done) {
+            throw new ConnectException("Kafka has refused a message: " + first.failure, first.failure);
+        }
         if (!pending.isEmpty() && System.nanoTime() - progressNanos > SILENCE.toNanos()) {
             throw away("no acknowledgement for " + SILENCE.toSeconds() + " s", null);
         }
@@ -153,7 +160,8 @@ final class KafkaTask extends SinkTask {
                     RecordHeaders.kafka(message));
             try {
                 Object unused = started().send(outgoing, sent);
-            } catch (KafkaException e) {
+            } catch (KafkaException | IllegalStateException e) { // The second: it was closed, for a failure of another.
+                settle();
                 throw new ConnectException("the Kafka producer has failed: " + e.getMessage(), e);
             }
             if (sent.done && sent.failure instanceof TimeoutException e) {
@@ -170,7 +178,7 @@ final class KafkaTask extends SinkTask {
         pending.add(sent);
     }
 
-    /** Takes out what is acknowledged, from the front. */
+    /** Takes out what is acknowledged or kept aside, from the front. What failed for good stays there. */
     private void settle() {
         int acknowledged = 0;
         try {
@@ -182,7 +190,7 @@ final class KafkaTask extends SinkTask {
                 } else if (isAboutTheRecord(failure)) {
                     refuse(first.record, failure);
                 } else {
-                    throw new ConnectException("Kafka has refused a message: " + failure.getMessage(), failure);
+                    return;
                 }
                 pending.remove();
             }

@@ -15,6 +15,7 @@ import java.util.OptionalLong;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.sink.SinkTask;
@@ -425,6 +426,9 @@ final class TaskDriver {
                 if (!control.pause(context.takeTimeoutMs(DEFAULT_RETRY_MS))) {
                     return false;
                 }
+            } catch (ConnectException e) {
+                confirm(); // What was done before it failed need not be done again.
+                throw e;
             }
         }
     }
