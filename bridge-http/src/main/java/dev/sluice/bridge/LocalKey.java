@@ -9,13 +9,15 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.util.HexFormat;
 import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * The key for encrypted queues of a service that keeps its own database and was given no key: one line {@code local:} and 64
+ * The key for encrypted queues of a service that keeps its own database and was given no key: one line with an id and 64
  * hexadecimal digits, in the file {@code encryption.key} of the data directory. It is made once, is on the disk before anything
  * is encrypted with it, and may be read by its owner only. Whoever has the data directory has the key; so it protects a dump of
  * the database or a copy of the log, not the machine.
@@ -23,7 +25,7 @@ import java.util.regex.Pattern;
 final class LocalKey {
     static final String FILE = "encryption.key";
 
-    private static final Pattern LINE = Pattern.compile("local:[0-9a-f]{64}");
+    private static final Pattern LINE = Pattern.compile("local-[0-9a-f]{8}:[0-9a-f]{64}");
     private static final int KEY_BYTES = 32;
 
     private LocalKey() {}
@@ -44,13 +46,23 @@ final class LocalKey {
             String line = Files.readString(file, StandardCharsets.ISO_8859_1).strip();
             if (!LINE.matcher(line).matches()) {
                 throw new StartException(
-                        file + " holds no key (local: and 64 hexadecimal digits); bring back the file from a backup, or"
+                        file + " holds no key (an id and 64 hexadecimal digits); bring back the file from a backup, or"
                                 + " remove it if no queue was ever encrypted");
             }
             return line;
         } catch (IOException e) {
             throw new StartException(
                     file + " cannot be read or written: " + e.getClass().getSimpleName() + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Another for each key: where the file was lost and one made anew, both can be configured. */
+    private static String id(byte[] key) {
+        try {
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(key);
+            return "local-" + HexFormat.of().formatHex(hash, 0, 4);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e); // Every Java platform has it.
         }
     }
 
@@ -62,7 +74,7 @@ final class LocalKey {
         var options = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
         try (FileChannel channel = FileChannel.open(
                 fresh, options, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-            byte[] line = ("local:" + HexFormat.of().formatHex(key) + "\n").getBytes(StandardCharsets.US_ASCII);
+            byte[] line = (id(key) + ":" + HexFormat.of().formatHex(key) + "\n").getBytes(StandardCharsets.US_ASCII);
             channel.write(ByteBuffer.wrap(line));
             channel.force(true);
         }
