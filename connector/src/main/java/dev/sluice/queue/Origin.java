@@ -15,8 +15,8 @@ public record Origin(@Nullable Instant createdAt, @Nullable PriorityLane lane) {
     /** Of a message that comes from nowhere else. */
     public static final Origin NONE = new Origin(null, null);
 
-    /** Earliest time of creation. */
-    public static final Instant EARLIEST = Instant.parse("0001-01-01T00:00:00Z");
+    /** Earliest time of creation: before it, calendars differ between here and the database's driver. */
+    public static final Instant EARLIEST = Instant.parse("1600-01-01T00:00:00Z");
 
     /** Latest time of creation. */
     public static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999Z");

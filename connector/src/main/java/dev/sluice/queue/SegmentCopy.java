@@ -4,7 +4,6 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
@@ -159,13 +158,19 @@ final class SegmentCopy {
                 if (createdAt == null) {
                     putInt(-1);
                 } else {
-                    putField(ChronoUnit.MICROS.between(POSTGRES_EPOCH, createdAt));
+                    putField(microsSince2000(createdAt));
                 }
             }
             endArray(times);
         } else {
             putInt(-1);
         }
+    }
+
+    /** As PostgreSQL has it. {@code ChronoUnit.MICROS} overflows 292 years away, on Java 17. */
+    private static long microsSince2000(Instant time) {
+        long seconds = time.getEpochSecond() - POSTGRES_EPOCH.getEpochSecond();
+        return Math.addExact(Math.multiplyExact(seconds, 1_000_000L), time.getNano() / 1_000L);
     }
 
     private int beginArray(int elementType, int elements, boolean nulls) {

@@ -108,7 +108,7 @@ class RecordHeadersTest {
         assertThat(new Origin(Origin.EARLIEST, null).createdAt()).isEqualTo(Origin.EARLIEST);
         assertThatThrownBy(() -> new Origin(Origin.LATEST.plusNanos(1000), null))
                 .hasMessageStartingWith(
-                        "createdAt must be between 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z");
+                        "createdAt must be between 1600-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z");
         assertThatThrownBy(() -> new Origin(Origin.EARLIEST.minusNanos(1), null))
                 .hasMessageStartingWith("createdAt must be between");
     }

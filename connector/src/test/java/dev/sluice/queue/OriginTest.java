@@ -66,6 +66,19 @@ class OriginTest {
                 .containsExactly(popped.get(1).createdAt(), CREATED);
     }
 
+    @Test
+    void theEarliestAndTheLatestTimesAreKept() {
+        writer.write(
+                List.of(message("p", "1", Origin.EARLIEST, null), message("p", "2", Origin.LATEST, null)), List.of());
+        Queue queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
+        List<Message> popped = queue.pop(
+                        new PopTarget("q", null, PopTarget.DEFAULT_GROUP),
+                        List.of(new PopRequest(10, 1, false, Subscription.ALL)))
+                .get(0)
+                .messages();
+        assertThat(popped).extracting(Message::createdAt).containsExactly(Origin.EARLIEST, Origin.LATEST);
+    }
+
     private Instant postgresNow() {
         return Instant.parse(postgres.query(
                         "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
