@@ -335,7 +335,12 @@ public final class QueueSinkTask extends SinkTask {
 
     /** Writes the records from {@code from} to {@code to}, exclusive, and moves {@link #written} there. */
     private void write(int from, int to) {
-        errant.await(started().config.putTimeout());
+        try {
+            errant.await(started().config.putTimeout());
+        } catch (RetriableException e) {
+            context.timeout(1); // They may be there at once.
+            throw e;
+        }
         Map<Source, Long> ends = ends(from, to);
         var progress = new ArrayList<SourceProgress>(ends.size());
         ends.forEach((source, next) -> progress.add(source.progressTo(next)));
