@@ -196,8 +196,8 @@ public final class SchemaCopy {
             rows.put(table, empty.contains(table) ? 0 : copy(table, progress));
         }
         continueIdentities();
-        target.commit();
         source.commit();
+        target.commit();
         return rows;
     }
 

@@ -23,7 +23,7 @@ import java.util.function.Function;
 
 /**
  * The routes that copy everything into another database. All are for administrators. See {@link MigrationTarget} for how
- * requests describe it; what they say of it is neither logged nor answered.
+ * requests describe it; passwords are neither logged nor answered.
  */
 final class MigrationEndpoints implements AutoCloseable {
     private static final int ACCEPTED = 202;

@@ -160,7 +160,10 @@ final class MigrationJob implements AutoCloseable {
             log.info("A migration is complete. target={} schema={} rows={}", order.target(), order.schema(), copied);
         } catch (SQLException | RuntimeException e) {
             failure = e.getMessage() == null ? e.toString() : e.getMessage();
-            log.warn("A migration has failed, its target is as it was. target={} error={}", order.target(), failure);
+            log.warn(
+                    "A migration has failed; unless its last step was committed, its target is as it was. target={} error={}",
+                    order.target(),
+                    failure);
         } finally {
             close(from);
             close(to);
