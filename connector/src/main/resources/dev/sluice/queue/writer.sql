@@ -110,7 +110,8 @@ update sluice.partitions p
 set head = moved.head,
     last_push_at = case
       when moved.is_new then clock_timestamp()
-      else (select s.created_at from sluice.segments s where s.partition_id = p.id order by s.first_seq desc limit 1)
+      when moved.head > 0 then coalesce(
+        (select s.created_at from sluice.segments s where s.partition_id = p.id order by s.first_seq desc limit 1), p.last_push_at)
     end
 from unnest(:partitions::bigint[], :heads::bigint[], :are_new::boolean[]) as moved (id, head, is_new)
 where p.id = moved.id;
