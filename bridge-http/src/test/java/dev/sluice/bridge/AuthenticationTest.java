@@ -10,9 +10,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.security.Role;
 import dev.sluice.bridge.security.TestTokens;
+import dev.sluice.connect.worker.Ports;
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -253,10 +253,7 @@ class AuthenticationTest {
 
     @Test
     void keysOfAnEndpointAreFetchedWhenTheyAreNeededAndAnswer503WhileTheyCannotBe() throws IOException {
-        int port;
-        try (var free = new ServerSocket(0)) {
-            port = free.getLocalPort();
-        }
+        int port = Ports.free();
         try (var keys = new TestTokens.Issuer();
                 var other = RunningBridge.start(
                         postgres.url(),

@@ -1,8 +1,7 @@
 package dev.sluice.bridge.e2e;
 
+import dev.sluice.connect.worker.Ports;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,7 +28,7 @@ final class BridgeProcess implements AutoCloseable {
      */
     static BridgeProcess start(Path data, Map<String, String> environment, String... arguments)
             throws IOException, InterruptedException {
-        int port = freePort();
+        int port = Ports.free();
         Files.createDirectories(data);
         Path output = Files.createTempFile(data.getParent(), "bridge", ".log");
         var command = new ArrayList<>(program());
@@ -54,12 +53,6 @@ final class BridgeProcess implements AutoCloseable {
                 "-cp",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
                 "dev.sluice.bridge.Main");
-    }
-
-    private static int freePort() throws IOException {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
     }
 
     private void awaitReady() throws InterruptedException, IOException {
