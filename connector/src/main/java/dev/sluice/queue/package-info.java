@@ -40,7 +40,7 @@
  * stream_state}: by query, partition and key. It moves on in cycles ({@link StreamCycle}): the state it changes, the messages it
  * pushes and the acknowledgement of what it has read are one transaction. An acknowledgement of a cycle moves the cursor up
  * to its message, under a lease that is still live; one that comes again or late is refused, and with it all of the cycle.
- * So each message counts in the state once, whoever is killed when.
+ * So each message counts in the state once, whoever is killed when, as long as cycles name their lease and end it.
  *
  * <h2>Readers without a group</h2>
  *

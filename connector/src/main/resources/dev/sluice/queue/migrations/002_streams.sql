@@ -13,7 +13,7 @@ create table sluice.stream_queries (
 comment on table sluice.stream_queries is 'A stream processor by name. Registered by its first start; its state belongs to one config_hash.';
 comment on column sluice.stream_queries.source_queue is 'What it reads, as it said; for people.';
 comment on column sluice.stream_queries.sink_queue is 'What it writes to, as it said; for people. Null: nothing in particular.';
-comment on column sluice.stream_queries.config_hash is 'Stands for how it computes. State that was made in another way is not given to it.';
+comment on column sluice.stream_queries.config_hash is 'Stands for how it computes. State that was made in another way is removed when a query is reset; end the workers of the old way first, for a cycle of theirs that is under way still commits.';
 
 create table sluice.stream_state (
   partition_id  bigint not null,
