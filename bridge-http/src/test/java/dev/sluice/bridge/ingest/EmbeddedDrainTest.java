@@ -72,7 +72,8 @@ class EmbeddedDrainTest {
                 }
                 ingest.awaitDrained();
                 assertThat(database.stored()).isEqualTo(ids("p", 0, 3));
-                assertThat(ingest.drain.status().lanes().get(0).batches()).isEqualTo(1);
+                // The drain may be on its way before the third is in the file.
+                assertThat(ingest.drain.status().lanes().get(0).batches()).isBetween(1L, 2L);
             }
         }
 
