@@ -513,7 +513,7 @@ class QueueTest {
                 queue.acknowledge(List.of(verdict(result.messages().get(0), result, Verdict.FAILED)));
                 Duration wait = pop(ANY, 1).nextReadyIn();
                 long base = 1000L << attempt;
-                assertThat(wait).isBetween(Duration.ofMillis(base - 500), Duration.ofMillis(base + base / 5 + 1));
+                assertThat(wait).isBetween(Duration.ofMillis(base - 900), Duration.ofMillis(base + base / 5 + 1));
                 letTimePass();
             }
         }

@@ -14,18 +14,20 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ScheduledMessagesTest {
+    private static final Duration DELAY = Duration.ofSeconds(6);
+
     @TempDir
     private Path directory;
 
     @Test
-    void areDueWithinASecondKeepTheirOrderAndSurviveAKill() throws Exception {
+    void comeWhenTheyAreDueInTheirOrderAlsoAfterAKill() throws Exception {
         try (var postgres = TestPostgres.empty()) {
             Map<String, String> environment =
                     Map.of("SLUICE_CONNECTION_URL", postgres.url(), "SLUICE_CONNECTION_USER", "postgres");
             Path data = directory.resolve("data");
             var killed = BridgeProcess.start(data, environment);
             long start = System.nanoTime();
-            killed.client().send("POST", "/api/v1/push", push(6_000));
+            killed.client().send("POST", "/api/v1/push", push((int) DELAY.toMillis()));
             killed.client()
                     .send(
                             "POST",
@@ -33,16 +35,21 @@ class ScheduledMessagesTest {
                             "{\"items\":[{\"queue\":\"q\",\"payload\":\"now\"}]}".getBytes(UTF_8));
             killed.kill();
             try (var bridge = BridgeProcess.start(data, environment)) {
-                assertThat(payloads(bridge.client().pop("q", "g", "&batch=10&autoAck=true")))
-                        .containsExactly("\"now\"");
+                Duration ready = Duration.ofNanos(System.nanoTime() - start);
                 var delivered = new ArrayList<String>();
-                while (delivered.size() < 3) {
+                while (delivered.size() < 4) {
                     delivered.addAll(
                             payloads(bridge.client().pop("q", "g", "&batch=10&autoAck=true&wait=true&timeout=20000")));
+                    if (delivered.size() > 1) {
+                        assertThat(System.nanoTime() - start).as("not early").isGreaterThan(DELAY.toNanos());
+                    }
                 }
+                assertThat(delivered).containsExactly("\"now\"", "1", "2", "3");
                 Duration took = Duration.ofNanos(System.nanoTime() - start);
-                assertThat(delivered).containsExactly("1", "2", "3");
-                assertThat(took).isBetween(Duration.ofSeconds(6), Duration.ofSeconds(10));
+                Duration due = ready.compareTo(DELAY) > 0 ? ready : DELAY;
+                assertThat(took.minus(due))
+                        .as("late, on a machine that may be busy")
+                        .isLessThan(Duration.ofSeconds(15));
             }
         }
     }
