@@ -182,6 +182,7 @@ final class Bridge implements AutoCloseable {
                     },
                     (target, result) -> giveBack(queue, target, result),
                     config.popDispatcher());
+            database.whenItAnswersAgain(pops::databaseAnswers);
             var metrics = new Metrics(config.metricsMaxQueues(), new ProcessUsage(database::usage, pops::waiting));
             var wakeUps = opened(new WakeUps(database.control(), config.queue().schema(), pops::wake));
             wakeUps.start();

@@ -7,9 +7,11 @@ import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueSchema;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Properties;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -17,7 +19,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The connections to PostgreSQL that are not the drain's, in pools that cannot starve each other, and the knowledge whether the
- * server answers: it is asked every second on a connection of its own.
+ * server answers: it is asked every second on a connection of its own. When it answers again, the pools have connections at
+ * once.
  */
 final class Database implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Database.class);
@@ -28,6 +31,7 @@ final class Database implements AutoCloseable {
     private static final int CONTROL_CONNECTIONS = 7;
 
     private static final long CONNECTION_TIMEOUT_MILLIS = 2000;
+    private static final String CONNECT_TIMEOUT_SECONDS = "2";
     private static final String SOCKET_TIMEOUT = "socketTimeout"; // In seconds.
 
     /**
@@ -51,7 +55,11 @@ final class Database implements AutoCloseable {
     private final HikariDataSource writers;
     private final HikariDataSource control;
     private final HikariDataSource copies;
+    private final PoolThreads threads = new PoolThreads();
+    private final Address address;
+    private final Properties direct;
     private final Thread monitor;
+    private volatile Runnable answersAgain = () -> {};
     private volatile boolean connected;
     private volatile boolean closing;
 
@@ -69,6 +77,7 @@ final class Database implements AutoCloseable {
             Duration consumerTimeout,
             int administrationConnections,
             int writerConnections) {
+        this.address = address;
         HikariConfig bounded = config(address, "sluice-consumers", consumerConnections);
         bounded.setConnectionInitSql("set statement_timeout = " + consumerTimeout.toMillis());
         bounded.addDataSourceProperty(SOCKET_TIMEOUT, String.valueOf(consumerTimeout.toSeconds() + 2));
@@ -79,11 +88,12 @@ final class Database implements AutoCloseable {
         HikariConfig onDemand = config(address, "sluice-copies", 1);
         onDemand.setMinimumIdle(0); // Hardly ever used.
         copies = new HikariDataSource(onDemand);
+        direct = direct(address);
         monitor = new Thread(this::watch, "sluice-database");
         monitor.setDaemon(true);
     }
 
-    private static HikariConfig config(Address address, String name, int size) {
+    private HikariConfig config(Address address, String name, int size) {
         var config = new HikariConfig();
         config.setPoolName(name);
         config.setJdbcUrl(address.url());
@@ -95,11 +105,27 @@ final class Database implements AutoCloseable {
         config.setValidationTimeout(Duration.ofSeconds(1).toMillis());
         config.setKeepaliveTime(Duration.ofMinutes(1).toMillis());
         config.setInitializationFailTimeout(-1); // The service takes pushes without a database.
+        config.setThreadFactory(threads);
         config.addDataSourceProperty("ApplicationName", name);
         config.addDataSourceProperty("tcpKeepAlive", "true");
-        config.addDataSourceProperty("connectTimeout", "2");
+        config.addDataSourceProperty("connectTimeout", CONNECT_TIMEOUT_SECONDS);
         config.addDataSourceProperty(SOCKET_TIMEOUT, "30");
         return config;
+    }
+
+    /** Returns what a connection outside the pools is opened with. */
+    private static Properties direct(Address address) {
+        var properties = new Properties();
+        if (address.user() != null) {
+            properties.setProperty("user", address.user());
+        }
+        if (address.password() != null) {
+            properties.setProperty("password", address.password());
+        }
+        properties.setProperty("ApplicationName", "sluice-control");
+        properties.setProperty("connectTimeout", CONNECT_TIMEOUT_SECONDS);
+        properties.setProperty(SOCKET_TIMEOUT, String.valueOf(2 * ANSWER_SECONDS));
+        return properties;
     }
 
     /**
@@ -111,6 +137,7 @@ final class Database implements AutoCloseable {
      * @throws QueueException if the server cannot be reached now
      */
     void open(String schema, boolean apply) throws StartException {
+        threads.hurry(); // We are not the first to try, perhaps.
         try {
             if (apply) {
                 QueueSchema.apply(control, schema);
@@ -190,6 +217,11 @@ final class Database implements AutoCloseable {
         return new ProcessUsage.Pool(size, idle, active, waiting);
     }
 
+    /** Sets what is run when the server answers after it did not, and there are connections. */
+    void whenItAnswersAgain(Runnable listener) {
+        answersAgain = listener;
+    }
+
     /** Returns whether the server answered when last asked. */
     boolean isConnected() {
         return connected;
@@ -197,14 +229,17 @@ final class Database implements AutoCloseable {
 
     private void watch() {
         while (!closing) {
-            boolean answers = answers();
+            boolean answers = connected ? answers() : answersDirectly();
             if (answers != connected && !closing) {
                 if (answers) {
+                    fill();
                     log.info("The database answers again");
+                    connected = true;
+                    answersAgain.run();
                 } else {
                     log.warn("The database does not answer, pushes are kept in the local log");
+                    connected = false;
                 }
-                connected = answers;
             }
             try {
                 Thread.sleep(ASK_MILLIS);
@@ -219,6 +254,27 @@ final class Database implements AutoCloseable {
             return connection.isValid(ANSWER_SECONDS);
         } catch (SQLException e) {
             return false;
+        }
+    }
+
+    /** Asks on a connection that no pool has a say in. */
+    private boolean answersDirectly() {
+        try (Connection connection = DriverManager.getConnection(address.url(), direct)) {
+            return connection.isValid(ANSWER_SECONDS);
+        } catch (SQLException e) {
+            return false;
+        }
+    }
+
+    /** Has the pools open connections now: each after its pause, for whoever waits and for us. */
+    private void fill() {
+        threads.hurry();
+        for (HikariDataSource pool : List.of(consumers, administration, writers, control)) {
+            try {
+                pool.getConnection().close();
+            } catch (SQLException e) {
+                log.debug("The database answers, but not to a pool. pool={}", pool.getPoolName(), e);
+            }
         }
     }
 

@@ -181,6 +181,16 @@ public final class PopDispatcher implements AutoCloseable {
         }
     }
 
+    /** Says that the database can be reached again. Who waits is served now, and not when the next try was due. */
+    public void databaseAnswers() {
+        synchronized (lock) {
+            if (databaseFailures > 0) {
+                databaseRetryNanos = System.nanoTime();
+                wake(List.copyOf(lanes.all()));
+            }
+        }
+    }
+
     /** Finds out who waits for queues of which only the names are known, and wakes them. On a worker, not under the lock. */
     private void lookUpPlaces() {
         Set<String> asked;

@@ -500,6 +500,19 @@ class PopDispatcherTest {
         }
 
         @Test
+        void itIsTriedAtOnceWhenItIsSaidToBeBack() {
+            queue.failure = away;
+            CompletableFuture<PopResult> patient = pop(QUEUE, batch(1), LONG);
+            await().until(() -> queue.transactions.get() >= 6); // By now it is left alone for a second each time.
+            assertThat(patient).isNotDone();
+            queue.add("other", "a");
+            queue.failure = null;
+            dispatcher.databaseAnswers();
+            assertThat(payloads(pop(new PopTarget("other", null, "g"), batch(1), NO_WAIT)))
+                    .containsExactly("a");
+        }
+
+        @Test
         void thoseWhoWaitAreAnsweredAtTheirDeadline() {
             queue.failure = away;
             assertThat(payloads(pop(QUEUE, batch(1), Duration.ofMillis(200)))).isEmpty();
