@@ -214,12 +214,12 @@ final class Flush {
         for (Run run : runs.values()) {
             run.placed.clear();
             run.remembered = 0;
-            Map<String, UUID> inThisFlush = new HashMap<>();
+            Map<String, UUID> inThisFlush = run.size > 1 ? new HashMap<>() : Map.of();
             for (int i = 0; i < run.size; i++) {
                 int index = run.indexes[i];
                 NewMessage message = messages.get(index);
                 UUID first = duplicates.get(index);
-                if (first == null && run.dropsRepeats() && !message.generatedTransactionId()) {
+                if (first == null && run.size > 1 && run.dropsRepeats() && !message.generatedTransactionId()) {
                     first = inThisFlush.putIfAbsent(message.transactionId(), message.id());
                 }
                 outcomes[index] = first != null

@@ -80,11 +80,13 @@ select next_offset from sluice.sink_offsets where source = :source and topic = :
 select id from sluice.partitions where id = any (:partitions::bigint[]) order by id for no key update;
 
 -- name: nested-loops
--- For claim: the only plan left probes the primary key for one partition after the other, in the order given.
+-- For claim: the only plan left probes the primary key for one partition after the other, in the order given. To remember what
+-- was found is of no use, no partition comes twice.
 set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off; set enable_bitmapscan = off;
+set enable_memoize = off;
 
 -- name: any-plan
-reset enable_hashjoin; reset enable_mergejoin; reset enable_seqscan; reset enable_bitmapscan;
+reset enable_hashjoin; reset enable_mergejoin; reset enable_seqscan; reset enable_bitmapscan; reset enable_memoize;
 
 -- name: claim
 -- Locks the partitions in order of their ids, as given, and gives each as many seqs as messages shall come. From here to the

@@ -11,8 +11,9 @@ import java.util.UUID;
 import org.postgresql.PGConnection;
 
 /**
- * Compares the queue's segment rows with a table of one row per message and a unique index, same content, same server, in
- * turns. Prints messages per second, their ratio, and the bytes of write-ahead log a message costs.
+ * Compares the queue's segment rows with two tables of one row per message, same content, same server, in turns: one that
+ * finds ids and duplicates, and one that can be read in order by partition, too, as a queue must. Neither locks or numbers
+ * anything. Prints messages per second, how many times more the segments take, and the bytes of write-ahead log a message costs.
  *
  * <p>Run by {@code mvn -pl connector test-compile exec:java -Dexec.mainClass=dev.sluice.queue.QueueBenchmark}. The optional
  * argument is the number of seconds per measurement, 2 by default.
@@ -20,6 +21,9 @@ import org.postgresql.PGConnection;
 public final class QueueBenchmark {
     private static final int FLUSH_MESSAGES = 10_000;
     private static final int ROUNDS = 3;
+    private static final MessageIds IDS = new MessageIds();
+    private static final String ROWS = "plain";
+    private static final String ORDERED_ROWS = "ordered";
 
     private final TestPostgres postgres;
     private final long nanos;
@@ -49,41 +53,59 @@ public final class QueueBenchmark {
     }
 
     private void compareWrites(int perSegment) throws Exception {
-        postgres.execute("drop table if exists plain");
-        postgres.execute(
-                "create table plain (id uuid primary key, partition_id bigint not null, transaction_id text not null,"
-                        + " payload text not null, created_at timestamptz not null default now(), unique (partition_id, transaction_id))");
-        int partitions = FLUSH_MESSAGES / perSegment;
-        double segments = 0;
-        double rows = 0;
-        double segmentWal = 0;
-        double rowWal = 0;
+        for (String table : List.of(ROWS, ORDERED_ROWS)) {
+            postgres.execute("drop table if exists " + table);
+            postgres.execute(
+                    "create table " + table
+                            + " (id uuid primary key, partition_id bigint not null, transaction_id text not null,"
+                            + " payload text not null, created_at timestamptz not null default now(), unique (partition_id, transaction_id))");
+        }
+        postgres.execute("create index on " + ORDERED_ROWS + " (partition_id, created_at, id)");
+        String queue = "w" + perSegment;
         try (var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
                 Connection connection = postgres.dataSource().getConnection()) {
             connection.setAutoCommit(false);
-            String queue = "w" + perSegment;
-            writer.write(messages(queue, partitions, perSegment), List.of());
-            copyRows(connection, messages(queue, partitions, perSegment));
-            for (int round = 0; round < ROUNDS; round++) {
-                long before = wal();
-                double rate = rate(queue, perSegment, messages -> writer.write(messages, List.of()));
-                segmentWal = (wal() - before) / (rate * nanos / 1e9);
-                before = wal();
-                double plain = rate(queue, perSegment, messages -> copyRows(connection, messages));
-                rowWal = (wal() - before) / (plain * nanos / 1e9);
-                segments = Math.max(segments, rate);
-                rows = Math.max(rows, plain);
+            var segments = new Measured("segments", messages -> writer.write(messages, List.of()));
+            var rows = new Measured("rows", messages -> copyRows(connection, ROWS, messages));
+            var ordered = new Measured("ordered rows", messages -> copyRows(connection, ORDERED_ROWS, messages));
+            List<Measured> all = List.of(segments, rows, ordered);
+            for (Measured each : all) {
+                each.write.all(
+                        messages(queue, FLUSH_MESSAGES / perSegment, perSegment)); // The partitions exist from here on.
             }
+            for (int round = 0; round < ROUNDS; round++) {
+                for (Measured each : all) {
+                    long before = wal();
+                    double rate = rate(queue, perSegment, each.write);
+                    each.walBytes = (wal() - before) / (rate * nanos / 1e9);
+                    each.best = Math.max(each.best, rate);
+                }
+            }
+            System.out.printf(Locale.ROOT, "write, %3d messages a segment:", perSegment);
+            for (Measured each : all) {
+                System.out.printf(
+                        Locale.ROOT,
+                        "  %s %,.0f/s (%.1f times, %.0f bytes of WAL a message)",
+                        each.name,
+                        each.best,
+                        segments.best / each.best,
+                        each.walBytes);
+            }
+            System.out.println();
         }
-        System.out.printf(
-                Locale.ROOT,
-                "write, %3d messages a segment: segments %,9.0f/s  rows %,9.0f/s  ratio %.1f   WAL bytes a message: segments %.0f, rows %.0f%n",
-                perSegment,
-                segments,
-                rows,
-                segments / rows,
-                segmentWal,
-                rowWal);
+    }
+
+    /** A way to write, with its best rate in messages a second. */
+    private static final class Measured {
+        private final String name;
+        private final Write write;
+        private double best;
+        private double walBytes;
+
+        Measured(String name, Write write) {
+            this.name = name;
+            this.write = write;
+        }
     }
 
     /** Returns messages written per second; making them is not counted. */
@@ -165,14 +187,21 @@ public final class QueueBenchmark {
     }
 
     private static NewMessage message(String queue, String partition) {
-        UUID id = UUID.randomUUID();
+        UUID id = IDS.next();
         String payload = "{\"id\":\"" + id + "\",\"type\":\"order.updated\",\"note\":\""
                 + "abcdefghij0123456789".repeat(6) + "\"}";
         return new NewMessage(
-                id, queue, partition, id.toString(), false, payload.getBytes(StandardCharsets.UTF_8), null, null);
+                id,
+                queue,
+                partition,
+                UUID.randomUUID().toString(),
+                false,
+                payload.getBytes(StandardCharsets.UTF_8),
+                null,
+                null);
     }
 
-    private static void copyRows(Connection connection, List<NewMessage> messages)
+    private static void copyRows(Connection connection, String table, List<NewMessage> messages)
             throws SQLException, java.io.IOException {
         var text = new StringBuilder();
         for (NewMessage message : messages) {
@@ -189,7 +218,7 @@ public final class QueueBenchmark {
                 .unwrap(PGConnection.class)
                 .getCopyAPI()
                 .copyIn(
-                        "copy plain (id, partition_id, transaction_id, payload) from stdin",
+                        "copy " + table + " (id, partition_id, transaction_id, payload) from stdin",
                         new java.io.StringReader(text.toString()));
         connection.commit();
     }
