@@ -27,7 +27,6 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
@@ -118,9 +117,8 @@ class BufferRoutesTest {
     }
 
     private void awaitStored(long messages) {
-        await().atMost(Duration.ofSeconds(20))
-                .until(() -> postgres.query("select count(*) from sluice.messages")
-                        .equals(List.of(String.valueOf(messages))));
+        await().until(() ->
+                postgres.query("select count(*) from sluice.messages").equals(List.of(String.valueOf(messages))));
     }
 
     private static void assertRefused(HttpResponse<String> answer, String error) {
@@ -218,8 +216,7 @@ class BufferRoutesTest {
             bridge = null;
             failed(message("t-1", "1")); // As if it had not been removed.
             post(RETRY, "{'all': true}");
-            await().atMost(Duration.ofSeconds(20))
-                    .until(() -> get("/api/v1/status/buffers").get("pending").asInt() == 0);
+            await().until(() -> get("/api/v1/status/buffers").get("pending").asInt() == 0);
             awaitStored(1);
             assertThat(get(FAILED).get("count").asInt()).isZero();
         }
@@ -277,8 +274,7 @@ class BufferRoutesTest {
                 assertThat(answer.findValuesAsText("status")).containsOnly("buffered");
             }
             assertThat(run(lines, "requeue", "-", "--url", bridge().url())).isZero();
-            await().atMost(Duration.ofSeconds(20))
-                    .until(() -> get("/api/v1/status/buffers").get("pending").asInt() == 0);
+            await().until(() -> get("/api/v1/status/buffers").get("pending").asInt() == 0);
             assertThat(postgres.query("select id from sluice.messages order by 1"))
                     .containsExactly("018f0000-0000-7000-8000-000000000001", "018f0000-0000-7000-8000-000000000002");
         }

@@ -5,7 +5,6 @@ import static org.awaitility.Awaitility.await;
 
 import dev.sluice.queue.TestPostgres;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -24,9 +23,8 @@ class HousekeepingTest {
                             .statusCode())
                     .isEqualTo(201);
             postgres.execute("update sluice.queues set retention_enabled = true, retention_s = 1 where name = 'short'");
-            await().atMost(Duration.ofSeconds(30))
-                    .until(() ->
-                            postgres.query("select queue from sluice.messages").equals(List.of("long")));
+            await().until(() ->
+                    postgres.query("select queue from sluice.messages").equals(List.of("long")));
             assertThat(postgres.query(
                             "select count(*) from sluice.segments s join sluice.partitions p on p.id = s.partition_id"
                                     + " where s.first_seq < p.tail"))

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 class MaintenanceRoutesTest {
     private static final String PUSHES = "/api/v1/system/maintenance";
     private static final String POPS = PUSHES + "/pop";
-    private static final Duration PATIENCE = Duration.ofSeconds(40);
+    private static final Duration PATIENCE = Duration.ofSeconds(120);
 
     @TempDir
     private static Path directory;

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Pops from all queues of a namespace, over two bridges on one database. Each test has a namespace of its own. */
 class PopAcrossQueuesTest {
-    private static final Duration LONG = Duration.ofSeconds(30);
+    private static final Duration LONG = Duration.ofSeconds(120);
 
     @TempDir
     private static Path directory;
@@ -112,13 +112,13 @@ class PopAcrossQueuesTest {
                     parked(a, "namespace=later&autoAck=true&subscriptionMode=new&consumerGroup=" + group);
             awaitTried(group);
             push(pusher, "later." + group, "p", 1);
-            assertThat(data(answer.orTimeout(30, java.util.concurrent.TimeUnit.SECONDS)
+            assertThat(data(answer.orTimeout(120, java.util.concurrent.TimeUnit.SECONDS)
                             .join()))
                     .containsExactly("1");
             // And by another, when its place is known.
             CompletableFuture<JsonNode> again = parked(a, "namespace=later&autoAck=true&consumerGroup=" + group);
             push(pusher, "later." + group, "p", 2);
-            assertThat(data(again.orTimeout(30, java.util.concurrent.TimeUnit.SECONDS)
+            assertThat(data(again.orTimeout(120, java.util.concurrent.TimeUnit.SECONDS)
                             .join()))
                     .containsExactly("2");
         }
@@ -132,7 +132,7 @@ class PopAcrossQueuesTest {
         assertThat(data(first)).containsExactly("1");
         CompletableFuture<JsonNode> answer = parked(a, "namespace=freed");
         a.acknowledge(first);
-        assertThat(data(answer.orTimeout(30, java.util.concurrent.TimeUnit.SECONDS)
+        assertThat(data(answer.orTimeout(120, java.util.concurrent.TimeUnit.SECONDS)
                         .join()))
                 .containsExactly("2");
     }

@@ -381,7 +381,7 @@ class QueueSourceTaskTest {
         try (FakeSourceWorker worker = worker("poll.interval.ms", "60000")) {
             var polled = CompletableFuture.supplyAsync(worker::poll);
             worker.task().stop();
-            assertThat(polled.get(40, TimeUnit.SECONDS)).isEmpty();
+            assertThat(polled.get(120, TimeUnit.SECONDS)).isEmpty();
             assertThat(worker.poll()).isEmpty();
         }
     }

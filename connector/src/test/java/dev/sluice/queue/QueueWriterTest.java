@@ -248,7 +248,7 @@ class QueueWriterTest {
                 tasks.add(() -> {
                     try (var mine = writer()) {
                         mine.storedOffset(SOURCE);
-                        barrier.await(30, TimeUnit.SECONDS);
+                        barrier.await(120, TimeUnit.SECONDS);
                         return work.with(mine);
                     }
                 });

@@ -41,7 +41,7 @@ class TransactionsTest {
         var runs = new AtomicInteger();
         var one = CompletableFuture.runAsync(() -> increment(1, 2, both, oneIsDone, runs));
         var other = CompletableFuture.runAsync(() -> increment(2, 1, both, oneIsDone, runs));
-        CompletableFuture.allOf(one, other).get(30, TimeUnit.SECONDS);
+        CompletableFuture.allOf(one, other).get(120, TimeUnit.SECONDS);
         assertThat(runs).hasValue(3);
         assertThat(postgres.query("select value from counters order by id")).containsExactly("2", "2");
     }
@@ -96,7 +96,7 @@ class TransactionsTest {
 
     private static void await(CyclicBarrier barrier) {
         try {
-            barrier.await(20, TimeUnit.SECONDS);
+            barrier.await(120, TimeUnit.SECONDS);
         } catch (Exception e) {
             throw new IllegalStateException(e);
         }
@@ -104,7 +104,7 @@ class TransactionsTest {
 
     private static void await(CountDownLatch latch) {
         try {
-            assertThat(latch.await(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(latch.await(120, TimeUnit.SECONDS)).isTrue();
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }

@@ -3,7 +3,6 @@ package dev.sluice.queue;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -37,16 +36,15 @@ class WakeUpsTest {
     }
 
     private void awaitListeners(int count) {
-        await().atMost(Duration.ofSeconds(20))
-                .until(() -> postgres.query(
-                                "select count(*) from pg_stat_activity where query like 'listen %' and datname = current_database()")
-                        .equals(List.of(String.valueOf(count))));
+        await().until(() -> postgres.query(
+                        "select count(*) from pg_stat_activity where query like 'listen %' and datname = current_database()")
+                .equals(List.of(String.valueOf(count))));
     }
 
     @Test
     void reachTheOthersAndNotOneself() {
         a.tell(List.of("orders", "Ünicode \" 'quoted'"));
-        await().atMost(Duration.ofSeconds(10)).until(() -> heardByB.size() == 2);
+        await().until(() -> heardByB.size() == 2);
         assertThat(heardByB).containsExactlyInAnyOrder("orders", "Ünicode \" 'quoted'");
         assertThat(heardByA).isEmpty();
     }
@@ -58,14 +56,14 @@ class WakeUpsTest {
             names.add("漢".repeat(250) + i);
         }
         a.tell(names);
-        await().atMost(Duration.ofSeconds(10)).until(() -> heardByB.size() == 100);
+        await().until(() -> heardByB.size() == 100);
     }
 
     @Test
     void comeAgainAfterTheConnectionBroke() {
         postgres.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %' and datname = current_database()");
-        await().atMost(Duration.ofSeconds(20)).until(() -> {
+        await().until(() -> {
             b.tell(List.of("later"));
             return heardByA.contains("later");
         });

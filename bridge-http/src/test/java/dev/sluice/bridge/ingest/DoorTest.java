@@ -72,12 +72,12 @@ class DoorTest {
     }
 
     private static void push(Door door, List<NewMessage> messages) throws Exception {
-        assertThat(door.accept(messages, Durability.BUFFERED).get(20, TimeUnit.SECONDS))
+        assertThat(door.accept(messages, Durability.BUFFERED).get(120, TimeUnit.SECONDS))
                 .hasSameSizeAs(messages);
     }
 
     private static void assertFull(Door door, List<NewMessage> messages, String reason) {
-        assertThatThrownBy(() -> door.accept(messages, Durability.BUFFERED).get(20, TimeUnit.SECONDS))
+        assertThatThrownBy(() -> door.accept(messages, Durability.BUFFERED).get(120, TimeUnit.SECONDS))
                 .hasCauseInstanceOf(QueueFullException.class)
                 .hasMessageContaining(reason);
     }
@@ -150,7 +150,7 @@ class DoorTest {
             try (var door = door(PayloadCipher.NONE)) {
                 door.refresh();
                 assertThat(door.acceptAgain(messages(2, "q"), Durability.BUFFERED)
-                                .get(20, TimeUnit.SECONDS))
+                                .get(120, TimeUnit.SECONDS))
                         .hasSize(2);
             }
         }
@@ -200,7 +200,7 @@ class DoorTest {
             try (var door = door(PayloadCipher.NONE)) {
                 door.refresh();
                 assertThatThrownBy(() -> door.accept(List.of(message("plain"), message("secret")), Durability.BUFFERED)
-                                .get(20, TimeUnit.SECONDS))
+                                .get(120, TimeUnit.SECONDS))
                         .hasCauseInstanceOf(NoKeyException.class)
                         .hasMessageContaining("Queue secret is encrypted");
                 assertThat(lanes.current().get(0).segments().nextOffset()).isZero();

@@ -42,7 +42,7 @@ final class IngestFixture implements AutoCloseable {
     record Setup(Path directory, int lanes, Duration storedTimeout, SegmentLogConfig log, DrainConfig drain) {
         static Setup at(Path directory) {
             var drain = new DrainConfig(Map.of(), 1000, 1 << 20, Duration.ZERO, Duration.ofMillis(20));
-            return new Setup(directory, 1, Duration.ofSeconds(10), SegmentLogConfig.defaults(directory), drain);
+            return new Setup(directory, 1, Duration.ofSeconds(60), SegmentLogConfig.defaults(directory), drain);
         }
 
         Setup withLanes(int count) {
@@ -111,7 +111,7 @@ final class IngestFixture implements AutoCloseable {
 
     static List<PushResult> get(CompletableFuture<List<PushResult>> answer) {
         try {
-            return answer.get(20, TimeUnit.SECONDS);
+            return answer.get(120, TimeUnit.SECONDS);
         } catch (Exception e) {
             throw new AssertionError("no answer", e);
         }
@@ -124,21 +124,19 @@ final class IngestFixture implements AutoCloseable {
     }
 
     void awaitDrained() {
-        await().atMost(20, TimeUnit.SECONDS)
-                .pollInterval(Duration.ofMillis(5))
+        await().pollInterval(Duration.ofMillis(5))
                 .untilAsserted(() -> assertThat(drain.status().undrained()).isZero());
     }
 
     void awaitState(DrainStatus.State state) {
-        await().atMost(20, TimeUnit.SECONDS)
-                .pollInterval(Duration.ofMillis(5))
+        await().pollInterval(Duration.ofMillis(5))
                 .untilAsserted(() -> assertThat(drain.status().lanes())
                         .allSatisfy(lane -> assertThat(lane.state()).isEqualTo(state)));
     }
 
     Drain.DrainReport stop() {
         stopped = true;
-        return drain.stop(Duration.ofSeconds(10));
+        return drain.stop(Duration.ofSeconds(60));
     }
 
     @Override

@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -74,7 +73,7 @@ class KafkaTaskTest {
     }
 
     private MockProducer<byte[], byte[]> producer(int number) {
-        await().atMost(20, TimeUnit.SECONDS).until(() -> producers.size() > number);
+        await().until(() -> producers.size() > number);
         return producers.get(number);
     }
 
@@ -88,13 +87,11 @@ class KafkaTaskTest {
     }
 
     private static void awaitSent(MockProducer<byte[], byte[]> producer, int count) {
-        await().atMost(20, TimeUnit.SECONDS)
-                .untilAsserted(() -> assertThat(producer.history()).hasSize(count));
+        await().untilAsserted(() -> assertThat(producer.history()).hasSize(count));
     }
 
     private void awaitCommitted(long offset) {
-        await().atMost(20, TimeUnit.SECONDS)
-                .untilAsserted(
+        await().untilAsserted(
                         () -> assertThat(fixture.drain.status().lanes().get(0).committedOffset())
                                 .isEqualTo(offset));
     }

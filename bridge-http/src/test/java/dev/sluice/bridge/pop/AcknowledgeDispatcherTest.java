@@ -30,7 +30,7 @@ class AcknowledgeDispatcherTest {
         transactions.add(
                 acknowledgements.stream().map(Acknowledgement::transactionId).toList());
         try {
-            assertThat(gate.await(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(gate.await(120, TimeUnit.SECONDS)).isTrue();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -63,7 +63,7 @@ class AcknowledgeDispatcherTest {
         for (String id : transactionIds) {
             list.add(new Acknowledgement("g", 1, id, null, Acknowledgement.Verdict.COMPLETED, null));
         }
-        return dispatcher.acknowledge(list).orTimeout(10, TimeUnit.SECONDS);
+        return dispatcher.acknowledge(list).orTimeout(120, TimeUnit.SECONDS);
     }
 
     private static List<String> partitions(CompletableFuture<List<AcknowledgeOutcome>> answer) {
