@@ -10,7 +10,6 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.DriverManager;
-import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
@@ -29,16 +28,17 @@ class GoneClientsTest {
     void takeNoMessages(boolean autoAck) throws IOException {
         try (var postgres = TestPostgres.empty();
                 var bridge = RunningBridge.start(postgres.url(), directory)) {
-            String query = "?wait=true&timeout=30000&autoAck=" + autoAck;
+            String query = "?wait=true&timeout=100000&autoAck=" + autoAck;
             try (var socket = new Socket(InetAddress.getLoopbackAddress(), bridge.port())) {
                 socket.getOutputStream()
                         .write(("GET /api/v1/pop/queue/q" + query + " HTTP/1.1\r\nHost: x\r\n\r\n")
                                 .getBytes(StandardCharsets.US_ASCII));
+                bridge.awaitParked(1);
                 // It has been served once, in vain, when a later one has been.
                 assertThat(bridge.get("/api/v1/pop/queue/q").statusCode()).isEqualTo(204);
             }
             assertThat(bridge.push(PUSH).body()).contains("queued");
-            assertThat(bridge.pop("q?wait=true&timeout=5000&autoAck=true").path("messages"))
+            assertThat(bridge.pop("q?wait=true&timeout=100000&autoAck=true").path("messages"))
                     .hasSize(1);
         }
     }
@@ -47,27 +47,26 @@ class GoneClientsTest {
     void losesNothingWhenAPopWithAutoAckIsHeldUpInTheDatabase() throws Exception {
         try (var postgres = TestPostgres.empty();
                 var bridge =
-                        RunningBridge.start(postgres.url(), directory, Map.of("pop.statement.timeout.ms", "1500"))) {
+                        RunningBridge.start(postgres.url(), directory, Map.of("pop.statement.timeout.ms", "3000"))) {
             assertThat(bridge.pop("q?autoAck=true")).isEmpty();
             bridge.push(PUSH);
-            assertThat(bridge.pop("q?autoAck=true").path("messages")).hasSize(1);
+            assertThat(bridge.pop("q?wait=true&timeout=100000&autoAck=true").path("messages"))
+                    .hasSize(1);
             CompletableFuture<Integer> held;
             try (var other = DriverManager.getConnection(postgres.url(), "postgres", null);
                     var statement = other.createStatement()) {
                 other.setAutoCommit(false);
                 statement.execute("lock table sluice.cursors in access exclusive mode");
-                long start = System.nanoTime();
                 held = CompletableFuture.supplyAsync(
                         () -> bridge.pop("q?wait=true&timeout=200&autoAck=true").size());
-                await().atMost(Duration.ofSeconds(40)).until(held::isDone);
+                await().until(held::isDone);
                 assertThat(held.join())
                         .as("empty, because its statement was given up")
                         .isZero();
-                assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
                 other.rollback();
             }
             bridge.push(PUSH);
-            assertThat(bridge.pop("q?wait=true&timeout=5000&autoAck=true").path("messages"))
+            assertThat(bridge.pop("q?wait=true&timeout=100000&autoAck=true").path("messages"))
                     .hasSize(1);
         }
     }

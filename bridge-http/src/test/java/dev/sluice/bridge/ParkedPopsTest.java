@@ -2,7 +2,6 @@ package dev.sluice.bridge;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.management.UnixOperatingSystemMXBean;
@@ -23,8 +22,6 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -36,7 +33,6 @@ class ParkedPopsTest {
     private static final Duration PATIENCE = Duration.ofSeconds(120);
     private static final Map<String, String> SETTINGS = Map.of(
             "http.threads", "8", "pop.threads", "2", "pop.poll.interval.ms", "3600000", "shutdown.timeout.ms", "60000");
-    private static final Pattern PARKED = Pattern.compile("(?m)^sluice_pops_parked (\\d+)");
 
     /** The common pool may have one thread, and these wait. */
     private static final Executor THREADS = task -> new Thread(task).start();
@@ -58,14 +54,6 @@ class ParkedPopsTest {
         channel.write(ByteBuffer.wrap(request.getBytes(US_ASCII)));
         channel.configureBlocking(false);
         return channel;
-    }
-
-    private static void awaitParked(RunningBridge bridge, int pops) {
-        await().atMost(PATIENCE).untilAsserted(() -> {
-            Matcher parked = PARKED.matcher(bridge.get("/metrics/prometheus").body());
-            assertThat(parked.find()).isTrue();
-            assertThat(Integer.parseInt(parked.group(1))).isEqualTo(pops);
-        });
     }
 
     /** Waits until so many are answered; returns the answers. */
@@ -103,14 +91,14 @@ class ParkedPopsTest {
                     channels.add(channel);
                     channel.register(selector, SelectionKey.OP_READ);
                 }
-                awaitParked(bridge, count);
+                bridge.awaitParked(count);
                 bridge.push("{\"items\":[{\"queue\":\"parked-3\",\"payload\":\"one\"}]}");
                 assertThat(answers(selector, 1))
                         .singleElement()
                         .satisfies(answer -> assertThat(answer)
                                 .startsWith("HTTP/1.1 200")
                                 .contains("\"queue\":\"parked-3\"", "\"data\":\"one\""));
-                awaitParked(bridge, count - 1);
+                bridge.awaitParked(count - 1);
             } finally {
                 bridge.close();
             }
@@ -130,7 +118,7 @@ class ParkedPopsTest {
 
     private static CompletableFuture<JsonNode> parked(RunningBridge bridge, String queue) {
         CompletableFuture<JsonNode> pop = pop(bridge, queue);
-        awaitParked(bridge, 1);
+        bridge.awaitParked(1);
         return pop;
     }
 

@@ -1,5 +1,8 @@
 package dev.sluice.bridge;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sluice.bridge.api.HttpService;
@@ -17,6 +20,8 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * A bridge in this process, on a free port, with a PostgreSQL that the test brings, and a client for it. Start it again on the
@@ -24,6 +29,7 @@ import java.util.Map;
  */
 public final class RunningBridge implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Pattern PARKED = Pattern.compile("(?m)^sluice_pops_parked (\\d+)");
 
     private final Bridge bridge;
     private final HttpClient client = HttpClient.newHttpClient();
@@ -33,7 +39,7 @@ public final class RunningBridge implements AutoCloseable {
     }
 
     /**
-     * Starts a bridge.
+     * Starts a bridge. However busy the machine is, it does not give up on its database before the test does.
      *
      * @param connectionUrl JDBC address of a server that lets user {@code postgres} in
      * @param dataDirectory for the local log
@@ -45,7 +51,9 @@ public final class RunningBridge implements AutoCloseable {
                 "data.dir", dataDirectory.toString(),
                 "connection.url", connectionUrl,
                 "connection.user", "postgres",
-                "shutdown.timeout.ms", "5000"));
+                "shutdown.timeout.ms", "5000",
+                "push.stored.timeout.ms", "60000",
+                "pop.statement.timeout.ms", "60000"));
         all.putAll(settings);
         try {
             return new RunningBridge(Bridge.start(BridgeConfig.parse(all), line -> {}, () -> false));
@@ -126,6 +134,15 @@ public final class RunningBridge implements AutoCloseable {
         return json(post("/api/v1/ack/batch", body.toString()).body());
     }
 
+    /** Waits until so many pops wait. */
+    public void awaitParked(int pops) {
+        await().untilAsserted(() -> {
+            Matcher parked = PARKED.matcher(get("/metrics/prometheus").body());
+            assertThat(parked.find()).isTrue();
+            assertThat(Integer.parseInt(parked.group(1))).isEqualTo(pops);
+        });
+    }
+
     /** Reads JSON. */
     public static JsonNode json(String text) {
         try {
@@ -138,7 +155,7 @@ public final class RunningBridge implements AutoCloseable {
     private HttpResponse<String> send(HttpRequest.Builder request) {
         try {
             return client.send(
-                    request.timeout(Duration.ofSeconds(60)).build(), BodyHandlers.ofString(StandardCharsets.UTF_8));
+                    request.timeout(Duration.ofSeconds(120)).build(), BodyHandlers.ofString(StandardCharsets.UTF_8));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         } catch (InterruptedException e) {

@@ -46,15 +46,12 @@ class StopTest {
                                 .build(),
                         BodyHandlers.ofString()));
             }
-            // A pop that waits takes longer than it takes those before it to come in.
-            assertThat(bridge.get("/api/v1/pop/queue/other?wait=true&timeout=2000")
-                            .statusCode())
-                    .isEqualTo(204);
+            bridge.awaitParked(20);
             var ready =
                     HttpRequest.newBuilder(URI.create(bridge.url() + "/ready")).build();
             bridge.close();
             for (CompletableFuture<HttpResponse<String>> each : waiting) {
-                assertThat(each.get(30, TimeUnit.SECONDS).statusCode()).isEqualTo(204);
+                assertThat(each.get(120, TimeUnit.SECONDS).statusCode()).isEqualTo(204);
             }
             assertThatThrownBy(() -> HttpClient.newHttpClient().send(ready, BodyHandlers.ofString()))
                     .isInstanceOf(ConnectException.class);
