@@ -53,8 +53,9 @@ class ReadRoutesTest {
         bridge.pop("shop.orders");
         bridge.pop("nothing");
         await().atMost(PATIENCE)
-                .until(() -> !postgres.query("select 1 from sluice.minute_counters where ack_requests > 0")
-                        .isEmpty());
+                .until(() -> postgres.query("select sum(push_messages), sum(pop_messages), sum(ack_requests)"
+                                + " from sluice.minute_counters")
+                        .equals(List.of("5|3|2")));
     }
 
     @AfterAll
@@ -413,6 +414,8 @@ class ReadRoutesTest {
             bridge.get("/api/v1/pop/queue/many-" + i);
         }
         bridge.get("/no/such/route");
+        // A request is counted after its answer.
+        await().until(() -> bridge.get("/metrics/prometheus").body().contains("route=\"none\",status=\"4xx\""));
         HttpResponse<String> answer = bridge.get("/metrics/prometheus");
         assertThat(answer.headers().firstValue("Content-Type")).hasValue("text/plain; version=0.0.4; charset=utf-8");
         assertThat(answer.body()).endsWith("\n");
