@@ -74,8 +74,7 @@ class LocalPostgresTest {
 
             long killed = pid();
             assertThat(ProcessHandle.of(killed).orElseThrow().destroyForcibly()).isTrue();
-            await().atMost(Duration.ofSeconds(30))
-                    .ignoreExceptions()
+            await().ignoreExceptions()
                     .until(() -> pid() != killed
                             && query(postgres, "select a from t").equals("ü"));
         }
@@ -135,12 +134,13 @@ class LocalPostgresTest {
     void isMissedEvenWhenAnotherProgramTakesItsPort() throws Exception {
         try (var postgres = start()) {
             int port = Integer.parseInt(postgres.url().replaceAll(".*:(\\d+)/.*", "$1"));
-            assertThat(postgres.isAnswering()).isTrue();
-            ProcessHandle.of(pid()).orElseThrow().destroyForcibly();
             ServerSocket other = null;
             try {
-                long deadline = System.nanoTime() + Duration.ofSeconds(10).toNanos();
+                long deadline = System.nanoTime() + Duration.ofSeconds(120).toNanos();
                 while (other == null && System.nanoTime() < deadline) {
+                    if (postgres.isAnswering()) { // Once, or again when it came back before its port could be taken.
+                        ProcessHandle.of(pid()).ifPresent(ProcessHandle::destroyForcibly);
+                    }
                     try {
                         other = new ServerSocket(port, 50, InetAddress.getLoopbackAddress());
                     } catch (IOException e) {
@@ -148,15 +148,13 @@ class LocalPostgresTest {
                     }
                 }
                 assertThat(other).isNotNull();
-                assertThat(postgres.isAnswering()).isFalse();
+                await().until(() -> !postgres.isAnswering());
             } finally {
                 if (other != null) {
                     other.close();
                 }
             }
-            await().atMost(Duration.ofSeconds(30))
-                    .ignoreExceptions()
-                    .until(() -> query(postgres, "select 1").equals("1"));
+            await().ignoreExceptions().until(() -> query(postgres, "select 1").equals("1"));
         }
     }
 
