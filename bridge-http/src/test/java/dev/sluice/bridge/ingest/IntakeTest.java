@@ -31,6 +31,9 @@ class IntakeTest {
     @TempDir
     private Path directory;
 
+    /** Longer than anybody waits for an answer here. */
+    private static final Duration NEVER = Duration.ofHours(1);
+
     private final FakeDatabase database = new FakeDatabase();
 
     @Nested
@@ -150,7 +153,7 @@ class IntakeTest {
             try (var ingest = new IngestFixture(setup, database).start()) {
                 long start = System.nanoTime();
                 assertThat(ingest.pushed(STORED, message("t-1"))).containsExactly(new PushResult.Buffered());
-                assertThat(Duration.ofNanos(System.nanoTime() - start)).isBetween(timeout, timeout.plusMillis(700));
+                assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThanOrEqualTo(timeout);
                 commit.countDown();
             }
         }
@@ -158,24 +161,20 @@ class IntakeTest {
         @Test
         void atOnceWhenTheDatabaseIsKnownToBeDown() {
             database.down(true);
-            var setup = Setup.at(directory).withStoredTimeout(Duration.ofSeconds(15));
+            var setup = Setup.at(directory).withStoredTimeout(NEVER);
             try (var ingest = new IngestFixture(setup, database).start()) {
                 ingest.pushed(BUFFERED, message("t-1"));
                 ingest.awaitState(DrainStatus.State.DOWN);
-                long start = System.nanoTime();
                 assertThat(ingest.pushed(STORED, message("t-2"))).containsExactly(new PushResult.Buffered());
-                assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
             }
         }
 
         @Test
         void asSoonAsTheDatabaseGoesDownUnderIt() {
             database.down(true);
-            var setup = Setup.at(directory).withStoredTimeout(Duration.ofSeconds(15));
+            var setup = Setup.at(directory).withStoredTimeout(NEVER);
             try (var ingest = new IngestFixture(setup, database).start()) {
-                long start = System.nanoTime();
                 assertThat(ingest.pushed(STORED, message("t-1"))).containsExactly(new PushResult.Buffered());
-                assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
             }
         }
 
@@ -191,9 +190,9 @@ class IntakeTest {
                         .oldestAge()
                         .filter(age -> age.compareTo(timeout.plusSeconds(1)) > 0)
                         .isPresent());
-                long start = System.nanoTime();
-                assertThat(ingest.pushed(STORED, message("t-2"))).containsExactly(new PushResult.Buffered());
-                assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(timeout);
+                var answer = ingest.push(STORED, message("t-2"));
+                assertThat(ingest.intake.status().waiting()).isZero();
+                assertThat(get(answer)).containsExactly(new PushResult.Buffered());
                 commit.countDown();
             }
         }
@@ -255,7 +254,7 @@ class IntakeTest {
             try (var ingest = new IngestFixture(Setup.at(directory).withLog(small), database)) {
                 fill(ingest);
                 assertThatThrownBy(
-                                () -> ingest.push(STORED, messages("p", 0, 100)).get(5, TimeUnit.SECONDS))
+                                () -> ingest.push(STORED, messages("p", 0, 100)).get(120, TimeUnit.SECONDS))
                         .isInstanceOf(ExecutionException.class)
                         .cause()
                         .isInstanceOfSatisfying(IntakeFullException.class, full -> {
@@ -271,7 +270,7 @@ class IntakeTest {
             try (var ingest = new IngestFixture(Setup.at(directory).withLog(small), database)) {
                 fill(ingest);
                 ingest.start();
-                await().atMost(Duration.ofSeconds(20)).until(() -> {
+                await().until(() -> {
                     var answer = ingest.push(STORED, message("again"));
                     return !answer.isCompletedExceptionally();
                 });
