@@ -27,6 +27,7 @@ import dev.sluice.queue.QueueConfig;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueWriterConfig;
 import dev.sluice.queue.Subscription;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
@@ -61,7 +62,9 @@ import org.postgresql.ds.PGSimpleDataSource;
 
 class HttpServiceTest {
     private static final int BODY_LIMIT = 100_000;
-    private static final Duration IDLE = Duration.ofMillis(500);
+    /** Much longer than any test, so that nothing ends by it but what waits for it. */
+    private static final Duration LONG = Duration.ofMinutes(10);
+
     private static final UUID LEASE = UUID.fromString("0190b8f4-1111-7abc-8abc-0123456789ab");
     private static final UUID MESSAGE = UUID.fromString("0190b8f4-2222-7abc-8abc-0123456789ab");
 
@@ -110,12 +113,21 @@ class HttpServiceTest {
     @BeforeEach
     void start() throws IOException {
         failed = FailedRecords.open(directory);
+        start(LONG, LONG);
+    }
+
+    private void restart(Duration idleTimeout, Duration bodyTimeout) throws IOException {
+        service.close();
+        start(idleTimeout, bodyTimeout);
+    }
+
+    private void start(Duration idleTimeout, Duration bodyTimeout) throws IOException {
         var config = new HttpService.Config(
                 "127.0.0.1",
                 0,
                 16,
-                IDLE,
-                Duration.ofSeconds(2),
+                idleTimeout,
+                bodyTimeout,
                 Duration.ofSeconds(1),
                 Durability.STORED,
                 new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000, 100),
@@ -179,7 +191,7 @@ class HttpServiceTest {
 
     private HttpResponse<String> send(String method, String path, BodyPublisher body, String... headers) {
         var request = HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + service.port() + path))
-                .timeout(Duration.ofSeconds(20))
+                .timeout(Duration.ofSeconds(120))
                 .method(method, body);
         if (headers.length > 0) {
             request.headers(headers);
@@ -196,7 +208,7 @@ class HttpServiceTest {
 
     private Socket connect() throws IOException {
         var socket = new Socket(InetAddress.getLoopbackAddress(), service.port());
-        socket.setSoTimeout(10_000);
+        socket.setSoTimeout(120_000);
         return socket;
     }
 
@@ -339,23 +351,24 @@ class HttpServiceTest {
 
         @Test
         void holdsUpNobodyWhenItsBodyIsSlow() throws IOException {
+            restart(Duration.ofSeconds(3), LONG);
             pushAnswer.complete(List.of(new PushResult.Buffered()));
             String ask = "POST /api/v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n{";
             var slow = new ArrayList<Socket>();
             try {
-                // The service has 16 threads; if each waited for its clients in turn, the last would wait 8 seconds.
+                // The service has 16 threads; if each waited for its clients in turn, the last would wait 48 seconds.
                 for (int i = 0; i < 260; i++) {
                     slow.add(connect());
                     send(slow.get(i), ask);
                 }
+                long start = System.nanoTime();
                 for (int i = 0; i < 3; i++) {
-                    long start = System.nanoTime();
                     assertThat(get("/live").statusCode()).isEqualTo(200);
                     assertThat(get("/health").statusCode()).isEqualTo(200);
                     assertThat(post("/api/v1/push", "{'items':[{'queue':'q'}]}").statusCode())
                             .isEqualTo(201);
-                    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(4));
                 }
+                assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
                 for (Socket socket : slow) {
                     assertThat(new String(socket.getInputStream().readAllBytes(), UTF_8))
                             .as("after the idle timeout")
@@ -371,15 +384,21 @@ class HttpServiceTest {
 
         @Test
         void isRefusedWhenItsBodyComesInDrops() throws Exception {
+            Duration timeout = Duration.ofSeconds(1);
+            restart(LONG, timeout);
             try (Socket socket = connect()) {
                 send(socket, "POST /api/v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n{");
                 long start = System.nanoTime();
                 while (socket.getInputStream().available() == 0) {
-                    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(10));
-                    send(socket, " ");
+                    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(120));
+                    try {
+                        send(socket, " ");
+                    } catch (IOException e) {
+                        break; // It has been refused just now.
+                    }
                     Thread.sleep(50);
                 }
-                assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThan(IDLE.multipliedBy(3));
+                assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThanOrEqualTo(timeout);
                 byte[] answer = new byte[12];
                 assertThat(socket.getInputStream().readNBytes(answer, 0, 12)).isEqualTo(12);
                 assertThat(new String(answer, UTF_8)).isEqualTo("HTTP/1.1 408");
@@ -593,7 +612,8 @@ class HttpServiceTest {
         }
 
         @Test
-        void mayWaitLongerThanAnIdleConnection() {
+        void mayWaitLongerThanAnIdleConnection() throws IOException {
+            restart(Duration.ofMillis(500), LONG);
             CompletableFuture<HttpResponse<String>> response =
                     CompletableFuture.supplyAsync(() -> get("/api/v1/pop/queue/q?wait=true"));
             popAnswer.completeOnTimeout(
@@ -620,7 +640,7 @@ class HttpServiceTest {
                 await().until(() -> clients.get(1).isGone());
             }
             popAnswer.complete(new PopResult(PopResult.Status.MESSAGES, LEASE, List.of(message("1")), 1, null));
-            assertThat(undelivered).containsExactly(popAnswer.join(), popAnswer.join());
+            await().untilAsserted(() -> assertThat(undelivered).containsExactly(popAnswer.join(), popAnswer.join()));
         }
 
         @Test
@@ -844,11 +864,22 @@ class HttpServiceTest {
             assertThat(get("/live").statusCode()).isEqualTo(200);
         }
 
+        /** What is refused unread ends in a reset; the answer came before that. */
+        private static String answerTo(String request, Socket socket) {
+            var answer = new ByteArrayOutputStream();
+            try {
+                send(socket, request);
+                socket.getInputStream().transferTo(answer);
+            } catch (IOException reset) {
+                // That was all.
+            }
+            return answer.toString(UTF_8);
+        }
+
         private String raw(String request) throws IOException {
             try (var socket = new Socket(InetAddress.getLoopbackAddress(), service.port())) {
-                socket.setSoTimeout(5000);
-                socket.getOutputStream().write(request.getBytes(ISO_8859_1));
-                return new String(socket.getInputStream().readAllBytes(), UTF_8);
+                socket.setSoTimeout(120_000);
+                return answerTo(request, socket);
             }
         }
     }
