@@ -39,10 +39,8 @@ import dev.sluice.queue.WakeUps;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.BindException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
-import java.net.UnknownHostException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -245,7 +243,7 @@ final class Bridge implements AutoCloseable {
             open.push(http::close);
             open.push(pops::close); // First, so that those who wait are answered before the server closes.
             http.start();
-            flush.start(hostName() + ":" + http.port());
+            flush.start(ProcessUsage.hostName() + ":" + http.port());
             complete = true;
             log.info("Serving. host={} port={} data={}", host, http.port(), data.path());
         } catch (LogLockedException e) {
@@ -360,15 +358,6 @@ final class Bridge implements AutoCloseable {
                             null));
         }
         queue.acknowledge(List.copyOf(onePerPartition.values()));
-    }
-
-    /** Returns the name by which charts tell this machine from others. */
-    private static String hostName() {
-        try {
-            return InetAddress.getLocalHost().getHostName();
-        } catch (UnknownHostException e) {
-            return "localhost";
-        }
     }
 
     private static String version() {

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.sluice.queue.TestPostgres;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -24,6 +26,9 @@ import org.junit.jupiter.api.io.TempDir;
 class ReadRoutesTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final String SIX = "{total:n,pending:n,processing:n,completed:n,failed:n,deadLetter:n}";
+    private static final String WORKER =
+            "{hostname:s,workerId:n,avgEventLoopLagMs:n,maxEventLoopLagMs:n,freeSlots:n,dbConnections:n,jobQueueSize:n,"
+                    + "messagesProcessed:n}";
     private static final String TIMED = "timeRange:{from:t,to:t},bucketMinutes:n";
 
     @TempDir
@@ -32,6 +37,7 @@ class ReadRoutesTest {
     private static TestPostgres postgres;
     private static RunningBridge bridge;
     private static String partitionId;
+    private static String leaseId;
 
     /** Queue shop.orders: o-1 completed, o-2 dead, o-3 leased, o-4 waits. Queue quiet: one message nobody reads. */
     @BeforeAll
@@ -50,8 +56,11 @@ class ReadRoutesTest {
                 "/api/v1/ack",
                 "{\"transactionId\":\"o-2\",\"partitionId\":\"" + partitionId + "\",\"leaseId\":"
                         + second.get("leaseId") + ",\"status\":\"dlq\",\"error\":\"no stock\"}");
-        bridge.pop("shop.orders");
+        leaseId = bridge.pop("shop.orders").get("leaseId").asText();
         bridge.pop("nothing");
+        postgres.execute("""
+                insert into sluice.minute_counters (bucket, queue, worker, retention_messages, eviction_messages, retention_events)
+                values (date_trunc('minute', now()), 'quiet', 'another:1', 3, 2, 1)""");
         await().atMost(PATIENCE)
                 .until(() -> postgres.query("select sum(push_messages), sum(pop_messages), sum(ack_requests)"
                                 + " from sluice.minute_counters")
@@ -289,8 +298,7 @@ class ReadRoutesTest {
                         + ",requests:{push:n,pop:n,ack:n},batchEfficiency:{push:n,pop:n,ack:n}},"
                         + "leases:{active:n,partitionsWithLeases:n,totalBatchSize:n,totalAcked:n},"
                         + "deadLetterQueue:{totalMessages:n,affectedPartitions:n,topErrors:[{error:s,count:n}]},"
-                        + "workers:[{hostname:s,workerId:n,avgEventLoopLagMs:n,maxEventLoopLagMs:n,freeSlots:n,dbConnections:n,"
-                        + "jobQueueSize:n,messagesProcessed:n}],errors:{dbErrors:n,ackFailed:n,dlqMessages:n},statsAge:n}");
+                        + "workers:[" + WORKER + "],errors:{dbErrors:n,ackFailed:n,dlqMessages:n},statsAge:n}");
         assertThat(body.at("/messages/requests")).hasToString("{\"push\":4,\"pop\":3,\"ack\":2}");
         assertThat(body.at("/leases/active").asInt()).isEqualTo(1);
         assertThat(body.at("/deadLetterQueue/topErrors/0/error").asText()).isEqualTo("no stock");
@@ -310,7 +318,7 @@ class ReadRoutesTest {
         JsonNode workers = get("/api/v1/analytics/worker-metrics");
         assertShape(
                 workers,
-                "{" + TIMED + ",pointCount:n,timeSeries:[" + point + "],workers:[*],"
+                "{" + TIMED + ",pointCount:n,timeSeries:[" + point + "],workers:[" + WORKER + "],"
                         + "queues:[{queueName:s,popCount:n,avgLagMs:n,maxLagMs:n}],"
                         + "summary:{totalPushMessages:n,totalPopMessages:n,totalAckMessages:n,totalPushRequests:n,"
                         + "totalPopRequests:n,totalAckRequests:n,totalDbErrors:n,totalAckFailed:n,totalDlq:n,pendingMessages:n}}");
@@ -328,10 +336,12 @@ class ReadRoutesTest {
                         + "partitionCount:n,avgLagMs:n,maxLagMs:n,pushPerSecond:n,popPerSecond:n,ackPerSecond:n,"
                         + "emptyPerSecond:n,parkedCount:n}],queues:[s]}");
         assertThat(operations.at("/series/0/partitionCount").asInt()).isEqualTo(1);
-        assertShape(
-                get("/api/v1/analytics/retention"),
-                "{" + TIMED + ",series:*,totals:{retentionMsgs:n,completedRetentionMsgs:n,evictionMsgs:n,totalMsgs:n,"
-                        + "eventCount:n}}");
+        String retired = "retentionMsgs:n,completedRetentionMsgs:n,evictionMsgs:n,totalMsgs:n,eventCount:n}";
+        JsonNode retention = get("/api/v1/analytics/retention");
+        assertShape(retention, "{" + TIMED + ",series:[{bucket:t," + retired + "],totals:{" + retired + "}");
+        assertThat(retention.get("totals"))
+                .hasToString("{\"retentionMsgs\":3,\"completedRetentionMsgs\":0,\"evictionMsgs\":2,\"totalMsgs\":5,"
+                        + "\"eventCount\":1}");
         assertThat(get("/api/v1/analytics/queue-lag?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"))
                 .isEmpty();
     }
@@ -369,8 +379,17 @@ class ReadRoutesTest {
     }
 
     @Test
-    void postgresTellsAboutItself() {
-        JsonNode body = get("/api/v1/analytics/postgres-stats");
+    void postgresTellsAboutItself() throws SQLException {
+        await().atMost(PATIENCE)
+                .until(() -> !get("/api/v1/analytics/postgres-stats")
+                        .get("hotUpdates")
+                        .isEmpty());
+        JsonNode body;
+        try (Connection busy = postgres.dataSource().getConnection()) {
+            busy.setAutoCommit(false);
+            busy.createStatement().execute("select 1"); // Idle in a transaction, which is active enough.
+            body = get("/api/v1/analytics/postgres-stats");
+        }
         assertThat(body.fieldNames())
                 .toIterable()
                 .containsExactlyInAnyOrder(
@@ -390,6 +409,19 @@ class ReadRoutesTest {
         assertShape(body.get("timestamp"), "t");
         assertShape(body.get("databaseCache"), "{database:s,diskReads:n,cacheHits:n,cacheHitRatio:?n}");
         assertShape(body.get("tableCache"), "[{table:s,diskReads:n,cacheHits:n,cacheHitRatio:?n}]");
+        assertShape(body.get("indexCache"), "[{table:s,index:s,diskReads:n,cacheHits:n,cacheHitRatio:?n}]");
+        String cache = "{diskReads:n,cacheHits:n,cacheHitRatio:?n}";
+        assertShape(body.get("cacheSummary"), "{tables:" + cache + ",indexes:" + cache + "}");
+        assertShape(
+                body.get("deadTuples"),
+                "[{table:s,liveTuples:n,deadTuples:n,deadRatio:?n,lastVacuum:?t,lastAutovacuum:?t}]");
+        assertShape(body.get("hotUpdates"), "[{table:s,updates:n,hotUpdates:n,hotRatio:n}]");
+        assertShape(
+                body.get("autovacuumStatus"),
+                "[{table:s,autovacuumCount:n,autoanalyzeCount:n,lastAutovacuum:?t,lastAutoanalyze:?t}]");
+        assertShape(
+                body.get("activeQueries"),
+                "[{pid:n,user:?s,application:s,state:s,waitEventType:?s,waitEvent:?s,durationMs:n,query:s}]");
         assertShape(body.get("bufferConfig"), "{sharedBuffers:s,sharedBuffersSize:n}");
         assertShape(body.get("tableSizes"), "[{table:s,totalBytes:n,tableBytes:n,indexBytes:n,rows:n}]");
         assertThat(body.get("bufferUsage")).isEmpty();
@@ -414,6 +446,9 @@ class ReadRoutesTest {
             bridge.get("/api/v1/pop/queue/many-" + i);
         }
         bridge.get("/no/such/route");
+        bridge.post("/api/v1/lease/" + leaseId + "/extend", "{}");
+        bridge.post("/api/v1/lease/" + UUID.randomUUID() + "/extend", "{}");
+        bridge.post("/api/v1/lease/not-an-id/extend", "{}");
         // A request is counted after its answer.
         await().until(() -> bridge.get("/metrics/prometheus").body().contains("route=\"none\",status=\"4xx\""));
         HttpResponse<String> answer = bridge.get("/metrics/prometheus");
@@ -470,6 +505,22 @@ class ReadRoutesTest {
                         "queen_queue_pop_lag_milliseconds",
                         "queen_queue_parked_consumers",
                         "queen_queue_metrics_age_seconds",
+                        "queen_worker_messages_per_minute",
+                        "queen_worker_requests_per_minute",
+                        "queen_worker_ack_per_minute",
+                        "queen_worker_jobs_done_per_minute",
+                        "queen_worker_db_errors_per_minute",
+                        "queen_worker_dlq_per_minute",
+                        "queen_worker_lag_milliseconds",
+                        "queen_worker_free_slots",
+                        "queen_worker_db_connections",
+                        "queen_worker_job_queue_size",
+                        "queen_worker_metrics_age_seconds",
+                        "queen_threadpool_size",
+                        "queen_threadpool_queue_size",
+                        "queen_response_registry_size",
+                        "queen_shared_state_enabled",
+                        "sluice_lease_extensions_total",
                         "sluice_retention_messages_total",
                         "sluice_http_request_duration_seconds",
                         "jvm_memory_used_bytes",
@@ -478,6 +529,10 @@ class ReadRoutesTest {
         assertThat(answer.body())
                 .contains("sluice_push_messages_total{queue=\"shop.orders\"} 4.0\n")
                 .contains("sluice_ack_messages_total{outcome=\"dead_letter\",queue=\"shop.orders\"} 1.0\n")
+                .contains("sluice_lease_extensions_total{outcome=\"granted\"} 1.0\n")
+                .contains("sluice_lease_extensions_total{outcome=\"refused\"} 2.0\n")
+                .containsPattern(
+                        "queen_worker_requests_per_minute\\{hostname=\"[^\"]+\",op=\"ack\",pid=\"\\d+\",worker_id=\"0\"}")
                 .contains("route=\"/api/v1/push\",status=\"2xx\"")
                 .contains("route=\"none\",status=\"4xx\"");
         assertThat(samples.stream().filter(each -> each.startsWith("sluice_pop_empty_total")))

@@ -91,7 +91,7 @@ final class AnalyticsEndpoints {
             letters.errors()
                     .forEach(each ->
                             errors.addObject().put("error", each.error()).put("count", each.letters()));
-            workers(body.putArray("workers"), asked.range(), usage);
+            workers(body.putArray("workers"), asked.range());
             body.putObject("errors")
                     .put("dbErrors", sums.get(Counter.DATABASE_ERRORS))
                     .put("ackFailed", sums.get(Counter.ACK_FAILED))
@@ -151,20 +151,23 @@ final class AnalyticsEndpoints {
                 .put("dbPoolSize", used.poolSize());
     }
 
-    private void workers(ArrayNode list, Range range, UsageByTime usage) {
+    private void workers(ArrayNode list, Range range) {
         Map<String, Sums> byWorker = new TreeMap<>();
         for (Point point : administration.counters().series(range, false, true)) {
             byWorker.computeIfAbsent(point.worker(), unused -> new Sums()).add(point);
         }
-        UsageByTime.Usage used = usage.last();
-        byWorker.forEach((name, sums) -> Worker.of(name)
-                .describe(list.addObject())
-                .put("avgEventLoopLagMs", 0)
-                .put("maxEventLoopLagMs", 0)
-                .put("freeSlots", used.poolIdle())
-                .put("dbConnections", used.poolSize())
-                .put("jobQueueSize", 0)
-                .put("messagesProcessed", sums.get(Counter.PUSH_MESSAGES) + sums.get(Counter.POP_MESSAGES)));
+        Map<String, UsageByTime> usage = UsageByTime.byWorker(administration.counters(), range);
+        byWorker.forEach((name, sums) -> {
+            UsageByTime.Usage used = UsageByTime.last(usage.get(name));
+            Worker.of(name)
+                    .describe(list.addObject())
+                    .put("avgEventLoopLagMs", 0)
+                    .put("maxEventLoopLagMs", 0)
+                    .put("freeSlots", used.poolIdle())
+                    .put("dbConnections", used.poolSize())
+                    .put("jobQueueSize", 0)
+                    .put("messagesProcessed", sums.get(Counter.PUSH_MESSAGES) + sums.get(Counter.POP_MESSAGES));
+        });
     }
 
     /** {@code {"dataPoints": [{"timestamp": "…", "messages": 10}], "interval": "hour", "from": "…", "to": "…"}}, oldest first. */
@@ -204,7 +207,7 @@ final class AnalyticsEndpoints {
                     point -> workerPoint(series.addObject(), point, asked.time().bucket(), usage));
             ArrayNode workers = body.putArray("workers");
             if (!asked.nobody()) {
-                workers(workers, asked.range(), usage);
+                workers(workers, asked.range());
             }
             Map<String, Sums> byQueue = new TreeMap<>();
             for (Point point : administration.counters().series(asked.range(), true, false)) {

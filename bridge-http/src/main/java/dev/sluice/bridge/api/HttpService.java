@@ -195,7 +195,7 @@ public final class HttpService implements AutoCloseable {
                 new QueueEndpoints(administration, metrics.counters(), bodies, limits),
                 new ConsumerGroupEndpoints(administration, bodies, limits),
                 new DeadLetterEndpoints(administration, bodies, limits),
-                new LeaseEndpoint(administration, bodies, limits),
+                new LeaseEndpoint(administration, metrics.leaseExtensions(), bodies, limits),
                 new MaintenanceEndpoints(maintenance, state, failed, administration, bodies, limits),
                 new StreamEndpoints(administration, intake, bodies, limits, ids),
                 new MigrationEndpoints(administration, bodies, limits),

@@ -3,6 +3,7 @@ package dev.sluice.bridge.api;
 import static dev.sluice.bridge.api.AdminJson.OK;
 import static dev.sluice.bridge.api.AdminJson.object;
 
+import dev.sluice.bridge.metrics.LeaseExtensions;
 import dev.sluice.queue.QueueOptions;
 import io.javalin.http.Context;
 import java.io.IOException;
@@ -31,9 +32,11 @@ final class LeaseEndpoint {
     private final Administration administration;
     private final RequestBodies bodies;
     private final RequestLimits limits;
+    private final LeaseExtensions counts;
 
-    LeaseEndpoint(Administration administration, RequestBodies bodies, RequestLimits limits) {
+    LeaseEndpoint(Administration administration, LeaseExtensions counts, RequestBodies bodies, RequestLimits limits) {
         this.administration = administration;
+        this.counts = counts;
         this.bodies = bodies;
         this.limits = limits;
     }
@@ -51,6 +54,7 @@ final class LeaseEndpoint {
         UUID lease = JsonBody.uuid(leaseId);
         Optional<Instant> end =
                 lease == null ? Optional.empty() : administration.queue().extend(lease, extension);
+        counts.add(end.isPresent());
         String error = null;
         if (end.isEmpty()) {
             boolean expired = lease != null && administration.queue().hasExpired(lease);

@@ -5,7 +5,7 @@ import dev.sluice.bridge.ingest.DoorStatus;
 import dev.sluice.bridge.ingest.DrainStatus;
 import dev.sluice.bridge.ingest.IntakeStatus;
 import dev.sluice.bridge.metrics.Counters;
-import dev.sluice.bridge.metrics.LastMinute;
+import dev.sluice.bridge.metrics.LeaseExtensions;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.bridge.metrics.QueueCounters;
@@ -21,30 +21,20 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * All metrics of the process. Those that start with {@code sluice_} are ours; those with {@code queen_} are there for dashboards
- * that know them. Label {@code queue} has {@code metrics.max.queues} values at most, and {@code other} for all queues beyond.
+ * All metrics of the process. Those that start with {@code sluice_} are ours; those with {@code queen_} ({@link
+ * QueenFamilies}) are there for dashboards that know them. Label {@code queue} has {@code metrics.max.queues} values at most, and
+ * {@code other} for all queues beyond.
  */
 final class PrometheusPage {
     private static final double MILLIS_PER_SECOND = 1000;
-    private static final String SCOPE = "scope";
-    private static final String PROCESS = "process";
-    private static final String OTHER_QUEUES = "other";
-
-    private static final Map<String, Counter> BY_MINUTE = Map.of(
-            "queen_queue_push_requests_per_minute", Counter.PUSH_REQUESTS,
-            "queen_queue_push_messages_per_minute", Counter.PUSH_MESSAGES,
-            "queen_queue_pop_messages_per_minute", Counter.POP_MESSAGES,
-            "queen_queue_pop_empty_per_minute", Counter.POP_EMPTY,
-            "queen_queue_transactions_per_minute", Counter.TRANSACTIONS);
-
     private final Metrics metrics;
     private final ServiceState state;
-    private final MaintenanceMode maintenance;
+    private final QueenFamilies queen;
 
     PrometheusPage(Metrics metrics, ServiceState state, MaintenanceMode maintenance) {
         this.metrics = metrics;
         this.state = state;
-        this.maintenance = maintenance;
+        this.queen = new QueenFamilies(metrics, state, maintenance);
     }
 
     /** Reads everything; may wait for the disk, never for the database. */
@@ -61,7 +51,7 @@ final class PrometheusPage {
                 buffer.failed().count());
         queues(families);
         process(families, usage);
-        forQueenDashboards(families, usage);
+        queen.add(families, usage);
         return families.with(metrics.requests().collect());
     }
 
@@ -161,7 +151,7 @@ final class PrometheusPage {
 
     private void queues(Families families) {
         for (Map.Entry<String, QueueCounters> each : metrics.counters().all().entrySet()) {
-            String queue = each.getKey().equals(Counters.OTHER) ? OTHER_QUEUES : each.getKey();
+            String queue = label(each.getKey());
             QueueCounters counts = each.getValue();
             count(families, "sluice_push_requests", "Pushes accepted.", counts, Counter.PUSH_REQUESTS, queue);
             count(families, "sluice_push_messages", "Messages in them.", counts, Counter.PUSH_MESSAGES, queue);
@@ -219,6 +209,10 @@ final class PrometheusPage {
             retired(families, retired, counts.total(Counter.COMPLETED_RETENTION_MESSAGES), queue, "completed");
             retired(families, retired, counts.total(Counter.EVICTION_MESSAGES), queue, "waited");
         }
+        String extensions = "Requests to lengthen a lease; refused: it was over, or never there.";
+        LeaseExtensions leases = metrics.leaseExtensions();
+        families.counter("sluice_lease_extensions", extensions, leases.granted(), "outcome", "granted");
+        families.counter("sluice_lease_extensions", extensions, leases.refused(), "outcome", "refused");
         for (QueueStatus each : metrics.queues()) {
             String queue = each.queue().name();
             String help = "Messages by state, as of half a minute ago.";
@@ -282,96 +276,12 @@ final class PrometheusPage {
         }
     }
 
-    private void forQueenDashboards(Families families, ProcessUsage.Usage usage) {
-        families.gauge(
-                "queen_uptime_seconds", "Time since the start.", ProcessUsage.uptimeMillis() / MILLIS_PER_SECOND);
-        families.counter(
-                "queen_cpu_user_microseconds", "Processor time of the process's own code.", usage.userMicros());
-        families.counter("queen_cpu_system_microseconds", "Processor time of the system for it.", usage.systemMicros());
-        families.gauge("queen_process_resident_memory_bytes", "Memory in RAM.", usage.residentBytes());
-        families.gauge("queen_process_virtual_memory_bytes", "Address space.", usage.virtualBytes());
-        families.gauge(
-                "queen_db_pool_size", "Connections to PostgreSQL.", usage.pool().size());
-        families.gauge(
-                "queen_db_pool_idle", "Connections not in use.", usage.pool().idle());
-        families.gauge(
-                "queen_db_pool_active", "Connections in use.", usage.pool().active());
-        ServiceState.Buffer buffer = state.buffer();
-        families.gauge("queen_file_buffer_pending", "Messages that are not in PostgreSQL yet.", buffer.pending());
-        families.gauge("queen_file_buffer_failed", "Records PostgreSQL refused.", buffer.failed());
-        families.gauge("queen_file_buffer_db_healthy", "1 if PostgreSQL answers.", bit(state.databaseConnected()));
-        total(families, "queen_cluster_push_requests", "Pushes accepted by this process.", Counter.PUSH_REQUESTS);
-        total(families, "queen_cluster_push_messages", "Messages in them.", Counter.PUSH_MESSAGES);
-        total(families, "queen_cluster_pop_requests", "Pops answered by this process.", Counter.POP_REQUESTS);
-        total(families, "queen_cluster_pop_messages", "Messages in them.", Counter.POP_MESSAGES);
-        total(families, "queen_cluster_ack_requests", "Requests with acknowledgements.", Counter.ACK_REQUESTS);
-        Counters counters = metrics.counters();
-        long completed = counters.total(Counter.ACK_COMPLETED);
-        long failed = counters.total(Counter.ACK_FAILED);
-        families.counter("queen_cluster_ack_messages", "Acknowledgements in them.", completed + failed, SCOPE, PROCESS);
-        String results = "Acknowledgements by result.";
-        families.counter("queen_cluster_ack", results, completed, SCOPE, PROCESS, "result", "success");
-        families.counter("queen_cluster_ack", results, failed, SCOPE, PROCESS, "result", "failed");
-        total(
-                families,
-                "queen_cluster_transactions",
-                "Transactions committed by this process, once for each queue they touch.",
-                Counter.TRANSACTIONS);
-        total(
-                families,
-                "queen_cluster_db_errors",
-                "Requests that failed because of PostgreSQL.",
-                Counter.DATABASE_ERRORS);
-        total(families, "queen_cluster_dlq", "Messages that became dead letters.", Counter.DEAD_LETTERS);
-        long letters = 0;
-        for (QueueStatus each : metrics.queues()) {
-            letters += each.counts().deadLetters();
-            families.gauge(
-                    "queen_dlq_depth_by_queue",
-                    "Dead letters.",
-                    each.counts().deadLetters(),
-                    "queue",
-                    each.queue().name());
-        }
-        families.gauge("queen_dlq_depth", "Dead letters of the queues looked at.", letters, SCOPE, "cluster");
-        families.gauge("queen_maintenance_mode_enabled", "1 while pushes are on hold.", bit(maintenance.pushes()));
-        metrics.counters().all().forEach((name, counts) -> lastMinute(families, name, counts));
+    /** Returns the value of the label {@code queue}. */
+    static String label(String queue) {
+        return queue.equals(Counters.OTHER) ? "other" : queue;
     }
 
-    private void lastMinute(Families families, String name, QueueCounters counts) {
-        String queue = name.equals(Counters.OTHER) ? OTHER_QUEUES : name;
-        families.gauge("queen_queue_parked_consumers", "Pops that wait for messages.", counts.parked(), "queue", queue);
-        String help = "The same as the total, of the last minute.";
-        LastMinute last = metrics.lastMinute();
-        for (Map.Entry<String, Counter> each : BY_MINUTE.entrySet()) {
-            families.gauge(each.getKey(), help, last.count(name, each.getValue()), "queue", queue);
-        }
-        String acks = "Acknowledgements of the last minute, by result.";
-        String family = "queen_queue_ack_per_minute";
-        families.gauge(family, acks, last.count(name, Counter.ACK_COMPLETED), "queue", queue, "result", "success");
-        families.gauge(family, acks, last.count(name, Counter.ACK_FAILED), "queue", queue, "result", "failed");
-        families.gauge(
-                "queen_queue_pop_lag_milliseconds",
-                "Average age of the messages popped in the last minute.",
-                (double) last.count(name, Counter.LAG_SUM_MS)
-                        / (double) Math.max(1, last.count(name, Counter.LAG_COUNT)),
-                "queue",
-                queue,
-                "stat",
-                "avg");
-        families.gauge(
-                "queen_queue_metrics_age_seconds",
-                "How long ago the last minute ended.",
-                last.age(System.nanoTime()).toMillis() / MILLIS_PER_SECOND,
-                "queue",
-                queue);
-    }
-
-    private void total(Families families, String name, String help, Counter counter) {
-        families.counter(name, help, metrics.counters().total(counter), SCOPE, PROCESS);
-    }
-
-    private static int bit(boolean value) {
+    static int bit(boolean value) {
         return value ? 1 : 0;
     }
 }

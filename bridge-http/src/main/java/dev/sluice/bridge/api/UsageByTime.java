@@ -6,11 +6,14 @@ import dev.sluice.queue.MinuteCounters.Range;
 import dev.sluice.queue.MinuteCounters.Sample;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
-/** What the bridges used, by time; all bridges together. */
+/** What bridges used, by time; several of them together. */
 final class UsageByTime {
     private static final Usage NOTHING = new Usage(0, 0, 0, 0, 0, 0);
     private static final double BYTES_PER_MEGABYTE = 1 << 20;
@@ -38,10 +41,24 @@ final class UsageByTime {
 
     private UsageByTime() {}
 
+    /** Of all bridges the range is about. */
     static UsageByTime read(MinuteCounters counters, Range range) {
+        return sumOf(counters.samples(range));
+    }
+
+    /** Of each bridge the range is about, by its name. */
+    static Map<String, UsageByTime> byWorker(MinuteCounters counters, Range range) {
+        var byWorker = new TreeMap<String, UsageByTime>();
+        counters.samples(range).stream()
+                .collect(Collectors.groupingBy(Sample::worker))
+                .forEach((worker, samples) -> byWorker.put(worker, sumOf(samples)));
+        return byWorker;
+    }
+
+    private static UsageByTime sumOf(List<Sample> samples) {
         var usage = new UsageByTime();
         Map<Instant, Map<String, Double>> sums = new TreeMap<>();
-        for (Sample sample : counters.samples(range)) {
+        for (Sample sample : samples) {
             sums.computeIfAbsent(sample.bucket(), unused -> new HashMap<>())
                     .merge(sample.metric(), value(sample), Double::sum);
         }
@@ -75,7 +92,10 @@ final class UsageByTime {
         return byTime.getOrDefault(bucket, NOTHING);
     }
 
-    Usage last() {
-        return byTime.isEmpty() ? NOTHING : byTime.lastEntry().getValue();
+    /** Returns what was used last; nothing of a bridge that has no samples. */
+    static Usage last(@Nullable UsageByTime usage) {
+        return usage == null || usage.byTime.isEmpty()
+                ? NOTHING
+                : usage.byTime.lastEntry().getValue();
     }
 }

@@ -53,6 +53,16 @@ public final class LastMinute {
         return Math.max(0, total(readings.getLast(), queue, counter) - before);
     }
 
+    /** The same, of all queues together. */
+    public synchronized long count(Counter counter) {
+        if (readings.isEmpty()) {
+            return 0;
+        }
+        return readings.getLast().totals().keySet().stream()
+                .mapToLong(queue -> count(queue, counter))
+                .sum();
+    }
+
     private static long total(Reading reading, String queue, Counter counter) {
         return reading.totals().getOrDefault(queue, Map.of()).getOrDefault(counter, 0L);
     }

@@ -9,6 +9,7 @@ public final class Metrics {
     private final RequestTimes requests = new RequestTimes();
     private final ProcessUsage process;
     private final LastMinute lastMinute = new LastMinute();
+    private final LeaseExtensions leaseExtensions = new LeaseExtensions();
     private volatile List<QueueStatus> queues = List.of();
 
     /**
@@ -25,6 +26,11 @@ public final class Metrics {
     /** Returns the counters by queue. */
     public Counters counters() {
         return counters;
+    }
+
+    /** Returns the count of requests to lengthen a lease. */
+    public LeaseExtensions leaseExtensions() {
+        return leaseExtensions;
     }
 
     /** Returns what was counted in the last minute. */

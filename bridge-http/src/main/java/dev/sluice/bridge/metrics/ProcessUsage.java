@@ -3,6 +3,8 @@ package dev.sluice.bridge.metrics;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryUsage;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -75,6 +77,15 @@ public final class ProcessUsage {
                 pool.get(),
                 ManagementFactory.getThreadMXBean().getThreadCount(),
                 waitingPops.get());
+    }
+
+    /** Returns the name by which charts tell this machine from others. */
+    public static String hostName() {
+        try {
+            return InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            return "localhost";
+        }
     }
 
     /** Returns how long the process has run. */

@@ -44,6 +44,18 @@ class LastMinuteTest {
     }
 
     @Test
+    void addsUpTheQueues() {
+        assertThat(lastMinute.count(Counter.POP_MESSAGES)).isZero();
+        read(0);
+        counters.queue("q").add(Counter.POP_MESSAGES, 2);
+        counters.queue("new").add(Counter.POP_MESSAGES, 3);
+        counters.queue(Counters.OTHER).add(Counter.POP_MESSAGES, 4);
+        read(5);
+        assertThat(lastMinute.count(Counter.POP_MESSAGES)).isEqualTo(9);
+        assertThat(lastMinute.count(Counter.PUSH_MESSAGES)).isZero();
+    }
+
+    @Test
     void saysHowOldItIs() {
         assertThat(lastMinute.age(1)).isZero();
         read(10);
