@@ -241,10 +241,11 @@ final class Bridge implements AutoCloseable {
                     new State(),
                     version());
             open.push(http::close);
-            open.push(pops::close); // First, so that those who wait are answered before the server closes.
+            open.push(pops::close); // Those who wait are answered before the server closes.
             http.start();
             flush.start(ProcessUsage.hostName() + ":" + http.port());
             complete = true;
+            open.push(new ShutdownGrace(config.shutdownGrace()));
             log.info("Serving. host={} port={} data={}", host, http.port(), data.path());
         } catch (LogLockedException e) {
             throw new StartException(e.getMessage() + "; stop it, or set another data.dir or buffer.dir", e);
@@ -466,8 +467,9 @@ final class Bridge implements AutoCloseable {
     }
 
     /**
-     * Stops: not ready any more, waiting pops answered, requests under way finished, the log drained for the shutdown timeout
-     * and synced, connections closed, PostgreSQL stopped. Does nothing the second time.
+     * Stops: not ready any more, but serving for the shutdown grace; then waiting pops answered, requests under way finished, the
+     * log drained for the shutdown timeout and synced, connections closed, PostgreSQL stopped. Does nothing the second
+     * time.
      */
     @Override
     public synchronized void close() {

@@ -69,6 +69,7 @@ import static dev.sluice.bridge.BridgeKeys.QUEUE_SCHEMA;
 import static dev.sluice.bridge.BridgeKeys.RETENTION_INTERVAL_MS;
 import static dev.sluice.bridge.BridgeKeys.RETENTION_PARTITION_IDLE_DAYS;
 import static dev.sluice.bridge.BridgeKeys.SCHEMA_APPLY;
+import static dev.sluice.bridge.BridgeKeys.SHUTDOWN_GRACE_MS;
 import static dev.sluice.bridge.BridgeKeys.SHUTDOWN_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.TRANSACTION_CONNECTIONS;
 
@@ -472,6 +473,10 @@ final class BridgeConfig {
     Administration.Config administration() {
         return new Administration.Config(
                 administrationConnections(), transactionConnections(), directPushConnections(), queue(), smallWriter());
+    }
+
+    Duration shutdownGrace() {
+        return millis(SHUTDOWN_GRACE_MS);
     }
 
     Duration shutdownTimeout() {

@@ -68,6 +68,7 @@ final class BridgeKeys {
     static final String POP_POLL_INTERVAL_MS = "pop.poll.interval.ms";
     static final String ACK_THREADS = "ack.threads";
     static final String ACK_MAX_PENDING = "ack.max.pending";
+    static final String SHUTDOWN_GRACE_MS = "shutdown.grace.ms";
     static final String SHUTDOWN_TIMEOUT_MS = "shutdown.timeout.ms";
     static final String ADMINISTRATION_CONNECTIONS = "administration.connections";
     static final String TRANSACTION_CONNECTIONS = "transaction.connections";
@@ -578,6 +579,13 @@ final class BridgeKeys {
                 Importance.LOW,
                 "Paths that need no token, besides those that are open to everybody anyway. Exact; one that ends in `/` and is longer stands for all that begin with it.");
         keys.group("Stop");
+        keys.add(
+                SHUTDOWN_GRACE_MS,
+                ConfigDef.Type.INT,
+                0,
+                between(0, HOUR_MS),
+                Importance.MEDIUM,
+                "How long a stop goes on serving while `/ready` answers 503, so that a load balancer sends no more before connections are refused. Behind one: its interval between checks times the failed checks it asks for, and a second more; 0: refuse at once.");
         keys.add(
                 SHUTDOWN_TIMEOUT_MS,
                 ConfigDef.Type.INT,

@@ -2,6 +2,7 @@ package dev.sluice.bridge;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.sluice.queue.TestPostgres;
@@ -53,6 +54,33 @@ class StopTest {
             for (CompletableFuture<HttpResponse<String>> each : waiting) {
                 assertThat(each.get(120, TimeUnit.SECONDS).statusCode()).isEqualTo(204);
             }
+            assertThatThrownBy(() -> HttpClient.newHttpClient().send(ready, BodyHandlers.ofString()))
+                    .isInstanceOf(ConnectException.class);
+        }
+    }
+
+    @Test
+    void aLoadBalancerSeesThatItIsNotReadyBeforeConnectionsAreRefused() throws Exception {
+        try (var postgres = TestPostgres.empty()) {
+            RunningBridge bridge =
+                    RunningBridge.start(postgres.url(), directory, Map.of("shutdown.grace.ms", "3600000"));
+            var ready =
+                    HttpRequest.newBuilder(URI.create(bridge.url() + "/ready")).build();
+            assertThat(bridge.get("/ready").statusCode()).isEqualTo(200);
+            var stopping = new Thread(bridge::close);
+            stopping.start();
+            await().atMost(Duration.ofSeconds(60))
+                    .until(() -> bridge.get("/ready").statusCode() == 503);
+            assertThat(bridge.get("/ready").body()).contains("\"reason\":\"stopping\"");
+            assertThat(bridge.get("/live").statusCode()).isEqualTo(200);
+            assertThat(bridge.push("{\"items\":[{\"queue\":\"q\"}]}").statusCode())
+                    .as("what a balancer still sends is taken")
+                    .isEqualTo(201);
+            assertThat(bridge.pop("q").path("messages")).hasSize(1);
+            stopping.interrupt(); // Ends the grace.
+            stopping.join(60_000);
+            assertThat(stopping.isAlive()).isFalse();
+            assertThat(bridge.leftInLog()).isZero();
             assertThatThrownBy(() -> HttpClient.newHttpClient().send(ready, BodyHandlers.ofString()))
                     .isInstanceOf(ConnectException.class);
         }
