@@ -101,6 +101,21 @@ class MaintenanceRoutesTest {
     }
 
     @Test
+    void whatIsBufferedIsNamed() {
+        set(PUSHES, true);
+        JsonNode results = RunningBridge.json(bridge.push(
+                        "{\"items\":[{\"queue\":\"named\",\"partition\":\"p\",\"transactionId\":\"t-1\",\"payload\":1},"
+                                + "{\"queue\":\"named\",\"payload\":2}]}")
+                .body());
+        assertThat(results.get(0))
+                .isEqualTo(RunningBridge.json(
+                        "{\"index\":0,\"transaction_id\":\"t-1\",\"status\":\"buffered\",\"queue\":\"named\","
+                                + "\"partition\":\"p\",\"transactionId\":\"t-1\",\"queueName\":\"named\"}"));
+        assertThat(results.get(1).get("partition").textValue()).isEqualTo("Default");
+        assertThat(results.get(1).has("transactionId")).isFalse();
+    }
+
+    @Test
     void pushesStayInTheLocalLogsUntilMaintenanceEnds() {
         assertThat(push(bridge, "held")).isEqualTo("queued");
         assertThat(set(PUSHES, true).get("maintenanceMode").booleanValue()).isTrue();

@@ -101,7 +101,7 @@ final class PushEndpoint implements Endpoint {
      * <pre>{@code
      * [{"index": 0, "transaction_id": "o-1", "status": "queued", "message_id": "…", "partition_id": "…", "trace_id": null, "queueName": "orders"},
      *  {"index": 1, "transaction_id": "o-1", "status": "duplicate", "message_id": "…", "queueName": "orders"},
-     *  {"index": 2, "transaction_id": "o-2", "status": "buffered", "queueName": "orders"},
+     *  {"index": 2, "transaction_id": "o-2", "status": "buffered", "queue": "orders", "partition": "Default", "transactionId": "o-2", "queueName": "orders"},
      *  {"index": 3, "transaction_id": "o-3", "status": "failed", "error": "…", "queueName": "orders"}]
      * }</pre>
      */
@@ -128,7 +128,11 @@ final class PushEndpoint implements Endpoint {
         } else if (result instanceof PushResult.Duplicate duplicate) {
             out.raw(",\"status\":\"duplicate\",\"message_id\":").uuid(duplicate.messageId());
         } else if (result instanceof PushResult.Buffered) {
-            out.raw(",\"status\":\"buffered\"");
+            out.raw(",\"status\":\"buffered\",\"queue\":").string(message.queue());
+            out.raw(",\"partition\":").string(message.partition());
+            if (!message.generatedTransactionId()) {
+                out.raw(",\"transactionId\":").string(message.transactionId());
+            }
         } else if (result instanceof PushResult.Failed failed) {
             out.raw(",\"status\":\"failed\",\"error\":").string(failed.error());
         } else {
