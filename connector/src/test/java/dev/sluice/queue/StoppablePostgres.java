@@ -35,6 +35,7 @@ public final class StoppablePostgres implements AutoCloseable {
                 .setDataDirectory(directory)
                 .setCleanDataDirectory(false)
                 .setPort(port)
+                .setPGStartupWait(TestPostgres.START_TIMEOUT)
                 .setServerConfig("fsync", "on")
                 .setServerConfig("synchronous_commit", "on")
                 .setServerConfig("full_page_writes", "on")
@@ -77,16 +78,24 @@ public final class StoppablePostgres implements AutoCloseable {
         }
     }
 
-    /** Ends it in order. */
-    public void stop() throws IOException {
+    /** Ends it in order, and waits until it is gone, however long it writes. */
+    public void stop() throws IOException, InterruptedException {
+        ProcessHandle postmaster = postmaster();
         server.close();
+        while (postmaster.isAlive()) {
+            Thread.sleep(5);
+        }
+    }
+
+    private ProcessHandle postmaster() throws IOException {
+        String number =
+                Files.readAllLines(directory.resolve("postmaster.pid")).get(0).strip();
+        return ProcessHandle.of(Long.parseLong(number)).orElseThrow();
     }
 
     /** Ends all its processes as {@code kill -9} does. */
     public void kill() throws IOException, InterruptedException {
-        long postmaster = Long.parseLong(
-                Files.readAllLines(directory.resolve("postmaster.pid")).get(0).strip());
-        ProcessHandle first = ProcessHandle.of(postmaster).orElseThrow();
+        ProcessHandle first = postmaster();
         List<ProcessHandle> all =
                 Stream.concat(Stream.of(first), first.descendants()).toList();
         all.forEach(ProcessHandle::destroyForcibly);

@@ -7,16 +7,25 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.jar.JarEntry;
 import java.util.jar.JarFile;
+import java.util.stream.Stream;
 import javax.sql.DataSource;
 
 /**
@@ -29,6 +38,10 @@ import javax.sql.DataSource;
 public final class TestPostgres implements AutoCloseable {
     public static final String ADDRESS = "sluice.test.postgres";
 
+    /** Starting takes long on a busy machine. */
+    static final Duration START_TIMEOUT = Duration.ofSeconds(120);
+
+    private static final int STOP_SECONDS = 60;
     private static final AtomicInteger DATABASES = new AtomicInteger();
 
     private final String url;
@@ -44,11 +57,9 @@ public final class TestPostgres implements AutoCloseable {
         this.dataSource = new HikariDataSource(config);
     }
 
-    /** Makes an empty database with the queue's schema in it. */
+    /** Makes an empty database with the queue's schema in it: a copy, for many a test wants one. */
     public static TestPostgres withSchema() {
-        TestPostgres database = empty();
-        QueueSchema.apply(database.dataSource(), "sluice");
-        return database;
+        return make(Server.SHARED, Template.NAME);
     }
 
     /** Makes an empty database. */
@@ -62,11 +73,15 @@ public final class TestPostgres implements AutoCloseable {
     }
 
     private static TestPostgres empty(String address) {
+        return make(address, "template1");
+    }
+
+    private static TestPostgres make(String address, String template) {
         String name = "test" + DATABASES.incrementAndGet();
         String server = "jdbc:postgresql://" + address + "/";
         try (Connection connection = DriverManager.getConnection(server + "postgres", "postgres", "");
                 Statement statement = connection.createStatement()) {
-            statement.execute("create database " + name);
+            statement.execute("create database " + name + " template " + template);
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
@@ -120,7 +135,7 @@ public final class TestPostgres implements AutoCloseable {
         }
     }
 
-    /** Closes the pool. The server stops with the JVM. */
+    /** Closes the pool. The server ends with the JVM. */
     @Override
     public void close() {
         dataSource.close();
@@ -129,15 +144,40 @@ public final class TestPostgres implements AutoCloseable {
     /** Starts a server and returns its address. */
     private static String start(EmbeddedPostgres.Builder builder) {
         try {
-            EmbeddedPostgres server = builder.setServerConfig("fsync", "on")
+            Path directory = Files.createTempDirectory("sluice-postgres");
+            EmbeddedPostgres server = builder.setDataDirectory(directory)
+                    .setPGStartupWait(START_TIMEOUT)
+                    .setRegisterShutdownHook(false)
+                    .setServerConfig("fsync", "on")
                     .setServerConfig("synchronous_commit", "on")
                     .setServerConfig("full_page_writes", "on")
                     .setServerConfig("timezone", "UTC")
                     .setServerConfig("max_connections", "300")
                     .start();
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> discard(directory)));
             return "127.0.0.1:" + server.getPort();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Ends a server at once, without the checkpoint of a stop in order: nobody reads its hundreds of databases again. */
+    private static void discard(Path directory) {
+        try {
+            String postmaster =
+                    Files.readAllLines(directory.resolve("postmaster.pid")).get(0).strip();
+            Optional<ProcessHandle> server = ProcessHandle.of(Long.parseLong(postmaster));
+            new ProcessBuilder("kill", "-QUIT", postmaster).start().waitFor();
+            if (server.isPresent()) {
+                server.get().onExit().get(STOP_SECONDS, TimeUnit.SECONDS);
+            }
+            try (Stream<Path> files = Files.walk(directory)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            }
+        } catch (IOException | InterruptedException | ExecutionException | TimeoutException e) {
+            System.err.println("The PostgreSQL in " + directory + " may be left: " + e);
         }
     }
 
@@ -147,6 +187,18 @@ public final class TestPostgres implements AutoCloseable {
         private static String address() {
             String other = System.getProperty(ADDRESS);
             return other == null ? start(EmbeddedPostgres.builder()) : other;
+        }
+    }
+
+    /** A database with the queue's schema, to be copied; nobody may be connected to it. */
+    private static final class Template {
+        static final String NAME = made();
+
+        private static String made() {
+            try (TestPostgres database = empty()) {
+                QueueSchema.apply(database.dataSource(), "sluice");
+                return database.url().substring(database.url().lastIndexOf('/') + 1);
+            }
         }
     }
 
