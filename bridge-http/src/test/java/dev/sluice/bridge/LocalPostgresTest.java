@@ -17,10 +17,15 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class LocalPostgresTest {
+    /** Where one was made and stopped in order: unpacking it and making its database takes the longest. */
+    @TempDir
+    private static Path made;
+
     @TempDir
     Path directory;
 
@@ -28,6 +33,19 @@ class LocalPostgresTest {
 
     private LocalPostgres start() throws StartException {
         return LocalPostgres.start(directory.resolve("postgres"), 0, progress::add);
+    }
+
+    @BeforeAll
+    static void make() throws StartException {
+        LocalPostgres.start(made.resolve("postgres"), 0, line -> {}).close();
+    }
+
+    /** Puts a copy of it where {@link #start} finds it. */
+    private void copyOfOneThatWasStopped() throws Exception {
+        Process copy = new ProcessBuilder("cp", "-Rp", made.resolve("postgres").toString(), directory.toString())
+                .inheritIO()
+                .start();
+        assertThat(copy.waitFor()).isZero();
     }
 
     private static String query(LocalPostgres postgres, String sql) throws SQLException {
@@ -82,6 +100,7 @@ class LocalPostgresTest {
 
     @Test
     void isTakenOverFromAServiceThatWasKilled() throws Exception {
+        copyOfOneThatWasStopped();
         LocalPostgres left = start(); // Not closed by the service that started it.
         long pid = pid();
         progress.clear();
@@ -96,7 +115,7 @@ class LocalPostgresTest {
 
     @Test
     void isRefusedWhenItWouldLoseMessages() throws Exception {
-        start().close();
+        copyOfOneThatWasStopped();
         Path settings = directory.resolve("postgres/cluster/postgresql.conf");
         Files.writeString(settings, Files.readString(settings) + "fsync = off\n");
         assertThatThrownBy(this::start)
@@ -108,14 +127,14 @@ class LocalPostgresTest {
 
     @Test
     void isRefusedWhenTheDataIsOfAnotherVersion() throws Exception {
-        start().close();
+        copyOfOneThatWasStopped();
         Files.writeString(directory.resolve("postgres/cluster/PG_VERSION"), "9\n");
         assertThatThrownBy(this::start).isInstanceOf(StartException.class).hasMessageContaining("is of PostgreSQL 9");
     }
 
     @Test
     void startsDespiteTheFileOfAServerWhoseNumberAnotherProgramHas() throws Exception {
-        start().close();
+        copyOfOneThatWasStopped();
         Process other = new ProcessBuilder("sleep", "120").start();
         try {
             Files.writeString(
@@ -132,6 +151,7 @@ class LocalPostgresTest {
 
     @Test
     void isMissedEvenWhenAnotherProgramTakesItsPort() throws Exception {
+        copyOfOneThatWasStopped();
         try (var postgres = start()) {
             int port = Integer.parseInt(postgres.url().replaceAll(".*:(\\d+)/.*", "$1"));
             ServerSocket other = null;
@@ -160,7 +180,7 @@ class LocalPostgresTest {
 
     @Test
     void startsDespiteTheFileOfAServerThatIsGone() throws Exception {
-        start().close();
+        copyOfOneThatWasStopped();
         Files.writeString(
                 directory.resolve("postgres/cluster/postmaster.pid"),
                 ProcessHandle.current().pid() + "\n" + directory.resolve("postgres/cluster") + "\n1\n1\n\n127.0.0.1\n");
