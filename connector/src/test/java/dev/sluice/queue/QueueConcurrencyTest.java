@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 /** What must not happen when several do it at the same time. Writers with one key are in {@link QueueWriterTest}. */
 class QueueConcurrencyTest {
     private static final PopTarget ANY = new PopTarget("q", null, PopTarget.DEFAULT_GROUP);
-    private static final long SECONDS = 120;
+    private static final long SECONDS = 280;
 
     private TestPostgres postgres;
     private Queue queue;
