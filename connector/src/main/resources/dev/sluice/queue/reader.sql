@@ -102,7 +102,7 @@ select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as 
 from (select * from chosen union select * from others) c
 cross join lateral (select * from sluice.partitions p where p.id = c.partition_id offset 0) p
 cross join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q
-order by c.lane, c.available_at
+order by c.lane, c.available_at, c.partition_id
 limit :limit;
 
 -- name: lease
