@@ -1,10 +1,12 @@
 package dev.sluice.queue;
 
 import java.security.SecureRandom;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Makes message ids: UUIDs of version 7 (RFC 9562 §5.7), each greater than all before it from the same instance.
@@ -17,6 +19,10 @@ import java.util.concurrent.atomic.AtomicLong;
 public final class MessageIds {
     private static final int COUNTER_BITS = 12;
     private static final long COUNTER_MASK = (1 << COUNTER_BITS) - 1;
+    private static final int TIME_SHIFT = 16;
+    private static final int TEXT_LENGTH = 36;
+    private static final int VERSION = 7;
+    private static final int RFC_VARIANT = 2;
     private static final long VERSION_7 = 0x7000;
     private static final long VARIANT = 0x8000_0000_0000_0000L;
 
@@ -37,11 +43,26 @@ public final class MessageIds {
         this.clock = clock;
     }
 
+    /** Returns when an id was made, if it is the text of a UUID of version 7, else null. Whoever made it had a clock of their own. */
+    static @Nullable Instant timeOf(String id) {
+        if (id.length() != TEXT_LENGTH) {
+            return null;
+        }
+        try {
+            UUID uuid = UUID.fromString(id);
+            return uuid.version() == VERSION && uuid.variant() == RFC_VARIANT
+                    ? Instant.ofEpochMilli(uuid.getMostSignificantBits() >>> TIME_SHIFT)
+                    : null;
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
+    }
+
     /** Returns a new id. */
     public UUID next() {
         long now = clock.millis() << COUNTER_BITS;
         long count = last.updateAndGet(previous -> Math.max(previous + 1, now));
-        long high = (count >>> COUNTER_BITS) << 16 | VERSION_7 | (count & COUNTER_MASK);
+        long high = (count >>> COUNTER_BITS) << TIME_SHIFT | VERSION_7 | (count & COUNTER_MASK);
         long low = VARIANT | RANDOM.get().nextLong() >>> 2;
         return new UUID(high, low);
     }

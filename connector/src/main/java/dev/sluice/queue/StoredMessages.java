@@ -3,6 +3,8 @@ package dev.sluice.queue;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The messages of a schema, to be looked at. What a page costs depends on its size and on the number of partitions, not on how
  * many messages there are: the segments it needs are found by their primary key.
+ *
+ * <p>The statements are too large to be worth compiling, and with what the planner guesses of them PostgreSQL would; so they
+ * are not ({@code jit}).
  *
  * <p>Every method is one transaction and blocks. Safe for use by many threads.
  */
@@ -25,8 +30,16 @@ public final class StoredMessages {
     /** Messages looked at beyond the end of a page, for some may be deleted, or dead letters that are not asked for. */
     private static final int SLACK = 1_000;
 
+    /** How long before the time in its transaction id a message may seem to be written: as far as clocks may differ. */
+    private static final Duration BEFORE_ID = Duration.ofMinutes(10);
+    /** How long after it: as long as a message may have been on its way. */
+    private static final Duration AFTER_ID = Duration.ofHours(1);
+
     private static final Instant EARLIEST = Instant.EPOCH;
     private static final Instant LATEST = Instant.parse("9999-12-31T00:00:00Z");
+
+    /** What the statement calls a message that is neither scheduled nor a dead letter only. */
+    private static final int IN_PARTITION = 1;
 
     private final Transactions transactions;
     private final Statements statements;
@@ -78,6 +91,7 @@ public final class StoredMessages {
                     + ", were " + limit + " and " + offset);
         }
         return transactions.run("could not read the messages", connection -> {
+            withoutJit(connection);
             var messages = new ArrayList<ListedMessage>();
             try (var statement = bind(connection, filter).set("limit", limit).set("offset", offset)) {
                 if (filter.state() != MessageState.DEAD_LETTER) {
@@ -91,6 +105,12 @@ public final class StoredMessages {
             }
             return new Page(messages, readers(connection, filter.queues()));
         });
+    }
+
+    private static void withoutJit(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute("set local jit = off");
+        }
     }
 
     private BoundStatement bind(Connection connection, MessageFilter filter) throws SQLException {
@@ -121,7 +141,10 @@ public final class StoredMessages {
 
     /**
      * Returns the newest message of that transaction id, be it in its partition, scheduled, or a dead letter that outlived it.
-     * The transaction ids of a partition have no index: this reads them from the newest on until it finds one.
+     *
+     * <p>The transaction ids of a partition have no index. One that is a UUID of version 7, as client libraries make them, says
+     * when it was made: what was written around that time is read first. Otherwise, or if the message is not there, this reads
+     * all of the partition, from the newest message on, until it finds one.
      *
      * @param partitionId id of its partition
      * @param transactionId its key
@@ -129,16 +152,49 @@ public final class StoredMessages {
      */
     public Optional<MessageDetail> find(long partitionId, String transactionId) {
         return transactions.run("could not read message " + transactionId, connection -> {
-            try (var statement = new BoundStatement(connection, statements.get("message"))
-                            .set("partition", partitionId)
-                            .set("transaction_id", transactionId);
-                    ResultSet row = statement.query()) {
-                if (!row.next()) {
-                    return Optional.empty();
+            withoutJit(connection);
+            Instant made = MessageIds.timeOf(transactionId);
+            if (made != null) {
+                Optional<MessageDetail> found =
+                        find(connection, partitionId, transactionId, around(connection, partitionId, made));
+                if (found.isPresent()) {
+                    return found;
                 }
-                return Optional.of(MessageDetail.of(row, cipher, groups(connection, partitionId, row.getLong("seq"))));
             }
+            return find(connection, partitionId, transactionId, Seqs.ALL);
         });
+    }
+
+    /** Where to look: seqs from the first to the last. */
+    private record Seqs(long first, long last) {
+        static final Seqs ALL = new Seqs(0, Long.MAX_VALUE);
+    }
+
+    private Seqs around(Connection connection, long partitionId, Instant time) throws SQLException {
+        try (var statement = new BoundStatement(connection, statements.get("seqs-between"))
+                        .set("partition", partitionId)
+                        .set("from", time.minus(BEFORE_ID))
+                        .set("to", time.plus(AFTER_ID));
+                ResultSet row = statement.query()) {
+            row.next();
+            return new Seqs(row.getLong("first"), row.getLong("last"));
+        }
+    }
+
+    /** Returns it if it is in the segments of these seqs; if these are all, also from elsewhere. */
+    private Optional<MessageDetail> find(Connection connection, long partitionId, String transactionId, Seqs seqs)
+            throws SQLException {
+        try (var statement = new BoundStatement(connection, statements.get("message"))
+                        .set("partition", partitionId)
+                        .set("transaction_id", transactionId)
+                        .set("first", seqs.first())
+                        .set("last", seqs.last());
+                ResultSet row = statement.query()) {
+            if (!row.next() || (seqs != Seqs.ALL && row.getInt("source") != IN_PARTITION)) {
+                return Optional.empty();
+            }
+            return Optional.of(MessageDetail.of(row, cipher, groups(connection, partitionId, row.getLong("seq"))));
+        }
     }
 
     /** Returns who reads the message; for a scheduled one, which has no seq yet, {@code seq} is 0. */

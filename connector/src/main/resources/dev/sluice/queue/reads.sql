@@ -98,8 +98,9 @@ where (:queue::text is null or q.name = :queue)
 
 -- name: messages
 -- The newest messages written from :from to :to, those of a partition by seq. Of the partitions pushed to last, :partitions are
--- looked at. In each, the seqs of the two times are found by halving, and the state that is asked for narrows them further; then
--- come the newest segments between them, of which those are unpacked that hold the newest :scanned messages.
+-- looked at. In each, the last seq is found by halving where :to is past, and the state that is asked for narrows what is left.
+-- The newest few segments of each tell since when the newest :scanned messages of all have come at least: what is older is left
+-- alone, whatever there is of it. Of the segments since then those are unpacked that hold the newest :scanned messages.
 with recursive candidates as (
   select c.*, chosen.queue, chosen.namespace, chosen.task, chosen.priority
   from (
@@ -118,18 +119,77 @@ with recursive candidates as (
     select * from sluice.partition_counts c where c.queue_id = chosen.queue_id and c.partition_id = chosen.id
     offset 0 -- Keeps it from being computed for all partitions.
   ) c
-), search as (
-  select c.partition_id, edge.first, edge.time, c.tail - 1 as low, c.head as high
+), search_end as (
+  select c.partition_id,
+         case when newest.before then newest.last_seq else c.tail - 1 end as low,
+         case when newest.before then newest.last_seq else newest.first_seq - 1 end as high
   from candidates c
-  cross join (values (true, :from::timestamptz), (false, :to::timestamptz)) as edge (first, time)
+  cross join lateral (
+    select s.first_seq, s.last_seq, s.created_at <= :to::timestamptz as before
+    from sluice.segments s
+    where s.partition_id = c.partition_id and s.first_seq <= c.head
+    order by s.first_seq desc
+    limit 1
+  ) newest
   union all
-  select search.partition_id, search.first, search.time,
+  select search.partition_id,
          case when middle.before then middle.last_seq else search.low end,
          case when middle.before then search.high else middle.first_seq - 1 end
-  from search
+  from search_end search
   cross join lateral (
-    select s.first_seq, s.last_seq,
-           case when search.first then s.created_at < search.time else s.created_at <= search.time end as before
+    select s.first_seq, s.last_seq, s.created_at <= :to::timestamptz as before
+    from sluice.segments s
+    where s.partition_id = search.partition_id and s.first_seq <= (search.low + search.high + 1) / 2
+    order by s.first_seq desc
+    limit 1
+  ) middle
+  where search.low < search.high
+), ended as (
+  select c.*,
+         case when :state::text in ('pending', 'processing') then c.done else c.tail - 1 end as low,
+         case when :state::text = 'completed' then least(search.high, greatest(c.done, upper(c.acked) - 1))
+              when :state::text = 'processing' and c.leased_until is null then 0
+              else search.high end as high
+  from candidates c
+  join search_end search on search.partition_id = c.partition_id and search.low >= search.high
+), few as (
+  select 2 * :scanned / greatest(count(*), 1) + 10 as segments from ended
+), newest as (
+  select e.partition_id, e.low, s.first_seq, s.created_at, size.messages
+  from ended e
+  cross join lateral (
+    select s.first_seq, s.last_seq, s.created_at from sluice.segments s
+    where s.partition_id = e.partition_id and s.first_seq <= e.high
+    order by s.first_seq desc
+    limit (select segments from few)
+  ) s
+  cross join lateral (select least(s.last_seq, e.high) - greatest(s.first_seq - 1, e.low) as messages) size
+  where size.messages > 0 and s.created_at >= :from::timestamptz
+), enough as (
+  select coalesce(max(created_at) filter (where through >= :scanned), :from::timestamptz) as since
+  from (select n.created_at, sum(n.messages) over (order by n.created_at desc) as through from newest n) newest
+), search_begin as (
+  select n.partition_id,
+         case when all_seen.yes then known.first_seq - 1 else n.low end as low,
+         case when all_seen.yes then known.first_seq - 1 else n.oldest - 1 end as high
+  from (
+    select n.partition_id, n.low, count(*) as segments, min(n.first_seq) as oldest, min(n.created_at) as oldest_at,
+           min(n.first_seq) filter (where n.created_at >= enough.since) as first_seq
+    from newest n cross join enough
+    group by n.partition_id, n.low
+  ) n
+  cross join lateral (select n.first_seq) known
+  cross join lateral (
+    select n.segments < (select segments from few) or n.oldest_at < (select since from enough) as yes
+  ) all_seen
+  where n.first_seq is not null
+  union all
+  select search.partition_id,
+         case when middle.before then middle.last_seq else search.low end,
+         case when middle.before then search.high else middle.first_seq - 1 end
+  from search_begin search
+  cross join lateral (
+    select s.first_seq, s.last_seq, s.created_at < (select since from enough) as before
     from sluice.segments s
     where s.partition_id = search.partition_id and s.first_seq <= (search.low + search.high + 1) / 2
     order by s.first_seq desc
@@ -137,17 +197,10 @@ with recursive candidates as (
   ) middle
   where search.low < search.high
 ), ranges as (
-  select c.*,
-         case when :state::text in ('pending', 'processing') then greatest(written.low, c.done) else written.low end as low,
-         case when :state::text = 'completed' then least(written.high, greatest(c.done, upper(c.acked) - 1))
-              when :state::text = 'processing' and c.leased_until is null then 0
-              else written.high end as high
-  from candidates c
-  join (
-    select partition_id, max(low) filter (where first) as low, max(low) filter (where not first) as high
-    from search where low >= high
-    group by partition_id
-  ) written on written.partition_id = c.partition_id
+  select e.queue_id, e.queue, e.namespace, e.task, e.priority, e.partition_id, e.partition, e.groups, e.done, e.acked,
+         e.leased_until, greatest(e.low, search.low) as low, e.high
+  from ended e
+  join search_begin search on search.partition_id = e.partition_id and search.low >= search.high
 ), found as (
   select r.*, s.first_seq, s.written_at, size.messages as size,
          sum(size.messages) over (order by s.written_at desc, r.partition_id desc, s.first_seq desc) as through
@@ -236,9 +289,34 @@ where (:queue::text is null or q.name = :queue)
   and (:namespace::text is null or q.namespace = :namespace)
   and (:task::text is null or q.task = :task);
 
+-- name: seqs-between
+-- The seqs of a partition that were written from :from to :to, found by halving; last is below first when there are none.
+with recursive search as (
+  select edge.first, edge.time, p.tail - 1 as low, p.head as high
+  from sluice.partitions p
+  cross join (values (true, :from::timestamptz), (false, :to::timestamptz)) as edge (first, time)
+  where p.id = :partition
+  union all
+  select search.first, search.time,
+         case when middle.before then middle.last_seq else search.low end,
+         case when middle.before then search.high else middle.first_seq - 1 end
+  from search
+  cross join lateral (
+    select s.first_seq, s.last_seq,
+           case when search.first then s.created_at < search.time else s.created_at <= search.time end as before
+    from sluice.segments s
+    where s.partition_id = :partition and s.first_seq <= (search.low + search.high + 1) / 2
+    order by s.first_seq desc
+    limit 1
+  ) middle
+  where search.low < search.high
+)
+select max(low) filter (where first) + 1 as first, max(low) filter (where not first) as last from search where low >= high;
+
 -- name: message
--- A message by its transaction id, the newest there is: from the partition, or from what waits for its time, or from the dead
--- letters, which keep a copy. There is no index on the transaction ids of a partition; its newest segments are read first.
+-- A message by its transaction id, the newest there is: from the segments of the partition that begin at :first to :last, or from
+-- what waits for its time, or from the dead letters, which keep a copy. There is no index on the transaction ids of a partition;
+-- its newest segments are read first.
 select q.id as queue_id, q.name as queue, q.namespace, q.task, q.priority, q.lease_time_s, q.retry_limit, q.retry_delay_ms, q.ttl_s,
        coalesce(found.dead_partition, c.partition) as partition, found.*, c.done, c.groups, c.leased_until,
        c.groups > 0 and (found.seq <= c.done or found.seq <@ c.acked) as read,
@@ -250,7 +328,8 @@ from (
    from sluice.segments s
    join sluice.partitions p on p.id = s.partition_id
    cross join lateral (select array_position(s.transaction_ids, :transaction_id) as index) at
-   where s.partition_id = :partition and s.last_seq >= p.tail and at.index is not null and s.payloads[at.index] is not null
+   where s.partition_id = :partition and s.last_seq >= p.tail and s.first_seq between :first and :last
+     and :transaction_id = any (s.transaction_ids) and s.payloads[at.index] is not null
    order by s.first_seq desc
    limit 1)
   union all

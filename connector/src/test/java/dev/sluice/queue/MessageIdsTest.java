@@ -77,4 +77,17 @@ class MessageIdsTest {
         }
         assertThat(all).hasSize(200_000);
     }
+
+    @Test
+    void onlyTheTextOfAVersion7TellsItsTime() {
+        Instant time = Instant.parse("2026-05-16T10:00:00.123Z");
+        String id = new MessageIds(() -> time).next().toString();
+        assertThat(MessageIds.timeOf(id)).isEqualTo(time);
+        assertThat(MessageIds.timeOf(UUID.randomUUID().toString())).isNull();
+        assertThat(MessageIds.timeOf(id.substring(0, 19) + 'c' + id.substring(20)))
+                .isNull();
+        assertThat(MessageIds.timeOf(id + "0")).isNull();
+        assertThat(MessageIds.timeOf("o-1")).isNull();
+        assertThat(MessageIds.timeOf("x".repeat(id.length()))).isNull();
+    }
 }

@@ -16,7 +16,9 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -25,6 +27,7 @@ import org.junit.jupiter.api.Test;
 class ShownMessagesTest {
     private static final int SEGMENT = 500;
     private static final int SEGMENTS = 400;
+    private static final int PARTITIONS = 25;
 
     private AdministrationFixture sluice;
     private StoredMessages messages;
@@ -77,6 +80,82 @@ class ShownMessagesTest {
         assertThat(ids(MessageState.PENDING)).containsExactly("t6", "t5");
         sluice.queues.deleteMessage(sluice.partition("p"), "t5");
         assertThat(ids(null)).containsExactly("t6", "t4", "t3", "t2", "t1");
+    }
+
+    /** Partitions of every kind: with a long tail of single messages, with few large segments, with what is old, with holes. */
+    @Test
+    void aPageShowsWhatReadingEverythingWould() {
+        var random = new SplittableRandom(7);
+        for (int p = 1; p <= PARTITIONS; p++) {
+            sluice.push(Messages.message("p" + p, "first"));
+        }
+        sluice.readAll(AdministrationFixture.GROUP);
+        sluice.postgres.execute("truncate sluice.segments; update sluice.partitions set created_at = '2026-01-01Z'");
+        for (int p = 1; p <= PARTITIONS; p++) {
+            int segments = p == 1 ? 3000 : 1 + random.nextInt(60);
+            int size = p == 1 ? 1 : 1 + random.nextInt(40);
+            int step = p == 1 ? 1 : 1 + random.nextInt(100);
+            sluice.postgres.execute("""
+                    insert into sluice.segments (partition_id, first_seq, last_seq, created_at, ids, transaction_ids, payloads, payload_bytes)
+                    select p.id, (s - 1) * %2$d + 1, s * %2$d, timestamptz '2026-01-02Z' - (%1$d - s) * %3$d * interval '1 second',
+                           (select array_agg(gen_random_uuid()) from generate_series(1, %2$d)),
+                           (select array_agg(p.name || '-' || s || '-' || i order by i) from generate_series(1, %2$d) i),
+                           (select array_agg('1'::text) from generate_series(1, %2$d)), %2$d
+                    from sluice.partitions p, generate_series(1, %1$d) s where p.name = '%4$s';
+                    update sluice.partitions set head = %1$d * %2$d where name = '%4$s';
+                    """.formatted(segments, size, step, "p" + p));
+        }
+        sluice.postgres.execute("""
+                update sluice.segments set payloads[1] = null, has_deletions = true where first_seq % 7 = 0;
+                update sluice.cursors c set position = p.head / 2 from sluice.partitions p where p.id = c.partition_id;""");
+        Instant end = Instant.parse("2026-01-02T00:00:00Z");
+        for (int i = 0; i < 60; i++) {
+            Instant to = random.nextInt(3) == 0 ? end : end.minusSeconds(random.nextInt(4000));
+            Instant from = random.nextInt(3) == 0 ? Instant.EPOCH : to.minusSeconds(random.nextInt(1000));
+            String state = List.of("", "pending", "completed").get(random.nextInt(3));
+            var filter = new MessageFilter(
+                    ResourceFilter.ofQueue("q"), null, state.isEmpty() ? null : MessageState.of(state), from, to);
+            int limit = random.nextInt(200);
+            int offset = random.nextInt(10) == 0 ? 3000 : random.nextInt(100);
+            assertThat(messages.list(filter, limit, offset).messages())
+                    .as("%s from %s to %s, %s of %s", state, from, to, limit, offset)
+                    .extracting(ListedMessage::transactionId)
+                    .isEqualTo(sluice.postgres.query("""
+                            select m.transaction_id from sluice.messages m
+                            join sluice.partitions p on p.id = m.partition_id
+                            where m.created_at between '%s' and '%s'
+                              and ('%s' in ('', case when m.seq <= p.head / 2 then 'completed' else 'pending' end))
+                            order by m.created_at desc, m.partition_id desc, m.seq desc limit %d offset %d""".formatted(from, to, state, limit, offset)));
+        }
+    }
+
+    @Test
+    void aMessageIsLookedForFirstAroundTheTimeInItsTransactionId() {
+        Instant then = Instant.parse("2026-01-02T00:00:00Z");
+        var ids = new MessageIds(() -> then);
+        String inTime = ids.next().toString();
+        String late = ids.next().toString();
+        sluice.pushOneByOne(1, 3);
+        sluice.push(Messages.message("p", inTime));
+        sluice.push(Messages.message("p", late));
+        sluice.push(Messages.message("p", inTime.toUpperCase(Locale.ROOT)));
+        for (int seq = 1; seq <= 6; seq++) {
+            sluice.postgres.execute("update sluice.segments set created_at = '"
+                    + then.plusSeconds(seq < 4 ? seq - 3600 : seq == 4 ? 5 : 7200 + seq) + "' where first_seq = "
+                    + seq);
+        }
+        long partition = sluice.partition("p");
+        for (String id : List.of(inTime, late, inTime.toUpperCase(Locale.ROOT), "t1", "t3")) {
+            assertThat(messages.find(partition, id).orElseThrow().transactionId())
+                    .isEqualTo(id);
+        }
+        assertThat(messages.find(partition, ids.next().toString())).isEmpty();
+        assertThat(messages.find(partition + 1, inTime)).isEmpty();
+        sluice.postgres.execute(
+                "update sluice.segments set transaction_ids = array['" + inTime + "'] where first_seq = 6");
+        assertThat(messages.find(partition, inTime).orElseThrow().createdAt())
+                .as("what is newer has not been read")
+                .isEqualTo(then.plusSeconds(5));
     }
 
     @Test
