@@ -13,29 +13,43 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * How long the routes that show things take when a queue holds 10 million messages, in one partition and in a thousand. Prints
- * the longest of three answers of each route. Run it by hand; a minute goes to making the messages.
+ * How long the routes that show things take when a queue holds 10 million messages, in one partition and in a thousand, and when it
+ * holds a fifth of that as they come when little is pushed at a time, each in a segment of its own. Prints the longest of the
+ * answers of each route, of which there are enough for the server to have settled for its plans. Run it by hand; some minutes go
+ * to making the messages.
  *
- * <p>{@code -Dsluice.benchmark.messages} makes fewer. It takes a class path with the tests of this module and of the connector.
+ * <p>{@code -Dsluice.benchmark.messages} makes fewer. {@code CONTRIBUTING.md} has the command.
  */
 final class ReadBenchmark {
     private static final int MESSAGES = Integer.getInteger("sluice.benchmark.messages", 10_000_000);
-    private static final int SEGMENT = 500;
-    private static final int TIMES = 3;
+    /** More than the driver and the server take to prepare a statement and to choose a plan for all its parameters. */
+    private static final int TIMES = 12;
+
     private static final int NANOS_PER_MS = 1_000_000;
 
+    private static final List<Layout> LAYOUTS =
+            List.of(new Layout(1, 500, MESSAGES), new Layout(1000, 500, MESSAGES), new Layout(1000, 1, MESSAGES / 5));
+
     private ReadBenchmark() {}
+
+    /**
+     * How the messages lie.
+     *
+     * @param segment messages of a segment
+     * @param messages all there are
+     */
+    private record Layout(int partitions, int segment, int messages) {}
 
     /** Runs it. */
     public static void main(String[] arguments) throws IOException {
         Path directory = Files.createTempDirectory("sluice-reads");
         try {
-            for (int partitions : List.of(1, 1000)) {
+            for (Layout layout : LAYOUTS) {
                 try (TestPostgres postgres = TestPostgres.empty().withoutSyncs();
-                        RunningBridge bridge =
-                                RunningBridge.start(postgres.url(), directory.resolve("p" + partitions))) {
-                    fill(postgres, partitions);
-                    measure(bridge, partitions);
+                        RunningBridge bridge = RunningBridge.start(
+                                postgres.url(), directory.resolve(layout.partitions() + "-" + layout.segment()))) {
+                    fill(postgres, layout);
+                    measure(bridge, layout);
                 }
             }
         } finally {
@@ -43,8 +57,8 @@ final class ReadBenchmark {
         }
     }
 
-    private static void fill(TestPostgres postgres, int partitions) {
-        int segments = MESSAGES / SEGMENT / partitions;
+    private static void fill(TestPostgres postgres, Layout layout) {
+        int segments = layout.messages() / layout.segment() / layout.partitions();
         postgres.execute("""
                 insert into sluice.queues (name) values ('big');
                 insert into sluice.consumer_groups (queue_id, name, subscription_mode) values (1, 'g', 'all'), (1, '__QUEUE_MODE__', 'all');
@@ -61,12 +75,12 @@ final class ReadBenchmark {
                        (select array_agg(gen_random_uuid()) as ids, array_agg('{"some": "payload"}'::text) as payloads
                         from generate_series(1, %3$d)) same;
                 analyze;
-                """.formatted(partitions, segments, SEGMENT));
+                """.formatted(layout.partitions(), segments, layout.segment()));
     }
 
-    private static void measure(RunningBridge bridge, int partitions) {
+    private static void measure(RunningBridge bridge, Layout layout) {
         String partition = "534c5543-4500-8000-8000-000000000001";
-        int newest = MESSAGES / partitions;
+        int newest = layout.messages() / layout.partitions();
         var paths = new ArrayList<String>();
         for (HttpService.Route route : bridge.routes()) {
             boolean shows = route.method().equals("GET")
@@ -88,7 +102,9 @@ final class ReadBenchmark {
         }
         paths.add("/api/v1/messages/" + partition + "/absent");
         paths.add("/api/v1/traces/" + partition + "/t-1-1");
-        System.out.printf("%,d messages in %,d partitions; the longest of %d, in ms%n", MESSAGES, partitions, TIMES);
+        System.out.printf(
+                "%,d messages in %,d partitions, %d in a segment; the longest of %d, in ms%n",
+                layout.messages(), layout.partitions(), layout.segment(), TIMES);
         for (String path : paths) {
             long longest = 0;
             int status = 0;
