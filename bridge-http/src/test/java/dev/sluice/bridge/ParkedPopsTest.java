@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.sun.management.UnixOperatingSystemMXBean;
+import dev.sluice.connect.FakeWorker;
+import dev.sluice.connect.QueueSinkTask;
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -22,6 +24,8 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.connect.sink.SinkRecord;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -163,6 +167,25 @@ class ParkedPopsTest {
             assertThat(firstOf(old)).isEqualTo("old enough");
             assertThat(firstOf(quiet)).isEqualTo("quiet");
             assertThat(firstOf(ended)).isEqualTo("again");
+        }
+    }
+
+    @Test
+    void areWokenByASinkOnAWorker() throws Exception {
+        var record = new SinkRecord("orders", 0, null, "customer-1", null, "\"from a topic\"", 0);
+        try (var postgres = TestPostgres.withSchema();
+                var bridge = RunningBridge.start(postgres.url(), directory, SETTINGS)) {
+            await().atMost(PATIENCE)
+                    .until(() -> postgres.query("select count(*) from pg_stat_activity where query like 'listen %' and"
+                                    + " datname = current_database()")
+                            .equals(List.of("1")));
+            CompletableFuture<JsonNode> waiting = parked(bridge, "orders");
+            try (FakeWorker worker = new FakeWorker(
+                            new QueueSinkTask(), Map.of(new TopicPartition("orders", 0), List.of(record)), 100)
+                    .start(Map.of("name", "sink", "connection.url", postgres.url(), "connection.user", "postgres"))) {
+                worker.pollAll();
+            }
+            assertThat(firstOf(waiting)).isEqualTo("from a topic");
         }
     }
 }

@@ -9,6 +9,7 @@ import dev.sluice.queue.QueueSchema;
 import dev.sluice.queue.QueueWriter;
 import dev.sluice.queue.SourceMovedException;
 import dev.sluice.queue.SourceProgress;
+import dev.sluice.queue.WriterWakeUps;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -45,6 +46,9 @@ public final class QueueSinkTask extends SinkTask {
     private static final Logger log = LoggerFactory.getLogger(QueueSinkTask.class);
 
     private final OutcomeObserver observer;
+    /** Whether to tell bridges, which are other processes, that there is something to read. */
+    private final boolean wakesConsumers;
+
     private final Map<TopicPartition, Source> sources = new HashMap<>();
 
     private final HeldRecords held = new HeldRecords();
@@ -64,6 +68,7 @@ public final class QueueSinkTask extends SinkTask {
         final RecordMapping mapping;
         final DataSource dataSource;
         final QueueWriter writer;
+        final WriterWakeUps wakeUps;
         boolean schemaChecked;
 
         Settings(QueueSinkConfig config) {
@@ -71,17 +76,23 @@ public final class QueueSinkTask extends SinkTask {
             this.mapping = config.mapping();
             this.dataSource = config.dataSource();
             this.writer = new QueueWriter(dataSource, config.writer());
+            this.wakeUps = new WriterWakeUps(writer, config.postgres().schema());
         }
     }
 
     /** Made by the Connect worker. */
     public QueueSinkTask() {
-        this(OutcomeObserver.NONE);
+        this(OutcomeObserver.NONE, true);
     }
 
-    /** Made by the bridge, whose clients wait to hear what became of their messages. */
+    /** Made by the bridge, whose clients wait to hear what became of their messages; it wakes consumers itself. */
     public QueueSinkTask(OutcomeObserver observer) {
+        this(observer, false);
+    }
+
+    private QueueSinkTask(OutcomeObserver observer, boolean wakesConsumers) {
         this.observer = observer;
+        this.wakesConsumers = wakesConsumers;
     }
 
     @Override
@@ -169,23 +180,36 @@ public final class QueueSinkTask extends SinkTask {
     @Override
     public void put(Collection<SinkRecord> delivered) {
         if (delivered.isEmpty() && held.isEmpty()) {
+            wakeConsumers(Duration.ZERO);
             return;
         }
         if (!redelivery) {
             sources.values().forEach(Source::rewound);
         }
         redelivery = true;
+        Duration lingering;
         try {
             checkSchema();
             locate(delivered);
             settleAttempts();
             accept(delivered);
-            writeDue();
+            lingering = writeDue();
         } catch (QueueException e) {
             throw retries.failed(e, started().config, context);
         }
         redelivery = false;
         retries.succeeded();
+        wakeConsumers(lingering);
+    }
+
+    /** Tells those who wait for messages, and has Connect come back when there is more to tell or, before that, to write. */
+    private void wakeConsumers(Duration lingering) {
+        Duration untold = started().wakeUps.sendRest();
+        Duration next =
+                lingering.isZero() || (!untold.isZero() && untold.compareTo(lingering) < 0) ? untold : lingering;
+        if (!next.isZero()) {
+            context.timeout(Math.max(1, next.toMillis()));
+        }
     }
 
     /** Finds out about sources whose offset is not known, and drops what was delivered from beyond it. */
@@ -297,7 +321,8 @@ public final class QueueSinkTask extends SinkTask {
         }
     }
 
-    private void writeDue() {
+    /** Writes the batches that are due; returns how long the last one may still wait, zero if none is left. */
+    private Duration writeDue() {
         written = 0;
         long startNanos = System.nanoTime();
         Duration putTimeout = started().config.putTimeout();
@@ -307,8 +332,7 @@ public final class QueueSinkTask extends SinkTask {
                         written, started().config.batchSize(), started().config.batchBytes());
                 Duration wait = lingerLeft(end);
                 if (!wait.isZero()) {
-                    context.timeout(Math.max(1, wait.toMillis()));
-                    break;
+                    return wait;
                 }
                 write(written, end);
                 if (written < held.size() && System.nanoTime() - startNanos > putTimeout.toNanos()) {
@@ -317,6 +341,7 @@ public final class QueueSinkTask extends SinkTask {
                             + (held.size() - written) + " records left");
                 }
             }
+            return Duration.ZERO;
         } finally {
             held.removeFirst(written);
         }
@@ -351,7 +376,7 @@ public final class QueueSinkTask extends SinkTask {
         } catch (SourceMovedException e) {
             throw moved(e);
         } catch (QueueException e) {
-            if (!isAboutData(e)) {
+            if (!e.isAboutData()) {
                 ends.forEach(Source::attempt);
                 throw e;
             }
@@ -362,6 +387,9 @@ public final class QueueSinkTask extends SinkTask {
         ends.forEach(Source::moveTo);
         report(from, to, outcomes);
         ends.forEach(Source::reportedTo);
+        if (wakesConsumers) {
+            started().wakeUps.written(batch, outcomes);
+        }
     }
 
     private Map<Source, Long> ends(int from, int to) {
@@ -413,14 +441,6 @@ public final class QueueSinkTask extends SinkTask {
         errant.refuse(held.record(from), refusal);
         held.refused(from);
         write(from, to);
-    }
-
-    /** SQLSTATE classes that blame what was written: cardinality, data, constraints, limits of the program. */
-    private static boolean isAboutData(QueueException e) {
-        String state = e.sqlState();
-        return !e.isTransient()
-                && state.length() == 5
-                && List.of("21", "22", "23", "54").contains(state.substring(0, 2));
     }
 
     /** Tells our own late commit from somebody else's, whose records we then forget. */

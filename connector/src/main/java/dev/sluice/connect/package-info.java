@@ -4,8 +4,10 @@
  * {@link dev.sluice.connect.RecordHeaders}: a message that goes through a topic comes out the same.
  *
  * <p>The same {@link dev.sluice.connect.QueueSinkTask} runs in two places: on Kafka Connect workers, where its records come
- * from topics, and inside the bridge, where they come from the local log. It knows no difference; both drive it through the
- * contract of {@link org.apache.kafka.connect.sink.SinkTask}. One test, {@code SinkTaskContract}, holds it to the same promises in both.
+ * from topics, and inside the bridge, where they come from the local log. Both drive it through the contract of
+ * {@link org.apache.kafka.connect.sink.SinkTask}. One test, {@code SinkTaskContract}, holds it to the same promises in both. It knows
+ * one difference: on a worker there is nobody else to wake the consumers that wait at bridges, so it tells the bridges
+ * ({@link dev.sluice.queue.WriterWakeUps}).
  *
  * <h2>The sink: exactly once</h2>
  *

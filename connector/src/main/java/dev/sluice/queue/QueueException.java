@@ -1,6 +1,7 @@
 package dev.sluice.queue;
 
 import java.sql.SQLException;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -44,5 +45,15 @@ public class QueueException extends RuntimeException {
             case "08", "40", "53", "55", "57", "58" -> true;
             default -> sqlState.equals("25006");
         };
+    }
+
+    /**
+     * Returns true when PostgreSQL blames what was written: classes 21, 22 and 23 (cardinality, data, constraints) and 54 (limits
+     * of the server). Without it the rest may be accepted.
+     */
+    public boolean isAboutData() {
+        return !isTransient()
+                && sqlState.length() == 5
+                && List.of("21", "22", "23", "54").contains(sqlState.substring(0, 2));
     }
 }

@@ -1,15 +1,9 @@
 package dev.sluice.queue;
 
-import dev.sluice.queue.Statements.Sql;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Set;
-import java.util.UUID;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
 import org.postgresql.PGConnection;
@@ -31,18 +25,12 @@ public final class WakeUps implements AutoCloseable {
     static final Duration INTERVAL = Duration.ofMillis(25);
 
     private static final Logger log = LoggerFactory.getLogger(WakeUps.class);
-    private static final Sql NOTIFY = Sql.parse("select pg_notify( :channel , :payload )");
     private static final PGNotification[] NONE = {};
     private static final Duration RETRY = Duration.ofSeconds(1);
-    private static final String SEPARATOR = "\n";
-    /** PostgreSQL takes payloads of less than 8000 bytes; a character has at most 3 here (4 take two chars). */
-    private static final int MAX_PAYLOAD_CHARS = 2_600;
 
     private final DataSource dataSource;
-    private final String channel;
+    private final Notifications notifications;
     private final Consumer<String> heard;
-    private final String self = UUID.randomUUID().toString();
-    private final Set<String> told = new HashSet<>();
     private final Thread thread;
     private volatile boolean closed;
     private boolean failing;
@@ -55,7 +43,7 @@ public final class WakeUps implements AutoCloseable {
      */
     public WakeUps(DataSource dataSource, String schema, Consumer<String> heard) {
         this.dataSource = dataSource;
-        this.channel = "sluice." + schema;
+        this.notifications = new Notifications(schema);
         this.heard = heard;
         this.thread = new Thread(this::run, "sluice-wake-ups");
         this.thread.setDaemon(true);
@@ -68,9 +56,7 @@ public final class WakeUps implements AutoCloseable {
 
     /** Tells the others that these queues have got something to read. */
     public void tell(Iterable<String> queues) {
-        synchronized (told) {
-            queues.forEach(told::add);
-        }
+        notifications.add(queues);
     }
 
     private void run() {
@@ -79,11 +65,11 @@ public final class WakeUps implements AutoCloseable {
                 listen(connection);
                 if (failing) {
                     failing = false;
-                    log.info("Other processes wake our consumers again. channel={}", channel);
+                    log.info("Other processes wake our consumers again. channel={}", notifications.channel());
                 }
                 while (!closed) {
-                    notifyOthers(connection);
-                    hear(notifications(connection));
+                    notifications.send(connection);
+                    hear(received(connection));
                 }
                 stopListening(connection);
             } catch (SQLException e) {
@@ -101,15 +87,15 @@ public final class WakeUps implements AutoCloseable {
     private void listen(Connection connection) throws SQLException {
         connection.setAutoCommit(true);
         try (Statement statement = connection.createStatement()) {
-            statement.execute("listen " + statement.enquoteIdentifier(channel, true));
+            statement.execute("listen " + statement.enquoteIdentifier(notifications.channel(), true));
         }
     }
 
-    private static PGNotification[] notifications(Connection connection) throws SQLException {
+    private static PGNotification[] received(Connection connection) throws SQLException {
         try {
-            PGNotification[] notifications =
+            PGNotification[] received =
                     connection.unwrap(PGConnection.class).getNotifications((int) INTERVAL.toMillis());
-            return notifications == null ? NONE : notifications;
+            return received == null ? NONE : received;
         } catch (SQLException e) {
             // The pool has not seen this call fail. A statement shows it that the connection is broken.
             try (Statement statement = connection.createStatement()) {
@@ -125,45 +111,9 @@ public final class WakeUps implements AutoCloseable {
         }
     }
 
-    private void notifyOthers(Connection connection) throws SQLException {
-        for (String payload : payloads()) {
-            try (var statement = new BoundStatement(connection, NOTIFY)
-                    .set("channel", channel)
-                    .set("payload", payload)) {
-                statement.query().close();
-            }
-        }
-    }
-
-    /** Takes what is to be told, as payloads: this process, then queues, one a line. */
-    private List<String> payloads() {
-        List<String> queues;
-        synchronized (told) {
-            if (told.isEmpty()) {
-                return List.of();
-            }
-            queues = new ArrayList<>(told);
-            told.clear();
-        }
-        var payloads = new ArrayList<String>();
-        var payload = new StringBuilder(self);
-        for (String queue : queues) {
-            if (payload.length() + queue.length() + 1 > MAX_PAYLOAD_CHARS) {
-                payloads.add(payload.toString());
-                payload = new StringBuilder(self);
-            }
-            payload.append(SEPARATOR).append(queue.replace(SEPARATOR, ""));
-        }
-        payloads.add(payload.toString());
-        return payloads;
-    }
-
-    private void hear(PGNotification[] notifications) {
-        for (PGNotification notification : notifications) {
-            List<String> lines = notification.getParameter().lines().toList();
-            if (!lines.isEmpty() && !lines.get(0).equals(self)) {
-                lines.subList(1, lines.size()).forEach(this::wake);
-            }
+    private void hear(PGNotification[] received) {
+        for (PGNotification notification : received) {
+            notifications.heard(notification).forEach(this::wake);
         }
     }
 

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * Drives one task over topics in memory as a Connect worker does: seeks before every poll to where the task asked, delivers
  * the same records again after a {@link RetriableException}, commits what {@code preCommit} returns.
  */
-final class FakeWorker implements AutoCloseable {
+public final class FakeWorker implements AutoCloseable {
     private static final int MAX_TRIES = 500;
 
     final Context context = new Context();
@@ -41,7 +41,8 @@ final class FakeWorker implements AutoCloseable {
     private final int maxPoll;
     private @Nullable ErrantRecordReporter reporter = this::report;
 
-    FakeWorker(SinkTask task, Map<TopicPartition, List<SinkRecord>> topics, int maxPoll) {
+    /** Makes it; {@link #start} begins. */
+    public FakeWorker(SinkTask task, Map<TopicPartition, List<SinkRecord>> topics, int maxPoll) {
         this.task = task;
         this.topics = topics;
         this.maxPoll = maxPoll;
@@ -57,7 +58,8 @@ final class FakeWorker implements AutoCloseable {
         return CompletableFuture.completedFuture(null);
     }
 
-    FakeWorker start(Map<String, String> properties) {
+    /** Starts the task and gives it all topics. */
+    public FakeWorker start(Map<String, String> properties) {
         task.initialize(context);
         task.start(properties);
         for (TopicPartition partition : topics.keySet()) {
@@ -80,8 +82,11 @@ final class FakeWorker implements AutoCloseable {
             fetch();
         }
         boolean timedOut = context.timeoutMs > 0;
-        context.timeoutMs = -1;
         boolean any = !batch.isEmpty();
+        if (timedOut && !any) {
+            sleep(context.timeoutMs); // As long as a consumer would wait for records.
+        }
+        context.timeoutMs = -1;
         try {
             task.put(List.copyOf(batch));
             for (SinkRecord record : batch) {
@@ -108,7 +113,7 @@ final class FakeWorker implements AutoCloseable {
     }
 
     /** Polls until everything is delivered. */
-    void pollAll() {
+    public void pollAll() {
         for (int tries = 0; tries < MAX_TRIES; tries++) {
             if (!poll()) {
                 commit();
