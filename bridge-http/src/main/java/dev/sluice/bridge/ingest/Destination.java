@@ -26,7 +26,10 @@ public record Destination(
         var topic = new KafkaTopic(config);
         return new Destination(
                 lane -> new KafkaTask(
-                        () -> new KafkaProducer<>(config.producer()), topic::ensure, config.topic(), lane),
+                        maxBatchBytes -> new KafkaProducer<>(config.producer(maxBatchBytes)),
+                        topic,
+                        config.topic(),
+                        lane),
                 false,
                 "kafka");
     }

@@ -3,6 +3,7 @@ package dev.sluice.bridge.ingest;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -59,7 +60,27 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
     }
 
     /**
-     * Returns the properties of the producer.
+     * Returns the properties of a producer for a topic that takes batches of so many bytes. It makes no larger ones and refuses a
+     * record that would be one: were a batch refused by the broker, a later one that is on its way could come before it. Where
+     * the limit is not known there is only one on its way.
+     *
+     * @param maxBatchBytes the topic's {@code max.message.bytes}; empty: not known
+     */
+    Map<String, Object> producer(OptionalInt maxBatchBytes) {
+        Map<String, Object> properties = producer();
+        if (maxBatchBytes.isEmpty()) {
+            properties.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, "1");
+            return properties;
+        }
+        var config = new ProducerConfig(properties);
+        for (String size : List.of(ProducerConfig.BATCH_SIZE_CONFIG, ProducerConfig.MAX_REQUEST_SIZE_CONFIG)) {
+            properties.put(size, Math.min(config.getInt(size), maxBatchBytes.getAsInt()));
+        }
+        return properties;
+    }
+
+    /**
+     * Returns the properties of a producer for any topic.
      *
      * @throws IllegalArgumentException if one is not valid
      */

@@ -8,8 +8,9 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Collection;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.concurrent.ExecutionException;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.Producer;
@@ -54,16 +55,26 @@ final class KafkaTask extends SinkTask {
         void refused(SinkRecord record, String reason);
     }
 
-    private final Supplier<Producer<byte[], byte[]>> producers;
-    private final Runnable topicCheck;
-    private final String topic;
+    private final Function<OptionalInt, Producer<byte[], byte[]>> producers;
+    private final Topic topic;
+    private final String topicName;
     private final Listener listener;
     private final ArrayDeque<Sent> pending = new ArrayDeque<>();
-    private @Nullable Producer<byte[], byte[]> producer;
+    private volatile @Nullable Producer<byte[], byte[]> producer;
     /** Next offset to send, {@link #NONE} before the first. */
     private long sentBelow = NONE;
 
     private long progressNanos;
+
+    /** Looks after the topic. */
+    interface Topic {
+        /**
+         * Makes sure that it can be used; throws {@link RetriableException} while that cannot be known.
+         *
+         * @return the most bytes it takes as a batch; empty if that may not be known
+         */
+        OptionalInt ensure();
+    }
 
     /** A record with the producer, or refused by it. */
     private final class Sent implements Callback {
@@ -88,13 +99,16 @@ final class KafkaTask extends SinkTask {
     /**
      * Makes the task.
      *
-     * @param producers makes a producer as {@link KafkaConfig#producer} says
-     * @param topicCheck makes sure that the topic can be used; throws {@link RetriableException} while that cannot be known
+     * @param producers makes a producer as {@link KafkaConfig#producer(OptionalInt)} says
      */
-    KafkaTask(Supplier<Producer<byte[], byte[]>> producers, Runnable topicCheck, String topic, Listener listener) {
+    KafkaTask(
+            Function<OptionalInt, Producer<byte[], byte[]>> producers,
+            Topic topic,
+            String topicName,
+            Listener listener) {
         this.producers = producers;
-        this.topicCheck = topicCheck;
         this.topic = topic;
+        this.topicName = topicName;
         this.listener = listener;
     }
 
@@ -103,10 +117,13 @@ final class KafkaTask extends SinkTask {
         return "1";
     }
 
+    /** Does nothing: the producer is made when the topic is known. */
     @Override
-    public void start(Map<String, String> props) {
+    public void start(Map<String, String> props) {}
+
+    private Producer<byte[], byte[]> make(OptionalInt maxBatchBytes) {
         try {
-            producer = producers.get();
+            return producers.apply(maxBatchBytes);
         } catch (KafkaException e) {
             throw new ConnectException("the Kafka producer cannot be made: " + reason(e), e);
         }
@@ -121,8 +138,8 @@ final class KafkaTask extends SinkTask {
     @Override
     public void put(Collection<SinkRecord> records) {
         try {
-            if (!records.isEmpty()) {
-                topicCheck.run();
+            if (!records.isEmpty() && producer == null) {
+                producer = make(topic.ensure());
             }
         } catch (RetriableException e) {
             context.timeout(RETRY_MS);
@@ -153,7 +170,7 @@ final class KafkaTask extends SinkTask {
         var sent = new Sent(record);
         if (record.value() instanceof NewMessage message) {
             var outgoing = new ProducerRecord<>(
-                    topic,
+                    topicName,
                     null,
                     RecordHeaders.key(message).getBytes(UTF_8),
                     message.payload(),
@@ -169,7 +186,7 @@ final class KafkaTask extends SinkTask {
             }
         } else {
             sent.onCompletion(
-                    new RecordMetadata(new TopicPartition(topic, 0), 0, 0, 0, 0, 0),
+                    new RecordMetadata(new TopicPartition(topicName, 0), 0, 0, 0, 0, 0),
                     new DataException("entry is no message"));
         }
         if (pending.isEmpty()) {

@@ -3,11 +3,14 @@ package dev.sluice.bridge.ingest;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.AuthorizationException;
@@ -15,6 +18,7 @@ import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.connect.errors.ConnectException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,36 +29,51 @@ import org.slf4j.LoggerFactory;
  * <p>A topic made here has up to three copies, of which one may be missing, and keeps messages as long as the brokers' default
  * says. The lanes' threads share this.
  */
-final class KafkaTopic {
+final class KafkaTopic implements KafkaTask.Topic {
     private static final Logger log = LoggerFactory.getLogger(KafkaTopic.class);
 
     private static final int USUAL_REPLICATION = 3;
 
     private final KafkaConfig config;
+    private final Supplier<Admin> admins;
     private boolean checked;
+    private OptionalInt maxBatchBytes = OptionalInt.empty();
 
     KafkaTopic(KafkaConfig config) {
+        this(config, () -> Admin.create(config.admin()));
+    }
+
+    /** The same with clients from elsewhere; each is closed after use. */
+    KafkaTopic(KafkaConfig config, Supplier<Admin> admins) {
         this.config = config;
+        this.admins = admins;
     }
 
     /**
      * Makes sure, once, that the topic is there and fit.
      *
+     * @return its {@code max.message.bytes}, if that may be read
      * @throws org.apache.kafka.connect.errors.RetriableException if Kafka cannot be asked now
      * @throws ConnectException if it is not fit, or missing and not to be made
      */
-    synchronized void ensure() {
+    @Override
+    public synchronized OptionalInt ensure() {
         if (checked) {
-            return;
+            return maxBatchBytes;
         }
-        try (Admin admin = Admin.create(config.admin())) {
+        try (Admin admin = admin()) {
             TopicDescription topic = describe(admin);
             if (topic == null) {
                 create(admin);
-            } else {
-                check(admin, topic.partitions().get(0).replicas().size());
+                topic = describe(admin); // Others may have made it at the same moment, as they like it.
             }
+            if (topic == null) {
+                throw new org.apache.kafka.connect.errors.RetriableException(
+                        "topic " + config.topic() + " has just been made, and cannot be seen yet");
+            }
+            maxBatchBytes = check(admin, topic);
             checked = true;
+            return maxBatchBytes;
         } catch (ExecutionException e) {
             throw failure(e.getCause());
         } catch (InterruptedException e) {
@@ -63,15 +82,31 @@ final class KafkaTopic {
         }
     }
 
+    private Admin admin() {
+        try {
+            return admins.get();
+        } catch (KafkaException e) {
+            throw failure(e);
+        }
+    }
+
     private RuntimeException failure(Throwable cause) {
-        String message = "topic " + config.topic() + " cannot be used: " + cause.getMessage();
+        String message = "topic " + config.topic() + " cannot be used: " + reason(cause);
         return cause instanceof RetriableException
                 ? new org.apache.kafka.connect.errors.RetriableException(message, cause)
                 : new ConnectException(message, cause);
     }
 
-    private @org.jspecify.annotations.Nullable TopicDescription describe(Admin admin)
-            throws ExecutionException, InterruptedException {
+    /** The first says what was being done ("SSL handshake failed"), the last what is wrong. */
+    private static String reason(Throwable first) {
+        Throwable last = first;
+        while (last.getCause() != null && last.getCause() != last) {
+            last = last.getCause();
+        }
+        return last == first ? String.valueOf(first.getMessage()) : first.getMessage() + ": " + last.getMessage();
+    }
+
+    private @Nullable TopicDescription describe(Admin admin) throws ExecutionException, InterruptedException {
         try {
             return admin.describeTopics(List.of(config.topic()))
                     .allTopicNames()
@@ -114,15 +149,18 @@ final class KafkaTopic {
         }
     }
 
-    private void check(Admin admin, int replication) throws ExecutionException, InterruptedException {
+    private OptionalInt check(Admin admin, TopicDescription topic) throws ExecutionException, InterruptedException {
         var resource = new ConfigResource(ConfigResource.Type.TOPIC, config.topic());
         Config settings;
         try {
             settings = admin.describeConfigs(List.of(resource)).all().get().get(resource);
         } catch (ExecutionException e) {
             if (e.getCause() instanceof AuthorizationException) {
-                log.warn("The topic's settings may not be read and are not checked. topic={}", config.topic());
-                return;
+                log.warn(
+                        "The topic's settings may not be read and are not checked; producers have one request on its way at a"
+                                + " time. topic={}",
+                        config.topic());
+                return OptionalInt.empty();
             }
             throw e;
         }
@@ -131,11 +169,17 @@ final class KafkaTopic {
             throw new ConnectException("topic " + config.topic() + " has cleanup.policy=" + cleanup
                     + ": compaction would remove all but the newest message of a partition; set cleanup.policy=delete");
         }
+        int replication = topic.partitions().stream()
+                .mapToInt(partition -> partition.replicas().size())
+                .min()
+                .orElseThrow();
         int inSync = Integer.parseInt(
                 settings.get(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG).value());
         if (inSync > replication) {
             throw new ConnectException("topic " + config.topic() + " has min.insync.replicas=" + inSync + " and only "
                     + replication + " replicas: it takes no message with acks=all");
         }
+        return OptionalInt.of(Integer.parseInt(
+                settings.get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG).value()));
     }
 }

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.clients.producer.MockProducer;
@@ -47,7 +48,7 @@ class KafkaTaskTest {
 
     private IngestFixture start() {
         var destination = new Destination(
-                lane -> new KafkaTask(this::producer, this::checkTopic, "messages", lane), false, "kafka");
+                lane -> new KafkaTask(maxBatchBytes -> producer(), this::checkTopic, "messages", lane), false, "kafka");
         fixture = new IngestFixture(IngestFixture.Setup.at(directory), destination).start();
         return fixture;
     }
@@ -66,10 +67,11 @@ class KafkaTaskTest {
         }
     }
 
-    private void checkTopic() {
+    private OptionalInt checkTopic() {
         if (kafkaIsAway.get()) {
             throw new RetriableException("away", new TimeoutException("away"));
         }
+        return OptionalInt.empty();
     }
 
     private MockProducer<byte[], byte[]> producer(int number) {
@@ -187,7 +189,7 @@ class KafkaTaskTest {
                 .containsOnly(PushResult.Buffered.BUFFERED);
         fixture.awaitState(DrainStatus.State.DOWN);
         fixture.pushed(Durability.BUFFERED, IngestFixture.messages("p", 10, 20));
-        assertThat(producer(0).history()).isEmpty();
+        assertThat(producers).isEmpty();
 
         kafkaIsAway.set(false);
         awaitSent(producer(0), 20);
@@ -217,6 +219,24 @@ class KafkaTaskTest {
             assertThat(lanes.leftover()).isEmpty();
             assertThat(lanes.current().get(0).generation()).isEqualTo(2);
         }
+    }
+
+    @Test
+    void noBatchIsLargerThanTheTopicTakesForTheNextCouldOvertakeIt() {
+        var usual = new KafkaConfig("t", 1, 0, true, Map.of("bootstrap.servers", "b:1"));
+        assertThat(usual.producer(OptionalInt.of(2_000)))
+                .containsEntry("batch.size", 2_000)
+                .containsEntry("max.request.size", 2_000)
+                .doesNotContainKey("max.in.flight.requests.per.connection");
+        assertThat(usual.producer(OptionalInt.of(Integer.MAX_VALUE)))
+                .containsEntry("batch.size", 16_384)
+                .containsEntry("max.request.size", 1 << 20);
+        assertThat(usual.producer(OptionalInt.empty())).containsEntry("max.in.flight.requests.per.connection", "1");
+        var set = new KafkaConfig(
+                "t", 1, 0, true, Map.of("bootstrap.servers", "b:1", "batch.size", "999", "max.request.size", "5000"));
+        assertThat(set.producer(OptionalInt.of(1_000)))
+                .containsEntry("batch.size", 999)
+                .containsEntry("max.request.size", 1_000);
     }
 
     @Test

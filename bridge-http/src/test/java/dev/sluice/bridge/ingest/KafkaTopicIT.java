@@ -9,8 +9,11 @@ import dev.sluice.connect.worker.KafkaBroker;
 import dev.sluice.connect.worker.Records;
 import dev.sluice.connect.worker.SharedKafka;
 import dev.sluice.queue.NewMessage;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
@@ -23,6 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a drain asks of its topic, and what the topic asks of messages, with a real broker. */
 class KafkaTopicIT {
     private static final int SMALL = 2_000;
+    private static final int MANY = 50;
 
     private final KafkaBroker broker = SharedKafka.broker();
 
@@ -35,7 +39,11 @@ class KafkaTopicIT {
 
     @Test
     void isMadeWhenItIsMissing() throws Exception {
-        new KafkaTopic(config("made", true)).ensure();
+        var topic = new KafkaTopic(config("made", true));
+        await().atMost(Duration.ofMinutes(1))
+                .ignoreExceptionsInstanceOf(
+                        RetriableException.class) // The broker may not know yet what its controller made.
+                .until(() -> topic.ensure().isPresent());
         try (Admin admin = broker.admin()) {
             TopicDescription made =
                     admin.describeTopics(List.of("made")).allTopicNames().get().get("made");
@@ -45,7 +53,9 @@ class KafkaTopicIT {
                             .as("one broker, one copy")
                             .hasSize(1));
         }
-        new KafkaTopic(config("made", false)).ensure();
+        assertThat(new KafkaTopic(config("made", false)).ensure())
+                .as("max.message.bytes of the broker")
+                .hasValue(1_048_588);
     }
 
     @Test
@@ -62,6 +72,43 @@ class KafkaTopicIT {
         assertThatThrownBy(() -> new KafkaTopic(config("compacted", true)).ensure())
                 .isInstanceOf(ConnectException.class)
                 .hasMessageContaining("cleanup.policy");
+    }
+
+    @Test
+    void isRefusedWhenItAsksForMoreCopiesThanThereAre() throws Exception {
+        broker.createTopic("as-many", 1, Map.of("min.insync.replicas", "1"));
+        new KafkaTopic(config("as-many", true)).ensure();
+        broker.createTopic("too-many", 1, Map.of("min.insync.replicas", "2"));
+        assertThatThrownBy(() -> new KafkaTopic(config("too-many", true)).ensure())
+                .isInstanceOf(ConnectException.class)
+                .isNotInstanceOf(RetriableException.class)
+                .hasMessageContaining("topic too-many has min.insync.replicas=2 and only 1 replicas");
+    }
+
+    @Test
+    void isCheckedWhenSomebodyElseMakesItAtTheSameMoment() {
+        var topic = new KafkaTopic(config("contended", true), () -> lateToMake("contended"));
+        await().atMost(Duration.ofMinutes(1))
+                .untilAsserted(() -> assertThatThrownBy(topic::ensure)
+                        .isInstanceOf(ConnectException.class)
+                        .isNotInstanceOf(RetriableException.class)
+                        .hasMessageContaining("topic contended has cleanup.policy=compact"));
+    }
+
+    /** Returns a client that finds the topic made, another way than it wants it, just when it makes it. */
+    private Admin lateToMake(String topic) {
+        Admin admin = broker.admin();
+        return (Admin) Proxy.newProxyInstance(
+                Admin.class.getClassLoader(), new Class<?>[] {Admin.class}, (proxy, call, args) -> {
+                    if (call.getName().equals("createTopics")) {
+                        broker.createTopic(topic, 1, Map.of("cleanup.policy", "compact"));
+                    }
+                    try {
+                        return call.invoke(admin, args);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
     }
 
     @Test
@@ -94,14 +141,18 @@ class KafkaTopicIT {
                     null,
                     null);
             fixture.pushed(Durability.BUFFERED, fits, large, IngestFixture.message("t-3"));
+            fixture.pushed(Durability.BUFFERED, IngestFixture.messages("p", 0, MANY)); // Too large as one batch.
             await().atMost(Duration.ofMinutes(2))
                     .untilAsserted(
                             () -> assertThat(fixture.drain.status().undrained()).isZero());
             assertThat(fixture.failed.count()).isEqualTo(1);
             assertThat(fixture.drain.status().lanes().get(0).refused()).isEqualTo(1);
-            assertThat(Records.read(broker, "small", 2))
-                    .extracting(record -> new String(record.value(), UTF_8))
-                    .containsExactly("\"t-1\"", "\"t-3\"");
+            var expected = new ArrayList<>(List.of("t-1", "t-3"));
+            expected.addAll(IngestFixture.ids("p", 0, MANY));
+            assertThat(Records.read(broker, "small", expected.size()))
+                    .extracting(record -> new String(
+                            record.headers().lastHeader("sluice.transaction-id").value(), UTF_8))
+                    .containsExactlyElementsOf(expected);
         }
     }
 }
