@@ -9,6 +9,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,7 +24,7 @@ import org.slf4j.LoggerFactory;
 public final class EmbeddedDrain implements Drain {
     private static final Logger log = LoggerFactory.getLogger(EmbeddedDrain.class);
 
-    /** How much longer than its timeout {@link #stop} waits for a lane that is in the middle of a transaction. */
+    /** How much longer than its timeout {@link #stop} waits for a lane that is in the middle of a transaction, or gives up. */
     private static final Duration STOP_GRACE = Duration.ofSeconds(1);
 
     private final Lanes lanes;
@@ -193,13 +194,27 @@ public final class EmbeddedDrain implements Drain {
     public DrainReport stop(Duration timeout) {
         stopDeadlineNanos = System.nanoTime() + timeout.toNanos();
         stopping.countDown();
+        giveUp(lane -> lane.lane().isDown());
         try {
-            coordinator.join(timeout.plus(STOP_GRACE).toMillis());
+            coordinator.join(Math.max(1, timeout.toMillis()));
+            giveUp(lane -> true);
+            coordinator.join(STOP_GRACE.toMillis());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
         var report = new DrainReport(status().undrained(), !coordinator.isAlive());
         log.info("Stopped draining. undrained={} ended={}", report.undrained(), report.ended());
         return report;
+    }
+
+    /** On threads of their own: whoever stops does not wait for a client that cannot be closed. */
+    private void giveUp(Predicate<LaneDrain> which) {
+        for (LaneDrain lane :
+                Stream.concat(leftover.stream(), current.stream()).filter(which).toList()) {
+            var thread =
+                    new Thread(lane::giveUp, "sluice-give-up-" + lane.lane().name());
+            thread.setDaemon(true);
+            thread.start();
+        }
     }
 }

@@ -37,7 +37,8 @@ import org.jspecify.annotations.Nullable;
  * acknowledged. So a message may be in the topic twice, the second time behind its successors, but the first occurrences are in
  * order, and a reader that drops repeated transaction ids sees each once, in order.
  *
- * <p>One thread drives it; the producer's thread only notes acknowledgements.
+ * <p>One thread drives it; the producer's thread only notes acknowledgements, and the one that stops the drain may
+ * {@link #giveUp give up}.
  */
 final class KafkaTask extends SinkTask {
     /** Without an acknowledgement for so long, Kafka counts as away. */
@@ -61,6 +62,7 @@ final class KafkaTask extends SinkTask {
     private final Listener listener;
     private final ArrayDeque<Sent> pending = new ArrayDeque<>();
     private volatile @Nullable Producer<byte[], byte[]> producer;
+    private volatile boolean givenUp;
     /** Next offset to send, {@link #NONE} before the first. */
     private long sentBelow = NONE;
 
@@ -74,6 +76,9 @@ final class KafkaTask extends SinkTask {
          * @return the most bytes it takes as a batch; empty if that may not be known
          */
         OptionalInt ensure();
+
+        /** Makes {@link #ensure} fail soon, now and from now on. Any thread may call. */
+        default void giveUp() {}
     }
 
     /** A record with the producer, or refused by it. */
@@ -137,9 +142,15 @@ final class KafkaTask extends SinkTask {
     /** Hands on what has not been handed on before: after a {@link RetriableException} the same records come again. */
     @Override
     public void put(Collection<SinkRecord> records) {
+        if (givenUp) {
+            throw away("given up", null);
+        }
         try {
             if (!records.isEmpty() && producer == null) {
                 producer = make(topic.ensure());
+                if (givenUp) {
+                    throw away("given up", null);
+                }
             }
         } catch (RetriableException e) {
             context.timeout(RETRY_MS);
@@ -179,6 +190,9 @@ final class KafkaTask extends SinkTask {
                 Object unused = started().send(outgoing, sent);
             } catch (KafkaException | IllegalStateException e) { // The second: it was closed, for a failure of another.
                 settle();
+                if (givenUp) {
+                    throw away("given up", e);
+                }
                 throw new ConnectException("the Kafka producer has failed: " + e.getMessage(), e);
             }
             if (sent.done && sent.failure instanceof TimeoutException e) {
@@ -245,6 +259,16 @@ final class KafkaTask extends SinkTask {
         }
         TopicPartition open = currentOffsets.keySet().iterator().next();
         return Map.of(open, new OffsetAndMetadata(next));
+    }
+
+    /**
+     * Makes whatever waits for Kafka fail soon, now and from now on, so that the task's thread gets to {@link #stop}. Any thread
+     * may call; may take as long as the producer's thread does.
+     */
+    void giveUp() {
+        givenUp = true;
+        topic.giveUp();
+        stop();
     }
 
     /** Drops what Kafka has not acknowledged: it is in the log, and sent again. */

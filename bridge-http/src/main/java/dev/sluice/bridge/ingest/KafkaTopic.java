@@ -1,5 +1,6 @@
 package dev.sluice.bridge.ingest;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,6 +39,9 @@ final class KafkaTopic implements KafkaTask.Topic {
     private final Supplier<Admin> admins;
     private boolean checked;
     private OptionalInt maxBatchBytes = OptionalInt.empty();
+    private volatile boolean givenUp;
+    /** The client that is being asked, if one is. */
+    private volatile @Nullable Admin asked;
 
     KafkaTopic(KafkaConfig config) {
         this(config, () -> Admin.create(config.admin()));
@@ -53,7 +57,7 @@ final class KafkaTopic implements KafkaTask.Topic {
      * Makes sure, once, that the topic is there and fit.
      *
      * @return its {@code max.message.bytes}, if that may be read
-     * @throws org.apache.kafka.connect.errors.RetriableException if Kafka cannot be asked now
+     * @throws org.apache.kafka.connect.errors.RetriableException if Kafka cannot be asked now, or {@link #giveUp} was called
      * @throws ConnectException if it is not fit, or missing and not to be made
      */
     @Override
@@ -62,6 +66,10 @@ final class KafkaTopic implements KafkaTask.Topic {
             return maxBatchBytes;
         }
         try (Admin admin = admin()) {
+            asked = admin;
+            if (givenUp) {
+                throw new org.apache.kafka.connect.errors.RetriableException("Kafka is not asked any more");
+            }
             TopicDescription topic = describe(admin);
             if (topic == null) {
                 create(admin);
@@ -79,6 +87,8 @@ final class KafkaTopic implements KafkaTask.Topic {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new ConnectException("interrupted while Kafka was asked for its topic", e);
+        } finally {
+            asked = null;
         }
     }
 
@@ -87,6 +97,15 @@ final class KafkaTopic implements KafkaTask.Topic {
             return admins.get();
         } catch (KafkaException e) {
             throw failure(e);
+        }
+    }
+
+    @Override
+    public void giveUp() {
+        givenUp = true;
+        Admin admin = asked;
+        if (admin != null) {
+            admin.close(Duration.ZERO); // Fails what is under way.
         }
     }
 

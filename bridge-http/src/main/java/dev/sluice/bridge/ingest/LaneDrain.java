@@ -16,6 +16,8 @@ import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import org.apache.kafka.connect.sink.SinkRecord;
+import org.apache.kafka.connect.sink.SinkTask;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,6 +40,7 @@ final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
     private final LongAdder refused = new LongAdder();
     private final LongAdder restarts = new LongAdder();
     private volatile DrainStatus.State state = DrainStatus.State.NEW;
+    private volatile @Nullable SinkTask task;
 
     LaneDrain(
             Lane lane,
@@ -127,16 +130,10 @@ final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
         }
         while (true) {
             var context = new TaskContext(taskProperties(), failed::add);
+            SinkTask made = destination.tasks().apply(this);
+            task = made;
             var driver = new TaskDriver(
-                    lane,
-                    config,
-                    destination,
-                    destination.tasks().apply(this),
-                    context,
-                    reader,
-                    outage,
-                    control,
-                    this::alreadyStored);
+                    lane, config, destination, made, context, reader, outage, control, this::alreadyStored);
             try {
                 try {
                     driver.run();
@@ -160,6 +157,16 @@ final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
                     return;
                 }
             }
+        }
+    }
+
+    /**
+     * Has a task that waits for Kafka wait no more; the drain is told to stop. PostgreSQL is not given up: a transaction under way
+     * ends by its own timeouts. May take a while.
+     */
+    void giveUp() {
+        if (task instanceof KafkaTask waiting) {
+            waiting.giveUp();
         }
     }
 

@@ -14,10 +14,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.kafka.clients.producer.Callback;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.clients.producer.RoundRobinPartitioner;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
@@ -25,6 +31,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A drain into Kafka, with a producer whose acknowledgements the test gives. */
@@ -197,6 +204,74 @@ class KafkaTaskTest {
         acknowledgeAll(producer(0));
         fixture.awaitDrained();
         fixture.awaitState(DrainStatus.State.RUNNING);
+    }
+
+    /** A producer that takes nothing before it is closed, as one does that waits for the topic's metadata. */
+    private static final class WaitingProducer extends MockProducer<byte[], byte[]> {
+        private final CountDownLatch sending = new CountDownLatch(1);
+        private final CountDownLatch closing = new CountDownLatch(1);
+        private final CountDownLatch closed;
+
+        WaitingProducer(CountDownLatch closed) {
+            super(false, new RoundRobinPartitioner(), new ByteArraySerializer(), new ByteArraySerializer());
+            this.closed = closed;
+        }
+
+        @Override
+        public synchronized Future<RecordMetadata> send(ProducerRecord<byte[], byte[]> record, Callback callback) {
+            sending.countDown();
+            awaitUninterrupted(closing);
+            throw new KafkaException("closed while waiting for metadata");
+        }
+
+        @Override
+        public void close(Duration timeout) {
+            closing.countDown();
+            awaitUninterrupted(closed);
+        }
+
+        private static void awaitUninterrupted(CountDownLatch latch) {
+            try {
+                latch.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+
+    private void startWaiting(CountDownLatch closed) throws InterruptedException {
+        var producer = new WaitingProducer(closed);
+        var destination = new Destination(
+                lane -> new KafkaTask(maxBatchBytes -> producer, this::checkTopic, "messages", lane), false, "kafka");
+        fixture = new IngestFixture(IngestFixture.Setup.at(directory), destination).start();
+        fixture.pushed(Durability.BUFFERED, IngestFixture.messages("p", 0, 3));
+        assertThat(producer.sending.await(20, TimeUnit.SECONDS)).isTrue();
+    }
+
+    @Test
+    @Timeout(60)
+    void aStopGivesUpWhatWaitsForKafkaWhenItsTimeIsOver() throws Exception {
+        startWaiting(new CountDownLatch(0));
+        Drain.DrainReport report = fixture.drain.stop(Duration.ofMillis(50));
+        assertThat(report.undrained()).isEqualTo(3);
+        await().atMost(20, TimeUnit.SECONDS)
+                .untilAsserted(
+                        () -> assertThat(fixture.drain.status().lanes().get(0).state())
+                                .isEqualTo(DrainStatus.State.STOPPED));
+    }
+
+    @Test
+    @Timeout(60)
+    void aStopDoesNotWaitForAProducerThatCannotBeClosed() throws Exception {
+        var closed = new CountDownLatch(1);
+        try {
+            startWaiting(closed);
+            Drain.DrainReport report = fixture.drain.stop(Duration.ofMillis(50));
+            assertThat(report.ended()).isFalse();
+            assertThat(report.undrained()).isEqualTo(3);
+        } finally {
+            closed.countDown();
+        }
     }
 
     @Test
