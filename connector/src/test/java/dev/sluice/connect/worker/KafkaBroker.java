@@ -14,26 +14,34 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.Uuid;
 import org.jspecify.annotations.Nullable;
 
-/** A Kafka of one node, broker and controller at once, which can be stopped and started again with its data. */
+/**
+ * A Kafka of one node, broker and controller at once, which can be stopped and started again with its data. It listens in clear, and
+ * with TLS and a password.
+ */
 public final class KafkaBroker implements AutoCloseable {
     private static final Duration START_TIMEOUT = Duration.ofMinutes(2);
 
     private final String name;
     private final Path configuration;
     private final String bootstrapServers;
+    private final @Nullable Secure secure;
+
+    /** The listener with TLS. */
+    private record Secure(String bootstrapServers, BrokerTls tls) {}
 
     /** The process it is; null if it is none of ours. */
     private @Nullable KafkaJvm jvm;
 
-    private KafkaBroker(String name, Path configuration, String bootstrapServers) {
+    private KafkaBroker(String name, Path configuration, String bootstrapServers, @Nullable Secure secure) {
         this.name = name;
         this.configuration = configuration;
         this.bootstrapServers = bootstrapServers;
+        this.secure = secure;
     }
 
     /** Returns one that runs already, and is neither stopped nor ended here. */
     static KafkaBroker running(String bootstrapServers) throws InterruptedException {
-        var broker = new KafkaBroker(bootstrapServers, Path.of(""), bootstrapServers);
+        var broker = new KafkaBroker(bootstrapServers, Path.of(""), bootstrapServers, null);
         broker.awaitReady();
         return broker;
     }
@@ -45,7 +53,8 @@ public final class KafkaBroker implements AutoCloseable {
         deleteAll(directory);
         Files.createDirectories(directory);
         Path configuration = directory.resolve("server.properties");
-        Files.writeString(configuration, configuration(port, Ports.free(), directory.resolve("data")));
+        var secure = new Secure("127.0.0.1:" + Ports.free(), BrokerTls.make(directory, "broker"));
+        Files.writeString(configuration, configuration(port, Ports.free(), secure, directory.resolve("data")));
         KafkaJvm.start(
                         name + "-format",
                         "current",
@@ -56,32 +65,40 @@ public final class KafkaBroker implements AutoCloseable {
                         "-c",
                         configuration.toString())
                 .awaitSuccess();
-        var broker = new KafkaBroker(name, configuration, "127.0.0.1:" + port);
+        var broker = new KafkaBroker(name, configuration, "127.0.0.1:" + port, secure);
         broker.restart();
         return broker;
     }
 
-    private static String configuration(int port, int controllerPort, Path data) {
-        return String.join(
-                "\n",
-                "process.roles=broker,controller",
-                "node.id=1",
-                "controller.quorum.voters=1@127.0.0.1:" + controllerPort,
-                "listeners=PLAINTEXT://127.0.0.1:" + port + ",CONTROLLER://127.0.0.1:" + controllerPort,
-                "advertised.listeners=PLAINTEXT://127.0.0.1:" + port,
-                "controller.listener.names=CONTROLLER",
-                "log.dirs=" + data,
-                "auto.create.topics.enable=false",
-                "offsets.topic.replication.factor=1",
-                "offsets.topic.num.partitions=2",
-                "transaction.state.log.replication.factor=1",
-                "transaction.state.log.min.isr=1",
-                "transaction.state.log.num.partitions=2",
-                "share.coordinator.state.topic.replication.factor=1",
-                "share.coordinator.state.topic.min.isr=1",
-                "group.initial.rebalance.delay.ms=0",
-                "group.min.session.timeout.ms=1000",
-                "");
+    private static String configuration(int port, int controllerPort, Secure secure, Path data) {
+        var tls = new StringBuilder();
+        secure.tls
+                .broker()
+                .forEach((key, value) ->
+                        tls.append(key).append('=').append(value).append('\n'));
+        return tls
+                + String.join(
+                        "\n",
+                        "process.roles=broker,controller",
+                        "node.id=1",
+                        "controller.quorum.voters=1@127.0.0.1:" + controllerPort,
+                        "listeners=PLAINTEXT://127.0.0.1:" + port + ",SASL_SSL://" + secure.bootstrapServers
+                                + ",CONTROLLER://127.0.0.1:" + controllerPort,
+                        "advertised.listeners=PLAINTEXT://127.0.0.1:" + port + ",SASL_SSL://" + secure.bootstrapServers,
+                        "controller.listener.names=CONTROLLER",
+                        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT",
+                        "log.dirs=" + data,
+                        "auto.create.topics.enable=false",
+                        "offsets.topic.replication.factor=1",
+                        "offsets.topic.num.partitions=2",
+                        "transaction.state.log.replication.factor=1",
+                        "transaction.state.log.min.isr=1",
+                        "transaction.state.log.num.partitions=2",
+                        "share.coordinator.state.topic.replication.factor=1",
+                        "share.coordinator.state.topic.min.isr=1",
+                        "group.initial.rebalance.delay.ms=0",
+                        "group.min.session.timeout.ms=1000",
+                        "");
     }
 
     private static void deleteAll(Path directory) throws IOException {
@@ -121,6 +138,28 @@ public final class KafkaBroker implements AutoCloseable {
     /** Returns where it listens. */
     public String bootstrapServers() {
         return bootstrapServers;
+    }
+
+    /** Returns where it listens with TLS; only one of our own does. */
+    public String secureBootstrapServers() {
+        return secure().bootstrapServers;
+    }
+
+    /** Returns its keys for that. */
+    public BrokerTls tls() {
+        return secure().tls;
+    }
+
+    /** Says whether it is one of our own. */
+    public boolean isOurs() {
+        return secure != null;
+    }
+
+    private Secure secure() {
+        if (secure == null) {
+            throw new IllegalStateException(bootstrapServers + " is not ours, and may not listen with TLS");
+        }
+        return secure;
     }
 
     /** Returns a new client for topics and groups. */
