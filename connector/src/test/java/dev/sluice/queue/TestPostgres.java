@@ -164,8 +164,9 @@ public final class TestPostgres implements AutoCloseable {
     /** Ends a server at once, without the checkpoint of a stop in order: nobody reads its hundreds of databases again. */
     private static void discard(Path directory) {
         try {
-            String postmaster =
-                    Files.readAllLines(directory.resolve("postmaster.pid")).get(0).strip();
+            String postmaster = Files.readAllLines(directory.resolve("postmaster.pid"))
+                    .get(0)
+                    .strip();
             Optional<ProcessHandle> server = ProcessHandle.of(Long.parseLong(postmaster));
             new ProcessBuilder("kill", "-QUIT", postmaster).start().waitFor();
             if (server.isPresent()) {
