@@ -190,7 +190,7 @@ public final class StoredMessages {
                         .set("first", seqs.first())
                         .set("last", seqs.last());
                 ResultSet row = statement.query()) {
-            if (!row.next() || (seqs != Seqs.ALL && row.getInt("source") != IN_PARTITION)) {
+            if (!row.next() || (!seqs.equals(Seqs.ALL) && row.getInt("source") != IN_PARTITION)) {
                 return Optional.empty();
             }
             return Optional.of(MessageDetail.of(row, cipher, groups(connection, partitionId, row.getLong("seq"))));
