@@ -1,12 +1,18 @@
 package dev.sluice.bridge;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.sluice.queue.TestPostgres;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
 import java.net.ConnectException;
+import java.net.InetAddress;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -56,6 +62,45 @@ class StopTest {
             }
             assertThatThrownBy(() -> HttpClient.newHttpClient().send(ready, BodyHandlers.ofString()))
                     .isInstanceOf(ConnectException.class);
+        }
+    }
+
+    @Test
+    void aRequestThatIsStillComingIsAnswered() throws Exception {
+        String body = "{\"items\":[{\"queue\":\"q\",\"payload\":\"slow\"}]}";
+        String head = "POST /api/v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: " + body.length() + "\r\n\r\n";
+        try (var postgres = TestPostgres.empty()) {
+            RunningBridge bridge =
+                    RunningBridge.start(postgres.url(), directory, Map.of("shutdown.timeout.ms", "100000"));
+            int port = bridge.port();
+            try (var socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+                send(socket, head + body.substring(0, 20));
+                await().until(() -> bridge.get("/live").statusCode() == 200); // So the head has arrived, too.
+                var stopping = new Thread(bridge::close);
+                stopping.start();
+                await().atMost(Duration.ofSeconds(60)).until(() -> isRefused(port));
+                Thread.sleep(500); // Much longer than connections without a request are kept.
+                send(socket, body.substring(20));
+                var answer = new BufferedReader(new InputStreamReader(socket.getInputStream(), UTF_8));
+                assertThat(answer.readLine()).startsWith("HTTP/1.1 201");
+                stopping.join(100_000);
+            } finally {
+                bridge.close();
+            }
+            assertThat(postgres.query("select payload from sluice.messages")).containsExactly("\"slow\"");
+        }
+    }
+
+    private static void send(Socket socket, String text) throws IOException {
+        socket.getOutputStream().write(text.getBytes(UTF_8));
+        socket.getOutputStream().flush();
+    }
+
+    private static boolean isRefused(int port) throws IOException {
+        try (var unused = new Socket(InetAddress.getLoopbackAddress(), port)) {
+            return false;
+        } catch (ConnectException refused) {
+            return true;
         }
     }
 

@@ -43,7 +43,6 @@ public final class HttpService implements AutoCloseable {
     private static final int ACCEPTORS = 1;
     private static final int SELECTORS = 2;
     private static final int ACCEPT_QUEUE_LENGTH = 1024;
-    private static final long CLOSE_IDLE_MILLIS = 50;
     private static final int SHARE_OF_HEAP_FOR_BODIES = 8;
     private static final double MILLIS_PER_SECOND = 1000;
     /** Stands for the methods and paths of requests that have no route: there is no end to them. */
@@ -261,11 +260,10 @@ public final class HttpService implements AutoCloseable {
     }
 
     private ServerConnector connector(Server server, HttpConfiguration http) {
-        var connector = new ServerConnector(server, ACCEPTORS, SELECTORS, new HttpConnectionFactory(http));
+        var connector = new PatientConnector(server, ACCEPTORS, SELECTORS, new HttpConnectionFactory(http));
         connector.setHost(config.host());
         connector.setPort(config.port());
         connector.setIdleTimeout(config.idleTimeout().toMillis());
-        connector.setShutdownIdleTimeout(CLOSE_IDLE_MILLIS);
         connector.setAcceptQueueSize(ACCEPT_QUEUE_LENGTH);
         return connector;
     }
