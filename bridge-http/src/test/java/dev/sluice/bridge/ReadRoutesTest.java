@@ -325,6 +325,10 @@ class ReadRoutesTest {
         assertThat(workers.at("/summary/totalPushMessages").asInt()).isEqualTo(5);
         assertThat(get("/api/v1/analytics/worker-metrics?hostname=elsewhere").get("timeSeries"))
                 .isEmpty();
+        JsonNode nobody = get("/api/v1/analytics/worker-metrics?workerId=1");
+        for (String list : List.of("timeSeries", "workers", "queues")) {
+            assertThat(nobody.get(list)).as(list).isEmpty();
+        }
         assertShape(
                 get("/api/v1/analytics/queue-lag?queue=shop.orders"),
                 "[{queueName:s,popCount:n,avgLagMs:n,maxLagMs:n,bucketTime:t}]");

@@ -210,8 +210,10 @@ final class AnalyticsEndpoints {
                 workers(workers, asked.range());
             }
             Map<String, Sums> byQueue = new TreeMap<>();
-            for (Point point : administration.counters().series(asked.range(), true, false)) {
-                byQueue.computeIfAbsent(point.queue(), unused -> new Sums()).add(point);
+            if (!asked.nobody()) {
+                for (Point point : administration.counters().series(asked.range(), true, false)) {
+                    byQueue.computeIfAbsent(point.queue(), unused -> new Sums()).add(point);
+                }
             }
             ArrayNode queues = body.putArray("queues");
             byQueue.forEach((name, sums) -> {
