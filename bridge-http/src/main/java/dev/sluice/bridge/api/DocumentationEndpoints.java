@@ -1,11 +1,11 @@
 package dev.sluice.bridge.api;
 
 import io.javalin.http.Context;
-import io.javalin.http.NotFoundResponse;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * The contract as a file, {@code GET /openapi.yaml} (OpenAPI 3.1), and as a page to read and try, {@code GET /docs}. Everything
@@ -23,26 +23,26 @@ final class DocumentationEndpoints {
             "swagger-ui-bundle.js", resource(SWAGGER_UI + "swagger-ui-bundle.js", "text/javascript; charset=utf-8"));
 
     /** The contract. */
-    void contract(Context ctx) throws IOException {
-        contract.send(ctx);
+    CompletableFuture<Answer> contract(Context ctx) {
+        return CompletableFuture.completedFuture(contract);
     }
 
     /** The page. It may load what comes from this service and nothing else. */
-    void page(Context ctx) throws IOException {
+    CompletableFuture<Answer> page(Context ctx) {
         ctx.header(
                 "Content-Security-Policy",
                 "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'");
-        page.send(ctx);
+        return CompletableFuture.completedFuture(page);
     }
 
     /** What the page is made of. */
-    void asset(Context ctx) throws IOException {
+    CompletableFuture<Answer> asset(Context ctx) {
         Answer asset = assets.get(ctx.pathParam("asset"));
         if (asset == null) {
-            throw new NotFoundResponse();
+            throw Routes.notFound(ctx);
         }
         ctx.header("X-Content-Type-Options", "nosniff");
-        asset.send(ctx);
+        return CompletableFuture.completedFuture(asset);
     }
 
     private static Answer resource(String name, String contentType) {

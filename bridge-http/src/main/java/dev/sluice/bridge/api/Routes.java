@@ -191,9 +191,9 @@ final class Routes {
                 post("/api/v1/stats/refresh", ADMIN, later(resources::refresh)),
                 get("/metrics", PUBLIC, later(metrics::summary)),
                 get("/metrics/prometheus", PUBLIC, later(metrics::prometheus)),
-                get("/openapi.yaml", PUBLIC, unread(documentation::contract)),
-                get("/docs", PUBLIC, unread(documentation::page)),
-                get("/docs/{asset}", PUBLIC, unread(documentation::asset)),
+                get("/openapi.yaml", PUBLIC, later(documentation::contract)),
+                get("/docs", PUBLIC, later(documentation::page)),
+                get("/docs/{asset}", PUBLIC, later(documentation::asset)),
                 get("/health", PUBLIC, now(StatusEndpoints::health)),
                 get("/live", PUBLIC, now(StatusEndpoints::live)),
                 get("/ready", PUBLIC, now(StatusEndpoints::ready)));
@@ -317,9 +317,14 @@ final class Routes {
             return new HttpResponseException(e.getStatus(), "Method not allowed: " + request, Map.of());
         }
         if (e.getStatus() == HttpStatus.NOT_FOUND.getCode()) {
-            return new HttpResponseException(e.getStatus(), "Not found: " + request, Map.of());
+            return notFound(ctx);
         }
         return e;
+    }
+
+    static HttpResponseException notFound(Context ctx) {
+        return new HttpResponseException(
+                HttpStatus.NOT_FOUND.getCode(), "Not found: " + ctx.method() + " " + ctx.path(), Map.of());
     }
 
     private static void sendProblem(Context ctx, Exception failure) {
