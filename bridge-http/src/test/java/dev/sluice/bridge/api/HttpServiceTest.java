@@ -256,7 +256,8 @@ class HttpServiceTest {
                             "[{'index':0,'transaction_id':'a','status':'queued','message_id':'$I','partition_id':'$P','trace_id':'$T','queueName':'q'},"
                                     .concat(
                                             "{'index':1,'transaction_id':'a','status':'duplicate','message_id':'$M','queueName':'q'},")
-                                    .concat("{'index':2,'transaction_id':'b','status':'buffered','queueName':'r'},")
+                                    .concat(
+                                            "{'index':2,'transaction_id':'b','status':'buffered','queue':'r','partition':'Default','transactionId':'b','queueName':'r'},")
                                     .concat(
                                             "{'index':3,'transaction_id':'c','status':'failed','error':'too \\\"odd\\\"','queueName':'r'}]")
                                     .replace('\'', '"')
