@@ -43,7 +43,8 @@ class ReadRoutesTest {
     @BeforeAll
     static void fill() {
         postgres = TestPostgres.withSchema();
-        bridge = RunningBridge.start(postgres.url(), directory, Map.of("metrics.max.queues", "3"));
+        bridge = RunningBridge.start(
+                postgres.url(), directory, Map.of("metrics.max.queues", "3", "push.stored.timeout.ms", "60000"));
         for (int i = 1; i <= 4; i++) {
             bridge.push("{\"items\":[{\"queue\":\"shop.orders\",\"partition\":\"p\",\"transactionId\":\"o-" + i
                     + "\",\"payload\":{\"n\": 1.50}}]}");

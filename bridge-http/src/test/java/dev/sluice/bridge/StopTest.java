@@ -121,7 +121,7 @@ class StopTest {
             assertThat(bridge.push("{\"items\":[{\"queue\":\"q\"}]}").statusCode())
                     .as("what a balancer still sends is taken")
                     .isEqualTo(201);
-            assertThat(bridge.pop("q").path("messages")).hasSize(1);
+            assertThat(bridge.pop("q?wait=true&timeout=50000").path("messages")).hasSize(1);
             stopping.interrupt(); // Ends the grace.
             stopping.join(60_000);
             assertThat(stopping.isAlive()).isFalse();

@@ -42,7 +42,10 @@ class QueueOptionsWorkflowTest {
         bridge = RunningBridge.start(
                 postgres.url(),
                 directory,
-                Map.of("retention.interval.ms", "200", "encryption.keys", "k:" + "0a".repeat(32)));
+                Map.of(
+                        "retention.interval.ms", "200",
+                        "encryption.keys", "k:" + "0a".repeat(32),
+                        "push.stored.timeout.ms", "60000")); // What is pushed is there, however busy the machine is.
         client = LibraryClient.of(bridge.url());
     }
 
