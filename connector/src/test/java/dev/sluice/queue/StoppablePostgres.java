@@ -18,6 +18,8 @@ public final class StoppablePostgres implements AutoCloseable {
     private final Path directory;
     private final int port;
     private EmbeddedPostgres server;
+    private boolean isStopped;
+    private int databases;
 
     private StoppablePostgres(Path directory, EmbeddedPostgres server) {
         this.directory = directory;
@@ -45,12 +47,27 @@ public final class StoppablePostgres implements AutoCloseable {
 
     /** Returns the JDBC URL; user {@code postgres}, no password. */
     public String url() {
-        return "jdbc:postgresql://127.0.0.1:" + port + "/postgres";
+        return url("postgres");
+    }
+
+    private String url(String database) {
+        return "jdbc:postgresql://127.0.0.1:" + port + "/" + database;
+    }
+
+    /** Makes a database; returns what a bridge needs in its environment to use it. */
+    public Map<String, String> newDatabase() throws SQLException {
+        String name = "test" + ++databases;
+        execute("create database " + name);
+        return environment(url(name));
     }
 
     /** What a bridge needs in its environment to use this server. */
     public Map<String, String> environment() {
-        return Map.of("SLUICE_CONNECTION_URL", url(), "SLUICE_CONNECTION_USER", "postgres");
+        return environment(url());
+    }
+
+    private static Map<String, String> environment(String url) {
+        return Map.of("SLUICE_CONNECTION_URL", url, "SLUICE_CONNECTION_USER", "postgres");
     }
 
     /** Runs a statement. */
@@ -81,6 +98,7 @@ public final class StoppablePostgres implements AutoCloseable {
     /** Ends it in order, and waits until it is gone, however long it writes. */
     public void stop() throws IOException, InterruptedException {
         ProcessHandle postmaster = postmaster();
+        isStopped = true;
         server.close();
         while (postmaster.isAlive()) {
             Thread.sleep(5);
@@ -114,6 +132,14 @@ public final class StoppablePostgres implements AutoCloseable {
     /** Starts it again where it was. */
     public void restart() throws IOException {
         server = open(directory, port);
+        isStopped = false;
+    }
+
+    /** Starts it again if a test left it stopped. */
+    public void restartIfStopped() throws IOException {
+        if (isStopped) {
+            restart();
+        }
     }
 
     @Override

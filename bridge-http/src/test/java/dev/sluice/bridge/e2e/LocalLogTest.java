@@ -19,6 +19,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -28,8 +31,12 @@ class LocalLogTest {
     private static final Duration LIMIT = Duration.ofSeconds(100);
     private static final int PAYLOAD = 3_000;
 
+    private static StoppablePostgres postgres;
+
     @TempDir
     private Path directory;
+
+    private Map<String, String> database = Map.of();
 
     private static boolean run(String... command) throws IOException, InterruptedException {
         try {
@@ -43,8 +50,25 @@ class LocalLogTest {
         }
     }
 
-    private static Map<String, String> on(StoppablePostgres postgres, String... more) {
-        var environment = new HashMap<>(postgres.environment());
+    @BeforeAll
+    static void startPostgres(@TempDir Path forAll) throws IOException {
+        postgres = StoppablePostgres.start(forAll.resolve("postgres"));
+    }
+
+    @AfterAll
+    static void endPostgres() throws IOException {
+        postgres.close();
+    }
+
+    @BeforeEach
+    void makeADatabase() throws Exception {
+        postgres.restartIfStopped();
+        database = postgres.newDatabase();
+    }
+
+    /** What a bridge needs in its environment to use the database, and more. */
+    private Map<String, String> onDatabase(String... more) {
+        var environment = new HashMap<>(database);
         for (int i = 0; i < more.length; i += 2) {
             environment.put(more[i], more[i + 1]);
         }
@@ -87,7 +111,7 @@ class LocalLogTest {
         }
 
         void awaitAccepted(BridgeClient client) {
-            await().atMost(Duration.ofSeconds(30)).until(() -> push(client).statusCode() == 201);
+            await().atMost(LIMIT).until(() -> push(client).statusCode() == 201);
         }
 
         /** Checks that all that was answered is delivered, once and in order. What was refused may be too, in its place. */
@@ -109,7 +133,7 @@ class LocalLogTest {
     }
 
     private static void awaitDrained(BridgeClient client) {
-        await().atMost(Duration.ofSeconds(60))
+        await().atMost(LIMIT)
                 .until(() -> client.get("/api/v1/status/buffers").get("pending").asLong() == 0);
     }
 
@@ -119,15 +143,11 @@ class LocalLogTest {
         assumeTrue(
                 run("mount", "-t", "tmpfs", "-o", "size=24m", "sluice-test", disk.toString()),
                 "skipped: mounting a tmpfs is not permitted here");
-        try (var postgres = StoppablePostgres.start(directory.resolve("postgres"))) {
+        try {
             Path ballast = disk.resolve("ballast");
             Files.write(ballast, new byte[8 << 20]);
-            var environment = on(
-                    postgres,
-                    "SLUICE_BUFFER_DIR",
-                    disk.resolve("log").toString(),
-                    "SLUICE_BUFFER_SEGMENT_BYTES",
-                    "1048576");
+            var environment = onDatabase(
+                    "SLUICE_BUFFER_DIR", disk.resolve("log").toString(), "SLUICE_BUFFER_SEGMENT_BYTES", "1048576");
             var pushes = new Pushes();
             try (var bridge = BridgeProcess.start(directory.resolve("data"), environment)) {
                 BridgeClient client = bridge.client();
@@ -166,19 +186,17 @@ class LocalLogTest {
 
     @Test
     void aFullLogRefusesPushesUntilTheDatabaseHasTakenSome() throws Exception {
-        try (var postgres = StoppablePostgres.start(directory.resolve("postgres"));
-                var bridge = BridgeProcess.start(
-                        directory.resolve("data"),
-                        on(
-                                postgres,
-                                "SLUICE_BUFFER_MAX_BYTES",
-                                "2097152",
-                                "SLUICE_BUFFER_SEGMENT_BYTES",
-                                "65536",
-                                "SLUICE_HTTP_MAX_BODY_BYTES",
-                                "65536",
-                                "SLUICE_HTTP_MAX_ITEMS",
-                                "100"))) {
+        try (var bridge = BridgeProcess.start(
+                directory.resolve("data"),
+                onDatabase(
+                        "SLUICE_BUFFER_MAX_BYTES",
+                        "2097152",
+                        "SLUICE_BUFFER_SEGMENT_BYTES",
+                        "65536",
+                        "SLUICE_HTTP_MAX_BODY_BYTES",
+                        "65536",
+                        "SLUICE_HTTP_MAX_ITEMS",
+                        "100"))) {
             BridgeClient client = bridge.client();
             var pushes = new Pushes();
             pushes.push(client);
@@ -211,48 +229,44 @@ class LocalLogTest {
 
     @Test
     void otherLanesLoseAndReorderNothing() throws Exception {
-        try (var postgres = StoppablePostgres.start(directory.resolve("postgres"))) {
-            Path data = directory.resolve("data");
-            var workload = new Workload(50, 90, 4, 5);
-            int[] lanes = {1, 4, 2};
-            for (int run = 0; run < lanes.length; run++) {
-                var environment = on(postgres, "SLUICE_BUFFER_LANES", String.valueOf(lanes[run]));
-                var bridge = BridgeProcess.start(data, environment);
-                if (run == 0) {
-                    bridge.client().push(List.of(new Item("warm", "p", "t", "1".getBytes(StandardCharsets.UTF_8))));
-                    postgres.stop();
-                }
-                workload.push(bridge.client(), Duration.ZERO, 30 * run, 30 * (run + 1));
-                assertThat(detail(bridge.client()).get("lanes")).hasSize(run == 0 ? 1 : run == 1 ? 1 + 4 : 1 + 4 + 2);
-                if (run == 1) {
-                    bridge.kill(); // What was answered is on disk, in the middle of whatever it was.
-                } else {
-                    bridge.close();
-                }
+        Path data = directory.resolve("data");
+        var workload = new Workload(50, 90, 4, 5);
+        int[] lanes = {1, 4, 2};
+        for (int run = 0; run < lanes.length; run++) {
+            var environment = onDatabase("SLUICE_BUFFER_LANES", String.valueOf(lanes[run]));
+            var bridge = BridgeProcess.start(data, environment);
+            if (run == 0) {
+                bridge.client().push(List.of(new Item("warm", "p", "t", "1".getBytes(StandardCharsets.UTF_8))));
+                postgres.stop();
             }
-            assertThat(workload.answeredMessages()).isEqualTo(workload.messages());
-            assertThat(workload.statuses()).containsOnlyKeys("buffered");
-            postgres.restart();
-            try (var bridge = BridgeProcess.start(data, on(postgres, "SLUICE_BUFFER_LANES", "2"))) {
-                awaitDrained(bridge.client());
-                workload.checkDelivered("all", workload.consume(bridge.client(), "all", 4, LIMIT), true);
-                assertThat(detail(bridge.client()).get("lanes")).hasSize(2);
+            workload.push(bridge.client(), Duration.ZERO, 30 * run, 30 * (run + 1));
+            assertThat(detail(bridge.client()).get("lanes")).hasSize(run == 0 ? 1 : run == 1 ? 1 + 4 : 1 + 4 + 2);
+            if (run == 1) {
+                bridge.kill(); // What was answered is on disk, in the middle of whatever it was.
+            } else {
+                bridge.close();
             }
-            assertThat(data.resolve("log/generation-1.drained")).isDirectory();
-            assertThat(data.resolve("log/generation-2.drained")).isDirectory();
         }
+        assertThat(workload.answeredMessages()).isEqualTo(workload.messages());
+        assertThat(workload.statuses()).containsOnlyKeys("buffered");
+        postgres.restart();
+        try (var bridge = BridgeProcess.start(data, onDatabase("SLUICE_BUFFER_LANES", "2"))) {
+            awaitDrained(bridge.client());
+            workload.checkDelivered("all", workload.consume(bridge.client(), "all", 4, LIMIT), true);
+            assertThat(detail(bridge.client()).get("lanes")).hasSize(2);
+        }
+        assertThat(data.resolve("log/generation-1.drained")).isDirectory();
+        assertThat(data.resolve("log/generation-2.drained")).isDirectory();
     }
 
     @Test
     void aSecondBridgeIsToldWhoHoldsTheDirectory() throws Exception {
-        try (var postgres = StoppablePostgres.start(directory.resolve("postgres"));
-                var bridge = BridgeProcess.start(directory.resolve("data"), postgres.environment())) {
+        try (var bridge = BridgeProcess.start(directory.resolve("data"), database)) {
             String first = "process " + bridge.pid();
-            assertThat(failingStart(on(postgres, "SLUICE_DATA_DIR", directory.resolve("data") + "")))
+            assertThat(failingStart(onDatabase("SLUICE_DATA_DIR", directory.resolve("data") + "")))
                     .contains("is in use by " + first)
                     .contains("stop it, or set another data.dir");
-            assertThat(failingStart(on(
-                            postgres,
+            assertThat(failingStart(onDatabase(
                             "SLUICE_DATA_DIR",
                             directory.resolve("other") + "",
                             "SLUICE_BUFFER_DIR",
@@ -284,31 +298,29 @@ class LocalLogTest {
 
     @Test
     void whatIsExportedFromOneLogAndRequeuedIntoAnotherArrivesOnceThoughItIsKilledOnTheWay() throws Exception {
-        try (var postgres = StoppablePostgres.start(directory.resolve("postgres"))) {
-            Path data = directory.resolve("data");
-            var workload = new Workload(50, 100, 4, 6);
-            var bridge = BridgeProcess.start(data, postgres.environment());
-            bridge.client().push(List.of(new Item("warm", "p", "t", "1".getBytes(StandardCharsets.UTF_8))));
-            postgres.stop();
-            workload.push(bridge.client(), Duration.ZERO);
-            bridge.kill();
-            Path file = directory.resolve("messages.ndjson");
-            var first = Map.of("SLUICE_DATA_DIR", data.toString());
-            tool(0, first, "buffer", "verify");
-            assertThat(tool(0, first, "buffer", "export", "--output", file.toString()))
-                    .contains(workload.messages() + " messages exported");
+        Path data = directory.resolve("data");
+        var workload = new Workload(50, 100, 4, 6);
+        var bridge = BridgeProcess.start(data, database);
+        bridge.client().push(List.of(new Item("warm", "p", "t", "1".getBytes(StandardCharsets.UTF_8))));
+        postgres.stop();
+        workload.push(bridge.client(), Duration.ZERO);
+        bridge.kill();
+        Path file = directory.resolve("messages.ndjson");
+        var first = Map.of("SLUICE_DATA_DIR", data.toString());
+        tool(0, first, "buffer", "verify");
+        assertThat(tool(0, first, "buffer", "export", "--output", file.toString()))
+                .contains(workload.messages() + " messages exported");
 
-            Path other = Files.createDirectories(directory.resolve("other/log"));
-            var second = Map.of("SLUICE_DATA_DIR", other.getParent().toString());
-            for (long killAfterBytes : new long[] {1 << 18, 1 << 20}) {
-                killWhileRequeueing(file, other, second, killAfterBytes);
-            }
-            tool(0, second, "buffer", "requeue", file.toString());
-            postgres.restart();
-            try (var again = BridgeProcess.start(other.getParent(), postgres.environment())) {
-                awaitDrained(again.client());
-                workload.checkDelivered("all", workload.consume(again.client(), "all", 4, LIMIT), true);
-            }
+        Path other = Files.createDirectories(directory.resolve("other/log"));
+        var second = Map.of("SLUICE_DATA_DIR", other.getParent().toString());
+        for (long killAfterBytes : new long[] {1 << 18, 1 << 20}) {
+            killWhileRequeueing(file, other, second, killAfterBytes);
+        }
+        tool(0, second, "buffer", "requeue", file.toString());
+        postgres.restart();
+        try (var again = BridgeProcess.start(other.getParent(), database)) {
+            awaitDrained(again.client());
+            workload.checkDelivered("all", workload.consume(again.client(), "all", 4, LIMIT), true);
         }
     }
 
