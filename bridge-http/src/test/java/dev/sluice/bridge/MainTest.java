@@ -1,6 +1,7 @@
 package dev.sluice.bridge;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
@@ -22,7 +23,6 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -36,6 +36,7 @@ class MainTest {
     private Process start(Map<String, String> environment, String... arguments) throws IOException {
         var command = new ArrayList<String>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1", // Processes that end after a second had better start fast.
                 "-cp",
                 System.getProperty("java.class.path"),
                 Main.class.getName()));
@@ -160,8 +161,7 @@ class MainTest {
         Path cluster = data.resolve("postgres/cluster");
         Process process = start(settings(data), "up");
         try {
-            Awaitility.await()
-                    .atMost(Duration.ofSeconds(SECONDS))
+            await().atMost(Duration.ofSeconds(SECONDS))
                     .until(() -> !process.isAlive() || output().contains("Creating a database in"));
             assertThat(process.isAlive()).as(output()).isTrue();
         } finally {
@@ -169,10 +169,11 @@ class MainTest {
         }
         assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).as("stops").isTrue();
         assertThat(output()).contains("sluice: Stopping").doesNotContain("Ctrl-C stops it.");
-        assertThat(ProcessHandle.allProcesses()
+        // What was sent a signal may need a moment to end, and none is started any more.
+        await().untilAsserted(() -> assertThat(ProcessHandle.allProcesses()
                         .map(each -> each.info().commandLine().orElse(""))
                         .filter(line -> line.contains(cluster.toString())))
-                .isEmpty();
+                .isEmpty());
         assertThat(cluster.resolve("postmaster.pid")).doesNotExist();
     }
 
@@ -182,8 +183,7 @@ class MainTest {
         Path data = directory.resolve("data");
         Process process = start(settings(data), "up", "--config", example.toString());
         try {
-            Awaitility.await()
-                    .atMost(Duration.ofSeconds(SECONDS))
+            await().atMost(Duration.ofSeconds(SECONDS))
                     .until(() -> !process.isAlive() || output().contains("Ctrl-C stops it."));
             assertThat(process.isAlive()).as(output()).isTrue();
             assertThat(output())
@@ -213,7 +213,7 @@ class MainTest {
                 "{\"queue\":\"secrets\",\"options\":{\"encryptionEnabled\":true}}");
         post(client, address.group() + "/api/v1/push", "{\"items\":[{\"queue\":\"secrets\",\"payload\":\"whisper\"}]}");
         var pop = HttpRequest.newBuilder(
-                URI.create(address.group() + "/api/v1/pop/queue/secrets?wait=true&timeout=20000&autoAck=true"));
+                URI.create(address.group() + "/api/v1/pop/queue/secrets?wait=true&timeout=100000&autoAck=true"));
         HttpResponse<String> popped = client.send(pop.build(), BodyHandlers.ofString());
         assertThat(popped.body()).contains("\"whisper\"");
         assertThat(data.resolve(LocalKey.FILE)).exists();
