@@ -1,8 +1,8 @@
 package dev.sluice.bridge.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.sluice.queue.StoppablePostgres;
 import dev.sluice.queue.TestPostgres;
 import java.nio.file.Path;
@@ -17,7 +17,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 class EndToEndTest {
     private static final List<String> GROUPS = List.of("billing", "audit");
-    private static final Duration LIMIT = Duration.ofSeconds(100);
+    private static final Duration LIMIT = Duration.ofSeconds(200);
+    private static final String WRITTEN_TWICE =
+            "select queue, partition, transaction_id from sluice.messages" + " group by 1, 2, 3 having count(*) > 1";
 
     @TempDir
     private Path directory;
@@ -62,7 +64,9 @@ class EndToEndTest {
                 });
                 awaitAnswered(workload, 1_000);
                 postgres.stop();
+                int before = workload.answeredMessages();
                 Thread.sleep(5_000);
+                awaitAnswered(workload, before + 100);
                 postgres.restart();
                 pushed.get();
             } finally {
@@ -70,7 +74,7 @@ class EndToEndTest {
             }
             assertThat(workload.statuses()).containsKeys("queued", "buffered").doesNotContainKey("failed");
             assertThat(workload.answeredMessages()).isEqualTo(10_000);
-            assertThat(workload.slowestPush()).isLessThan(Duration.ofSeconds(8));
+            assertThat(workload.slowestPush()).isLessThan(Duration.ofSeconds(20));
             awaitDrained(bridge);
             for (String group : GROUPS) {
                 workload.checkDelivered(group, workload.consume(bridge.client(), group, 4, LIMIT), true);
@@ -82,8 +86,8 @@ class EndToEndTest {
     void aKilledPostgresqlLosesNothingAndWritesNothingTwice() throws Exception {
         try (var postgres = StoppablePostgres.start(directory.resolve("postgres"));
                 var bridge = BridgeProcess.start(directory.resolve("data"), withoutDedup(postgres.environment()))) {
-            // A lease whose answer was lost shall end within the test.
-            postgres.execute("alter table sluice.queues alter lease_time_s set default 3");
+            // A lease whose answer was lost shall end within the test, at the latest.
+            postgres.execute("alter table sluice.queues alter lease_time_s set default 20");
             for (int seed = 1; seed <= 10; seed++) {
                 var random = new Random(seed);
                 var workload = new Workload(50, 20, 4, seed);
@@ -102,9 +106,16 @@ class EndToEndTest {
                     pushed.get();
                     assertThat(workload.answeredMessages()).isEqualTo(2_000);
                     awaitDrained(bridge);
+                    postgres.execute(
+                            "update sluice.cursors set available_at = clock_timestamp() where lease_id is not null");
+                    workload.checkReached("early, seed " + seed, early.get());
+                    // From here on nothing fails, and no lease shall end under whoever is slow.
+                    postgres.execute("update sluice.queues set lease_time_s = 300");
                     workload.checkDelivered(
                             "billing, seed " + seed, workload.consume(bridge.client(), "billing", 4, LIMIT), true);
-                    workload.checkReached("early, seed " + seed, early.get());
+                    assertThat(postgres.query(WRITTEN_TWICE))
+                            .as("written twice, seed %d", seed)
+                            .isEmpty();
                 } finally {
                     pool.shutdownNow();
                 }
@@ -112,58 +123,56 @@ class EndToEndTest {
         }
     }
 
+    /** The bridge that comes back for one seed is the one that is killed for the next, so its log has a past. */
     @Test
     void aKilledBridgeLosesNothingItAnsweredAndWritesNothingTwice() throws Exception {
-        for (int seed = 1; seed <= 10; seed++) {
-            try (var postgres = TestPostgres.empty()) {
-                Path data = directory.resolve("data" + seed);
-                var random = new Random(seed);
-                var workload = new Workload(50, 30, 4, seed);
-                var bridge = BridgeProcess.start(data, withoutDedup(on(postgres)));
-                var client = bridge.client();
-                var pool = Executors.newSingleThreadExecutor();
-                try {
-                    var pushed = pool.submit(() -> {
-                        workload.push(client, Duration.ZERO);
-                        return null;
-                    });
-                    awaitAnswered(workload, 1 + random.nextInt(1_500));
-                    Thread.sleep(random.nextInt(50));
-                    bridge.kill();
-                    pushed.get();
-                } finally {
-                    pool.shutdownNow();
-                }
-                try (var again = BridgeProcess.start(data, withoutDedup(on(postgres)))) {
-                    awaitDrained(again);
-                    var delivered = workload.consume(again.client(), "billing", 4, LIMIT);
+        Path data = directory.resolve("data");
+        try (var postgres = TestPostgres.empty()) {
+            var bridge = BridgeProcess.start(data, withoutDedup(on(postgres)));
+            try {
+                for (int seed = 1; seed <= 10; seed++) {
+                    var random = new Random(seed);
+                    var workload = new Workload(50, 30, 4, seed);
+                    var client = bridge.client();
+                    var pool = Executors.newSingleThreadExecutor();
+                    try {
+                        var pushed = pool.submit(() -> {
+                            workload.push(client, Duration.ZERO);
+                            return null;
+                        });
+                        awaitAnswered(workload, 1 + random.nextInt(1_500));
+                        Thread.sleep(random.nextInt(50));
+                        bridge.kill();
+                        pushed.get();
+                    } finally {
+                        pool.shutdownNow();
+                    }
+                    bridge = BridgeProcess.start(data, withoutDedup(on(postgres)));
+                    awaitDrained(bridge);
+                    var delivered = workload.consume(bridge.client(), "billing", 4, LIMIT);
                     workload.checkDelivered("billing, seed " + seed, delivered, false);
+                    assertThat(postgres.query(WRITTEN_TWICE))
+                            .as("written twice, seed %d", seed)
+                            .isEmpty();
                 }
-                assertThat(
-                                postgres.query(
-                                        "select transaction_id, partition from sluice.messages group by 1, 2 having count(*) > 1"))
-                        .as("written twice, seed %d", seed)
-                        .isEmpty();
+            } finally {
+                bridge.close();
             }
         }
     }
 
-    private static void awaitAnswered(Workload workload, int messages) throws InterruptedException {
-        while (workload.answeredMessages() < messages) {
-            Thread.sleep(2);
-        }
+    private static void awaitAnswered(Workload workload, int messages) {
+        await().atMost(LIMIT).pollInterval(Duration.ofMillis(2)).until(() -> workload.answeredMessages() >= messages);
     }
 
-    private static void awaitDrained(BridgeProcess bridge) throws Exception {
-        long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
-        JsonNode status;
-        do {
-            status = bridge.client().get("/api/v1/status/buffers");
-            if (status.get("pending").asLong() == 0) {
-                return;
-            }
-            Thread.sleep(50);
-        } while (System.nanoTime() < deadline);
-        throw new AssertionError("the backlog does not drain: " + status + "\n" + bridge.output());
+    private static void awaitDrained(BridgeProcess bridge) {
+        await().atMost(LIMIT)
+                .pollInterval(Duration.ofMillis(50))
+                .untilAsserted(() -> assertThat(bridge.client()
+                                .get("/api/v1/status/buffers")
+                                .get("pending")
+                                .asLong())
+                        .as(bridge.output())
+                        .isZero());
     }
 }

@@ -30,6 +30,7 @@ import java.util.concurrent.Future;
  */
 final class Workload {
     private static final int MAX_ITEMS = 100;
+    private static final String WAITING = "&wait=true&timeout=1000";
     private static final List<byte[]> DOCUMENTS = documents();
 
     private final String queue;
@@ -172,11 +173,13 @@ final class Workload {
             var running = new ArrayList<Future<?>>();
             for (int i = 0; i < consumers; i++) {
                 running.add(pool.submit(() -> {
-                    int quiet = 0;
-                    while (quiet < 2 && System.nanoTime() < deadline) {
+                    boolean more = true;
+                    while (more && System.nanoTime() < deadline) {
                         try {
-                            boolean some = popAndAcknowledge(client, group, delivered, failing);
-                            quiet = !some && isComplete(delivered) ? quiet + 1 : 0;
+                            boolean complete = isComplete(delivered);
+                            boolean some =
+                                    popAndAcknowledge(client, group, delivered, complete ? "" : WAITING, failing);
+                            more = some || !complete;
                         } catch (IOException e) {
                             if (!failing) {
                                 throw e;
@@ -196,16 +199,16 @@ final class Workload {
     }
 
     private boolean isComplete(Map<String, List<String>> delivered) {
-        int distinct = delivered.values().stream()
-                .mapToInt(got -> new HashSet<>(List.copyOf(got)).size())
-                .sum();
-        return distinct >= messages() || (isPushed && distinct >= answeredMessages());
+        return isPushed
+                && answered.entrySet().stream()
+                        .allMatch(each -> new HashSet<>(List.copyOf(delivered.getOrDefault(each.getKey(), List.of())))
+                                .containsAll(each.getValue()));
     }
 
     private boolean popAndAcknowledge(
-            BridgeClient client, String group, Map<String, List<String>> delivered, boolean failing)
+            BridgeClient client, String group, Map<String, List<String>> delivered, String waiting, boolean failing)
             throws IOException, InterruptedException {
-        List<Popped> popped = client.pop(queue, group, "&batch=200&partitions=4&wait=true&timeout=1000");
+        List<Popped> popped = client.pop(queue, group, "&batch=200&partitions=4" + waiting);
         if (popped.isEmpty()) {
             return false;
         }
