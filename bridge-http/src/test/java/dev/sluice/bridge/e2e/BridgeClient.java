@@ -21,7 +21,7 @@ import java.util.List;
 
 /** Speaks to a bridge as a producer and a consumer do. Keeps payloads as bytes both ways. */
 final class BridgeClient {
-    private static final Duration TIMEOUT = Duration.ofSeconds(40);
+    private static final Duration TIMEOUT = Duration.ofSeconds(120);
     private static final int MAX_RETRIES = 5;
     private static final long RETRY_PAUSE_MILLIS = 200;
     private static final ObjectMapper JSON = new ObjectMapper();

@@ -56,7 +56,7 @@ final class BridgeProcess implements AutoCloseable {
     }
 
     private void awaitReady() throws InterruptedException, IOException {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(200);
         while (System.nanoTime() < deadline && process.isAlive()) {
             try {
                 if (client().send("GET", "/ready", null).statusCode() == 200) {
@@ -96,7 +96,7 @@ final class BridgeProcess implements AutoCloseable {
     @Override
     public void close() throws IOException, InterruptedException {
         process.destroy();
-        if (!process.waitFor(40, TimeUnit.SECONDS)) {
+        if (!process.waitFor(120, TimeUnit.SECONDS)) {
             process.destroyForcibly().waitFor();
             throw new IOException("the bridge did not stop:\n" + output());
         }
