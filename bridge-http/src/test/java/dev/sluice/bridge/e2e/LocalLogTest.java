@@ -173,7 +173,9 @@ class LocalLogTest {
                 postgres.restart();
                 pushes.awaitAccepted(client);
                 awaitDrained(client);
-                assertThat(client.send("GET", "/ready", null).statusCode()).isEqualTo(200);
+                await().untilAsserted(() -> assertThat(
+                                client.send("GET", "/ready", null).statusCode())
+                        .isEqualTo(200));
                 assertThat(detail(client).at("/lanes/0/log/failure").isNull()).isTrue();
             }
             try (var again = BridgeProcess.start(directory.resolve("data"), environment)) {

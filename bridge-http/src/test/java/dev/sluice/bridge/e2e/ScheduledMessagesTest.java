@@ -49,7 +49,7 @@ class ScheduledMessagesTest {
                 Duration due = ready.compareTo(DELAY) > 0 ? ready : DELAY;
                 assertThat(took.minus(due))
                         .as("late, on a machine that may be busy")
-                        .isLessThan(Duration.ofSeconds(15));
+                        .isLessThan(Duration.ofSeconds(60));
             }
         }
     }
