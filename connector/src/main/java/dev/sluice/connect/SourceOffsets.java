@@ -8,7 +8,7 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What Connect remembers of a partition: under <code>{"queue": name, "partition": id}</code> the offset
+ * What Connect remembers of a partition: under <code>{"partition": id, "queue": name}</code> the offset
  * <code>{"seq": n}</code>, n being the seq of the last message that is in the topic. The id of a partition is never used again,
  * so one that is deleted and made anew begins at its beginning.
  */
@@ -19,11 +19,14 @@ final class SourceOffsets {
 
     private SourceOffsets() {}
 
-    /** Returns the key of a partition. Connect looks for it as JSON text, so the order of its parts is always the same. */
+    /**
+     * Returns the key of a partition. Connect compares keys as JSON text, so the order of the parts counts. It is the one in which
+     * a {@link java.util.HashMap} has them, for that is what Connect reads them into, and writes them from when it resets offsets.
+     */
     static Map<String, Object> key(Partition partition) {
         var key = new LinkedHashMap<String, Object>();
-        key.put(QUEUE, partition.queue());
         key.put(PARTITION, partition.id());
+        key.put(QUEUE, partition.queue());
         return Collections.unmodifiableMap(key);
     }
 
@@ -37,14 +40,19 @@ final class SourceOffsets {
     }
 
     /**
-     * Checks an offset somebody gives by hand.
+     * Checks an offset somebody gives by hand. One whose key has another order would be stored and never found.
      *
      * @param offset null: none any more
      * @throws ConnectException if it is none of ours
      */
     static void check(Map<String, ?> key, @Nullable Map<String, ?> offset) {
         if (!(key.get(QUEUE) instanceof String) || !(key.get(PARTITION) instanceof Number) || key.size() != 2) {
-            throw new ConnectException("a partition must be written {\"queue\": name, \"partition\": id}, was " + key);
+            throw new ConnectException("a partition must be written {\"partition\": id, \"queue\": name}, was " + key);
+        }
+        if (!key.keySet().iterator().next().equals(PARTITION)) {
+            throw new ConnectException(
+                    "a partition must be written {\"partition\": id, \"queue\": name}, in this order, for"
+                            + " Connect compares it as text, was " + key);
         }
         if (offset != null && !(offset.get(SEQ) instanceof Number seq && seq.longValue() >= 0 && offset.size() == 1)) {
             throw new ConnectException("an offset must be written {\"seq\": n}, n being 0 or more, was " + offset);

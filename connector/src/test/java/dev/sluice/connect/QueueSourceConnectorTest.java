@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
@@ -113,7 +114,9 @@ class QueueSourceConnectorTest {
     @Test
     void offsetsMayBeChangedByHandIfTheyAreSome() {
         var connector = new QueueSourceConnector();
-        Map<String, Object> partition = Map.of("queue", "orders", "partition", 7);
+        Map<String, Object> partition = new LinkedHashMap<>();
+        partition.put("partition", 7);
+        partition.put("queue", "orders");
         assertThat(connector.alterOffsets(properties(), Map.of(partition, Map.of("seq", 0))))
                 .isTrue();
         var reset = new HashMap<Map<String, ?>, Map<String, ?>>();
@@ -125,6 +128,12 @@ class QueueSourceConnectorTest {
         assertThatThrownBy(
                         () -> connector.alterOffsets(properties(), Map.of(Map.of("queue", "orders"), Map.of("seq", 1))))
                 .isInstanceOf(ConnectException.class)
-                .hasMessageContaining("{\"queue\": name, \"partition\": id}");
+                .hasMessageContaining("{\"partition\": id, \"queue\": name}");
+        Map<String, Object> reversed = new LinkedHashMap<>();
+        reversed.put("queue", "orders");
+        reversed.put("partition", 7);
+        assertThatThrownBy(() -> connector.alterOffsets(properties(), Map.of(reversed, Map.of("seq", 1))))
+                .isInstanceOf(ConnectException.class)
+                .hasMessageContaining("in this order");
     }
 }

@@ -99,7 +99,13 @@ class QueueSourceTaskTest {
             assertThat(record.key()).isEqualTo("orders/customer 7");
             assertThat(record.value()).isEqualTo("0");
             // Connect remembers the text, so another order would be another partition.
-            assertThat(List.copyOf(record.sourcePartition().keySet())).isEqualTo(List.of("queue", "partition"));
+            Map<String, Object> readByConnect = new HashMap<>();
+            record.sourcePartition()
+                    .forEach(readByConnect::put); // A copy at once may have another size, and so another order.
+            assertThat(List.copyOf(record.sourcePartition().keySet()))
+                    .as("as Connect writes it when it resets offsets")
+                    .isEqualTo(List.copyOf(readByConnect.keySet()))
+                    .isEqualTo(List.of("partition", "queue"));
             assertThat(record.sourcePartition().get("queue")).isEqualTo("orders");
             assertThat(record.sourcePartition().get("partition")).isInstanceOf(Long.class);
             assertThat(record.sourceOffset()).isEqualTo(Map.of("seq", 1L));
