@@ -139,7 +139,8 @@ group by run.ordinal;
 -- name: settle
 -- Moves cursors on and ends their leases. A cursor with nothing left becomes idle, if no flush holds its partition:
 -- the share lock keeps the next flush from overlooking it. Otherwise it stays ready. Where more is to be read, the partition is
--- left alone. (`skip locked` does wait for one thing, a newer version of a row it has already passed; so a deadlock is
+-- left alone. The quiet ones are asked by `in`, which looks each up in a hash table whatever the plan: joined, the two lists were
+-- compared pair by pair, by a generic plan and on a writer's connection. (`skip locked` does wait for one thing, a newer version of a row it has already passed; so a deadlock is
 -- possible, if rare, and the transaction is run again.)
 with settled as (
   select * from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[],
@@ -160,10 +161,9 @@ set position = settled.position,
     consumed_at = case when settled.position > c.position then now() else c.consumed_at end,
     lease_id = null,
     lease_end = null,
-    available_at = case when quiet.head = settled.position then null
+    available_at = case when (settled.partition_id, settled.position) in (select id, head from quiet) then null
                         else clock_timestamp() + settled.delay_ms * interval '1 millisecond' end
 from settled
-left join quiet on quiet.id = settled.partition_id
 where c.group_id = settled.group_id and c.partition_id = settled.partition_id;
 
 -- name: hold-back
