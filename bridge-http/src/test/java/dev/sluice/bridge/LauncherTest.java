@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The script {@code sluice} with other programs on its path, in a directory where nothing is built. */
 class LauncherTest {
     private static final List<String> TOOLS = List.of(
-            "dirname", "readlink", "cat", "sed", "head", "cut", "sort", "find", "touch", "tee", "grep", "mkdir");
+            "dirname", "readlink", "cat", "sed", "head", "cut", "sort", "find", "touch", "tee", "grep", "mkdir", "rm");
 
     @TempDir
     Path directory;
@@ -120,6 +120,18 @@ class LauncherTest {
                 Files.createDirectories(root.resolve("buffer/src/main/java")).resolve("A.java");
         Files.writeString(source, "class A {}");
         assertThat(run(0, "up")).contains("Building");
+    }
+
+    @Test
+    void leavesNothingOfAnOlderVersionOnTheClassPath() throws Exception {
+        java("17");
+        maven("3.9.9");
+        Path target = Files.createDirectories(root.resolve("bridge-http/target"));
+        Path library = Files.createDirectories(target.resolve("sluice/lib")).resolve("old-0.9.jar");
+        Files.createFile(library);
+        Files.createFile(target.resolve("sluice-bridge-http-0.9.jar"));
+        assertThat(run(0, "up")).contains("sluice-bridge-http-1.jar").doesNotContain("sluice-bridge-http-0.9.jar");
+        assertThat(library).doesNotExist();
     }
 
     @Test
