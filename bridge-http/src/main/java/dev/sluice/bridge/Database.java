@@ -99,8 +99,8 @@ final class Database implements AutoCloseable {
         config.setJdbcUrl(address.url());
         config.setUsername(address.user());
         config.setPassword(address.password());
-        config.setMaximumPoolSize(size);
-        config.setMinimumIdle(1);
+        config.setMaximumPoolSize(
+                size); // And never less: a pool that grows may overlook one of several who ask at once.
         config.setConnectionTimeout(CONNECTION_TIMEOUT_MILLIS);
         config.setValidationTimeout(Duration.ofSeconds(1).toMillis());
         config.setKeepaliveTime(Duration.ofMinutes(1).toMillis());
@@ -232,9 +232,10 @@ final class Database implements AutoCloseable {
             boolean answers = connected ? answers() : answersDirectly();
             if (answers != connected && !closing) {
                 if (answers) {
-                    fill();
+                    threads.hurry();
                     log.info("The database answers again");
                     connected = true;
+                    fill();
                     answersAgain.run();
                 } else {
                     log.warn("The database does not answer, pushes are kept in the local log");
@@ -266,9 +267,8 @@ final class Database implements AutoCloseable {
         }
     }
 
-    /** Has the pools open connections now: each after its pause, for whoever waits and for us. */
+    /** Has the pools open connections now, for whoever waits and for us. */
     private void fill() {
-        threads.hurry();
         for (HikariDataSource pool : List.of(consumers, administration, writers, control)) {
             try {
                 pool.getConnection().close();

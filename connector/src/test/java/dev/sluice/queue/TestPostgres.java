@@ -13,6 +13,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -54,7 +55,8 @@ public final class TestPostgres implements AutoCloseable {
         config.setUsername("postgres");
         config.setMaximumPoolSize(connections);
         config.setMinimumIdle(0);
-        this.dataSource = new HikariDataSource(config);
+        config.setConnectionTimeout(Duration.ofSeconds(1).toMillis());
+        this.dataSource = new AskingAgain(config);
     }
 
     /** Makes an empty database with the queue's schema in it: a copy, for many a test wants one. */
@@ -179,6 +181,30 @@ public final class TestPostgres implements AutoCloseable {
             }
         } catch (IOException | InterruptedException | ExecutionException | TimeoutException e) {
             System.err.println("The PostgreSQL in " + directory + " may be left: " + e);
+        }
+    }
+
+    /**
+     * A pool that starts without connections may overlook one of several who ask at the same moment, and have him wait until
+     * his time is over. Asked again, it opens a connection.
+     */
+    private static final class AskingAgain extends HikariDataSource {
+        AskingAgain(HikariConfig config) {
+            super(config);
+        }
+
+        @Override
+        public Connection getConnection() throws SQLException {
+            long deadline = System.nanoTime() + START_TIMEOUT.toNanos();
+            while (true) {
+                try {
+                    return super.getConnection();
+                } catch (SQLTransientConnectionException e) {
+                    if (System.nanoTime() - deadline >= 0) {
+                        throw e;
+                    }
+                }
+            }
         }
     }
 
