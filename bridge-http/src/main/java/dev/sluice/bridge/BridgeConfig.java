@@ -108,6 +108,8 @@ import org.jspecify.annotations.Nullable;
 /** The settings of a service, checked: each alone by {@link BridgeKeys}, and together here. */
 final class BridgeConfig {
     private static final int SMALL_WRITER_IDS = 100_000;
+    /** How long a stop waits for requests under way. */
+    private static final Duration HTTP_STOP_TIMEOUT = Duration.ofSeconds(5);
     /** What a message has in the log besides the bytes that were in the request. */
     private static final int USUAL_FRAME_BYTES = 128;
 
@@ -267,7 +269,7 @@ final class BridgeConfig {
                 integer(HTTP_THREADS),
                 millis(HTTP_IDLE_TIMEOUT_MS),
                 millis(HTTP_BODY_TIMEOUT_MS),
-                Duration.ofSeconds(2),
+                HTTP_STOP_TIMEOUT,
                 text(PUSH_DURABILITY).equals("stored") ? Durability.STORED : Durability.BUFFERED,
                 limits,
                 (Boolean) values.get(AUTH_JWT_ENABLED) ? jwt() : null);

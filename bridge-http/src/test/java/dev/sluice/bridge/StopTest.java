@@ -73,13 +73,14 @@ class StopTest {
             RunningBridge bridge =
                     RunningBridge.start(postgres.url(), directory, Map.of("shutdown.timeout.ms", "100000"));
             int port = bridge.port();
+            bridge.push("{\"items\":[{\"queue\":\"q\",\"payload\":\"first\"}]}");
             try (var socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
                 send(socket, head + body.substring(0, 20));
                 await().until(() -> bridge.get("/live").statusCode() == 200); // So the head has arrived, too.
                 var stopping = new Thread(bridge::close);
                 stopping.start();
                 await().atMost(Duration.ofSeconds(60)).until(() -> isRefused(port));
-                Thread.sleep(500); // Much longer than connections without a request are kept.
+                Thread.sleep(200); // Much longer than connections without a request are kept.
                 send(socket, body.substring(20));
                 var answer = new BufferedReader(new InputStreamReader(socket.getInputStream(), UTF_8));
                 assertThat(answer.readLine()).startsWith("HTTP/1.1 201");
@@ -87,7 +88,8 @@ class StopTest {
             } finally {
                 bridge.close();
             }
-            assertThat(postgres.query("select payload from sluice.messages")).containsExactly("\"slow\"");
+            assertThat(postgres.query("select payload from sluice.messages order by seq"))
+                    .containsExactly("\"first\"", "\"slow\"");
         }
     }
 
