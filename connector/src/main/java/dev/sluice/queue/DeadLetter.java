@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param retries how often it was delivered again before this
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
- * @param createdAt when the message was written to the queue
+ * @param createdAt when the message was written to the queue, or the time it brought along ({@link Origin})
  * @param failedAt when it became a dead letter
  */
 public record DeadLetter(

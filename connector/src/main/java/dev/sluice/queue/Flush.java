@@ -265,7 +265,7 @@ final class Flush {
         return rows;
     }
 
-    /** The messages that were not placed because their time has not come, in the order given. */
+    /** The messages that were not placed because their time has not come; those of a partition in the order given. */
     List<Waiting> waiting() {
         return waiting;
     }

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * @param state what has become of it
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
- * @param createdAt when it was written
+ * @param createdAt when it was written, or the time it brought along ({@link Origin})
  * @param error why some group gave up on it last; null when none did
  * @param retries how often it was delivered again before that; null when no group gave up on it
  * @param leasedUntil when the lease on its partition ends; null unless it is being processed

@@ -140,7 +140,8 @@ public final class StoredMessages {
     }
 
     /**
-     * Returns the newest message of that transaction id, be it in its partition, scheduled, or a dead letter that outlived it.
+     * Returns the message of that transaction id, be it in its partition, scheduled, or a dead letter that outlived it. If
+     * there are several, which the window for duplicates allows, that is one from around the time in the id, or else the newest.
      *
      * <p>The transaction ids of a partition have no index. One that is a UUID of version 7, as client libraries make them, says
      * when it was made: what was written around that time is read first. Otherwise, or if the message is not there, this reads

@@ -140,8 +140,8 @@ group by run.ordinal;
 -- Moves cursors on and ends their leases. A cursor with nothing left becomes idle, if no flush holds its partition:
 -- the share lock keeps the next flush from overlooking it. Otherwise it stays ready. Where more is to be read, the partition is
 -- left alone. The quiet ones are asked by `in`, which looks each up in a hash table whatever the plan: joined, the two lists were
--- compared pair by pair, by a generic plan and on a writer's connection. (`skip locked` does wait for one thing, a newer version of a row it has already passed; so a deadlock is
--- possible, if rare, and the transaction is run again.)
+-- compared pair by pair, by a generic plan and on a writer's connection. (`skip locked` does wait for one thing, a newer version
+-- of a row it has already passed; so a deadlock is possible, if rare, and the transaction is run again.)
 with settled as (
   select * from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[],
                        :failed_seqs::text[], :failed_counts::text[], :deliveries::integer[], :delays_ms::bigint[])

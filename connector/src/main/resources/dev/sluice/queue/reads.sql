@@ -314,7 +314,7 @@ with recursive search as (
 select max(low) filter (where first) + 1 as first, max(low) filter (where not first) as last from search where low >= high;
 
 -- name: message
--- A message by its transaction id, the newest there is: from the segments of the partition that begin at :first to :last, or from
+-- A message by its transaction id, the newest there is between these seqs: from the segments of the partition that begin at :first to :last, or from
 -- what waits for its time, or from the dead letters, which keep a copy. There is no index on the transaction ids of a partition;
 -- its newest segments are read first.
 select q.id as queue_id, q.name as queue, q.namespace, q.task, q.priority, q.lease_time_s, q.retry_limit, q.retry_delay_ms, q.ttl_s,

@@ -127,6 +127,7 @@ public final class StoppablePostgres implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             // It cannot be stopped, for it is dead; this only lets go of the directory.
         }
+        isStopped = true;
     }
 
     /** Starts it again where it was. */
@@ -143,7 +144,9 @@ public final class StoppablePostgres implements AutoCloseable {
     }
 
     @Override
-    public void close() throws IOException {
-        server.close();
+    public void close() throws IOException, InterruptedException {
+        if (!isStopped) {
+            stop();
+        }
     }
 }

@@ -388,8 +388,8 @@ class HttpServiceTest {
             Duration timeout = Duration.ofSeconds(1);
             restart(LONG, timeout);
             try (Socket socket = connect()) {
-                send(socket, "POST /api/v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n{");
                 long start = System.nanoTime();
+                send(socket, "POST /api/v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n{");
                 while (socket.getInputStream().available() == 0) {
                     assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(120));
                     try {

@@ -56,7 +56,7 @@ class LocalLogTest {
     }
 
     @AfterAll
-    static void endPostgres() throws IOException {
+    static void endPostgres() throws Exception {
         postgres.close();
     }
 

@@ -287,7 +287,7 @@ create table sluice.dead_letters (
 comment on table sluice.dead_letters is 'Messages a group gave up on, with a copy of what they held: they outlive retention.';
 comment on column sluice.dead_letters.queue_id is 'sluice.queues.id. No foreign key: an ack would lock the queue after its cursors.';
 comment on column sluice.dead_letters.retries is 'How often the message was delivered again before it came here.';
-comment on column sluice.dead_letters.created_at is 'When the message was written to the queue.';
+comment on column sluice.dead_letters.created_at is 'When the message was written to the queue, or the time it brought along.';
 
 create index dead_letters_by_queue on sluice.dead_letters (queue_id, failed_at desc);
 create index dead_letters_by_partition on sluice.dead_letters (partition_id, transaction_id);
