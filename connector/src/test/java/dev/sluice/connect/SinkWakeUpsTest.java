@@ -73,6 +73,8 @@ class SinkWakeUpsTest {
         }
         awaitHeard("orders");
         awaitHeard("invoices");
+        other.tell(List.of("the middle"));
+        awaitHeard("the middle"); // So nothing of what came before is still on its way.
         heard.clear();
         topics.clear();
         produce("orders", 3); // Again, from an empty topic: all of them are duplicates.
