@@ -1,5 +1,6 @@
 package dev.sluice.connect.worker;
 
+import dev.sluice.connect.worker.KafkaJvm.Tuning;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,6 +23,7 @@ public final class KafkaBroker implements AutoCloseable {
     private static final Duration START_TIMEOUT = Duration.ofMinutes(2);
 
     private final String name;
+    private final Tuning tuning;
     private final Path configuration;
     private final String bootstrapServers;
     private final @Nullable Secure secure;
@@ -32,8 +34,10 @@ public final class KafkaBroker implements AutoCloseable {
     /** The process it is; null if it is none of ours. */
     private @Nullable KafkaJvm jvm;
 
-    private KafkaBroker(String name, Path configuration, String bootstrapServers, @Nullable Secure secure) {
+    private KafkaBroker(
+            String name, Tuning tuning, Path configuration, String bootstrapServers, @Nullable Secure secure) {
         this.name = name;
+        this.tuning = tuning;
         this.configuration = configuration;
         this.bootstrapServers = bootstrapServers;
         this.secure = secure;
@@ -41,13 +45,18 @@ public final class KafkaBroker implements AutoCloseable {
 
     /** Returns one that runs already, and is neither stopped nor ended here. */
     static KafkaBroker running(String bootstrapServers) throws InterruptedException {
-        var broker = new KafkaBroker(bootstrapServers, Path.of(""), bootstrapServers, null);
+        var broker = new KafkaBroker(bootstrapServers, Tuning.TESTS, Path.of(""), bootstrapServers, null);
         broker.awaitReady();
         return broker;
     }
 
     /** Starts an empty one and waits until it answers. */
     public static KafkaBroker start(String name) throws IOException, InterruptedException {
+        return start(name, Tuning.TESTS);
+    }
+
+    /** The same with a JVM for another purpose. */
+    static KafkaBroker start(String name, Tuning tuning) throws IOException, InterruptedException {
         int port = Ports.free();
         Path directory = KafkaJvm.logs().resolve(name);
         deleteAll(directory);
@@ -65,7 +74,7 @@ public final class KafkaBroker implements AutoCloseable {
                         "-c",
                         configuration.toString())
                 .awaitSuccess();
-        var broker = new KafkaBroker(name, configuration, "127.0.0.1:" + port, secure);
+        var broker = new KafkaBroker(name, tuning, configuration, "127.0.0.1:" + port, secure);
         broker.restart();
         return broker;
     }
@@ -189,7 +198,7 @@ public final class KafkaBroker implements AutoCloseable {
 
     /** Starts it where it was, or for the first time. */
     public void restart() throws InterruptedException {
-        jvm = KafkaJvm.start(name, "current", "kafka.Kafka", configuration.toString());
+        jvm = KafkaJvm.start(name, "current", tuning, "kafka.Kafka", configuration.toString());
         awaitReady();
     }
 

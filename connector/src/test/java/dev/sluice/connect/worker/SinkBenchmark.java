@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -23,11 +24,14 @@ import org.apache.kafka.connect.sink.SinkConnector;
 import org.postgresql.Driver;
 
 /**
- * Compares the sink with {@link InsertSink} on one real worker, in turns: the same topic, filled before, two tasks, the same settings
- * of the consumer, PostgreSQL as durable as the product runs it. The other sink writes into a table without any index,
- * {@code reWriteBatchedInserts=true}, {@code batch.size} 3000.
+ * Compares the sink with others on one real worker, in turns: the same topic, filled before, two tasks, the same converter and settings
+ * of the consumer, PostgreSQL as durable as the product runs it. {@link ComparedSink} says what they are and do.
  *
- * <p>Prints records per second and the share of the tasks' time that PostgreSQL was busy with them, then the ratio. A rate
+ * <p>Debezium's JDBC sink is among them where {@code -Dsluice.benchmark.debezium=FOLDER} names a folder with its jars. The build does not
+ * know it; {@code mvn dependency:copy-dependencies -DexcludeGroupIds=org.apache.kafka,org.slf4j -DoutputDirectory=FOLDER} makes one
+ * in any project whose one dependency is {@code io.debezium:debezium-connector-jdbc:3.5.0.Final}.
+ *
+ * <p>Prints records per second and the share of the tasks' time that PostgreSQL was busy with them, then the ratios. A rate
  * counts from the first transaction's beginning to the last one's, both by the database's clock, so starting a connector does
  * not count. The share comes from samples of {@code pg_stat_activity}: connections that run a statement and do not wait for the
  * client.
@@ -42,6 +46,9 @@ public final class SinkBenchmark {
     private static final int TASKS = 2;
     private static final String TOPIC = "benchmark";
     private static final String WORKER = "benchmark-worker";
+    /** The system property that names the folder of Debezium's sink. */
+    private static final String DEBEZIUM = "sluice.benchmark.debezium";
+
     private static final long SAMPLE_MS = 10;
     private static final long LAG_MS = 500;
 
@@ -63,25 +70,41 @@ public final class SinkBenchmark {
         int rounds = args.length > 1 ? Integer.parseInt(args[1]) : 3;
         int keys = args.length > 2 ? Integer.parseInt(args[2]) : 1_000;
         installInsertSink();
-        try (KafkaBroker broker = KafkaBroker.start("benchmark-broker");
+        List<ComparedSink> sinks = sinks();
+        try (KafkaBroker broker = KafkaBroker.start("benchmark-broker", Tuning.BENCHMARKS);
                 ConnectWorker worker = ConnectWorker.start(WORKER, broker, "benchmark", Tuning.BENCHMARKS)) {
+            sinks.forEach(sink -> System.out.printf("%-10s %s%n", sink.label(), sink.description()));
             var benchmark = new SinkBenchmark(broker, worker, records, keys);
             benchmark.fill();
-            double queue = 0;
-            double insert = 0;
+            var best = new LinkedHashMap<ComparedSink, Double>();
             for (int round = 1; round <= rounds; round++) {
-                queue = Math.max(queue, benchmark.queueSink("queue-" + round));
-                insert = Math.max(insert, benchmark.insertSink("insert-" + round));
+                for (ComparedSink sink : sinks) {
+                    best.merge(sink, benchmark.run(sink, round), Math::max);
+                }
             }
-            System.out.printf(
+            best.forEach((sink, rate) -> System.out.printf(
                     Locale.ROOT,
-                    "best of %d: queue sink %,.0f/s, batched inserts %,.0f/s, ratio %.1f%n",
+                    "best of %d: %-10s %,9.0f records/s, queue has %.1f times that%n",
                     rounds,
-                    queue,
-                    insert,
-                    queue / insert);
+                    sink.label(),
+                    rate,
+                    best.get(ComparedSink.QUEUE) / rate));
         }
         System.exit(0);
+    }
+
+    /** Returns what there is to compare; links Debezium's sink into the worker's plug-ins if there is one. */
+    private static List<ComparedSink> sinks() throws IOException {
+        String folder = System.getProperty(DEBEZIUM);
+        Path link = Files.createDirectories(ConnectWorker.plugins(WORKER)).resolve("debezium");
+        Files.deleteIfExists(link);
+        if (folder == null) {
+            System.out.println("without Debezium's sink; -D" + DEBEZIUM + "=FOLDER would name its jars");
+            return List.of(ComparedSink.QUEUE, ComparedSink.INSERT);
+        }
+        Path jars = Path.of(folder).toRealPath();
+        Files.createSymbolicLink(link, jars);
+        return List.of(ComparedSink.QUEUE, ComparedSink.INSERT, ComparedSink.DEBEZIUM);
     }
 
     /** Makes a plug-in of the sink to compare with: its two classes in a jar, and the driver. */
@@ -127,67 +150,32 @@ public final class SinkBenchmark {
         return start + "x".repeat(PAYLOAD_BYTES - start.length() - 2) + "\"}";
     }
 
-    private double queueSink(String name) throws Exception {
-        try (TestPostgres database = TestPostgres.withSchema()) {
-            return run(
+    private double run(ComparedSink sink, int round) throws Exception {
+        String name = sink.label() + "-" + round;
+        try (TestPostgres database = sink.database()) {
+            var configuration = new HashMap<>(sink.configuration(database));
+            configuration.put("topics", TOPIC);
+            configuration.put("tasks.max", String.valueOf(TASKS));
+            configuration.put("value.converter", "org.apache.kafka.connect.storage.StringConverter");
+            configuration.put("consumer.override.auto.offset.reset", "earliest");
+            configuration.put("consumer.override.max.poll.records", "5000");
+            configuration.put("consumer.override.max.partition.fetch.bytes", String.valueOf(4 << 20));
+            worker.configure(name, configuration);
+            double busy = busyUntilDone(name, database);
+            worker.delete(name);
+            long stored = sink.stored(database);
+            if (stored != records) {
+                throw new IllegalStateException(name + " stored " + stored + " of " + records + " records");
+            }
+            double rate = records / sink.seconds(database);
+            System.out.printf(
+                    Locale.ROOT,
+                    "%-12s %,9.0f records/s, PostgreSQL busy %.0f %% of the tasks' time%n",
                     name,
-                    database,
-                    Map.of(
-                            "connector.class",
-                            "dev.sluice.connect.QueueSinkConnector",
-                            "connection.url",
-                            database.url(),
-                            "partition.from",
-                            "key"),
-                    "select coalesce(sum(head), 0) from sluice.partitions",
-                    "select extract(epoch from max(updated_at) - min(started_at)) from sluice.sink_offsets");
+                    rate,
+                    100 * busy / TASKS);
+            return rate;
         }
-    }
-
-    private double insertSink(String name) throws Exception {
-        try (TestPostgres database = TestPostgres.empty()) {
-            database.execute("create table plain (key text, value text, at timestamptz not null default now())");
-            return run(
-                    name,
-                    database,
-                    Map.of(
-                            "connector.class",
-                            InsertSink.class.getName(),
-                            "connection.url",
-                            database.url() + "?reWriteBatchedInserts=true",
-                            "batch.size",
-                            "3000",
-                            InsertSink.TABLE,
-                            "plain"),
-                    "select count(*) from plain",
-                    "select extract(epoch from max(at) - min(at)) from plain");
-        }
-    }
-
-    private double run(
-            String name, TestPostgres database, Map<String, String> sink, String countQuery, String secondsQuery)
-            throws Exception {
-        var configuration = new HashMap<>(sink);
-        configuration.put("topics", TOPIC);
-        configuration.put("tasks.max", String.valueOf(TASKS));
-        configuration.put("connection.user", "postgres");
-        configuration.put("value.converter", "org.apache.kafka.connect.storage.StringConverter");
-        configuration.put("consumer.override.auto.offset.reset", "earliest");
-        configuration.put("consumer.override.max.poll.records", "5000");
-        configuration.put("consumer.override.max.partition.fetch.bytes", String.valueOf(4 << 20));
-        worker.configure(name, configuration);
-        double busy = busyUntilDone(name, database);
-        worker.delete(name);
-        requireAll(database, countQuery);
-        double seconds = Double.parseDouble(database.query(secondsQuery).get(0));
-        double rate = records / seconds;
-        System.out.printf(
-                Locale.ROOT,
-                "%-10s %,9.0f records/s, PostgreSQL busy %.0f %% of the tasks' time%n",
-                name,
-                rate,
-                100 * busy / TASKS);
-        return rate;
     }
 
     /** Waits until the group has committed everything; returns how many connections PostgreSQL was busy with on average. */
@@ -220,13 +208,6 @@ public final class SinkBenchmark {
                 nextLook = System.nanoTime() + LAG_MS * 1_000_000;
             }
             Thread.sleep(SAMPLE_MS);
-        }
-    }
-
-    private void requireAll(TestPostgres database, String countQuery) {
-        long stored = Long.parseLong(database.query(countQuery).get(0));
-        if (stored != records) {
-            throw new IllegalStateException("stored are " + stored + " of " + records + " records");
         }
     }
 }
