@@ -60,7 +60,7 @@ record ComparedSink(
             "select extract(epoch from max(at) - min(at)) from plain");
 
     /**
-     * A public one, at its fastest: inserts only, a large batch, nothing looked for to merge, a table that is there already. Its primary
+     * A public one, set up for speed: inserts only, a large batch, nothing looked for to merge, a table that is there already. Its primary
      * key makes a second delivery fail instead of doubling the rows.
      */
     static final ComparedSink DEBEZIUM = new ComparedSink(

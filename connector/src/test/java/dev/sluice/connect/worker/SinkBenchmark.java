@@ -28,8 +28,9 @@ import org.postgresql.Driver;
  * of the consumer, PostgreSQL as durable as the product runs it. {@link ComparedSink} says what they are and do.
  *
  * <p>Debezium's JDBC sink is among them where {@code -Dsluice.benchmark.debezium=FOLDER} names a folder with its jars. The build does not
- * know it; {@code mvn dependency:copy-dependencies -DexcludeGroupIds=org.apache.kafka,org.slf4j -DoutputDirectory=FOLDER} makes one
- * in any project whose one dependency is {@code io.debezium:debezium-connector-jdbc:3.5.0.Final}.
+ * know it; {@code mvn dependency:copy-dependencies -DoutputDirectory=FOLDER
+ * -DexcludeGroupIds=org.apache.kafka,org.slf4j,com.fasterxml.jackson.core} makes one in any project whose one dependency is
+ * {@code io.debezium:debezium-connector-jdbc:3.5.0.Final}. What is left out is the worker's; a second Jackson ends its tasks.
  *
  * <p>Prints records per second and the share of the tasks' time that PostgreSQL was busy with them, then the ratios. A rate
  * counts from the first transaction's beginning to the last one's, both by the database's clock, so starting a connector does
