@@ -1,38 +1,47 @@
 package dev.sluice.connect;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import java.util.Arrays;
+
 /**
- * Says whether a text is JSON: one value by the grammar of RFC 8259, with white space around it allowed, no deeper than
- * {@link JsonText#MAX_DEPTH} levels, and free of half surrogate pairs, which no UTF-8 can hold. It builds nothing.
+ * Says whether bytes are JSON: one value by the grammar of RFC 8259, with white space around it allowed, no deeper than
+ * {@link JsonText#MAX_DEPTH} levels. It builds nothing, and takes any byte above 127 within a string: that they are UTF-8 is for
+ * the caller to know.
  */
 final class JsonSyntax {
-    private final String text;
+    private static final byte[] TRUE = "true".getBytes(US_ASCII);
+    private static final byte[] FALSE = "false".getBytes(US_ASCII);
+    private static final byte[] NULL = "null".getBytes(US_ASCII);
+
+    private final byte[] text;
     private int at;
 
-    private JsonSyntax(String text) {
+    private JsonSyntax(byte[] text) {
         this.text = text;
     }
 
-    static boolean isValid(String text) {
+    static boolean isValid(byte[] text) {
         var syntax = new JsonSyntax(text);
         syntax.space();
         if (!syntax.value(0)) {
             return false;
         }
         syntax.space();
-        return syntax.at == text.length();
+        return syntax.at == text.length;
     }
 
     private boolean value(int depth) {
-        if (at == text.length() || depth > JsonText.MAX_DEPTH) {
+        if (at == text.length || depth > JsonText.MAX_DEPTH) {
             return false;
         }
-        return switch (text.charAt(at)) {
+        return switch (text[at]) {
             case '{' -> members(depth);
             case '[' -> elements(depth);
             case '"' -> string();
-            case 't' -> word("true");
-            case 'f' -> word("false");
-            case 'n' -> word("null");
+            case 't' -> word(TRUE);
+            case 'f' -> word(FALSE);
+            case 'n' -> word(NULL);
             default -> number();
         };
     }
@@ -81,22 +90,15 @@ final class JsonSyntax {
         if (!take('"')) {
             return false;
         }
-        while (at < text.length()) {
-            char c = text.charAt(at++);
+        while (at < text.length) {
+            byte c = text[at++];
             if (c == '"') {
                 return true;
-            } else if (c < ' ') {
-                return false;
             } else if (c == '\\') {
                 if (!escape()) {
                     return false;
                 }
-            } else if (Character.isHighSurrogate(c)) {
-                if (at == text.length() || !Character.isLowSurrogate(text.charAt(at))) {
-                    return false;
-                }
-                at++;
-            } else if (Character.isLowSurrogate(c)) {
+            } else if (c >= 0 && c < ' ') {
                 return false;
             }
         }
@@ -104,15 +106,15 @@ final class JsonSyntax {
     }
 
     private boolean escape() {
-        if (at == text.length()) {
+        if (at == text.length) {
             return false;
         }
-        char c = text.charAt(at++);
+        byte c = text[at++];
         if (c != 'u') {
             return "\"\\/bfnrt".indexOf(c) >= 0;
         }
         for (int end = at + 4; at < end; at++) {
-            if (at == text.length() || !isHex(text.charAt(at))) {
+            if (at == text.length || !isHex(text[at])) {
                 return false;
             }
         }
@@ -138,22 +140,23 @@ final class JsonSyntax {
 
     private boolean digits() {
         int start = at;
-        while (at < text.length() && text.charAt(at) >= '0' && text.charAt(at) <= '9') {
+        while (at < text.length && text[at] >= '0' && text[at] <= '9') {
             at++;
         }
         return at > start;
     }
 
-    private boolean word(String word) {
-        if (!text.startsWith(word, at)) {
+    private boolean word(byte[] word) {
+        int end = at + word.length;
+        if (end > text.length || !Arrays.equals(text, at, end, word, 0, word.length)) {
             return false;
         }
-        at += word.length();
+        at = end;
         return true;
     }
 
     private boolean take(char c) {
-        if (at < text.length() && text.charAt(at) == c) {
+        if (at < text.length && text[at] == c) {
             at++;
             return true;
         }
@@ -161,12 +164,12 @@ final class JsonSyntax {
     }
 
     private void space() {
-        while (at < text.length() && " \t\n\r".indexOf(text.charAt(at)) >= 0) {
+        while (at < text.length && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r')) {
             at++;
         }
     }
 
-    private static boolean isHex(char c) {
+    private static boolean isHex(byte c) {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
     }
 }

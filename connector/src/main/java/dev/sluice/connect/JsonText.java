@@ -5,14 +5,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.CodingErrorAction;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.LocalTime;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.Map;
@@ -66,15 +65,16 @@ final class JsonText {
      * @throws DataException if the value has no form in JSON; the message says which part
      */
     static byte[] of(@Nullable Schema schema, @Nullable Object value) {
-        if (value instanceof String text && JsonSyntax.isValid(text)) {
-            return text.getBytes(UTF_8);
+        if (value instanceof String text) {
+            byte[] encoded = text.getBytes(UTF_8);
+            // A half of a surrogate pair comes back as a question mark.
+            if (JsonSyntax.isValid(encoded) && new String(encoded, UTF_8).equals(text)) {
+                return encoded;
+            }
         }
         byte[] bytes = bytes(value);
-        if (bytes != null) {
-            String text = decode(bytes);
-            if (text != null && JsonSyntax.isValid(text)) {
-                return bytes;
-            }
+        if (bytes != null && JsonSyntax.isValid(bytes) && isUtf8(bytes)) {
+            return bytes;
         }
         return write(schema, value).getBytes(UTF_8);
     }
@@ -88,8 +88,9 @@ final class JsonText {
     static String asPlainText(@Nullable Schema schema, Object value) {
         byte[] bytes = bytes(value);
         if (bytes != null) {
-            String text = decode(bytes);
-            return text == null ? Base64.getEncoder().encodeToString(bytes) : text;
+            return isUtf8(bytes)
+                    ? new String(bytes, UTF_8)
+                    : Base64.getEncoder().encodeToString(bytes);
         }
         String json = write(schema, value);
         boolean quoted = json.startsWith("\"");
@@ -114,17 +115,9 @@ final class JsonText {
         return null;
     }
 
-    /** Returns the text, or null if the bytes are not UTF-8. */
-    private static @Nullable String decode(byte[] bytes) {
-        try {
-            return UTF_8.newDecoder()
-                    .onMalformedInput(CodingErrorAction.REPORT)
-                    .onUnmappableCharacter(CodingErrorAction.REPORT)
-                    .decode(ByteBuffer.wrap(bytes))
-                    .toString();
-        } catch (CharacterCodingException e) {
-            return null;
-        }
+    /** Says whether bytes are UTF-8: what is not comes back as U+FFFD. */
+    private static boolean isUtf8(byte[] bytes) {
+        return Arrays.equals(new String(bytes, UTF_8).getBytes(UTF_8), bytes);
     }
 
     private void value(@Nullable Schema schema, @Nullable Object value, int depth) {

@@ -6,6 +6,7 @@ import dev.sluice.queue.Origin;
 import dev.sluice.queue.PriorityLane;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.EnumMap;
 import java.util.Map;
 import java.util.UUID;
 import org.apache.kafka.connect.errors.DataException;
@@ -13,7 +14,7 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes a message of a Kafka record. Pure, except for the ids it makes.
+ * Makes a message of a Kafka record, which alone decides what it is, but for the ids made here. Owned by one thread.
  *
  * <p>A record whose value already is a {@link NewMessage} (those of the bridge's log) passes through. For any other, the first
  * of these that the record has:
@@ -56,6 +57,10 @@ final class RecordMapping {
     private final Map<Part, Selector> selectors;
     private final int maxBytes;
     private final boolean readsHeaders;
+    /** The last topic, and the queue of its records. */
+    private String topic = "";
+
+    private String queueOfTopic = "";
 
     /** What a setting says where it comes from. */
     enum Part {
@@ -76,7 +81,8 @@ final class RecordMapping {
      */
     RecordMapping(String queueNameFormat, Map<Part, Selector> selectors, boolean readsHeaders, int maxBytes) {
         this.queueNameFormat = queueNameFormat;
-        this.selectors = Map.copyOf(selectors);
+        this.selectors = new EnumMap<>(Part.class);
+        this.selectors.putAll(selectors);
         this.readsHeaders = readsHeaders;
         this.maxBytes = maxBytes;
     }
@@ -95,7 +101,7 @@ final class RecordMapping {
             Long delay = RecordHeaders.millis(RecordHeaders.DELAY_MS, header(record, RecordHeaders.DELAY_MS));
             return new NewMessage(
                     id == null ? IDS.next() : id,
-                    firstOf(header(record, RecordHeaders.QUEUE), queueNameFormat.replace(TOPIC, record.topic())),
+                    firstOf(header(record, RecordHeaders.QUEUE), queue(record.topic())),
                     firstOf(part(record, RecordHeaders.PARTITION, Part.PARTITION), Selector.TOPIC_PARTITION, record),
                     firstOf(
                             part(record, RecordHeaders.TRANSACTION_ID, Part.TRANSACTION_ID),
@@ -111,6 +117,14 @@ final class RecordMapping {
         } catch (IllegalArgumentException e) {
             throw new DataException(e.getMessage(), e);
         }
+    }
+
+    private String queue(String topicOfRecord) {
+        if (!topicOfRecord.equals(topic)) {
+            topic = topicOfRecord;
+            queueOfTopic = queueNameFormat.replace(TOPIC, topicOfRecord);
+        }
+        return queueOfTopic;
     }
 
     private Origin origin(SinkRecord record) {
@@ -135,7 +149,7 @@ final class RecordMapping {
     }
 
     private @Nullable String header(SinkRecord record, String name) {
-        return readsHeaders ? Selector.header(record, name) : null;
+        return readsHeaders && !record.headers().isEmpty() ? Selector.header(record, name) : null;
     }
 
     private static String firstOf(@Nullable String given, String otherwise) {

@@ -33,7 +33,8 @@ interface Selector {
     String CONSTANT = "constant:";
 
     Selector TOPIC_PARTITION = record -> record.originalTopic() + '-' + record.originalKafkaPartition();
-    Selector TOPIC_PARTITION_OFFSET = record -> TOPIC_PARTITION.select(record) + '-' + record.originalKafkaOffset();
+    Selector TOPIC_PARTITION_OFFSET = record ->
+            record.originalTopic() + '-' + record.originalKafkaPartition() + '-' + record.originalKafkaOffset();
 
     /**
      * Returns the text, or null when the record has none.

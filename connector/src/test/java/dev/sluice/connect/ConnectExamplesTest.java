@@ -1,5 +1,6 @@
 package dev.sluice.connect;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -53,7 +54,7 @@ class ConnectExamplesTest {
     }
 
     private static Map<String, String> ofJson(String text) {
-        assertThat(JsonSyntax.isValid(text)).isTrue();
+        assertThat(JsonSyntax.isValid(text.getBytes(UTF_8))).isTrue();
         assertThat(text)
                 .containsPattern(
                         "\\A\\{\\s*\"name\": \"[a-z-]+\",\\s*\"config\": \\{[^{}]*(\\$\\{[^{}]*}[^{}]*)*}\\s*}\\s*\\z");
