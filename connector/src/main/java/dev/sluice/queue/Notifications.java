@@ -17,7 +17,10 @@ import org.postgresql.PGNotification;
  * <p>Any thread may add; who has the connection sends.
  */
 final class Notifications {
-    private static final Sql NOTIFY = Sql.parse("select pg_notify( :channel , :payload )");
+    /** Without waiting for the disk at the commit: who listens at a crash of the server must look again anyway. */
+    private static final Sql NOTIFY =
+            Sql.parse("select set_config('synchronous_commit', 'off', true), pg_notify( :channel , :payload )");
+
     private static final String SEPARATOR = "\n";
     /** PostgreSQL takes payloads of less than 8000 bytes; a character has at most 3 here (4 take two chars). */
     private static final int MAX_PAYLOAD_CHARS = 2_600;
@@ -51,7 +54,11 @@ final class Notifications {
         }
     }
 
-    /** Sends what was added, and forgets it; what cannot be sent is not sent again. */
+    /**
+     * Sends what was added, and forgets it; what cannot be sent is not sent again.
+     *
+     * @param connection with nothing else in its transaction: the commit does not wait for the disk
+     */
     void send(Connection connection) throws SQLException {
         for (String payload : takePayloads()) {
             try (var statement = new BoundStatement(connection, NOTIFY)

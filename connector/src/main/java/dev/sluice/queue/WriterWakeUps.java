@@ -31,9 +31,12 @@ public final class WriterWakeUps {
     /** Tells of the queues that have got a message, now or with the next. Both lists have the same order. */
     public void written(List<NewMessage> messages, List<PushOutcome> outcomes) {
         Set<String> queues = new HashSet<>();
+        String last = "";
         for (int i = 0; i < messages.size(); i++) {
-            if (outcomes.get(i) instanceof PushOutcome.Queued) {
-                queues.add(messages.get(i).queue());
+            String queue = messages.get(i).queue();
+            if (!queue.equals(last) && outcomes.get(i) instanceof PushOutcome.Queued) {
+                queues.add(queue);
+                last = queue;
             }
         }
         notifications.add(queues);
