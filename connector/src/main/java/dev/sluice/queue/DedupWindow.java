@@ -7,9 +7,8 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
-import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -38,10 +37,9 @@ final class DedupWindow {
     private final Sql seenInWindow;
     private final Sql seenAfter;
     private final Sql verifySeen;
-    /** Least recently used first. */
-    private final LinkedHashMap<Long, Known> byPartition = new LinkedHashMap<>(64, 0.75f, true);
-
+    private final Map<Long, Known> byPartition = new HashMap<>();
     private long totalIds;
+    private long uses;
 
     DedupWindow(int maxIds, Statements statements) {
         this.maxIds = maxIds;
@@ -62,33 +60,29 @@ final class DedupWindow {
      * Brings the knowledge of a partition up to the head its lock was taken at.
      *
      * @param window how far back an id is a duplicate, more than zero
+     * @return what is known now, until the next use of this window
      */
-    void catchUp(Connection connection, long partitionId, long head, Duration window) throws SQLException {
+    Known catchUp(Connection connection, long partitionId, long head, Duration window) throws SQLException {
         Known known = byPartition.get(partitionId);
-        boolean reaches = known != null && known.head <= head && known.window.compareTo(window) >= 0;
-        if (reaches) {
-            known.window = window;
-        }
-        if (reaches && known.head == head) {
-            return;
-        }
+        long windowNanos = window.toNanos();
+        boolean reaches = known != null && known.head <= head && known.windowNanos >= windowNanos;
         if (!reaches) {
             forget(partitionId);
-            known = new Known(window);
+            known = new Known();
             byPartition.put(partitionId, known);
             if (head > 0) {
-                load(connection, partitionId, known);
+                load(connection, partitionId, known, window);
             }
-        } else {
+        } else if (known.head != head) {
             loadAfter(connection, partitionId, known);
         }
         known.head = head;
-    }
-
-    /** Returns the seqs at which an id of this hash was seen in the partition. */
-    long[] seqsOf(long partitionId, long hash) {
-        Known known = byPartition.get(partitionId);
-        return known == null ? new long[0] : known.ids.seqsOf(hash);
+        known.windowNanos = windowNanos;
+        known.lastUse = ++uses;
+        if (totalIds > maxIds) {
+            forgetOthers(known);
+        }
+        return known;
     }
 
     /** Returns, by message index, the ids of the messages that suspects really repeat. */
@@ -124,17 +118,20 @@ final class DedupWindow {
         if (known == null) {
             return;
         }
-        known.expire();
-        long before = known.ids.size();
+        long now = System.nanoTime();
+        known.expire(now);
         for (int i = 0; i < count; i++) {
             known.ids.add(hashes[i], seqs[i]);
         }
         known.head = head;
-        known.mark(head);
-        totalIds += known.ids.size() - known.counted;
-        known.counted = known.ids.size();
-        if (before != known.counted) {
-            keepWithinBound();
+        known.mark(now);
+        count(known);
+        if (totalIds > maxIds) {
+            forgetOthers(known);
+            if (totalIds > maxIds) {
+                known.ids.forgetBelow(head - maxIds / 2 + 1);
+                count(known);
+            }
         }
     }
 
@@ -146,27 +143,30 @@ final class DedupWindow {
         }
     }
 
-    private void keepWithinBound() {
-        Iterator<Map.Entry<Long, Known>> eldest = byPartition.entrySet().iterator();
-        while (totalIds > maxIds && byPartition.size() > 1) {
-            totalIds -= eldest.next().getValue().counted;
-            eldest.remove();
-        }
-        if (totalIds > maxIds) {
-            Known only = byPartition.values().iterator().next();
-            only.ids.forgetBelow(only.head - maxIds / 2 + 1);
-            only.counted = only.ids.size();
-            totalIds = only.counted;
+    /**
+     * Gives up the partitions that were not used for longest, but for one: until there is some room, so that it need not be done
+     * every time. An order kept up at every use would cost each flush more than this does now and then.
+     */
+    private void forgetOthers(Known kept) {
+        var oldestFirst = new ArrayList<>(byPartition.entrySet());
+        oldestFirst.sort(Comparator.comparingLong(each -> each.getValue().lastUse));
+        for (Map.Entry<Long, Known> each : oldestFirst) {
+            if (totalIds <= maxIds - maxIds / 8) {
+                return;
+            }
+            if (each.getValue() != kept) {
+                forget(each.getKey());
+            }
         }
     }
 
-    private void load(Connection connection, long partitionId, Known known) throws SQLException {
+    private void load(Connection connection, long partitionId, Known known, Duration window) throws SQLException {
         var firstSeqs = new ArrayList<Long>();
         var runs = new ArrayList<String[]>();
         long loaded = 0;
         try (var statement = new BoundStatement(connection, seenInWindow)
                         .set("partition", partitionId)
-                        .set("window_ms", known.window.toMillis())
+                        .set("window_ms", window.toMillis())
                         .fetch(FETCH_ROWS);
                 ResultSet row = statement.query()) {
             while (row.next() && row.getBoolean("inside") && loaded < maxIds) {
@@ -205,22 +205,28 @@ final class DedupWindow {
     }
 
     /** What is known of one partition. */
-    private static final class Known {
+    static final class Known {
         private final SeenIds ids = new SeenIds();
         /** Heads and when they were reached, a few per window, to know what has left it. */
-        private final ArrayDeque<Mark> marks = new ArrayDeque<>();
+        private final ArrayDeque<Mark> marks = new ArrayDeque<>(2);
 
-        private Duration window;
+        private long windowNanos;
         private long head;
         private long counted;
+        private long lastUse;
+        /** Times of the first and the last of {@link #marks}. */
+        private long firstMarkNanos;
+
+        private long lastMarkNanos;
 
         private record Mark(long head, long nanoTime) {}
 
-        Known(Duration window) {
-            this.window = window;
+        /** Returns the seqs at which an id of this hash was seen. */
+        long[] seqsOf(long hash) {
+            return ids.seqsOf(hash);
         }
 
-        void addRun(long firstSeq, @Nullable String[] transactionIds) {
+        private void addRun(long firstSeq, @Nullable String[] transactionIds) {
             for (int i = 0; i < transactionIds.length; i++) {
                 String id = transactionIds[i];
                 if (id != null) {
@@ -229,24 +235,26 @@ final class DedupWindow {
             }
         }
 
-        void mark(long newHead) {
-            long now = System.nanoTime();
-            Mark last = marks.peekLast();
-            if (last == null || now - last.nanoTime() > window.toNanos() / 16) {
-                marks.addLast(new Mark(newHead, now));
+        private void mark(long now) {
+            if (marks.isEmpty() || now - lastMarkNanos > windowNanos / 16) {
+                firstMarkNanos = marks.isEmpty() ? now : firstMarkNanos;
+                lastMarkNanos = now;
+                marks.addLast(new Mark(head, now));
             }
         }
 
         /** Drops what left the window a while ago. Later than it could be, never earlier. */
-        void expire() {
-            long oldest = System.nanoTime() - window.toNanos() - window.toNanos() / 8;
+        private void expire(long now) {
+            long oldest = now - windowNanos - windowNanos / 8;
+            if (firstMarkNanos - oldest >= 0 || marks.isEmpty()) {
+                return;
+            }
             long gone = 0;
             while (!marks.isEmpty() && marks.peekFirst().nanoTime() - oldest < 0) {
                 gone = marks.removeFirst().head();
             }
-            if (gone > 0) {
-                ids.forgetBelow(gone + 1);
-            }
+            firstMarkNanos = marks.isEmpty() ? 0 : marks.peekFirst().nanoTime();
+            ids.forgetBelow(gone + 1);
         }
     }
 }

@@ -7,11 +7,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * database.
  */
 final class Flush {
+    private static final long[] NO_LONGS = {};
+
     private final List<NewMessage> messages;
     private final @Nullable PushOutcome[] outcomes;
     private final long[] hashes;
@@ -29,23 +31,32 @@ final class Flush {
     /** A message that is not due yet. */
     record Waiting(NewMessage message, long partitionId, Instant dueAt) {}
 
+    /**
+     * What the options of a queue say about its messages.
+     *
+     * @param dedupWindow how long ago a message may have been written that one of these repeats; zero: repeats do not matter
+     * @param encrypted whether what comes in clear must be sealed
+     * @param now the database's time
+     */
+    record Rules(Duration dedupWindow, boolean encrypted, Instant now) {}
+
     /** The messages of the flush for one partition. */
     static final class Run {
+        private static final Rules NO_RULES = new Rules(Duration.ZERO, false, Instant.EPOCH);
+
         private final Name name;
-        private int[] indexes = new int[8];
+        private int[] indexes = new int[1];
         private int size;
         private long partitionId;
         private long queueId;
         private long claimed;
         private long head;
         private long scheduled;
-        private Instant now = Instant.EPOCH;
-        private Duration dedupWindow = Duration.ZERO;
-        private boolean encrypted;
+        private Rules rules = NO_RULES;
         private @Nullable PriorityLane lane;
-        private final List<NewMessage> placed = new ArrayList<>();
-        private long[] placedHashes = new long[8];
-        private long[] placedSeqs = new long[8];
+        private List<NewMessage> placed = List.of();
+        private long[] placedHashes = NO_LONGS;
+        private long[] placedSeqs = NO_LONGS;
         private int remembered;
 
         Run(Name name) {
@@ -69,14 +80,13 @@ final class Flush {
             return scheduled;
         }
 
-        /** How long ago a message may have been written that one of these repeats; zero: repeats do not matter. */
         Duration dedupWindow() {
-            return dedupWindow;
+            return rules.dedupWindow;
         }
 
         /** Whether a message whose transaction id was seen is a duplicate. */
         boolean dropsRepeats() {
-            return !dedupWindow.isZero();
+            return !rules.dedupWindow.isZero();
         }
 
         long queueId() {
@@ -91,16 +101,19 @@ final class Flush {
             scheduled = scheduledNow;
         }
 
-        /** Takes the options of the partition's queue, and the database's time. */
-        void under(Duration windowOfQueue, boolean encryptedQueue, Instant databaseNow) {
-            dedupWindow = windowOfQueue;
-            encrypted = encryptedQueue;
-            now = databaseNow;
+        /** Takes what its queue says. */
+        void under(Rules ofQueue) {
+            rules = ofQueue;
         }
 
-        /** Indexes of its messages in the flush. */
-        int[] indexes() {
-            return Arrays.copyOf(indexes, size);
+        /** How many messages of the flush it has. */
+        int size() {
+            return size;
+        }
+
+        /** Index in the flush of its message number {@code i}, from 0. */
+        int index(int i) {
+            return indexes[i];
         }
 
         boolean isMoved() {
@@ -123,11 +136,14 @@ final class Flush {
             indexes[size++] = index;
         }
 
+        private void beginPlacing() {
+            placed = new ArrayList<>(size);
+            placedHashes = dropsRepeats() ? new long[size] : NO_LONGS;
+            placedSeqs = dropsRepeats() ? new long[size] : NO_LONGS;
+            remembered = 0;
+        }
+
         private void remember(long hash, long seq) {
-            if (remembered == placedHashes.length) {
-                placedHashes = Arrays.copyOf(placedHashes, remembered * 2);
-                placedSeqs = Arrays.copyOf(placedSeqs, remembered * 2);
-            }
             placedHashes[remembered] = hash;
             placedSeqs[remembered++] = seq;
         }
@@ -186,19 +202,25 @@ final class Flush {
         hashes[index] = hash;
     }
 
-    /** Sets the ids of the partitions. */
-    void locate(Map<Name, Long> ids) {
+    /**
+     * Sets the ids of the partitions.
+     *
+     * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it has none
+     * @return false if one has none: then nothing is set
+     */
+    boolean locate(ToLongFunction<Name> ids) {
+        inOrder = List.of();
+        var located = new ArrayList<Run>(runs.size());
         for (Run run : runs.values()) {
-            Long id = ids.get(run.name);
-            if (id == null) {
-                throw new QueueException(
-                        "partition " + run.name + " is gone right after it was created", "55000", null);
+            run.partitionId = ids.applyAsLong(run.name);
+            if (run.partitionId == PartitionDirectory.UNKNOWN) {
+                return false;
             }
-            run.partitionId = id;
+            located.add(run);
         }
-        inOrder = runs.values().stream()
-                .sorted(Comparator.comparingLong(Run::partitionId))
-                .toList();
+        located.sort(Comparator.comparingLong(Run::partitionId));
+        inOrder = located;
+        return true;
     }
 
     /**
@@ -212,21 +234,34 @@ final class Flush {
     void place(Map<Integer, UUID> duplicates, boolean allDue, PayloadCipher cipher) {
         waiting.clear();
         for (Run run : runs.values()) {
-            run.placed.clear();
-            run.remembered = 0;
-            Map<String, UUID> inThisFlush = run.size > 1 ? new HashMap<>() : Map.of();
+            run.beginPlacing();
+            SeenIds inThisFlush = run.size > 1 && run.dropsRepeats() ? new SeenIds(run.size) : null;
             for (int i = 0; i < run.size; i++) {
                 int index = run.indexes[i];
                 NewMessage message = messages.get(index);
                 UUID first = duplicates.get(index);
-                if (first == null && run.size > 1 && run.dropsRepeats() && !message.generatedTransactionId()) {
-                    first = inThisFlush.putIfAbsent(message.transactionId(), message.id());
+                if (first == null && inThisFlush != null && !message.generatedTransactionId()) {
+                    first = firstInThisFlush(run, i, inThisFlush);
                 }
                 outcomes[index] = first != null
                         ? new PushOutcome.Duplicate(first, run.partitionId)
-                        : place(run, index, run.encrypted ? seal(message, cipher) : message, allDue);
+                        : place(run, index, run.rules.encrypted ? seal(message, cipher) : message, allDue);
             }
         }
+    }
+
+    /** Returns the id of the message before that has the same transaction id; or null, and remembers this one. */
+    private @Nullable UUID firstInThisFlush(Run run, int position, SeenIds seen) {
+        int index = run.indexes[position];
+        String transactionId = messages.get(index).transactionId();
+        for (long other : seen.seqsOf(hashes[index])) {
+            NewMessage before = messages.get(run.indexes[(int) other - 1]);
+            if (before.transactionId().equals(transactionId)) {
+                return before.id();
+            }
+        }
+        seen.add(hashes[index], position + 1L);
+        return null;
     }
 
     private static NewMessage seal(NewMessage message, PayloadCipher cipher) {
@@ -235,8 +270,9 @@ final class Flush {
     }
 
     private PushOutcome place(Run run, int index, NewMessage message, boolean allDue) {
-        Instant dueAt = allDue ? run.now : dueAt(message, run.now);
-        if (dueAt.isAfter(run.now)) {
+        Instant now = run.rules.now;
+        Instant dueAt = allDue ? now : dueAt(message, now);
+        if (dueAt.isAfter(now)) {
             waiting.add(new Waiting(message, run.partitionId, dueAt));
             return new PushOutcome.Scheduled(message.id(), run.partitionId, dueAt);
         }
@@ -259,7 +295,7 @@ final class Flush {
         var rows = new ArrayList<SegmentCopy.Run>(runs.size());
         for (Run run : inOrder) {
             if (!run.placed.isEmpty()) {
-                rows.add(new SegmentCopy.Run(run.partitionId, run.head + 1, run.placed));
+                rows.add(new SegmentCopy.Run(run.partitionId, run.head + 1, run.rules.now, run.placed));
             }
         }
         return rows;

@@ -24,6 +24,9 @@ final class PartitionDirectory {
     /** Number that stands for the lane of the queue. */
     static final int LANE_OF_QUEUE = -1;
 
+    /** Stands for the id of a partition that is not known. */
+    static final long UNKNOWN = 0;
+
     private final Statements statements;
     private final Map<Name, Long> ids = new HashMap<>();
 
@@ -41,36 +44,43 @@ final class PartitionDirectory {
         PriorityLane of(Name name);
     }
 
+    /** Returns the id of a partition, {@link #UNKNOWN} if it is not known here. */
+    long idOf(Name name) {
+        return ids.getOrDefault(name, UNKNOWN);
+    }
+
     /**
-     * Returns the ids of all the partitions named. Creates those that are missing in transactions of its own; the
-     * connection must not be within one, and is not afterwards.
+     * Gets to know the partitions named. Creates those that are missing in transactions of its own; the connection must not
+     * be within one, and is not afterwards. One that is deleted meanwhile stays unknown.
      *
      * @param lanes the lane each is created in
      */
-    Map<Name, Long> resolve(Connection connection, Collection<Name> names, Lanes lanes) throws SQLException {
-        var found = new HashMap<Name, Long>();
-        var missing = new ArrayList<Name>();
-        for (Name name : names) {
-            Long id = ids.get(name);
-            if (id == null) {
-                missing.add(name);
-            } else {
-                found.put(name, id);
-            }
+    void resolve(Connection connection, Collection<Name> names, Lanes lanes) throws SQLException {
+        List<Name> missing = unknown(names);
+        if (missing.isEmpty()) {
+            return;
         }
+        if (ids.size() + missing.size() > MAX_NAMES) {
+            ids.clear();
+            missing = new ArrayList<>(names);
+        }
+        find(connection, missing);
+        missing = unknown(missing);
         if (!missing.isEmpty()) {
-            if (ids.size() + missing.size() > MAX_NAMES) {
-                ids.clear();
-            }
-            find(connection, missing, found);
-            missing.removeIf(found::containsKey);
-            if (!missing.isEmpty()) {
-                create(connection, missing, lanes);
-                find(connection, missing, found);
-            }
-            connection.commit();
+            create(connection, missing, lanes);
+            find(connection, missing);
         }
-        return found;
+        connection.commit();
+    }
+
+    private List<Name> unknown(Collection<Name> names) {
+        var unknown = new ArrayList<Name>();
+        for (Name name : names) {
+            if (!ids.containsKey(name)) {
+                unknown.add(name);
+            }
+        }
+        return unknown;
     }
 
     private static int number(@Nullable PriorityLane lane) {
@@ -82,16 +92,13 @@ final class PartitionDirectory {
         ids.remove(name);
     }
 
-    private void find(Connection connection, List<Name> names, Map<Name, Long> found) throws SQLException {
+    private void find(Connection connection, List<Name> names) throws SQLException {
         try (var statement = new BoundStatement(connection, statements.get("find-partitions"))
                         .set("queues", names.stream().map(Name::queue).toArray(String[]::new))
                         .set("partitions", names.stream().map(Name::partition).toArray(String[]::new));
                 ResultSet row = statement.query()) {
             while (row.next()) {
-                var name = new Name(row.getString("queue"), row.getString("partition"));
-                long id = row.getLong("id");
-                found.put(name, id);
-                ids.put(name, id);
+                ids.put(new Name(row.getString("queue"), row.getString("partition")), row.getLong("id"));
             }
         }
     }

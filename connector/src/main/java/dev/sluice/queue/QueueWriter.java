@@ -1,6 +1,7 @@
 package dev.sluice.queue;
 
 import dev.sluice.queue.DedupWindow.Suspect;
+import dev.sluice.queue.Flush.Rules;
 import dev.sluice.queue.Flush.Run;
 import dev.sluice.queue.Flush.Waiting;
 import dev.sluice.queue.PartitionDirectory.Name;
@@ -9,8 +10,9 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -195,11 +197,11 @@ public final class QueueWriter implements AutoCloseable {
     /** Writes a flush, without committing. Partitions that do not exist are created, and stay whatever comes after. */
     void flushIn(Connection open, Flush flush, List<SourceProgress> progress) throws SQLException {
         for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
-            Map<Name, Long> ids = resolve(open, flush);
+            boolean located = resolve(open, flush);
             for (SourceProgress each : progress) {
                 moveOffset(open, each);
             }
-            if (ids.keySet().containsAll(flush.names()) && tryFlush(open, flush, ids)) {
+            if (located && tryFlush(open, flush)) {
                 return;
             }
             open.rollback();
@@ -208,14 +210,28 @@ public final class QueueWriter implements AutoCloseable {
                 "partitions were deleted " + MAX_RESTARTS + " times while they were written to", "55000", null);
     }
 
-    /** Returns the ids of the partitions of a flush; creates those that are missing. May end the transaction. */
-    Map<Name, Long> resolve(Connection open, Flush flush) throws SQLException {
-        return directory.resolve(open, flush.names(), flush::lane);
+    /**
+     * Tells a flush the ids of its partitions; creates those that are missing. May end the transaction. Returns false if one is
+     * gone right after that: try again.
+     */
+    boolean resolve(Connection open, Flush flush) throws SQLException {
+        if (locate(flush)) {
+            return true;
+        }
+        directory.resolve(open, flush.names(), flush::lane);
+        return locate(flush);
     }
 
-    /** Writes a flush, without committing. Returns false if a partition is gone: then the transaction must be rolled back. */
-    boolean tryFlush(Connection open, Flush flush, Map<Name, Long> ids) throws SQLException {
-        flush.locate(ids);
+    /** Tells a flush the ids of its partitions. Returns false if one is not known: {@link #resolve} it. */
+    boolean locate(Flush flush) {
+        return flush.locate(directory::idOf);
+    }
+
+    /**
+     * Writes a flush that knows the ids of its partitions, without committing. Returns false if a partition is gone: then the
+     * transaction must be rolled back.
+     */
+    boolean tryFlush(Connection open, Flush flush) throws SQLException {
         boolean claimed = claim(open, flush, false);
         if (claimed) {
             write(open, flush, false);
@@ -237,8 +253,7 @@ public final class QueueWriter implements AutoCloseable {
         }
         due.values().retainAll(locked);
         Flush flush = new Flush(takeDue(open, due, limit));
-        flush.locate(due);
-        if (!claim(open, flush, true)) {
+        if (!flush.locate(name -> due.getOrDefault(name, PartitionDirectory.UNKNOWN)) || !claim(open, flush, true)) {
             throw new IllegalStateException("a partition is gone that was locked");
         }
         write(open, flush, true);
@@ -288,51 +303,55 @@ public final class QueueWriter implements AutoCloseable {
         if (runs.isEmpty()) {
             return true;
         }
+        long[] partitions = partitionIds(runs);
         long[] counts =
                 runs.stream().mapToLong(run -> flush.expectedSeqs(run, allDue)).toArray();
-        var gone = new HashMap<Long, Integer>();
-        for (int i = 0; i < counts.length; i++) {
-            gone.put(runs.get(i).partitionId(), i);
-        }
+        var claimed = new BitSet(runs.size());
         try (var statement = new BoundStatement(open, statements.get("claim"))
-                        .set("partitions", partitionIds(runs))
+                        .set("partitions", partitions)
                         .set("counts", counts);
                 ResultSet row = statement.query()) {
+            int id = row.findColumn("id");
+            int queueId = row.findColumn("queue_id");
+            int head = row.findColumn("head");
+            int scheduled = row.findColumn("scheduled");
             while (row.next()) {
-                int i = gone.remove(row.getLong("id"));
-                runs.get(i).claimed(counts[i], row.getLong("queue_id"), row.getLong("head"), row.getLong("scheduled"));
+                int i = Arrays.binarySearch(partitions, row.getLong(id));
+                runs.get(i).claimed(counts[i], row.getLong(queueId), row.getLong(head), row.getLong(scheduled));
+                claimed.set(i);
             }
         }
-        for (int i : gone.values()) {
+        for (int i = claimed.nextClearBit(0); i < runs.size(); i = claimed.nextClearBit(i + 1)) {
             directory.forget(runs.get(i).name());
-            dedup.forget(runs.get(i).partitionId());
+            dedup.forget(partitions[i]);
         }
-        return gone.isEmpty() && readOptions(open, runs);
+        return claimed.cardinality() == runs.size() && readOptions(open, runs);
     }
 
     /** Returns false when a queue is not there any more. */
     private boolean readOptions(Connection open, List<Run> runs) throws SQLException {
-        var byQueue = new HashMap<Long, List<Run>>();
-        runs.forEach(run ->
-                byQueue.computeIfAbsent(run.queueId(), id -> new ArrayList<>()).add(run));
-        try (var statement = new BoundStatement(open, statements.get("options"))
-                        .set(
-                                "queues",
-                                byQueue.keySet().stream()
-                                        .mapToLong(Long::longValue)
-                                        .toArray());
+        long[] queues = runs.stream().mapToLong(Run::queueId).distinct().toArray();
+        var rules = new HashMap<Long, Rules>();
+        try (var statement = new BoundStatement(open, statements.get("options")).set("queues", queues);
                 ResultSet row = statement.query()) {
             while (row.next()) {
-                Duration window = dedupWindow(row);
-                boolean encrypted = row.getBoolean("encryption_enabled");
-                Instant now = row.getTimestamp("now").toInstant();
-                byQueue.remove(row.getLong("id")).forEach(run -> run.under(window, encrypted, now));
+                rules.put(
+                        row.getLong("id"),
+                        new Rules(
+                                dedupWindow(row),
+                                row.getBoolean("encryption_enabled"),
+                                row.getTimestamp("now").toInstant()));
             }
         }
-        for (List<Run> gone : byQueue.values()) {
-            gone.forEach(run -> directory.forget(run.name()));
+        for (Run run : runs) {
+            Rules ofQueue = rules.get(run.queueId());
+            if (ofQueue == null) {
+                directory.forget(run.name());
+            } else {
+                run.under(ofQueue);
+            }
         }
-        return byQueue.isEmpty();
+        return rules.size() == queues.length;
     }
 
     /** The window of the queue, or else the writer's; longer ones than any option may be would only overflow. */
@@ -361,15 +380,16 @@ public final class QueueWriter implements AutoCloseable {
                 dedup.forget(run.partitionId()); // What is written now would be missing from it.
                 continue;
             }
-            dedup.catchUp(open, run.partitionId(), run.head(), run.dedupWindow());
-            for (int index : run.indexes()) {
+            DedupWindow.Known known = dedup.catchUp(open, run.partitionId(), run.head(), run.dedupWindow());
+            for (int i = 0; i < run.size(); i++) {
+                int index = run.index(i);
                 NewMessage message = flush.message(index);
                 if (message.generatedTransactionId()) {
                     continue;
                 }
                 long hash = SeenIds.hash(message.transactionId());
                 flush.hashed(index, hash);
-                for (long seq : dedup.seqsOf(run.partitionId(), hash)) {
+                for (long seq : known.seqsOf(hash)) {
                     suspects.add(
                             new Suspect(index, run.partitionId(), seq, message.transactionId(), run.dedupWindow()));
                 }

@@ -1,6 +1,5 @@
 package dev.sluice.queue;
 
-import dev.sluice.queue.PartitionDirectory.Name;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -94,12 +93,12 @@ public final class Redrive implements AutoCloseable {
         for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
             // To find the partitions may end the transaction, and with it the locks on the letters: so they are read
             // twice.
-            Map<Name, Long> partitions = writer.resolve(open, new Flush(take(open, ids, letters)));
+            boolean unused = writer.resolve(open, new Flush(take(open, ids, letters)));
             var flush = new Flush(take(open, ids, letters));
             if (flush.names().isEmpty()) {
                 return flush;
             }
-            if (writer.tryFlush(open, flush, partitions)) {
+            if (writer.locate(flush) && writer.tryFlush(open, flush)) {
                 remove(open, letters);
                 return flush;
             }

@@ -10,17 +10,31 @@ import java.security.SecureRandom;
  * <p>12 bytes an entry, filled to three quarters at most: about 16 bytes an id. Owned by one thread.
  */
 final class SeenIds {
-    private static final int MIN_CAPACITY = 16;
+    private static final int MIN_CAPACITY = 4;
     private static final long[] NONE = {};
     /** Makes the hashes of this process unpredictable, so that nobody can choose ids that collide. */
     private static final long SEED = new SecureRandom().nextLong();
 
-    private long[] hashes = new long[MIN_CAPACITY];
+    private long[] hashes;
     /** seq minus {@link #base}, 1 or more; 0 marks an empty slot. */
-    private int[] deltas = new int[MIN_CAPACITY];
+    private int[] deltas;
 
     private long base;
     private int size;
+
+    SeenIds() {
+        this(0);
+    }
+
+    /** Makes it with room for so many ids; it grows if there are more. */
+    SeenIds(int expected) {
+        int capacity = MIN_CAPACITY;
+        while (capacity * 3L < expected * 4L) {
+            capacity *= 2;
+        }
+        hashes = new long[capacity];
+        deltas = new int[capacity];
+    }
 
     /** Returns the hash under which a transaction id is remembered. */
     static long hash(String transactionId) {

@@ -25,7 +25,7 @@ final class SegmentCopy {
     private static final byte[] HEADER = {
         'P', 'G', 'C', 'O', 'P', 'Y', '\n', (byte) 0xff, '\r', '\n', 0, 0, 0, 0, 0, 0, 0, 0, 0
     };
-    private static final int COLUMNS = 10;
+    private static final int COLUMNS = 11;
     private static final int OID_TEXT = 25;
     private static final int OID_TIMESTAMPTZ = 1184;
     private static final int OID_UUID = 2950;
@@ -38,8 +38,12 @@ final class SegmentCopy {
     private byte[] buffer = new byte[FLUSH_BYTES];
     private int length;
 
-    /** Messages of one partition with consecutive seqs. */
-    record Run(long partitionId, long firstSeq, List<NewMessage> messages) {}
+    /**
+     * Messages of one partition with consecutive seqs.
+     *
+     * @param writtenAt by the database's clock, under the partition's lock
+     */
+    record Run(long partitionId, long firstSeq, Instant writtenAt, List<NewMessage> messages) {}
 
     /**
      * Copies the runs, each as one row or more.
@@ -79,7 +83,7 @@ final class SegmentCopy {
                 bytes += messages.get(to).payload().length;
                 to++;
             }
-            writeRow(run.partitionId(), run.firstSeq() + from, messages.subList(from, to));
+            writeRow(run.partitionId(), run.firstSeq() + from, run.writtenAt(), messages.subList(from, to));
             if (length >= FLUSH_BYTES) {
                 send(copy);
             }
@@ -87,11 +91,12 @@ final class SegmentCopy {
         }
     }
 
-    private void writeRow(long partitionId, long firstSeq, List<NewMessage> messages) {
+    private void writeRow(long partitionId, long firstSeq, Instant writtenAt, List<NewMessage> messages) {
         putShort(COLUMNS);
         putField(partitionId);
         putField(firstSeq);
         putField(firstSeq + messages.size() - 1);
+        putField(microsSince2000(writtenAt));
 
         int ids = beginArray(OID_UUID, messages.size(), false);
         boolean traced = false;

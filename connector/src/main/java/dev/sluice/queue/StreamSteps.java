@@ -1,6 +1,5 @@
 package dev.sluice.queue;
 
-import dev.sluice.queue.PartitionDirectory.Name;
 import dev.sluice.queue.StreamCycle.Change;
 import dev.sluice.queue.StreamCycle.Refusal;
 import java.sql.Connection;
@@ -8,7 +7,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.List;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
@@ -67,11 +66,11 @@ final class StreamSteps {
     Done run(Connection open, StreamCycle cycle, Flush flush) throws SQLException {
         for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
             // May end the transaction, and with it all locks: so it comes first.
-            Map<Name, Long> targets = writer.resolve(open, flush);
+            boolean located = writer.resolve(open, flush);
             serialize(open, cycle);
             requireQuery(open, cycle.queryId());
-            Source source = keepPartitions(open, cycle.partitionId(), targets);
-            if (targets.keySet().containsAll(flush.names()) && writer.tryFlush(open, flush, targets)) {
+            Source source = keepPartitions(open, cycle.partitionId(), flush.runs());
+            if (located && writer.tryFlush(open, flush)) {
                 change(open, cycle, source);
                 return new Done(source.queue(), acknowledge(open, cycle, source));
             }
@@ -97,8 +96,9 @@ final class StreamSteps {
         }
     }
 
-    private Source keepPartitions(Connection open, long partitionId, Map<Name, Long> targets) throws SQLException {
-        var partitions = new TreeSet<>(targets.values());
+    private Source keepPartitions(Connection open, long partitionId, List<Flush.Run> targets) throws SQLException {
+        var partitions = new TreeSet<Long>();
+        targets.forEach(run -> partitions.add(run.partitionId()));
         partitions.add(partitionId);
         Source source = null;
         try (var statement = new BoundStatement(open, statements.get("keep-partitions"))

@@ -100,7 +100,8 @@ where p.id = wanted.id
 returning p.id, p.queue_id, p.head - wanted.count as head, p.scheduled;
 
 -- name: options
--- Read, not locked: as they are when the statement begins, so a message pushed after an option was set is written under it.
+-- Read, not locked: as they are when the statement begins, so a message pushed after an option was set is written under it. The
+-- time is that of the segments; read under the locks of claim, so it does not go back within a partition unless the clock does.
 select id, dedup_window_ms, encryption_enabled, clock_timestamp() as now
 from sluice.queues
 where id = any (:queues::bigint[]);
@@ -193,7 +194,8 @@ from idle
 where c.group_id = idle.group_id and c.partition_id = idle.partition_id and c.available_at is null;
 
 -- name: copy-segments
-copy sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids, payloads, payload_bytes, trace_ids, producer_subs, created_ats)
+-- With the time, as the statement options gave it: the server copies a table row by row where a column has a volatile default.
+copy sluice.segments (partition_id, first_seq, last_seq, created_at, ids, transaction_ids, payloads, payload_bytes, trace_ids, producer_subs, created_ats)
 from stdin (format binary);
 
 -- name: seen-in-window
