@@ -50,8 +50,10 @@ public final class SinkBenchmark {
     /** The system property that names the folder of Debezium's sink. */
     private static final String DEBEZIUM = "sluice.benchmark.debezium";
 
-    private static final long SAMPLE_MS = 10;
-    private static final long LAG_MS = 500;
+    /** Often enough for a share, seldom enough to leave the processor to the tasks: every 10 ms took a tenth of it. */
+    private static final long SAMPLE_MS = 50;
+
+    private static final long LAG_MS = 1_000;
 
     private final KafkaBroker broker;
     private final ConnectWorker worker;
