@@ -13,7 +13,8 @@ import org.postgresql.PGConnection;
 /**
  * Compares the queue's segment rows with two tables of one row per message, same content, same server, in turns: one that
  * finds ids and duplicates, and one that can be read in order by partition, too, as a queue must. Neither locks or numbers
- * anything. Prints messages per second, how many times more the segments take, and the bytes of write-ahead log a message costs.
+ * anything. Each begins with a checkpoint, and nothing is vacuumed meanwhile: what one has left would be work in the time of the
+ * next. Prints messages per second, how many times more the segments take, and the bytes of write-ahead log a message costs.
  *
  * <p>Run by {@code mvn -pl connector test-compile exec:java -Dexec.mainClass=dev.sluice.queue.QueueBenchmark}. The optional
  * argument is the number of seconds per measurement, 2 by default.
@@ -41,6 +42,8 @@ public final class QueueBenchmark {
             for (int partitions : new int[] {100, 10_000, 100_000}) {
                 benchmark.popAndAck(partitions);
             }
+            postgres.execute("alter system set autovacuum = off");
+            postgres.execute("select pg_reload_conf()");
             for (int perSegment : new int[] {100, 10, 1}) {
                 benchmark.compareWrites(perSegment);
             }
@@ -75,6 +78,7 @@ public final class QueueBenchmark {
             }
             for (int round = 0; round < ROUNDS; round++) {
                 for (Measured each : all) {
+                    postgres.execute("checkpoint");
                     long before = wal();
                     double rate = rate(queue, perSegment, each.write);
                     each.walBytes = (wal() - before) / (rate * nanos / 1e9);

@@ -37,7 +37,7 @@ import org.postgresql.Driver;
  * not count. The share comes from samples of {@code pg_stat_activity}: connections that run a statement and do not wait for the
  * client.
  *
- * <p>CONTRIBUTING.md has the command. Optional arguments: the number of records, 500000 by default, of rounds, 3, and of keys,
+ * <p>CONTRIBUTING.md has the command. Optional arguments: the number of records, 2000000 by default, of rounds, 3, and of keys,
  * each a partition of the queue, 1000.
  */
 public final class SinkBenchmark {
@@ -69,7 +69,7 @@ public final class SinkBenchmark {
 
     /** Runs the benchmark. */
     public static void main(String[] args) throws Exception {
-        int records = args.length > 0 ? Integer.parseInt(args[0]) : 500_000;
+        int records = args.length > 0 ? Integer.parseInt(args[0]) : 2_000_000;
         int rounds = args.length > 1 ? Integer.parseInt(args[1]) : 3;
         int keys = args.length > 2 ? Integer.parseInt(args[2]) : 1_000;
         installInsertSink();
