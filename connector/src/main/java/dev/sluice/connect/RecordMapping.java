@@ -14,7 +14,8 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes a message of a Kafka record, which alone decides what it is, but for the ids made here. Owned by one thread.
+ * Makes a message of a Kafka record. Two records that are the same give the same message, but for the ids made here. Owned by one
+ * thread, for it keeps the name it made last.
  *
  * <p>A record whose value already is a {@link NewMessage} (those of the bridge's log) passes through. For any other, the first
  * of these that the record has:

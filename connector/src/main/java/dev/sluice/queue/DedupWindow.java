@@ -26,12 +26,17 @@ import org.jspecify.annotations.Nullable;
  * <p>How far back the window goes is for each queue to say; the caller hands it in with every use. A window that grows makes
  * its partition be read back again, for what had left the shorter one was forgotten.
  *
+ * <p>When there are more ids than the bound allows, partitions are given up and read back when they are needed again. Of a
+ * partition that alone has more, only the newest ids are known: there it is not exact.
+ *
  * <p>Owned by one thread. What a flush adds is entered after its commit ({@link #committed}); after a flush whose end is
  * unknown its partitions are forgotten ({@link #forget}).
  */
 final class DedupWindow {
     /** Rows fetched at a time while a partition is read back. */
     private static final int FETCH_ROWS = 256;
+    /** The part of the bound that is made room for at a time. */
+    private static final int ROOM = 16;
 
     private final int maxIds;
     private final Sql seenInWindow;
@@ -39,7 +44,15 @@ final class DedupWindow {
     private final Sql verifySeen;
     private final Map<Long, Known> byPartition = new HashMap<>();
     private long totalIds;
-    private long uses;
+
+    /** Number of the flush under way. */
+    private long flush;
+    /** What it uses. */
+    private long[] inUse = {};
+    /** Whether the flush under way has added ids. */
+    private boolean added;
+    /** Whether there is nothing left to forget but what the flush under way has used. */
+    private boolean onlyInUse;
 
     DedupWindow(int maxIds, Statements statements) {
         this.maxIds = maxIds;
@@ -55,6 +68,14 @@ final class DedupWindow {
 
     /** A transaction id that may be in the queue already: what to verify. */
     record Suspect(int messageIndex, long partitionId, long seq, String transactionId, Duration window) {}
+
+    /** A flush begins: the partitions it uses are not forgotten before its end. */
+    void begin(long[] partitionIds) {
+        flush++;
+        inUse = partitionIds;
+        added = false;
+        onlyInUse = false;
+    }
 
     /**
      * Brings the knowledge of a partition up to the head its lock was taken at.
@@ -78,9 +99,9 @@ final class DedupWindow {
         }
         known.head = head;
         known.windowNanos = windowNanos;
-        known.lastUse = ++uses;
+        known.lastFlush = flush;
         if (totalIds > maxIds) {
-            forgetOthers(known);
+            forgetUnused();
         }
         return known;
     }
@@ -126,11 +147,31 @@ final class DedupWindow {
         known.head = head;
         known.mark(now);
         count(known);
-        if (totalIds > maxIds) {
-            forgetOthers(known);
-            if (totalIds > maxIds) {
-                known.ids.forgetBelow(head - maxIds / 2 + 1);
-                count(known);
+        added |= count > 0;
+    }
+
+    /**
+     * The flush has ended, and all it has added is entered: keeps the memory within its bound. If that takes more than what was not
+     * used, partitions of this flush are given up, the cheapest to read back first; of the last one the older half of what there is
+     * room for is forgotten for good.
+     */
+    void end() {
+        if (!added || totalIds <= maxIds) {
+            return;
+        }
+        forgetUnused();
+        var smallestFirst = new ArrayList<>(byPartition.entrySet());
+        smallestFirst.sort(Comparator.comparingLong(each -> each.getValue().counted));
+        for (Map.Entry<Long, Known> each : smallestFirst) {
+            if (totalIds <= maxIds) {
+                return;
+            }
+            if (byPartition.size() > 1) {
+                forget(each.getKey());
+            } else {
+                Known only = each.getValue();
+                only.ids.forgetBelow(only.head - Math.max(1, maxIds / 2) + 1);
+                count(only);
             }
         }
     }
@@ -144,20 +185,30 @@ final class DedupWindow {
     }
 
     /**
-     * Gives up the partitions that were not used for longest, but for one: until there is some room, so that it need not be done
-     * every time. An order kept up at every use would cost each flush more than this does now and then.
+     * Gives up the partitions that were not used for longest, but none that the flush under way has used: until there is some room,
+     * so that it need not be done at every use. An order kept up at every use would cost each flush more than this does now and
+     * then.
      */
-    private void forgetOthers(Known kept) {
-        var oldestFirst = new ArrayList<>(byPartition.entrySet());
-        oldestFirst.sort(Comparator.comparingLong(each -> each.getValue().lastUse));
-        for (Map.Entry<Long, Known> each : oldestFirst) {
-            if (totalIds <= maxIds - maxIds / 8) {
-                return;
-            }
-            if (each.getValue() != kept) {
-                forget(each.getKey());
+    private void forgetUnused() {
+        if (onlyInUse) {
+            return;
+        }
+        for (long partitionId : inUse) {
+            Known known = byPartition.get(partitionId);
+            if (known != null) {
+                known.lastFlush = flush;
             }
         }
+        var oldestFirst = new ArrayList<>(byPartition.entrySet());
+        oldestFirst.removeIf(each -> each.getValue().lastFlush == flush);
+        oldestFirst.sort(Comparator.comparingLong(each -> each.getValue().lastFlush));
+        for (Map.Entry<Long, Known> each : oldestFirst) {
+            if (totalIds <= maxIds - maxIds / ROOM) {
+                return;
+            }
+            forget(each.getKey());
+        }
+        onlyInUse = true;
     }
 
     private void load(Connection connection, long partitionId, Known known, Duration window) throws SQLException {
@@ -213,7 +264,7 @@ final class DedupWindow {
         private long windowNanos;
         private long head;
         private long counted;
-        private long lastUse;
+        private long lastFlush;
         /** Times of the first and the last of {@link #marks}. */
         private long firstMarkNanos;
 

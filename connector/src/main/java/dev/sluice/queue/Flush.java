@@ -206,7 +206,7 @@ final class Flush {
      * Sets the ids of the partitions.
      *
      * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it has none
-     * @return false if one has none: then nothing is set
+     * @return false if one has none: then it cannot be written
      */
     boolean locate(ToLongFunction<Name> ids) {
         inOrder = List.of();
@@ -316,6 +316,7 @@ final class Flush {
         for (Run run : runs.values()) {
             dedup.committed(run.partitionId, run.newHead(), run.placedHashes, run.placedSeqs, run.remembered);
         }
+        dedup.end();
     }
 
     /** After anything but a commit. */

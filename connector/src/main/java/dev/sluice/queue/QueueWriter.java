@@ -375,6 +375,7 @@ public final class QueueWriter implements AutoCloseable {
     private Map<Integer, UUID> findDuplicates(Connection open, Flush flush, boolean released) throws SQLException {
         var suspects = new ArrayList<Suspect>();
         var mayWait = new ArrayList<Suspect>();
+        dedup.begin(partitionIds(flush.runs()));
         for (Run run : flush.runs()) {
             if (!run.dropsRepeats()) {
                 dedup.forget(run.partitionId()); // What is written now would be missing from it.

@@ -194,7 +194,7 @@ from idle
 where c.group_id = idle.group_id and c.partition_id = idle.partition_id and c.available_at is null;
 
 -- name: copy-segments
--- With the time, as the statement options gave it: the server copies a table row by row where a column has a volatile default.
+-- With the time, as the statement options gave it: where a column with a volatile default is left out, the server copies row by row.
 copy sluice.segments (partition_id, first_seq, last_seq, created_at, ids, transaction_ids, payloads, payload_bytes, trace_ids, producer_subs, created_ats)
 from stdin (format binary);
 

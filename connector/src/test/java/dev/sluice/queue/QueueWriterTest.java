@@ -17,6 +17,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
@@ -178,6 +179,24 @@ class QueueWriterTest {
                     assertThat(small.write(List.of(message("p" + p, "2")), List.of()))
                             .first()
                             .isInstanceOf(Duplicate.class);
+                }
+            }
+        }
+
+        @Test
+        void areForgottenOfThePartitionThatIsCheapestToReadBack() {
+            try (var small = writer(Duration.ofHours(1), 100)) {
+                var first = new ArrayList<NewMessage>();
+                IntStream.rangeClosed(1, 80).forEach(i -> first.add(message("big", "b" + i)));
+                IntStream.rangeClosed(1, 30).forEach(i -> first.add(message("little", "l" + i)));
+                small.write(first, List.of());
+                assertThat(small.rememberedIds()).isEqualTo(80);
+                for (int i = 1; i <= 3; i++) {
+                    var both = List.of(message("big", "B" + i), message("little", "L" + i));
+                    assertThat(small.write(both, List.of())).allMatch(Queued.class::isInstance);
+                    assertThat(small.rememberedIds()).isEqualTo(80 + i);
+                    var repeated = List.of(message("little", "l1"), message("big", "b1"), message("little", "L" + i));
+                    assertThat(small.write(repeated, List.of())).allMatch(Duplicate.class::isInstance);
                 }
             }
         }
