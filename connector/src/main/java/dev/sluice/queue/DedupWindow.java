@@ -152,27 +152,30 @@ final class DedupWindow {
 
     /**
      * The flush has ended, and all it has added is entered: keeps the memory within its bound. If that takes more than what was not
-     * used, partitions of this flush are given up, the cheapest to read back first; of the last one the older half of what there is
-     * room for is forgotten for good.
+     * used, partitions of this flush are given up, the cheapest to read back first. The last one keeps its newest ids, half as many as
+     * there is room for; the others are forgotten for good.
      */
     void end() {
         if (!added || totalIds <= maxIds) {
             return;
         }
         forgetUnused();
+        if (totalIds <= maxIds) {
+            return;
+        }
         var smallestFirst = new ArrayList<>(byPartition.entrySet());
+        smallestFirst.removeIf(each -> each.getValue().counted == 0);
         smallestFirst.sort(Comparator.comparingLong(each -> each.getValue().counted));
+        Known largest = smallestFirst.remove(smallestFirst.size() - 1).getValue();
         for (Map.Entry<Long, Known> each : smallestFirst) {
             if (totalIds <= maxIds) {
                 return;
             }
-            if (byPartition.size() > 1) {
-                forget(each.getKey());
-            } else {
-                Known only = each.getValue();
-                only.ids.forgetBelow(only.head - Math.max(1, maxIds / 2) + 1);
-                count(only);
-            }
+            forget(each.getKey());
+        }
+        if (totalIds > maxIds) {
+            largest.ids.forgetBelow(largest.head - Math.max(1, maxIds / 2) + 1);
+            count(largest);
         }
     }
 
