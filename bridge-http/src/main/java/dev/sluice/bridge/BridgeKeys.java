@@ -327,7 +327,9 @@ final class BridgeKeys {
                 4_000_000,
                 between(1, 1 << 30),
                 Importance.LOW,
-                "Most transaction ids remembered at once, about 16 bytes of memory each. The oldest are forgotten first.");
+                "Most transaction ids remembered at once, about 16 bytes of memory each. With more, those of partitions not written to"
+                        + " for longest are read back from PostgreSQL when needed; of one partition with more, only the newest"
+                        + " are known.");
         keys.group("Kafka");
         keys.add(
                 KAFKA_TOPIC,
