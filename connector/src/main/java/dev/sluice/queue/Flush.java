@@ -25,7 +25,7 @@ final class Flush {
     private final @Nullable PushOutcome[] outcomes;
     private final long[] hashes;
     private final Map<Name, Run> runs = new LinkedHashMap<>();
-    private List<Run> inOrder = List.of();
+    private @Nullable List<Run> inOrder;
     private final List<Waiting> waiting = new ArrayList<>();
 
     /** A message that is not due yet. */
@@ -177,8 +177,15 @@ final class Flush {
         return run == null ? null : run.lane;
     }
 
-    /** In order of the partitions' ids: that of locks, and the one that indexes take quickest. */
+    /**
+     * In order of the partitions' ids: that of locks, and the one that indexes take quickest.
+     *
+     * @throws IllegalStateException if the ids are not known: nothing would be written, and nobody notice
+     */
     List<Run> runs() {
+        if (inOrder == null) {
+            throw new IllegalStateException("the partitions of the flush are not located");
+        }
         return inOrder;
     }
 
@@ -209,7 +216,7 @@ final class Flush {
      * @return false if one has none: then it cannot be written
      */
     boolean locate(ToLongFunction<Name> ids) {
-        inOrder = List.of();
+        inOrder = null;
         var located = new ArrayList<Run>(runs.size());
         for (Run run : runs.values()) {
             run.partitionId = ids.applyAsLong(run.name);
@@ -293,7 +300,7 @@ final class Flush {
     /** The messages that were placed, by partition, in order of their ids. */
     List<SegmentCopy.Run> rows() {
         var rows = new ArrayList<SegmentCopy.Run>(runs.size());
-        for (Run run : inOrder) {
+        for (Run run : runs()) {
             if (!run.placed.isEmpty()) {
                 rows.add(new SegmentCopy.Run(run.partitionId, run.head + 1, run.rules.now, run.placed));
             }
@@ -316,11 +323,5 @@ final class Flush {
         for (Run run : runs.values()) {
             dedup.committed(run.partitionId, run.newHead(), run.placedHashes, run.placedSeqs, run.remembered);
         }
-        dedup.end();
-    }
-
-    /** After anything but a commit. */
-    void forgetIn(DedupWindow dedup) {
-        runs.values().forEach(run -> dedup.forget(run.partitionId));
     }
 }

@@ -66,13 +66,14 @@ final class StreamSteps {
     Done run(Connection open, StreamCycle cycle, Flush flush) throws SQLException {
         for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
             // May end the transaction, and with it all locks: so it comes first.
-            boolean located = writer.resolve(open, flush);
-            serialize(open, cycle);
-            requireQuery(open, cycle.queryId());
-            Source source = keepPartitions(open, cycle.partitionId(), flush.runs());
-            if (located && writer.tryFlush(open, flush)) {
-                change(open, cycle, source);
-                return new Done(source.queue(), acknowledge(open, cycle, source));
+            if (writer.resolve(open, flush)) {
+                serialize(open, cycle);
+                requireQuery(open, cycle.queryId());
+                Source source = keepPartitions(open, cycle.partitionId(), flush.runs());
+                if (writer.tryFlush(open, flush)) {
+                    change(open, cycle, source);
+                    return new Done(source.queue(), acknowledge(open, cycle, source));
+                }
             }
             open.rollback();
         }
