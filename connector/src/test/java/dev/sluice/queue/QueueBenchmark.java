@@ -1,19 +1,25 @@
 package dev.sluice.queue;
 
+import java.io.IOException;
+import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.TreeMap;
 import java.util.UUID;
 import org.postgresql.PGConnection;
 
 /**
- * Compares the queue's segment rows with two tables of one row per message, same content, same server, in turns: one that
- * finds ids and duplicates, and one that can be read in order by partition, too, as a queue must. Neither locks or numbers
- * anything. Each begins with a checkpoint, and nothing is vacuumed meanwhile: what one has left would be work in the time of the
+ * Compares the queue's segment rows with three tables of one row per message, same content, same server, in turns: one that
+ * finds ids and duplicates, one that can be read in order by partition, too, and one whose rows get seqs without gaps under a lock of
+ * their partition, as those of the queue do. The first two lock and number nothing: a reader could pass a message that commits
+ * later. Each begins with a checkpoint, and nothing is vacuumed meanwhile: what one has left would be work in the time of the
  * next. Prints messages per second, how many times more the segments take, and the bytes of write-ahead log a message costs.
  *
  * <p>Run by {@code mvn -pl connector test-compile exec:java -Dexec.mainClass=dev.sluice.queue.QueueBenchmark}. The optional
@@ -25,6 +31,12 @@ public final class QueueBenchmark {
     private static final MessageIds IDS = new MessageIds();
     private static final String ROWS = "plain";
     private static final String ORDERED_ROWS = "ordered";
+    /** Messages in a table before it is measured: a queue keeps what it has, and indexes of empty tables cost nothing. */
+    private static final int CONTENT = 1_000_000;
+    /** Messages that one pop asks for. */
+    private static final int POP_MESSAGES = 100;
+    /** Messages a pop may find at least, over all partitions. */
+    private static final int MIN_READY_MESSAGES = 200_000;
 
     private final TestPostgres postgres;
     private final long nanos;
@@ -64,18 +76,38 @@ public final class QueueBenchmark {
                             + " payload text not null, created_at timestamptz not null default now(), unique (partition_id, transaction_id))");
         }
         postgres.execute("create index on " + ORDERED_ROWS + " (partition_id, created_at, id)");
+        postgres.execute("drop table if exists numbered, heads");
+        postgres.execute(
+                "create table numbered (partition_id bigint, seq bigint, id uuid not null, transaction_id text not null,"
+                        + " payload text not null, created_at timestamptz not null default now(), primary key (partition_id, seq),"
+                        + " unique (partition_id, transaction_id))");
+        postgres.execute("create table heads (id bigint primary key, head bigint not null) with (fillfactor = 50)");
+        postgres.execute(
+                "insert into heads select i, 0 from generate_series(0, " + (FLUSH_MESSAGES / perSegment - 1) + ") i");
+        postgres.execute("vacuum analyze heads");
+        // Of the cases before: large segments leave room in their pages, which small ones would then look for.
+        postgres.execute("truncate sluice.segments");
         String queue = "w" + perSegment;
         try (var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
                 Connection connection = postgres.dataSource().getConnection()) {
+            try (var plans = connection.createStatement()) {
+                // The plan that the queue's writer has, too: one probe after the other.
+                plans.execute(Statements.read("writer.sql", "sluice")
+                        .get("nested-loops")
+                        .text());
+            }
             connection.setAutoCommit(false);
             var segments = new Measured("segments", messages -> writer.write(messages, List.of()));
             var rows = new Measured("rows", messages -> copyRows(connection, ROWS, messages));
             var ordered = new Measured("ordered rows", messages -> copyRows(connection, ORDERED_ROWS, messages));
-            List<Measured> all = List.of(segments, rows, ordered);
+            var numbered = new Measured("numbered rows", messages -> copyNumbered(connection, messages));
+            List<Measured> all = List.of(segments, rows, ordered, numbered);
             for (Measured each : all) {
-                each.write.all(
-                        messages(queue, FLUSH_MESSAGES / perSegment, perSegment)); // The partitions exist from here on.
+                for (int content = 0; content < CONTENT; content += FLUSH_MESSAGES) {
+                    each.write.all(messages(queue, FLUSH_MESSAGES / perSegment, perSegment));
+                }
             }
+            postgres.execute("vacuum analyze");
             for (int round = 0; round < ROUNDS; round++) {
                 for (Measured each : all) {
                     postgres.execute("checkpoint");
@@ -131,18 +163,18 @@ public final class QueueBenchmark {
         var target = new PopTarget(name, null, "readers");
         var queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
         try (var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
-            int perPartition = Math.max(100, 200_000 / partitions);
+            int perPartition = Math.max(POP_MESSAGES, MIN_READY_MESSAGES / partitions);
             for (int from = 0; from < partitions; from += 100) {
                 var messages = new ArrayList<NewMessage>();
                 for (int p = from; p < Math.min(partitions, from + 100); p++) {
-                    for (int i = 0; i < (p < 2_000 ? perPartition : 1); i++) {
+                    for (int i = 0; i < perPartition; i++) {
                         messages.add(message(name, "p" + p));
                     }
                 }
                 writer.write(messages, List.of());
             }
         }
-        var request = List.of(new PopRequest(100, 1, false, Subscription.ALL));
+        var request = List.of(new PopRequest(POP_MESSAGES, 1, false, Subscription.ALL));
         queue.pop(target, request); // Registers the group, with a cursor for each partition.
         postgres.execute("vacuum analyze");
         postgres.execute("checkpoint");
@@ -169,9 +201,10 @@ public final class QueueBenchmark {
         double seconds = (System.nanoTime() - start) / 1e9;
         System.out.printf(
                 Locale.ROOT,
-                "pop and ack of up to 100, %,7d partitions: %,8.0f messages/s, %.2f ms a round%n",
+                "pop and ack, %,7d partitions: %,8.0f messages/s, %.0f messages and %.2f ms a round%n",
                 partitions,
                 count / seconds,
+                (double) count / Math.max(1, pops),
                 seconds * 1000 / Math.max(1, pops));
     }
 
@@ -206,7 +239,7 @@ public final class QueueBenchmark {
     }
 
     private static void copyRows(Connection connection, String table, List<NewMessage> messages)
-            throws SQLException, java.io.IOException {
+            throws SQLException, IOException {
         var text = new StringBuilder();
         for (NewMessage message : messages) {
             text.append(message.id())
@@ -223,7 +256,53 @@ public final class QueueBenchmark {
                 .getCopyAPI()
                 .copyIn(
                         "copy " + table + " (id, partition_id, transaction_id, payload) from stdin",
-                        new java.io.StringReader(text.toString()));
+                        new StringReader(text.toString()));
         connection.commit();
+    }
+
+    /** As a flush does: moves the heads of the partitions, whose rows stay locked until the commit, and copies under the new seqs. */
+    private static void copyNumbered(Connection connection, List<NewMessage> messages)
+            throws SQLException, IOException {
+        var counts = new TreeMap<Long, Long>();
+        for (NewMessage message : messages) {
+            counts.merge(partition(message), 1L, Long::sum);
+        }
+        var next = new HashMap<Long, Long>();
+        try (var claim = connection.prepareStatement(
+                "update heads h set head = h.head + w.count from unnest(?::bigint[], ?::bigint[]) as w (id, count)"
+                        + " where h.id = w.id returning h.id, h.head - w.count + 1")) {
+            claim.setArray(1, connection.createArrayOf("bigint", counts.keySet().toArray()));
+            claim.setArray(2, connection.createArrayOf("bigint", counts.values().toArray()));
+            try (ResultSet row = claim.executeQuery()) {
+                while (row.next()) {
+                    next.put(row.getLong(1), row.getLong(2));
+                }
+            }
+        }
+        var text = new StringBuilder();
+        for (NewMessage message : messages) {
+            long seq = next.merge(partition(message), 1L, Long::sum) - 1;
+            text.append(message.partition().substring(1))
+                    .append('\t')
+                    .append(seq)
+                    .append('\t')
+                    .append(message.id())
+                    .append('\t')
+                    .append(message.transactionId())
+                    .append('\t')
+                    .append(new String(message.payload(), StandardCharsets.UTF_8))
+                    .append('\n');
+        }
+        connection
+                .unwrap(PGConnection.class)
+                .getCopyAPI()
+                .copyIn(
+                        "copy numbered (partition_id, seq, id, transaction_id, payload) from stdin",
+                        new StringReader(text.toString()));
+        connection.commit();
+    }
+
+    private static long partition(NewMessage message) {
+        return Long.parseLong(message.partition().substring(1));
     }
 }
