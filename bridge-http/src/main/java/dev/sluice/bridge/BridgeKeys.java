@@ -5,6 +5,7 @@ import static org.apache.kafka.common.config.ConfigDef.Range.between;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.buffer.SyncPolicy;
 import dev.sluice.queue.QueueConfig;
+import dev.sluice.queue.QueueWriterConfig;
 import dev.sluice.queue.Retention;
 import java.util.regex.Pattern;
 import org.apache.kafka.common.config.ConfigDef;
@@ -325,11 +326,12 @@ final class BridgeKeys {
                 DEDUP_MAX_IDS,
                 ConfigDef.Type.INT,
                 4_000_000,
-                between(1, 1 << 30),
+                between(1, QueueWriterConfig.MAX_DEDUP_IDS),
                 Importance.LOW,
-                "Most transaction ids remembered at once, about 16 bytes of memory each. With more, those of partitions not written to"
-                        + " for longest are read back from PostgreSQL when needed; of one partition with more, only the newest"
-                        + " are known.");
+                "Most transaction ids remembered at once, 16 to 32 bytes of memory each, and 450 for each of their partitions, of which"
+                        + " there are at most an eighth as many. With more, partitions not written to for an eighth of their"
+                        + " window are forgotten, and read back from PostgreSQL when needed; of those in use only the newest"
+                        + " ids are known.");
         keys.group("Kafka");
         keys.add(
                 KAFKA_TOPIC,

@@ -431,10 +431,13 @@ public final class QueueSinkConfig extends AbstractConfig {
                         DEDUP_MAX_IDS,
                         ConfigDef.Type.INT,
                         QueueWriterConfig.DEFAULTS.dedupMaxIds(),
-                        ConfigDef.Range.atLeast(1),
+                        ConfigDef.Range.between(1, QueueWriterConfig.MAX_DEDUP_IDS),
                         Importance.LOW,
                         Width.SHORT,
                         "Most remembered ids",
-                        "Most transaction ids a task remembers, about 16 bytes each; the oldest go first.");
+                        "Most transaction ids a task remembers, 16 to 32 bytes each, and 450 for each of their partitions, of which"
+                                + " there are at most an eighth as many. With more, partitions not written to for an eighth of"
+                                + " their window are forgotten, and read back from PostgreSQL when needed; of those in use only"
+                                + " the newest ids are known.");
     }
 }

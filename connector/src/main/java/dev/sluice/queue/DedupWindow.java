@@ -7,16 +7,21 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import org.jspecify.annotations.Nullable;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 
 /**
  * What one writer knows of the transaction ids that are in the queue: per partition the {@link SeenIds} up to a head. The
  * database keeps no index of them.
+ *
+ * <p>A flush asks {@link #catchUp} for each of its partitions, under their row locks, {@link #verify}s what it finds there, and
+ * after its commit tells {@link #committed} what it has added. After a flush that was not committed, or nobody knows, there is
+ * nothing to do: what is known is known up to a head, and the next flush sees whether that is the head still.
  *
  * <p>The knowledge is exact because it is used under the partition's row lock. When the head locked is not the head known,
  * another writer was there: its segments are read first. A partition never touched, or forgotten to save memory, is read
@@ -26,39 +31,51 @@ import org.jspecify.annotations.Nullable;
  * <p>How far back the window goes is for each queue to say; the caller hands it in with every use. A window that grows makes
  * its partition be read back again, for what had left the shorter one was forgotten.
  *
- * <p>When there are more ids than the bound allows, partitions are given up and read back when they are needed again. Of a
- * partition that alone has more, only the newest ids are known: there it is not exact.
+ * <p>There are two bounds, on the ids and on the partitions they are of. Beyond that of ids, the partitions not used for an eighth of
+ * their window are given up, and read back when they are needed again. So a window is read again after an eighth of it has passed at
+ * the soonest, and eight ids are read for one written at most. What is used more often is cut, not given up, for it would be read
+ * again at once: of each partition the same number of newest ids is kept, its share, and all of those that have fewer. Older
+ * ones are not known any more: there the writer is not exact. Beyond the bound of partitions those not used for longest are given up.
  *
- * <p>Owned by one thread. What a flush adds is entered after its commit ({@link #committed}); after a flush whose end is
- * unknown its partitions are forgotten ({@link #forget}).
+ * <p>Owned by one thread.
  */
 final class DedupWindow {
+    /** So many ids of the bound allow one partition. What is kept of a partition beside its ids is 450 bytes at most. */
+    static final int IDS_PER_PARTITION = 8;
+
     /** Rows fetched at a time while a partition is read back. */
     private static final int FETCH_ROWS = 256;
-    /** The part of the bound that is made room for at a time. */
-    private static final int ROOM = 16;
+    /** The part of a bound that is made room for at a time. */
+    private static final int ROOM_DIVISOR = 16;
+    /** How often in a window it is noted which ids there are, so that they can be forgotten when it has passed. */
+    private static final int MARKS_PER_WINDOW = 4;
+    /** The part of its window after which a partition that was not used is given up before others are cut. */
+    private static final int IDLE_DIVISOR = 8;
 
     private final int maxIds;
-    private final Sql seenInWindow;
-    private final Sql seenAfter;
+    private final int maxPartitions;
+    private final LongSupplier nanoClock;
+    private final Sql seen;
     private final Sql verifySeen;
     private final Map<Long, Known> byPartition = new HashMap<>();
     private long totalIds;
+    /** Most ids kept of one partition when there was no room for all; all, if there has been room since. */
+    private int share;
 
-    /** Number of the flush under way. */
-    private long flush;
-    /** What it uses. */
-    private long[] inUse = {};
-    /** Whether the flush under way has added ids. */
-    private boolean added;
-    /** Whether there is nothing left to forget but what the flush under way has used. */
-    private boolean onlyInUse;
+    private long sharedAt;
 
     DedupWindow(int maxIds, Statements statements) {
+        this(maxIds, statements, System::nanoTime);
+    }
+
+    /** Makes one that tells the time by a clock of nanoseconds. */
+    DedupWindow(int maxIds, Statements statements, LongSupplier nanoClock) {
         this.maxIds = maxIds;
-        this.seenInWindow = statements.get("seen-in-window");
-        this.seenAfter = statements.get("seen-after");
+        this.maxPartitions = Math.max(1, maxIds / IDS_PER_PARTITION);
+        this.nanoClock = nanoClock;
+        this.seen = statements.get("seen");
         this.verifySeen = statements.get("verify-seen");
+        this.share = maxIds;
     }
 
     /** Ids remembered now, over all partitions. */
@@ -66,16 +83,13 @@ final class DedupWindow {
         return totalIds;
     }
 
+    /** Partitions of which something is known now. */
+    int partitions() {
+        return byPartition.size();
+    }
+
     /** A transaction id that may be in the queue already: what to verify. */
     record Suspect(int messageIndex, long partitionId, long seq, String transactionId, Duration window) {}
-
-    /** A flush begins: the partitions it uses are not forgotten before its end. */
-    void begin(long[] partitionIds) {
-        flush++;
-        inUse = partitionIds;
-        added = false;
-        onlyInUse = false;
-    }
 
     /**
      * Brings the knowledge of a partition up to the head its lock was taken at.
@@ -84,25 +98,25 @@ final class DedupWindow {
      * @return what is known now, until the next use of this window
      */
     Known catchUp(Connection connection, long partitionId, long head, Duration window) throws SQLException {
-        Known known = byPartition.get(partitionId);
+        long now = nanoClock.getAsLong();
         long windowNanos = window.toNanos();
-        boolean reaches = known != null && known.head <= head && known.windowNanos >= windowNanos;
-        if (!reaches) {
+        if (now - sharedAt > windowNanos / IDLE_DIVISOR) {
+            share = maxIds;
+        }
+        Known known = byPartition.get(partitionId);
+        if (known == null || known.head > head || known.windowNanos < windowNanos) {
             forget(partitionId);
             known = new Known();
-            byPartition.put(partitionId, known);
-            if (head > 0) {
-                load(connection, partitionId, known, window);
-            }
-        } else if (known.head != head) {
-            loadAfter(connection, partitionId, known);
         }
+        if (known.head != head) {
+            read(connection, partitionId, known, window);
+        }
+        byPartition.put(partitionId, known);
         known.head = head;
         known.windowNanos = windowNanos;
-        known.lastFlush = flush;
-        if (totalIds > maxIds) {
-            forgetUnused();
-        }
+        known.usedAt = now;
+        count(known);
+        keepWithinBounds();
         return known;
     }
 
@@ -139,7 +153,7 @@ final class DedupWindow {
         if (known == null) {
             return;
         }
-        long now = System.nanoTime();
+        long now = nanoClock.getAsLong();
         known.expire(now);
         for (int i = 0; i < count; i++) {
             known.ids.add(hashes[i], seqs[i]);
@@ -147,36 +161,7 @@ final class DedupWindow {
         known.head = head;
         known.mark(now);
         count(known);
-        added |= count > 0;
-    }
-
-    /**
-     * The flush has ended, and all it has added is entered: keeps the memory within its bound. If that takes more than what was not
-     * used, partitions of this flush are given up, the cheapest to read back first. The last one keeps its newest ids, half as many as
-     * there is room for; the others are forgotten for good.
-     */
-    void end() {
-        if (!added || totalIds <= maxIds) {
-            return;
-        }
-        forgetUnused();
-        if (totalIds <= maxIds) {
-            return;
-        }
-        var smallestFirst = new ArrayList<>(byPartition.entrySet());
-        smallestFirst.removeIf(each -> each.getValue().counted == 0);
-        smallestFirst.sort(Comparator.comparingLong(each -> each.getValue().counted));
-        Known largest = smallestFirst.remove(smallestFirst.size() - 1).getValue();
-        for (Map.Entry<Long, Known> each : smallestFirst) {
-            if (totalIds <= maxIds) {
-                return;
-            }
-            forget(each.getKey());
-        }
-        if (totalIds > maxIds) {
-            largest.ids.forgetBelow(largest.head - Math.max(1, maxIds / 2) + 1);
-            count(largest);
-        }
+        keepWithinBounds();
     }
 
     /** Forgets a partition; its next flush reads it back. */
@@ -187,75 +172,121 @@ final class DedupWindow {
         }
     }
 
-    /**
-     * Gives up the partitions that were not used for longest, but none that the flush under way has used: until there is some room,
-     * so that it need not be done at every use. An order kept up at every use would cost each flush more than this does now and
-     * then.
-     */
-    private void forgetUnused() {
-        if (onlyInUse) {
-            return;
+    /** Forgets everything: the next flush reads back what it needs. */
+    void forgetAll() {
+        byPartition.clear();
+        totalIds = 0;
+        share = maxIds;
+    }
+
+    private void keepWithinBounds() {
+        int partitions = byPartition.size();
+        if (partitions > maxPartitions) {
+            int leave = maxPartitions - maxPartitions / ROOM_DIVISOR;
+            forgetUnused(each -> true, () -> byPartition.size() <= leave);
         }
-        for (long partitionId : inUse) {
-            Known known = byPartition.get(partitionId);
-            if (known != null) {
-                known.lastFlush = flush;
+        if (totalIds > maxIds) {
+            long leave = maxIds - maxIds / ROOM_DIVISOR;
+            long now = nanoClock.getAsLong();
+            share = maxIds;
+            forgetUnused(each -> now - each.usedAt > each.windowNanos / IDLE_DIVISOR, () -> totalIds <= leave);
+            if (totalIds > leave) {
+                cut(leave);
             }
         }
-        var oldestFirst = new ArrayList<>(byPartition.entrySet());
-        oldestFirst.removeIf(each -> each.getValue().lastFlush == flush);
-        oldestFirst.sort(Comparator.comparingLong(each -> each.getValue().lastFlush));
-        for (Map.Entry<Long, Known> each : oldestFirst) {
-            if (totalIds <= maxIds - maxIds / ROOM) {
+    }
+
+    /** Forgets partitions, those not used for longest first, until there is room. */
+    private void forgetUnused(Predicate<Known> which, BooleanSupplier room) {
+        var longestFirst = new ArrayList<>(byPartition.entrySet());
+        longestFirst.removeIf(each -> !which.test(each.getValue()));
+        longestFirst.sort((a, b) -> Long.signum(a.getValue().usedAt - b.getValue().usedAt)); // As nanoTime wants it.
+        for (Map.Entry<Long, Known> each : longestFirst) {
+            if (room.getAsBoolean()) {
                 return;
             }
             forget(each.getKey());
         }
-        onlyInUse = true;
     }
 
-    private void load(Connection connection, long partitionId, Known known, Duration window) throws SQLException {
-        var firstSeqs = new ArrayList<Long>();
-        var runs = new ArrayList<String[]>();
-        long loaded = 0;
-        try (var statement = new BoundStatement(connection, seenInWindow)
+    /** Leaves so many ids: the newest of each partition, equally many where there are more. */
+    private void cut(long leave) {
+        long[] smallestFirst = byPartition.values().stream()
+                .mapToLong(each -> each.counted)
+                .sorted()
+                .toArray();
+        long left = leave;
+        sharedAt = nanoClock.getAsLong();
+        for (int i = 0; i < smallestFirst.length; i++) {
+            long equal = left / (smallestFirst.length - i);
+            if (smallestFirst[i] > equal) {
+                share = (int) equal;
+                break;
+            }
+            left -= smallestFirst[i];
+        }
+        for (Known known : byPartition.values()) {
+            known.ids.keepNewest(share);
+            count(known);
+        }
+    }
+
+    /** Reads what came after the head that is known. If it fails, what is known stays as it was. */
+    private void read(Connection connection, long partitionId, Known known, Duration window) throws SQLException {
+        // What is known already may grow as far as there is room. For what is not there must be none but its share, or
+        // what is
+        // in use would be cut for it, and it again for the next.
+        long most = known.counted == 0 ? share : Math.max(share, known.counted + maxIds - totalIds);
+        var newestFirst = new ArrayList<ReadBack>();
+        long found = 0;
+        boolean more;
+        try (var statement = new BoundStatement(connection, seen)
                         .set("partition", partitionId)
+                        .set("after", known.head)
                         .set("window_ms", window.toMillis())
-                        .fetch(FETCH_ROWS);
+                        .fetch((int) Math.min(FETCH_ROWS, most + 1));
                 ResultSet row = statement.query()) {
-            while (row.next() && row.getBoolean("inside") && loaded < maxIds) {
-                String[] ids = strings(row, "transaction_ids");
-                firstSeqs.add(row.getLong("first_seq"));
-                runs.add(ids);
-                loaded += ids.length;
+            more = row.next();
+            while (more && found < most && row.getBoolean("inside")) {
+                var segment = new ReadBack(row);
+                newestFirst.add(segment);
+                found += segment.hashes.length;
+                more = row.next();
             }
         }
-        for (int i = runs.size() - 1; i >= 0; i--) {
-            known.addRun(firstSeqs.get(i), runs.get(i));
+        if (more) { // The window or the room has ended, and what was known before is older still.
+            known.ids.forgetBelow(Long.MAX_VALUE);
         }
-        count(known);
+        for (int i = newestFirst.size() - 1; i >= 0; i--) {
+            newestFirst.get(i).enterIn(known.ids);
+        }
+        known.ids.keepNewest((int) most);
     }
 
-    private void loadAfter(Connection connection, long partitionId, Known known) throws SQLException {
-        try (var statement = new BoundStatement(connection, seenAfter)
-                        .set("partition", partitionId)
-                        .set("seq", known.head)
-                        .fetch(FETCH_ROWS);
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                known.addRun(row.getLong("first_seq"), strings(row, "transaction_ids"));
+    /** The ids of a segment. */
+    private static final class ReadBack {
+        private final long firstSeq;
+        private final long[] hashes;
+
+        ReadBack(ResultSet row) throws SQLException {
+            firstSeq = row.getLong("first_seq");
+            String[] ids = (String[]) row.getArray("transaction_ids").getArray();
+            hashes = new long[ids.length];
+            for (int i = 0; i < ids.length; i++) {
+                hashes[i] = SeenIds.hash(ids[i]);
             }
         }
-        count(known);
+
+        void enterIn(SeenIds ids) {
+            for (int i = 0; i < hashes.length; i++) {
+                ids.add(hashes[i], firstSeq + i);
+            }
+        }
     }
 
     private void count(Known known) {
         totalIds += known.ids.size() - known.counted;
         known.counted = known.ids.size();
-    }
-
-    private static @Nullable String[] strings(ResultSet row, String column) throws SQLException {
-        return (String[]) row.getArray(column).getArray();
     }
 
     /** What is known of one partition. */
@@ -266,12 +297,10 @@ final class DedupWindow {
 
         private long windowNanos;
         private long head;
+        /** How many of the ids {@link #totalIds} has. */
         private long counted;
-        private long lastFlush;
-        /** Times of the first and the last of {@link #marks}. */
-        private long firstMarkNanos;
 
-        private long lastMarkNanos;
+        private long usedAt;
 
         private record Mark(long head, long nanoTime) {}
 
@@ -280,19 +309,9 @@ final class DedupWindow {
             return ids.seqsOf(hash);
         }
 
-        private void addRun(long firstSeq, @Nullable String[] transactionIds) {
-            for (int i = 0; i < transactionIds.length; i++) {
-                String id = transactionIds[i];
-                if (id != null) {
-                    ids.add(SeenIds.hash(id), firstSeq + i);
-                }
-            }
-        }
-
         private void mark(long now) {
-            if (marks.isEmpty() || now - lastMarkNanos > windowNanos / 16) {
-                firstMarkNanos = marks.isEmpty() ? now : firstMarkNanos;
-                lastMarkNanos = now;
+            if (ids.size() > 0
+                    && (marks.isEmpty() || now - marks.getLast().nanoTime() > windowNanos / MARKS_PER_WINDOW)) {
                 marks.addLast(new Mark(head, now));
             }
         }
@@ -300,15 +319,13 @@ final class DedupWindow {
         /** Drops what left the window a while ago. Later than it could be, never earlier. */
         private void expire(long now) {
             long oldest = now - windowNanos - windowNanos / 8;
-            if (firstMarkNanos - oldest >= 0 || marks.isEmpty()) {
-                return;
-            }
             long gone = 0;
-            while (!marks.isEmpty() && marks.peekFirst().nanoTime() - oldest < 0) {
+            while (!marks.isEmpty() && marks.getFirst().nanoTime() - oldest < 0) {
                 gone = marks.removeFirst().head();
             }
-            firstMarkNanos = marks.isEmpty() ? 0 : marks.peekFirst().nanoTime();
-            ids.forgetBelow(gone + 1);
+            if (gone > 0) {
+                ids.forgetBelow(gone + 1);
+            }
         }
     }
 }

@@ -92,6 +92,11 @@ final class PartitionDirectory {
         ids.remove(name);
     }
 
+    /** Forgets all names. */
+    void forgetAll() {
+        ids.clear();
+    }
+
     private void find(Connection connection, List<Name> names) throws SQLException {
         try (var statement = new BoundStatement(connection, statements.get("find-partitions"))
                         .set("queues", names.stream().map(Name::queue).toArray(String[]::new))

@@ -50,6 +50,8 @@ public final class QueueWriter implements AutoCloseable {
     private final SegmentCopy segments = new SegmentCopy();
     private final String copySql;
     private @Nullable Connection connection;
+    /** When the server was started whose partitions and transaction ids are known. */
+    private String serverStart = "";
 
     /** Makes a writer; the first use opens its connection. */
     public QueueWriter(DataSource dataSource, QueueWriterConfig config) {
@@ -165,13 +167,14 @@ public final class QueueWriter implements AutoCloseable {
         Flush in(Connection open, Flush flush) throws SQLException;
     }
 
-    /** Runs a step and commits; keeps what this writer knows in line with what is known to be committed. */
+    /** Runs a step and commits, and remembers what it has added. */
     Flush committed(String what, Flush given, Step step) {
         Flush flush = given;
         try {
             Connection open = connection();
             flush = step.in(open, given);
             open.commit();
+            flush.rememberIn(dedup);
         } catch (SQLException e) {
             var failure = new QueueException(what, e);
             if (failure.isTransient()) {
@@ -179,18 +182,15 @@ public final class QueueWriter implements AutoCloseable {
             } else {
                 rollback();
             }
-            flush.forgetIn(dedup);
             throw failure;
         } catch (QueueException e) {
             rollback();
-            flush.forgetIn(dedup);
             throw e;
         } catch (RuntimeException | Error e) {
             giveUpConnection();
-            flush.forgetIn(dedup);
+            dedup.forgetAll(); // It may have been at it.
             throw e;
         }
-        flush.rememberIn(dedup);
         return flush;
     }
 
@@ -230,6 +230,8 @@ public final class QueueWriter implements AutoCloseable {
     /**
      * Writes a flush that knows the ids of its partitions, without committing. Returns false if a partition is gone: then the
      * transaction must be rolled back.
+     *
+     * @throws IllegalStateException if the flush does not know them
      */
     boolean tryFlush(Connection open, Flush flush) throws SQLException {
         boolean claimed = claim(open, flush, false);
@@ -375,7 +377,6 @@ public final class QueueWriter implements AutoCloseable {
     private Map<Integer, UUID> findDuplicates(Connection open, Flush flush, boolean released) throws SQLException {
         var suspects = new ArrayList<Suspect>();
         var mayWait = new ArrayList<Suspect>();
-        dedup.begin(partitionIds(flush.runs()));
         for (Run run : flush.runs()) {
             if (!run.dropsRepeats()) {
                 dedup.forget(run.partitionId()); // What is written now would be missing from it.
@@ -515,10 +516,30 @@ public final class QueueWriter implements AutoCloseable {
         if (open == null) {
             open = dataSource.getConnection();
             connection = open;
-            execute(open, "nested-loops");
-            open.setAutoCommit(false);
+            try {
+                execute(open, "nested-loops");
+                forgetAnotherServer(open);
+                open.setAutoCommit(false);
+            } catch (SQLException e) {
+                giveUpConnection();
+                throw e;
+            }
         }
         return open;
+    }
+
+    /** If the server was started since it was known, or is another one, all that is known is looked up anew. */
+    private void forgetAnotherServer(Connection open) throws SQLException {
+        try (var statement = new BoundStatement(open, statements.get("server-start"));
+                ResultSet row = statement.query()) {
+            row.next();
+            String start = row.getString("started_at");
+            if (!start.equals(serverStart)) {
+                dedup.forgetAll();
+                directory.forgetAll();
+                serverStart = start;
+            }
+        }
     }
 
     private void execute(Connection open, String name) throws SQLException {

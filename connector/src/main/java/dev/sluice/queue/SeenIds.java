@@ -1,17 +1,20 @@
 package dev.sluice.queue;
 
 import java.security.SecureRandom;
+import java.util.Arrays;
 
 /**
  * The transaction ids seen in one partition, as 64-bit hashes with the seq where each was seen. Open addressing with
  * linear probing; one hash may stand several times, for two ids can share it. What it finds is a place to look, not yet
  * a duplicate.
  *
- * <p>12 bytes an entry, filled to three quarters at most: about 16 bytes an id. Owned by one thread.
+ * <p>12 bytes an entry, and a power of two of them, filled to three quarters at most: 16 to 32 bytes an id. Nothing while there
+ * are none. Owned by one thread.
  */
 final class SeenIds {
     private static final int MIN_CAPACITY = 4;
     private static final long[] NONE = {};
+    private static final int[] NO_DELTAS = {};
     /** Makes the hashes of this process unpredictable, so that nobody can choose ids that collide. */
     private static final long SEED = new SecureRandom().nextLong();
 
@@ -23,7 +26,8 @@ final class SeenIds {
     private int size;
 
     SeenIds() {
-        this(0);
+        hashes = NONE;
+        deltas = NO_DELTAS;
     }
 
     /** Makes it with room for so many ids; it grows if there are more. */
@@ -50,24 +54,31 @@ final class SeenIds {
         return size;
     }
 
-    /** Remembers that an id of this hash stands at {@code seq}. */
+    /** Remembers that an id of this hash stands at {@code seq}; not if it stands over two billion before others. */
     void add(long hash, long seq) {
+        if (hashes.length == 0) {
+            hashes = new long[MIN_CAPACITY];
+            deltas = new int[MIN_CAPACITY];
+        }
         if (size == 0) {
             base = seq - 1;
         }
-        long delta = seq - base;
-        if (delta < 1 || delta > Integer.MAX_VALUE) {
+        if (seq - base < 1 || seq - base > Integer.MAX_VALUE) {
             rebase(seq);
-            delta = seq - base;
         }
         if ((size + 1) * 4L > hashes.length * 3L) {
             rebuild(hashes.length * 2, Long.MIN_VALUE, base);
         }
-        put(hash, (int) delta);
+        if (seq > base) {
+            put(hash, (int) (seq - base));
+        }
     }
 
     /** Returns the seqs where an id of this hash was seen; mostly none. */
     long[] seqsOf(long hash) {
+        if (size == 0) {
+            return NONE;
+        }
         int mask = hashes.length - 1;
         long[] found = NONE;
         for (int slot = slotOf(hash, mask); deltas[slot] != 0; slot = (slot + 1) & mask) {
@@ -84,17 +95,39 @@ final class SeenIds {
     /** Forgets every id seen before {@code seq}. */
     void forgetBelow(long seq) {
         rebuild(hashes.length, seq, Math.max(base, seq - 1));
+        if (size == 0) {
+            hashes = NONE;
+            deltas = NO_DELTAS;
+        }
     }
 
-    /** Makes room for a seq that is out of the range of the deltas kept. */
+    /** Forgets all but so many ids, those seen last. */
+    void keepNewest(int most) {
+        if (size <= most) {
+            return;
+        }
+        int[] sorted = new int[size];
+        int found = 0;
+        for (int delta : deltas) {
+            if (delta != 0) {
+                sorted[found++] = delta;
+            }
+        }
+        Arrays.sort(sorted);
+        forgetBelow(most == 0 ? base + sorted[size - 1] + 1 : base + sorted[size - most]);
+    }
+
+    /** Makes room for a seq that is out of the range of the deltas kept; the lowest ones go if it is too wide. */
     private void rebase(long seq) {
         long lowest = seq;
+        long highest = seq;
         for (int delta : deltas) {
             if (delta != 0) {
                 lowest = Math.min(lowest, base + delta);
+                highest = Math.max(highest, base + delta);
             }
         }
-        long newBase = Math.max(lowest, seq - Integer.MAX_VALUE) - 1;
+        long newBase = Math.max(lowest - 1, highest - Integer.MAX_VALUE);
         rebuild(hashes.length, newBase + 1, newBase);
     }
 
@@ -108,11 +141,12 @@ final class SeenIds {
             }
         }
         int fitting = Math.max(MIN_CAPACITY, capacity);
-        while (fitting > MIN_CAPACITY && kept * 4L < (fitting / 2) * 2L) {
+        while (fitting > MIN_CAPACITY && kept * 8L < fitting * 3L) {
             fitting /= 2;
         }
-        hashes = new long[fitting];
-        deltas = new int[fitting];
+        long[] newHashes = new long[fitting];
+        deltas = new int[fitting]; // Nothing has changed yet if there is no memory for it.
+        hashes = newHashes;
         size = 0;
         for (int i = 0; i < oldDeltas.length; i++) {
             if (oldDeltas[i] != 0 && base + oldDeltas[i] >= lowest) {

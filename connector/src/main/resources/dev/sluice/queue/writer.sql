@@ -85,6 +85,10 @@ select id from sluice.partitions where id = any (:partitions::bigint[]) order by
 set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off; set enable_bitmapscan = off;
 set enable_memoize = off;
 
+-- name: server-start
+-- Tells one server from another that took over from it. That one may lack the last of what was committed, and give out its numbers again.
+select extract(epoch from pg_postmaster_start_time())::text as started_at;
+
 -- name: any-plan
 reset enable_hashjoin; reset enable_mergejoin; reset enable_seqscan; reset enable_bitmapscan; reset enable_memoize;
 
@@ -198,20 +202,14 @@ where c.group_id = idle.group_id and c.partition_id = idle.partition_id and c.av
 copy sluice.segments (partition_id, first_seq, last_seq, created_at, ids, transaction_ids, payloads, payload_bytes, trace_ids, producer_subs, created_ats)
 from stdin (format binary);
 
--- name: seen-in-window
--- Transaction ids a cold writer must know of, newest segments first. The reader stops at the first row outside the window,
--- and the server with it: the rows come through a cursor, a few at a time.
+-- name: seen
+-- Transaction ids a writer must know of after a seq, newest segments first. The reader stops at the first row outside the
+-- window, or when it knows enough, and the server with it: the rows come through a cursor, a few at a time. Among them are ids that a
+-- service made itself: on its way through Kafka a message may come twice with one.
 select s.first_seq, s.transaction_ids, s.created_at > now() - :window_ms * interval '1 millisecond' as inside
 from sluice.segments s
-where s.partition_id = :partition
+where s.partition_id = :partition and s.first_seq > :after
 order by s.first_seq desc;
-
--- name: seen-after
--- Transaction ids another writer has added after the head this writer knew.
-select s.first_seq, s.transaction_ids
-from sluice.segments s
-where s.partition_id = :partition and s.first_seq > :seq
-order by s.first_seq;
 
 -- name: verify-seen
 -- What stands at the seqs where a hash was seen. Two index probes each.

@@ -8,16 +8,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sluice.queue.PushOutcome.Duplicate;
 import dev.sluice.queue.PushOutcome.Queued;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
@@ -115,6 +117,14 @@ class QueueWriterTest {
     }
 
     @Test
+    void remembersWhatItKnewWhenAWriteIsRefused() {
+        writer.write(run(1, 3), List.of());
+        var bad = new NewMessage(UUID.randomUUID(), "q", "p", "t", false, new byte[] {(byte) 0xff}, null, null);
+        assertThatThrownBy(() -> writer.write(List.of(bad), List.of())).isInstanceOf(QueueException.class);
+        assertThat(writer.rememberedIds()).isEqualTo(3);
+    }
+
+    @Test
     void carriesOnAfterAPartitionWasDeleted() {
         writer.write(run(1, 3), List.of());
         postgres.execute("delete from sluice.segments; delete from sluice.partitions; delete from sluice.queues");
@@ -179,24 +189,6 @@ class QueueWriterTest {
                     assertThat(small.write(List.of(message("p" + p, "2")), List.of()))
                             .first()
                             .isInstanceOf(Duplicate.class);
-                }
-            }
-        }
-
-        @Test
-        void areForgottenOfThePartitionThatIsCheapestToReadBack() {
-            try (var small = writer(Duration.ofHours(1), 100)) {
-                var first = new ArrayList<NewMessage>();
-                IntStream.rangeClosed(1, 80).forEach(i -> first.add(message("big", "b" + i)));
-                IntStream.rangeClosed(1, 30).forEach(i -> first.add(message("little", "l" + i)));
-                small.write(first, List.of());
-                assertThat(small.rememberedIds()).isEqualTo(80);
-                for (int i = 1; i <= 3; i++) {
-                    var both = List.of(message("big", "B" + i), message("little", "L" + i));
-                    assertThat(small.write(both, List.of())).allMatch(Queued.class::isInstance);
-                    assertThat(small.rememberedIds()).isEqualTo(80 + i);
-                    var repeated = List.of(message("little", "l1"), message("big", "b1"), message("little", "L" + i));
-                    assertThat(small.write(repeated, List.of())).allMatch(Duplicate.class::isInstance);
                 }
             }
         }
@@ -420,6 +412,41 @@ class QueueWriterTest {
     }
 
     @Test
+    void remembersWhatItKnewWhenItIsUsedAgainAfterItWasClosed() {
+        writer.write(run(1, 3), List.of());
+        writer.close();
+        writer.write(run(3, 3), List.of());
+        assertThat(writer.rememberedIds()).isEqualTo(3);
+    }
+
+    @Test
+    void refusesAFlushThatDoesNotKnowItsPartitions() throws SQLException {
+        try (Connection connection = postgres.dataSource().getConnection()) {
+            assertThatThrownBy(() -> writer.tryFlush(connection, new Flush(run(1, 1))))
+                    .isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    /** The server copies row by row, not a page at a time, where it must call a volatile function for a column left out. */
+    @Test
+    void copiesEveryColumnWhoseDefaultIsVolatile() {
+        String copy =
+                Statements.read("writer.sql", "sluice").get("copy-segments").text();
+        Set<String> copied =
+                Set.of(copy.substring(copy.indexOf('(') + 1, copy.indexOf(')')).split(", *"));
+        List<String> withVolatileDefault = postgres.query("""
+                select a.attname
+                from pg_attrdef d
+                join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+                where d.adrelid = 'sluice.segments'::regclass
+                  and exists (
+                    select from regexp_matches(d.adbin::text, ':(?:op)?funcid (\\d+)', 'g') as called (function)
+                    join pg_proc f on f.oid = called.function[1]::oid and f.provolatile = 'v')""");
+        assertThat(withVolatileDefault).contains("created_at");
+        assertThat(copied).containsAll(withVolatileDefault);
+    }
+
+    @Test
     void takesANewConnectionAfterTheServerCutTheOld() {
         writer.write(run(1, 1), List.of());
         postgres.execute(
@@ -427,6 +454,8 @@ class QueueWriterTest {
         assertThatThrownBy(() -> writer.write(run(2, 2), List.of()))
                 .isInstanceOfSatisfying(
                         QueueException.class, e -> assertThat(e.isTransient()).isTrue());
+        writer.nextDueIn();
+        assertThat(writer.rememberedIds()).as("the server is the same").isEqualTo(1);
         assertThat(writer.write(run(1, 2), List.of()))
                 .extracting(outcome -> outcome instanceof Queued)
                 .containsExactly(false, true);
