@@ -6,6 +6,7 @@ import com.zaxxer.hikari.HikariPoolMXBean;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueSchema;
+import dev.sluice.queue.SessionSettings;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -79,7 +80,7 @@ final class Database implements AutoCloseable {
             int writerConnections) {
         this.address = address;
         HikariConfig bounded = config(address, "sluice-consumers", consumerConnections);
-        bounded.setConnectionInitSql("set statement_timeout = " + consumerTimeout.toMillis());
+        bounded.setConnectionInitSql(SessionSettings.SQL + "; set statement_timeout = " + consumerTimeout.toMillis());
         bounded.addDataSourceProperty(SOCKET_TIMEOUT, String.valueOf(consumerTimeout.toSeconds() + 2));
         consumers = new HikariDataSource(bounded);
         administration = new HikariDataSource(config(address, "sluice-administration", administrationConnections));
@@ -106,6 +107,7 @@ final class Database implements AutoCloseable {
         config.setKeepaliveTime(Duration.ofMinutes(1).toMillis());
         config.setInitializationFailTimeout(-1); // The service takes pushes without a database.
         config.setThreadFactory(threads);
+        config.setConnectionInitSql(SessionSettings.SQL);
         config.addDataSourceProperty("ApplicationName", name);
         config.addDataSourceProperty("tcpKeepAlive", "true");
         config.addDataSourceProperty("connectTimeout", CONNECT_TIMEOUT_SECONDS);

@@ -233,9 +233,9 @@ final class DedupWindow {
 
     /** Reads what came after the head that is known. If it fails, what is known stays as it was. */
     private void read(Connection connection, long partitionId, Known known, Duration window) throws SQLException {
-        // What is known already may grow as far as there is room. For what is not there must be none but its share, or
-        // what is
-        // in use would be cut for it, and it again for the next.
+        // A partition that is known may grow as far as there is room. One that is not gets its share, though there be
+        // room: else
+        // what is in use would be cut for it, and it again for the next.
         long most = known.counted == 0 ? share : Math.max(share, known.counted + maxIds - totalIds);
         var newestFirst = new ArrayList<ReadBack>();
         long found = 0;

@@ -430,6 +430,18 @@ class QueueSinkTaskTest {
         }
     }
 
+    /** The server would compile each for longer than it takes to run. */
+    @Test
+    void statementsAreNotCompiled() throws SQLException {
+        var config = new QueueSinkConfig(properties(postgres.url() + "?options=-c%20jit=on"));
+        try (Connection connection = config.dataSource().getConnection();
+                Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("show jit")) {
+            row.next();
+            assertThat(row.getString(1)).isEqualTo("off");
+        }
+    }
+
     @Nested
     class ARecordThatCannotBeWritten {
         @Test
