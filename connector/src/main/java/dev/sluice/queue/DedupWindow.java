@@ -35,7 +35,7 @@ import java.util.function.Predicate;
  * their window are given up, and read back when they are needed again. So a window is read again after an eighth of it has passed at
  * the soonest, and eight ids are read for one written at most. What is used more often is cut, not given up, for it would be read
  * again at once: of each partition the same number of newest ids is kept, its share, and all of those that have fewer. Older
- * ones are not known any more: there the writer is not exact. Beyond the bound of partitions those not used for longest are given up.
+ * ones are not known until there has been room for an eighth of the window, and they are read back: there the writer is not exact. Beyond the bound of partitions those not used for longest are given up.
  *
  * <p>Owned by one thread.
  */
@@ -63,19 +63,22 @@ final class DedupWindow {
     private int share;
 
     private long sharedAt;
-
-    DedupWindow(int maxIds, Statements statements) {
-        this(maxIds, statements, System::nanoTime);
-    }
+    /** The longest window of what was cut then. */
+    private long sharedWindowNanos;
 
     /** Makes one that tells the time by a clock of nanoseconds. */
-    DedupWindow(int maxIds, Statements statements, LongSupplier nanoClock) {
+    DedupWindow(int maxIds, int maxPartitions, Statements statements, LongSupplier nanoClock) {
         this.maxIds = maxIds;
-        this.maxPartitions = Math.max(1, maxIds / IDS_PER_PARTITION);
+        this.maxPartitions = maxPartitions;
         this.nanoClock = nanoClock;
         this.seen = statements.get("seen");
         this.verifySeen = statements.get("verify-seen");
         this.share = maxIds;
+    }
+
+    /** How many partitions may be known with a bound of so many ids. */
+    static int partitionsFor(int maxIds) {
+        return Math.max(1, maxIds / IDS_PER_PARTITION);
     }
 
     /** Ids remembered now, over all partitions. */
@@ -100,11 +103,13 @@ final class DedupWindow {
     Known catchUp(Connection connection, long partitionId, long head, Duration window) throws SQLException {
         long now = nanoClock.getAsLong();
         long windowNanos = window.toNanos();
-        if (now - sharedAt > windowNanos / IDLE_DIVISOR) {
+        if (now - sharedAt > sharedWindowNanos / IDLE_DIVISOR) {
             share = maxIds;
         }
         Known known = byPartition.get(partitionId);
-        if (known == null || known.head > head || known.windowNanos < windowNanos) {
+        boolean mayBeWhole =
+                known != null && known.isCut && share == maxIds && now - known.cutAt > windowNanos / IDLE_DIVISOR;
+        if (known == null || known.head > head || known.windowNanos < windowNanos || mayBeWhole) {
             forget(partitionId);
             known = new Known();
         }
@@ -217,6 +222,10 @@ final class DedupWindow {
                 .toArray();
         long left = leave;
         sharedAt = nanoClock.getAsLong();
+        sharedWindowNanos = byPartition.values().stream()
+                .mapToLong(each -> each.windowNanos)
+                .max()
+                .orElse(0);
         for (int i = 0; i < smallestFirst.length; i++) {
             long equal = left / (smallestFirst.length - i);
             if (smallestFirst[i] > equal) {
@@ -226,16 +235,16 @@ final class DedupWindow {
             left -= smallestFirst[i];
         }
         for (Known known : byPartition.values()) {
-            known.ids.keepNewest(share);
+            known.cutTo(share, sharedAt);
             count(known);
         }
     }
 
     /** Reads what came after the head that is known. If it fails, what is known stays as it was. */
     private void read(Connection connection, long partitionId, Known known, Duration window) throws SQLException {
-        // A partition that is known may grow as far as there is room. One that is not gets its share, though there be
-        // room: else
-        // what is in use would be cut for it, and it again for the next.
+        // What is known may grow as far as there is room. What is not gets its share, though there be room: else what
+        // is
+        // in use would be cut for it, and it again for the next.
         long most = known.counted == 0 ? share : Math.max(share, known.counted + maxIds - totalIds);
         var newestFirst = new ArrayList<ReadBack>();
         long found = 0;
@@ -260,7 +269,10 @@ final class DedupWindow {
         for (int i = newestFirst.size() - 1; i >= 0; i--) {
             newestFirst.get(i).enterIn(known.ids);
         }
-        known.ids.keepNewest((int) most);
+        if (more && found >= most) {
+            known.cutAt(nanoClock.getAsLong());
+        }
+        known.cutTo((int) most, nanoClock.getAsLong());
     }
 
     /** The ids of a segment. */
@@ -301,12 +313,28 @@ final class DedupWindow {
         private long counted;
 
         private long usedAt;
+        /** Whether ids within the window were left out for want of room. */
+        private boolean isCut;
+
+        private long cutAt;
 
         private record Mark(long head, long nanoTime) {}
 
         /** Returns the seqs at which an id of this hash was seen. */
         long[] seqsOf(long hash) {
             return ids.seqsOf(hash);
+        }
+
+        private void cutTo(int newest, long now) {
+            if (ids.size() > newest) {
+                ids.keepNewest(newest);
+                cutAt(now);
+            }
+        }
+
+        private void cutAt(long now) {
+            isCut = true;
+            cutAt = now;
         }
 
         private void mark(long now) {

@@ -55,9 +55,14 @@ public final class QueueWriter implements AutoCloseable {
 
     /** Makes a writer; the first use opens its connection. */
     public QueueWriter(DataSource dataSource, QueueWriterConfig config) {
+        this(dataSource, config, DedupWindow.partitionsFor(config.dedupMaxIds()));
+    }
+
+    /** Makes one that remembers the transaction ids of so many partitions at once. */
+    QueueWriter(DataSource dataSource, QueueWriterConfig config, int maxPartitions) {
         this.dataSource = dataSource;
         this.statements = Statements.read("writer.sql", config.schema());
-        this.dedup = new DedupWindow(config.dedupMaxIds(), statements);
+        this.dedup = new DedupWindow(config.dedupMaxIds(), maxPartitions, statements, System::nanoTime);
         this.usualDedupWindow = config.dedupWindow();
         this.cipher = config.cipher();
         this.directory = new PartitionDirectory(statements);
@@ -520,7 +525,7 @@ public final class QueueWriter implements AutoCloseable {
                 execute(open, "nested-loops");
                 forgetAnotherServer(open);
                 open.setAutoCommit(false);
-            } catch (SQLException e) {
+            } catch (SQLException | RuntimeException | Error e) {
                 giveUpConnection();
                 throw e;
             }
@@ -566,7 +571,9 @@ public final class QueueWriter implements AutoCloseable {
             return;
         }
         try (open) {
-            open.rollback();
+            if (!open.getAutoCommit()) {
+                open.rollback();
+            }
             open.setAutoCommit(true);
             execute(open, "any-plan");
         } catch (SQLException ignored) {

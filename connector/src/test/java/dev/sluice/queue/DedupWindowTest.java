@@ -27,7 +27,8 @@ class DedupWindowTest {
         postgres = TestPostgres.withSchema();
         connection = postgres.dataSource().getConnection();
         connection.setAutoCommit(false);
-        window = new DedupWindow(MAX_IDS, Statements.read("writer.sql", "sluice"), () -> now);
+        window = new DedupWindow(
+                MAX_IDS, DedupWindow.partitionsFor(MAX_IDS), Statements.read("writer.sql", "sluice"), () -> now);
     }
 
     @AfterEach
@@ -132,6 +133,20 @@ class DedupWindowTest {
     }
 
     @Test
+    void readsBackWhatItHasCutWhenThereHasBeenRoomForAWhile() throws SQLException {
+        for (long partition = 1; partition <= 10; partition++) {
+            segments(partition, 1, 400);
+            catchUp(partition, 400);
+        }
+        assertThat(knows(catchUp(1, 400), 1)).isFalse();
+        letPass(HOUR.dividedBy(8).plusNanos(1));
+        assertThat(knows(catchUp(1, 400), 1)).isTrue();
+        assertThat(knows(catchUp(2, 400), 1)).isTrue();
+        postgres.execute("delete from sluice.segments");
+        assertThat(knows(catchUp(1, 400), 1)).as("once").isTrue();
+    }
+
+    @Test
     void readsNoMoreThanTheBoundOfWhatOthersHaveWritten() throws SQLException {
         segments(1, 1, 10);
         catchUp(1, 10);
@@ -141,6 +156,11 @@ class DedupWindowTest {
         assertThat(knows(known, 5000)).isTrue();
         assertThat(knows(known, 4100)).isTrue();
         assertThat(knows(known, 1)).isFalse();
+        postgres.execute("delete from sluice.segments");
+        letPass(HOUR.dividedBy(9));
+        assertThat(knows(catchUp(1, 5000), 5000))
+                .as("it is not read again at every use, though there is more of it")
+                .isTrue();
     }
 
     @Test

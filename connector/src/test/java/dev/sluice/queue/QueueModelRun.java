@@ -75,11 +75,9 @@ final class QueueModelRun implements AutoCloseable {
     }
 
     private QueueWriter newWriter() {
-        // Some forget partitions early (not ids: no partition gets that many), so that reading back is tested too.
-        int maxIds = random.nextBoolean() ? 300 : 100_000;
-        return new QueueWriter(
-                postgres.dataSource(),
-                new QueueWriterConfig("sluice", QueueWriterConfig.DEFAULTS.dedupWindow(), maxIds));
+        // Some know few partitions at a time, so that forgetting and reading back are tested too.
+        int maxPartitions = random.nextBoolean() ? 2 : 1000;
+        return new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS, maxPartitions);
     }
 
     /** Takes that many random steps, and checks that everything that is left can be read. */
