@@ -260,7 +260,11 @@ final class QueueModelRun implements AutoCloseable {
             }
         }
         if (mustFind) {
-            assertThat(results.get(0).messages()).as("what can be read").isNotEmpty();
+            // By any: they come at one time, and what one is given may turn out to be deleted when the rest is
+            // another's.
+            assertThat(results)
+                    .as("what can be read")
+                    .anyMatch(result -> !result.messages().isEmpty());
         }
         return results;
     }
