@@ -2,6 +2,9 @@ package dev.sluice.connect;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -13,6 +16,10 @@ final class JsonSyntax {
     private static final byte[] TRUE = "true".getBytes(US_ASCII);
     private static final byte[] FALSE = "false".getBytes(US_ASCII);
     private static final byte[] NULL = "null".getBytes(US_ASCII);
+
+    private static final VarHandle WORDS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.nativeOrder());
+    private static final long EACH_BYTE = 0x0101_0101_0101_0101L;
+    private static final long EACH_HIGH_BIT = EACH_BYTE << 7;
 
     private final byte[] text;
     private int at;
@@ -91,6 +98,10 @@ final class JsonSyntax {
             return false;
         }
         while (at < text.length) {
+            if (text.length - at >= Long.BYTES && isPlain((long) WORDS.get(text, at))) {
+                at += Long.BYTES;
+                continue;
+            }
             byte c = text[at++];
             if (c == '"') {
                 return true;
@@ -103,6 +114,21 @@ final class JsonSyntax {
             }
         }
         return false;
+    }
+
+    /** Whether none of eight bytes means anything in a string: no quote, no backslash, no control character. */
+    private static boolean isPlain(long eight) {
+        return ((below(eight, ' ') | below(eight ^ '"' * EACH_BYTE, 1) | below(eight ^ '\\' * EACH_BYTE, 1))
+                        & EACH_HIGH_BIT)
+                == 0;
+    }
+
+    /**
+     * Sets a high bit if some of eight bytes is below a limit of at most 128: subtracting it borrows from the high bit of such a byte, which
+     * it did not have itself. Bytes beyond a lowest one found may be marked wrongly.
+     */
+    private static long below(long eight, int limit) {
+        return (eight - limit * EACH_BYTE) & ~eight;
     }
 
     private boolean escape() {
