@@ -19,8 +19,8 @@ import java.util.function.Predicate;
  * What one writer knows of the transaction ids that are in the queue: per partition the {@link SeenIds} up to a head. The
  * database keeps no index of them.
  *
- * <p>A flush asks {@link #catchUp} for each of its partitions, under their row locks, {@link #verify}s what it finds there, and
- * after its commit tells {@link #committed} what it has added. After a flush that was not committed, or nobody knows, there is
+ * <p>A flush asks {@link #catchUp} for each of its partitions that it has ids for, under their row locks, {@link #verify}s what it
+ * finds there, and after its commit tells {@link #committed} what it has added. After a flush that was not committed, or nobody knows, there is
  * nothing to do: what is known is known up to a head, and the next flush sees whether that is the head still.
  *
  * <p>The knowledge is exact because it is used under the partition's row lock. When the head locked is not the head known,
@@ -152,10 +152,13 @@ final class DedupWindow {
         return duplicates;
     }
 
-    /** Enters what a committed flush has added to a partition, and its new head. */
-    void committed(long partitionId, long head, long[] hashes, long[] seqs, int count) {
+    /**
+     * Enters what a committed flush has added to a partition, and its new head. A flush without ids to remember need not have asked
+     * {@link #catchUp}: if what is known does not reach up to its seqs, it stays where it is.
+     */
+    void committed(long partitionId, long headBefore, long head, long[] hashes, long[] seqs, int count) {
         Known known = byPartition.get(partitionId);
-        if (known == null) {
+        if (known == null || known.head != headBefore) {
             return;
         }
         long now = nanoClock.getAsLong();

@@ -47,6 +47,7 @@ final class Flush {
         private final Name name;
         private int[] indexes = new int[1];
         private int size;
+        private boolean hasGivenIds;
         private long partitionId;
         private long queueId;
         private long claimed;
@@ -89,6 +90,11 @@ final class Flush {
             return !rules.dedupWindow.isZero();
         }
 
+        /** Whether some message may be a duplicate: not those whose transaction ids were all made for them. */
+        boolean mayRepeat() {
+            return dropsRepeats() && hasGivenIds;
+        }
+
         long queueId() {
             return queueId;
         }
@@ -129,17 +135,19 @@ final class Flush {
             return head + placed.size();
         }
 
-        private void add(int index) {
+        private void add(int index, NewMessage message) {
             if (size == indexes.length) {
                 indexes = Arrays.copyOf(indexes, size * 2);
             }
             indexes[size++] = index;
+            hasGivenIds |= !message.generatedTransactionId();
+            lane = lane == null ? message.origin().lane() : lane;
         }
 
         private void beginPlacing() {
             placed = new ArrayList<>(size);
-            placedHashes = dropsRepeats() ? new long[size] : NO_LONGS;
-            placedSeqs = dropsRepeats() ? new long[size] : NO_LONGS;
+            placedHashes = mayRepeat() ? new long[size] : NO_LONGS;
+            placedSeqs = mayRepeat() ? new long[size] : NO_LONGS;
             remembered = 0;
         }
 
@@ -161,8 +169,7 @@ final class Flush {
                     || !run.name.queue().equals(message.queue())) {
                 run = runs.computeIfAbsent(new Name(message.queue(), message.partition()), Run::new);
             }
-            run.add(i);
-            run.lane = run.lane == null ? message.origin().lane() : run.lane;
+            run.add(i, message);
         }
     }
 
@@ -242,7 +249,7 @@ final class Flush {
         waiting.clear();
         for (Run run : runs.values()) {
             run.beginPlacing();
-            SeenIds inThisFlush = run.size > 1 && run.dropsRepeats() ? new SeenIds(run.size) : null;
+            SeenIds inThisFlush = run.size > 1 && run.mayRepeat() ? new SeenIds(run.size) : null;
             for (int i = 0; i < run.size; i++) {
                 int index = run.indexes[i];
                 NewMessage message = messages.get(index);
@@ -321,7 +328,7 @@ final class Flush {
     /** After the commit. */
     void rememberIn(DedupWindow dedup) {
         for (Run run : runs.values()) {
-            dedup.committed(run.partitionId, run.newHead(), run.placedHashes, run.placedSeqs, run.remembered);
+            dedup.committed(run.partitionId, run.head, run.newHead(), run.placedHashes, run.placedSeqs, run.remembered);
         }
     }
 }

@@ -387,6 +387,9 @@ public final class QueueWriter implements AutoCloseable {
                 dedup.forget(run.partitionId()); // What is written now would be missing from it.
                 continue;
             }
+            if (!run.mayRepeat()) {
+                continue;
+            }
             DedupWindow.Known known = dedup.catchUp(open, run.partitionId(), run.head(), run.dedupWindow());
             for (int i = 0; i < run.size(); i++) {
                 int index = run.index(i);

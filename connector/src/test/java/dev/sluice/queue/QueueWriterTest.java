@@ -225,6 +225,30 @@ class QueueWriterTest {
         }
 
         @Test
+        void areNotLookedForAmongIdsThatWereMade() {
+            writer.write(run(1, 3), List.of());
+            try (var other = writer()) {
+                other.write(run(4, 6), List.of());
+            }
+            writer.write(List.of(withMadeId("p", "made1")), List.of());
+            writer.write(List.of(withMadeId("other", "made1")), List.of());
+            assertThat(writer.rememberedIds())
+                    .as("neither read back nor remembered")
+                    .isEqualTo(3);
+            assertThat(writer.write(run(1, 7), List.of()))
+                    .as("of what another writer has added meanwhile, too")
+                    .extracting(outcome -> outcome instanceof Queued)
+                    .containsExactly(false, false, false, false, false, false, true);
+            assertThat(writer.write(List.of(withMadeId("p", "made2"), message("p", "t7")), List.of()))
+                    .extracting(outcome -> outcome instanceof Queued)
+                    .containsExactly(true, false);
+        }
+
+        private NewMessage withMadeId(String partition, String id) {
+            return new NewMessage(UUID.randomUUID(), "q", partition, id, true, new byte[] {'1'}, null, null);
+        }
+
+        @Test
         void areExactWithEightWritersAndOneKey() throws Exception {
             for (int round = 0; round < 20; round++) {
                 String key = "key" + round;
