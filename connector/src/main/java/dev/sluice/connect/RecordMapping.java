@@ -27,7 +27,8 @@ import org.jspecify.annotations.Nullable;
  *   <tr><td>partition</td><td>{@link RecordHeaders#PARTITION}</td>
  *       <td>{@code partition.from}, then {@code <topic>-<partition>}</td></tr>
  *   <tr><td>transaction id</td><td>{@link RecordHeaders#TRANSACTION_ID}</td>
- *       <td>{@code transaction.id.from}, then {@code <topic>-<partition>-<offset>}</td></tr>
+ *       <td>{@code transaction.id.from}, then {@code <topic>-<partition>-<offset>}, which is not remembered: the offsets in PostgreSQL
+ *       see to it that it comes only once</td></tr>
  *   <tr><td>id</td><td>{@link RecordHeaders#ID}</td><td>a new UUIDv7</td></tr>
  *   <tr><td>trace id</td><td>{@link RecordHeaders#TRACE_ID}</td><td>{@code trace.id.from}, then none</td></tr>
  *   <tr><td>created time</td><td>{@link RecordHeaders#CREATED_AT}</td><td>{@code created.from}, then none</td></tr>
@@ -100,15 +101,13 @@ final class RecordMapping {
         try {
             UUID id = RecordHeaders.uuid(RecordHeaders.ID, header(record, RecordHeaders.ID));
             Long delay = RecordHeaders.millis(RecordHeaders.DELAY_MS, header(record, RecordHeaders.DELAY_MS));
+            String transactionId = givenTransactionId(record);
             return new NewMessage(
                     id == null ? IDS.next() : id,
                     firstOf(header(record, RecordHeaders.QUEUE), queue(record.topic())),
                     firstOf(part(record, RecordHeaders.PARTITION, Part.PARTITION), Selector.TOPIC_PARTITION, record),
-                    firstOf(
-                            part(record, RecordHeaders.TRANSACTION_ID, Part.TRANSACTION_ID),
-                            Selector.TOPIC_PARTITION_OFFSET,
-                            record),
-                    Boolean.parseBoolean(header(record, RecordHeaders.GENERATED)),
+                    firstOf(transactionId, Selector.TOPIC_PARTITION_OFFSET, record),
+                    transactionId == null || Boolean.parseBoolean(header(record, RecordHeaders.GENERATED)),
                     payload(record),
                     RecordHeaders.uuid("trace id", part(record, RecordHeaders.TRACE_ID, Part.TRACE_ID)),
                     header(record, RecordHeaders.PRODUCER_SUB),
@@ -126,6 +125,13 @@ final class RecordMapping {
             queueOfTopic = queueNameFormat.replace(TOPIC, topicOfRecord);
         }
         return queueOfTopic;
+    }
+
+    /** Returns the transaction id that the record brings along; null if its place in Kafka is to be the id, which comes only once. */
+    private @Nullable String givenTransactionId(SinkRecord record) {
+        return selectors.get(Part.TRANSACTION_ID) == Selector.TOPIC_PARTITION_OFFSET
+                ? header(record, RecordHeaders.TRANSACTION_ID)
+                : part(record, RecordHeaders.TRANSACTION_ID, Part.TRANSACTION_ID);
     }
 
     private Origin origin(SinkRecord record) {

@@ -217,6 +217,25 @@ class QueueSinkTaskTest {
         }
 
         @Test
+        void whatIsReadAgainWithoutOffsetsIsWrittenAgainUnlessItBringsATransactionIdAlong() {
+            produce(ORDERS_0, 0, 10);
+            for (int time = 1; time <= 2; time++) {
+                try (FakeWorker worker = worker().start(properties())) {
+                    worker.pollAll();
+                }
+                assertThat(stored()).hasSize(time * 10);
+                postgres.execute("delete from sluice.sink_offsets");
+            }
+            for (int time = 1; time <= 2; time++) {
+                try (FakeWorker worker = worker().start(properties("transaction.id.from", "field:number"))) {
+                    worker.pollAll();
+                }
+                assertThat(stored()).hasSize(30);
+                postgres.execute("delete from sluice.sink_offsets");
+            }
+        }
+
+        @Test
         void aRecordDeliveredAgainIsDroppedAndReportedOnce() {
             produce(ORDERS_0, 0, 20);
             var task = new QueueSinkTask(observed);

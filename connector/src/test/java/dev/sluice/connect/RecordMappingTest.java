@@ -106,10 +106,21 @@ class RecordMappingTest {
         }
 
         @Test
-        void theTransactionIdIsThePlaceInKafkaSoThatAReplayIsTheSameMessage() {
+        void theTransactionIdIsThePlaceInKafkaWhichComesOnceAndNeedNotBeRemembered() {
             NewMessage message = mapping("key").map(record("k", "1"));
             assertThat(message.transactionId()).isEqualTo("orders-3-1042");
-            assertThat(message.generatedTransactionId()).isFalse();
+            assertThat(message.generatedTransactionId()).isTrue();
+        }
+
+        @Test
+        void aTransactionIdThatTheRecordBringsAlongIsRemembered() {
+            var mapping = mapping("${topic}", "key", "field:orderId");
+            assertThat(mapping.map(record("k", Map.of("orderId", "o-1"))).generatedTransactionId())
+                    .isFalse();
+            assertThat(mapping.map(record("k", Map.of("other", "o-1"))).generatedTransactionId())
+                    .isTrue();
+            assertThat(mapping("${topic}", "key", "key").map(record("k", "1")).generatedTransactionId())
+                    .isFalse();
         }
 
         @Test

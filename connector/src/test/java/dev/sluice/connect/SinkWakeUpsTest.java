@@ -66,9 +66,11 @@ class SinkWakeUpsTest {
 
     @Test
     void namesTheQueuesThatGotMessagesAndNoOthers() {
+        var properties = new LinkedHashMap<>(properties());
+        properties.put("transaction.id.from", "key");
         produce("orders", 3);
         produce("invoices", 1);
-        try (FakeWorker worker = new FakeWorker(new QueueSinkTask(), topics, 2).start(properties())) {
+        try (FakeWorker worker = new FakeWorker(new QueueSinkTask(), topics, 2).start(properties)) {
             worker.pollAll();
         }
         awaitHeard("orders");
@@ -79,7 +81,7 @@ class SinkWakeUpsTest {
         topics.clear();
         produce("orders", 3); // Again, from an empty topic: all of them are duplicates.
         postgres.execute("delete from sluice.sink_offsets");
-        try (FakeWorker worker = new FakeWorker(new QueueSinkTask(), topics, 2).start(properties())) {
+        try (FakeWorker worker = new FakeWorker(new QueueSinkTask(), topics, 2).start(properties)) {
             worker.pollAll();
         }
         other.tell(List.of("the end"));
