@@ -324,7 +324,9 @@ public final class QueueWriter implements AutoCloseable {
             int scheduled = row.findColumn("scheduled");
             while (row.next()) {
                 int i = Arrays.binarySearch(partitions, row.getLong(id));
-                runs.get(i).claimed(counts[i], row.getLong(queueId), row.getLong(head), row.getLong(scheduled));
+                runs.get(i)
+                        .claimed(
+                                counts[i], row.getLong(queueId), row.getLong(head) - counts[i], row.getLong(scheduled));
                 claimed.set(i);
             }
         }
@@ -525,8 +527,8 @@ public final class QueueWriter implements AutoCloseable {
             open = dataSource.getConnection();
             connection = open;
             try {
-                execute(open, "nested-loops");
-                forgetAnotherServer(open);
+                execute(open, "index-plans");
+                readServer(open);
                 open.setAutoCommit(false);
             } catch (SQLException | RuntimeException | Error e) {
                 giveUpConnection();

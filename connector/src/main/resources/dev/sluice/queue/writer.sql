@@ -79,9 +79,9 @@ select next_offset from sluice.sink_offsets where source = :source and topic = :
 -- From here to the commit nobody else gives out seqs in these partitions.
 select id from sluice.partitions where id = any (:partitions::bigint[]) order by id for no key update;
 
--- name: nested-loops
--- For claim: the only plan left probes the primary key for one partition after the other, in the order given. To remember what
--- was found is of no use, no partition comes twice.
+-- name: index-plans
+-- For claim: the only plan left is one scan of the primary key, in its order. Others on the connection are left nested loops of index
+-- probes; to remember what was found is of no use to them, no partition comes twice.
 set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off; set enable_bitmapscan = off;
 set enable_memoize = off;
 
@@ -93,15 +93,16 @@ select extract(epoch from pg_postmaster_start_time())::text as started_at;
 reset enable_hashjoin; reset enable_mergejoin; reset enable_seqscan; reset enable_bitmapscan; reset enable_memoize;
 
 -- name: claim
--- Locks the partitions in order of their ids, as given, and gives each as many seqs as messages shall come. From here to the
--- commit nobody else gives out seqs in them, nor decides that one of them is empty. To lock first and to move the heads later
--- would change every row twice.
+-- Locks the partitions in order of their ids, and gives each as many seqs as messages shall come. From here to the commit nobody
+-- else gives out seqs in them, nor decides that one of them is empty. To lock first and to move the heads later would change every
+-- row twice. Both lists are in order of the ids: the count of an id is found by halves, and the scan of the index looks for one id
+-- after the other without beginning again at its root, which a join would for each.
 update sluice.partitions p
-set head = p.head + wanted.count,
-    last_push_at = case when wanted.count > 0 then clock_timestamp() else p.last_push_at end
-from unnest(:partitions::bigint[], :counts::bigint[]) as wanted (id, count)
-where p.id = wanted.id
-returning p.id, p.queue_id, p.head - wanted.count as head, p.scheduled;
+set head = p.head + wanted.counts[width_bucket(p.id, wanted.ids)],
+    last_push_at = case when wanted.counts[width_bucket(p.id, wanted.ids)] > 0 then clock_timestamp() else p.last_push_at end
+from (values (:partitions::bigint[], :counts::bigint[])) as wanted (ids, counts)
+where p.id = any (wanted.ids)
+returning p.id, p.queue_id, p.head, p.scheduled;
 
 -- name: options
 -- Read, not locked: as they are when the statement begins, so a message pushed after an option was set is written under it. The

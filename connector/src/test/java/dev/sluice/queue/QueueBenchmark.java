@@ -93,7 +93,7 @@ public final class QueueBenchmark {
             try (var plans = connection.createStatement()) {
                 // The plan that the queue's writer has, too: one probe after the other.
                 plans.execute(Statements.read("writer.sql", "sluice")
-                        .get("nested-loops")
+                        .get("index-plans")
                         .text());
             }
             connection.setAutoCommit(false);

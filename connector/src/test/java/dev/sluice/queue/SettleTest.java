@@ -13,7 +13,7 @@ class SettleTest {
 
     /** On a writer's connection nothing but nested loops is allowed; a plan for any parameters expects short lists. */
     @ParameterizedTest
-    @ValueSource(strings = {"nested-loops", "any-plan"})
+    @ValueSource(strings = {"index-plans", "any-plan"})
     void theQuietPartitionsAreNotComparedPairByPair(String settings) throws SQLException {
         try (TestPostgres postgres = TestPostgres.withSchema();
                 Connection connection = postgres.dataSource().getConnection()) {
