@@ -52,6 +52,8 @@ public final class QueueWriter implements AutoCloseable {
     private @Nullable Connection connection;
     /** When the server was started whose partitions and transaction ids are known. */
     private String serverStart = "";
+    /** Whether the server compresses payloads. */
+    private boolean compressesPayloads;
 
     /** Makes a writer; the first use opens its connection. */
     public QueueWriter(DataSource dataSource, QueueWriterConfig config) {
@@ -375,7 +377,7 @@ public final class QueueWriter implements AutoCloseable {
         correct(open, flush.runs().stream().filter(Run::isMisclaimed).toList());
         List<SegmentCopy.Run> rows = flush.rows();
         if (!rows.isEmpty()) {
-            segments.write(open, copySql, rows);
+            segments.write(open, copySql, rows, compressesPayloads);
             wake(open, flush.runs().stream().filter(Run::isMoved).toList());
         }
         schedule(open, flush.waiting());
@@ -539,10 +541,11 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /** If the server was started since it was known, or is another one, all that is known is looked up anew. */
-    private void forgetAnotherServer(Connection open) throws SQLException {
-        try (var statement = new BoundStatement(open, statements.get("server-start"));
+    private void readServer(Connection open) throws SQLException {
+        try (var statement = new BoundStatement(open, statements.get("server"));
                 ResultSet row = statement.query()) {
             row.next();
+            compressesPayloads = row.getBoolean("compresses_payloads");
             String start = row.getString("started_at");
             if (!start.equals(serverStart)) {
                 dedup.forgetAll();

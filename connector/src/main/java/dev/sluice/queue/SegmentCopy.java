@@ -21,6 +21,19 @@ final class SegmentCopy {
     static final int MAX_SEGMENT_MESSAGES = 500;
     /** Most payload bytes of one row, but for a single message that is larger. */
     static final int MAX_SEGMENT_BYTES = 512 * 1024;
+    /**
+     * Longest row that PostgreSQL keeps whole in a page (PostgreSQL documentation, TOAST); the table's {@code toast_tuple_target} is the
+     * same. A longer one is cut into pieces of 2 KB in a table of their own, with an index entry each.
+     */
+    static final int PAGE_ROW_BYTES = 8160;
+    /** A row that is cut to fit in a page must fill so much of it; where messages are too large for that, rows are long. */
+    static final int MIN_PAGE_ROW_BYTES = PAGE_ROW_BYTES * 3 / 4;
+    /** What a row has beside its messages: header, numbers, and the beginnings of six arrays with the nulls of three of them. */
+    private static final int ROW_OVERHEAD_BYTES = 320;
+    /** Length and alignment of a text in an array; of one more that some messages have. */
+    private static final int TEXT_OVERHEAD_BYTES = 7;
+
+    private static final int UUID_BYTES = 2 * Long.BYTES;
 
     private static final byte[] HEADER = {
         'P', 'G', 'C', 'O', 'P', 'Y', '\n', (byte) 0xff, '\r', '\n', 0, 0, 0, 0, 0, 0, 0, 0, 0
@@ -48,15 +61,16 @@ final class SegmentCopy {
     /**
      * Copies the runs, each as one row or more.
      *
+     * @param compressed whether the server compresses the payloads, which it does to long rows only; else rows fit in pages
      * @return how many rows were written
      */
-    long write(Connection connection, String copySql, List<Run> runs) throws SQLException {
+    long write(Connection connection, String copySql, List<Run> runs, boolean compressed) throws SQLException {
         CopyIn copy = connection.unwrap(PGConnection.class).getCopyAPI().copyIn(copySql);
         try {
             length = 0;
             put(HEADER);
             for (Run run : runs) {
-                writeRun(copy, run);
+                writeRun(copy, run, compressed);
             }
             putShort(-1);
             send(copy);
@@ -71,24 +85,54 @@ final class SegmentCopy {
         }
     }
 
-    private void writeRun(CopyIn copy, Run run) throws SQLException {
+    private void writeRun(CopyIn copy, Run run, boolean compressed) throws SQLException {
         List<NewMessage> messages = run.messages();
         int from = 0;
         while (from < messages.size()) {
-            int to = from;
-            long bytes = 0;
-            while (to < messages.size()
-                    && to - from < MAX_SEGMENT_MESSAGES
-                    && (to == from || bytes + messages.get(to).payload().length <= MAX_SEGMENT_BYTES)) {
-                bytes += messages.get(to).payload().length;
-                to++;
-            }
+            int to = rowEnd(messages, from, compressed);
             writeRow(run.partitionId(), run.firstSeq() + from, run.writtenAt(), messages.subList(from, to));
             if (length >= FLUSH_BYTES) {
                 send(copy);
             }
             from = to;
         }
+    }
+
+    /** Returns the end, exclusive, of the row that begins with message {@code from}: one message at least. */
+    static int rowEnd(List<NewMessage> messages, int from, boolean compressed) {
+        boolean isLong = compressed;
+        long payloads = 0;
+        long row = ROW_OVERHEAD_BYTES;
+        int to = from;
+        while (to < messages.size() && to - from < MAX_SEGMENT_MESSAGES) {
+            NewMessage message = messages.get(to);
+            payloads += message.payload().length;
+            row += rowBytes(message);
+            if (payloads > MAX_SEGMENT_BYTES && to > from) {
+                return to;
+            }
+            if (row > PAGE_ROW_BYTES && !isLong) {
+                if (row - rowBytes(message) >= MIN_PAGE_ROW_BYTES) {
+                    return to;
+                }
+                isLong = true;
+            }
+            to++;
+        }
+        return to;
+    }
+
+    /** What a message takes of a row, or a little more; less only if its names are not ASCII. */
+    private static int rowBytes(NewMessage message) {
+        int bytes = UUID_BYTES + message.transactionId().length() + message.payload().length + 2 * TEXT_OVERHEAD_BYTES;
+        if (message.traceId() != null) {
+            bytes += UUID_BYTES;
+        }
+        String sub = message.producerSub();
+        if (sub != null) {
+            bytes += sub.length() + TEXT_OVERHEAD_BYTES;
+        }
+        return message.origin().createdAt() == null ? bytes : bytes + Long.BYTES;
     }
 
     private void writeRow(long partitionId, long firstSeq, Instant writtenAt, List<NewMessage> messages) {

@@ -85,9 +85,12 @@ select id from sluice.partitions where id = any (:partitions::bigint[]) order by
 set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off; set enable_bitmapscan = off;
 set enable_memoize = off;
 
--- name: server-start
+-- name: server
 -- Tells one server from another that took over from it. That one may lack the last of what was committed, and give out its numbers again.
-select extract(epoch from pg_postmaster_start_time())::text as started_at;
+-- Payloads are compressed where their column is stored as extended or main (x, m).
+select extract(epoch from pg_postmaster_start_time())::text as started_at,
+       (select attstorage in ('x', 'm') from pg_attribute
+        where attrelid = 'sluice.segments'::regclass and attname = 'payloads') as compresses_payloads;
 
 -- name: any-plan
 reset enable_hashjoin; reset enable_mergejoin; reset enable_seqscan; reset enable_bitmapscan; reset enable_memoize;

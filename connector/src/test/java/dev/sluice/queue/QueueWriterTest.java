@@ -11,8 +11,10 @@ import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Callable;
@@ -88,6 +90,7 @@ class QueueWriterTest {
 
     @Test
     void cutsLongRunsIntoSegments() {
+        storePayloads("extended");
         writer.write(run(1, 2 * SegmentCopy.MAX_SEGMENT_MESSAGES + 1), List.of());
         assertThat(postgres.query("select first_seq, last_seq from sluice.segments order by 1"))
                 .containsExactly("1|500", "501|1000", "1001|1001");
@@ -95,6 +98,46 @@ class QueueWriterTest {
         writer.write(List.of(message("big", "p", "1", half), message("big", "p", "2", half)), List.of());
         assertThat(postgres.query("select count(*) from sluice.segments where cardinality(ids) = 1 and first_seq <= 2"))
                 .containsExactly("2");
+    }
+
+    private void storePayloads(String storage) {
+        postgres.execute("alter table sluice.segments alter column payloads set storage " + storage);
+    }
+
+    @Test
+    void fitsRowsInPagesWherePayloadsAreNotCompressed() {
+        storePayloads("external");
+        var random = new Random(7);
+        for (int flush = 0; flush < 20; flush++) {
+            var messages = new ArrayList<NewMessage>();
+            for (int i = 0; i < 200; i++) {
+                boolean marked = random.nextInt(100) < flush;
+                messages.add(new NewMessage(
+                        UUID.randomUUID(),
+                        "q",
+                        "p" + flush,
+                        UUID.randomUUID().toString().substring(random.nextInt(20)),
+                        false,
+                        ("\"" + "x".repeat(random.nextInt(1 + 100 * flush)) + "\"").getBytes(StandardCharsets.UTF_8),
+                        marked ? UUID.randomUUID() : null,
+                        marked ? "alice" : null,
+                        null,
+                        null,
+                        marked ? new Origin(Instant.EPOCH, null) : Origin.NONE));
+            }
+            writer.write(messages, List.of());
+        }
+        assertThat(postgres.query(
+                        "select pg_relation_size(reltoastrelid) from pg_class where oid = 'sluice.segments'::regclass"))
+                .as("bytes put aside")
+                .containsExactly("0");
+        assertThat(postgres.query("select count(*) from sluice.messages")).containsExactly("4000");
+        assertThat(postgres.query("""
+                select count(*) from sluice.segments s
+                where pg_column_size(s.*) < 5500
+                  and last_seq < (select head from sluice.partitions where id = s.partition_id)"""))
+                .as("rows much smaller than a page, but for the last of each run")
+                .containsExactly("0");
     }
 
     @Test
@@ -179,6 +222,30 @@ class QueueWriterTest {
         }
 
         @Test
+        void areNotLookedForAmongIdsThatWereMade() {
+            writer.write(run(1, 3), List.of());
+            try (var other = writer()) {
+                other.write(run(4, 6), List.of());
+            }
+            writer.write(List.of(withMadeId("p", "made1")), List.of());
+            writer.write(List.of(withMadeId("other", "made1")), List.of());
+            assertThat(writer.rememberedIds())
+                    .as("neither read back nor remembered")
+                    .isEqualTo(3);
+            assertThat(writer.write(run(1, 7), List.of()))
+                    .as("of what another writer has added meanwhile, too")
+                    .extracting(outcome -> outcome instanceof Queued)
+                    .containsExactly(false, false, false, false, false, false, true);
+            assertThat(writer.write(List.of(withMadeId("p", "made2"), message("p", "t7")), List.of()))
+                    .extracting(outcome -> outcome instanceof Queued)
+                    .containsExactly(true, false);
+        }
+
+        private NewMessage withMadeId(String partition, String id) {
+            return new NewMessage(UUID.randomUUID(), "q", partition, id, true, new byte[] {'1'}, null, null);
+        }
+
+        @Test
         void areFoundAmongPartitionsForgottenToSaveMemory() {
             try (var small = writer(Duration.ofHours(1), 10)) {
                 for (int p = 0; p < 20; p++) {
@@ -222,30 +289,6 @@ class QueueWriterTest {
                 assertThat(outcome).allMatch(Queued.class::isInstance);
                 assertThat(open.write(List.of(message("p", "same")), List.of())).allMatch(Queued.class::isInstance);
             }
-        }
-
-        @Test
-        void areNotLookedForAmongIdsThatWereMade() {
-            writer.write(run(1, 3), List.of());
-            try (var other = writer()) {
-                other.write(run(4, 6), List.of());
-            }
-            writer.write(List.of(withMadeId("p", "made1")), List.of());
-            writer.write(List.of(withMadeId("other", "made1")), List.of());
-            assertThat(writer.rememberedIds())
-                    .as("neither read back nor remembered")
-                    .isEqualTo(3);
-            assertThat(writer.write(run(1, 7), List.of()))
-                    .as("of what another writer has added meanwhile, too")
-                    .extracting(outcome -> outcome instanceof Queued)
-                    .containsExactly(false, false, false, false, false, false, true);
-            assertThat(writer.write(List.of(withMadeId("p", "made2"), message("p", "t7")), List.of()))
-                    .extracting(outcome -> outcome instanceof Queued)
-                    .containsExactly(true, false);
-        }
-
-        private NewMessage withMadeId(String partition, String id) {
-            return new NewMessage(UUID.randomUUID(), "q", partition, id, true, new byte[] {'1'}, null, null);
         }
 
         @Test
