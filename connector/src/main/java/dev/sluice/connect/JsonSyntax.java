@@ -97,10 +97,10 @@ final class JsonSyntax {
         if (!take('"')) {
             return false;
         }
-        while (at < text.length) {
-            if (text.length - at >= Long.BYTES && isPlain((long) WORDS.get(text, at))) {
-                at += Long.BYTES;
-                continue;
+        while (true) {
+            at = plainUntil(at);
+            if (at == text.length) {
+                return false;
             }
             byte c = text[at++];
             if (c == '"') {
@@ -113,7 +113,16 @@ final class JsonSyntax {
                 return false;
             }
         }
-        return false;
+    }
+
+    /** Passes eight bytes at a time while none of them means anything in a string. */
+    private int plainUntil(int start) {
+        byte[] bytes = text;
+        int i = start;
+        while (bytes.length - i >= Long.BYTES && isPlain((long) WORDS.get(bytes, i))) {
+            i += Long.BYTES;
+        }
+        return i;
     }
 
     /** Whether none of eight bytes means anything in a string: no quote, no backslash, no control character. */
