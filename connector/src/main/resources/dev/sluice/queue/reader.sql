@@ -186,16 +186,18 @@ where c.group_id = settled.group_id and c.partition_id = settled.partition_id;
 
 -- name: read
 -- The messages of the runs [first, last], as slices of segments, in the order of the runs, until :max_bytes of payloads are
--- passed. Two index probes a run, then one row a segment; only the slices given are unpacked.
-select ordinal, first_seq + low - 1 as slice_seq, first_seq + high - 1 as slice_end, total_bytes, created_at,
-       ids[low:high] as ids,
-       transaction_ids[low:high] as transaction_ids,
-       payloads[low:high] as payloads,
-       trace_ids[low:high] as trace_ids,
-       producer_subs[low:high] as producer_subs,
-       created_ats[low:high] as created_ats
+-- passed. Two index probes a run, then one row a segment; only the slices given are unpacked. What is sorted to count the bytes is
+-- narrow: the rows of the segments, which may hold their payloads, are fetched for those that are returned.
+select sliced.ordinal, s.first_seq + sliced.low - 1 as slice_seq, s.first_seq + sliced.high - 1 as slice_end, sliced.total_bytes,
+       s.created_at,
+       s.ids[sliced.low:sliced.high] as ids,
+       s.transaction_ids[sliced.low:sliced.high] as transaction_ids,
+       s.payloads[sliced.low:sliced.high] as payloads,
+       s.trace_ids[sliced.low:sliced.high] as trace_ids,
+       s.producer_subs[sliced.low:sliced.high] as producer_subs,
+       s.created_ats[sliced.low:sliced.high] as created_ats
 from (
-  select run.ordinal, s.*, slice.low, slice.high,
+  select run.ordinal, s.partition_id, s.first_seq, slice.low, slice.high,
          sum(s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1))
            over (order by run.ordinal, s.first_seq) as total_bytes,
          s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1) as slice_bytes
@@ -215,8 +217,13 @@ from (
   ) slice
   where s.last_seq >= run.first
 ) sliced
-where total_bytes - slice_bytes <= :max_bytes
-order by ordinal, first_seq;
+cross join lateral (
+  select * from sluice.segments s
+  where s.partition_id = sliced.partition_id and s.first_seq = sliced.first_seq
+  limit 1
+) s
+where sliced.total_bytes - sliced.slice_bytes <= :max_bytes
+order by sliced.ordinal, sliced.first_seq;
 
 -- name: next-ready
 -- When the group has something to read again without a push: the end of a lease or of a delay, in ms from now.
