@@ -12,12 +12,28 @@ where q.id = any (:queues::bigint[]) and mod(p.id, :count) = :index
 order by p.id;
 
 -- name: positions-at
--- After the last message of each partition that was written before a time. Reads the keys of its segments up to there.
-select p.id,
-       coalesce(
-         (select min(s.first_seq) - 1 from sluice.segments s where s.partition_id = p.id and s.created_at >= :time),
-         p.head) as position
+-- After the last message of each partition that was written before a time. Found by halving (low, high]: everything up to low was
+-- written before it, everything after high was not.
+with recursive search as (
+  select p.id, p.tail - 1 as low, p.head as high
+  from sluice.partitions p
+  where p.id = any (:partitions::bigint[])
+  union all
+  select search.id,
+         case when s.created_at < :time::timestamptz then s.last_seq else search.low end,
+         case when s.created_at < :time::timestamptz then search.high else s.first_seq - 1 end
+  from search
+  cross join lateral (
+    select s.first_seq, s.last_seq, s.created_at from sluice.segments s
+    where s.partition_id = search.id and s.first_seq <= (search.low + search.high + 1) / 2
+    order by s.first_seq desc
+    limit 1
+  ) s
+  where search.low < search.high
+)
+select p.id, coalesce(search.low, p.head) as position
 from sluice.partitions p
+left join search on search.id = p.id and search.low >= search.high
 where p.id = any (:partitions::bigint[]);
 
 -- name: remember-start

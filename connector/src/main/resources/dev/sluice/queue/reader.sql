@@ -204,7 +204,7 @@ from (
   from unnest(:partitions::bigint[], :firsts::bigint[], :lasts::bigint[]) with ordinality
     as run (partition_id, first, last, ordinal)
   cross join lateral (
-    select * from sluice.segments s
+    select s.partition_id, s.first_seq, s.last_seq, s.payload_bytes from sluice.segments s
     where s.partition_id = run.partition_id
       and s.first_seq >= coalesce(
         (select max(b.first_seq) from sluice.segments b
@@ -319,18 +319,36 @@ select count(*) from (
 ) locked;
 
 -- name: create-cursors
--- Under the locks of lock-queues and lock-partitions-of-groups.
+-- Under the locks of lock-queues and lock-partitions-of-groups. The seq of a time is found by halving (low, high], as seek does:
+-- everything up to low was written before it, everything after high was not.
+with recursive search as (
+  select p.id, p.tail - 1 as low, p.head as high
+  from sluice.partitions p
+  where :mode::text = 'from'
+    and p.queue_id in (select g.queue_id from sluice.consumer_groups g where g.id = any (:groups::bigint[]))
+  union all
+  select search.id,
+         case when s.created_at < :from::timestamptz then s.last_seq else search.low end,
+         case when s.created_at < :from::timestamptz then search.high else s.first_seq - 1 end
+  from search
+  cross join lateral (
+    select s.first_seq, s.last_seq, s.created_at from sluice.segments s
+    where s.partition_id = search.id and s.first_seq <= (search.low + search.high + 1) / 2
+    order by s.first_seq desc
+    limit 1
+  ) s
+  where search.low < search.high
+)
 insert into sluice.cursors (group_id, partition_id, lane, position, available_at)
 select g.id, p.id, p.lane, start.position, case when p.head > start.position then now() end
 from sluice.consumer_groups g
 join sluice.partitions p on p.queue_id = g.queue_id
+left join search on search.id = p.id and search.low >= search.high
 cross join lateral (
-  select case :mode
+  select case :mode::text
     when 'all' then p.tail - 1
     when 'new' then p.head
-    else coalesce(
-      (select min(s.first_seq) - 1 from sluice.segments s where s.partition_id = p.id and s.created_at >= :from),
-      p.head)
+    else coalesce(search.low, p.head)
   end as position
 ) start
 where g.id = any (:groups::bigint[]);
