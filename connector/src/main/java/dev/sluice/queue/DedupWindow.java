@@ -24,7 +24,7 @@ import java.util.function.Predicate;
  * nothing to do: what is known is known up to a head, and the next flush sees whether that is the head still.
  *
  * <p>The knowledge is exact because it is used under the partition's row lock. When the head locked is not the head known,
- * another writer was there: its segments are read first. A partition never touched, or forgotten to save memory, is read
+ * another writer was there, or this one with nothing to remember: those segments are read first. A partition never touched, or forgotten to save memory, is read
  * back as far as the window goes. What {@link SeenIds} finds is verified against the segment that holds the seq, which
  * also settles by the database's clock whether it is still within the window.
  *
@@ -158,16 +158,18 @@ final class DedupWindow {
      */
     void committed(long partitionId, long headBefore, long head, long[] hashes, long[] seqs, int count) {
         Known known = byPartition.get(partitionId);
-        if (known == null || known.head != headBefore) {
+        if (known == null) {
             return;
         }
         long now = nanoClock.getAsLong();
         known.expire(now);
-        for (int i = 0; i < count; i++) {
-            known.ids.add(hashes[i], seqs[i]);
+        if (known.head == headBefore) {
+            for (int i = 0; i < count; i++) {
+                known.ids.add(hashes[i], seqs[i]);
+            }
+            known.head = head;
+            known.mark(now);
         }
-        known.head = head;
-        known.mark(now);
         count(known);
         keepWithinBounds();
     }

@@ -241,7 +241,7 @@ final class Flush {
      * Gives seqs to the messages that are due and no duplicates.
      *
      * @param duplicates ids of the first messages, by index of the ones that repeat them
-     * @param allDue whether to place messages whose time has not come, too
+     * @param allDue whether they were scheduled and are due now: all are placed, for whether one repeats another was seen before
      * @param cipher seals what comes in clear for an encrypted queue: from producers that did not know, or from before it was
      * @throws QueueException of the transient kind if the cipher has no key for that
      */
@@ -249,7 +249,7 @@ final class Flush {
         waiting.clear();
         for (Run run : runs.values()) {
             run.beginPlacing();
-            SeenIds inThisFlush = run.size > 1 && run.mayRepeat() ? new SeenIds(run.size) : null;
+            SeenIds inThisFlush = !allDue && run.size > 1 && run.mayRepeat() ? new SeenIds(run.size) : null;
             for (int i = 0; i < run.size; i++) {
                 int index = run.indexes[i];
                 NewMessage message = messages.get(index);

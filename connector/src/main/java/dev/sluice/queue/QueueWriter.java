@@ -313,6 +313,7 @@ public final class QueueWriter implements AutoCloseable {
             return true;
         }
         long[] partitions = partitionIds(runs);
+        requireAscending(partitions);
         long[] counts =
                 runs.stream().mapToLong(run -> flush.expectedSeqs(run, allDue)).toArray();
         var claimed = new BitSet(runs.size());
@@ -337,6 +338,16 @@ public final class QueueWriter implements AutoCloseable {
             dedup.forget(partitions[i]);
         }
         return claimed.cardinality() == runs.size() && readOptions(open, runs);
+    }
+
+    /** In another order claim would take one partition's count for another. */
+    private static void requireAscending(long[] partitions) {
+        for (int i = 1; i < partitions.length; i++) {
+            if (partitions[i - 1] >= partitions[i]) {
+                throw new IllegalStateException(
+                        "partitions out of order: " + partitions[i - 1] + " before " + partitions[i]);
+            }
+        }
     }
 
     /** Returns false when a queue is not there any more. */
@@ -394,6 +405,10 @@ public final class QueueWriter implements AutoCloseable {
             if (!run.mayRepeat()) {
                 continue;
             }
+            if (released) { // Looked for when they were set aside; what came since was compared with them.
+                hash(flush, run);
+                continue;
+            }
             DedupWindow.Known known = dedup.catchUp(open, run.partitionId(), run.head(), run.dedupWindow());
             for (int i = 0; i < run.size(); i++) {
                 int index = run.index(i);
@@ -407,7 +422,7 @@ public final class QueueWriter implements AutoCloseable {
                     suspects.add(
                             new Suspect(index, run.partitionId(), seq, message.transactionId(), run.dedupWindow()));
                 }
-                if (run.scheduled() > 0 && !released) {
+                if (run.scheduled() > 0) {
                     mayWait.add(new Suspect(index, run.partitionId(), 0, message.transactionId(), run.dedupWindow()));
                 }
             }
@@ -415,6 +430,13 @@ public final class QueueWriter implements AutoCloseable {
         Map<Integer, UUID> duplicates = dedup.verify(open, suspects);
         findWaiting(open, mayWait, duplicates);
         return duplicates;
+    }
+
+    private static void hash(Flush flush, Run run) {
+        for (int i = 0; i < run.size(); i++) {
+            int index = run.index(i);
+            flush.hashed(index, SeenIds.hash(flush.message(index).transactionId()));
+        }
     }
 
     /** Adds the messages whose transaction id is that of a scheduled one. */

@@ -30,7 +30,7 @@ final class SegmentCopy {
     static final int MIN_PAGE_ROW_BYTES = PAGE_ROW_BYTES * 3 / 4;
     /** What a row has beside its messages: header, numbers, and the beginnings of six arrays with the nulls of three of them. */
     private static final int ROW_OVERHEAD_BYTES = 320;
-    /** Length and alignment of a text in an array; of one more that some messages have. */
+    /** Length and alignment of a text in an array. */
     private static final int TEXT_OVERHEAD_BYTES = 7;
 
     private static final int UUID_BYTES = 2 * Long.BYTES;

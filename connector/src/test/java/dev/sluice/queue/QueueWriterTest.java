@@ -22,6 +22,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
@@ -239,6 +240,9 @@ class QueueWriterTest {
             assertThat(writer.write(List.of(withMadeId("p", "made2"), message("p", "t7")), List.of()))
                     .extracting(outcome -> outcome instanceof Queued)
                     .containsExactly(true, false);
+            assertThat(writer.write(List.of(message("p", "t7"), withMadeId("p", "made3")), List.of()))
+                    .extracting(outcome -> outcome instanceof Queued)
+                    .containsExactly(false, true);
         }
 
         private NewMessage withMadeId(String partition, String id) {
@@ -382,6 +386,25 @@ class QueueWriterTest {
             var past = new NewMessage(
                     plain.id(), "q", "p", "past", false, plain.payload(), null, null, java.time.Instant.EPOCH, null);
             assertThat(writer.write(List.of(past), List.of())).first().isInstanceOf(Queued.class);
+        }
+
+        @Test
+        void messagesAreAllDeliveredThoughTheIdsMadeForThemAreThoseOfOthers() {
+            writer.write(List.of(withMadeId("made", null)), List.of());
+            for (int time = 0; time < 2; time++) {
+                assertThat(writer.write(List.of(withMadeId("made", Duration.ofHours(1))), List.of()))
+                        .first()
+                        .isInstanceOf(PushOutcome.Scheduled.class);
+            }
+            letTimePass();
+            assertThat(writer.releaseDue(10).messages()).isEqualTo(2);
+            assertThat(transactionIds("p")).containsExactly("made", "made", "made");
+            assertThat(postgres.query("select head, scheduled from sluice.partitions"))
+                    .containsExactly("3|0");
+        }
+
+        private NewMessage withMadeId(String id, @Nullable Duration delay) {
+            return new NewMessage(UUID.randomUUID(), "q", "p", id, true, new byte[] {'1'}, null, null, null, delay);
         }
 
         @Test
