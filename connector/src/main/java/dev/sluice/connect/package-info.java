@@ -27,7 +27,7 @@
  *       nothing is stored any more, to the first offset this task was given or found stored when it was opened. It cannot know
  *       what lies before that; on a worker, set the consumer group's offset for a connector whose database begins anew. The
  *       bridge repeats everything its log still has. Segments that are in the database although the offset is gone (a row
- *       deleted by hand) are written twice, but for the transaction ids in the duplicate window.
+ *       deleted by hand) are written twice, but for records that bring along a transaction id which is in the duplicate window.
  *   <li><b>A record that cannot be written for what it is</b> is reported to the errant record reporter first, then the
  *       offset moves past it. So it may be reported twice after a crash, but never vanishes.
  * </ol>
