@@ -236,8 +236,9 @@ class ShownMessagesTest {
                 .containsExactly(partition);
     }
 
-    /** Writes 200,000 messages in segments of 500 and returns the partition. */
+    /** Writes 200,000 messages in segments of 500, as a server that compresses has them, and returns the partition. */
     private long fill() {
+        sluice.postgres.execute("alter table sluice.segments alter column payloads set storage extended");
         for (int i = 0; i < SEGMENTS / 20; i++) {
             var many = new ArrayList<NewMessage>();
             for (int n = 1; n <= 20 * SEGMENT; n++) {
