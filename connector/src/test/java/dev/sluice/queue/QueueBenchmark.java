@@ -8,19 +8,22 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
 import org.postgresql.PGConnection;
 
 /**
- * Compares the queue's segment rows with three tables of one row per message, same content, same server, in turns: one that
- * finds ids and duplicates, one that can be read in order by partition, too, and one whose rows get seqs without gaps under a lock of
- * their partition, as those of the queue do. The first two lock and number nothing: a reader could pass a message that commits
- * later. Each begins with a checkpoint, and nothing is vacuumed meanwhile: what one has left would be work in the time of the
- * next. Prints messages per second, how many times more the segments take, and the bytes of write-ahead log a message costs.
+ * Compares the queue's segment rows with three tables of one row per message, same server, in turns. <em>Same content</em> has the columns
+ * of a message of the queue, found by partition and seq and by transaction id, but somebody else has given out the seqs: no lock is
+ * taken. <em>Locked</em> is the same table, the seqs given out under a lock of the partition as those of the queue are. <em>Unordered</em>
+ * has no seqs and finds ids and duplicates only: nobody can read it in order. Each begins with a checkpoint, and nothing is vacuumed
+ * meanwhile: what one has left would be work in the time of the next. Prints messages per second, how many times more the segments
+ * take, and the bytes of write-ahead log a message costs.
  *
  * <p>Run by {@code mvn -pl connector test-compile exec:java -Dexec.mainClass=dev.sluice.queue.QueueBenchmark}. The optional
  * argument is the number of seconds per measurement, 2 by default.
@@ -29,8 +32,8 @@ public final class QueueBenchmark {
     private static final int FLUSH_MESSAGES = 10_000;
     private static final int ROUNDS = 3;
     private static final MessageIds IDS = new MessageIds();
-    private static final String ROWS = "plain";
-    private static final String ORDERED_ROWS = "ordered";
+    private static final String SAME_CONTENT = "same_content";
+    private static final String LOCKED = "locked";
     /** Messages in a table before it is measured: a queue keeps what it has, and indexes of empty tables cost nothing. */
     private static final int CONTENT = 1_000_000;
     /** Messages that one pop asks for. */
@@ -68,19 +71,16 @@ public final class QueueBenchmark {
     }
 
     private void compareWrites(int perSegment) throws Exception {
-        for (String table : List.of(ROWS, ORDERED_ROWS)) {
-            postgres.execute("drop table if exists " + table);
-            postgres.execute(
-                    "create table " + table
-                            + " (id uuid primary key, partition_id bigint not null, transaction_id text not null,"
-                            + " payload text not null, created_at timestamptz not null default now(), unique (partition_id, transaction_id))");
-        }
-        postgres.execute("create index on " + ORDERED_ROWS + " (partition_id, created_at, id)");
-        postgres.execute("drop table if exists numbered, heads");
+        postgres.execute("drop table if exists unordered, same_content, locked, heads");
         postgres.execute(
-                "create table numbered (partition_id bigint, seq bigint, id uuid not null, transaction_id text not null,"
-                        + " payload text not null, created_at timestamptz not null default now(), primary key (partition_id, seq),"
-                        + " unique (partition_id, transaction_id))");
+                "create table unordered (id uuid primary key, partition_id bigint not null, transaction_id text not null,"
+                        + " payload text not null, created_at timestamptz not null default now(), unique (partition_id, transaction_id))");
+        for (String table : List.of(SAME_CONTENT, LOCKED)) {
+            postgres.execute("create table " + table
+                    + " (partition_id bigint, seq bigint, id uuid not null, transaction_id text not null, payload text not null,"
+                    + " created_at timestamptz not null default now(), primary key (partition_id, seq),"
+                    + " unique (partition_id, transaction_id))");
+        }
         postgres.execute("create table heads (id bigint primary key, head bigint not null) with (fillfactor = 50)");
         postgres.execute(
                 "insert into heads select i, 0 from generate_series(0, " + (FLUSH_MESSAGES / perSegment - 1) + ") i");
@@ -98,10 +98,12 @@ public final class QueueBenchmark {
             }
             connection.setAutoCommit(false);
             var segments = new Measured("segments", messages -> writer.write(messages, List.of()));
-            var rows = new Measured("rows", messages -> copyRows(connection, ROWS, messages));
-            var ordered = new Measured("ordered rows", messages -> copyRows(connection, ORDERED_ROWS, messages));
-            var numbered = new Measured("numbered rows", messages -> copyNumbered(connection, messages));
-            List<Measured> all = List.of(segments, rows, ordered, numbered);
+            var next = new HashMap<Long, Long>();
+            List<Measured> all = List.of(
+                    segments,
+                    new Measured("same content", messages -> copyNumbered(connection, SAME_CONTENT, messages, next)),
+                    new Measured("locked", messages -> copyLocked(connection, messages)),
+                    new Measured("unordered", messages -> copyUnordered(connection, messages)));
             for (Measured each : all) {
                 for (int content = 0; content < CONTENT; content += FLUSH_MESSAGES) {
                     each.write.all(messages(queue, FLUSH_MESSAGES / perSegment, perSegment));
@@ -238,68 +240,73 @@ public final class QueueBenchmark {
                 null);
     }
 
-    private static void copyRows(Connection connection, String table, List<NewMessage> messages)
+    private static void copyUnordered(Connection connection, List<NewMessage> messages)
             throws SQLException, IOException {
         var text = new StringBuilder();
         for (NewMessage message : messages) {
-            text.append(message.id())
-                    .append('\t')
-                    .append(message.partition().substring(1))
-                    .append('\t')
-                    .append(message.transactionId())
-                    .append('\t')
-                    .append(new String(message.payload(), StandardCharsets.UTF_8))
-                    .append('\n');
+            text.append(partition(message)).append('\t');
+            content(text, message);
         }
-        connection
-                .unwrap(PGConnection.class)
-                .getCopyAPI()
-                .copyIn(
-                        "copy " + table + " (id, partition_id, transaction_id, payload) from stdin",
-                        new StringReader(text.toString()));
-        connection.commit();
+        copy(connection, "unordered (partition_id, id, transaction_id, payload)", text);
     }
 
     /** As a flush does: moves the heads of the partitions, whose rows stay locked until the commit, and copies under the new seqs. */
-    private static void copyNumbered(Connection connection, List<NewMessage> messages)
-            throws SQLException, IOException {
+    private static void copyLocked(Connection connection, List<NewMessage> messages) throws SQLException, IOException {
         var counts = new TreeMap<Long, Long>();
         for (NewMessage message : messages) {
             counts.merge(partition(message), 1L, Long::sum);
         }
+        var claim = new Statements.Sql(
+                "update heads h set head = h.head + w.counts[width_bucket(h.id, w.ids)]"
+                        + " from (values (?::bigint[], ?::bigint[])) as w (ids, counts)"
+                        + " where h.id = any (w.ids) returning h.id, h.head",
+                List.of("ids", "counts"));
         var next = new HashMap<Long, Long>();
-        try (var claim = connection.prepareStatement(
-                "update heads h set head = h.head + w.count from unnest(?::bigint[], ?::bigint[]) as w (id, count)"
-                        + " where h.id = w.id returning h.id, h.head - w.count + 1")) {
-            claim.setArray(1, connection.createArrayOf("bigint", counts.keySet().toArray()));
-            claim.setArray(2, connection.createArrayOf("bigint", counts.values().toArray()));
-            try (ResultSet row = claim.executeQuery()) {
-                while (row.next()) {
-                    next.put(row.getLong(1), row.getLong(2));
-                }
+        try (var statement = new BoundStatement(connection, claim)
+                        .set("ids", longs(counts.keySet()))
+                        .set("counts", longs(counts.values()));
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                next.put(row.getLong(1), row.getLong(2) - counts.get(row.getLong(1)) + 1);
             }
         }
+        copyNumbered(connection, LOCKED, messages, next);
+    }
+
+    /** Copies under the next seq of each partition, 1 where there is none. */
+    private static void copyNumbered(
+            Connection connection, String table, List<NewMessage> messages, Map<Long, Long> next)
+            throws SQLException, IOException {
         var text = new StringBuilder();
         for (NewMessage message : messages) {
-            long seq = next.merge(partition(message), 1L, Long::sum) - 1;
-            text.append(message.partition().substring(1))
-                    .append('\t')
-                    .append(seq)
-                    .append('\t')
-                    .append(message.id())
-                    .append('\t')
-                    .append(message.transactionId())
-                    .append('\t')
-                    .append(new String(message.payload(), StandardCharsets.UTF_8))
-                    .append('\n');
+            long seq = next.getOrDefault(partition(message), 1L);
+            next.put(partition(message), seq + 1);
+            text.append(partition(message)).append('\t').append(seq).append('\t');
+            content(text, message);
         }
+        copy(connection, table + " (partition_id, seq, id, transaction_id, payload)", text);
+    }
+
+    private static void content(StringBuilder text, NewMessage message) {
+        text.append(message.id())
+                .append('\t')
+                .append(message.transactionId())
+                .append('\t')
+                .append(new String(message.payload(), StandardCharsets.UTF_8))
+                .append('\n');
+    }
+
+    private static void copy(Connection connection, String columns, StringBuilder text)
+            throws SQLException, IOException {
         connection
                 .unwrap(PGConnection.class)
                 .getCopyAPI()
-                .copyIn(
-                        "copy numbered (partition_id, seq, id, transaction_id, payload) from stdin",
-                        new StringReader(text.toString()));
+                .copyIn("copy " + columns + " from stdin", new StringReader(text.toString()));
         connection.commit();
+    }
+
+    private static long[] longs(Collection<Long> values) {
+        return values.stream().mapToLong(Long::longValue).toArray();
     }
 
     private static long partition(NewMessage message) {

@@ -25,7 +25,7 @@ record ComparedSink(
         String countQuery,
         String secondsQuery) {
 
-    /** The product's: exactly once, a queue partition a key. */
+    /** The product's: exactly once, a queue partition a key, several polls of the consumer in one transaction. */
     static final ComparedSink QUEUE = new ComparedSink(
             "queue",
             "this project's sink, a partition of the queue for each key",
@@ -37,7 +37,9 @@ record ComparedSink(
                     "connection.user",
                     "postgres",
                     "partition.from",
-                    "key"),
+                    "key",
+                    "linger.ms",
+                    "200"),
             "select coalesce(sum(head), 0) from sluice.partitions",
             "select extract(epoch from max(updated_at) - min(started_at)) from sluice.sink_offsets");
 
@@ -86,6 +88,28 @@ record ComparedSink(
                     Map.entry("transforms.struct.field", "value")),
             "select count(*) from debezium",
             "select extract(epoch from max(at) - min(at)) from debezium");
+
+    /** Another public one, set up for speed in the same way, into a table without any index: a second delivery doubles the rows. */
+    static final ComparedSink AIVEN = new ComparedSink(
+            "aiven",
+            "Aiven's JDBC sink; takes only structs, so each value is hoisted into one of a single field; no index; does not store"
+                    + " the key",
+            "create table aiven (value text, at timestamptz not null default now())",
+            "?reWriteBatchedInserts=true",
+            Map.ofEntries(
+                    Map.entry("connector.class", "io.aiven.connect.jdbc.JdbcSinkConnector"),
+                    Map.entry("connection.user", "postgres"),
+                    Map.entry("connection.password", "none"),
+                    Map.entry("table.name.format", "aiven"),
+                    Map.entry("insert.mode", "insert"),
+                    Map.entry("pk.mode", "none"),
+                    Map.entry("auto.create", "false"),
+                    Map.entry("batch.size", "3000"),
+                    Map.entry("transforms", "struct"),
+                    Map.entry("transforms.struct.type", "org.apache.kafka.connect.transforms.HoistField$Value"),
+                    Map.entry("transforms.struct.field", "value")),
+            "select count(*) from aiven",
+            "select extract(epoch from max(at) - min(at)) from aiven");
 
     /** Makes a database with the tables it writes into. */
     TestPostgres database() {

@@ -27,12 +27,13 @@ import org.postgresql.Driver;
  * Compares the sink with others on one real worker, in turns: the same topic, filled before, two tasks, the same converter and settings
  * of the consumer, PostgreSQL as durable as the product runs it. {@link ComparedSink} says what they are and do.
  *
- * <p>Debezium's JDBC sink is among them where {@code -Dsluice.benchmark.debezium=FOLDER} names a folder with its jars. The build does not
- * know it; {@code mvn dependency:copy-dependencies -DoutputDirectory=FOLDER
- * -DexcludeGroupIds=org.apache.kafka,org.slf4j,com.fasterxml.jackson.core} makes one in any project whose one dependency is
+ * <p>Public sinks are among them where {@code -Dsluice.benchmark.debezium=FOLDER} and {@code -Dsluice.benchmark.aiven=FOLDER} name folders
+ * with their jars, which the build does not know. {@code mvn dependency:copy-dependencies -DoutputDirectory=FOLDER
+ * -DexcludeGroupIds=org.apache.kafka,org.slf4j,com.fasterxml.jackson.core} makes Debezium's in any project whose one dependency is
  * {@code io.debezium:debezium-connector-jdbc:3.5.0.Final}. What is left out is the worker's; a second Jackson ends its tasks.
  *
- * <p>Prints records per second and the share of the tasks' time that PostgreSQL was busy with them, then the ratios. A rate
+ * <p>The first round is not counted: in it the worker still compiles. Prints records per second and the share of the tasks' time that
+ * PostgreSQL was busy with them, then how the queue's rate compares, round by round. A rate
  * counts from the first transaction's beginning to the last one's, both by the database's clock, so starting a connector does
  * not count. The share comes from samples of {@code pg_stat_activity}: connections that run a statement and do not wait for the
  * client.
@@ -47,8 +48,8 @@ public final class SinkBenchmark {
     private static final int TASKS = 2;
     private static final String TOPIC = "benchmark";
     private static final String WORKER = "benchmark-worker";
-    /** The system property that names the folder of Debezium's sink. */
-    private static final String DEBEZIUM = "sluice.benchmark.debezium";
+    /** What the system property begins with that names the folder of a public sink; it ends with the sink's label. */
+    private static final String FOLDER = "sluice.benchmark.";
 
     /** Often enough for a share, seldom enough to leave the processor to the tasks: every 10 ms took a tenth of it. */
     private static final long SAMPLE_MS = 50;
@@ -79,35 +80,38 @@ public final class SinkBenchmark {
             sinks.forEach(sink -> System.out.printf("%-10s %s%n", sink.label(), sink.description()));
             var benchmark = new SinkBenchmark(broker, worker, records, keys);
             benchmark.fill();
-            var best = new LinkedHashMap<ComparedSink, Double>();
-            for (int round = 1; round <= rounds; round++) {
+            for (int round = 0; round <= rounds; round++) {
+                var rates = new LinkedHashMap<ComparedSink, Double>();
                 for (ComparedSink sink : sinks) {
-                    best.merge(sink, benchmark.run(sink, round), Math::max);
+                    rates.put(sink, benchmark.run(sink, round));
                 }
+                double queue = rates.remove(ComparedSink.QUEUE);
+                var ratios = new StringBuilder(round == 0 ? "not counted:" : "round " + round + ":");
+                rates.forEach((sink, rate) -> ratios.append(
+                        String.format(Locale.ROOT, " queue has %.1f times %s;", queue / rate, sink.label())));
+                System.out.println(ratios);
             }
-            best.forEach((sink, rate) -> System.out.printf(
-                    Locale.ROOT,
-                    "best of %d: %-10s %,9.0f records/s, queue has %.1f times that%n",
-                    rounds,
-                    sink.label(),
-                    rate,
-                    best.get(ComparedSink.QUEUE) / rate));
         }
         System.exit(0);
     }
 
-    /** Returns what there is to compare; links Debezium's sink into the worker's plug-ins if there is one. */
+    /** Returns what there is to compare; links the folders of public sinks into the worker's plug-ins. */
     private static List<ComparedSink> sinks() throws IOException {
-        String folder = System.getProperty(DEBEZIUM);
-        Path link = Files.createDirectories(ConnectWorker.plugins(WORKER)).resolve("debezium");
-        Files.deleteIfExists(link);
-        if (folder == null) {
-            System.out.println("without Debezium's sink; -D" + DEBEZIUM + "=FOLDER would name its jars");
-            return List.of(ComparedSink.QUEUE, ComparedSink.INSERT);
+        var sinks = new ArrayList<>(List.of(ComparedSink.QUEUE, ComparedSink.INSERT));
+        Path plugins = Files.createDirectories(ConnectWorker.plugins(WORKER));
+        for (ComparedSink sink : List.of(ComparedSink.DEBEZIUM, ComparedSink.AIVEN)) {
+            String folder = System.getProperty(FOLDER + sink.label());
+            Path link = plugins.resolve(sink.label());
+            Files.deleteIfExists(link);
+            if (folder == null) {
+                System.out.println(
+                        "without " + sink.label() + "; -D" + FOLDER + sink.label() + "=FOLDER would name its jars");
+            } else {
+                Files.createSymbolicLink(link, Path.of(folder).toRealPath());
+                sinks.add(sink);
+            }
         }
-        Path jars = Path.of(folder).toRealPath();
-        Files.createSymbolicLink(link, jars);
-        return List.of(ComparedSink.QUEUE, ComparedSink.INSERT, ComparedSink.DEBEZIUM);
+        return sinks;
     }
 
     /** Makes a plug-in of the sink to compare with: its two classes in a jar, and the driver. */
