@@ -20,12 +20,12 @@ import java.util.function.Predicate;
  * database keeps no index of them.
  *
  * <p>A flush asks {@link #catchUp} for each of its partitions that it has ids for, under their row locks, {@link #verify}s what it
- * finds there, and after its commit tells {@link #committed} what it has added. After a flush that was not committed, or nobody knows, there is
- * nothing to do: what is known is known up to a head, and the next flush sees whether that is the head still.
+ * finds there, and after its commit tells {@link #committed} what it has added. After a flush that was not committed, or nobody knows,
+ * there is nothing to do: what is known is known up to a head, and the next flush sees whether that is the head still.
  *
- * <p>The knowledge is exact because it is used under the partition's row lock. When the head locked is not the head known,
- * another writer was there, or this one with nothing to remember: those segments are read first. A partition never touched, or forgotten to save memory, is read
- * back as far as the window goes. What {@link SeenIds} finds is verified against the segment that holds the seq, which
+ * <p>The knowledge is exact because it is used under the partition's row lock. When the head locked is not the head known, another writer
+ * was there, or this one with nothing to remember: those segments are read first. A partition never touched, or forgotten to save
+ * memory, is read back as far as the window goes. What {@link SeenIds} finds is verified against the segment that holds the seq, which
  * also settles by the database's clock whether it is still within the window.
  *
  * <p>How far back the window goes is for each queue to say; the caller hands it in with every use. A window that grows makes
@@ -248,8 +248,8 @@ final class DedupWindow {
     /** Reads what came after the head that is known. If it fails, what is known stays as it was. */
     private void read(Connection connection, long partitionId, Known known, Duration window) throws SQLException {
         // What is known may grow as far as there is room. What is not gets its share, though there be room: else what
-        // is
-        // in use would be cut for it, and it again for the next.
+        // is in use would be
+        // cut for it, and it again for the next.
         long most = known.counted == 0 ? share : Math.max(share, known.counted + maxIds - totalIds);
         var newestFirst = new ArrayList<ReadBack>();
         long found = 0;

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param partition name of the partition, 1 to {@value #MAX_NAME_LENGTH} characters
  * @param transactionId key under which the message is unique in its partition, 1 to {@value #MAX_NAME_LENGTH} characters
  * @param generatedTransactionId true when {@code transactionId} was made for the message, by the service or of its place in Kafka;
- *     such an id cannot occur twice, so it is not remembered for finding duplicates
+ *     while offsets are kept such an id comes once, so it is not remembered for finding duplicates
  * @param payload JSON text as the producer sent it, valid UTF-8. Not copied: do not change it afterwards
  * @param traceId identifier the producer uses to follow the message, or null
  * @param producerSub subject of the producer's token, or null when nobody was authenticated

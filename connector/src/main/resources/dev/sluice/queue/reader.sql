@@ -320,7 +320,7 @@ select count(*) from (
 
 -- name: create-cursors
 -- Under the locks of lock-queues and lock-partitions-of-groups. The seq of a time is found by halving (low, high], as seek does:
--- everything up to low was written before it, everything after high was not.
+-- everything up to low was written before it, everything after high was not, unless the clock went back meanwhile.
 with recursive search as (
   select p.id, p.tail - 1 as low, p.head as high
   from sluice.partitions p

@@ -16,7 +16,7 @@ class PopReadTest {
     private static final long MAX_BYTES = 1_000_000;
 
     @Test
-    void readsThePayloadsItReturnsAndNoOthersHoweverLongTheRun() throws SQLException {
+    void sortsNoPayloadsHoweverLongTheRunIs() throws SQLException {
         try (TestPostgres postgres = TestPostgres.withSchema();
                 var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
             postgres.execute("alter table sluice.segments alter column payloads set storage external");

@@ -418,6 +418,10 @@ class QueueWriterTest {
                                 Duplicate.class, it -> assertThat(it.id()).isEqualTo(waiting.id()));
                 letTimePass();
                 assertThat(other.releaseDue(10).messages()).isEqualTo(1);
+                assertThat(other.write(List.of(message("p", "same")), List.of()))
+                        .as("remembered by who released it")
+                        .first()
+                        .isInstanceOf(Duplicate.class);
             }
             assertThat(writer.write(List.of(message("p", "same")), List.of()))
                     .first()

@@ -28,7 +28,7 @@ record ComparedSink(
     /** The product's: exactly once, a queue partition a key, several polls of the consumer in one transaction. */
     static final ComparedSink QUEUE = new ComparedSink(
             "queue",
-            "this project's sink, a partition of the queue for each key",
+            "this project's sink, a partition of the queue for each key, several polls in a transaction (linger.ms=200)",
             "",
             "",
             Map.of(

@@ -30,7 +30,8 @@ import org.postgresql.Driver;
  * <p>Public sinks are among them where {@code -Dsluice.benchmark.debezium=FOLDER} and {@code -Dsluice.benchmark.aiven=FOLDER} name folders
  * with their jars, which the build does not know. {@code mvn dependency:copy-dependencies -DoutputDirectory=FOLDER
  * -DexcludeGroupIds=org.apache.kafka,org.slf4j,com.fasterxml.jackson.core} makes Debezium's in any project whose one dependency is
- * {@code io.debezium:debezium-connector-jdbc:3.5.0.Final}. What is left out is the worker's; a second Jackson ends its tasks.
+ * {@code io.debezium:debezium-connector-jdbc:3.5.0.Final}. What is left out is the worker's; a second Jackson ends its tasks. Aiven's
+ * is the unpacked archive of a release.
  *
  * <p>The first round is not counted: in it the worker still compiles. Prints records per second and the share of the tasks' time that
  * PostgreSQL was busy with them, then how the queue's rate compares, round by round. A rate
