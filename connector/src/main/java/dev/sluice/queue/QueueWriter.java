@@ -319,14 +319,18 @@ public final class QueueWriter implements AutoCloseable {
         var claimed = new BitSet(runs.size());
         try (var statement = new BoundStatement(open, statements.get("claim"))
                         .set("partitions", partitions)
-                        .set("counts", counts);
+                        .set("counts", counts)
+                        .set("each", each(counts));
                 ResultSet row = statement.query()) {
             int id = row.findColumn("id");
             int queueId = row.findColumn("queue_id");
             int head = row.findColumn("head");
             int scheduled = row.findColumn("scheduled");
             while (row.next()) {
-                int i = Arrays.binarySearch(partitions, row.getLong(id));
+                int next =
+                        claimed.length(); // Rows come in the order of the ids; those of partitions that are gone miss.
+                long found = row.getLong(id);
+                int i = partitions[next] == found ? next : Arrays.binarySearch(partitions, found);
                 runs.get(i)
                         .claimed(
                                 counts[i], row.getLong(queueId), row.getLong(head) - counts[i], row.getLong(scheduled));
@@ -338,6 +342,16 @@ public final class QueueWriter implements AutoCloseable {
             dedup.forget(partitions[i]);
         }
         return claimed.cardinality() == runs.size() && readOptions(open, runs);
+    }
+
+    /** Returns the count that all are, null if they differ. */
+    private static @Nullable Long each(long[] counts) {
+        for (long count : counts) {
+            if (count != counts[0]) {
+                return null;
+            }
+        }
+        return counts[0];
     }
 
     /** In another order claim would take one partition's count for another. */

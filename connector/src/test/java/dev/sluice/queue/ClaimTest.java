@@ -103,7 +103,8 @@ class ClaimTest {
             try (var statement = new BoundStatement(
                                     connection, new Statements.Sql("explain " + claim.text(), claim.parameters()))
                             .set("partitions", ids)
-                            .set("counts", ids);
+                            .set("counts", ids)
+                            .set("each", (Long) null);
                     var row = statement.query()) {
                 while (row.next()) {
                     plan.append(row.getString(1)).append('\n');
@@ -116,7 +117,8 @@ class ClaimTest {
             var heads = new ArrayList<Long>();
             try (var statement = new BoundStatement(connection, claim)
                             .set("partitions", ids)
-                            .set("counts", ids);
+                            .set("counts", ids)
+                            .set("each", (Long) null);
                     var row = statement.query()) {
                 while (row.next()) {
                     returned.add(row.getLong("id"));
@@ -127,6 +129,17 @@ class ClaimTest {
             assertThat(returned).isEqualTo(inOrder);
             assertThat(heads).as("each moved by its own count").isEqualTo(inOrder);
         }
+    }
+
+    @Test
+    void givesEachPartitionAsManySeqsAsItHasMessages() {
+        writer.write(List.of(message("a", "1"), message("b", "1"), message("b", "2")), List.of());
+        writer.write(List.of(message("b", "3"), message("a", "2")), List.of());
+        writer.write(List.of(message("a", "3"), message("a", "4"), message("b", "4")), List.of());
+        assertThat(postgres.query("select name, head from sluice.partitions order by name"))
+                .containsExactly("a|4", "b|4");
+        assertThat(postgres.query("select partition, transaction_id from sluice.messages order by partition, seq"))
+                .containsExactly("a|1", "a|2", "a|3", "a|4", "b|1", "b|2", "b|3", "b|4");
     }
 
     @Test
