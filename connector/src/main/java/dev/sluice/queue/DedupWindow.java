@@ -14,6 +14,7 @@ import java.util.UUID;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What one writer knows of the transaction ids that are in the queue: per partition the {@link SeenIds} up to a head. The
@@ -98,7 +99,7 @@ final class DedupWindow {
      * Brings the knowledge of a partition up to the head its lock was taken at.
      *
      * @param window how far back an id is a duplicate, more than zero
-     * @return what is known now, until the next use of this window
+     * @return what is known now, until the next use of this window; to be handed to {@link #committed}
      */
     Known catchUp(Connection connection, long partitionId, long head, Duration window) throws SQLException {
         long now = nanoClock.getAsLong();
@@ -116,7 +117,10 @@ final class DedupWindow {
         if (known.head != head) {
             read(connection, partitionId, known, window);
         }
-        byPartition.put(partitionId, known);
+        if (!known.isKept) {
+            byPartition.put(partitionId, known);
+            known.isKept = true;
+        }
         known.head = head;
         known.windowNanos = windowNanos;
         known.usedAt = now;
@@ -153,12 +157,20 @@ final class DedupWindow {
     }
 
     /**
-     * Enters what a committed flush has added to a partition, and its new head. A flush without ids to remember need not have asked
-     * {@link #catchUp}: if what is known does not reach up to its seqs, it stays where it is.
+     * Returns what is known of a partition, up to whatever head, null if nothing is. For a flush without ids to remember; one that has some
+     * asks {@link #catchUp}.
      */
-    void committed(long partitionId, long headBefore, long head, long[] hashes, long[] seqs, int count) {
-        Known known = byPartition.get(partitionId);
-        if (known == null) {
+    @Nullable
+    Known knownOf(long partitionId) {
+        return byPartition.get(partitionId);
+    }
+
+    /**
+     * Enters what a committed flush has added to a partition, and its new head. If what is known does not reach up to its seqs, or was
+     * given up meanwhile, it stays as it is.
+     */
+    void committed(Known known, long headBefore, long head, long[] hashes, long[] seqs, int count) {
+        if (!known.isKept) {
             return;
         }
         long now = nanoClock.getAsLong();
@@ -179,11 +191,13 @@ final class DedupWindow {
         Known known = byPartition.remove(partitionId);
         if (known != null) {
             totalIds -= known.counted;
+            known.isKept = false;
         }
     }
 
     /** Forgets everything: the next flush reads back what it needs. */
     void forgetAll() {
+        byPartition.values().forEach(known -> known.isKept = false);
         byPartition.clear();
         totalIds = 0;
         share = maxIds;
@@ -318,6 +332,8 @@ final class DedupWindow {
         private long counted;
 
         private long usedAt;
+        /** Whether it is among those that are known now. */
+        private boolean isKept;
         /** Whether ids within the window were left out for want of room. */
         private boolean isCut;
 

@@ -1,5 +1,6 @@
 package dev.sluice.queue;
 
+import dev.sluice.queue.DedupWindow.Known;
 import dev.sluice.queue.PartitionDirectory.Name;
 import java.time.Duration;
 import java.time.Instant;
@@ -54,6 +55,7 @@ final class Flush {
         private long head;
         private long scheduled;
         private Rules rules = NO_RULES;
+        private @Nullable Known known;
         private @Nullable PriorityLane lane;
         private List<NewMessage> placed = List.of();
         private long[] placedHashes = NO_LONGS;
@@ -105,11 +107,17 @@ final class Flush {
             queueId = idOfQueue;
             head = headBefore;
             scheduled = scheduledNow;
+            known = null;
         }
 
         /** Takes what its queue says. */
         void under(Rules ofQueue) {
             rules = ofQueue;
+        }
+
+        /** Takes what is known of the transaction ids in the partition. */
+        void comparedWith(Known ofPartition) {
+            known = ofPartition;
         }
 
         /** How many messages of the flush it has. */
@@ -328,7 +336,10 @@ final class Flush {
     /** After the commit. */
     void rememberIn(DedupWindow dedup) {
         for (Run run : runs.values()) {
-            dedup.committed(run.partitionId, run.head, run.newHead(), run.placedHashes, run.placedSeqs, run.remembered);
+            Known known = run.known == null ? dedup.knownOf(run.partitionId) : run.known;
+            if (known != null) {
+                dedup.committed(known, run.head, run.newHead(), run.placedHashes, run.placedSeqs, run.remembered);
+            }
         }
     }
 }

@@ -424,6 +424,7 @@ public final class QueueWriter implements AutoCloseable {
                 continue;
             }
             DedupWindow.Known known = dedup.catchUp(open, run.partitionId(), run.head(), run.dedupWindow());
+            run.comparedWith(known);
             for (int i = 0; i < run.size(); i++) {
                 int index = run.index(i);
                 NewMessage message = flush.message(index);

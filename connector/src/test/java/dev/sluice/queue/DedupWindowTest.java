@@ -193,11 +193,9 @@ class DedupWindowTest {
 
     @Test
     void forgetsWhatHasLeftTheWindow() throws SQLException {
-        catchUp(1, 0);
-        window.committed(1, 0, 1, new long[] {SeenIds.hash("t1")}, new long[] {1}, 1);
+        window.committed(catchUp(1, 0), 0, 1, new long[] {SeenIds.hash("t1")}, new long[] {1}, 1);
         letPass(HOUR.plus(HOUR.dividedBy(4)));
-        catchUp(1, 1);
-        window.committed(1, 1, 2, new long[] {SeenIds.hash("t2")}, new long[] {2}, 1);
+        window.committed(catchUp(1, 1), 1, 2, new long[] {SeenIds.hash("t2")}, new long[] {2}, 1);
         Known known = catchUp(1, 2);
         assertThat(knows(known, 1)).isFalse();
         assertThat(knows(known, 2)).isTrue();
@@ -206,10 +204,10 @@ class DedupWindowTest {
 
     @Test
     void staysWithinTheBoundWhenAFlushHasAddedMore() throws SQLException {
-        catchUp(1, 0);
+        Known known = catchUp(1, 0);
         long[] seqs = LongStream.rangeClosed(1, 3000).toArray();
         window.committed(
-                1,
+                known,
                 0,
                 3000,
                 LongStream.of(seqs).map(seq -> SeenIds.hash("t" + seq)).toArray(),
@@ -222,16 +220,30 @@ class DedupWindowTest {
     @Test
     void staysWhereItIsWhenAFlushBeyondItHasAddedSomething() throws SQLException {
         segments(1, 1, 10);
-        catchUp(1, 10);
+        Known known = catchUp(1, 10);
         segments(1, 11, 30);
-        window.committed(1, 20, 30, new long[0], new long[0], 0);
+        window.committed(known, 20, 30, new long[0], new long[0], 0);
         assertThat(knows(catchUp(1, 30), 11)).isTrue();
         assertThat(window.size()).isEqualTo(30);
         postgres.execute("delete from sluice.segments"); // Nothing can be read back from here on.
-        window.committed(1, 30, 40, new long[0], new long[0], 0);
+        window.committed(known, 30, 40, new long[0], new long[0], 0);
         assertThat(knows(catchUp(1, 40), 11))
                 .as("nothing to remember was added")
                 .isTrue();
+    }
+
+    @Test
+    void doesNotCountWhatAFlushAddsToAPartitionGivenUpMeanwhile() throws SQLException {
+        Known known = catchUp(1, 0);
+        window.forget(1);
+        window.committed(known, 0, 1, new long[] {SeenIds.hash("t1")}, new long[] {1}, 1);
+        assertThat(window.size()).isZero();
+        segments(1, 1, 1);
+        assertThat(knows(catchUp(1, 1), 1)).as("it is read back").isTrue();
+        known = catchUp(1, 1);
+        window.forgetAll();
+        window.committed(known, 1, 2, new long[] {SeenIds.hash("t2")}, new long[] {2}, 1);
+        assertThat(window.size()).isZero();
     }
 
     @Test
