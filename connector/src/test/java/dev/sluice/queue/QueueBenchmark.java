@@ -8,6 +8,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -22,15 +23,17 @@ import org.postgresql.PGConnection;
  * of a message of the queue, found by partition and seq and by transaction id, but somebody else has given out the seqs: no lock is
  * taken. <em>Locked</em> is the same table, the seqs given out under a lock of the partition as those of the queue are. <em>Unordered</em>
  * has no seqs and finds ids and duplicates only: nobody can read it in order. Each begins with a checkpoint, and nothing is vacuumed
- * meanwhile: what one has left would be work in the time of the next. Prints messages per second, how many times more the segments
- * take, and the bytes of write-ahead log a message costs.
+ * meanwhile: what one has left would be work in the time of the next. Prints the median of messages per second, how many times more
+ * the segments took in the same round (the median, and the least and the most), and the bytes of write-ahead log a message cost.
  *
  * <p>Run by {@code mvn -pl connector test-compile exec:java -Dexec.mainClass=dev.sluice.queue.QueueBenchmark}. The optional
  * argument is the number of seconds per measurement, 2 by default.
  */
 public final class QueueBenchmark {
     private static final int FLUSH_MESSAGES = 10_000;
-    private static final int ROUNDS = 3;
+    /** Odd, for there is a median then. */
+    private static final int ROUNDS = 7;
+
     private static final MessageIds IDS = new MessageIds();
     private static final String SAME_CONTENT = "same_content";
     private static final String LOCKED = "locked";
@@ -115,35 +118,54 @@ public final class QueueBenchmark {
                     postgres.execute("checkpoint");
                     long before = wal();
                     double rate = rate(queue, perSegment, each.write);
-                    each.walBytes = (wal() - before) / (rate * nanos / 1e9);
-                    each.best = Math.max(each.best, rate);
+                    each.walBytes[round] = (wal() - before) / (rate * nanos / 1e9);
+                    each.rates[round] = rate;
                 }
             }
             System.out.printf(Locale.ROOT, "write, %3d messages a segment:", perSegment);
             for (Measured each : all) {
+                double[] times = each.timesLessThan(segments);
                 System.out.printf(
                         Locale.ROOT,
-                        "  %s %,.0f/s (%.1f times, %.0f bytes of WAL a message)",
+                        "  %s %,.0f/s (%.2f times, %.2f to %.2f, %.0f bytes of WAL a message)",
                         each.name,
-                        each.best,
-                        segments.best / each.best,
-                        each.walBytes);
+                        median(each.rates),
+                        median(times),
+                        times[0],
+                        times[ROUNDS - 1],
+                        median(each.walBytes));
             }
             System.out.println();
         }
     }
 
-    /** A way to write, with its best rate in messages a second. */
+    /** A way to write, with what was measured in each round. */
     private static final class Measured {
         private final String name;
         private final Write write;
-        private double best;
-        private double walBytes;
+        private final double[] rates = new double[ROUNDS];
+        private final double[] walBytes = new double[ROUNDS];
 
         Measured(String name, Write write) {
             this.name = name;
             this.write = write;
         }
+
+        /** Returns how many times more the other wrote, least first. */
+        private double[] timesLessThan(Measured other) {
+            var times = new double[ROUNDS];
+            for (int round = 0; round < ROUNDS; round++) {
+                times[round] = other.rates[round] / rates[round];
+            }
+            Arrays.sort(times);
+            return times;
+        }
+    }
+
+    private static double median(double[] values) {
+        double[] sorted = values.clone();
+        Arrays.sort(sorted);
+        return sorted[sorted.length / 2];
     }
 
     /** Returns messages written per second; making them is not counted. */
