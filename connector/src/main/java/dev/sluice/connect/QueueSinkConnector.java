@@ -1,13 +1,20 @@
 package dev.sluice.connect;
 
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.SourcePartition;
+import dev.sluice.queue.StoredOffsets;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.Config;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.connector.Task;
+import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.sink.SinkConnector;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Moves Kafka topics into Sluice queues. Every task gets the same configuration; Connect gives each its share of the topic
@@ -61,5 +68,37 @@ public final class QueueSinkConnector extends SinkConnector {
     @Override
     public Config validate(Map<String, String> connectorConfigs) {
         return Conflicts.addTo(super.validate(connectorConfigs), () -> QueueSinkConfig.conflicts(connectorConfigs));
+    }
+
+    /**
+     * Sets or resets the offsets in PostgreSQL, which the tasks go by, as somebody has asked Connect's API to. What is read again is
+     * written again, and what is skipped never written.
+     *
+     * @param offsets by topic partition the next offset, null to forget it. None: all of the connector are forgotten, for Connect
+     *     names those its consumer group has, and a group that has none is reset as a whole
+     * @throws ConfigException if the configuration is not valid
+     * @throws ConnectException if an offset is negative or PostgreSQL failed; nothing has changed, unless it failed while committing
+     */
+    @Override
+    public boolean alterOffsets(Map<String, String> connectorConfig, Map<TopicPartition, Long> offsets) {
+        var config = new QueueSinkConfig(connectorConfig);
+        var bySource = new HashMap<SourcePartition, @Nullable Long>();
+        offsets.forEach((partition, offset) -> {
+            if (offset != null && offset < 0) {
+                throw new ConnectException("offset " + offset + " of " + partition + " must be at least 0");
+            }
+            bySource.put(new SourcePartition(config.sourceName(), partition.topic(), partition.partition()), offset);
+        });
+        var stored = new StoredOffsets(config.dataSource(), config.postgres().schema());
+        try {
+            if (bySource.isEmpty()) {
+                stored.forget(config.sourceName());
+            } else {
+                stored.alter(bySource);
+            }
+        } catch (QueueException e) {
+            throw new ConnectException(e.getMessage(), e);
+        }
+        return true;
     }
 }

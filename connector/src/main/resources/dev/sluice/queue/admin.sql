@@ -523,6 +523,22 @@ delete from sluice.sink_offsets o
 using old
 where o.source = old.source and o.topic = old.topic and o.partition = old.partition;
 
+-- name: set-offset
+insert into sluice.sink_offsets (source, topic, partition, next_offset)
+values (:source, :topic, :partition, :next)
+on conflict (source, topic, partition) do update set next_offset = excluded.next_offset, updated_at = now();
+
+-- name: forget-offset
+delete from sluice.sink_offsets where source = :source and topic = :topic and partition = :partition;
+
+-- name: forget-offsets
+with doomed as (
+  select source, topic, partition from sluice.sink_offsets where source = :source order by topic, partition for update
+)
+delete from sluice.sink_offsets o
+using doomed
+where o.source = doomed.source and o.topic = doomed.topic and o.partition = doomed.partition;
+
 -- name: groups
 -- A row for each group and queue, with what it has left.
 select g.name as group_name, q.name as queue, g.subscription_mode, g.subscription_from, g.created_at,

@@ -82,10 +82,7 @@ class SinkTaskContractIT extends SinkTaskContract {
 
         @Override
         public void rewind() throws Exception {
-            // Refused until the members of the group have left.
-            awaiting(() -> worker.request("DELETE", "/connectors/" + name + "/offsets", null)
-                            .status()
-                    == 200);
+            awaiting(() -> Records.rewind(broker, "connect-" + name));
         }
 
         @Override
