@@ -163,7 +163,10 @@ public final class QueueSinkTask extends SinkTask {
                 Source source = sources.get(partition);
                 OptionalLong stored = started().writer.storedOffset(source.partition);
                 source.locatedAt(stored);
-                stored.ifPresent(offset -> context.offset(partition, offset));
+                stored.ifPresent(offset -> {
+                    context.offset(partition, offset);
+                    source.continueAt(offset);
+                });
             }
         } catch (QueueException e) {
             tolerateIfTransient(e);
@@ -175,7 +178,8 @@ public final class QueueSinkTask extends SinkTask {
      *
      * @throws RetriableException if PostgreSQL cannot take them now: call again with the same records, after the time given
      *     to {@code context.timeout}. The cause is a {@link SourceMovedException} if somebody else moves the same source
-     * @throws ConnectException if PostgreSQL will not take them until somebody does something about it; stop the task
+     * @throws ConnectException if PostgreSQL will not take them until somebody does something about it, or a partition begins anew; stop
+     *     the task
      */
     @Override
     public void put(Collection<SinkRecord> delivered) {
@@ -183,7 +187,8 @@ public final class QueueSinkTask extends SinkTask {
             wakeConsumers(Duration.ZERO);
             return;
         }
-        if (!redelivery) {
+        boolean isRedelivery = redelivery;
+        if (!isRedelivery) {
             sources.values().forEach(Source::rewound);
         }
         redelivery = true;
@@ -192,6 +197,9 @@ public final class QueueSinkTask extends SinkTask {
             checkSchema();
             locate(delivered);
             settleAttempts();
+            if (!isRedelivery) {
+                refuseNewBeginnings(delivered);
+            }
             accept(delivered);
             lingering = writeDue();
         } catch (QueueException e) {
@@ -234,7 +242,7 @@ public final class QueueSinkTask extends SinkTask {
                         first);
             }
             if (isLost || (continueAt != NONE && first > continueAt)) {
-                source.rewind();
+                source.rewind(continueAt);
                 context.offset(source.topicPartition, continueAt);
             }
         }
@@ -292,6 +300,21 @@ public final class QueueSinkTask extends SinkTask {
         });
         if (!stored.isEmpty()) {
             observer.alreadyStored(stored);
+        }
+    }
+
+    /** Ends the task where records would be taken for those that had their offsets before, and be lost. */
+    private void refuseNewBeginnings(Collection<SinkRecord> delivered) {
+        for (SinkRecord record : delivered) {
+            Source source = source(record);
+            long offset = record.originalKafkaOffset();
+            if (source.hasPassed(offset)) {
+                throw new ConnectException(
+                        source.topicPartition + " continues at offset " + offset
+                                + ", which was passed, and not at " + source.passed()
+                                + ": the topic was deleted and made again, or has lost its end. Its records cannot be told from those that are"
+                                + " stored. Stop the connector and set or reset the partition's offset by /connectors/NAME/offsets");
+            }
         }
     }
 

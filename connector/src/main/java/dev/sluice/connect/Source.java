@@ -40,6 +40,9 @@ final class Source {
     /** Whether we asked Connect to go back, and what it delivers now comes from before it did. */
     private boolean rewinding;
 
+    /** Below this Connect delivers nothing for the first time: where we asked it to continue, or how far it has come since. */
+    private long passed;
+
     Source(String name, TopicPartition topicPartition) {
         this.topicPartition = topicPartition;
         this.partition = new SourcePartition(name, topicPartition.topic(), topicPartition.partition());
@@ -89,17 +92,41 @@ final class Source {
         attempted = NONE;
     }
 
-    void rewind() {
+    /** We asked Connect to continue at this offset, before it delivered anything. */
+    void continueAt(long offset) {
+        passed = offset;
+    }
+
+    /** We asked Connect to go back to this offset. */
+    void rewind(long offset) {
         rewinding = true;
+        passed = offset;
     }
 
     void rewound() {
         rewinding = false;
     }
 
+    /**
+     * Says whether a record that Connect delivers for the first time cannot be the one that had its offset before: the consumer only goes
+     * forward, unless where it stands does not exist.
+     */
+    boolean hasPassed(long offset) {
+        return !rewinding && offset < passed;
+    }
+
+    /** Returns the offset below which Connect delivers nothing for the first time. */
+    long passed() {
+        return passed;
+    }
+
     /** Says whether a record has neither been stored nor been taken before, and takes it. */
     boolean accept(long offset) {
-        if (rewinding || offset < accepted) {
+        if (rewinding) {
+            return false;
+        }
+        passed = Math.max(passed, offset + 1);
+        if (offset < accepted) {
             return false;
         }
         if (origin == NONE) {

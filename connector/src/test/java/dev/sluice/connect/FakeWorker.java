@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Drives one task over topics in memory as a Connect worker does: seeks before every poll to where the task asked, delivers
- * the same records again after a {@link RetriableException}, commits what {@code preCommit} returns.
+ * the same records again after a {@link RetriableException}, commits what {@code preCommit} returns, begins where a topic does if it
+ * stands where there is nothing.
  */
 public final class FakeWorker implements AutoCloseable {
     private static final int MAX_TRIES = 500;
@@ -102,8 +103,13 @@ public final class FakeWorker implements AutoCloseable {
 
     private void fetch() {
         for (Map.Entry<TopicPartition, List<SinkRecord>> topic : topics.entrySet()) {
+            List<SinkRecord> records = topic.getValue();
+            long end = records.isEmpty() ? 0 : records.get(records.size() - 1).kafkaOffset() + 1;
+            if (positions.get(topic.getKey()) > end) {
+                positions.put(topic.getKey(), 0L); // As auto.offset.reset=earliest says.
+            }
             long position = positions.get(topic.getKey());
-            for (SinkRecord record : topic.getValue()) {
+            for (SinkRecord record : records) {
                 if (record.kafkaOffset() >= position && batch.size() < maxPoll) {
                     batch.add(record);
                     positions.put(topic.getKey(), record.kafkaOffset() + 1);

@@ -236,31 +236,83 @@ class QueueSinkTaskTest {
         }
 
         @Test
-        void aRecordDeliveredAgainIsDroppedAndReportedOnce() {
-            produce(ORDERS_0, 0, 20);
-            var task = new QueueSinkTask(observed);
-            try (FakeWorker worker = new FakeWorker(task, topics, 20).start(properties())) {
-                worker.pollAll();
-                task.put(topics.get(ORDERS_0));
-            }
-            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 20));
-            assertThat(observed.committed).hasSize(20);
-            assertThat(observed.alreadyStored).isEmpty();
-        }
-
-        @Test
         void recordsStoredByAnEarlierTaskAreReportedAsAlreadyStored() {
             produce(ORDERS_0, 0, 20);
             try (FakeWorker worker = worker().start(properties())) {
                 worker.pollAll();
             }
             var other = new Observed();
-            var task = new QueueSinkTask(other);
-            try (FakeWorker worker = new FakeWorker(task, topics, 20).start(properties())) {
-                task.put(topics.get(ORDERS_0));
-                assertThat(other.alreadyStored).isEqualTo(names(ORDERS_0, 0, 20));
-                assertThat(other.committed).isEmpty();
+            try (var proxy = new FlakyProxy(postgres.url())) {
+                proxy.down(true);
+                try (FakeWorker worker =
+                        new FakeWorker(new QueueSinkTask(other), topics, 20).start(properties(proxy.url()))) {
+                    proxy.down(false); // It could not ask where to continue.
+                    worker.pollAll();
+                }
             }
+            assertThat(other.alreadyStored).isEqualTo(names(ORDERS_0, 0, 20));
+            assertThat(other.committed).isEmpty();
+        }
+    }
+
+    @Nested
+    class WhenAPartitionBeginsAnew {
+        /** Deletes the topic and makes it again. */
+        private void remake(int records) {
+            topics.get(ORDERS_0).clear();
+            produce(ORDERS_0, 0, records);
+        }
+
+        @Test
+        void theTaskEndsInsteadOfTakingItsRecordsForOldOnes() {
+            produce(ORDERS_0, 0, 20);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            remake(5);
+            var task = new QueueSinkTask(observed);
+            try (FakeWorker worker = new FakeWorker(task, topics, 50).start(properties())) {
+                assertThatThrownBy(worker::poll)
+                        .isExactlyInstanceOf(ConnectException.class)
+                        .hasMessageStartingWith("orders-0 continues at offset 0, which was passed, and not at 20: ")
+                        .hasMessageContaining("deleted and made again")
+                        .hasMessageContaining("/offsets");
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 20));
+            assertThat(offsets()).contains("orders-sink|orders|0|20");
+            assertThat(observed.alreadyStored).isEmpty();
+        }
+
+        @Test
+        void alsoWhileItRuns() {
+            produce(ORDERS_0, 0, 20);
+            try (FakeWorker worker = worker().start(properties(QueueSinkConfig.LINGER_MS, "60000"))) {
+                worker.poll();
+                remake(19);
+                assertThatThrownBy(worker::poll)
+                        .isExactlyInstanceOf(ConnectException.class)
+                        .hasMessageStartingWith("orders-0 continues at offset 0, which was passed, and not at 20: ");
+            }
+            assertThat(stored()).isEmpty();
+        }
+
+        @Test
+        void itIsReadOnceItsOffsetIsReset() {
+            produce(ORDERS_0, 0, 20);
+            produce(ORDERS_1, 0, 10);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            remake(5);
+            var reset = new HashMap<TopicPartition, Long>();
+            reset.put(ORDERS_0, null);
+            assertThat(new QueueSinkConnector().alterOffsets(properties(), reset))
+                    .isTrue();
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            assertThat(storedNames()).hasSize(35);
+            assertThat(offsets()).containsExactly("orders-sink|orders|0|5", "orders-sink|orders|1|10");
         }
     }
 

@@ -188,6 +188,16 @@ public final class KafkaBroker implements AutoCloseable {
         }
     }
 
+    /** Deletes a topic, and waits until it is gone. */
+    void deleteTopic(String topic) throws Exception {
+        try (Admin admin = admin()) {
+            admin.deleteTopics(List.of(topic)).all().get();
+            while (admin.listTopics().names().get().contains(topic)) {
+                Thread.sleep(50);
+            }
+        }
+    }
+
     /** Ends it as {@code SIGTERM} does; its data stays. */
     public void stop() throws InterruptedException {
         if (jvm == null) {

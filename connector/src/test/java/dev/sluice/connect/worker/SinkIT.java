@@ -178,6 +178,91 @@ class SinkIT {
         }
     }
 
+    @Test
+    void aTopicThatIsMadeAgainEndsTheTaskAndIsReadOnceTheOffsetsAreReset() throws Exception {
+        try (TestPostgres database = TestPostgres.withSchema();
+                Producer<byte[], byte[]> producer = Records.producer(broker)) {
+            broker.createTopic("remade", 1, Map.of());
+            worker.configure("remade", sink(database, "remade"));
+            try {
+                Records.send(producer, numbered("remade", 0, 20));
+                awaitPayloads(database, "remade", 20);
+                worker.ask("PUT", "/connectors/remade/stop", null);
+                broker.deleteTopic("remade");
+                broker.createTopic("remade", 1, Map.of());
+                Records.send(producer, numbered("remade", 20, 25));
+                worker.ask("PUT", "/connectors/remade/resume", null);
+                await().atMost(PATIENCE)
+                        .untilAsserted(() -> assertThat(worker.states("remade")).contains("FAILED"));
+                assertThat(worker.ask("GET", "/connectors/remade/status", null)
+                                .at("/tasks/0/trace")
+                                .asText())
+                        .contains("remade-0 continues at offset 0, which was passed, and not at 20");
+                assertThat(payloads(database, "remade")).hasSize(20);
+
+                resetOffsets("remade");
+                awaitPayloads(database, "remade", 25);
+            } finally {
+                worker.delete("remade");
+            }
+        }
+    }
+
+    @Test
+    void connectsApiForOffsetsSaysWhereToContinue() throws Exception {
+        try (TestPostgres database = TestPostgres.withSchema();
+                Producer<byte[], byte[]> producer = Records.producer(broker)) {
+            broker.createTopic("again", 1, Map.of());
+            worker.configure("again", sink(database, "again"));
+            try {
+                Records.send(producer, numbered("again", 0, 20));
+                awaitPayloads(database, "again", 20);
+                worker.ask("PUT", "/connectors/again/stop", null);
+                await().atMost(PATIENCE)
+                        .until(() -> worker.request(
+                                                "PATCH",
+                                                "/connectors/again/offsets",
+                                                "{\"offsets\": [{\"partition\": {\"kafka_topic\": \"again\", \"kafka_partition\": 0},"
+                                                        + " \"offset\": {\"kafka_offset\": 15}}]}")
+                                        .status()
+                                == 200);
+                assertThat(database.query("select next_offset from sluice.sink_offsets"))
+                        .containsExactly("15");
+                worker.ask("PUT", "/connectors/again/resume", null);
+                awaitPayloads(database, "again", 25);
+                assertThat(payloads(database, "again").subList(20, 25)).containsExactly("15", "16", "17", "18", "19");
+            } finally {
+                worker.delete("again");
+            }
+        }
+    }
+
+    /** Has the connector begin anew. Connect refuses that until the members of its group have left. */
+    private void resetOffsets(String connector) throws Exception {
+        String path = "/connectors/" + connector;
+        worker.ask("PUT", path + "/stop", null);
+        await().atMost(PATIENCE)
+                .until(() -> worker.request("DELETE", path + "/offsets", null).status() == 200);
+        worker.ask("PUT", path + "/resume", null);
+    }
+
+    private static List<ProducerRecord<byte[], byte[]>> numbered(String topic, int from, int to) {
+        var records = new ArrayList<ProducerRecord<byte[], byte[]>>();
+        for (int i = from; i < to; i++) {
+            records.add(new ProducerRecord<>(topic, Records.bytes("key"), Records.bytes(String.valueOf(i))));
+        }
+        return records;
+    }
+
+    private static List<String> payloads(TestPostgres database, String queue) {
+        return database.query("select payload from sluice.messages where queue = '" + queue + "' order by seq");
+    }
+
+    private static void awaitPayloads(TestPostgres database, String queue, int count) {
+        await().atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(payloads(database, queue)).hasSize(count));
+    }
+
     /** Returns a JSON string of so many bytes. */
     private static String text(int bytes) {
         return '"' + "x".repeat(bytes - 2) + '"';
