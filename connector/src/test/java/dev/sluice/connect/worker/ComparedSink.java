@@ -43,6 +43,16 @@ record ComparedSink(
             "select coalesce(sum(head), 0) from sluice.partitions",
             "select extract(epoch from max(updated_at) - min(started_at)) from sluice.sink_offsets");
 
+    /** What broker, worker and converter leave to any sink. */
+    static final ComparedSink COUNT = new ComparedSink(
+            "count",
+            "drops the records, and notes how many there were in each delivery",
+            "create table deliveries (records int, at timestamptz not null default now())",
+            "",
+            Map.of("connector.class", CountSink.class.getName(), "connection.user", "postgres"),
+            "select coalesce(sum(records), 0) from deliveries",
+            "select extract(epoch from max(at) - min(at)) from deliveries");
+
     /** As little as a sink of a row per record can do: no index, no offsets, no check of anything. */
     static final ComparedSink INSERT = new ComparedSink(
             "insert",

@@ -20,6 +20,7 @@ import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.connect.connector.Task;
 import org.apache.kafka.connect.sink.SinkConnector;
 import org.postgresql.Driver;
 
@@ -74,7 +75,8 @@ public final class SinkBenchmark {
         int records = args.length > 0 ? Integer.parseInt(args[0]) : 2_000_000;
         int rounds = args.length > 1 ? Integer.parseInt(args[1]) : 3;
         int keys = args.length > 2 ? Integer.parseInt(args[2]) : 1_000;
-        installInsertSink();
+        install(InsertSink.class, InsertSink.Writer.class);
+        install(CountSink.class, CountSink.Counter.class);
         List<ComparedSink> sinks = sinks();
         try (KafkaBroker broker = KafkaBroker.start("benchmark-broker", Tuning.BENCHMARKS);
                 ConnectWorker worker = ConnectWorker.start(WORKER, broker, "benchmark", Tuning.BENCHMARKS)) {
@@ -98,7 +100,7 @@ public final class SinkBenchmark {
 
     /** Returns what there is to compare; links the folders of public sinks into the worker's plug-ins. */
     private static List<ComparedSink> sinks() throws IOException {
-        var sinks = new ArrayList<>(List.of(ComparedSink.QUEUE, ComparedSink.INSERT));
+        var sinks = new ArrayList<>(List.of(ComparedSink.QUEUE, ComparedSink.COUNT, ComparedSink.INSERT));
         Path plugins = Files.createDirectories(ConnectWorker.plugins(WORKER));
         for (ComparedSink sink : List.of(ComparedSink.DEBEZIUM, ComparedSink.AIVEN)) {
             String folder = System.getProperty(FOLDER + sink.label());
@@ -115,19 +117,19 @@ public final class SinkBenchmark {
         return sinks;
     }
 
-    /** Makes a plug-in of the sink to compare with: its two classes in a jar, and the driver. */
-    private static void installInsertSink() throws Exception {
-        Path folder = Files.createDirectories(ConnectWorker.plugins(WORKER).resolve("insert-sink"));
+    /** Makes a plug-in of a sink to compare with: its two classes in a jar, and the driver. */
+    private static void install(Class<? extends SinkConnector> connector, Class<? extends Task> task) throws Exception {
+        String name = connector.getSimpleName();
+        Path folder = Files.createDirectories(ConnectWorker.plugins(WORKER).resolve(name));
         Path driver = Path.of(
                 Driver.class.getProtectionDomain().getCodeSource().getLocation().toURI());
         Files.copy(driver, folder.resolve("postgresql.jar"), StandardCopyOption.REPLACE_EXISTING);
-        try (OutputStream file = Files.newOutputStream(folder.resolve("insert-sink.jar"));
+        try (OutputStream file = Files.newOutputStream(folder.resolve(name + ".jar"));
                 var jar = new JarOutputStream(file)) {
-            for (Class<?> each : List.of(InsertSink.class, InsertSink.Writer.class)) {
-                add(jar, each);
-            }
+            add(jar, connector);
+            add(jar, task);
             jar.putNextEntry(new JarEntry("META-INF/services/" + SinkConnector.class.getName()));
-            jar.write(InsertSink.class.getName().getBytes(UTF_8));
+            jar.write(connector.getName().getBytes(UTF_8));
         }
     }
 
@@ -216,7 +218,7 @@ public final class SinkBenchmark {
             }
             if (System.nanoTime() - nextLook > 0) {
                 if (Records.lag(broker, "connect-" + name, TOPIC) == 0) {
-                    return (double) writtenBusy / writtenSamples;
+                    return writtenSamples == 0 ? 0 : (double) writtenBusy / writtenSamples;
                 }
                 if (worker.states(name).contains("FAILED")) {
                     throw new IllegalStateException(name + " has failed; see target/kafka/" + WORKER + ".log");
