@@ -1,6 +1,7 @@
 package dev.sluice.connect;
 
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.QueueSchema;
 import dev.sluice.queue.SourcePartition;
 import dev.sluice.queue.StoredOffsets;
 import java.util.Collections;
@@ -74,10 +75,14 @@ public final class QueueSinkConnector extends SinkConnector {
      * Sets or resets the offsets in PostgreSQL, which the tasks go by, as somebody has asked Connect's API to. What is read again is
      * written again, and what is skipped never written.
      *
+     * <p>Connect asks this first and then Kafka, which refuses while the consumer group has members: so after an error the rows may have
+     * changed, and a task that still ran followed them. Ask again once the tasks have stopped.
+     *
      * @param offsets by topic partition the next offset, null to forget it. None: all of the connector are forgotten, for Connect
      *     names those its consumer group has, and a group that has none is reset as a whole
      * @throws ConfigException if the configuration is not valid
-     * @throws ConnectException if an offset is negative or PostgreSQL failed; nothing has changed, unless it failed while committing
+     * @throws ConnectException if an offset is negative, the schema does not fit or PostgreSQL failed; nothing has changed, unless it
+     *     failed while committing
      */
     @Override
     public boolean alterOffsets(Map<String, String> connectorConfig, Map<TopicPartition, Long> offsets) {
@@ -89,14 +94,16 @@ public final class QueueSinkConnector extends SinkConnector {
             }
             bySource.put(new SourcePartition(config.sourceName(), partition.topic(), partition.partition()), offset);
         });
-        var stored = new StoredOffsets(config.dataSource(), config.postgres().schema());
         try {
+            QueueSchema.verify(config.dataSource(), config.postgres().schema());
+            var stored =
+                    new StoredOffsets(config.dataSource(), config.postgres().schema());
             if (bySource.isEmpty()) {
                 stored.forget(config.sourceName());
             } else {
                 stored.alter(bySource);
             }
-        } catch (QueueException e) {
+        } catch (QueueException | IllegalStateException e) {
             throw new ConnectException(e.getMessage(), e);
         }
         return true;

@@ -9,6 +9,7 @@ import dev.sluice.queue.QueueSchema;
 import dev.sluice.queue.QueueWriter;
 import dev.sluice.queue.SourceMovedException;
 import dev.sluice.queue.SourceProgress;
+import dev.sluice.queue.SourceRefusedException;
 import dev.sluice.queue.WriterWakeUps;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -59,8 +60,13 @@ public final class QueueSinkTask extends SinkTask {
     private @Nullable Source lastSource;
     private int written;
 
-    /** Whether the last {@link #put} threw, so that the next one gets the same records, from before any rewind. */
-    private boolean redelivery;
+    /** What the last {@link #put} was given, if it threw: Connect delivers it again, or what is left of it, from before any rewind. */
+    private Collection<SinkRecord> undelivered = List.of();
+
+    /** Set once a partition begins anew, until that is stored and the task ends. */
+    private @Nullable Refusal refusal;
+
+    private record Refusal(Source source, String reason) {}
 
     /** What {@link #start} makes of the configuration. */
     private static final class Settings {
@@ -150,7 +156,11 @@ public final class QueueSinkTask extends SinkTask {
         log.warn("PostgreSQL cannot be asked now; the first records will try again. reason={}", e.getMessage());
     }
 
-    /** Asks PostgreSQL how far each partition is written, and Connect to continue there. */
+    /**
+     * Asks PostgreSQL how far each partition is written, and Connect to continue there.
+     *
+     * @throws ConnectException if a partition began anew, and nobody has set its offset since
+     */
     @Override
     public void open(Collection<TopicPartition> partitions) {
         lastSource = null;
@@ -170,6 +180,8 @@ public final class QueueSinkTask extends SinkTask {
             }
         } catch (QueueException e) {
             tolerateIfTransient(e);
+        } catch (SourceRefusedException e) {
+            throw new ConnectException(e.getMessage(), e);
         }
     }
 
@@ -183,31 +195,91 @@ public final class QueueSinkTask extends SinkTask {
      */
     @Override
     public void put(Collection<SinkRecord> delivered) {
-        if (delivered.isEmpty() && held.isEmpty()) {
+        Collection<SinkRecord> records = delivered;
+        if (isRedelivery(delivered)) {
+            records = ofOpenPartitions(delivered);
+        } else {
+            sources.values().forEach(Source::rewound);
+            notice(delivered);
+        }
+        undelivered = delivered;
+        if (records.isEmpty() && held.isEmpty() && refusal == null) {
+            undelivered = List.of();
             wakeConsumers(Duration.ZERO);
             return;
         }
-        boolean isRedelivery = redelivery;
-        if (!isRedelivery) {
-            sources.values().forEach(Source::rewound);
-        }
-        redelivery = true;
         Duration lingering;
         try {
             checkSchema();
-            locate(delivered);
+            refuseNewBeginning();
+            locate(records);
             settleAttempts();
-            if (!isRedelivery) {
-                refuseNewBeginnings(delivered);
-            }
-            accept(delivered);
+            accept(records);
             lingering = writeDue();
         } catch (QueueException e) {
             throw retries.failed(e, started().config, context);
+        } catch (SourceRefusedException e) {
+            throw new ConnectException(e.getMessage(), e);
         }
-        redelivery = false;
+        undelivered = List.of();
         retries.succeeded();
         wakeConsumers(lingering);
+    }
+
+    /** Says whether Connect delivers what is left of the records of a {@link #put} that threw. */
+    @SuppressWarnings("ReferenceEquality") // It delivers the same objects, and others may be equal to them.
+    private boolean isRedelivery(Collection<SinkRecord> delivered) {
+        if (delivered.isEmpty()) {
+            return false;
+        }
+        SinkRecord first = delivered.iterator().next();
+        for (SinkRecord record : undelivered) {
+            if (record == first) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
+     * Returns the records of partitions that are still this task's. Connect takes others out of a redelivery, but by the topic that a
+     * transform has given them.
+     */
+    private Collection<SinkRecord> ofOpenPartitions(Collection<SinkRecord> delivered) {
+        var open = new ArrayList<SinkRecord>(delivered.size());
+        for (SinkRecord record : delivered) {
+            if (sources.containsKey(topicPartition(record))) {
+                open.add(record);
+            }
+        }
+        return open;
+    }
+
+    /** Looks through what is delivered for the first time for a partition that begins anew. */
+    private void notice(Collection<SinkRecord> delivered) {
+        for (SinkRecord record : delivered) {
+            Source source = source(record);
+            long offset = record.originalKafkaOffset();
+            long passed = source.pass(offset);
+            if (passed != NONE && refusal == null) {
+                refusal = new Refusal(
+                        source,
+                        source.topicPartition + " was to continue at offset " + passed + ", but Kafka has delivered "
+                                + offset
+                                + ": the topic was deleted and made again, has lost its end, or never came so far. Its records cannot"
+                                + " be told from those that are stored, and a restart does not help. Stop the connector, set the"
+                                + " partition's offset by PATCH /connectors/NAME/offsets (0: all of a topic made again) and resume it");
+            }
+        }
+    }
+
+    /** Ends the task, and any after it, where records would be taken for those that had their offsets before, and be lost. */
+    private void refuseNewBeginning() {
+        Refusal found = refusal;
+        if (found != null) {
+            started().writer.refuse(found.source.partition, found.reason);
+            throw new ConnectException(found.reason);
+        }
     }
 
     /** Tells those who wait for messages, and has Connect come back when there is more to tell or, before that, to write. */
@@ -244,8 +316,23 @@ public final class QueueSinkTask extends SinkTask {
             if (isLost || (continueAt != NONE && first > continueAt)) {
                 source.rewind(continueAt);
                 context.offset(source.topicPartition, continueAt);
+            } else if (continueAt != NONE && lastOffset(delivered, source) < continueAt) {
+                source.continueAt(
+                        continueAt); // As open does. What is stored need not come by, and what is in its place is
+                // noticed.
+                context.offset(source.topicPartition, continueAt);
             }
         }
+    }
+
+    private long lastOffset(Collection<SinkRecord> delivered, Source source) {
+        long last = NONE;
+        for (SinkRecord record : delivered) {
+            if (source(record) == source) {
+                last = record.originalKafkaOffset();
+            }
+        }
+        return last;
     }
 
     private long firstOffset(Collection<SinkRecord> delivered, Source source) {
@@ -300,21 +387,6 @@ public final class QueueSinkTask extends SinkTask {
         });
         if (!stored.isEmpty()) {
             observer.alreadyStored(stored);
-        }
-    }
-
-    /** Ends the task where records would be taken for those that had their offsets before, and be lost. */
-    private void refuseNewBeginnings(Collection<SinkRecord> delivered) {
-        for (SinkRecord record : delivered) {
-            Source source = source(record);
-            long offset = record.originalKafkaOffset();
-            if (source.hasPassed(offset)) {
-                throw new ConnectException(
-                        source.topicPartition + " continues at offset " + offset
-                                + ", which was passed, and not at " + source.passed()
-                                + ": the topic was deleted and made again, or has lost its end. Its records cannot be told from those that are"
-                                + " stored. Stop the connector and set or reset the partition's offset by /connectors/NAME/offsets");
-            }
         }
     }
 
@@ -492,13 +564,17 @@ public final class QueueSinkTask extends SinkTask {
                 && last.topicPartition.topic().equals(record.originalTopic())) {
             return last;
         }
-        Source source = sources.get(new TopicPartition(record.originalTopic(), record.originalKafkaPartition()));
+        Source source = sources.get(topicPartition(record));
         if (source == null) {
             throw new IllegalStateException(
                     ErrantRecords.name(record) + " belongs to no open partition: " + sources.keySet());
         }
         lastSource = source;
         return source;
+    }
+
+    private static TopicPartition topicPartition(SinkRecord record) {
+        return new TopicPartition(record.originalTopic(), record.originalKafkaPartition());
     }
 
     /** Returns the next offset of each partition, as far as records below it are written. Writes nothing. */

@@ -92,7 +92,7 @@ final class Source {
         attempted = NONE;
     }
 
-    /** We asked Connect to continue at this offset, before it delivered anything. */
+    /** We asked Connect to continue at this offset, which is not below anything it has delivered. */
     void continueAt(long offset) {
         passed = offset;
     }
@@ -108,25 +108,22 @@ final class Source {
     }
 
     /**
-     * Says whether a record that Connect delivers for the first time cannot be the one that had its offset before: the consumer only goes
-     * forward, unless where it stands does not exist.
+     * Notes a record that Connect delivers for the first time.
+     *
+     * @return {@code NONE}, or, where Connect has passed this offset, the one below which it delivers nothing for the first time: then it is
+     *     another record than had this offset before, for the consumer only goes forward unless the place where it stands does not exist
      */
-    boolean hasPassed(long offset) {
-        return !rewinding && offset < passed;
-    }
-
-    /** Returns the offset below which Connect delivers nothing for the first time. */
-    long passed() {
-        return passed;
+    long pass(long offset) {
+        if (offset < passed) {
+            return passed;
+        }
+        passed = offset + 1;
+        return NONE;
     }
 
     /** Says whether a record has neither been stored nor been taken before, and takes it. */
     boolean accept(long offset) {
-        if (rewinding) {
-            return false;
-        }
-        passed = Math.max(passed, offset + 1);
-        if (offset < accepted) {
+        if (rewinding || offset < accepted) {
             return false;
         }
         if (origin == NONE) {

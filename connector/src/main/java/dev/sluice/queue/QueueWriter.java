@@ -4,6 +4,7 @@ import dev.sluice.queue.DedupWindow.Suspect;
 import dev.sluice.queue.Flush.Rules;
 import dev.sluice.queue.Flush.Run;
 import dev.sluice.queue.Flush.Waiting;
+import dev.sluice.queue.OffsetTable.StoredOffset;
 import dev.sluice.queue.PartitionDirectory.Name;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
@@ -47,6 +48,7 @@ public final class QueueWriter implements AutoCloseable {
     private final Duration usualDedupWindow;
     private final PayloadCipher cipher;
     private final PartitionDirectory directory;
+    private final OffsetTable offsets;
     private final SegmentCopy segments = new SegmentCopy();
     private final String copySql;
     private @Nullable Connection connection;
@@ -68,6 +70,7 @@ public final class QueueWriter implements AutoCloseable {
         this.usualDedupWindow = config.dedupWindow();
         this.cipher = config.cipher();
         this.directory = new PartitionDirectory(statements);
+        this.offsets = new OffsetTable(statements);
         this.copySql = statements.get("copy-segments").text();
     }
 
@@ -144,17 +147,35 @@ public final class QueueWriter implements AutoCloseable {
     /**
      * Returns the next offset of a source that is stored, or nothing when it has never written.
      *
+     * @throws SourceRefusedException if the source was refused, and its offset not set since
      * @throws QueueException if PostgreSQL cannot be asked
      */
     public OptionalLong storedOffset(SourcePartition source) {
         try {
             Connection open = connection();
-            long stored = storedOffset(open, source);
+            StoredOffset stored = offsets.stored(open, source);
             open.commit();
-            return stored == SourceProgress.NONE ? OptionalLong.empty() : OptionalLong.of(stored);
+            return stored.next();
         } catch (SQLException e) {
             giveUpConnection();
             throw new QueueException("could not read the offset of " + source, e);
+        }
+    }
+
+    /**
+     * Keeps a source from going on until somebody has set its offset. Does nothing to one that has none stored.
+     *
+     * @param reason what {@link SourceRefusedException} will say
+     * @throws QueueException if PostgreSQL failed
+     */
+    public void refuse(SourcePartition source, String reason) {
+        try {
+            Connection open = connection();
+            offsets.refuse(open, source, reason);
+            open.commit();
+        } catch (SQLException e) {
+            giveUpConnection();
+            throw new QueueException("could not refuse " + source, e);
         }
     }
 
@@ -206,7 +227,7 @@ public final class QueueWriter implements AutoCloseable {
         for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
             boolean located = resolve(open, flush);
             for (SourceProgress each : progress) {
-                moveOffset(open, each);
+                offsets.move(open, each);
             }
             if (located && tryFlush(open, flush)) {
                 return;
@@ -330,7 +351,9 @@ public final class QueueWriter implements AutoCloseable {
                 int next =
                         claimed.length(); // Rows come in the order of the ids; those of partitions that are gone miss.
                 long found = row.getLong(id);
-                int i = partitions[next] == found ? next : Arrays.binarySearch(partitions, found);
+                int i = next < partitions.length && partitions[next] == found
+                        ? next
+                        : Arrays.binarySearch(partitions, found);
                 runs.get(i)
                         .claimed(
                                 counts[i], row.getLong(queueId), row.getLong(head) - counts[i], row.getLong(scheduled));
@@ -508,33 +531,6 @@ public final class QueueWriter implements AutoCloseable {
                                 .map(each -> each.message().producerSub())
                                 .toArray(String[]::new))) {
             statement.update();
-        }
-    }
-
-    private void moveOffset(Connection open, SourceProgress progress) throws SQLException {
-        SourcePartition source = progress.partition();
-        boolean first = progress.expectedOffset() == SourceProgress.NONE;
-        try (var statement = new BoundStatement(open, statements.get(first ? "start-offset" : "move-offset"))
-                .set("source", source.source())
-                .set("topic", source.topic())
-                .set("partition", source.partition())
-                .set("next", progress.nextOffset())) {
-            if (!first) {
-                statement.set("expected", progress.expectedOffset());
-            }
-            if (statement.update() != 1) {
-                throw new SourceMovedException(source, progress.expectedOffset(), storedOffset(open, source));
-            }
-        }
-    }
-
-    private long storedOffset(Connection open, SourcePartition source) throws SQLException {
-        try (var statement = new BoundStatement(open, statements.get("stored-offset"))
-                        .set("source", source.source())
-                        .set("topic", source.topic())
-                        .set("partition", source.partition());
-                ResultSet row = statement.query()) {
-            return row.next() ? row.getLong("next_offset") : SourceProgress.NONE;
         }
     }
 

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
 public final class StoredOffsets {
-    /** That of the key of the table: who changes several waits for others in one order. */
+    /** Who changes several offsets waits for others who do in one order. */
     private static final Comparator<SourcePartition> ORDER = Comparator.comparing(SourcePartition::source)
             .thenComparing(SourcePartition::topic)
             .thenComparing(SourcePartition::partition);

@@ -73,7 +73,12 @@ values (:source, :topic, :partition, :next)
 on conflict (source, topic, partition) do nothing;
 
 -- name: stored-offset
-select next_offset from sluice.sink_offsets where source = :source and topic = :topic and partition = :partition;
+select next_offset, refused from sluice.sink_offsets where source = :source and topic = :topic and partition = :partition;
+
+-- name: refuse
+-- Where nothing is stored nothing can be taken for it.
+update sluice.sink_offsets set refused = :reason, updated_at = now()
+where source = :source and topic = :topic and partition = :partition;
 
 -- name: lock-partitions
 -- From here to the commit nobody else gives out seqs in these partitions.

@@ -74,11 +74,7 @@ public final class FakeWorker implements AutoCloseable {
 
     /** One poll and delivery; false when there was nothing and nothing is open. */
     boolean poll() {
-        context.offsets.forEach((partition, offset) -> {
-            positions.put(partition, offset);
-            current.put(partition, offset);
-        });
-        context.offsets.clear();
+        seek();
         if (batch.isEmpty()) {
             fetch();
         }
@@ -99,6 +95,31 @@ public final class FakeWorker implements AutoCloseable {
             sleep(Math.min(20, Math.max(1, context.timeoutMs)));
         }
         return any || timedOut || !context.offsets.isEmpty();
+    }
+
+    /** Takes all partitions away and gives them back; keeps the batch that is to be delivered again, as a worker does behind a router. */
+    void rebalance() {
+        commit();
+        task.close(topics.keySet());
+        for (TopicPartition partition : topics.keySet()) {
+            positions.put(partition, group.getOrDefault(partition, 0L));
+            current.put(partition, positions.get(partition));
+        }
+        task.open(topics.keySet());
+        seek();
+    }
+
+    /** Forgets the batch that is to be delivered again, as a worker does with what it has lost. */
+    void dropBatch() {
+        batch.clear();
+    }
+
+    private void seek() {
+        context.offsets.forEach((partition, offset) -> {
+            positions.put(partition, offset);
+            current.put(partition, offset);
+        });
+        context.offsets.clear();
     }
 
     private void fetch() {

@@ -79,6 +79,22 @@ class SinkOffsetsTest {
     }
 
     @Test
+    void mayBeGoneOnFromOnceTheyAreSet() {
+        postgres.execute("update sluice.sink_offsets set refused = 'for a reason'");
+        connector.alterOffsets(properties(), Map.of(new TopicPartition("orders", 0), 100L));
+        assertThat(postgres.query("select topic, partition from sluice.sink_offsets where refused is null"))
+                .containsExactly("orders|0");
+    }
+
+    @Test
+    void areNotLookedForInADatabaseWithoutTheSchema() {
+        postgres.execute("drop schema sluice cascade");
+        assertThatThrownBy(() -> connector.alterOffsets(properties(), Map.of()))
+                .isInstanceOf(ConnectException.class)
+                .hasMessageContaining("schema.apply=true");
+    }
+
+    @Test
     void cannotBeAlteredWherePostgresqlCannotBeAsked() {
         try (var proxy = new FlakyProxy(postgres.url())) {
             proxy.down(true);
@@ -86,7 +102,7 @@ class SinkOffsetsTest {
             away.put("connection.url", proxy.url());
             assertThatThrownBy(() -> connector.alterOffsets(away, Map.of()))
                     .isInstanceOf(ConnectException.class)
-                    .hasMessageContaining("could not forget the offsets");
+                    .hasMessageContaining("could not ask PostgreSQL");
         }
         assertThat(stored()).hasSize(4);
     }

@@ -14,6 +14,7 @@ import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** The sink on a real worker, as its user meets it: by REST. */
@@ -179,33 +180,43 @@ class SinkIT {
     }
 
     @Test
-    void aTopicThatIsMadeAgainEndsTheTaskAndIsReadOnceTheOffsetsAreReset() throws Exception {
+    void aTopicThatIsMadeAgainEndsTheTaskAndIsReadOnceItsOffsetIsSet() throws Exception {
         try (TestPostgres database = TestPostgres.withSchema();
                 Producer<byte[], byte[]> producer = Records.producer(broker)) {
+            broker.createTopic("kept", 1, Map.of());
             broker.createTopic("remade", 1, Map.of());
-            worker.configure("remade", sink(database, "remade"));
+            worker.configure("remade", with(sink(database, "kept"), Map.of("topics", "kept,remade")));
             try {
+                Records.send(producer, numbered("kept", 0, 10));
                 Records.send(producer, numbered("remade", 0, 20));
+                awaitPayloads(database, "kept", 10);
                 awaitPayloads(database, "remade", 20);
                 worker.ask("PUT", "/connectors/remade/stop", null);
                 broker.deleteTopic("remade");
                 broker.createTopic("remade", 1, Map.of());
                 Records.send(producer, numbered("remade", 20, 25));
                 worker.ask("PUT", "/connectors/remade/resume", null);
-                await().atMost(PATIENCE)
-                        .untilAsserted(() -> assertThat(worker.states("remade")).contains("FAILED"));
-                assertThat(worker.ask("GET", "/connectors/remade/status", null)
-                                .at("/tasks/0/trace")
-                                .asText())
-                        .contains("remade-0 continues at offset 0, which was passed, and not at 20");
+                awaitRefusal();
+                Records.send(producer, numbered("remade", 25, 45));
+                worker.ask("POST", "/connectors/remade/restart?includeTasks=true&onlyFailed=true", null);
+                awaitRefusal();
                 assertThat(payloads(database, "remade")).hasSize(20);
 
-                resetOffsets("remade");
-                awaitPayloads(database, "remade", 25);
+                setOffset("remade", "remade", 0);
+                awaitPayloads(database, "remade", 45);
+                assertThat(payloads(database, "kept")).hasSize(10);
             } finally {
                 worker.delete("remade");
             }
         }
+    }
+
+    private void awaitRefusal() {
+        await().atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(worker.ask("GET", "/connectors/remade/status", null)
+                                .at("/tasks/0/trace")
+                                .asText())
+                        .contains("remade-0 was to continue at offset 20, but Kafka has delivered 0"));
     }
 
     @Test
@@ -217,33 +228,37 @@ class SinkIT {
             try {
                 Records.send(producer, numbered("again", 0, 20));
                 awaitPayloads(database, "again", 20);
-                worker.ask("PUT", "/connectors/again/stop", null);
-                await().atMost(PATIENCE)
-                        .until(() -> worker.request(
-                                                "PATCH",
-                                                "/connectors/again/offsets",
-                                                "{\"offsets\": [{\"partition\": {\"kafka_topic\": \"again\", \"kafka_partition\": 0},"
-                                                        + " \"offset\": {\"kafka_offset\": 15}}]}")
-                                        .status()
-                                == 200);
-                assertThat(database.query("select next_offset from sluice.sink_offsets"))
-                        .containsExactly("15");
-                worker.ask("PUT", "/connectors/again/resume", null);
+                setOffset("again", "again", 15);
                 awaitPayloads(database, "again", 25);
                 assertThat(payloads(database, "again").subList(20, 25)).containsExactly("15", "16", "17", "18", "19");
+
+                stopAndAsk("again", "DELETE", null);
+                assertThat(database.query("select * from sluice.sink_offsets")).isEmpty();
+                worker.ask("PUT", "/connectors/again/resume", null);
+                awaitPayloads(database, "again", 45);
             } finally {
                 worker.delete("again");
             }
         }
     }
 
-    /** Has the connector begin anew. Connect refuses that until the members of its group have left. */
-    private void resetOffsets(String connector) throws Exception {
-        String path = "/connectors/" + connector;
-        worker.ask("PUT", path + "/stop", null);
+    /** Stops the connector, sets the offset of partition 0 of a topic, and has it go on. */
+    private void setOffset(String connector, String topic, long offset) throws Exception {
+        stopAndAsk(
+                connector,
+                "PATCH",
+                "{\"offsets\": [{\"partition\": {\"kafka_topic\": \"" + topic
+                        + "\", \"kafka_partition\": 0}, \"offset\": {\"kafka_offset\": " + offset + "}}]}");
+        worker.ask("PUT", "/connectors/" + connector + "/resume", null);
+    }
+
+    /** Stops the connector and asks for its offsets until Kafka agrees, which it does when the members of the group have left. */
+    private void stopAndAsk(String connector, String method, @Nullable String body) throws Exception {
+        worker.ask("PUT", "/connectors/" + connector + "/stop", null);
         await().atMost(PATIENCE)
-                .until(() -> worker.request("DELETE", path + "/offsets", null).status() == 200);
-        worker.ask("PUT", path + "/resume", null);
+                .until(() -> worker.request(method, "/connectors/" + connector + "/offsets", body)
+                                .status()
+                        == 200);
     }
 
     private static List<ProducerRecord<byte[], byte[]>> numbered(String topic, int from, int to) {

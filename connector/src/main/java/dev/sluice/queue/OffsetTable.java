@@ -1,0 +1,74 @@
+package dev.sluice.queue;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+
+/** The offsets of sources in the transaction of a {@link QueueWriter}, which commits. */
+final class OffsetTable {
+    private final Statements statements;
+
+    OffsetTable(Statements statements) {
+        this.statements = statements;
+    }
+
+    /** What is stored of a source; {@code refused} says why it may not go on, null if it may. */
+    record StoredOffset(OptionalLong offset, @Nullable String refused) {
+        /**
+         * Returns the next offset, empty when the source has never written.
+         *
+         * @throws SourceRefusedException if it may not go on
+         */
+        OptionalLong next() {
+            if (refused != null) {
+                throw new SourceRefusedException(refused);
+            }
+            return offset;
+        }
+    }
+
+    StoredOffset stored(Connection open, SourcePartition source) throws SQLException {
+        try (BoundStatement statement = bind(open, "stored-offset", source);
+                ResultSet row = statement.query()) {
+            return row.next()
+                    ? new StoredOffset(OptionalLong.of(row.getLong("next_offset")), row.getString("refused"))
+                    : new StoredOffset(OptionalLong.empty(), null);
+        }
+    }
+
+    /** Keeps a source from going on until its offset is set. Does nothing to one that has none stored. */
+    void refuse(Connection open, SourcePartition source, String reason) throws SQLException {
+        try (BoundStatement statement = bind(open, "refuse", source).set("reason", reason)) {
+            statement.update();
+        }
+    }
+
+    /**
+     * Moves a source on by compare-and-set.
+     *
+     * @throws SourceMovedException if it is not where its progress expects it
+     */
+    void move(Connection open, SourceProgress progress) throws SQLException {
+        SourcePartition source = progress.partition();
+        boolean first = progress.expectedOffset() == SourceProgress.NONE;
+        try (BoundStatement statement =
+                bind(open, first ? "start-offset" : "move-offset", source).set("next", progress.nextOffset())) {
+            if (!first) {
+                statement.set("expected", progress.expectedOffset());
+            }
+            if (statement.update() != 1) {
+                long stored = stored(open, source).offset().orElse(SourceProgress.NONE);
+                throw new SourceMovedException(source, progress.expectedOffset(), stored);
+            }
+        }
+    }
+
+    private BoundStatement bind(Connection open, String name, SourcePartition source) throws SQLException {
+        return new BoundStatement(open, statements.get(name))
+                .set("source", source.source())
+                .set("topic", source.topic())
+                .set("partition", source.partition());
+    }
+}
