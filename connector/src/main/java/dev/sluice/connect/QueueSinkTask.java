@@ -268,7 +268,7 @@ public final class QueueSinkTask extends SinkTask {
                                 + offset
                                 + ": the topic was deleted and made again, has lost its end, or never came so far. Its records cannot"
                                 + " be told from those that are stored, and a restart does not help. Stop the connector, set the"
-                                + " partition's offset by PATCH /connectors/NAME/offsets (0: all of a topic made again) and resume it");
+                                + " partition's offset by PATCH /connectors/NAME/offsets (0 for each of a topic made again) and resume it");
             }
         }
     }
@@ -317,9 +317,9 @@ public final class QueueSinkTask extends SinkTask {
                 source.rewind(continueAt);
                 context.offset(source.topicPartition, continueAt);
             } else if (continueAt != NONE && lastOffset(delivered, source) < continueAt) {
-                source.continueAt(
-                        continueAt); // As open does. What is stored need not come by, and what is in its place is
-                // noticed.
+                // As open does. What is stored need not come by, what is in its place is noticed, and what was held
+                // comes again.
+                source.continueAt(continueAt);
                 context.offset(source.topicPartition, continueAt);
             }
         }

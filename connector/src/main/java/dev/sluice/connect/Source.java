@@ -92,7 +92,7 @@ final class Source {
         attempted = NONE;
     }
 
-    /** We asked Connect to continue at this offset, which is not below anything it has delivered. */
+    /** We asked Connect to continue at this offset; what it delivers now has nothing from there on. */
     void continueAt(long offset) {
         passed = offset;
     }

@@ -582,6 +582,32 @@ class QueueSinkTaskTest {
         }
 
         @Test
+        void theTaskGoesBackForWhatItHeldOfAnEarlierDelivery() throws InterruptedException {
+            produce(ORDERS_1, 0, 5);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            produce(ORDERS_1, 5, 10);
+            long lingerMs = 50;
+            try (FakeWorker worker = worker().start(properties(QueueSinkConfig.LINGER_MS, String.valueOf(lingerMs)))) {
+                worker.poll();
+                setOffset(ORDERS_1, 7);
+                produce(ORDERS_0, 0, 10);
+                Thread.sleep(lingerMs);
+                worker.pollAll();
+                assertThat(worker.failures).hasSize(1);
+                await().untilAsserted(() -> {
+                    worker.pollAll();
+                    assertThat(offsets()).containsExactly("orders-sink|orders|0|10", "orders-sink|orders|1|10");
+                });
+            }
+            assertThat(storedNames())
+                    .hasSize(18)
+                    .containsAll(names(ORDERS_0, 0, 10))
+                    .containsAll(names(ORDERS_1, 7, 10));
+        }
+
+        @Test
         void theTaskGoesBackWithThem() {
             produce(ORDERS_0, 0, 100);
             produce(ORDERS_1, 0, 10);
