@@ -28,6 +28,9 @@ public final class QueueSchema {
     private static final QueueSchema CURRENT =
             new QueueSchema(FILES.stream().map(Migration::read).toList(), OLDEST_SERVER);
 
+    /** How long a migration waits for a table that others use; then it is tried again by whoever starts. */
+    private static final String LOCK_TIMEOUT = "2s";
+
     private final List<Migration> migrations;
     private final int oldestServer;
 
@@ -125,6 +128,8 @@ public final class QueueSchema {
             }
             int found = applied(connection, schema);
             refuseNewer(schema, found);
+            // Whoever waits for a lock on a table stops all who come later: a backup that runs would stop every flush.
+            statement.execute("set local lock_timeout = '" + LOCK_TIMEOUT + "'");
             for (int version = found + 1; version <= newest(); version++) {
                 Migration migration = migrations.get(version - 1);
                 run(statement, migration, schema, found);
@@ -134,6 +139,7 @@ public final class QueueSchema {
                         schema));
                 log.info("Applied a migration. schema={} migration={}", schema, migration.file());
             }
+            statement.execute("set local lock_timeout to default");
         }
     }
 

@@ -4,6 +4,8 @@ import static dev.sluice.queue.Messages.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -128,6 +130,23 @@ class QueueSchemaTest {
                             + " and table_name = 'queues' and column_name in ('colour', 'shape')"))
                     .containsExactly("0");
             write(4, 4);
+        }
+
+        @Test
+        void doesNotHoldUpEverybodyWhileItWaitsForATableInUse() throws SQLException {
+            try (Connection backup = postgres.dataSource().getConnection()) {
+                backup.setAutoCommit(false);
+                try (var read = backup.createStatement()) {
+                    read.execute("select * from sluice.queues");
+                }
+                assertThatThrownBy(() -> program(FIRST, SECOND).applyTo(postgres.dataSource(), SCHEMA))
+                        .isInstanceOfSatisfying(
+                                QueueException.class,
+                                e -> assertThat(e.isTransient()).isTrue())
+                        .hasMessageContaining("schema sluice stays at version 1");
+            }
+            program(FIRST, SECOND).applyTo(postgres.dataSource(), SCHEMA);
+            assertThat(applied()).hasSize(2);
         }
 
         @Test
