@@ -46,6 +46,11 @@ import org.slf4j.LoggerFactory;
 public final class QueueSinkTask extends SinkTask {
     private static final Logger log = LoggerFactory.getLogger(QueueSinkTask.class);
 
+    /** What to do about a partition whose records have offsets that are stored. */
+    private static final String REFUSED =
+            ". Its records cannot be told from those that are stored, and a restart does not help. Stop the"
+                    + " connector, set the partition's offset by PATCH /connectors/NAME/offsets (0 for each of a topic made again) and resume it";
+
     private final OutcomeObserver observer;
     /** Whether to tell bridges, which are other processes, that there is something to read. */
     private final boolean wakesConsumers;
@@ -63,10 +68,15 @@ public final class QueueSinkTask extends SinkTask {
     /** What the last {@link #put} was given, if it threw: Connect delivers it again, or what is left of it, from before any rewind. */
     private Collection<SinkRecord> undelivered = List.of();
 
-    /** Set once a partition begins anew, until that is stored and the task ends. */
-    private @Nullable Refusal refusal;
+    /** Partitions that begin anew, until that is stored and the task ends. */
+    private final List<Refusal> refusals = new ArrayList<>();
 
-    private record Refusal(Source source, String reason) {}
+    /**
+     * A record that Connect has delivered for the first time below the offset that a partition had passed.
+     *
+     * @param what happened, without what to do about it
+     */
+    private record Refusal(Source source, long offset, String what) {}
 
     /** What {@link #start} makes of the configuration. */
     private static final class Settings {
@@ -203,7 +213,7 @@ public final class QueueSinkTask extends SinkTask {
             notice(delivered);
         }
         undelivered = delivered;
-        if (records.isEmpty() && held.isEmpty() && refusal == null) {
+        if (isIdle(records)) {
             undelivered = List.of();
             wakeConsumers(Duration.ZERO);
             return;
@@ -211,7 +221,7 @@ public final class QueueSinkTask extends SinkTask {
         Duration lingering;
         try {
             checkSchema();
-            refuseNewBeginning();
+            refuseNewBeginnings();
             locate(records);
             settleAttempts();
             accept(records);
@@ -224,6 +234,14 @@ public final class QueueSinkTask extends SinkTask {
         undelivered = List.of();
         retries.succeeded();
         wakeConsumers(lingering);
+    }
+
+    /** Says whether there is nothing to do: no record, none held, and every partition stands where PostgreSQL says. */
+    private boolean isIdle(Collection<SinkRecord> records) {
+        return records.isEmpty()
+                && held.isEmpty()
+                && refusals.isEmpty()
+                && sources.values().stream().allMatch(Source::isKnown);
     }
 
     /** Says whether Connect delivers what is left of the records of a {@link #put} that threw. */
@@ -261,25 +279,30 @@ public final class QueueSinkTask extends SinkTask {
             Source source = source(record);
             long offset = record.originalKafkaOffset();
             long passed = source.pass(offset);
-            if (passed != NONE && refusal == null) {
-                refusal = new Refusal(
-                        source,
-                        source.topicPartition + " was to continue at offset " + passed + ", but Kafka has delivered "
-                                + offset
-                                + ": the topic was deleted and made again, has lost its end, or never came so far. Its records cannot"
-                                + " be told from those that are stored, and a restart does not help. Stop the connector, set the"
-                                + " partition's offset by PATCH /connectors/NAME/offsets (0 for each of a topic made again) and resume it");
+            if (passed != NONE) {
+                String what = source.topicPartition + " was to continue at offset " + passed
+                        + ", but Kafka has delivered " + offset
+                        + ": the topic was deleted and made again, has lost its end, or never came so far";
+                if (refusals.stream().noneMatch(each -> each.source == source)) {
+                    log.error("A partition begins anew; the task ends. reason={}", what);
+                    refusals.add(new Refusal(source, offset, what));
+                }
             }
         }
     }
 
     /** Ends the task, and any after it, where records would be taken for those that had their offsets before, and be lost. */
-    private void refuseNewBeginning() {
-        Refusal found = refusal;
-        if (found != null) {
-            started().writer.refuse(found.source.partition, found.reason);
-            throw new ConnectException(found.reason);
+    private void refuseNewBeginnings() {
+        if (refusals.isEmpty()) {
+            return;
         }
+        var reasons = new ArrayList<String>();
+        for (Refusal each : refusals) {
+            String reason = each.what + REFUSED;
+            boolean isRefused = started().writer.refuse(each.source.partition, each.offset, reason);
+            reasons.add(isRefused ? reason : each.what + ". Nothing is stored at this offset: start the task again");
+        }
+        throw new ConnectException(String.join("; ", reasons));
     }
 
     /** Tells those who wait for messages, and has Connect come back when there is more to tell or, before that, to write. */
@@ -317,8 +340,9 @@ public final class QueueSinkTask extends SinkTask {
                 source.rewind(continueAt);
                 context.offset(source.topicPartition, continueAt);
             } else if (continueAt != NONE && lastOffset(delivered, source) < continueAt) {
-                // As open does. What is stored need not come by, what is in its place is noticed, and what was held
+                // As open does: what is stored need not come by, what is in its place is noticed, and what was held
                 // comes again.
+                // Where the records reach beyond, Connect stands behind the last of them.
                 source.continueAt(continueAt);
                 context.offset(source.topicPartition, continueAt);
             }

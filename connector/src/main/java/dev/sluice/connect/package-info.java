@@ -20,8 +20,8 @@
  *   <li><b>A record delivered again</b> lies below the stored offset and is dropped.
  *   <li><b>A partition that begins anew</b> (its topic was deleted and made again, or has lost its end) has other records at offsets that
  *       are stored. The consumer then stands where nothing is, and is set back by its own rule ({@code auto.offset.reset}): it delivers,
- *       not as a repetition, what lies below where it was asked to continue or had come to. That ends the task. It is noted with the
- *       offset, and ends every task after it until somebody says through Connect's API where to begin ({@code
+ *       not as a repetition, what lies below where it was asked to continue or had come to. That ends the task. If something is stored at
+ *       that offset it is noted with it, and ends every task after it until somebody says through Connect's API where to begin ({@code
  *       QueueSinkConnector.alterOffsets}): started again when the topic has grown, it would find nothing wrong.
  *   <li><b>A commit whose answer got lost</b> is looked up before anything is tried again: the stored offset tells whether it
  *       happened.

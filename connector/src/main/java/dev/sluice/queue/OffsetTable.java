@@ -38,10 +38,11 @@ final class OffsetTable {
         }
     }
 
-    /** Keeps a source from going on until its offset is set. Does nothing to one that has none stored. */
-    void refuse(Connection open, SourcePartition source, String reason) throws SQLException {
-        try (BoundStatement statement = bind(open, "refuse", source).set("reason", reason)) {
-            statement.update();
+    /** Keeps a source from going on until its offset is set. Returns false, and does nothing, if it has not stored the offset. */
+    boolean refuse(Connection open, SourcePartition source, long offset, String reason) throws SQLException {
+        try (BoundStatement statement =
+                bind(open, "refuse", source).set("offset", offset).set("reason", reason)) {
+            return statement.update() == 1;
         }
     }
 

@@ -163,16 +163,19 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /**
-     * Keeps a source from going on until somebody has set its offset. Does nothing to one that has none stored.
+     * Keeps a source from going on until somebody has set its offset: it has delivered another record at an offset that is stored.
      *
+     * @param offset of that record
      * @param reason what {@link SourceRefusedException} will say
+     * @return false if the offset is not stored; nothing was done then
      * @throws QueueException if PostgreSQL failed
      */
-    public void refuse(SourcePartition source, String reason) {
+    public boolean refuse(SourcePartition source, long offset, String reason) {
         try {
             Connection open = connection();
-            offsets.refuse(open, source, reason);
+            boolean isRefused = offsets.refuse(open, source, offset, reason);
             open.commit();
+            return isRefused;
         } catch (SQLException e) {
             giveUpConnection();
             throw new QueueException("could not refuse " + source, e);

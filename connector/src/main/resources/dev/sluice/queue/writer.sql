@@ -62,9 +62,10 @@ from created c
 join sluice.consumer_groups g on g.queue_id = c.queue_id;
 
 -- name: move-offset
--- Compare and set: changes no row when somebody else has moved the offset.
+-- Compare and set: changes no row when somebody else has moved the offset, or the source may not go on.
 update sluice.sink_offsets set next_offset = :next, updated_at = now()
-where source = :source and topic = :topic and partition = :partition and next_offset = :expected;
+where source = :source and topic = :topic and partition = :partition and next_offset = :expected
+  and refused is null;
 
 -- name: start-offset
 -- Changes no row when there is an offset already.
@@ -76,9 +77,9 @@ on conflict (source, topic, partition) do nothing;
 select next_offset, refused from sluice.sink_offsets where source = :source and topic = :topic and partition = :partition;
 
 -- name: refuse
--- Where nothing is stored nothing can be taken for it.
+-- Where the offset is not stored, by its first record or by who has set it since, the record cannot be taken for another.
 update sluice.sink_offsets set refused = :reason, updated_at = now()
-where source = :source and topic = :topic and partition = :partition;
+where source = :source and topic = :topic and partition = :partition and next_offset > :offset;
 
 -- name: lock-partitions
 -- From here to the commit nobody else gives out seqs in these partitions.

@@ -114,6 +114,11 @@ public final class FakeWorker implements AutoCloseable {
         batch.clear();
     }
 
+    /** Has the consumer go somewhere without being asked. */
+    void seekTo(TopicPartition partition, long offset) {
+        positions.put(partition, offset);
+    }
+
     private void seek() {
         context.offsets.forEach((partition, offset) -> {
             positions.put(partition, offset);

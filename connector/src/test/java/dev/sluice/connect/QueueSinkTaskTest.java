@@ -263,12 +263,17 @@ class QueueSinkTaskTest {
             produce(ORDERS_0, 0, records);
         }
 
-        private void assertThatItEnds(FakeWorker worker, int expected) {
+        private void assertThatItEnds(FakeWorker worker, String whatToDo) {
             assertThatThrownBy(worker::pollAll)
                     .isExactlyInstanceOf(ConnectException.class)
-                    .hasMessageStartingWith("orders-0 was to continue at offset " + expected
-                            + ", but Kafka has delivered 0: the topic was deleted and made again")
-                    .hasMessageContaining("PATCH /connectors/NAME/offsets");
+                    .hasMessageStartingWith(
+                            "orders-0 was to continue at offset 20, but Kafka has delivered 0: the topic"
+                                    + " was deleted and made again")
+                    .hasMessageContaining(whatToDo);
+        }
+
+        private void assertThatItEnds(FakeWorker worker) {
+            assertThatItEnds(worker, "PATCH /connectors/NAME/offsets");
         }
 
         @Test
@@ -279,7 +284,7 @@ class QueueSinkTaskTest {
             }
             remake(5);
             try (FakeWorker worker = worker().start(properties())) {
-                assertThatItEnds(worker, 20);
+                assertThatItEnds(worker);
             }
             assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 20));
             assertThat(offsets()).contains("orders-sink|orders|0|20");
@@ -289,12 +294,103 @@ class QueueSinkTaskTest {
         @Test
         void alsoWhileItRuns() {
             produce(ORDERS_0, 0, 20);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+                remake(19);
+                assertThatItEnds(worker);
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 20));
+        }
+
+        @Test
+        void aTaskStartedAgainGoesOnWhereNothingIsStoredAtTheOffset() {
+            produce(ORDERS_0, 0, 20);
             try (FakeWorker worker = worker().start(properties(QueueSinkConfig.LINGER_MS, "60000"))) {
                 worker.poll();
                 remake(19);
-                assertThatItEnds(worker, 20);
+                assertThatItEnds(worker, "Nothing is stored at this offset: start the task again");
             }
             assertThat(stored()).isEmpty();
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 19));
+        }
+
+        @Test
+        void aTaskStartedAgainGoesOnWhereOnlyWhatItHeldIsGone() {
+            produce(ORDERS_0, 0, 10);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            produce(ORDERS_0, 10, 30);
+            try (var proxy = new FlakyProxy(postgres.url());
+                    FakeWorker worker = worker().start(properties(proxy.url()))) {
+                proxy.down(true);
+                worker.poll();
+                worker.dropBatch();
+                topics.get(ORDERS_0).subList(10, 30).clear();
+                produce(ORDERS_0, 10, 15);
+                worker.seekTo(ORDERS_0, 12); // As a consumer does that finds where its log differs.
+                proxy.down(false);
+                assertThatThrownBy(worker::pollAll)
+                        .hasMessageStartingWith("orders-0 was to continue at offset 30, but Kafka has delivered 12")
+                        .hasMessageEndingWith("start the task again");
+            }
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 15));
+        }
+
+        @Test
+        void allPartitionsOfADeliveryAreRefused() {
+            produce(ORDERS_0, 0, 20);
+            produce(ORDERS_1, 0, 20);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            remake(5);
+            topics.get(ORDERS_1).clear();
+            produce(ORDERS_1, 0, 5);
+            try (FakeWorker worker = worker().start(properties())) {
+                assertThatItEnds(worker, "; orders-1 was to continue at offset 20, but Kafka has delivered 0");
+            }
+            assertThat(postgres.query("select count(*) from sluice.sink_offsets where refused is not null"))
+                    .containsExactly("2");
+        }
+
+        @Test
+        void aTaskThatRunsDoesNotMoveWhatIsRefused() {
+            produce(ORDERS_0, 0, 20);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+                postgres.execute("update sluice.sink_offsets set refused = 'by another task'");
+                produce(ORDERS_0, 20, 30);
+                assertThatThrownBy(worker::pollAll)
+                        .isExactlyInstanceOf(ConnectException.class)
+                        .hasMessage("by another task");
+            }
+            assertThat(offsets()).containsExactly("orders-sink|orders|0|20");
+        }
+
+        @Test
+        void aTaskThatCouldNotAskAndGetsNothingEndsToo() {
+            produce(ORDERS_0, 0, 20);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            postgres.execute("update sluice.sink_offsets set refused = 'before'");
+            topics.get(ORDERS_0).clear();
+            try (var proxy = new FlakyProxy(postgres.url())) {
+                proxy.down(true);
+                try (FakeWorker worker = worker().start(properties(proxy.url()))) {
+                    proxy.down(false);
+                    assertThatThrownBy(worker::pollAll)
+                            .isExactlyInstanceOf(ConnectException.class)
+                            .hasMessage("before");
+                }
+            }
         }
 
         @Test
@@ -309,7 +405,7 @@ class QueueSinkTaskTest {
                 try (FakeWorker worker = worker().start(properties(proxy.url()))) {
                     worker.poll();
                     proxy.down(false);
-                    assertThatItEnds(worker, 20);
+                    assertThatItEnds(worker);
                 }
             }
             assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 20));
@@ -326,7 +422,7 @@ class QueueSinkTaskTest {
                 worker.poll();
                 assertThat(worker.failures).hasSize(1);
                 proxy.down(false);
-                assertThatItEnds(worker, 20);
+                assertThatItEnds(worker);
             }
             assertThat(postgres.query("select count(*) from sluice.sink_offsets where refused is not null"))
                     .containsExactly("1");
@@ -342,7 +438,7 @@ class QueueSinkTaskTest {
                 worker.dropBatch();
                 proxy.down(false);
                 remake(5);
-                assertThatItEnds(worker, 20);
+                assertThatItEnds(worker, "start the task again");
             }
         }
 
@@ -354,7 +450,7 @@ class QueueSinkTaskTest {
             }
             remake(5);
             try (FakeWorker worker = worker().start(properties())) {
-                assertThatItEnds(worker, 20);
+                assertThatItEnds(worker);
             }
             remake(30);
             var task = new QueueSinkTask(observed);
@@ -527,6 +623,27 @@ class QueueSinkTaskTest {
                             postgres.query(
                                     "select count(*) from sluice.messages where transaction_id in ('orders-1-5', 'orders-1-19')"))
                     .containsExactly("4");
+        }
+
+        @Test
+        void soDoesOneWithNothingElse() {
+            produce(ORDERS_0, 0, 20);
+            try (FakeWorker worker = worker().start(properties())) {
+                worker.pollAll();
+            }
+            setOffset(ORDERS_0, 5);
+            try (var proxy = new FlakyProxy(postgres.url())) {
+                proxy.down(true);
+                var worker = worker();
+                worker.group.put(ORDERS_0, 20L);
+                try (worker) {
+                    worker.start(properties(proxy.url()));
+                    proxy.down(false);
+                    worker.pollAll();
+                }
+            }
+            assertThat(offsets()).containsExactly("orders-sink|orders|0|20");
+            assertThat(stored()).hasSize(35);
         }
 
         @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.SourceRefusedException;
 import dev.sluice.queue.TestPostgres;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -14,6 +15,7 @@ import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.connect.errors.ConnectException;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -196,10 +198,10 @@ class SinkIT {
                 broker.createTopic("remade", 1, Map.of());
                 Records.send(producer, numbered("remade", 20, 25));
                 worker.ask("PUT", "/connectors/remade/resume", null);
-                awaitRefusal();
+                awaitRefusal(ConnectException.class);
                 Records.send(producer, numbered("remade", 25, 45));
                 worker.ask("POST", "/connectors/remade/restart?includeTasks=true&onlyFailed=true", null);
-                awaitRefusal();
+                awaitRefusal(SourceRefusedException.class);
                 assertThat(payloads(database, "remade")).hasSize(20);
 
                 setOffset("remade", "remade", 0);
@@ -211,12 +213,14 @@ class SinkIT {
         }
     }
 
-    private void awaitRefusal() {
+    /** Waits until the task has ended for that reason: because of a record, or because another had ended. */
+    private void awaitRefusal(Class<?> cause) {
         await().atMost(PATIENCE)
                 .untilAsserted(() -> assertThat(worker.ask("GET", "/connectors/remade/status", null)
                                 .at("/tasks/0/trace")
                                 .asText())
-                        .contains("remade-0 was to continue at offset 20, but Kafka has delivered 0"));
+                        .contains(cause.getName()
+                                + ": remade-0 was to continue at offset 20, but Kafka has delivered 0"));
     }
 
     @Test
