@@ -199,8 +199,8 @@ final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
         properties.put(QueueSinkConfig.SOURCE_NAME, lane.segments().id().toString());
         properties.put(QueueSinkConfig.BATCH_SIZE, Integer.toString(config.batchRecords()));
         properties.put(QueueSinkConfig.BATCH_BYTES, Long.toString(config.batchBytes()));
-        properties.put(
-                QueueSinkConfig.LINGER_MS, "0"); // The drain lingers itself, and expects no task to hold records.
+        // The drain lingers itself, and expects no task to hold records.
+        properties.put(QueueSinkConfig.LINGER_MS, "0");
         properties.put(QueueSinkConfig.MAX_RETRIES, "-1");
         return properties;
     }
