@@ -46,11 +46,6 @@ import org.slf4j.LoggerFactory;
 public final class QueueSinkTask extends SinkTask {
     private static final Logger log = LoggerFactory.getLogger(QueueSinkTask.class);
 
-    /** What to do about a partition whose records have offsets that are stored. */
-    private static final String REFUSED =
-            ". Its records cannot be told from those that are stored, and a restart does not help. Stop the"
-                    + " connector, set the partition's offset by PATCH /connectors/NAME/offsets (0 for each of a topic made again) and resume it";
-
     private final OutcomeObserver observer;
     /** Whether to tell bridges, which are other processes, that there is something to read. */
     private final boolean wakesConsumers;
@@ -60,6 +55,7 @@ public final class QueueSinkTask extends SinkTask {
     private final HeldRecords held = new HeldRecords();
     private final ErrantRecords errant = new ErrantRecords();
     private final Retries retries = new Retries();
+    private final NewBeginnings newBeginnings = new NewBeginnings();
 
     private @Nullable Settings settings;
     private @Nullable Source lastSource;
@@ -67,16 +63,6 @@ public final class QueueSinkTask extends SinkTask {
 
     /** What the last {@link #put} was given, if it threw: Connect delivers it again, or what is left of it, from before any rewind. */
     private Collection<SinkRecord> undelivered = List.of();
-
-    /** Partitions that begin anew, until that is stored and the task ends. */
-    private final List<Refusal> refusals = new ArrayList<>();
-
-    /**
-     * A record that Connect has delivered for the first time below the offset that a partition had passed.
-     *
-     * @param what happened, without what to do about it
-     */
-    private record Refusal(Source source, long offset, String what) {}
 
     /** What {@link #start} makes of the configuration. */
     private static final class Settings {
@@ -210,7 +196,7 @@ public final class QueueSinkTask extends SinkTask {
             records = ofOpenPartitions(delivered);
         } else {
             sources.values().forEach(Source::rewound);
-            notice(delivered);
+            delivered.forEach(record -> newBeginnings.notice(source(record), record.originalKafkaOffset()));
         }
         undelivered = delivered;
         if (isIdle(records)) {
@@ -221,7 +207,7 @@ public final class QueueSinkTask extends SinkTask {
         Duration lingering;
         try {
             checkSchema();
-            refuseNewBeginnings();
+            newBeginnings.refuse(started().writer);
             locate(records);
             settleAttempts();
             accept(records);
@@ -240,7 +226,7 @@ public final class QueueSinkTask extends SinkTask {
     private boolean isIdle(Collection<SinkRecord> records) {
         return records.isEmpty()
                 && held.isEmpty()
-                && refusals.isEmpty()
+                && newBeginnings.isEmpty()
                 && sources.values().stream().allMatch(Source::isKnown);
     }
 
@@ -271,38 +257,6 @@ public final class QueueSinkTask extends SinkTask {
             }
         }
         return open;
-    }
-
-    /** Looks through what is delivered for the first time for a partition that begins anew. */
-    private void notice(Collection<SinkRecord> delivered) {
-        for (SinkRecord record : delivered) {
-            Source source = source(record);
-            long offset = record.originalKafkaOffset();
-            long passed = source.pass(offset);
-            if (passed != NONE) {
-                String what = source.topicPartition + " was to continue at offset " + passed
-                        + ", but Kafka has delivered " + offset
-                        + ": the topic was deleted and made again, has lost its end, or never came so far";
-                if (refusals.stream().noneMatch(each -> each.source == source)) {
-                    log.error("A partition begins anew; the task ends. reason={}", what);
-                    refusals.add(new Refusal(source, offset, what));
-                }
-            }
-        }
-    }
-
-    /** Ends the task, and any after it, where records would be taken for those that had their offsets before, and be lost. */
-    private void refuseNewBeginnings() {
-        if (refusals.isEmpty()) {
-            return;
-        }
-        var reasons = new ArrayList<String>();
-        for (Refusal each : refusals) {
-            String reason = each.what + REFUSED;
-            boolean isRefused = started().writer.refuse(each.source.partition, each.offset, reason);
-            reasons.add(isRefused ? reason : each.what + ". Nothing is stored at this offset: start the task again");
-        }
-        throw new ConnectException(String.join("; ", reasons));
     }
 
     /** Tells those who wait for messages, and has Connect come back when there is more to tell or, before that, to write. */
@@ -341,8 +295,7 @@ public final class QueueSinkTask extends SinkTask {
                 context.offset(source.topicPartition, continueAt);
             } else if (continueAt != NONE && lastOffset(delivered, source) < continueAt) {
                 // As open does: what is stored need not come by, what is in its place is noticed, and what was held
-                // comes again.
-                // Where the records reach beyond, Connect stands behind the last of them.
+                // comes again. Where the records reach beyond, Connect stands behind the last of them.
                 source.continueAt(continueAt);
                 context.offset(source.topicPartition, continueAt);
             }

@@ -351,8 +351,7 @@ public final class QueueWriter implements AutoCloseable {
             int head = row.findColumn("head");
             int scheduled = row.findColumn("scheduled");
             while (row.next()) {
-                int next =
-                        claimed.length(); // Rows come in the order of the ids; those of partitions that are gone miss.
+                int next = claimed.length(); // Rows come in the order of the ids, without partitions that are gone.
                 long found = row.getLong(id);
                 int i = next < partitions.length && partitions[next] == found
                         ? next

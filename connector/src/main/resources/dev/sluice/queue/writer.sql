@@ -105,7 +105,7 @@ reset enable_hashjoin; reset enable_mergejoin; reset enable_seqscan; reset enabl
 -- Locks the partitions in order of their ids, and gives each as many seqs as messages shall come. From here to the commit nobody
 -- else gives out seqs in them, nor decides that one of them is empty. To lock first and to move the heads later would change every
 -- row twice. Both lists are in order of the ids: the count of an id is found by halves, and the scan of the index looks for one id
--- after the other without beginning again at its root, which a join would for each. To find counts is a sixth of the work; where all
+-- after the other without beginning again at its root, which a join would for each. To find counts is an eighth of the work; where all
 -- are the same it is given as "each" and none is looked for.
 update sluice.partitions p
 set head = p.head + coalesce(:each, wanted.counts[width_bucket(p.id, wanted.ids)]),

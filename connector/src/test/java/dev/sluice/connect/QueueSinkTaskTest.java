@@ -97,6 +97,13 @@ class QueueSinkTaskTest {
         return new FakeWorker(new QueueSinkTask(observed), topics, 50);
     }
 
+    /** Runs a task until it has stored all there is. */
+    private void storeAll() {
+        try (FakeWorker worker = worker().start(properties())) {
+            worker.pollAll();
+        }
+    }
+
     private SinkRecord record(TopicPartition partition, long offset) {
         return new SinkRecord(
                 partition.topic(),
@@ -204,9 +211,7 @@ class QueueSinkTaskTest {
         @Test
         void itContinuesAtTheStoredOffsetWhereverTheConsumerGroupStands() {
             produce(ORDERS_0, 0, 100);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             produce(ORDERS_0, 100, 150);
             try (FakeWorker rewound = worker().start(properties())) {
                 rewound.pollAll();
@@ -220,9 +225,7 @@ class QueueSinkTaskTest {
         void whatIsReadAgainWithoutOffsetsIsWrittenAgainUnlessItBringsATransactionIdAlong() {
             produce(ORDERS_0, 0, 10);
             for (int time = 1; time <= 2; time++) {
-                try (FakeWorker worker = worker().start(properties())) {
-                    worker.pollAll();
-                }
+                storeAll();
                 assertThat(stored()).hasSize(time * 10);
                 postgres.execute("delete from sluice.sink_offsets");
             }
@@ -238,9 +241,7 @@ class QueueSinkTaskTest {
         @Test
         void recordsStoredByAnEarlierTaskAreReportedAsAlreadyStored() {
             produce(ORDERS_0, 0, 20);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             var other = new Observed();
             try (var proxy = new FlakyProxy(postgres.url())) {
                 proxy.down(true);
@@ -279,9 +280,7 @@ class QueueSinkTaskTest {
         @Test
         void theTaskEndsInsteadOfTakingItsRecordsForOldOnes() {
             produce(ORDERS_0, 0, 20);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             remake(5);
             try (FakeWorker worker = worker().start(properties())) {
                 assertThatItEnds(worker);
@@ -311,18 +310,14 @@ class QueueSinkTaskTest {
                 assertThatItEnds(worker, "Nothing is stored at this offset: start the task again");
             }
             assertThat(stored()).isEmpty();
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 19));
         }
 
         @Test
         void aTaskStartedAgainGoesOnWhereOnlyWhatItHeldIsGone() {
             produce(ORDERS_0, 0, 10);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             produce(ORDERS_0, 10, 30);
             try (var proxy = new FlakyProxy(postgres.url());
                     FakeWorker worker = worker().start(properties(proxy.url()))) {
@@ -337,9 +332,7 @@ class QueueSinkTaskTest {
                         .hasMessageStartingWith("orders-0 was to continue at offset 30, but Kafka has delivered 12")
                         .hasMessageEndingWith("start the task again");
             }
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 15));
         }
 
@@ -347,9 +340,7 @@ class QueueSinkTaskTest {
         void allPartitionsOfADeliveryAreRefused() {
             produce(ORDERS_0, 0, 20);
             produce(ORDERS_1, 0, 20);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             remake(5);
             topics.get(ORDERS_1).clear();
             produce(ORDERS_1, 0, 5);
@@ -377,9 +368,7 @@ class QueueSinkTaskTest {
         @Test
         void aTaskThatCouldNotAskAndGetsNothingEndsToo() {
             produce(ORDERS_0, 0, 20);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             postgres.execute("update sluice.sink_offsets set refused = 'before'");
             topics.get(ORDERS_0).clear();
             try (var proxy = new FlakyProxy(postgres.url())) {
@@ -396,9 +385,7 @@ class QueueSinkTaskTest {
         @Test
         void alsoWherePostgresqlCouldNotBeAskedWhereToContinue() {
             produce(ORDERS_0, 0, 20);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             remake(5);
             try (var proxy = new FlakyProxy(postgres.url())) {
                 proxy.down(true);
@@ -445,9 +432,7 @@ class QueueSinkTaskTest {
         @Test
         void aTaskStartedAgainEndsTooThoughTheTopicHasGrown() {
             produce(ORDERS_0, 0, 20);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             remake(5);
             try (FakeWorker worker = worker().start(properties())) {
                 assertThatItEnds(worker);
@@ -461,9 +446,7 @@ class QueueSinkTaskTest {
             assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 20));
 
             new QueueSinkConnector().alterOffsets(properties(), Map.of(ORDERS_0, 0L));
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             assertThat(storedNames()).hasSize(50);
         }
 
@@ -471,13 +454,9 @@ class QueueSinkTaskTest {
         @Test
         void nobodyNoticesWhenItHasAsManyRecordsAlready() {
             produce(ORDERS_0, 0, 20);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             remake(20);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 20));
         }
 
@@ -538,17 +517,13 @@ class QueueSinkTaskTest {
         void itIsReadOnceItsOffsetIsReset() {
             produce(ORDERS_0, 0, 20);
             produce(ORDERS_1, 0, 10);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             remake(5);
             var reset = new HashMap<TopicPartition, Long>();
             reset.put(ORDERS_0, null);
             assertThat(new QueueSinkConnector().alterOffsets(properties(), reset))
                     .isTrue();
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             assertThat(storedNames()).hasSize(35);
             assertThat(offsets()).containsExactly("orders-sink|orders|0|5", "orders-sink|orders|1|10");
         }
@@ -580,9 +555,7 @@ class QueueSinkTaskTest {
         @Test
         void theTaskStartsAllTheSameAndFindsItsPlaceLater() {
             produce(ORDERS_0, 0, 100);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             produce(ORDERS_0, 100, 120);
             try (var proxy = new FlakyProxy(postgres.url())) {
                 proxy.down(true);
@@ -602,9 +575,7 @@ class QueueSinkTaskTest {
         void aPartitionThatIsSilentAtFirstFindsItsPlaceToo() {
             produce(ORDERS_0, 0, 10);
             produce(ORDERS_1, 0, 20);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             setOffset(ORDERS_1, 5); // Restored from a backup: it has less than the group.
             produce(ORDERS_0, 10, 20);
             try (var proxy = new FlakyProxy(postgres.url())) {
@@ -628,9 +599,7 @@ class QueueSinkTaskTest {
         @Test
         void soDoesOneWithNothingElse() {
             produce(ORDERS_0, 0, 20);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             setOffset(ORDERS_0, 5);
             try (var proxy = new FlakyProxy(postgres.url())) {
                 proxy.down(true);
@@ -701,9 +670,7 @@ class QueueSinkTaskTest {
         @Test
         void theTaskGoesBackForWhatItHeldOfAnEarlierDelivery() throws InterruptedException {
             produce(ORDERS_1, 0, 5);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             produce(ORDERS_1, 5, 10);
             long lingerMs = 50;
             try (FakeWorker worker = worker().start(properties(QueueSinkConfig.LINGER_MS, String.valueOf(lingerMs)))) {
@@ -757,9 +724,7 @@ class QueueSinkTaskTest {
         @Test
         void theTaskGoesBackToWhereItWasOpenedWhenTheOffsetIsGone() {
             produce(ORDERS_0, 0, 30);
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             produce(ORDERS_0, 30, 100);
             try (FakeWorker worker = worker().start(properties(QueueSinkConfig.DEDUP_WINDOW_MS, "0"))) {
                 worker.poll();
@@ -864,9 +829,7 @@ class QueueSinkTaskTest {
         @Test
         void isPassedEvenIfItIsTheOnlyOne() {
             topics.get(ORDERS_0).add(new SinkRecord("orders", 0, null, "k", null, Double.NaN, 0));
-            try (FakeWorker worker = worker().start(properties())) {
-                worker.pollAll();
-            }
+            storeAll();
             assertThat(offsets()).containsExactly("orders-sink|orders|0|1");
         }
 
