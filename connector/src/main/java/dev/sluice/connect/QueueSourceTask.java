@@ -155,7 +155,7 @@ public final class QueueSourceTask extends SourceTask {
             if (task.config.postgres().appliesSchema()) {
                 QueueSchema.apply(connections, task.config.postgres().schema());
             } else {
-                QueueSchema.verify(connections, task.config.postgres().schema());
+                QueueSchema.verifyReadable(connections, task.config.postgres().schema());
             }
         } catch (IllegalStateException e) {
             throw new ConnectException(e.getMessage(), e);

@@ -2,6 +2,9 @@ package dev.sluice.queue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * One numbered change of the schema: an SQL file, run once, statement by statement. In the file a statement ends with a line
@@ -12,10 +15,16 @@ import java.util.List;
  */
 record Migration(String file, String sql) {
     private static final String DOLLAR_QUOTE = "$$";
+    private static final Pattern NEW_TABLE = Pattern.compile("(?im)^create table sluice\\.([a-z_]+)");
 
     /** Reads a migration of this program. */
     static Migration read(String file) {
         return new Migration(file, Statements.resource("migrations/" + file));
+    }
+
+    /** Returns the names of the tables that it makes. */
+    Set<String> tables() {
+        return NEW_TABLE.matcher(sql).results().map(found -> found.group(1)).collect(Collectors.toUnmodifiableSet());
     }
 
     /**

@@ -7,6 +7,8 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import javax.sql.DataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,6 +33,13 @@ public final class QueueSchema {
     /** How long a migration waits for a table that others use; then it is tried again by whoever starts. */
     private static final String LOCK_TIMEOUT = "2s";
 
+    /** The table that says which migrations were applied. */
+    static final String VERSIONS = "migrations";
+
+    /** The tables that the migrations of this program make, without {@link #VERSIONS}. */
+    static final Set<String> TABLES =
+            CURRENT.migrations.stream().flatMap(each -> each.tables().stream()).collect(Collectors.toUnmodifiableSet());
+
     private final List<Migration> migrations;
     private final int oldestServer;
 
@@ -53,21 +62,27 @@ public final class QueueSchema {
      * Applies the migrations that are missing; makes the schema if there is none.
      *
      * @throws QueueException if PostgreSQL refuses, with the file and the statement; nothing has changed then
-     * @throws IllegalStateException if the schema is newer than this program, the server too old for it, or a pooler
-     *     between that takes sessions away
+     * @throws IllegalStateException if the schema is newer than this program, the server too old for it, a pooler between takes
+     *     sessions away, or the role lacks a right; then the message has the SQL statement that grants it
      */
     public static void apply(DataSource dataSource, String schema) {
         CURRENT.applyTo(dataSource, schema);
     }
 
     /**
-     * Checks that the schema has the version this program needs.
+     * Checks that the schema has the version this program needs, and that the role may read and write its tables.
      *
-     * @throws IllegalStateException if it has not, the server is too old, or a pooler between takes sessions away; the message says what to do
+     * @throws IllegalStateException if not, if the server is too old, or if a pooler between takes sessions away; the message says
+     *     what to do
      * @throws QueueException if PostgreSQL cannot be asked
      */
     public static void verify(DataSource dataSource, String schema) {
-        CURRENT.verifyIn(dataSource, schema);
+        CURRENT.verifyIn(dataSource, schema, true);
+    }
+
+    /** Does the same for a role that only reads. */
+    public static void verifyReadable(DataSource dataSource, String schema) {
+        CURRENT.verifyIn(dataSource, schema, false);
     }
 
     /** Applies the migrations that are missing in a transaction of the caller, who commits. */
@@ -95,12 +110,20 @@ public final class QueueSchema {
         }
     }
 
-    void verifyIn(DataSource dataSource, String schema) {
+    void verifyIn(DataSource dataSource, String schema, boolean writes) {
         requireOwnSessions(dataSource);
         int found;
         try (Connection connection = dataSource.getConnection()) {
             refuseOldServer(connection);
-            found = exists(connection, schema) ? applied(connection, schema) : 0;
+            var rights = new SchemaRights(connection, schema);
+            found = 0;
+            if (rights.exists() && exists(connection, schema)) {
+                rights.requireVersion();
+                found = applied(connection, schema);
+            }
+            if (writes && found == newest()) {
+                rights.requireTables();
+            }
         } catch (SQLException e) {
             throw new QueueException("could not read the version of schema " + schema, e);
         }
@@ -118,16 +141,26 @@ public final class QueueSchema {
     private void apply(Connection connection, String schema) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             lock(connection, schema);
+            var rights = new SchemaRights(connection, schema);
+            if (!rights.exists()) {
+                // Not "if not exists": PostgreSQL asks for the right to create schemas before it looks for the schema.
+                rights.requireCreateSchema();
+                statement.execute(
+                        Statements.inSchema("create schema sluice.", schema).replaceAll("\\.$", ""));
+            }
             if (!exists(connection, schema)) {
-                statement.execute(Statements.inSchema("create schema if not exists sluice.", schema)
-                        .replaceAll("\\.$", ""));
+                rights.requireMigrate();
                 statement.execute(Statements.inSchema(
                         "create table sluice.migrations (version integer primary key, name text not null,"
                                 + " applied_at timestamptz not null default now())",
                         schema));
             }
+            rights.requireVersion();
             int found = applied(connection, schema);
             refuseNewer(schema, found);
+            if (found < newest()) {
+                rights.requireMigrate();
+            }
             // Whoever waits for a lock on a table stops all who come later: a backup that runs would stop every flush.
             statement.execute("set local lock_timeout = '" + LOCK_TIMEOUT + "'");
             for (int version = found + 1; version <= newest(); version++) {
@@ -140,6 +173,7 @@ public final class QueueSchema {
                 log.info("Applied a migration. schema={} migration={}", schema, migration.file());
             }
             statement.execute("set local lock_timeout to default");
+            rights.requireTables();
         }
     }
 

@@ -88,7 +88,7 @@ class QueueSchemaTest {
             QueueSchema program = program(FIRST, SECOND);
             program.applyTo(postgres.dataSource(), SCHEMA);
             program.applyTo(postgres.dataSource(), SCHEMA);
-            program.verifyIn(postgres.dataSource(), SCHEMA);
+            program.verifyIn(postgres.dataSource(), SCHEMA, true);
             assertThat(applied()).hasSize(2);
         }
 
@@ -151,7 +151,7 @@ class QueueSchemaTest {
 
         @Test
         void isToBeDoneBySomebodyElseWhenOnlyVerified() {
-            assertThatThrownBy(() -> program(FIRST, SECOND).verifyIn(postgres.dataSource(), SCHEMA))
+            assertThatThrownBy(() -> program(FIRST, SECOND).verifyIn(postgres.dataSource(), SCHEMA, true))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("schema sluice has version 1, this program needs version 2")
                     .hasMessageContaining("schema.apply=true")
@@ -166,7 +166,7 @@ class QueueSchemaTest {
             assertThatThrownBy(() -> program(FIRST).applyTo(postgres.dataSource(), SCHEMA))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessage(refusal);
-            assertThatThrownBy(() -> program(FIRST).verifyIn(postgres.dataSource(), SCHEMA))
+            assertThatThrownBy(() -> program(FIRST).verifyIn(postgres.dataSource(), SCHEMA, true))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessage(refusal);
             assertThat(applied()).hasSize(2);
@@ -221,7 +221,7 @@ class QueueSchemaTest {
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageStartingWith("the server is PostgreSQL " + version)
                 .hasMessageEndingWith(refusal);
-        assertThatThrownBy(() -> demanding.verifyIn(postgres.dataSource(), SCHEMA))
+        assertThatThrownBy(() -> demanding.verifyIn(postgres.dataSource(), SCHEMA, true))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageEndingWith(refusal);
         new QueueSchema(List.of(FIRST), version).applyTo(postgres.dataSource(), SCHEMA);
