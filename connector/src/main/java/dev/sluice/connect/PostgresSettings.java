@@ -2,6 +2,7 @@ package dev.sluice.connect;
 
 import static dev.sluice.connect.SettingGroup.checked;
 
+import dev.sluice.queue.ConnectionUrl;
 import dev.sluice.queue.PayloadCipher;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -14,6 +15,7 @@ import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Recommender;
 import org.apache.kafka.common.config.ConfigDef.Width;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.config.types.Password;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGProperty;
@@ -40,17 +42,15 @@ final class PostgresSettings {
     static void defineConnection(SettingGroup group) {
         group.define(
                         CONNECTION_URL,
-                        ConfigDef.Type.STRING,
+                        ConfigDef.Type.PASSWORD,
                         ConfigDef.NO_DEFAULT_VALUE,
-                        checked("a JDBC URL like jdbc:postgresql://host:5432/database", text -> {
-                            if (!text.startsWith("jdbc:postgresql:")) {
-                                throw new IllegalArgumentException("must start with jdbc:postgresql:");
-                            }
-                        }),
+                        new UrlCheck(),
                         Importance.HIGH,
                         Width.LONG,
                         "JDBC URL",
-                        "JDBC URL of the PostgreSQL database that holds the queue.")
+                        "JDBC URL of the PostgreSQL database that holds the queue. It has no user and password before the host."
+                                + " Logs and validation hide it, because its parameters may hold passwords. Connect's API returns"
+                                + " the configuration of a connector as it was given: put secrets behind a config provider.")
                 .define(
                         CONNECTION_USER,
                         ConfigDef.Type.STRING,
@@ -59,7 +59,7 @@ final class PostgresSettings {
                         Importance.HIGH,
                         Width.MEDIUM,
                         "User",
-                        "Role to connect as. Without it the URL's, or the name of the system user.")
+                        "Role to connect as; wins over the URL's. Without both, the name of the system user.")
                 .define(
                         CONNECTION_PASSWORD,
                         ConfigDef.Type.PASSWORD,
@@ -68,7 +68,9 @@ final class PostgresSettings {
                         Importance.HIGH,
                         Width.MEDIUM,
                         "Password",
-                        "Password of the role.")
+                        "Password of the role; wins over the URL's. Connect resolves ${provider:…} in it where the worker has that"
+                                + " config provider. A password that holds such a text belongs behind a config provider, whose"
+                                + " values are taken as they are.")
                 .define(
                         CONNECTION_TIMEOUT_MS,
                         ConfigDef.Type.LONG,
@@ -185,40 +187,63 @@ final class PostgresSettings {
      */
     DataSource dataSource(String application, long answerTimeoutMs) {
         var source = new DurableDataSource();
-        source.setUrl(config.getString(CONNECTION_URL));
+        ConnectionUrl url = url();
+        source.setUrl(url.address());
         int connectSeconds = seconds(config.getLong(CONNECTION_TIMEOUT_MS));
         int answerSeconds = seconds(answerTimeoutMs);
-        unlessInUrl(PGProperty.CONNECT_TIMEOUT, () -> source.setConnectTimeout(connectSeconds));
-        unlessInUrl(PGProperty.LOGIN_TIMEOUT, () -> source.setLoginTimeout(connectSeconds));
-        unlessInUrl(PGProperty.SOCKET_TIMEOUT, () -> source.setSocketTimeout(answerSeconds));
-        unlessInUrl(PGProperty.TCP_KEEP_ALIVE, () -> source.setTcpKeepAlive(true));
-        unlessInUrl(PGProperty.APPLICATION_NAME, () -> source.setApplicationName(application));
-        String user = config.getString(CONNECTION_USER);
-        if (user != null) {
-            source.setUser(user);
-        }
+        unless(url.sets(PGProperty.CONNECT_TIMEOUT), () -> source.setConnectTimeout(connectSeconds));
+        unless(url.sets(PGProperty.LOGIN_TIMEOUT), () -> source.setLoginTimeout(connectSeconds));
+        unless(url.sets(PGProperty.SOCKET_TIMEOUT), () -> source.setSocketTimeout(answerSeconds));
+        unless(url.sets(PGProperty.TCP_KEEP_ALIVE), () -> source.setTcpKeepAlive(true));
+        unless(url.sets(PGProperty.APPLICATION_NAME), () -> source.setApplicationName(application));
         Password password = config.getPassword(CONNECTION_PASSWORD);
-        if (password != null) {
-            source.setPassword(password.value());
-        }
+        url.secrets(config.getString(CONNECTION_USER), password == null ? null : password.value())
+                .forEach((name, value) -> {
+                    PGProperty property = PGProperty.forName(String.valueOf(name));
+                    if (property != null) {
+                        source.setProperty(property, String.valueOf(value));
+                    }
+                });
         return source;
     }
 
-    private void unlessInUrl(PGProperty property, Runnable setting) {
-        if (!config.getString(CONNECTION_URL).contains(property.getName() + "=")) {
+    private static void unless(boolean set, Runnable setting) {
+        if (!set) {
             setting.run();
         }
+    }
+
+    private ConnectionUrl url() {
+        return ConnectionUrl.parse(config.getPassword(CONNECTION_URL).value());
     }
 
     private static int seconds(long millis) {
         return (int) Math.max(1, Math.min(Integer.MAX_VALUE, (millis + 999) / 1000));
     }
 
-    /** Returns the URL without its parameters, which may hold secrets. */
+    /** Returns the URL without its parameters. */
     String urlForLog() {
-        String url = config.getString(CONNECTION_URL);
-        int parameters = url.indexOf('?');
-        return parameters < 0 ? url : url.substring(0, parameters);
+        return url().server();
+    }
+
+    /** Accepts an address, or says what is wrong with it without showing it: it may hold a password. */
+    private static final class UrlCheck implements ConfigDef.Validator {
+        @Override
+        public void ensureValid(String setting, @Nullable Object value) {
+            if (value == null) {
+                return; // Said already: there is no default.
+            }
+            try {
+                ConnectionUrl.parse(((Password) value).value());
+            } catch (IllegalArgumentException e) {
+                throw new ConfigException(setting + " " + e.getMessage());
+            }
+        }
+
+        @Override
+        public String toString() {
+            return "a JDBC URL like jdbc:postgresql://host:5432/database";
+        }
     }
 
     String schema() {

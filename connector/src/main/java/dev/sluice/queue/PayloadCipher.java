@@ -83,6 +83,9 @@ public final class PayloadCipher {
      */
     public static PayloadCipher of(@Nullable String keys, @Nullable String keyId) {
         boolean named = keyId != null && !keyId.isEmpty();
+        if (named && !SealedPayload.isKeyId(keyId)) {
+            throw new IllegalArgumentException("encryption.key.id must be 1 to 64 letters, digits, dots, underscores and hyphens");
+        }
         if (keys == null || keys.isBlank()) {
             if (named) {
                 throw new IllegalArgumentException("encryption.key.id has no use without encryption.keys");
@@ -99,6 +102,10 @@ public final class PayloadCipher {
                         "encryption.keys must be id:key entries separated by commas, an id being 1"
                                 + " to 64 letters, digits, dots, underscores and hyphens; entry " + number + " is not");
             }
+            if (looksLikeKey(parts[0])) {
+                throw new IllegalArgumentException(
+                        "encryption.keys must be id:key entries, but the id of entry " + number + " looks like a key");
+            }
             if (byId.putIfAbsent(parts[0], key(parts[0], parts[1])) != null) {
                 throw new IllegalArgumentException("encryption.keys has two keys of the id " + parts[0]);
             }
@@ -106,9 +113,14 @@ public final class PayloadCipher {
         String encrypting = named ? keyId : byId.keySet().iterator().next();
         if (!byId.containsKey(encrypting)) {
             throw new IllegalArgumentException(
-                    "encryption.key.id must be one of " + byId.keySet() + ", was " + encrypting);
+                    "encryption.key.id must be one of " + byId.keySet() + (looksLikeKey(encrypting) ? "" : ", was " + encrypting));
         }
         return new PayloadCipher(byId, encrypting);
+    }
+
+    /** An id of so many hexadecimal digits is more likely a key in the wrong place, and must not be shown. */
+    private static boolean looksLikeKey(String id) {
+        return id.matches("[0-9a-fA-F]{" + 2 * KEY_BYTES + "}");
     }
 
     private static SecretKey key(String id, String hex) {

@@ -16,6 +16,8 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.postgresql.ds.PGSimpleDataSource;
 
 class QueueSinkConnectorTest {
     private static Map<String, String> properties(String... more) {
@@ -142,6 +144,46 @@ class QueueSinkConnectorTest {
             assertThat(config.values().toString()).doesNotContain("open sesame").contains("[hidden]");
             assertThat(QueueSinkConfig.DEFINITION.configKeys().get("connection.password").type)
                     .isEqualTo(ConfigDef.Type.PASSWORD);
+        }
+
+        @ParameterizedTest
+        @ValueSource(
+                strings = {
+                    "postgres://app:s3cret@host/db",
+                    "jdbc:postgresql://app:s3cret@host/db",
+                    "jdbc:postgresql://host:s3cret/db",
+                    "jdbc:postgresql://host/db?password=s3cret",
+                    "jdbc:postgresql://host/db?sslpassword=s3cret&ssl=true",
+                    "jdbc:postgresql://host/db?password=s3cret%"
+                })
+        void showsNoSecretOfTheUrlWhetherItIsValidOrNot(String url) {
+            Map<String, String> properties = properties("connection.url", url);
+            assertThat(new QueueSinkConnector().validate(properties).configValues().toString())
+                    .doesNotContain("s3cret");
+            try {
+                var config = new QueueSinkConfig(properties);
+                assertThat(config.values().toString()).doesNotContain("s3cret");
+                assertThat(config.postgres().urlForLog()).doesNotContain("s3cret");
+                assertThat(config.dataSource().toString()).doesNotContain("s3cret");
+            } catch (ConfigException e) {
+                assertThat(e).hasNoCause();
+                assertThat(e.getMessage()).startsWith("connection.url ").doesNotContain("s3cret");
+            }
+        }
+
+        @Test
+        void givesTheDriverThePasswordsOfTheUrlAndThoseOfTheSettingsFirst() {
+            String url = "jdbc:postgresql://h/db?user=a&password=b%26&sslpassword=c";
+            Map<String, String> properties = properties("connection.url", url);
+            properties.remove("connection.password");
+            var source = (PGSimpleDataSource) new QueueSinkConfig(properties).dataSource();
+            assertThat(List.of(source.getUser(), source.getPassword(), source.getSslpassword()))
+                    .containsExactly("a", "b&", "c");
+            properties.put("connection.user", "u");
+            properties.put("connection.password", "p${x}");
+            source = (PGSimpleDataSource) new QueueSinkConfig(properties).dataSource();
+            assertThat(List.of(source.getUser(), source.getPassword(), source.getSslpassword()))
+                    .containsExactly("u", "p${x}", "c");
         }
 
         @Test

@@ -146,6 +146,9 @@ class PayloadCipherTest {
             refused("the key a must be 64", "a:" + KEY_A.replace("0a", "0g"), null);
             refused("two keys of the id a", "a:" + KEY_A + ",a:" + KEY_B, null);
             refused("must be one of [a], was b", "a:" + KEY_A, "b");
+            refused("the id of entry 2 looks like a key", "a:" + KEY_A + "," + KEY_B + ":b", null);
+            refused("encryption.key.id must be one of [a]", "a:" + KEY_A, KEY_B);
+            refused("encryption.key.id must be 1 to 64 letters", "a:" + KEY_A, "b:" + KEY_B);
             refused("no use without encryption.keys", null, "a");
             assertThat(PayloadCipher.of(" ", "").hasKey()).isFalse();
             assertThat(PayloadCipher.of("x".repeat(64) + ":" + KEY_A, null).hasKey())
