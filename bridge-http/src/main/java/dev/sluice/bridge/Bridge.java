@@ -3,6 +3,7 @@ package dev.sluice.bridge;
 import dev.sluice.bridge.api.Administration;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.api.ServiceState;
+import dev.sluice.bridge.api.ZstdLibrary;
 import dev.sluice.bridge.ingest.BufferDetail;
 import dev.sluice.bridge.ingest.Destination;
 import dev.sluice.bridge.ingest.Door;
@@ -39,8 +40,6 @@ import dev.sluice.queue.WakeUps;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.BindException;
-import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -85,7 +84,7 @@ final class Bridge implements AutoCloseable {
     private final CountDownLatch ended = new CountDownLatch(1);
     private final BooleanSupplier calledOff;
     private final Duration shutdownTimeout;
-    private final String host;
+    private final ListenAddress listens;
     private final DataDirectory data;
     private final @Nullable LocalPostgres postgres;
     private final Database database;
@@ -109,17 +108,19 @@ final class Bridge implements AutoCloseable {
      */
     static Bridge start(BridgeConfig config, Consumer<String> progress, BooleanSupplier calledOff)
             throws StartException {
-        refuseTakenPort(config.http());
+        new ListenAddress(config.http().host(), config.http().port()).refuseUnusable();
         return new Bridge(config, progress, calledOff);
     }
 
     private Bridge(BridgeConfig given, Consumer<String> progress, BooleanSupplier calledOff) throws StartException {
         this.calledOff = calledOff;
         shutdownTimeout = given.shutdownTimeout();
-        host = given.http().host();
+        listens = new ListenAddress(given.http().host(), given.http().port());
         boolean complete = false;
         try {
             data = opened(DataDirectory.take(given.dataDirectory()));
+            DataDirectory.requireWritable(BridgeKeys.BUFFER_DIR, given.segmentLog().directory());
+            ZstdLibrary.load(ScratchDirectory.prepare(data.path()));
             BridgeConfig config = given.isSelfContained() && !given.cipher().hasKey()
                     ? given.withEncryptionKeys(LocalKey.in(data.path()))
                     : given;
@@ -246,13 +247,16 @@ final class Bridge implements AutoCloseable {
             flush.start(ProcessUsage.hostName() + ":" + http.port());
             complete = true;
             open.push(new ShutdownGrace(config.shutdownGrace()));
-            log.info("Serving. host={} port={} data={}", host, http.port(), data.path());
+            log.info("Serving. host={} port={} data={}", listens.host(), http.port(), data.path());
         } catch (LogLockedException e) {
             throw new StartException(e.getMessage() + "; stop it, or set another data.dir or buffer.dir", e);
         } catch (BindException e) {
             throw new StartException(String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
-            throw new StartException("the local log cannot be opened: " + e.getMessage(), e);
+            throw new StartException(
+                    "the local log in " + given.segmentLog().directory() + " (buffer.dir) cannot be opened: "
+                            + FileProblem.of(e),
+                    e);
         } finally {
             if (!complete) {
                 close();
@@ -274,19 +278,6 @@ final class Bridge implements AutoCloseable {
             throw new StartException("stopped before it served");
         }
         return part;
-    }
-
-    /** Fails before anything is unpacked or started. The port could still be lost in between; then the server says so. */
-    private static void refuseTakenPort(HttpService.Config http) throws StartException {
-        try (var socket = new ServerSocket()) {
-            socket.setReuseAddress(true);
-            socket.bind(new InetSocketAddress(http.host(), http.port()), 1);
-        } catch (IOException e) {
-            throw new StartException(
-                    "http.port " + http.port() + " on " + http.host() + " cannot be used: " + e.getMessage()
-                            + "; stop what uses it, or set another http.port",
-                    e);
-        }
     }
 
     /** Opens the schema now if the server answers, else as soon as it does: pushes are taken meanwhile. */
@@ -440,7 +431,7 @@ final class Bridge implements AutoCloseable {
 
     /** Returns the address of the service for a client on this machine. */
     String url() {
-        return "http://" + (host.equals("0.0.0.0") ? "127.0.0.1" : host) + ":" + http.port();
+        return listens.url(http.port());
     }
 
     /** Returns what somebody who has just started the service wants to know, as lines of text. */
@@ -450,10 +441,17 @@ final class Bridge implements AutoCloseable {
 
                 Sluice %s serves on %s, data in %s
 
-                Push:  curl -s %s/api/v1/push -d '{"items":[{"queue":"hello","payload":{"text":"first light"}}]}'
+                Push:  curl -s %s -d '{"items":[{"queue":"hello","payload":{"text":"first light"}}]}'
                 Pop:   curl -s '%s/api/v1/pop/queue/hello?autoAck=true'
                 %s
-                Ctrl-C stops it.""".formatted(version(), url(), data.path(), url(), url(), psql.strip());
+                Ctrl-C stops it."""
+                .formatted(
+                        version(),
+                        url(),
+                        data.path(),
+                        Shell.quoted(url() + "/api/v1/push"),
+                        url(),
+                        psql.strip());
     }
 
     /** Waits until the service is closed. */

@@ -85,21 +85,24 @@ import dev.sluice.bridge.security.JwtConfig;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.buffer.SyncPolicy;
 import dev.sluice.connect.QueueSinkConfig;
+import dev.sluice.queue.ConnectionUrl;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueConfig;
 import dev.sluice.queue.QueueWriterConfig;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Supplier;
-import java.util.regex.Pattern;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.common.config.types.Password;
@@ -116,7 +119,6 @@ final class BridgeConfig {
     private static final int LARGEST_FRAME_BYTES = 64 << 10;
     private static final long MIN_PENDING_BYTES = 64L << 20;
     private static final int MOST_EDITS = 3;
-    private static final Pattern PASSWORD_IN_URL = Pattern.compile("(?i)(password=)[^&]*");
 
     private final Map<String, Object> values;
     /** What the clients of Kafka are told, without the prefix. */
@@ -136,8 +138,14 @@ final class BridgeConfig {
      * @throws ConfigException with everything that is wrong
      */
     static BridgeConfig parse(Map<String, String> settings) throws ConfigException {
+        return parse(new ConfigSources.Found(settings, Map.of()));
+    }
+
+    /** Does the same with what was found, and reports what is wrong there together with the rest. */
+    static BridgeConfig parse(ConfigSources.Found found) throws ConfigException {
+        Map<String, String> settings = found.values();
         ConfigDef definition = BridgeKeys.definition();
-        var problems = new ArrayList<String>();
+        var problems = new ArrayList<String>(found.problems().values());
         var kafkaClients = new TreeMap<String, String>();
         settings.forEach((key, value) -> {
             if (definition.names().contains(key)) {
@@ -152,55 +160,103 @@ final class BridgeConfig {
                 problems.add(unknown(key, definition));
             }
         });
-        var known = new TreeMap<>(settings);
-        known.keySet().retainAll(definition.names());
+        var wrong = new TreeSet<>(found.problems().keySet());
+        Collection<String> ofKafka = KafkaConfig.problems(kafkaClients);
+        problems.addAll(ofKafka);
+        if (!ofKafka.isEmpty()) {
+            wrong.add(KAFKA_PREFIX);
+        }
         var values = new LinkedHashMap<String, Object>();
-        for (ConfigValue value : definition.validate(known)) {
-            value.errorMessages().stream().findFirst().ifPresent(problems::add); // The next only follow from it.
+        for (ConfigValue value : definition.validate(given(settings, definition))) {
             values.put(value.name(), value.value());
+            if (!value.errorMessages().isEmpty()) {
+                problems.add(value.errorMessages().get(0)); // The next only follow from it.
+                wrong.add(value.name());
+                values.put(value.name(), definition.defaultValues().get(value.name()));
+            }
         }
-        if (problems.isEmpty()) {
-            checkTogether(new BridgeConfig(values, kafkaClients), problems);
-        }
+        checkTogether(new BridgeConfig(values, kafkaClients), wrong, problems);
         if (!problems.isEmpty()) {
             throw new ConfigException(problems);
         }
         return new BridgeConfig(values, kafkaClients);
     }
 
-    private static void checkTogether(BridgeConfig config, List<String> problems) {
-        if (config.connectionUrl().isEmpty()
-                && (config.values.get(CONNECTION_USER) != null || config.values.get(CONNECTION_PASSWORD) != null)) {
+    /** Returns the settings of the keys we know. An empty value counts as not set; an empty list is a list. */
+    private static Map<String, String> given(Map<String, String> settings, ConfigDef definition) {
+        var given = new TreeMap<>(settings);
+        given.keySet().retainAll(definition.names());
+        given.entrySet()
+                .removeIf(entry -> entry.getValue().isBlank()
+                        && definition.configKeys().get(entry.getKey()).type != ConfigDef.Type.LIST);
+        return given;
+    }
+
+    /**
+     * Checks how settings fit together. Leaves out what needs a setting that is wrong by itself.
+     *
+     * @param wrong the keys of such settings; {@code kafka.} for any that Kafka's clients are told
+     */
+    private static void checkTogether(BridgeConfig config, Set<String> wrong, List<String> problems) {
+        if (!wrong.contains(CONNECTION_URL)) {
+            checkDatabase(config, wrong, problems);
+        }
+        if (!wrong.contains(DRAIN_MODE)) {
+            checkDrain(config, wrong, problems);
+        }
+        check(List.of("encryption."), config::cipher, wrong, problems);
+        check(List.of("encryption.", "buffer.", "http.max.", DATA_DIR), config::segmentLog, wrong, problems);
+        check(List.of("encryption.", "queue.", "pop."), config::queue, wrong, problems);
+        check(List.of("pop."), config::popDispatcher, wrong, problems);
+        check(List.of("http.", "pop.", "push.", "auth."), config::http, wrong, problems);
+    }
+
+    private static void check(List<String> prefixes, Supplier<?> part, Set<String> wrong, List<String> problems) {
+        if (wrong.stream().anyMatch(key -> prefixes.stream().anyMatch(key::startsWith))) {
+            return;
+        }
+        try {
+            Object unused = part.get();
+        } catch (IllegalArgumentException e) {
+            String problem = String.valueOf(e.getMessage());
+            if (!problems.contains(problem)) { // One part may need another.
+                problems.add(problem);
+            }
+        }
+    }
+
+    private static void checkDatabase(BridgeConfig config, Set<String> wrong, List<String> problems) {
+        if (config.connectionUrl().isPresent()) {
+            return;
+        }
+        if (config.values.get(CONNECTION_USER) != null || config.values.get(CONNECTION_PASSWORD) != null) {
             problems.add(CONNECTION_USER + " and " + CONNECTION_PASSWORD + " have no use without " + CONNECTION_URL);
         }
-        if (config.drainsToKafka()) {
-            if (config.connectionUrl().isEmpty()) {
-                problems.add(CONNECTION_URL + " must be set with " + DRAIN_MODE
-                        + "=kafka: the database the workers write to, which pops read");
-            }
-            if (!config.kafkaClients.containsKey("bootstrap.servers")) {
-                problems.add("kafka.bootstrap.servers must be set with " + DRAIN_MODE + "=kafka");
-            } else {
-                try {
-                    Object unused = config.kafka().producer();
-                } catch (IllegalArgumentException e) {
-                    problems.add(String.valueOf(e.getMessage()));
-                }
-            }
-        } else if (!config.kafkaClients.isEmpty()) {
-            problems.add(KAFKA_PREFIX + config.kafkaClients.keySet().iterator().next() + " has no use without "
-                    + DRAIN_MODE + "=kafka");
+        int port = config.postgresPort();
+        if (port != 0 && port == config.integer(HTTP_PORT) && !wrong.contains(HTTP_PORT) && !wrong.contains(POSTGRES_PORT)) {
+            problems.add(POSTGRES_PORT + " and " + HTTP_PORT + " must differ, both are " + port);
         }
-        for (Supplier<?> part : List.<Supplier<?>>of(
-                config::cipher, config::segmentLog, config::queue, config::popDispatcher, config::http)) {
-            try {
-                Object unused = part.get();
-            } catch (IllegalArgumentException e) {
-                String problem = String.valueOf(e.getMessage());
-                if (!problems.contains(problem)) { // One part may need another.
-                    problems.add(problem);
-                }
+    }
+
+    private static void checkDrain(BridgeConfig config, Set<String> wrong, List<String> problems) {
+        if (!config.drainsToKafka()) {
+            if (!config.kafkaClients.isEmpty()) {
+                problems.add(KAFKA_PREFIX + config.kafkaClients.keySet().iterator().next() + " has no use without "
+                        + DRAIN_MODE + "=kafka");
             }
+            return;
+        }
+        if (config.connectionUrl().isEmpty() && !wrong.contains(CONNECTION_URL)) {
+            problems.add(CONNECTION_URL + " must be set with " + DRAIN_MODE
+                    + "=kafka: the database the workers write to, which pops read");
+        }
+        if (wrong.contains(KAFKA_PREFIX + "bootstrap.servers")) {
+            return;
+        }
+        if (!config.kafkaClients.containsKey("bootstrap.servers")) {
+            problems.add("kafka.bootstrap.servers must be set with " + DRAIN_MODE + "=kafka");
+        } else {
+            check(List.of(KAFKA_PREFIX), () -> config.kafka().producer(), wrong, problems);
         }
     }
 
@@ -238,19 +294,26 @@ final class BridgeConfig {
     /** Returns the effective settings for the log, one per line, secrets masked. */
     String describe() {
         var text = new StringBuilder();
-        new TreeMap<>(values).forEach((key, value) -> {
-            String shown = value == null ? "" : value.toString(); // A Password shows itself as [hidden].
-            if (key.equals(CONNECTION_URL)) {
-                shown = PASSWORD_IN_URL.matcher(shown).replaceAll("$1[hidden]");
-            }
-            text.append("\n  ").append(key).append(" = ").append(shown);
-        });
+        new TreeMap<>(values)
+                .forEach((key, value) -> text.append("\n  ").append(key).append(" = ").append(shown(key, value)));
         kafkaClients.forEach((property, value) -> text.append("\n  ")
                 .append(KAFKA_PREFIX)
                 .append(property)
                 .append(" = ")
-                .append(KafkaConfig.isSecret(property) ? Password.HIDDEN : value));
+                .append(KafkaConfig.isSecret(property) ? Password.HIDDEN : Secrets.hidden(value)));
         return text.toString();
+    }
+
+    private static String shown(String key, @Nullable Object value) {
+        if (value == null) {
+            return "";
+        }
+        String text = value.toString(); // A Password shows itself as [hidden].
+        return switch (key) {
+            case CONNECTION_URL -> ConnectionUrl.shown(text);
+            case AUTH_JWT_JWKS_URL -> JwksConfig.shown(text);
+            default -> Secrets.hidden(text);
+        };
     }
 
     // What the parts of the service are given.

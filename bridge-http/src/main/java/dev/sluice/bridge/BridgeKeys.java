@@ -2,8 +2,10 @@ package dev.sluice.bridge;
 
 import static org.apache.kafka.common.config.ConfigDef.Range.between;
 
+import dev.sluice.bridge.security.JwksConfig;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.buffer.SyncPolicy;
+import dev.sluice.queue.ConnectionUrl;
 import dev.sluice.queue.QueueConfig;
 import dev.sluice.queue.QueueWriterConfig;
 import dev.sluice.queue.Retention;
@@ -98,7 +100,6 @@ final class BridgeKeys {
     private static final int HOUR_MS = 3_600_000;
     private static final int MAX_PORT = 65_535;
     private static final int MAX_IDLE_DAYS = 3650;
-    private static final String JDBC_PREFIX = "jdbc:postgresql:";
     private static final Pattern SCHEMA_NAME = Pattern.compile("[a-z_][a-z0-9_]{0,62}");
 
     private BridgeKeys() {}
@@ -111,9 +112,9 @@ final class BridgeKeys {
                 HTTP_HOST,
                 ConfigDef.Type.STRING,
                 "127.0.0.1",
-                null,
+                BridgeKeys::checkHost,
                 Importance.HIGH,
-                "Address to listen on. 0.0.0.0 is every address of the machine.");
+                "Address or name to listen on. `0.0.0.0` and `::` are every address of the machine.");
         keys.add(
                 HTTP_PORT,
                 ConfigDef.Type.INT,
@@ -175,14 +176,14 @@ final class BridgeKeys {
                 DATA_DIR,
                 ConfigDef.Type.STRING,
                 "./data",
-                new ConfigDef.NonEmptyString(),
+                BridgeKeys::checkPath,
                 Importance.HIGH,
                 "Directory for everything the service keeps on this machine. One running service per directory.");
         keys.add(
                 BUFFER_DIR,
                 ConfigDef.Type.STRING,
                 null,
-                null,
+                BridgeKeys::checkPath,
                 Importance.MEDIUM,
                 "Directory of the local log. Not set: `log` in `data.dir`.");
         keys.add(
@@ -220,15 +221,21 @@ final class BridgeKeys {
                 null,
                 BridgeKeys::checkUrl,
                 Importance.HIGH,
-                "JDBC address of a PostgreSQL server, `jdbc:postgresql://host:port/database`. Not set: the service runs a PostgreSQL of its own in `data.dir`.");
-        keys.add(CONNECTION_USER, ConfigDef.Type.STRING, null, null, Importance.HIGH, "User for `connection.url`.");
+                "JDBC address of a PostgreSQL server, `jdbc:postgresql://host:port/database`. It has no user and password before the host. Not set: the service runs a PostgreSQL of its own in `data.dir`.");
+        keys.add(
+                CONNECTION_USER,
+                ConfigDef.Type.STRING,
+                null,
+                null,
+                Importance.HIGH,
+                "User for `connection.url`. Wins over a user in the address.");
         keys.add(
                 CONNECTION_PASSWORD,
                 ConfigDef.Type.PASSWORD,
                 null,
                 null,
                 Importance.HIGH,
-                "Password for `connection.url`. Never logged.");
+                "Password for `connection.url`. Wins over a password in the address. Never logged. `${` in it is written `$${`; what `${env:…}` or `${file:…}` leads to is taken as it is.");
         keys.add(
                 QUEUE_SCHEMA,
                 ConfigDef.Type.STRING,
@@ -242,7 +249,7 @@ final class BridgeKeys {
                 true,
                 null,
                 Importance.MEDIUM,
-                "Whether to create and upgrade the schema at start. `false` for a role that may not: the schema is checked only.");
+                "Whether to create and upgrade the schema at start. A schema that exists and belongs to the role is used, so the role need not be allowed to create schemas. `false` for a role that may create nothing: the schema is checked only.");
         keys.add(
                 POSTGRES_PORT,
                 ConfigDef.Type.INT,
@@ -495,9 +502,9 @@ final class BridgeKeys {
                 AUTH_JWT_JWKS_URL,
                 ConfigDef.Type.STRING,
                 null,
-                null,
+                BridgeKeys::checkJwksUrl,
                 Importance.MEDIUM,
-                "Where the issuer publishes its public keys as a JWK set, https or http. Not together with `auth.jwt.public.key`.");
+                "Where the issuer publishes its public keys as a JWK set, https or http. `user:password@` before the host is sent as basic authentication and never logged. Not together with `auth.jwt.public.key`.");
         keys.add(
                 AUTH_JWT_JWKS_MAX_AGE_MS,
                 ConfigDef.Type.INT,
@@ -645,10 +652,41 @@ final class BridgeKeys {
         }
     }
 
+    /** Says nothing of the value: an address may hold a password. */
     private static void checkUrl(String key, @Nullable Object value) {
-        if (value != null && !String.valueOf(value).startsWith(JDBC_PREFIX)) {
-            throw new org.apache.kafka.common.config.ConfigException(
-                    key, value, "must start with " + JDBC_PREFIX + "//");
+        if (value != null) {
+            check(key, () -> ConnectionUrl.parse(String.valueOf(value)));
+        }
+    }
+
+    private static void checkJwksUrl(String key, @Nullable Object value) {
+        if (value != null) {
+            try {
+                JwksConfig.address(String.valueOf(value));
+            } catch (IllegalArgumentException e) {
+                throw new org.apache.kafka.common.config.ConfigException(e.getMessage()); // Names the key.
+            }
+        }
+    }
+
+    private static void checkHost(String key, @Nullable Object value) {
+        check(key, () -> ListenAddress.check(String.valueOf(value)));
+    }
+
+    private static void checkPath(String key, @Nullable Object value) {
+        if (value != null) {
+            String problem = NativeLocale.of(System.getenv()).problemOfPath(String.valueOf(value));
+            if (problem != null) {
+                throw new org.apache.kafka.common.config.ConfigException(key + " " + problem);
+            }
+        }
+    }
+
+    private static void check(String key, Runnable check) {
+        try {
+            check.run();
+        } catch (IllegalArgumentException e) {
+            throw new org.apache.kafka.common.config.ConfigException(key + " " + e.getMessage());
         }
     }
 

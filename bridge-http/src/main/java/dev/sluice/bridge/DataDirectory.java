@@ -6,7 +6,6 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -42,10 +41,8 @@ final class DataDirectory implements AutoCloseable {
                     StandardOpenOption.CREATE,
                     StandardOpenOption.READ,
                     StandardOpenOption.WRITE);
-        } catch (FileAlreadyExistsException e) {
-            throw new StartException("data.dir " + path + " is not a directory", e);
         } catch (IOException e) {
-            throw new StartException("data.dir " + path + " cannot be written to: " + why(e), e);
+            throw new StartException("data.dir " + path + " cannot be written to: " + FileProblem.of(e), e);
         }
         FileLock lock = null;
         try {
@@ -60,7 +57,7 @@ final class DataDirectory implements AutoCloseable {
         } catch (OverlappingFileLockException e) {
             throw inUse(path);
         } catch (IOException e) {
-            throw new StartException("data.dir " + path + " cannot be locked: " + why(e), e);
+            throw new StartException("data.dir " + path + " cannot be locked: " + FileProblem.of(e), e);
         } finally {
             if (lock == null) {
                 closeQuietly(channel);
@@ -68,9 +65,19 @@ final class DataDirectory implements AutoCloseable {
         }
     }
 
-    /** The message of some exceptions is nothing but the path: their kind says what is wrong. */
-    private static String why(IOException e) {
-        return e.getClass().getSimpleName() + ": " + e.getMessage();
+    /**
+     * Makes another directory if it is missing, and finds out whether it can be written to.
+     *
+     * @param key the key that names it
+     * @throws StartException if it cannot
+     */
+    static void requireWritable(String key, Path directory) throws StartException {
+        try {
+            Files.createDirectories(directory);
+            Files.delete(Files.createTempFile(directory, "sluice", ".try"));
+        } catch (IOException e) {
+            throw new StartException(key + " " + directory + " cannot be written to: " + FileProblem.of(e), e);
+        }
     }
 
     private static StartException inUse(Path path) {

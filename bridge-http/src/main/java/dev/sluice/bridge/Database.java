@@ -4,6 +4,7 @@ import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.HikariPoolMXBean;
 import dev.sluice.bridge.metrics.ProcessUsage;
+import dev.sluice.queue.ConnectionUrl;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueSchema;
 import dev.sluice.queue.SessionSettings;
@@ -44,10 +45,20 @@ final class Database implements AutoCloseable {
      */
     record Address(
             String url, @Nullable String user, @Nullable String password) {
+        /** Returns the address for the driver. It holds no secret. */
+        String driverUrl() {
+            return ConnectionUrl.parse(url).address();
+        }
+
+        /** Returns what the driver needs beside the address: user, password and other secrets. */
+        Properties secrets() {
+            return ConnectionUrl.parse(url).secrets(user, password);
+        }
+
         /** Shows no password. */
         @Override
         public String toString() {
-            return url.replaceAll("(?i)(password=)[^&]*", "$1[hidden]");
+            return ConnectionUrl.shown(url);
         }
     }
 
@@ -97,9 +108,8 @@ final class Database implements AutoCloseable {
     private HikariConfig config(Address address, String name, int size) {
         var config = new HikariConfig();
         config.setPoolName(name);
-        config.setJdbcUrl(address.url());
-        config.setUsername(address.user());
-        config.setPassword(address.password());
+        config.setJdbcUrl(address.driverUrl());
+        address.secrets().forEach((property, value) -> config.addDataSourceProperty(String.valueOf(property), value));
         config.setMaximumPoolSize(
                 size); // And never less: a pool that grows may overlook one of several who ask at once.
         config.setConnectionTimeout(CONNECTION_TIMEOUT_MILLIS);
@@ -117,13 +127,7 @@ final class Database implements AutoCloseable {
 
     /** Returns what a connection outside the pools is opened with. */
     private static Properties direct(Address address) {
-        var properties = new Properties();
-        if (address.user() != null) {
-            properties.setProperty("user", address.user());
-        }
-        if (address.password() != null) {
-            properties.setProperty("password", address.password());
-        }
+        Properties properties = address.secrets();
         properties.setProperty("ApplicationName", "sluice-control");
         properties.setProperty("connectTimeout", CONNECT_TIMEOUT_SECONDS);
         properties.setProperty(SOCKET_TIMEOUT, String.valueOf(2 * ANSWER_SECONDS));
@@ -262,7 +266,7 @@ final class Database implements AutoCloseable {
 
     /** Asks on a connection that no pool has a say in. */
     private boolean answersDirectly() {
-        try (Connection connection = DriverManager.getConnection(address.url(), direct)) {
+        try (Connection connection = DriverManager.getConnection(address.driverUrl(), direct)) {
             return connection.isValid(ANSWER_SECONDS);
         } catch (SQLException e) {
             return false;

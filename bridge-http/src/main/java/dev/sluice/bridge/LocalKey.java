@@ -27,6 +27,8 @@ final class LocalKey {
 
     private static final Pattern LINE = Pattern.compile("local-[0-9a-f]{8}:[0-9a-f]{64}");
     private static final int KEY_BYTES = 32;
+    /** The three bytes of the mark, read as ISO 8859-1. */
+    private static final String BYTE_ORDER_MARK = "\u00EF\u00BB\u00BF";
 
     private LocalKey() {}
 
@@ -43,7 +45,8 @@ final class LocalKey {
             if (!Files.exists(file)) {
                 write(directory, file);
             }
-            String line = Files.readString(file, StandardCharsets.ISO_8859_1).strip();
+            OwnFiles.tighten(file, "rw-------", "rw-------", "Sluice");
+            String line = withoutMark(Files.readString(file, StandardCharsets.ISO_8859_1)).strip();
             if (!LINE.matcher(line).matches()) {
                 throw new StartException(
                         file + " holds no key (an id and 64 hexadecimal digits); bring back the file from a backup, or"
@@ -52,8 +55,13 @@ final class LocalKey {
             return line;
         } catch (IOException e) {
             throw new StartException(
-                    file + " cannot be read or written: " + e.getClass().getSimpleName() + ": " + e.getMessage(), e);
+                    file + " cannot be read or written: " + FileProblem.of(e), e);
         }
+    }
+
+    /** Editors on Windows write a byte order mark before a text in UTF-8. */
+    private static String withoutMark(String text) {
+        return text.startsWith(BYTE_ORDER_MARK) ? text.substring(BYTE_ORDER_MARK.length()) : text;
     }
 
     /** Another for each key: where the file was lost and one made anew, both can be configured. */

@@ -103,12 +103,13 @@ final class LocalPostgres implements AutoCloseable {
     static LocalPostgres start(Path directory, int port, Consumer<String> progress) throws StartException {
         try {
             Path home = Files.createDirectories(directory).toRealPath();
+            OwnFiles.onlyOwnerWrites(home);
             Path programs = PostgresBinaries.unpack(home, () -> progress.accept("Unpacking PostgreSQL into " + home));
             var postgres = new LocalPostgres(home, programs, password(home), progress);
             postgres.start(port);
             return postgres;
         } catch (IOException e) {
-            throw new StartException("PostgreSQL in " + directory + " cannot be started: " + e.getMessage(), e);
+            throw new StartException("PostgreSQL in " + directory + " cannot be started: " + FileProblem.of(e), e);
         }
     }
 
@@ -129,10 +130,10 @@ final class LocalPostgres implements AutoCloseable {
 
     /** Returns a shell command that opens psql on the database. */
     String psqlCommand() {
-        return "PGPASSFILE=" + passwordFile + " psql -h " + HOST + " -p " + port + " -U " + USER + " " + DATABASE;
+        return "PGPASSFILE=" + Shell.quoted(passwordFile.toString()) + " psql -h " + HOST + " -p " + port + " -U " + USER + " " + DATABASE;
     }
 
-    private static String password(Path directory) throws IOException {
+    private static String password(Path directory) throws IOException, StartException {
         Path file = directory.resolve("pgpass");
         if (!Files.exists(file)) {
             byte[] random = new byte[PASSWORD_BYTES];
@@ -145,6 +146,7 @@ final class LocalPostgres implements AutoCloseable {
                     unfinished, HOST + ":*:*:" + USER + ":" + HexFormat.of().formatHex(random) + "\n");
             Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
         }
+        OwnFiles.tighten(file, "rw-------", "rw-------", "psql");
         String line = Files.readString(file).strip();
         return line.substring(line.lastIndexOf(':') + 1);
     }
@@ -333,6 +335,7 @@ final class LocalPostgres implements AutoCloseable {
 
     private void launch() throws StartException, IOException {
         removeForeignPidFile();
+        OwnFiles.tighten(cluster, "rwxr-x---", "rwx------", "PostgreSQL");
         Files.writeString(cluster.resolve("sluice.conf"), settings());
         Path serverLog = directory.resolve("postgres.log");
         if (Files.exists(serverLog) && Files.size(serverLog) > LARGEST_OLD_LOG_BYTES) {

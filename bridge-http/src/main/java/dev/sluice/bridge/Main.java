@@ -6,7 +6,6 @@ import dev.sluice.bridge.admin.UsageException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -56,7 +55,13 @@ public final class Main {
                 err.println("sluice: up takes --config FILE, not " + option);
                 return WRONG_USAGE;
             }
-            file = Path.of(rest.remove());
+            String name = rest.remove();
+            String problem = NativeLocale.of(environment).problemOfPath(name);
+            if (problem != null) {
+                err.println("sluice: the path of --config " + problem);
+                return WRONG_USAGE;
+            }
+            file = Path.of(name);
         }
         return up(file, environment, out, err);
     }
@@ -64,20 +69,21 @@ public final class Main {
     private static BufferSettings bufferSettings(
             @Nullable Path file, @Nullable Path directory, Map<String, String> environment) throws UsageException {
         try {
-            Map<String, String> values = new HashMap<>(ConfigSources.read(file, environment));
+            ConfigSources.Found found = ConfigSources.find(file, environment);
             if (directory != null) {
-                values.put(BridgeKeys.BUFFER_DIR, directory.toString());
+                found.values().put(BridgeKeys.BUFFER_DIR, directory.toString());
+                found.problems().remove(BridgeKeys.BUFFER_DIR);
             }
-            BridgeConfig config = BridgeConfig.parse(values);
+            BridgeConfig config = BridgeConfig.parse(found);
             return new BufferSettings(config.lanes(), config.segmentLog());
         } catch (ConfigException e) {
-            throw new UsageException(e.problems());
+            throw new UsageException(e.problems().stream().map(Secrets::line).toList());
         }
     }
 
     private static int up(@Nullable Path file, Map<String, String> environment, PrintStream out, PrintStream err) {
         try {
-            BridgeConfig config = BridgeConfig.parse(ConfigSources.read(file, environment));
+            BridgeConfig config = BridgeConfig.parse(ConfigSources.find(file, environment));
             var stop = new StopWithProcess(out);
             Bridge bridge;
             try {
@@ -91,11 +97,11 @@ public final class Main {
             bridge.awaitEnd();
             return 0;
         } catch (ConfigException e) {
-            e.problems().forEach(problem -> err.println("sluice: " + problem));
+            e.problems().forEach(problem -> err.println("sluice: " + Secrets.line(problem)));
             return FAILED;
         } catch (StartException e) {
             log.debug("The service does not start", e);
-            err.println("sluice: " + e.getMessage());
+            err.println("sluice: " + Secrets.line(String.valueOf(e.getMessage())));
             return FAILED;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -37,6 +37,14 @@ class BridgeConfigTest {
                 .problems();
     }
 
+    private static Map<String, String> read(Path file, Map<String, String> environment) throws ConfigException {
+        ConfigSources.Found found = ConfigSources.find(file, environment);
+        if (!found.problems().isEmpty()) {
+            throw new ConfigException(List.copyOf(found.problems().values()));
+        }
+        return found.values();
+    }
+
     @Nested
     class Settings {
         @Test
@@ -282,7 +290,7 @@ class BridgeConfigTest {
         @Test
         void areAFileAndTheEnvironmentWhichWins() throws Exception {
             Path file = Files.writeString(directory.resolve("a.properties"), "http.port = 1234 \nbuffer.dir=/ünï\n");
-            assertThat(ConfigSources.read(
+            assertThat(read(
                             file, Map.of("SLUICE_HTTP_PORT", "99", "PATH", "/bin", "SLUICE_JAVA_OPTS", "-Xmx1g")))
                     .isEqualTo(Map.of("http.port", "99", "buffer.dir", "/ünï"));
         }
@@ -293,18 +301,18 @@ class BridgeConfigTest {
             Path file = Files.writeString(
                     directory.resolve("a.properties"),
                     "connection.password=${file:" + secrets + ":db}\nconnection.user=${env:DB_USER}\n");
-            assertThat(ConfigSources.read(file, Map.of("DB_USER", "anna")))
+            assertThat(read(file, Map.of("DB_USER", "anna")))
                     .isEqualTo(Map.of("connection.password", "s3cret", "connection.user", "anna"));
         }
 
         @Test
         void areRefusedWhenTheyDoNotExist() throws IOException {
-            assertThatThrownBy(() -> ConfigSources.read(directory.resolve("none"), Map.of()))
+            assertThatThrownBy(() -> read(directory.resolve("none"), Map.of()))
                     .isInstanceOf(ConfigException.class)
                     .hasMessage("configuration file " + directory.resolve("none") + " does not exist");
             Path file = Files.writeString(
                     directory.resolve("a.properties"), "connection.user=${env:NOT_SET}\nbuffer.dir=${file:/none:x}\n");
-            assertThatThrownBy(() -> ConfigSources.read(file, Map.of()))
+            assertThatThrownBy(() -> read(file, Map.of()))
                     .isInstanceOf(ConfigException.class)
                     .hasMessageContaining("connection.user")
                     .hasMessageContaining("buffer.dir");
@@ -315,7 +323,7 @@ class BridgeConfigTest {
             var variables = new TreeSet<String>();
             for (String key : BridgeKeys.definition().names()) {
                 variables.add(ConfigSources.variableOf(key));
-                assertThat(ConfigSources.read(null, Map.of(ConfigSources.variableOf(key), "x")))
+                assertThat(read(null, Map.of(ConfigSources.variableOf(key), "x")))
                         .isEqualTo(Map.of(key, "x"));
             }
             assertThat(variables).hasSameSizeAs(BridgeKeys.definition().names());

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.zip.GZIPInputStream;
 
 /** How the body of a request is compressed (RFC 9110 §8.4; gzip of RFC 1952, zstd of RFC 8878). */
@@ -19,7 +20,8 @@ enum ContentEncoding {
     GZIP,
     ZSTD;
 
-    private static final String SUPPORTED = "gzip, zstd";
+    private static final String ALL = "gzip, zstd";
+    private static final String WITHOUT_ZSTD = "gzip";
     private static final int LEAST_BYTES = 16 << 10;
     private static final int USUAL_RATIO = 4;
 
@@ -42,8 +44,8 @@ enum ContentEncoding {
     /**
      * Reads the header {@code Content-Encoding}.
      *
-     * @throws UnsupportedMediaTypeResponse (415) if it names another encoding or several; the answer then has {@code
-     *     Accept-Encoding}
+     * @throws UnsupportedMediaTypeResponse (415) if it names another encoding or several, or zstd where its library cannot be
+     *     loaded; the answer then has {@code Accept-Encoding}
      */
     static ContentEncoding of(Context ctx) {
         String header = ctx.header("Content-Encoding");
@@ -51,13 +53,21 @@ enum ContentEncoding {
         return switch (name) {
             case "", "identity" -> IDENTITY;
             case "gzip", "x-gzip" -> GZIP;
-            case "zstd" -> ZSTD;
-            default -> {
-                ctx.header("Accept-Encoding", SUPPORTED);
-                throw new UnsupportedMediaTypeResponse(
-                        "Content-Encoding is not supported: " + header + " (supported: " + SUPPORTED + ")");
+            case "zstd" -> {
+                Optional<String> problem = ZstdLibrary.problem();
+                if (problem.isPresent()) {
+                    throw refusal(ctx, "Content-Encoding zstd cannot be used here: " + problem.get());
+                }
+                yield ZSTD;
             }
+            default -> throw refusal(ctx, "Content-Encoding is not supported: " + header);
         };
+    }
+
+    private static UnsupportedMediaTypeResponse refusal(Context ctx, String reason) {
+        String supported = ZstdLibrary.problem().isPresent() ? WITHOUT_ZSTD : ALL;
+        ctx.header("Accept-Encoding", supported);
+        return new UnsupportedMediaTypeResponse(reason + " (supported: " + supported + ")");
     }
 
     /**

@@ -35,6 +35,12 @@ public record DrainConfig(
         return new DrainConfig(task, 20_000, 16L << 20, Duration.ZERO, Duration.ofSeconds(5));
     }
 
+    /** Shows no property of the task: some are secrets. */
+    @Override
+    public String toString() {
+        return "DrainConfig[batchRecords=" + batchRecords + "]";
+    }
+
     private static void check(boolean good, String key, String range, long was) {
         if (!good) {
             throw new IllegalArgumentException(key + " must be " + range + ", was " + was);

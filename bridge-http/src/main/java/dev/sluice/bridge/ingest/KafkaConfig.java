@@ -1,16 +1,24 @@
 package dev.sluice.bridge.ingest;
 
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
@@ -35,6 +43,11 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
             ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class.getName(),
             ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class.getName());
 
+    /** A server as the clients read it: perhaps with a protocol before it, and an IPv6 address perhaps in brackets. */
+    private static final Pattern SERVER =
+            Pattern.compile("(?:[0-9a-zA-Z_%.-]*://)?(?:\\[[0-9a-zA-Z%._:-]+]|[\\p{L}\\p{N}%._-]+|[0-9a-fA-F:]+):([0-9]{1,5})");
+
+    private static final int MAX_PORT = 65_535;
     private static final String MAX_BLOCK_MS = "5000";
     private static final String ADMIN_TIMEOUT_MS = "10000";
     private static final ConfigDef PRODUCER = ProducerConfig.configDef();
@@ -57,6 +70,64 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
         return Stream.of(PRODUCER, ADMIN)
                 .map(definition -> definition.configKeys().get(property))
                 .anyMatch(key -> key != null && key.type == ConfigDef.Type.PASSWORD);
+    }
+
+    /**
+     * Returns what is wrong with properties of the clients, one by one. No line shows a server, which may hold a password by mistake.
+     *
+     * @param clients without the prefix {@code kafka.}
+     */
+    public static Collection<String> problems(Map<String, String> clients) {
+        var problems = new LinkedHashSet<String>();
+        var properties = new HashMap<>(clients);
+        properties.putAll(FIXED);
+        for (ConfigDef definition : List.of(PRODUCER, ADMIN)) {
+            var known = new HashMap<>(properties);
+            known.keySet().retainAll(definition.names());
+            for (ConfigValue value : definition.validate(known)) {
+                if (clients.containsKey(value.name())) {
+                    value.errorMessages().stream()
+                            .findFirst()
+                            .ifPresent(problem -> problems.add(
+                                    problem.replace("configuration " + value.name(), "configuration kafka." + value.name())));
+                }
+            }
+        }
+        String servers = clients.get(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG);
+        if (servers != null) {
+            checkServers(servers, problems);
+        }
+        clients.forEach((name, value) -> {
+            if (name.endsWith(".location") && !value.isBlank() && !isReadable(value)) {
+                problems.add("kafka." + name + " is " + value + ", which is not a file that this user may read");
+            }
+        });
+        return problems;
+    }
+
+    private static void checkServers(String servers, Collection<String> problems) {
+        int number = 0;
+        for (String server : servers.split(",", -1)) {
+            number++;
+            Matcher parts = SERVER.matcher(server.strip());
+            if (!parts.matches() || !isPort(parts.group(1))) {
+                problems.add("kafka.bootstrap.servers must be host:port entries separated by commas, a port being 1 to " + MAX_PORT
+                        + "; entry " + number + " is not");
+            }
+        }
+    }
+
+    private static boolean isPort(String digits) {
+        int port = Integer.parseInt(digits);
+        return port >= 1 && port <= MAX_PORT;
+    }
+
+    private static boolean isReadable(String path) {
+        try {
+            return Files.isRegularFile(Path.of(path)) && Files.isReadable(Path.of(path));
+        } catch (InvalidPathException e) {
+            return false;
+        }
     }
 
     /**
@@ -91,7 +162,7 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
         try {
             Object unused = new ProducerConfig(properties);
         } catch (ConfigException e) {
-            throw new IllegalArgumentException("kafka.: " + e.getMessage(), e);
+            throw new IllegalArgumentException("the keys kafka.* do not fit together: " + e.getMessage(), e);
         }
         return properties;
     }
@@ -114,5 +185,11 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
             }
         });
         return properties;
+    }
+
+    /** Shows no property of the clients: some are secrets. */
+    @Override
+    public String toString() {
+        return "KafkaConfig[topic=" + topic + "]";
     }
 }

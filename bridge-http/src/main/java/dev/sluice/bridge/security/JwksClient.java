@@ -7,6 +7,8 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodySubscriber;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -31,9 +33,13 @@ final class JwksClient implements Jwks.Endpoint {
 
     @Override
     public CompletableFuture<byte[]> fetch() {
-        HttpRequest request = HttpRequest.newBuilder(config.url())
-                .header("Accept", "application/jwk-set+json, application/json")
-                .build();
+        HttpRequest.Builder builder = HttpRequest.newBuilder(config.endpoint())
+                .header("Accept", "application/jwk-set+json, application/json");
+        config.credentials()
+                .ifPresent(credentials -> builder.header(
+                        "Authorization",
+                        "Basic " + Base64.getEncoder().encodeToString(credentials.getBytes(StandardCharsets.UTF_8))));
+        HttpRequest request = builder.build();
         CompletableFuture<HttpResponse<byte[]>> exchange = client.sendAsync(request, head -> new Body());
         // The timeout of the request itself ends with the headers; a body may trickle.
         return exchange.copy()

@@ -3,6 +3,7 @@ package dev.sluice.bridge.security;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.time.Duration;
+import java.util.Optional;
 
 /**
  * Where an issuer publishes its keys, and how often to ask.
@@ -21,13 +22,27 @@ public record JwksConfig(URI url, Duration maxAge, Duration refreshInterval, Dur
     static final int MAX_BYTES = 256 << 10;
 
     private static final String NO_ADDRESS = "auth.jwt.jwks.url must begin with https:// or http:// and a host";
+    private static final int MAX_PORT = 65_535;
 
-    /** Reads an address. Throws {@link IllegalArgumentException} if it is not one. */
+    /** Reads an address. Throws {@link IllegalArgumentException} if it is not one; the message shows nothing of it. */
     public static URI address(String url) {
+        URI address;
         try {
-            return new URI(url);
+            address = new URI(url);
         } catch (URISyntaxException e) {
-            throw new IllegalArgumentException(NO_ADDRESS, e);
+            throw new IllegalArgumentException(NO_ADDRESS); // The cause would show the address.
+        }
+        check(address);
+        return address;
+    }
+
+    private static void check(URI url) {
+        boolean http = "https".equalsIgnoreCase(url.getScheme()) || "http".equalsIgnoreCase(url.getScheme());
+        if (!http || url.getHost() == null) {
+            throw new IllegalArgumentException(NO_ADDRESS);
+        }
+        if (url.getPort() == 0 || url.getPort() > MAX_PORT) {
+            throw new IllegalArgumentException("auth.jwt.jwks.url must have a port from 1 to " + MAX_PORT + ", or none");
         }
     }
 
@@ -37,9 +52,32 @@ public record JwksConfig(URI url, Duration maxAge, Duration refreshInterval, Dur
      * @throws IllegalArgumentException if it is not an absolute http or https address
      */
     public JwksConfig {
-        boolean http = "https".equalsIgnoreCase(url.getScheme()) || "http".equalsIgnoreCase(url.getScheme());
-        if (!http || url.getHost() == null) {
-            throw new IllegalArgumentException(NO_ADDRESS);
-        }
+        check(url);
+    }
+
+    /** Returns the address to ask: without user and password. */
+    URI endpoint() {
+        String authority = url.getRawAuthority();
+        String query = url.getRawQuery() == null ? "" : "?" + url.getRawQuery();
+        return URI.create(url.getScheme() + "://" + authority.substring(authority.lastIndexOf('@') + 1) + url.getRawPath() + query);
+    }
+
+    /** Returns the user and the password that stand before the host, as {@code user:password}; empty if there are none. */
+    Optional<String> credentials() {
+        return Optional.ofNullable(url.getUserInfo());
+    }
+
+    /** Returns an address for logs: without user, password and query, which may hold a token. */
+    public static String shown(String url) {
+        int query = url.indexOf('?');
+        String address = query < 0 ? url : url.substring(0, query) + "?[hidden]";
+        int at = address.lastIndexOf('@');
+        int host = address.indexOf("://") + "://".length();
+        return at < host ? address : address.substring(0, host) + "[hidden]" + address.substring(at);
+    }
+
+    @Override
+    public String toString() {
+        return "JwksConfig[url=" + shown(url.toString()) + "]";
     }
 }

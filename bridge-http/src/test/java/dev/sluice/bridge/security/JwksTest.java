@@ -256,4 +256,39 @@ class JwksTest {
                     .hasStackTraceContaining("TimeoutException");
         }
     }
+
+    @Test
+    void userAndPasswordOfTheAddressAreSentAsBasicAuthenticationAndNeverShown() throws Exception {
+        var seen = new CompletableFuture<String>();
+        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.createContext("/", exchange -> {
+            seen.complete(exchange.getRequestHeaders().getFirst("Authorization") + " " + exchange.getRequestURI());
+            exchange.sendResponseHeaders(500, -1);
+            exchange.close();
+        });
+        server.start();
+        try {
+            URI url = JwksConfig.address(
+                    "http://us%20er:s3c%40ret@127.0.0.1:" + server.getAddress().getPort() + "/keys?token=t0ken");
+            var config = new JwksConfig(url, MAX_AGE, REFRESH, Duration.ofSeconds(30));
+            assertThat(config.toString()).contains("127.0.0.1", "/keys?").doesNotContain("s3c", "t0ken", "us%20er");
+            assertThatThrownBy(() -> new JwksClient(config).fetch().get(60, TimeUnit.SECONDS))
+                    .satisfies(e -> assertThat(e.toString()).contains("500").doesNotContain("s3c", "t0ken"));
+            String basic = java.util.Base64.getEncoder().encodeToString("us er:s3c@ret".getBytes(UTF_8));
+            assertThat(seen.get(60, TimeUnit.SECONDS)).isEqualTo("Basic " + basic + " /keys?token=t0ken");
+        } finally {
+            server.stop(0);
+        }
+    }
+
+    @Test
+    void aPortThatThereIsNotIsRefused() {
+        for (String url : List.of("http://h:0/", "http://h:65536/", "http://h:99999999999/", "http://h:x/")) {
+            assertThatThrownBy(() -> JwksConfig.address(url))
+                    .as(url)
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageStartingWith("auth.jwt.jwks.url must ");
+        }
+        assertThat(JwksConfig.address("http://h:65535/").getPort()).isEqualTo(65535);
+    }
 }

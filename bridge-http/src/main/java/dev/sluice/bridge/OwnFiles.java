@@ -1,0 +1,100 @@
+package dev.sluice.bridge;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.EnumSet;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The permissions of files that must belong to the service alone. Kubernetes makes everything on a volume writable for a group
+ * when {@code fsGroup} is set, at every start. PostgreSQL refuses such a directory, and {@code psql} such a password file.
+ */
+final class OwnFiles {
+    private static final Logger log = LoggerFactory.getLogger(OwnFiles.class);
+
+    private OwnFiles() {}
+
+    /**
+     * Takes away permissions that others have. Does nothing if the file is missing or the file system has no permissions.
+     *
+     * @param most the most permissions that may stay, as {@code rwxr-x---}
+     * @param wanted the permissions that are set when there are more
+     * @param who what refuses the file otherwise, for the message
+     * @throws StartException if that does not work; the message has the command that does
+     */
+    static void tighten(Path file, String most, String wanted, String who) throws StartException {
+        tighten(file, most, wanted, who, Files::setPosixFilePermissions);
+    }
+
+    /** Sets permissions; a file system may refuse to, or ignore it. */
+    @FunctionalInterface
+    interface Change {
+        void set(Path file, Set<PosixFilePermission> permissions) throws IOException;
+    }
+
+    static void tighten(Path file, String most, String wanted, String who, Change change) throws StartException {
+        Set<PosixFilePermission> before;
+        try {
+            if (!Files.exists(file)) {
+                return;
+            }
+            before = Files.getPosixFilePermissions(file);
+            if (fits(before, most)) {
+                return;
+            }
+        } catch (UnsupportedOperationException e) {
+            return; // A file system without permissions.
+        } catch (IOException e) {
+            throw new StartException("the permissions of " + file + " cannot be read: " + FileProblem.of(e), e);
+        }
+        String why = "the file system keeps " + PosixFilePermissions.toString(before);
+        try {
+            change.set(file, PosixFilePermissions.fromString(wanted));
+            if (fits(Files.getPosixFilePermissions(file), most)) {
+                log.info(
+                        "Took permissions away from others path={} before={} now={}",
+                        file,
+                        PosixFilePermissions.toString(before),
+                        wanted);
+                return;
+            }
+        } catch (IOException e) {
+            why = FileProblem.of(e);
+        }
+        throw new StartException(who + " refuses " + file + " with the permissions " + PosixFilePermissions.toString(before)
+                + ", and they cannot be changed: " + why + "; as the owner of the file run: chmod " + octal(wanted) + " "
+                + Shell.quoted(file.toString()));
+    }
+
+    /** Takes away the right to write that others have. */
+    static void onlyOwnerWrites(Path file) throws StartException {
+        try {
+            var permissions = EnumSet.noneOf(PosixFilePermission.class);
+            permissions.addAll(Files.getPosixFilePermissions(file));
+            permissions.removeAll(Set.of(PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_WRITE));
+            String wanted = PosixFilePermissions.toString(permissions);
+            tighten(file, wanted, wanted, "Sluice");
+        } catch (UnsupportedOperationException e) {
+            // A file system without permissions.
+        } catch (IOException e) {
+            throw new StartException("the permissions of " + file + " cannot be read: " + FileProblem.of(e), e);
+        }
+    }
+
+    private static boolean fits(Set<PosixFilePermission> permissions, String most) {
+        return PosixFilePermissions.fromString(most).containsAll(permissions);
+    }
+
+    private static String octal(String permissions) {
+        int bits = 0;
+        for (char each : permissions.toCharArray()) {
+            bits = bits << 1 | (each == '-' ? 0 : 1);
+        }
+        return "0" + Integer.toOctalString(bits);
+    }
+}
