@@ -59,7 +59,7 @@ final class Arguments {
             if (!command.equals("requeue") || file != null) {
                 throw new UsageException(command + " does not take " + word);
             }
-            file = word;
+            file = checked(command, word).toString();
             return;
         }
         if (!COMMON.contains(word) && !OPTIONS.getOrDefault(command, Set.of()).contains(word)) {
@@ -86,11 +86,15 @@ final class Arguments {
     }
 
     private static Path path(String option, Queue<String> rest) throws UsageException {
-        String value = value(option, rest);
+        return checked(option, value(option, rest));
+    }
+
+    private static Path checked(String word, String path) throws UsageException {
         try {
-            return Path.of(value);
+            return Path.of(path);
         } catch (InvalidPathException e) {
-            throw new UsageException(option + ": " + e.getMessage());
+            throw new UsageException(word + ": the path holds characters that no path can have in this locale ("
+                    + System.getProperty("sun.jnu.encoding") + "); start with LC_ALL=C.UTF-8");
         }
     }
 

@@ -17,6 +17,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +31,7 @@ final class Requeue {
     private static final int MAX_LINE_BYTES = 128 << 20;
     private static final int MAX_REFUSALS_SAID = 20;
     private static final int USUAL_LINE_BYTES = 1 << 10;
+    private static final byte[] BYTE_ORDER_MARK = {(byte) 0xEF, (byte) 0xBB, (byte) 0xBF};
 
     private final Arguments arguments;
     private final BufferSettings settings;
@@ -128,6 +130,9 @@ final class Requeue {
         long number = 0;
         for (byte[] line = readLine(in); line != null; line = readLine(in)) {
             number++;
+            if (number == 1) {
+                line = withoutMark(line);
+            }
             done += line.length + 1;
             if (isBlank(line)) {
                 continue;
@@ -180,6 +185,14 @@ final class Requeue {
             next = in.read();
         }
         return line.toByteArray();
+    }
+
+    /** Editors on Windows write a byte order mark before a text in UTF-8. */
+    private static byte[] withoutMark(byte[] line) {
+        return Arrays.mismatch(line, BYTE_ORDER_MARK) == BYTE_ORDER_MARK.length
+                        || Arrays.equals(line, BYTE_ORDER_MARK)
+                ? Arrays.copyOfRange(line, BYTE_ORDER_MARK.length, line.length)
+                : line;
     }
 
     private static boolean isBlank(byte[] line) {
