@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -59,12 +60,17 @@ class LauncherTest {
     }
 
     private String run(int status, String... arguments) throws Exception {
+        return run(status, Map.of(), arguments);
+    }
+
+    private String run(int status, Map<String, String> environment, String... arguments) throws Exception {
         var command = new ArrayList<String>(
                 List.of("/bin/bash", root.resolve("sluice").toString()));
         command.addAll(List.of(arguments));
         var builder = new ProcessBuilder(command);
         builder.environment().clear();
         builder.environment().put("PATH", bin.toString());
+        builder.environment().putAll(environment);
         Process process = builder.redirectErrorStream(true).start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
@@ -120,6 +126,24 @@ class LauncherTest {
                 Files.createDirectories(root.resolve("buffer/src/main/java")).resolve("A.java");
         Files.writeString(source, "class A {}");
         assertThat(run(0, "up")).contains("Building");
+    }
+
+    @Test
+    void runsInUtf8WhereTheLocaleIsAsciiAndLeavesOtherLocalesAlone() throws Exception {
+        program("java", "[ \"$1\" = -version ] && echo 'openjdk version \"17\"' >&2 || echo \"LC_ALL=${LC_ALL-not set}\"");
+        maven("3.9.9");
+        run(0, "up");
+        for (Map<String, String> ascii : List.of(
+                Map.<String, String>of(),
+                Map.of("LC_ALL", "C"),
+                Map.of("LC_ALL", "POSIX", "LANG", "de_DE.UTF-8"),
+                Map.of("LC_ALL", "", "LC_CTYPE", "C", "LANG", "de_DE.UTF-8"),
+                Map.of("LANG", "C"))) {
+            assertThat(run(0, ascii, "up")).as("%s", ascii).isEqualTo("LC_ALL=C.UTF-8\n");
+            assertThat(run(0, ascii, "buffer", "inspect")).as("%s", ascii).isEqualTo("LC_ALL=C.UTF-8\n");
+        }
+        assertThat(run(0, Map.of("LANG", "C.UTF-8"), "up")).isEqualTo("LC_ALL=not set\n");
+        assertThat(run(0, Map.of("LC_ALL", "C.utf8", "LANG", "C"), "up")).isEqualTo("LC_ALL=C.utf8\n");
     }
 
     @Test

@@ -44,4 +44,20 @@ class LocalKeyTest {
                 .hasMessageContaining(file.toString());
         assertThat(file).hasContent("local:12");
     }
+
+    @Test
+    void isTakenFromOthersWhoMayReadIt() throws Exception {
+        String key = LocalKey.in(directory);
+        Path file = directory.resolve(LocalKey.FILE);
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw----"));
+        assertThat(LocalKey.in(directory)).isEqualTo(key);
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------");
+    }
+
+    @Test
+    void isReadBehindAByteOrderMark() throws Exception {
+        String key = LocalKey.in(directory);
+        Files.writeString(directory.resolve(LocalKey.FILE), "\uFEFF" + key + "\r\n");
+        assertThat(LocalKey.in(directory)).isEqualTo(key);
+    }
 }

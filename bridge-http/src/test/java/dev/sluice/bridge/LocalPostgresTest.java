@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -123,6 +124,26 @@ class LocalPostgresTest {
                 .hasMessageContaining("fsync = off")
                 .hasMessageContaining("postgresql.conf");
         assertThat(directory.resolve("postgres/cluster/postmaster.pid")).doesNotExist();
+    }
+
+    /** As Kubernetes does to a volume with {@code fsGroup}. */
+    @Test
+    void startsOnAVolumeThatWasMadeWritableForAGroup() throws Exception {
+        copyOfOneThatWasStopped();
+        Path home = directory.resolve("postgres");
+        for (String file : List.of("", "cluster", "pgpass")) {
+            new ProcessBuilder("chmod", file.equals("pgpass") ? "0660" : "2770", home.resolve(file).toString())
+                    .start()
+                    .waitFor();
+        }
+        try (LocalPostgres postgres = start()) {
+            assertThat(postgres.isAnswering()).isTrue();
+            assertThat(Files.getPosixFilePermissions(home.resolve("cluster")))
+                    .isEqualTo(PosixFilePermissions.fromString("rwx------"));
+            assertThat(Files.getPosixFilePermissions(home.resolve("pgpass")))
+                    .isEqualTo(PosixFilePermissions.fromString("rw-------"));
+            assertThat(Files.getPosixFilePermissions(home)).isEqualTo(PosixFilePermissions.fromString("rwxr-x---"));
+        }
     }
 
     @Test

@@ -113,12 +113,12 @@ class MainTest {
         assertThat(run(1, settings(file), "up"))
                 .singleElement()
                 .asString()
-                .startsWith("sluice: data.dir " + file + " is not a directory");
+                .isEqualTo("sluice: data.dir " + file + " cannot be written to: " + file + " is not a directory");
         assertThat(run(1, settings(file.resolve("below")), "up"))
                 .singleElement()
                 .asString()
-                .startsWith(
-                        "sluice: data.dir " + file.resolve("below") + " cannot be written to: FileSystemException: ");
+                .isEqualTo("sluice: data.dir " + file.resolve("below") + " cannot be written to: "
+                        + file.resolve("below") + ": Not a directory");
         assertThat(output().lines()).as("nothing else").hasSize(1);
     }
 

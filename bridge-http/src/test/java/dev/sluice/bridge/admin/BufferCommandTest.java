@@ -481,6 +481,16 @@ class BufferCommandTest {
         }
 
         @Test
+        void passesOverAByteOrderMark() {
+            Ran ran = runWith("""
+                    \uFEFF{"queue":"q","transactionId":"a","payload":1}
+                    {"queue":"q","transactionId":"b","payload":2}
+                    """, "requeue", "-");
+            assertThat(ran.status()).as(ran.err()).isZero();
+            assertThat(transactionIds(exported(), "Default")).containsExactly("a", "b");
+        }
+
+        @Test
         void namesTheLinesItPassesOver() {
             Ran ran = runWith("""
                     {"queue":"q","transactionId":"a","payload":1}
