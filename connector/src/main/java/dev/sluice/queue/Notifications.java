@@ -1,9 +1,11 @@
 package dev.sluice.queue;
 
 import dev.sluice.queue.Statements.Sql;
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -12,7 +14,8 @@ import org.postgresql.PGNotification;
 
 /**
  * What a process tells others on the same database by {@code NOTIFY}: names of queues that have got something to read. Collected
- * here until they are sent, each once. A payload is one line that says whose it is, then queues, one a line.
+ * here until they are sent, each once. A payload is one line that says whose it is, then queues, one a line, each as {@link
+ * WireName} writes it.
  *
  * <p>Any thread may add; who has the connection sends.
  */
@@ -22,8 +25,14 @@ final class Notifications {
             Sql.parse("select set_config('synchronous_commit', 'off', true), pg_notify( :channel , :payload )");
 
     private static final String SEPARATOR = "\n";
-    /** PostgreSQL takes payloads of less than 8000 bytes; a character has at most 3 here (4 take two chars). */
-    private static final int MAX_PAYLOAD_CHARS = 2_600;
+
+    /** PostgreSQL takes payloads of less than 8000 bytes. A wire name is ASCII, so a character is a byte. */
+    static final int MAX_PAYLOAD = 7_999;
+
+    /** PostgreSQL takes names of channels of less than 64 bytes. */
+    private static final int MAX_CHANNEL = 63;
+
+    private static final String CHANNEL_PREFIX = "sluice.";
 
     private final String channel;
     private final String self = UUID.randomUUID().toString();
@@ -35,16 +44,29 @@ final class Notifications {
      * @param schema each schema has a channel of its own
      */
     Notifications(String schema) {
-        this.channel = "sluice." + schema;
+        this.channel = channelOf(schema);
+    }
+
+    /** Returns the channel of a schema. A schema whose name is too long for a channel is named by a hash. */
+    static String channelOf(String schema) {
+        String plain = CHANNEL_PREFIX + schema;
+        return plain.getBytes(StandardCharsets.UTF_8).length <= MAX_CHANNEL
+                ? plain
+                : CHANNEL_PREFIX + UUID.nameUUIDFromBytes(schema.getBytes(StandardCharsets.UTF_8));
     }
 
     String channel() {
         return channel;
     }
 
+    /** Adds queues. A name that no queue can have is left out: nobody waits for it. */
     void add(Iterable<String> queues) {
         synchronized (told) {
-            queues.forEach(told::add);
+            queues.forEach(queue -> {
+                if (WireName.canBeQueue(queue)) {
+                    told.add(queue);
+                }
+            });
         }
     }
 
@@ -81,11 +103,12 @@ final class Notifications {
         var payloads = new ArrayList<String>();
         var payload = new StringBuilder(self);
         for (String queue : queues) {
-            if (payload.length() + queue.length() + 1 > MAX_PAYLOAD_CHARS) {
+            String name = WireName.of(queue);
+            if (payload.length() + SEPARATOR.length() + name.length() > MAX_PAYLOAD) {
                 payloads.add(payload.toString());
                 payload = new StringBuilder(self);
             }
-            payload.append(SEPARATOR).append(queue.replace(SEPARATOR, ""));
+            payload.append(SEPARATOR).append(name);
         }
         payloads.add(payload.toString());
         return payloads;
@@ -93,7 +116,10 @@ final class Notifications {
 
     /** Returns the queues that somebody else has named; none if it was sent here. */
     List<String> heard(PGNotification notification) {
-        List<String> lines = notification.getParameter().lines().toList();
-        return lines.isEmpty() || lines.get(0).equals(self) ? List.of() : lines.subList(1, lines.size());
+        String[] lines = notification.getParameter().split(SEPARATOR, -1);
+        if (lines[0].equals(self)) {
+            return List.of();
+        }
+        return Arrays.stream(lines).skip(1).map(WireName::read).toList();
     }
 }
