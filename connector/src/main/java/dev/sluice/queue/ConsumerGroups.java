@@ -29,11 +29,13 @@ public final class ConsumerGroups {
     private static final int PAGE = 500;
 
     private final Transactions transactions;
+    private final Transactions byIndex;
     private final Statements statements;
 
     /** Makes the administration of a schema that {@link QueueSchema} has brought up to date. */
     public ConsumerGroups(DataSource dataSource, String schema) {
         this.transactions = new Transactions(dataSource);
+        this.byIndex = Transactions.byIndex(dataSource);
         this.statements = Statements.read("admin.sql", schema);
     }
 
@@ -150,13 +152,13 @@ public final class ConsumerGroups {
     public OptionalInt delete(String group, @Nullable String queue) {
         boolean any = false;
         int partitions = 0;
-        transactions.run("could not delete consumer group " + group, connection -> {
+        byIndex.run("could not delete consumer group " + group, connection -> {
             try (var statement = ofGroup(connection, "delete-pending", group, queue)) {
                 return statement.update();
             }
         });
         for (Registered registered : registered(group, queue)) {
-            int deleted = transactions.run(
+            int deleted = byIndex.run(
                     "could not delete consumer group " + group,
                     connection -> delete(connection, group, registered.queue()));
             any |= deleted >= 0;
@@ -173,7 +175,7 @@ public final class ConsumerGroups {
      */
     public int changeSubscription(String group, Instant from) {
         requireNonNull(from, "from");
-        return transactions.run("could not change the subscription of consumer group " + group, connection -> {
+        return byIndex.run("could not change the subscription of consumer group " + group, connection -> {
             try (var statement = new BoundStatement(connection, statements.get("change-subscription"))
                     .set("group", requireNonNull(group, "group"))
                     .set("from", from)) {
@@ -189,11 +191,11 @@ public final class ConsumerGroups {
         while (true) {
             String start = after;
             Map<String, Long> page =
-                    transactions.run(what, connection -> page(connection, group.queue(), partition, start));
+                    byIndex.run(what, connection -> page(connection, group.queue(), partition, start));
             if (page.isEmpty()) {
                 return moved;
             }
-            moved += transactions.run(what, connection -> seek(connection, group.id(), page, target));
+            moved += byIndex.run(what, connection -> seek(connection, group.id(), page, target));
             for (String name : page.keySet()) {
                 after = name;
             }
@@ -255,7 +257,7 @@ public final class ConsumerGroups {
 
     private List<Registered> registered(String group, @Nullable String queue) {
         requireNonNull(group, "group");
-        return transactions.run("could not read consumer group " + group, connection -> {
+        return byIndex.run("could not read consumer group " + group, connection -> {
             var registered = new ArrayList<Registered>();
             try (var statement = ofGroup(connection, "group-ids", group, queue);
                     ResultSet row = statement.query()) {

@@ -23,6 +23,7 @@ public final class DeadLetters {
     private static final long PAGE_BYTES = 16L << 20;
 
     private final Transactions transactions;
+    private final Transactions byIndex;
     private final Statements statements;
     private final PayloadCipher cipher;
 
@@ -33,6 +34,7 @@ public final class DeadLetters {
      */
     public DeadLetters(DataSource dataSource, String schema, PayloadCipher cipher) {
         this.transactions = new Transactions(dataSource);
+        this.byIndex = Transactions.byIndex(dataSource);
         this.cipher = cipher;
         this.statements = Statements.read("admin.sql", schema);
     }
@@ -113,7 +115,7 @@ public final class DeadLetters {
      * @throws QueueException if PostgreSQL failed
      */
     public List<Long> idsOfMessage(long partitionId, String transactionId) {
-        return transactions.run("could not read the dead letters of message " + transactionId, connection -> {
+        return byIndex.run("could not read the dead letters of message " + transactionId, connection -> {
             return ids(new BoundStatement(connection, statements.get("dead-letter-ids-of-message"))
                     .set("partition", partitionId)
                     .set("transaction_id", transactionId));
@@ -139,7 +141,7 @@ public final class DeadLetters {
      * @throws QueueException if PostgreSQL failed; nothing was deleted, unless it failed while committing
      */
     public int purge(Collection<Long> ids) {
-        return transactions.run("could not purge dead letters", connection -> {
+        return byIndex.run("could not purge dead letters", connection -> {
             try (var statement = new BoundStatement(connection, statements.get("purge-dead-letters-by-id"))
                     .set("ids", Trim.longs(ids))) {
                 return statement.update();

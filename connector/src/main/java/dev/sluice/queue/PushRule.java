@@ -24,7 +24,7 @@ public record PushRule(String queue, boolean encrypted, long maxSize, long messa
 
         /** Makes a reader of a schema that {@link QueueSchema} has brought up to date. */
         public Reader(DataSource dataSource, String schema) {
-            this.transactions = new Transactions(dataSource);
+            this.transactions = Transactions.byIndex(dataSource);
             this.statements = Statements.read("admin.sql", schema);
         }
 

@@ -26,7 +26,7 @@ public final class Queue {
 
     /** Makes a queue on a schema that {@link QueueSchema} has brought up to date. */
     public Queue(DataSource dataSource, QueueConfig config) {
-        this.transactions = new Transactions(dataSource);
+        this.transactions = Transactions.byIndexInSession(dataSource);
         this.statements = Statements.read("reader.sql", config.schema());
         this.pop = new Pop(statements, config.popMaxBytes());
         this.acknowledge = new Acknowledge(statements);

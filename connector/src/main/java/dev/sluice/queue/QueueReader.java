@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class QueueReader {
     private final Transactions transactions;
+    private final Transactions byIndex;
     private final Statements statements;
     private final Statements segments;
     private final PayloadCipher cipher;
@@ -32,6 +33,7 @@ public final class QueueReader {
     /** Makes a reader of a schema that {@link QueueSchema} has brought up to date. */
     public QueueReader(DataSource dataSource, String schema, PayloadCipher cipher) {
         this.transactions = new Transactions(dataSource);
+        this.byIndex = Transactions.byIndex(dataSource);
         this.statements = Statements.read("by_position.sql", schema);
         this.segments = Statements.read("reader.sql", schema);
         this.cipher = cipher;
@@ -143,7 +145,7 @@ public final class QueueReader {
      * @throws QueueException if PostgreSQL failed
      */
     public Map<Long, Long> positionsAt(Instant time, List<Partition> partitions) {
-        return transactions.run("could not find where partitions stood", connection -> {
+        return byIndex.run("could not find where partitions stood", connection -> {
             var positions = new HashMap<Long, Long>();
             try (var statement = new BoundStatement(connection, statements.get("positions-at"))
                             .set("time", time)
@@ -196,7 +198,7 @@ public final class QueueReader {
      * @throws QueueException if PostgreSQL failed
      */
     public List<Slice> read(List<Run> runs, long maxBytes) {
-        return transactions.run("could not read messages", connection -> {
+        return byIndex.run("could not read messages", connection -> {
             try (var statement = new BoundStatement(connection, segments.get("read"))
                             .set(
                                     "partitions",

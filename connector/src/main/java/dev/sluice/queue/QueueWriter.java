@@ -564,7 +564,7 @@ public final class QueueWriter implements AutoCloseable {
             open = dataSource.getConnection();
             connection = open;
             try {
-                execute(open, "index-plans");
+                IndexPlans.on(open);
                 readServer(open);
                 open.setAutoCommit(false);
             } catch (SQLException | RuntimeException | Error e) {
@@ -590,12 +590,6 @@ public final class QueueWriter implements AutoCloseable {
         }
     }
 
-    private void execute(Connection open, String name) throws SQLException {
-        try (var statement = open.createStatement()) {
-            statement.execute(statements.get(name).text());
-        }
-    }
-
     private void rollback() {
         Connection open = connection;
         if (open != null) {
@@ -618,7 +612,7 @@ public final class QueueWriter implements AutoCloseable {
                 open.rollback();
             }
             open.setAutoCommit(true);
-            execute(open, "any-plan");
+            IndexPlans.off(open);
         } catch (SQLException ignored) {
             // The connection is of no use any more; whoever called us reports why.
         }

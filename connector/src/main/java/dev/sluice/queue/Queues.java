@@ -39,6 +39,7 @@ public final class Queues {
     private static final int ROWS = 1000;
 
     private final Transactions transactions;
+    private final Transactions byIndex;
     private final Statements statements;
     /** Partitions are made by the statements of the flush. */
     private final Statements writer;
@@ -62,6 +63,7 @@ public final class Queues {
         this.mayEncrypt = cipher.hasKey();
         this.configured = configured;
         this.transactions = new Transactions(dataSource);
+        this.byIndex = Transactions.byIndex(dataSource);
         this.statements = Statements.read("admin.sql", schema);
         this.writer = Statements.read("writer.sql", schema);
         this.trim = new Trim(statements);
@@ -98,7 +100,7 @@ public final class Queues {
     public QueueInfo configure(
             String queue, @Nullable String namespace, @Nullable String task, UnaryOperator<QueueOptions> change) {
         NewMessage.checkName("queue", queue);
-        QueueInfo committed = transactions.run("could not configure queue " + queue, connection -> {
+        QueueInfo committed = byIndex.run("could not configure queue " + queue, connection -> {
             QueueInfo before = createAndLock(connection, queue);
             QueueOptions options = change.apply(before.options());
             checkKey(before.options(), options);
@@ -184,7 +186,7 @@ public final class Queues {
      * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
      */
     public boolean delete(String queue) {
-        return transactions.run("could not delete queue " + queue, connection -> {
+        return byIndex.run("could not delete queue " + queue, connection -> {
             Optional<QueueInfo> found = lock(connection, queue);
             if (found.isEmpty()) {
                 return false;
@@ -204,7 +206,7 @@ public final class Queues {
      */
     public boolean deletePartition(String queue, String partition) {
         requireNonNull(partition, "partition");
-        return transactions.run("could not delete partition " + partition + " of queue " + queue, connection -> {
+        return byIndex.run("could not delete partition " + partition + " of queue " + queue, connection -> {
             Optional<QueueInfo> found = lock(connection, queue);
             return found.isPresent() && deletePartitions(connection, found.get().id(), partition) > 0;
         });
@@ -221,7 +223,7 @@ public final class Queues {
      */
     public boolean deleteMessage(long partitionId, String transactionId) {
         requireNonNull(transactionId, "transactionId");
-        return transactions.run("could not delete message " + transactionId, connection -> {
+        return byIndex.run("could not delete message " + transactionId, connection -> {
             long deleted = 0;
             // Dead letters before partitions, in the order a redrive locks them.
             try (var statement = ofMessage(connection, "delete-dead-letters-of-message", partitionId, transactionId)) {
@@ -263,14 +265,14 @@ public final class Queues {
         String after = "";
         while (true) {
             String start = after;
-            Map<String, Long> page = transactions.run(
+            Map<String, Long> page = byIndex.run(
                     "could not clear queue " + queue, connection -> page(connection, queue, partition, start));
             if (page.isEmpty()) {
                 return cleared;
             }
             long[] deleted;
             do {
-                deleted = transactions.run("could not clear queue " + queue, connection -> clear(connection, page));
+                deleted = byIndex.run("could not clear queue " + queue, connection -> clear(connection, page));
                 cleared += deleted[0] + deleted[1];
             } while (deleted[1] == ROWS);
             for (String name : page.keySet()) {

@@ -64,7 +64,7 @@ public final class Retention {
      */
     public Retention(DataSource dataSource, String schema, Duration idlePartitions, RetentionListener listener) {
         this.listener = listener;
-        this.transactions = new Transactions(dataSource);
+        this.transactions = Transactions.byIndex(dataSource);
         this.statements = Statements.read("admin.sql", schema);
         this.trim = new Trim(statements);
         this.leftovers = new Leftovers(statements, idlePartitions);

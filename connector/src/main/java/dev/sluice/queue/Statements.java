@@ -5,9 +5,11 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 
 /**
@@ -51,6 +53,11 @@ final class Statements {
             throw new IllegalStateException(file + " has no statement named " + name);
         }
         return sql;
+    }
+
+    /** Returns the names of all statements. */
+    Set<String> names() {
+        return Collections.unmodifiableSet(byName.keySet());
     }
 
     /** Returns the text of a resource beside this class. */

@@ -44,7 +44,7 @@ public final class Streams {
     }
 
     Streams(DataSource dataSource, String schema, PayloadCipher cipher, int maxRows, int maxCharacters) {
-        this.transactions = new Transactions(dataSource);
+        this.transactions = Transactions.byIndex(dataSource);
         this.statements = Statements.read("streams.sql", schema);
         this.cipher = cipher;
         this.maxRows = maxRows;

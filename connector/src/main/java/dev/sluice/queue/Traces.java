@@ -36,7 +36,7 @@ public final class Traces {
      */
     public Traces(DataSource dataSource, String schema, PayloadCipher cipher) {
         this.cipher = cipher;
-        this.transactions = new Transactions(dataSource);
+        this.transactions = Transactions.byIndex(dataSource);
         this.statements = Statements.read("traces.sql", schema);
     }
 

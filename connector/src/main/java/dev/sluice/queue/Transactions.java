@@ -22,9 +22,35 @@ final class Transactions {
     private static final String DEADLOCK_DETECTED = "40P01";
 
     private final DataSource dataSource;
+    private final Plans plans;
+
+    /** Which plans the server may choose for the work. */
+    private enum Plans {
+        ANY,
+        BY_INDEX,
+        BY_INDEX_IN_SESSION
+    }
 
     Transactions(DataSource dataSource) {
+        this(dataSource, Plans.ANY);
+    }
+
+    private Transactions(DataSource dataSource, Plans plans) {
         this.dataSource = dataSource;
+        this.plans = plans;
+    }
+
+    /** For work on rows that it names: the settings of {@link IndexPlans} hold in each transaction. */
+    static Transactions byIndex(DataSource dataSource) {
+        return new Transactions(dataSource, Plans.BY_INDEX);
+    }
+
+    /**
+     * The same, and the settings stay on each connection: no round trip more. For a pool that serves nothing but work on rows that
+     * it names.
+     */
+    static Transactions byIndexInSession(DataSource dataSource) {
+        return new Transactions(dataSource, Plans.BY_INDEX_IN_SESSION);
     }
 
     /** What is done in a transaction. */
@@ -54,9 +80,15 @@ final class Transactions {
 
     private <T> T once(Work<T> work) throws SQLException {
         try (Connection connection = dataSource.getConnection()) {
+            if (plans == Plans.BY_INDEX_IN_SESSION) {
+                IndexPlans.on(connection);
+            }
             connection.setAutoCommit(false);
             boolean committed = false;
             try {
+                if (plans == Plans.BY_INDEX) {
+                    IndexPlans.onInTransaction(connection);
+                }
                 T result = work.on(connection);
                 connection.commit();
                 committed = true;

@@ -39,26 +39,38 @@ where id = :queue_id;
 -- name: change-lanes
 -- Of the partitions that are not in the lane of their queue.
 with changed as (
-  select p.id, q.lane from sluice.queues q
-  join sluice.partitions p on p.queue_id = q.id and p.lane <> q.lane
+  select p.id, q.lane
+  from sluice.queues q
+  cross join lateral (
+    select p.id from sluice.partitions p where p.queue_id = q.id and p.lane <> q.lane offset 0
+  ) mine
+  join sluice.partitions p on p.id = any (array[mine.id])
   where q.id = :queue_id
-  order by p.id
+  order by mine.id
   for no key update of p
 )
-update sluice.partitions p set lane = changed.lane from changed where p.id = changed.id;
+update sluice.partitions p set lane = changed.lane from changed where p.id = any (array[changed.id]);
 
 -- name: change-lanes-of-cursors
 with changed as (
-  select c.group_id, c.partition_id, q.lane from sluice.queues q
-  join sluice.consumer_groups g on g.queue_id = q.id
-  join sluice.cursors c on c.group_id = g.id and c.lane <> q.lane
-  where q.id = :queue_id
-  order by c.group_id, c.partition_id
+  select c.group_id, c.partition_id, of.lane
+  from (
+    select c.group_id, c.partition_id, q.lane
+    from sluice.queues q
+    cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = q.id offset 0) g
+    cross join lateral (
+      select c.group_id, c.partition_id from sluice.cursors c where c.group_id = g.id and c.lane <> q.lane offset 0
+    ) c
+    where q.id = :queue_id
+    offset 0
+  ) of
+  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+  order by of.group_id, of.partition_id
   for no key update of c
 )
 update sluice.cursors c set lane = changed.lane
 from changed
-where c.group_id = changed.group_id and c.partition_id = changed.partition_id;
+where c.group_id = any (array[changed.group_id]) and c.partition_id = any (array[changed.partition_id]);
 
 -- name: queues
 -- Newest first, or the one named.
@@ -84,7 +96,10 @@ limit :limit offset :offset;
 -- Waits for the flushes and seeks under way. All partitions of the queue, or the one named.
 select count(*) from (
   select id from sluice.partitions
-  where queue_id = :queue_id and (:partition::text is null or name = :partition)
+  where id = any (array(
+    select p.id from sluice.partitions p
+    where p.queue_id = :queue_id and (:partition::text is null or p.name = :partition)
+  ))
   order by id
   for update
 ) locked;
@@ -93,16 +108,23 @@ select count(*) from (
 -- Of all partitions of the queue, or of the one named; waits for the acks under way.
 with locked as (
   select c.group_id, c.partition_id
-  from sluice.partitions p
-  join sluice.consumer_groups g on g.queue_id = p.queue_id
-  join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
-  where p.queue_id = :queue_id and (:partition::text is null or p.name = :partition)
-  order by c.group_id, c.partition_id
+  from (
+    select g.id as group_id, p.id as partition_id
+    from (
+      select p.id from sluice.partitions p
+      where p.queue_id = :queue_id and (:partition::text is null or p.name = :partition)
+      offset 0
+    ) p
+    cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = :queue_id offset 0) g
+    offset 0
+  ) of
+  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+  order by of.group_id, of.partition_id
   for update of c
 )
 delete from sluice.cursors c
 using locked
-where c.group_id = locked.group_id and c.partition_id = locked.partition_id;
+where c.group_id = any (array[locked.group_id]) and c.partition_id = any (array[locked.partition_id]);
 
 -- name: delete-partitions
 -- From here no statement finds them by name, and no flush by id. What they hold is left to deletions.
@@ -136,12 +158,12 @@ where s.partition_id = :partition
   );
 
 -- name: delete-dead-letters-of-message
-delete from sluice.dead_letters where id in (
+delete from sluice.dead_letters where id = any (array(
   select id from sluice.dead_letters
   where partition_id = :partition and transaction_id = :transaction_id
-  order by id
+  order by id + 0 -- The order of an index would have all of it read.
   for update
-);
+));
 
 -- name: delete-traces-of-message
 delete from sluice.traces where partition_id = :partition and transaction_id = :transaction_id;
@@ -155,9 +177,8 @@ with gone as (
   delete from sluice.scheduled where partition_id = :partition and transaction_id = :transaction_id
   returning partition_id
 ), counted as (
-  update sluice.partitions p set scheduled = p.scheduled - gone.count
-  from (select partition_id, count(*) as count from gone group by partition_id) gone
-  where p.id = gone.partition_id
+  update sluice.partitions p set scheduled = p.scheduled - (select count(*) from gone)
+  where p.id = :partition and exists (select from gone)
 )
 select count(*) from gone;
 
@@ -177,25 +198,29 @@ select id, head, tail from sluice.partitions where id = any (:partitions::bigint
 -- Waits for the pops and acks under way.
 select count(*) from (
   select c.group_id, c.partition_id
-  from sluice.partitions p
-  join sluice.consumer_groups g on g.queue_id = p.queue_id
-  join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
-  where p.id = any (:partitions::bigint[])
-  order by c.group_id, c.partition_id
+  from (
+    select g.id as group_id, p.id as partition_id
+    from unnest(:partitions::bigint[]) as wanted (id)
+    cross join lateral (select p.id, p.queue_id, p.head from sluice.partitions p where p.id = wanted.id offset 0) p
+    cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id offset 0) g
+    offset 0
+  ) of
+  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+  order by of.group_id, of.partition_id
   for no key update of c
 ) locked;
 
 -- name: clear-scheduled
 -- A bounded part of what waits for its time. Under the locks of lock-partitions-to-clear.
 with gone as (
-  delete from sluice.scheduled where id in (
+  delete from sluice.scheduled where id = any (array(
     select id from sluice.scheduled where partition_id = any (:partitions::bigint[]) limit :limit
-  )
+  ))
   returning partition_id
 ), counted as (
   update sluice.partitions p set scheduled = p.scheduled - gone.count
   from (select partition_id, count(*) as count from gone group by partition_id) gone
-  where p.id = gone.partition_id
+  where p.id = any (array[gone.partition_id])
 )
 select count(*) from gone;
 
@@ -219,25 +244,33 @@ set position = moved.position,
                         when moved.position = moved.head then null
                         else clock_timestamp() end
 from (
-  select c.group_id, c.partition_id, p.head,
+  select of.group_id, of.partition_id, of.head,
          coalesce((
            select upper(done) - 1 from unnest(c.acked) as done
-           where lower(done) <= trimmed.tail and upper(done) > trimmed.tail
-         ), trimmed.tail - 1) as position
-  from unnest(:partitions::bigint[], :tails::bigint[]) as trimmed (partition_id, tail)
-  join sluice.partitions p on p.id = trimmed.partition_id
-  join sluice.consumer_groups g on g.queue_id = p.queue_id
-  join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
-  where c.position < trimmed.tail - 1
+           where lower(done) <= of.tail and upper(done) > of.tail
+         ), of.tail - 1) as position
+  from (
+    select g.id as group_id, p.id as partition_id, p.head, trimmed.tail
+    from unnest(:partitions::bigint[], :tails::bigint[]) as trimmed (partition_id, tail)
+    cross join lateral (select p.id, p.queue_id, p.head from sluice.partitions p where p.id = trimmed.partition_id offset 0) p
+    cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id offset 0) g
+    offset 0
+  ) of
+  cross join lateral (
+    select c.acked from sluice.cursors c
+    where c.group_id = of.group_id and c.partition_id = of.partition_id and c.position < of.tail - 1
+    offset 0
+  ) c
+  offset 0
 ) moved
-where c.group_id = moved.group_id and c.partition_id = moved.partition_id;
+where c.group_id = any (array[moved.group_id]) and c.partition_id = any (array[moved.partition_id]);
 
 -- name: trim-partitions
 -- Moves the tails, never back. What is before them is left to deletions.
 with trimmed as (
   update sluice.partitions p set tail = trimmed.tail
   from unnest(:partitions::bigint[], :tails::bigint[]) as trimmed (partition_id, tail)
-  where p.id = trimmed.partition_id and p.tail < trimmed.tail
+  where p.id = any (array[trimmed.partition_id]) and p.tail < trimmed.tail
   returning p.id, p.tail
 )
 insert into sluice.deletions as d (partition_id, before_seq)
@@ -249,9 +282,8 @@ on conflict (partition_id) do update set before_seq = greatest(d.before_seq, exc
 select pg_try_advisory_xact_lock(hashtextextended(:key, 0));
 
 -- name: set-up-step
--- The locks of a step are not held while the disk turns: what a crash takes back is done again by the next sweep. And its
--- statements use indexes, for these tables fill and empty faster than the planner's statistics follow.
-select set_config('synchronous_commit', 'off', true), set_config('enable_seqscan', 'off', true);
+-- The locks of a step are not held while the disk turns: what a crash takes back is done again by the next sweep.
+select set_config('synchronous_commit', 'off', true);
 
 -- name: queues-with-limits
 -- The queues that have messages deleted by their age.
@@ -264,7 +296,7 @@ order by id;
 -- of those whose oldest is old enough for some reason; the others cost one index probe. `more`: there may be more to delete.
 select p.id, expired.ttl_tail, expired.retention_tail, expired.completed_tail, expired.max_wait_tail, expired.more
 from sluice.partitions p
-join sluice.queues q on q.id = p.queue_id
+cross join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q
 cross join lateral (
   select case when q.ttl_s > 0 then now() - q.ttl_s * interval '1 second' end as ttl,
          case when q.retention_enabled and q.retention_s > 0
@@ -282,9 +314,10 @@ cross join lateral (
 cross join lateral (
   select case when count(*) > 0 and count(*) = count(c.position) then min(c.position) end as done_by_all,
          count(*) = 0 or min(c.position) < p.head as unread
-  from sluice.consumer_groups g
-  left join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
-  where g.queue_id = q.id
+  from (select g.id from sluice.consumer_groups g where g.queue_id = q.id offset 0) g
+  left join lateral (
+    select c.position from sluice.cursors c where c.group_id = g.id and c.partition_id = p.id offset 0
+  ) c on true
 ) groups
 cross join lateral (
   select coalesce(min(s.first_seq) filter (where s.created_at > before.ttl), max(s.last_seq) + 1) as ttl_end,
@@ -326,22 +359,29 @@ select id, tail from sluice.partitions where id = any (:partitions::bigint[]) or
 
 -- name: busy-partitions
 -- Locks the cursors that stand before the new tails; returns the partitions where another transaction holds one.
-with behind as (
-  select c.group_id, c.partition_id
-  from unnest(:partitions::bigint[], :tails::bigint[]) as trimmed (partition_id, tail)
-  join sluice.partitions p on p.id = trimmed.partition_id
-  join sluice.consumer_groups g on g.queue_id = p.queue_id
-  join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
-  where c.position < trimmed.tail - 1
+with behind as materialized (
+  select of.group_id, of.partition_id
+  from (
+    select g.id as group_id, p.id as partition_id, trimmed.tail
+    from unnest(:partitions::bigint[], :tails::bigint[]) as trimmed (partition_id, tail)
+    cross join lateral (select p.id, p.queue_id, p.head from sluice.partitions p where p.id = trimmed.partition_id offset 0) p
+    cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id offset 0) g
+    offset 0
+  ) of
+  cross join lateral (
+    select from sluice.cursors c
+    where c.group_id = of.group_id and c.partition_id = of.partition_id and c.position < of.tail - 1
+    offset 0
+  ) c
 ), locked as (
   select c.group_id, c.partition_id
-  from behind
-  join sluice.cursors c on c.group_id = behind.group_id and c.partition_id = behind.partition_id
-  order by c.group_id, c.partition_id
+  from behind of
+  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+  order by of.group_id, of.partition_id
   for no key update of c skip locked
 )
-select distinct b.partition_id from behind b
-where not exists (select from locked l where l.group_id = b.group_id and l.partition_id = b.partition_id);
+select distinct busy.partition_id
+from (select group_id, partition_id from behind except select group_id, partition_id from locked) busy;
 
 -- name: deletions
 -- The next partitions with something to delete.
@@ -355,7 +395,7 @@ using (
   from sluice.deletions d
   cross join lateral (
     select s.partition_id, s.first_seq from sluice.segments s
-    where s.partition_id = d.partition_id and (d.before_seq is null or s.first_seq < d.before_seq)
+    where s.partition_id = d.partition_id and s.first_seq < coalesce(d.before_seq, 9223372036854775807)
     order by s.first_seq
     limit :segments
     for update skip locked
@@ -363,48 +403,52 @@ using (
   where d.partition_id = any (:partitions::bigint[])
   limit :segments
 ) old
-where s.partition_id = old.partition_id and s.first_seq = old.first_seq;
+where s.partition_id = any (array[old.partition_id]) and s.first_seq = any (array[old.first_seq]);
 
 -- name: delete-dead-letters-of-deleted
-delete from sluice.dead_letters where id in (
+delete from sluice.dead_letters where id = any (array(
   select l.id
   from sluice.deletions d
-  join sluice.dead_letters l on l.partition_id = d.partition_id
+  cross join lateral (
+    select l.id from sluice.dead_letters l where l.partition_id = d.partition_id limit :rows for update skip locked
+  ) l
   where d.partition_id = any (:partitions::bigint[]) and d.before_seq is null
   limit :rows
-  for update of l skip locked
-);
+));
 
 -- name: delete-scheduled-of-deleted
-delete from sluice.scheduled where id in (
+delete from sluice.scheduled where id = any (array(
   select s.id
   from sluice.deletions d
-  join sluice.scheduled s on s.partition_id = d.partition_id
+  cross join lateral (
+    select s.id from sluice.scheduled s where s.partition_id = d.partition_id limit :rows for update skip locked
+  ) s
   where d.partition_id = any (:partitions::bigint[]) and d.before_seq is null
   limit :rows
-  for update of s skip locked
-);
+));
 
 -- name: delete-traces-of-deleted
-delete from sluice.traces where id in (
+delete from sluice.traces where id = any (array(
   select t.id
   from sluice.deletions d
-  join sluice.traces t on t.partition_id = d.partition_id
+  cross join lateral (
+    select t.id from sluice.traces t where t.partition_id = d.partition_id limit :rows for update skip locked
+  ) t
   where d.partition_id = any (:partitions::bigint[]) and d.before_seq is null
   limit :rows
-  for update of t skip locked
-);
+));
 
 -- name: delete-stream-state-of-deleted
 -- Rows of stream_state have no id of their own; within the statement their place in the table is one.
-delete from sluice.stream_state where ctid in (
-  select t.ctid
+delete from sluice.stream_state where ctid = any (array(
+  select t.place
   from sluice.deletions d
-  join sluice.stream_state t on t.partition_id = d.partition_id
+  cross join lateral (
+    select t.ctid as place from sluice.stream_state t where t.partition_id = d.partition_id limit :rows for update skip locked
+  ) t
   where d.partition_id = any (:partitions::bigint[]) and d.before_seq is null
   limit :rows
-  for update of t skip locked
-);
+));
 
 -- name: lock-deletions
 select partition_id from sluice.deletions
@@ -416,15 +460,14 @@ for update skip locked;
 -- Of those locked by lock-deletions: a statement of its own, so that it sees every segment there can be.
 delete from sluice.deletions d
 where d.partition_id = any (:partitions::bigint[])
-  and not exists (
-    select from sluice.segments s
-    where s.partition_id = d.partition_id and (d.before_seq is null or s.first_seq < d.before_seq)
-  )
+  and (select 1 from sluice.segments s
+       where s.partition_id = d.partition_id and s.first_seq < coalesce(d.before_seq, 9223372036854775807)
+       limit 1) is null
   and (d.before_seq is not null
-       or not exists (select from sluice.dead_letters l where l.partition_id = d.partition_id)
-       and not exists (select from sluice.scheduled w where w.partition_id = d.partition_id)
-       and not exists (select from sluice.traces t where t.partition_id = d.partition_id)
-       and not exists (select from sluice.stream_state t where t.partition_id = d.partition_id));
+       or (select 1 from sluice.dead_letters l where l.partition_id = d.partition_id limit 1) is null
+       and (select 1 from sluice.scheduled w where w.partition_id = d.partition_id limit 1) is null
+       and (select 1 from sluice.traces t where t.partition_id = d.partition_id limit 1) is null
+       and (select 1 from sluice.stream_state t where t.partition_id = d.partition_id limit 1) is null);
 
 -- name: idle-partitions
 -- The next partitions, by id, that hold nothing and have got nothing for so long. Reads the table in the order of its key.
@@ -447,30 +490,36 @@ for update skip locked;
 -- deleted.
 select p.id from sluice.partitions p
 where p.id = any (:partitions::bigint[])
-  and not exists (select from sluice.stream_state t where t.partition_id = p.id)
-  and not exists (select from sluice.dead_letters l where l.partition_id = p.id)
-  and not exists (select from sluice.segments s where s.partition_id = p.id)
-  and not exists (
-    select from sluice.consumer_groups g
-    join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
-    where g.queue_id = p.queue_id and c.lease_id is not null and c.available_at > now()
-  )
+  and (select 1 from sluice.stream_state t where t.partition_id = p.id limit 1) is null
+  and (select 1 from sluice.dead_letters l where l.partition_id = p.id limit 1) is null
+  and (select 1 from sluice.segments s where s.partition_id = p.id limit 1) is null
+  and (select 1
+       from (select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id offset 0) g
+       cross join lateral (
+         select c.lease_id, c.available_at from sluice.cursors c where c.group_id = g.id and c.partition_id = p.id offset 0
+       ) c
+       where c.lease_id is not null and c.available_at > now()
+       limit 1) is null
 order by p.id;
 
 -- name: delete-cursors-of-partitions
 -- Waits for the pops under way. Under the locks of lock-idle-partitions.
 with locked as (
   select c.group_id, c.partition_id
-  from sluice.partitions p
-  join sluice.consumer_groups g on g.queue_id = p.queue_id
-  join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
-  where p.id = any (:partitions::bigint[])
-  order by c.group_id, c.partition_id
+  from (
+    select g.id as group_id, p.id as partition_id
+    from unnest(:partitions::bigint[]) as wanted (id)
+    cross join lateral (select p.id, p.queue_id, p.head from sluice.partitions p where p.id = wanted.id offset 0) p
+    cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id offset 0) g
+    offset 0
+  ) of
+  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+  order by of.group_id, of.partition_id
   for update of c
 )
 delete from sluice.cursors c
 using locked
-where c.group_id = locked.group_id and c.partition_id = locked.partition_id;
+where c.group_id = any (array[locked.group_id]) and c.partition_id = any (array[locked.partition_id]);
 
 -- name: delete-partitions-by-id
 -- Notes them in deletions, as every partition that goes. Returns how many went of each queue.
@@ -482,7 +531,7 @@ with deleted as (
 )
 select q.name as queue, count(*) as partitions
 from deleted
-join sluice.queues q on q.id = deleted.queue_id
+cross join lateral (select q.name from sluice.queues q where q.id = deleted.queue_id offset 0) q
 group by q.name;
 
 -- name: delete-pending-subscriptions
@@ -493,35 +542,40 @@ using (
   limit :limit
   for update skip locked
 ) old
-where p.queue_name = old.queue_name and p.group_name = old.group_name;
+where p.queue_name = any (array[old.queue_name]) and p.group_name = any (array[old.group_name]);
 
 -- name: delete-offsets-of-old-epochs
 -- A local log is the source that bears its id; its topics are the prefix, the id and the number of the epoch. The newest epoch
 -- of a lane stays, however old. A newer one counts when it has been moved on for a while: then the log has deleted what it had
 -- of those before, and cannot compare them with an offset any more.
 with epochs as (
-  select source, topic, partition, started_at, updated_at, right(topic, -length(:prefix || source || '-'))::bigint as epoch
+  select source, topic, partition, updated_at, epoch,
+         max(epoch) filter (where updated_at > started_at + :settled_ms * interval '1 millisecond')
+           over (partition by source, partition) as newest_settled
   from (
-    select * from sluice.sink_offsets
-    where starts_with(topic, :prefix || source || '-')
-      and right(topic, -length(:prefix || source || '-')) ~ '^[0-9]{1,18}$'
-    offset 0 -- What is no number is not cast.
-  ) of_logs
+    select source, topic, partition, started_at, updated_at, right(topic, -length(:prefix || source || '-'))::bigint as epoch
+    from (
+      select * from sluice.sink_offsets
+      where starts_with(topic, :prefix || source || '-')
+        and right(topic, -length(:prefix || source || '-')) ~ '^[0-9]{1,18}$'
+      offset 0 -- What is no number is not cast.
+    ) of_logs
+  ) numbered
 ), old as (
-  select o.source, o.topic, o.partition from sluice.sink_offsets o
-  join epochs e using (source, topic, partition)
-  where e.updated_at < now() - :age_ms * interval '1 millisecond'
-    and exists (
-      select from epochs newer
-      where newer.source = e.source and newer.partition = e.partition and newer.epoch > e.epoch
-        and newer.updated_at > newer.started_at + :settled_ms * interval '1 millisecond'
-    )
+  select o.source, o.topic, o.partition
+  from (
+    select * from epochs e
+    where e.updated_at < now() - :age_ms * interval '1 millisecond' and e.epoch < e.newest_settled
+    offset 0
+  ) e
+  join sluice.sink_offsets o
+    on o.source = any (array[e.source]) and o.topic = any (array[e.topic]) and o.partition = any (array[e.partition])
   limit :limit
   for update of o skip locked
 )
 delete from sluice.sink_offsets o
 using old
-where o.source = old.source and o.topic = old.topic and o.partition = old.partition;
+where o.source = any (array[old.source]) and o.topic = any (array[old.topic]) and o.partition = any (array[old.partition]);
 
 -- name: set-offset
 insert into sluice.sink_offsets (source, topic, partition, next_offset)
@@ -539,7 +593,8 @@ with doomed as (
 )
 delete from sluice.sink_offsets o
 using doomed
-where o.source = doomed.source and o.topic = doomed.topic and o.partition = doomed.partition;
+where o.source = any (array[doomed.source]) and o.topic = any (array[doomed.topic])
+  and o.partition = any (array[doomed.partition]);
 
 -- name: groups
 -- A row for each group and queue, with what it has left.
@@ -575,7 +630,7 @@ limit :limit;
 -- The queues a group is registered on.
 select g.id as group_id, q.name as queue, g.subscription_mode, g.subscription_from, g.created_at
 from sluice.consumer_groups g
-join sluice.queues q on q.id = g.queue_id
+cross join lateral (select q.id, q.name from sluice.queues q where q.id = g.queue_id offset 0) q
 where g.name = :group and (:queue::text is null or q.name = :queue)
 order by q.id;
 
@@ -596,11 +651,13 @@ select count(*) from (
 -- name: seek
 -- Under the locks of hold-tails and hold-cursors. The seq of a time is found by halving (low, high]: everything up to low was
 -- created at or before it, everything after high was created later. The cursor is ready afterwards; a pop that finds
--- nothing makes it idle.
+-- nothing makes it idle. A partition in which the halving finds no segment is left alone.
 with recursive search as (
-  select p.id, p.tail - 1 as low, p.head as high
+  select p.id,
+         case :target when 'end' then p.head else p.tail - 1 end as low,
+         case :target when 'beginning' then p.tail - 1 else p.head end as high
   from sluice.partitions p
-  where p.id = any (:partitions::bigint[]) and :target = 'time'
+  where p.id = any (:partitions::bigint[])
   union all
   select search.id,
          case when s.created_at <= :time::timestamptz then s.last_seq else search.low end,
@@ -613,12 +670,8 @@ with recursive search as (
     limit 1
   ) s
   where search.low < search.high
-), found as (
-  select p.id,
-         case :target when 'beginning' then p.tail - 1 when 'end' then p.head else search.low end as position
-  from sluice.partitions p
-  left join search on search.id = p.id and search.low >= search.high
-  where p.id = any (:partitions::bigint[])
+), found as materialized (
+  select :group::bigint as group_id, id, low as position from search where low >= high
 )
 update sluice.cursors c
 set position = found.position,
@@ -630,7 +683,7 @@ set position = found.position,
     lease_end = null,
     available_at = clock_timestamp()
 from found
-where c.group_id = :group and c.partition_id = found.id and found.position is not null;
+where c.group_id = any (array[found.group_id]) and c.partition_id = any (array[found.id]);
 
 -- name: delete-group-cursors
 -- Waits for the acks under way.
@@ -639,7 +692,7 @@ with locked as (
 )
 delete from sluice.cursors c
 using locked
-where c.group_id = locked.group_id and c.partition_id = locked.partition_id;
+where c.group_id = any (array[locked.group_id]) and c.partition_id = any (array[locked.partition_id]);
 
 -- name: lock-group
 select id from sluice.consumer_groups where queue_id = :queue_id and name = :group for update;
@@ -697,7 +750,8 @@ order by l.id
 limit :limit;
 
 -- name: dead-letter-ids-of-message
-select id from sluice.dead_letters where partition_id = :partition and transaction_id = :transaction_id order by id;
+-- The order is that of id; as a sum, for else the server may read all of the index that has it.
+select id from sluice.dead_letters where partition_id = :partition and transaction_id = :transaction_id order by id + 0;
 
 -- name: count-dead-letters
 select count(*)
@@ -742,9 +796,9 @@ on conflict (key) do update set value = excluded.value, updated_at = now();
 select coalesce(max(id), 0) as id from sluice.dead_letters;
 
 -- name: purge-dead-letters-by-id
-delete from sluice.dead_letters where id in (
+delete from sluice.dead_letters where id = any (array(
   select id from sluice.dead_letters where id = any (:ids::bigint[]) order by id for update
-);
+));
 
 -- name: push-rules
 -- The queues that do not take every push as it is. A queue with a bound is counted: what is not deleted and not done with by
@@ -753,13 +807,15 @@ select q.name, q.encryption_enabled, q.max_size, coalesce(held.messages, 0) as m
 from sluice.queues q
 left join lateral (
   select sum(p.head - greatest(p.tail - 1, done.position) + p.scheduled)::bigint as messages
-  from sluice.partitions p
+  from (
+    select p.id, p.head, p.tail, p.scheduled from sluice.partitions p where p.queue_id = q.id and q.max_size > 0 offset 0
+  ) p
   cross join lateral (
     select min(c.position) as position
-    from sluice.consumer_groups g
-    join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
-    where g.queue_id = q.id
+    from (select g.id from sluice.consumer_groups g where g.queue_id = q.id offset 0) g
+    cross join lateral (
+      select c.position from sluice.cursors c where c.group_id = g.id and c.partition_id = p.id offset 0
+    ) c
   ) done
-  where p.queue_id = q.id
-) held on q.max_size > 0
+) held on true
 where q.max_size > 0 or q.encryption_enabled;

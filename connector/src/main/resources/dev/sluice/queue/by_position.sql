@@ -13,28 +13,29 @@ order by p.id;
 
 -- name: positions-at
 -- After the last message of each partition that was written before a time. Found by halving (low, high]: everything up to low was
--- written before it, everything after high was not.
+-- written before it, everything after high was not. Where a segment is missing, the head is the position.
 with recursive search as (
-  select p.id, p.tail - 1 as low, p.head as high
+  select p.id, p.head, p.tail - 1 as low, p.head as high
   from sluice.partitions p
   where p.id = any (:partitions::bigint[])
   union all
-  select search.id,
-         case when s.created_at < :time::timestamptz then s.last_seq else search.low end,
-         case when s.created_at < :time::timestamptz then search.high else s.first_seq - 1 end
+  select search.id, search.head,
+         case when s.created_at is null then search.head
+              when s.created_at < :time::timestamptz then s.last_seq
+              else search.low end,
+         case when s.created_at is null then search.head
+              when s.created_at < :time::timestamptz then search.high
+              else s.first_seq - 1 end
   from search
-  cross join lateral (
+  left join lateral (
     select s.first_seq, s.last_seq, s.created_at from sluice.segments s
     where s.partition_id = search.id and s.first_seq <= (search.low + search.high + 1) / 2
     order by s.first_seq desc
     limit 1
-  ) s
+  ) s on true
   where search.low < search.high
 )
-select p.id, coalesce(search.low, p.head) as position
-from sluice.partitions p
-left join search on search.id = p.id and search.low >= search.high
-where p.id = any (:partitions::bigint[]);
+select id, low as position from search where low >= high;
 
 -- name: remember-start
 -- Changes nothing when the reader has started before.

@@ -12,7 +12,7 @@ select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as 
             else (extract(epoch from p.last_push_at - now() + q.window_buffer_s * interval '1 second') * 1000)::bigint
        end as window_ms
 from sluice.queues q
-join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
+cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = q.id and g.name = :group offset 0) g
 cross join lateral (
   select ready.*
   from generate_series(0, 3) as priority (lane)
@@ -25,23 +25,29 @@ cross join lateral (
   ) ready
   limit :limit
 ) c
-join sluice.partitions p on p.id = c.partition_id
+cross join lateral (select * from sluice.partitions p where p.id = c.partition_id offset 0) p
 where q.name = :queue;
 
 -- name: ready-partition
--- As ready, for one partition.
-select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as partition, c.position, p.head, c.acked::text as acked,
+-- As ready, for one partition. Where the time stands in coalesce, cursors_ready cannot be used: it would read all that is ready.
+select c.group_id, c.partition_id, of.queue_id, of.queue, of.partition, c.position, of.head, c.acked::text as acked,
        case when c.lease_id is null then c.deliveries else c.deliveries + 1 end as deliveries,
-       q.redelivery_limit, q.delayed_processing_s,
-       case when q.lease_time_s = 0 then 60 else q.lease_time_s end as lease_time_s,
-       case when q.window_buffer_s = 0 then 0
-            else (extract(epoch from p.last_push_at - now() + q.window_buffer_s * interval '1 second') * 1000)::bigint
+       of.redelivery_limit, of.delayed_processing_s,
+       case when of.lease_time_s = 0 then 60 else of.lease_time_s end as lease_time_s,
+       case when of.window_buffer_s = 0 then 0
+            else (extract(epoch from of.last_push_at - now() + of.window_buffer_s * interval '1 second') * 1000)::bigint
        end as window_ms
-from sluice.queues q
-join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
-join sluice.partitions p on p.queue_id = q.id and p.name = :partition
-join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
-where q.name = :queue and c.available_at <= now()
+from (
+  select q.id as queue_id, q.name as queue, q.redelivery_limit, q.delayed_processing_s, q.lease_time_s, q.window_buffer_s,
+         g.id as group_id, p.id as partition_id, p.name as partition, p.head, p.last_push_at
+  from sluice.queues q
+  cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = q.id and g.name = :group offset 0) g
+  cross join lateral (select * from sluice.partitions p where p.queue_id = q.id and p.name = :partition offset 0) p
+  where q.name = :queue
+  offset 0
+) of
+join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+where coalesce(c.available_at, 'infinity') <= now()
 for no key update of c skip locked;
 
 -- name: ready-across
@@ -51,7 +57,7 @@ for no key update of c skip locked;
 with sources as materialized (
   select priority.lane, g.id as group_id
   from sluice.queues q
-  join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
+  cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = q.id and g.name = :group offset 0) g
   cross join generate_series(0, 3) as priority (lane)
   where (:namespace::text is null or q.namespace = :namespace) and (:task::text is null or q.task = :task)
 ), longest as materialized (
@@ -117,7 +123,7 @@ set lease_id = claimed.lease_id,
 from unnest(:groups::bigint[], :partitions::bigint[], :leases::uuid[], :ends::bigint[], :positions::bigint[],
             :acked::text[], :deliveries::integer[], :lease_times_s::integer[])
   as claimed (group_id, partition_id, lease_id, lease_end, position, acked, deliveries, lease_time_s)
-where c.group_id = claimed.group_id and c.partition_id = claimed.partition_id;
+where c.group_id = any (array[claimed.group_id]) and c.partition_id = any (array[claimed.partition_id]);
 
 -- name: delayed
 -- Of each run [first, last], the last seq that is old enough to be delivered, null if none is; and how long until the
@@ -128,12 +134,15 @@ select run.ordinal,
                            - now() + max(run.delay_s) * interval '1 second') * 1000)::bigint as next_ms
 from unnest(:partitions::bigint[], :firsts::bigint[], :lasts::bigint[], :delays_s::bigint[]) with ordinality
   as run (partition_id, first_seq, last_seq, delay_s, ordinal)
-join sluice.segments s
-  on s.partition_id = run.partition_id
-  and s.first_seq >= coalesce(
-    (select max(b.first_seq) from sluice.segments b
-     where b.partition_id = run.partition_id and b.first_seq <= run.first_seq), 0)
-  and s.first_seq <= run.last_seq
+cross join lateral (
+  select s.last_seq, s.created_at from sluice.segments s
+  where s.partition_id = run.partition_id
+    and s.first_seq >= coalesce(
+      (select max(b.first_seq) from sluice.segments b
+       where b.partition_id = run.partition_id and b.first_seq <= run.first_seq), 0)
+    and s.first_seq <= run.last_seq
+  offset 0
+) s
 group by run.ordinal;
 
 -- name: settle
@@ -149,7 +158,7 @@ with settled as (
 ), quiet as (
   select p.id, p.head
   from (select distinct partition_id, position from settled) done
-  join sluice.partitions p on p.id = done.partition_id and p.head = done.position
+  join sluice.partitions p on p.id = any (array[done.partition_id]) and p.head = done.position
   for share of p skip locked
 )
 update sluice.cursors c
@@ -164,14 +173,14 @@ set position = settled.position,
     available_at = case when (settled.partition_id, settled.position) in (select id, head from quiet) then null
                         else clock_timestamp() + settled.delay_ms * interval '1 millisecond' end
 from settled
-where c.group_id = settled.group_id and c.partition_id = settled.partition_id;
+where c.group_id = any (array[settled.group_id]) and c.partition_id = any (array[settled.partition_id]);
 
 -- name: hold-back
 -- Puts cursors off whose messages are too young.
 update sluice.cursors c
 set lease_id = null, lease_end = null, available_at = now() + held.delay_ms * interval '1 millisecond'
 from unnest(:groups::bigint[], :partitions::bigint[], :delays_ms::bigint[]) as held (group_id, partition_id, delay_ms)
-where c.group_id = held.group_id and c.partition_id = held.partition_id;
+where c.group_id = any (array[held.group_id]) and c.partition_id = any (array[held.partition_id]);
 
 -- name: keep-lease
 -- Moves cursors on whose leases go on.
@@ -182,7 +191,7 @@ set position = settled.position,
     deliveries = 0
 from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[])
   as settled (group_id, partition_id, position, acked)
-where c.group_id = settled.group_id and c.partition_id = settled.partition_id;
+where c.group_id = any (array[settled.group_id]) and c.partition_id = any (array[settled.partition_id]);
 
 -- name: read
 -- The messages of the runs [first, last], as slices of segments, in the order of the runs, until :max_bytes of payloads are
@@ -210,6 +219,7 @@ from (
         (select max(b.first_seq) from sluice.segments b
          where b.partition_id = run.partition_id and b.first_seq <= run.first), 0)
       and s.first_seq <= run.last
+    offset 0
   ) s
   cross join lateral (
     select greatest(run.first - s.first_seq, 0)::integer + 1 as low,
@@ -232,11 +242,15 @@ select q.id as queue_id, g.id as group_id,
        (select extract(epoch from min(lane_next.at) - now()) * 1000
         from generate_series(0, 3) as priority (lane)
         cross join lateral (
-          select min(c.available_at) as at from sluice.cursors c
+          select c.available_at as at from sluice.cursors c
           where c.group_id = g.id and c.lane = priority.lane and c.available_at is not null
+          order by c.available_at
+          limit 1
         ) lane_next) as next_ms
 from sluice.queues q
-left join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
+left join lateral (
+  select g.id from sluice.consumer_groups g where g.queue_id = q.id and g.name = :group offset 0
+) g on true
 where q.name = :queue;
 
 -- name: next-ready-partition
@@ -245,9 +259,15 @@ select q.id as queue_id, p.id as partition_id, g.id as group_id,
        extract(epoch from c.available_at - now()) * 1000 as next_ms,
        c.lease_id is not null and c.available_at > now() as leased
 from sluice.queues q
-left join sluice.partitions p on p.queue_id = q.id and p.name = :partition
-left join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
-left join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
+left join lateral (
+  select p.id from sluice.partitions p where p.queue_id = q.id and p.name = :partition offset 0
+) p on true
+left join lateral (
+  select g.id from sluice.consumer_groups g where g.queue_id = q.id and g.name = :group offset 0
+) g on true
+left join lateral (
+  select * from sluice.cursors c where c.group_id = g.id and c.partition_id = p.id offset 0
+) c on true
 where q.name = :queue;
 
 -- name: next-ready-across
@@ -257,12 +277,16 @@ select min(g.id) as group_id,
          select min(lane_next.at)
          from generate_series(0, 3) as priority (lane)
          cross join lateral (
-           select min(c.available_at) as at from sluice.cursors c
+           select c.available_at as at from sluice.cursors c
            where c.group_id = g.id and c.lane = priority.lane and c.available_at is not null
+           order by c.available_at
+           limit 1
          ) lane_next
        ) - now()) * 1000) as next_ms
 from sluice.queues q
-left join sluice.consumer_groups g on g.queue_id = q.id and g.name = :group
+left join lateral (
+  select g.id from sluice.consumer_groups g where g.queue_id = q.id and g.name = :group offset 0
+) g on true
 where (:namespace::text is null or q.namespace = :namespace) and (:task::text is null or q.task = :task)
 having count(*) > 0;
 
@@ -271,7 +295,7 @@ having count(*) > 0;
 select array(
          select q.name from sluice.queues q
          where (:namespace::text is null or q.namespace = :namespace) and (:task::text is null or q.task = :task)
-           and not exists (select from sluice.consumer_groups g where g.queue_id = q.id and g.name = :group)
+           and (select g.id from sluice.consumer_groups g where g.queue_id = q.id and g.name = :group) is null
        ) as queues,
        (select coalesce(w.subscription_from, w.created_at) from sluice.pending_subscriptions_across w
         where w.group_name = :group
@@ -301,7 +325,10 @@ where queue_name = :queue and group_name = :group and asked_at > now() - interva
 
 -- name: lock-queues
 -- Keeps partitions from being created while a group is registered.
-select id from sluice.queues where name = any (:queues::text[]) order by id for update;
+select id from sluice.queues
+where id = any (array(select q.id from sluice.queues q where q.name = any (:queues::text[])))
+order by id
+for update;
 
 -- name: register-group
 insert into sluice.consumer_groups (queue_id, name, subscription_mode, subscription_from)
@@ -313,7 +340,11 @@ returning id;
 -- Waits for the flushes under way, so that the heads read next are the ones the new cursors are set by.
 select count(*) from (
   select id from sluice.partitions
-  where queue_id in (select g.queue_id from sluice.consumer_groups g where g.id = any (:groups::bigint[]))
+  where id = any (array(
+    select p.id
+    from (select g.queue_id from sluice.consumer_groups g where g.id = any (:groups::bigint[])) g
+    cross join lateral (select p.id from sluice.partitions p where p.queue_id = g.queue_id offset 0) p
+  ))
   order by id
   for share
 ) locked;
@@ -322,49 +353,54 @@ select count(*) from (
 -- Under the locks of lock-queues and lock-partitions-of-groups. The seq of a time is found by halving (low, high], as seek does:
 -- everything up to low was written before it, everything after high was not, unless the clock went back meanwhile.
 with recursive search as (
-  select p.id, p.tail - 1 as low, p.head as high
-  from sluice.partitions p
-  where :mode::text = 'from'
-    and p.queue_id in (select g.queue_id from sluice.consumer_groups g where g.id = any (:groups::bigint[]))
-  union all
-  select search.id,
-         case when s.created_at < :from::timestamptz then s.last_seq else search.low end,
-         case when s.created_at < :from::timestamptz then search.high else s.first_seq - 1 end
-  from search
+  select g.id as group_id, p.id, p.lane, p.head,
+         case :mode::text when 'new' then p.head else p.tail - 1 end as low,
+         case :mode::text when 'all' then p.tail - 1 else p.head end as high
+  from (select g.id, g.queue_id from sluice.consumer_groups g where g.id = any (:groups::bigint[])) g
   cross join lateral (
+    select p.id, p.lane, p.head, p.tail from sluice.partitions p where p.queue_id = g.queue_id offset 0
+  ) p
+  union all
+  select search.group_id, search.id, search.lane, search.head,
+         case when s.created_at is null then search.head
+              when s.created_at < :from::timestamptz then s.last_seq
+              else search.low end,
+         case when s.created_at is null then search.head
+              when s.created_at < :from::timestamptz then search.high
+              else s.first_seq - 1 end
+  from search
+  left join lateral (
     select s.first_seq, s.last_seq, s.created_at from sluice.segments s
     where s.partition_id = search.id and s.first_seq <= (search.low + search.high + 1) / 2
     order by s.first_seq desc
     limit 1
-  ) s
+  ) s on true
   where search.low < search.high
 )
 insert into sluice.cursors (group_id, partition_id, lane, position, available_at)
-select g.id, p.id, p.lane, start.position, case when p.head > start.position then now() end
-from sluice.consumer_groups g
-join sluice.partitions p on p.queue_id = g.queue_id
-left join search on search.id = p.id and search.low >= search.high
-cross join lateral (
-  select case :mode::text
-    when 'all' then p.tail - 1
-    when 'new' then p.head
-    else coalesce(search.low, p.head)
-  end as position
-) start
-where g.id = any (:groups::bigint[]);
+select group_id, id, lane, low, case when head > low then now() end
+from search
+where low >= high;
 
 -- name: lock-cursors
 -- The cursors that acks speak of, in the order of their ids.
-select g.name as group_name, c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as partition,
+select of.group_name, c.group_id, c.partition_id, of.queue_id, of.queue, of.partition,
        c.position, c.lease_id, c.lease_end, coalesce(c.available_at > now(), false) as held,
        (extract(epoch from c.available_at - now()) * 1000)::bigint as remaining_ms, c.acked::text as acked,
-       c.failed_seqs, c.failed_counts, q.retry_limit, coalesce(q.retry_delay_ms, 0) as retry_delay_ms, p.head
-from (select distinct * from unnest(:groups::text[], :partitions::bigint[]) as wanted (group_name, partition_id)) wanted
-join sluice.partitions p on p.id = wanted.partition_id
-join sluice.queues q on q.id = p.queue_id
-join sluice.consumer_groups g on g.queue_id = q.id and g.name = wanted.group_name
-join sluice.cursors c on c.group_id = g.id and c.partition_id = p.id
-order by c.group_id, c.partition_id
+       c.failed_seqs, c.failed_counts, of.retry_limit, of.retry_delay_ms, of.head
+from (
+  select wanted.group_name, g.id as group_id, p.id as partition_id, p.name as partition, p.head,
+         q.id as queue_id, q.name as queue, q.retry_limit, coalesce(q.retry_delay_ms, 0) as retry_delay_ms
+  from (select distinct * from unnest(:groups::text[], :partitions::bigint[]) as wanted (group_name, partition_id)) wanted
+  cross join lateral (select * from sluice.partitions p where p.id = wanted.partition_id offset 0) p
+  cross join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q
+  cross join lateral (
+    select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id and g.name = wanted.group_name offset 0
+  ) g
+  offset 0
+) of
+join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+order by of.group_id, of.partition_id
 for no key update of c;
 
 -- name: transaction-ids
@@ -379,6 +415,7 @@ cross join lateral (
       (select max(b.first_seq) from sluice.segments b
        where b.partition_id = run.partition_id and b.first_seq <= run.first_seq), 0)
     and s.first_seq <= run.last_seq
+  offset 0
 ) s
 cross join lateral (
   select greatest(run.first_seq - s.first_seq, 0)::integer + 1 as low,
@@ -388,18 +425,27 @@ where s.last_seq >= run.first_seq
 order by run.ordinal, s.first_seq;
 
 -- name: newest-of-ids
--- Where these messages are, of those among the newest :reach of their partitions.
-select p.id, q.name as queue, p.name as partition, wanted.transaction_id
-from (select distinct * from unnest(:partitions::bigint[], :transaction_ids::text[]) as wanted (partition_id, transaction_id)) wanted
-join sluice.partitions p on p.id = wanted.partition_id
-join sluice.queues q on q.id = p.queue_id
-where (p.id, wanted.transaction_id) in (
-  select s.partition_id, known.transaction_id
-  from sluice.partitions of
-  join sluice.segments s on s.partition_id = of.id and s.first_seq > of.head - :reach and s.last_seq >= of.tail
+-- Where these messages are, of those among the newest :reach of their partitions. The ids of a partition are compared as two
+-- sets, which is neither pair by pair nor by a plan of the server's choice.
+select p.id, q.name as queue, p.name as partition, found.transaction_id
+from (
+  select wanted.partition_id, array_agg(wanted.transaction_id) as transaction_ids
+  from unnest(:partitions::bigint[], :transaction_ids::text[]) as wanted (partition_id, transaction_id)
+  group by wanted.partition_id
+) wanted
+cross join lateral (select * from sluice.partitions p where p.id = wanted.partition_id offset 0) p
+cross join lateral (select q.name from sluice.queues q where q.id = p.queue_id offset 0) q
+cross join lateral (
+  select known.transaction_id
+  from (
+    select s.transaction_ids from sluice.segments s
+    where s.partition_id = p.id and s.first_seq > p.head - :reach and s.last_seq >= p.tail
+    offset 0
+  ) s
   cross join lateral unnest(s.transaction_ids) as known (transaction_id)
-  where of.id = any (:partitions::bigint[])
-);
+  intersect
+  select unnest(wanted.transaction_ids)
+) found;
 
 -- name: bury
 -- Copies messages into the dead letters.
@@ -409,7 +455,7 @@ select dead.queue_id, dead.partition_id, p.name, dead.seq, dead.group_name, s.id
        s.trace_ids[at.i], s.producer_subs[at.i], dead.error, dead.retries, coalesce(s.created_ats[at.i], s.created_at)
 from unnest(:queues::bigint[], :partitions::bigint[], :seqs::bigint[], :groups::text[], :errors::text[], :retries::integer[])
   as dead (queue_id, partition_id, seq, group_name, error, retries)
-join sluice.partitions p on p.id = dead.partition_id
+cross join lateral (select p.name from sluice.partitions p where p.id = dead.partition_id offset 0) p
 cross join lateral (
   select * from sluice.segments s
   where s.partition_id = dead.partition_id and s.first_seq <= dead.seq
@@ -420,12 +466,14 @@ cross join lateral (select (dead.seq - s.first_seq + 1)::integer as i) at
 where s.last_seq >= dead.seq and s.payloads[at.i] is not null;
 
 -- name: extend
--- Lengthens the live leases of that id; never shortens one. Relies on cursors_lease.
+-- Lengthens the live leases of that id; never shortens one. Relies on cursors_lease; in coalesce the time leaves no other index.
 update sluice.cursors
 set available_at = greatest(available_at, now() + :extension_ms * interval '1 millisecond')
-where lease_id = :lease and available_at > now()
+where lease_id = :lease and coalesce(available_at, '-infinity') > now()
 returning available_at;
 
 -- name: lease-expired
--- Relies on cursors_lease.
-select exists (select from sluice.cursors where lease_id = :lease and available_at <= now()) as expired;
+-- Relies on cursors_lease; in coalesce the time leaves no other index.
+select exists (
+  select from sluice.cursors where lease_id = :lease and coalesce(available_at, 'infinity') <= now()
+) as expired;

@@ -31,7 +31,7 @@ select id from sluice.stream_queries where id = :query for share;
 -- Keeps the partition of the state, and those that are about to be locked, from being deleted. In the order of everybody.
 select p.id, q.name as queue, q.encryption_enabled
 from sluice.partitions p
-join sluice.queues q on q.id = p.queue_id
+cross join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q
 where p.id = any (:partitions::bigint[])
 order by p.id
 for key share of p;
@@ -49,7 +49,10 @@ delete from sluice.stream_state
 where partition_id = :partition and query_id = :query and key = any (:keys::text[]);
 
 -- name: queue-of-partition
-select q.name as queue from sluice.partitions p join sluice.queues q on q.id = p.queue_id where p.id = :partition;
+select q.name as queue
+from sluice.partitions p
+cross join lateral (select q.name from sluice.queues q where q.id = p.queue_id offset 0) q
+where p.id = :partition;
 
 -- name: state
 -- By key, byte by byte. :above is above every key that begins with :prefix.

@@ -4,12 +4,18 @@
 -- Looks near the group's position first, where its consumers are at work, then at the newest segments, and at all others last.
 select case
   when exists (
-    select from sluice.cursors c
-    join sluice.consumer_groups g on g.id = c.group_id and g.name = :group
-    join sluice.partitions p on p.id = c.partition_id and p.queue_id = g.queue_id
+    select
+    from sluice.partitions p
+    cross join lateral (
+      select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id and g.name = :group offset 0
+    ) g
+    cross join lateral (
+      select c.position from sluice.cursors c where c.group_id = g.id and c.partition_id = p.id offset 0
+    ) c
     cross join lateral (
       select s.transaction_ids from sluice.segments s
       where s.partition_id = p.id and s.first_seq > c.position - :near and s.first_seq <= c.position + :near
+      offset 0
     ) s
     where p.id = :partition and :transaction_id = any (s.transaction_ids)
   ) then true
@@ -61,9 +67,9 @@ select t.*, q.name as queue, p.name as partition,
         where t.transaction_id = any (recent.transaction_ids)
         limit 1) as payload
 from sluice.trace_names named
-join sluice.traces t on t.id = named.trace_id
-left join sluice.partitions p on p.id = t.partition_id
-left join sluice.queues q on q.id = p.queue_id
+cross join lateral (select * from sluice.traces t where t.id = named.trace_id offset 0) t
+left join lateral (select * from sluice.partitions p where p.id = t.partition_id offset 0) p on true
+left join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q on true
 where named.name = :name
 order by named.trace_id desc
 limit :limit offset :offset;

@@ -1,11 +1,20 @@
 -- Statements of the flush. Lock order everywhere: sink_offsets, then partitions by id, then cursors by id.
+--
+-- The plans of these statements, and of those in the other files, must not depend on the statistics of the server:
+-- * They run under the settings of IndexPlans, which leave nested loops over indexes.
+-- * Where the columns of a key come from two tables, the table is in a lateral subquery with `offset 0`. The server cannot join it
+--   with one of the two first, and filter what is left.
+-- * Where a table that is changed or locked is joined with a list, `= any (array[x])` stands for `= x`. The server can use it
+--   on an index and nowhere else, so it cannot read the whole table and compare each row with each of the list.
+-- * A list of ids out of a subquery is `= any (array(...))`, which is computed once.
+-- PlansTest reads the plans on tables with hostile statistics.
 
 -- name: find-partitions
 -- Ids of the partitions named, of those that exist.
-select q.name as queue, p.name as partition, p.id
+select wanted.queue, wanted.partition, p.id
 from unnest(:queues::text[], :partitions::text[]) as wanted (queue, partition)
-join sluice.queues q on q.name = wanted.queue
-join sluice.partitions p on p.queue_id = q.id and p.name = wanted.partition;
+cross join lateral (select q.id from sluice.queues q where q.name = wanted.queue offset 0) q
+cross join lateral (select p.id from sluice.partitions p where p.queue_id = q.id and p.name = wanted.partition offset 0) p;
 
 -- name: create-queues
 -- In order of name, so that two writers who create the same queues wait for each other and not in a ring.
@@ -17,21 +26,30 @@ on conflict (name) do nothing;
 
 -- name: lock-queues
 -- Keeps groups from being registered while partitions are created, so that every pair of both gets its cursor.
-select id from sluice.queues where name = any (:queues::text[]) order by id for update;
+select id from sluice.queues
+where id = any (array(select q.id from sluice.queues q where q.name = any (:queues::text[])))
+order by id
+for update;
 
 -- name: register-pending
 -- Registers the groups that have waited for these queues, by name or by what they are, if nothing is in them yet. Under the
 -- locks of lock-queues.
-with fresh as (
+with fresh as materialized (
   select q.id, q.name, q.namespace, q.task
   from sluice.queues q
   where q.name = any (:queues::text[])
-    and not exists (select from sluice.partitions x where x.queue_id = q.id)
+    and (select 1 from sluice.partitions x where x.queue_id = q.id limit 1) is null
+), asked as materialized (
+  select fresh.id as queue_id, p.queue_name, p.group_name
+  from fresh
+  cross join lateral (
+    select p.queue_name, p.group_name from sluice.pending_subscriptions p where p.queue_name = fresh.name offset 0
+  ) p
 ), waited as (
   delete from sluice.pending_subscriptions p
-  using fresh
-  where p.queue_name = fresh.name
-  returning fresh.id as queue_id, p.group_name, coalesce(p.subscription_from, p.created_at) as start
+  using asked
+  where p.queue_name = any (array[asked.queue_name]) and p.group_name = any (array[asked.group_name])
+  returning asked.queue_id, p.group_name, coalesce(p.subscription_from, p.created_at) as start
 ), across as (
   select fresh.id as queue_id, w.group_name, coalesce(w.subscription_from, w.created_at) as start
   from fresh
@@ -51,7 +69,7 @@ with created as (
   insert into sluice.partitions (queue_id, name, lane)
   select q.id, wanted.partition, coalesce(nullif(wanted.lane, -1), q.lane)
   from unnest(:queues::text[], :partitions::text[], :lanes::integer[]) as wanted (queue, partition, lane)
-  join sluice.queues q on q.name = wanted.queue
+  cross join lateral (select q.id, q.lane from sluice.queues q where q.name = wanted.queue offset 0) q
   order by q.id, wanted.partition
   on conflict (queue_id, name) do nothing
   returning id, queue_id, lane
@@ -59,7 +77,7 @@ with created as (
 insert into sluice.cursors (group_id, partition_id, lane, position)
 select g.id, c.id, c.lane, 0
 from created c
-join sluice.consumer_groups g on g.queue_id = c.queue_id;
+cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = c.queue_id offset 0) g;
 
 -- name: move-offset
 -- Compare and set: changes no row when somebody else has moved the offset, or the source may not go on.
@@ -85,21 +103,12 @@ where source = :source and topic = :topic and partition = :partition and next_of
 -- From here to the commit nobody else gives out seqs in these partitions.
 select id from sluice.partitions where id = any (:partitions::bigint[]) order by id for no key update;
 
--- name: index-plans
--- For claim: the only plan left is one scan of the primary key, in its order. Others on the connection are left nested loops of index
--- probes; to remember what was found is of no use to them, no partition comes twice.
-set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off; set enable_bitmapscan = off;
-set enable_memoize = off;
-
 -- name: server
 -- Tells one server from another that took over from it. That one may lack the last of what was committed, and give out its numbers again.
 -- Payloads are compressed where their column is stored as extended or main (x, m).
 select extract(epoch from pg_postmaster_start_time())::text as started_at,
        (select attstorage in ('x', 'm') from pg_attribute
         where attrelid = 'sluice.segments'::regclass and attname = 'payloads') as compresses_payloads;
-
--- name: any-plan
-reset enable_hashjoin; reset enable_mergejoin; reset enable_seqscan; reset enable_bitmapscan; reset enable_memoize;
 
 -- name: claim
 -- Locks the partitions in order of their ids, and gives each as many seqs as messages shall come. From here to the commit nobody
@@ -135,15 +144,18 @@ set head = moved.head,
         (select s.created_at from sluice.segments s where s.partition_id = p.id order by s.first_seq desc limit 1), p.last_push_at)
     end
 from unnest(:partitions::bigint[], :heads::bigint[], :are_new::boolean[]) as moved (id, head, is_new)
-where p.id = moved.id;
+where p.id = any (array[moved.id]);
 
 -- name: find-scheduled
 -- Which of the transaction ids wait in the scheduled messages. Relies on scheduled_transactions.
-select wanted.ordinal, min(s.message_id::text)::uuid as id
+select wanted.ordinal, waiting.id
 from unnest(:partitions::bigint[], :transaction_ids::text[]) with ordinality
   as wanted (partition_id, transaction_id, ordinal)
-join sluice.scheduled s on s.partition_id = wanted.partition_id and s.transaction_id = wanted.transaction_id
-group by wanted.ordinal;
+cross join lateral (
+  select min(s.message_id::text)::uuid as id from sluice.scheduled s
+  where s.partition_id = wanted.partition_id and s.transaction_id = wanted.transaction_id
+) waiting
+where waiting.id is not null;
 
 -- name: schedule
 -- Under the locks of claim.
@@ -160,56 +172,63 @@ with added as (
 )
 update sluice.partitions p set scheduled = p.scheduled + added.count
 from (select partition_id, count(*) as count from added group by partition_id) added
-where p.id = added.partition_id;
+where p.id = any (array[added.partition_id]);
 
 -- name: due-partitions
 -- The partitions of the messages that are due, longest due first. Relies on scheduled_due.
-select distinct due.partition_id as id, q.name as queue, p.name as partition
+select distinct due.partition_id as id, due.queue, due.partition
 from (
-  select s.partition_id from sluice.scheduled s
-  where s.due_at <= now() and exists (select from sluice.partitions p where p.id = s.partition_id)
-  order by s.due_at, s.id
+  select s.partition_id, p.queue, p.partition
+  from (select s.partition_id from sluice.scheduled s where s.due_at <= now() order by s.due_at, s.id) s
+  cross join lateral (
+    select q.name as queue, p.name as partition
+    from (select p.queue_id, p.name from sluice.partitions p where p.id = s.partition_id offset 0) p
+    cross join lateral (select q.name from sluice.queues q where q.id = p.queue_id offset 0) q
+    limit 1
+  ) p
   limit :limit
-) due
-join sluice.partitions p on p.id = due.partition_id
-join sluice.queues q on q.id = p.queue_id;
+) due;
 
 -- name: take-due
--- Takes what is due in these partitions, in the order of its time. Under the locks of lock-partitions.
+-- Takes what is due in these partitions, in the order of its time. Relies on scheduled_due: what is due stands first there. An index on the
+-- partition would read what is due in a year. Under the locks of lock-partitions.
 with taken as (
   delete from sluice.scheduled s
-  using (
-    select id from sluice.scheduled
-    where due_at <= now() and partition_id = any (:partitions::bigint[])
-    order by due_at, id
+  where s.id = any (array(
+    select w.id from sluice.scheduled w
+    where w.due_at <= now() and w.partition_id + 0 = any (:partitions::bigint[])
+    order by w.due_at, w.id
     limit :limit
-  ) due
-  where s.id = due.id
+  ))
   returning s.*
 ), counted as (
   update sluice.partitions p set scheduled = p.scheduled - gone.count
   from (select partition_id, count(*) as count from taken group by partition_id) gone
-  where p.id = gone.partition_id
+  where p.id = any (array[gone.partition_id])
 )
 select * from taken order by due_at, id;
 
 -- name: next-due
 -- How long until the next scheduled message is due, in ms; null when there is none. Relies on scheduled_due.
-select extract(epoch from min(s.due_at) - now()) * 1000 as next_ms
-from sluice.scheduled s
-where exists (select from sluice.partitions p where p.id = s.partition_id);
+select (
+  select extract(epoch from s.due_at - now()) * 1000
+  from (select s.due_at, s.partition_id from sluice.scheduled s order by s.due_at, s.id) s
+  cross join lateral (select 1 from sluice.partitions p where p.id = s.partition_id offset 0) p
+  limit 1
+) as next_ms;
 
 -- name: wake
--- Makes the idle cursors of the partitions ready. Relies on cursors_idle. Under the locks of claim.
+-- Makes the idle cursors of the partitions ready. Relies on cursors_idle, which is on this sum. Under the locks of claim. The rows are
+-- locked as idle, so they are idle when they are changed.
 with idle as (
   select group_id, partition_id from sluice.cursors
-  where partition_id = any (:partitions::bigint[]) and available_at is null
-  order by group_id, partition_id
+  where partition_id + 0 = any (:partitions::bigint[]) and available_at is null
+  order by group_id + 0, partition_id -- In the order of the primary key, all of that could be read.
   for no key update
 )
 update sluice.cursors c set available_at = clock_timestamp()
 from idle
-where c.group_id = idle.group_id and c.partition_id = idle.partition_id and c.available_at is null;
+where c.group_id = any (array[idle.group_id]) and c.partition_id = any (array[idle.partition_id]);
 
 -- name: copy-segments
 -- With the time, as the statement options gave it: where a column with a volatile default is left out, the server copies row by row.
@@ -246,7 +265,7 @@ where s.last_seq >= wanted.seq
 -- Locks the dead letters, in the order of their ids, so that of two who redrive one of them the second finds it gone.
 select d.id, q.name as queue, d.partition_name, d.transaction_id, d.payload, d.trace_id, d.producer_sub
 from sluice.dead_letters d
-join sluice.queues q on q.id = d.queue_id
+cross join lateral (select q.name from sluice.queues q where q.id = d.queue_id offset 0) q
 where d.id = any (:ids::bigint[])
 order by d.id
 for update of d;

@@ -96,9 +96,7 @@ class ClaimTest {
         Statements.Sql claim = statements.get("claim");
         long[] ids = LongStream.rangeClosed(1, claimed).toArray();
         try (Connection connection = postgres.dataSource().getConnection()) {
-            try (var statement = connection.createStatement()) {
-                statement.execute(statements.get("index-plans").text());
-            }
+            IndexPlans.on(connection);
             var plan = new StringBuilder();
             try (var statement = new BoundStatement(
                                     connection, new Statements.Sql("explain " + claim.text(), claim.parameters()))
@@ -145,10 +143,9 @@ class ClaimTest {
     @Test
     void leavesThePlansOfOthersOnTheConnectionAlone() throws SQLException {
         try (Connection connection = postgres.dataSource().getConnection()) {
-            Statements statements = Statements.read("writer.sql", "sluice");
             try (var statement = connection.createStatement()) {
-                statement.execute(statements.get("index-plans").text());
-                statement.execute(statements.get("any-plan").text());
+                IndexPlans.on(connection);
+                IndexPlans.off(connection);
                 try (var row = statement.executeQuery(
                         "select count(*) from pg_settings where name like 'enable_%' and source = 'session'")) {
                     row.next();

@@ -93,12 +93,7 @@ public final class QueueBenchmark {
         String queue = "w" + perSegment;
         try (var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
                 Connection connection = postgres.dataSource().getConnection()) {
-            try (var plans = connection.createStatement()) {
-                // The plan that the queue's writer has, too: one probe after the other.
-                plans.execute(Statements.read("writer.sql", "sluice")
-                        .get("index-plans")
-                        .text());
-            }
+            IndexPlans.on(connection); // The plan that the queue's writer has, too: one probe after the other.
             connection.setAutoCommit(false);
             var segments = new Measured("segments", messages -> writer.write(messages, List.of()));
             var next = new HashMap<Long, Long>();

@@ -13,13 +13,12 @@ class SettleTest {
 
     /** On a writer's connection nothing but nested loops is allowed; a plan for any parameters expects short lists. */
     @ParameterizedTest
-    @ValueSource(strings = {"index-plans", "any-plan"})
-    void theQuietPartitionsAreNotComparedPairByPair(String settings) throws SQLException {
+    @ValueSource(booleans = {true, false})
+    void theQuietPartitionsAreNotComparedPairByPair(boolean byIndex) throws SQLException {
         try (TestPostgres postgres = TestPostgres.withSchema();
                 Connection connection = postgres.dataSource().getConnection()) {
-            try (var statement = connection.createStatement()) {
-                statement.execute(
-                        Statements.read("writer.sql", "sluice").get(settings).text());
+            if (byIndex) {
+                IndexPlans.on(connection);
             }
             Statements.Sql settle = Statements.read("reader.sql", "sluice").get("settle");
             var ids = new long[CURSORS];
