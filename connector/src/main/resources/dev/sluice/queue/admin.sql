@@ -64,13 +64,13 @@ with changed as (
     where q.id = :queue_id
     offset 0
   ) of
-  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = of.partition_id
   order by of.group_id, of.partition_id
   for no key update of c
 )
 update sluice.cursors c set lane = changed.lane
 from changed
-where c.group_id = any (array[changed.group_id]) and c.partition_id = any (array[changed.partition_id]);
+where c.group_id = any (array[changed.group_id]) and c.partition_id = changed.partition_id;
 
 -- name: queues
 -- Newest first, or the one named.
@@ -118,13 +118,13 @@ with locked as (
     cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = :queue_id offset 0) g
     offset 0
   ) of
-  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = of.partition_id
   order by of.group_id, of.partition_id
   for update of c
 )
 delete from sluice.cursors c
 using locked
-where c.group_id = any (array[locked.group_id]) and c.partition_id = any (array[locked.partition_id]);
+where c.group_id = any (array[locked.group_id]) and c.partition_id = locked.partition_id;
 
 -- name: delete-partitions
 -- From here no statement finds them by name, and no flush by id. What they hold is left to deletions.
@@ -205,7 +205,7 @@ select count(*) from (
     cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id offset 0) g
     offset 0
   ) of
-  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = of.partition_id
   order by of.group_id, of.partition_id
   for no key update of c
 ) locked;
@@ -263,7 +263,7 @@ from (
   ) c
   offset 0
 ) moved
-where c.group_id = any (array[moved.group_id]) and c.partition_id = any (array[moved.partition_id]);
+where c.group_id = any (array[moved.group_id]) and c.partition_id = moved.partition_id;
 
 -- name: trim-partitions
 -- Moves the tails, never back. What is before them is left to deletions.
@@ -376,7 +376,7 @@ with behind as materialized (
 ), locked as (
   select c.group_id, c.partition_id
   from behind of
-  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = of.partition_id
   order by of.group_id, of.partition_id
   for no key update of c skip locked
 )
@@ -403,7 +403,7 @@ using (
   where d.partition_id = any (:partitions::bigint[])
   limit :segments
 ) old
-where s.partition_id = any (array[old.partition_id]) and s.first_seq = any (array[old.first_seq]);
+where s.partition_id = any (array[old.partition_id]) and s.first_seq = old.first_seq;
 
 -- name: delete-dead-letters-of-deleted
 delete from sluice.dead_letters where id = any (array(
@@ -513,13 +513,13 @@ with locked as (
     cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id offset 0) g
     offset 0
   ) of
-  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = of.partition_id
   order by of.group_id, of.partition_id
   for update of c
 )
 delete from sluice.cursors c
 using locked
-where c.group_id = any (array[locked.group_id]) and c.partition_id = any (array[locked.partition_id]);
+where c.group_id = any (array[locked.group_id]) and c.partition_id = locked.partition_id;
 
 -- name: delete-partitions-by-id
 -- Notes them in deletions, as every partition that goes. Returns how many went of each queue.
@@ -542,7 +542,7 @@ using (
   limit :limit
   for update skip locked
 ) old
-where p.queue_name = any (array[old.queue_name]) and p.group_name = any (array[old.group_name]);
+where p.queue_name = any (array[old.queue_name]) and p.group_name = old.group_name;
 
 -- name: delete-offsets-of-old-epochs
 -- A local log is the source that bears its id; its topics are the prefix, the id and the number of the epoch. The newest epoch
@@ -569,13 +569,13 @@ with epochs as (
     offset 0
   ) e
   join sluice.sink_offsets o
-    on o.source = any (array[e.source]) and o.topic = any (array[e.topic]) and o.partition = any (array[e.partition])
+    on o.source = any (array[e.source]) and o.topic = e.topic and o.partition = e.partition
   limit :limit
   for update of o skip locked
 )
 delete from sluice.sink_offsets o
 using old
-where o.source = any (array[old.source]) and o.topic = any (array[old.topic]) and o.partition = any (array[old.partition]);
+where o.source = any (array[old.source]) and o.topic = old.topic and o.partition = old.partition;
 
 -- name: set-offset
 insert into sluice.sink_offsets (source, topic, partition, next_offset)
@@ -593,8 +593,8 @@ with doomed as (
 )
 delete from sluice.sink_offsets o
 using doomed
-where o.source = any (array[doomed.source]) and o.topic = any (array[doomed.topic])
-  and o.partition = any (array[doomed.partition]);
+where o.source = any (array[doomed.source]) and o.topic = doomed.topic
+  and o.partition = doomed.partition;
 
 -- name: groups
 -- A row for each group and queue, with what it has left.
@@ -642,10 +642,11 @@ select count(*) from (
 
 -- name: hold-cursors
 select count(*) from (
-  select partition_id from sluice.cursors
-  where group_id = :group and partition_id = any (:partitions::bigint[])
-  order by partition_id
-  for no key update
+  select c.partition_id
+  from (select :group::bigint as group_id, held.id from unnest(:partitions::bigint[]) as held (id) offset 0) of
+  join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = of.id
+  order by of.id
+  for no key update of c
 ) held;
 
 -- name: seek
@@ -683,7 +684,7 @@ set position = found.position,
     lease_end = null,
     available_at = clock_timestamp()
 from found
-where c.group_id = any (array[found.group_id]) and c.partition_id = any (array[found.id]);
+where c.group_id = any (array[found.group_id]) and c.partition_id = found.id;
 
 -- name: delete-group-cursors
 -- Waits for the acks under way.
@@ -692,7 +693,7 @@ with locked as (
 )
 delete from sluice.cursors c
 using locked
-where c.group_id = any (array[locked.group_id]) and c.partition_id = any (array[locked.partition_id]);
+where c.group_id = any (array[locked.group_id]) and c.partition_id = locked.partition_id;
 
 -- name: lock-group
 select id from sluice.consumer_groups where queue_id = :queue_id and name = :group for update;

@@ -46,7 +46,7 @@ from (
   where q.name = :queue
   offset 0
 ) of
-join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = of.partition_id
 where coalesce(c.available_at, 'infinity') <= now()
 for no key update of c skip locked;
 
@@ -123,7 +123,7 @@ set lease_id = claimed.lease_id,
 from unnest(:groups::bigint[], :partitions::bigint[], :leases::uuid[], :ends::bigint[], :positions::bigint[],
             :acked::text[], :deliveries::integer[], :lease_times_s::integer[])
   as claimed (group_id, partition_id, lease_id, lease_end, position, acked, deliveries, lease_time_s)
-where c.group_id = any (array[claimed.group_id]) and c.partition_id = any (array[claimed.partition_id]);
+where c.group_id = any (array[claimed.group_id]) and c.partition_id = claimed.partition_id;
 
 -- name: delayed
 -- Of each run [first, last], the last seq that is old enough to be delivered, null if none is; and how long until the
@@ -173,14 +173,14 @@ set position = settled.position,
     available_at = case when (settled.partition_id, settled.position) in (select id, head from quiet) then null
                         else clock_timestamp() + settled.delay_ms * interval '1 millisecond' end
 from settled
-where c.group_id = any (array[settled.group_id]) and c.partition_id = any (array[settled.partition_id]);
+where c.group_id = any (array[settled.group_id]) and c.partition_id = settled.partition_id;
 
 -- name: hold-back
 -- Puts cursors off whose messages are too young.
 update sluice.cursors c
 set lease_id = null, lease_end = null, available_at = now() + held.delay_ms * interval '1 millisecond'
 from unnest(:groups::bigint[], :partitions::bigint[], :delays_ms::bigint[]) as held (group_id, partition_id, delay_ms)
-where c.group_id = any (array[held.group_id]) and c.partition_id = any (array[held.partition_id]);
+where c.group_id = any (array[held.group_id]) and c.partition_id = held.partition_id;
 
 -- name: keep-lease
 -- Moves cursors on whose leases go on.
@@ -191,7 +191,7 @@ set position = settled.position,
     deliveries = 0
 from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[])
   as settled (group_id, partition_id, position, acked)
-where c.group_id = any (array[settled.group_id]) and c.partition_id = any (array[settled.partition_id]);
+where c.group_id = any (array[settled.group_id]) and c.partition_id = settled.partition_id;
 
 -- name: read
 -- The messages of the runs [first, last], as slices of segments, in the order of the runs, until :max_bytes of payloads are
@@ -399,7 +399,7 @@ from (
   ) g
   offset 0
 ) of
-join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = any (array[of.partition_id])
+join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_id = of.partition_id
 order by of.group_id, of.partition_id
 for no key update of c;
 

@@ -4,8 +4,8 @@
 -- * They run under the settings of IndexPlans, which leave nested loops over indexes.
 -- * Where the columns of a key come from two tables, the table is in a lateral subquery with `offset 0`. The server cannot join it
 --   with one of the two first, and filter what is left.
--- * Where a table that is changed or locked is joined with a list, `= any (array[x])` stands for `= x`. The server can use it
---   on an index and nowhere else, so it cannot read the whole table and compare each row with each of the list.
+-- * Where a table that is changed or locked is joined with a list, `= any (array[x])` stands for `= x` on the first column of the key. The
+--   server can use it on an index and nowhere else, so it cannot read the whole table and compare each row with each of the list.
 -- * A list of ids out of a subquery is `= any (array(...))`, which is computed once.
 -- PlansTest reads the plans on tables with hostile statistics.
 
@@ -48,7 +48,7 @@ with fresh as materialized (
 ), waited as (
   delete from sluice.pending_subscriptions p
   using asked
-  where p.queue_name = any (array[asked.queue_name]) and p.group_name = any (array[asked.group_name])
+  where p.queue_name = any (array[asked.queue_name]) and p.group_name = asked.group_name
   returning asked.queue_id, p.group_name, coalesce(p.subscription_from, p.created_at) as start
 ), across as (
   select fresh.id as queue_id, w.group_name, coalesce(w.subscription_from, w.created_at) as start
@@ -228,7 +228,7 @@ with idle as (
 )
 update sluice.cursors c set available_at = clock_timestamp()
 from idle
-where c.group_id = any (array[idle.group_id]) and c.partition_id = any (array[idle.partition_id]);
+where c.group_id = any (array[idle.group_id]) and c.partition_id = idle.partition_id;
 
 -- name: copy-segments
 -- With the time, as the statement options gave it: where a column with a volatile default is left out, the server copies row by row.
