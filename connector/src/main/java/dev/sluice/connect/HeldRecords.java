@@ -44,11 +44,16 @@ final class HeldRecords {
         return messages.get(index);
     }
 
-    /** Returns the messages of a range without the gaps that refused records leave. */
-    List<NewMessage> messages(int from, int to) {
+    /**
+     * Returns the messages of a range without the gaps that refused records leave.
+     *
+     * @param leftOut says which records are left out, too
+     */
+    List<NewMessage> messages(int from, int to, Predicate<SinkRecord> leftOut) {
         var found = new ArrayList<NewMessage>(to - from);
-        for (NewMessage message : messages.subList(from, to)) {
-            if (message != null) {
+        for (int i = from; i < to; i++) {
+            NewMessage message = messages.get(i);
+            if (message != null && !leftOut.test(records.get(i))) {
                 found.add(message);
             }
         }

@@ -56,6 +56,7 @@ public final class QueueSinkTask extends SinkTask {
     private final ErrantRecords errant = new ErrantRecords();
     private final Retries retries = new Retries();
     private final NewBeginnings newBeginnings = new NewBeginnings();
+    private final EndedPartitions ended = new EndedPartitions();
 
     private @Nullable Settings settings;
     private @Nullable Source lastSource;
@@ -113,7 +114,7 @@ public final class QueueSinkTask extends SinkTask {
     public void start(Map<String, String> props) {
         var config = new QueueSinkConfig(props);
         settings = new Settings(config);
-        errant.reportTo(context);
+        errant.reportTo(context, props);
         log.info(
                 "Starting. source={} url={} schema={} batchSize={} lingerMs={}",
                 config.sourceName(),
@@ -186,11 +187,13 @@ public final class QueueSinkTask extends SinkTask {
      *
      * @throws RetriableException if PostgreSQL cannot take them now: call again with the same records, after the time given
      *     to {@code context.timeout}. The cause is a {@link SourceMovedException} if somebody else moves the same source
-     * @throws ConnectException if PostgreSQL will not take them until somebody does something about it, or a partition begins anew; stop
-     *     the task
+     * @throws ConnectException if PostgreSQL will not take them until somebody does something about it, a partition begins again, or a
+     *     record can neither be written nor be reported: then everything that precedes the record in its partition is written. Stop the
+     *     task
      */
     @Override
     public void put(Collection<SinkRecord> delivered) {
+        refuseIfRecordsAreLost(delivered);
         Collection<SinkRecord> records = delivered;
         if (isRedelivery(delivered)) {
             records = ofOpenPartitions(delivered);
@@ -220,12 +223,34 @@ public final class QueueSinkTask extends SinkTask {
         undelivered = List.of();
         retries.succeeded();
         wakeConsumers(lingering);
+        if (!ended.isEmpty()) {
+            throw ended.failure();
+        }
+    }
+
+    /** Fails if the worker has lost a record that it did not hand over: nothing behind that record may be written. */
+    private void refuseIfRecordsAreLost(Collection<SinkRecord> delivered) {
+        if (!errant.hasLostRecords()) {
+            return;
+        }
+        var offsets = new LinkedHashMap<TopicPartition, Long>();
+        held.records(0, held.size()).forEach(record -> firstNotStored(offsets, record));
+        delivered.forEach(record -> firstNotStored(offsets, record));
+        throw new ConnectException("a record that the worker's converter or transform refused could not be sent to the topic "
+                + context.configs().get(DeadLetterFailures.TOPIC) + ", and the worker's log says why. If the record is too"
+                + " large, set producer.override.max.request.size, and max.message.bytes of the topic. Records that"
+                + " were delivered with it are not stored; first offsets that are not: " + offsets);
+    }
+
+    private static void firstNotStored(Map<TopicPartition, Long> offsets, SinkRecord record) {
+        offsets.putIfAbsent(topicPartition(record), record.originalKafkaOffset());
     }
 
     /** Says whether there is nothing to do: no record, none held, and every partition stands where PostgreSQL says. */
     private boolean isIdle(Collection<SinkRecord> records) {
         return records.isEmpty()
                 && held.isEmpty()
+                && ended.isEmpty()
                 && newBeginnings.isEmpty()
                 && sources.values().stream().allMatch(Source::isKnown);
     }
@@ -372,6 +397,9 @@ public final class QueueSinkTask extends SinkTask {
         var stored = new ArrayList<SinkRecord>();
         for (SinkRecord record : delivered) {
             Source source = source(record);
+            if (ended.isBeyond(source, record.originalKafkaOffset())) {
+                continue;
+            }
             if (source.accept(record.originalKafkaOffset())) {
                 held.add(record, message(mapping, record));
             } else if (source.reportStored(record.originalKafkaOffset())) {
@@ -388,9 +416,36 @@ public final class QueueSinkTask extends SinkTask {
         try {
             return mapping.map(record);
         } catch (DataException e) {
-            errant.refuse(record, e);
+            refuse(record, e);
             return null;
         }
+    }
+
+    /** Reports a record; where that is not possible its partition ends there. */
+    private void refuse(SinkRecord record, Exception reason) {
+        try {
+            errant.refuse(record, reason);
+        } catch (ConnectException e) {
+            endPartitions(e);
+        }
+    }
+
+    /** Notes where partitions end because of records that have reached no place. */
+    private void endPartitions(ConnectException failure) {
+        List<ErrantRecords.Unplaced> unplaced = errant.takeUnplaced();
+        if (unplaced.isEmpty()) {
+            throw failure;
+        }
+        for (ErrantRecords.Unplaced each : unplaced) {
+            Source source = sources.get(topicPartition(each.record()));
+            if (source != null) { // Else the next owner of the partition gets the record again.
+                ended.add(source, each.record(), each.failure());
+            }
+        }
+    }
+
+    private boolean isBeyondEnd(SinkRecord record) {
+        return !ended.isEmpty() && ended.isBeyond(source(record), record.originalKafkaOffset());
     }
 
     /** Writes the batches that are due; returns how long the last one may still wait, zero if none is left. */
@@ -423,7 +478,7 @@ public final class QueueSinkTask extends SinkTask {
     private Duration lingerLeft(int end) {
         Duration linger = started().config.linger();
         boolean full = end < held.size() || end - written >= started().config.batchSize();
-        if (linger.isZero() || full) {
+        if (linger.isZero() || full || !ended.isEmpty()) {
             return Duration.ZERO;
         }
         Duration left = linger.minus(held.age());
@@ -432,16 +487,15 @@ public final class QueueSinkTask extends SinkTask {
 
     /** Writes the records from {@code from} to {@code to}, exclusive, and moves {@link #written} there. */
     private void write(int from, int to) {
-        try {
-            errant.await(started().config.putTimeout());
-        } catch (RetriableException e) {
-            context.timeout(1); // They may be there at once.
-            throw e;
-        }
+        awaitReports(from, to);
         Map<Source, Long> ends = ends(from, to);
+        if (ends.isEmpty()) {
+            written = to; // All of them lie behind records that are nowhere.
+            return;
+        }
         var progress = new ArrayList<SourceProgress>(ends.size());
         ends.forEach((source, next) -> progress.add(source.progressTo(next)));
-        List<NewMessage> batch = held.messages(from, to);
+        List<NewMessage> batch = held.messages(from, to, this::isBeyondEnd);
         List<PushOutcome> outcomes;
         try {
             outcomes = started().writer.write(batch, progress);
@@ -464,29 +518,53 @@ public final class QueueSinkTask extends SinkTask {
         }
     }
 
+    /** Waits until the refused records are where they were reported to, or it is known which of them are not. */
+    private void awaitReports(int from, int to) {
+        try {
+            errant.await(started().config.putTimeout());
+        } catch (RetriableException e) {
+            context.timeout(1); // They may be there at once.
+            throw e;
+        } catch (ConnectException e) {
+            endPartitions(e);
+        }
+        refuseIfRecordsAreLost(held.records(from, to));
+    }
+
+    /** Returns how far a range moves each partition, those left out of which nothing may be written. */
     private Map<Source, Long> ends(int from, int to) {
         var ends = new LinkedHashMap<Source, Long>();
-        Source current = source(held.record(from));
+        @Nullable Source current = null;
         long next = NONE;
         for (SinkRecord record : held.records(from, to)) {
+            if (isBeyondEnd(record)) {
+                continue;
+            }
             Source source = source(record);
             if (source != current) {
-                ends.put(current, next);
+                if (current != null) {
+                    ends.put(current, next);
+                }
                 current = source;
             }
             next = record.originalKafkaOffset() + 1;
         }
-        ends.put(current, next);
+        if (current != null) {
+            ends.put(current, next);
+        }
         return ends;
     }
 
     private void report(int from, int to, List<PushOutcome> outcomes) {
-        if (errant.isEmpty()) {
+        if (errant.isEmpty() && ended.isEmpty()) {
             observer.committed(held.records(from, to), outcomes);
             return;
         }
         var stored = new ArrayList<SinkRecord>(to - from);
         for (SinkRecord record : held.records(from, to)) {
+            if (isBeyondEnd(record)) {
+                continue;
+            }
             String reason = errant.remove(record);
             if (reason == null) {
                 stored.add(record);
@@ -510,7 +588,7 @@ public final class QueueSinkTask extends SinkTask {
         if (held.message(from) == null) {
             throw new ConnectException("the offset alone was refused: " + refusal.getMessage(), refusal);
         }
-        errant.refuse(held.record(from), refusal);
+        refuse(held.record(from), refusal);
         held.refused(from);
         write(from, to);
     }
@@ -527,6 +605,7 @@ public final class QueueSinkTask extends SinkTask {
                 held.removeFirst(written);
                 written = 0;
                 source.lost();
+                ended.forget(source);
                 dropHeld(other -> other == source, false);
                 return e;
             }
@@ -558,6 +637,9 @@ public final class QueueSinkTask extends SinkTask {
     @Override
     public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> currentOffsets) {
         var committable = new HashMap<TopicPartition, OffsetAndMetadata>();
+        if (errant.hasLostRecords()) {
+            return committable; // What Connect has delivered may lie behind a record that is nowhere.
+        }
         currentOffsets.forEach((partition, current) -> {
             Source source = sources.get(partition);
             long next = source == null ? NONE : source.committable(current.offset());
@@ -572,7 +654,12 @@ public final class QueueSinkTask extends SinkTask {
     @Override
     public void close(Collection<TopicPartition> partitions) {
         dropHeld(source -> partitions.contains(source.topicPartition), false);
-        partitions.forEach(sources::remove);
+        for (TopicPartition partition : partitions) {
+            Source source = sources.remove(partition);
+            if (source != null) {
+                ended.forget(source);
+            }
+        }
         lastSource = null;
     }
 

@@ -54,6 +54,12 @@ public final class FakeWorker implements AutoCloseable {
         return this;
     }
 
+    /** Has another reporter than one that keeps everything. */
+    FakeWorker withReporter(ErrantRecordReporter other) {
+        reporter = other;
+        return this;
+    }
+
     private Future<Void> report(SinkRecord record, Throwable error) {
         reported.add(record);
         return CompletableFuture.completedFuture(null);

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.SourceMovedException;
 import dev.sluice.queue.TestPostgres;
+import java.lang.management.ManagementFactory;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -16,8 +17,13 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
+import javax.management.JMException;
+import javax.management.ObjectName;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.connect.data.Schema;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
@@ -843,6 +849,273 @@ class QueueSinkTaskTest {
                                 "record orders-0 offset 0 cannot be written and there is nowhere to report it: ");
             }
             assertThat(offsets()).isEmpty();
+        }
+    }
+
+    /** A record that can neither be written nor be reported. */
+    @Nested
+    class ARecordThatIsNowhere {
+        /** A record that no rule can map, so that the task refuses it before it asks PostgreSQL. */
+        private void produceUnmappable(TopicPartition partition, int offset) {
+            topics.get(partition)
+                    .add(new SinkRecord(partition.topic(), partition.partition(), null, "k", null, Double.NaN, offset));
+        }
+
+        private void assertThatTheTaskFails(FakeWorker worker, String... texts) {
+            assertThatThrownBy(worker::pollAll)
+                    .isExactlyInstanceOf(ConnectException.class)
+                    .satisfies(failure -> assertThat(failure.getMessage()).contains(texts));
+        }
+
+        @Test
+        void isPrecededByWhatIsWrittenAndTheTaskNamesTheOffset() {
+            produce(ORDERS_0, 0, 3);
+            produceUnmappable(ORDERS_0, 3);
+            produce(ORDERS_0, 4, 6);
+            try (FakeWorker worker = worker().withoutReporter().start(properties())) {
+                assertThatTheTaskFails(
+                        worker,
+                        "record orders-0 offset 3 cannot be written and there is nowhere to report it",
+                        "All records of orders-0 before offset 3 are stored, none is from offset 3 on",
+                        "let the partition continue at offset 4");
+                worker.commit();
+                assertThat(worker.group.get(ORDERS_0)).isLessThanOrEqualTo(3L);
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 3));
+            assertThat(offsets()).containsExactly("orders-sink|orders|0|3");
+
+            setOffset(ORDERS_0, 4); // As the message says.
+            storeAll();
+            assertThat(storedNames())
+                    .containsExactly("orders-0-0", "orders-0-1", "orders-0-2", "orders-0-4", "orders-0-5");
+        }
+
+        @Test
+        void isPrecededByWhatIsWrittenWhenPostgresqlRefusesIt() {
+            produce(ORDERS_0, 0, 3);
+            producePoison(ORDERS_0, 3);
+            produce(ORDERS_0, 4, 6);
+            produce(ORDERS_1, 0, 4);
+            try (FakeWorker worker = worker().withoutReporter().start(properties())) {
+                assertThatTheTaskFails(worker, "All records of orders-0 before offset 3 are stored");
+            }
+            assertThat(storedNames()).hasSize(7).containsAll(names(ORDERS_1, 0, 4));
+            assertThat(offsets()).containsExactly("orders-sink|orders|0|3", "orders-sink|orders|1|4");
+        }
+
+        @Test
+        void holdsUpNoOtherPartition() {
+            produce(ORDERS_0, 0, 2);
+            produceUnmappable(ORDERS_0, 2);
+            produce(ORDERS_0, 3, 5);
+            produceUnmappable(ORDERS_0, 5);
+            produce(ORDERS_1, 0, 1);
+            producePoison(ORDERS_1, 1);
+            produce(ORDERS_1, 2, 4);
+            try (FakeWorker worker = worker().withoutReporter().start(properties())) {
+                assertThatTheTaskFails(
+                        worker,
+                        "record orders-0 offset 2 cannot be written",
+                        "record orders-1 offset 1 cannot be written",
+                        "All records of orders-1 before offset 1 are stored");
+            }
+            assertThat(storedNames()).containsExactly("orders-0-0", "orders-0-1", "orders-1-0");
+            assertThat(observed.committed).hasSize(3);
+            assertThat(observed.refused).isEmpty();
+        }
+
+        @Test
+        void doesNotLetWhatPrecedesItLinger() {
+            produce(ORDERS_0, 0, 3);
+            produceUnmappable(ORDERS_0, 3);
+            try (FakeWorker worker =
+                    worker().withoutReporter().start(properties(QueueSinkConfig.LINGER_MS, "60000"))) {
+                assertThatTheTaskFails(worker, "before offset 3 are stored");
+            }
+            assertThat(offsets()).containsExactly("orders-sink|orders|0|3");
+        }
+
+        @Test
+        void isPrecededByWhatIsWrittenInManyBatchesAndAfterAnOutage() {
+            produce(ORDERS_0, 0, 30);
+            produceUnmappable(ORDERS_0, 30);
+            produce(ORDERS_0, 31, 40);
+            try (var proxy = new FlakyProxy(postgres.url())) {
+                var properties = properties(proxy.url());
+                properties.put(QueueSinkConfig.BATCH_SIZE, "7");
+                try (FakeWorker worker = worker().withoutReporter().start(properties)) {
+                    proxy.down(true);
+                    worker.poll();
+                    worker.poll();
+                    assertThat(worker.failures).hasSize(2);
+                    proxy.down(false);
+                    assertThatTheTaskFails(worker, "before offset 30 are stored");
+                }
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 30));
+            assertThat(offsets()).containsExactly("orders-sink|orders|0|30");
+        }
+
+        @Test
+        void endsThePartitionWhereTheReporterThrows() {
+            produce(ORDERS_0, 0, 3);
+            produceUnmappable(ORDERS_0, 3);
+            try (FakeWorker worker = worker().withReporter((record, error) -> {
+                        throw new ConnectException("Tolerance exceeded in error handler", error);
+                    })
+                    .start(properties())) {
+                assertThatTheTaskFails(worker, "Tolerance exceeded", "before offset 3 are stored");
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 3));
+        }
+
+        @Test
+        void endsThePartitionWhereTheReportHasFailedBeforeItIsReturned() {
+            produce(ORDERS_0, 0, 3);
+            produceUnmappable(ORDERS_0, 3);
+            produce(ORDERS_0, 4, 8);
+            try (FakeWorker worker = worker().withReporter((record, error) ->
+                            CompletableFuture.failedFuture(new RecordTooLargeException("1048600 bytes")))
+                    .start(properties())) {
+                assertThatTheTaskFails(worker, "it could not be reported: 1048600 bytes", "before offset 3 are stored");
+                worker.commit();
+                assertThat(worker.group.get(ORDERS_0)).isLessThanOrEqualTo(3L);
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 3));
+        }
+
+        @Test
+        void endsThePartitionWhereTheReportFailsLater() {
+            produce(ORDERS_0, 0, 3);
+            produceUnmappable(ORDERS_0, 3);
+            produceUnmappable(ORDERS_0, 4);
+            produce(ORDERS_0, 5, 8);
+            var reports = new HashMap<Long, CompletableFuture<Void>>();
+            try (FakeWorker worker = worker().withReporter((record, error) ->
+                            reports.computeIfAbsent(record.kafkaOffset(), offset -> new CompletableFuture<>()))
+                    .start(properties("put.timeout.ms", "1"))) {
+                worker.poll();
+                assertThat(stored()).isEmpty();
+                reports.get(3L).complete(null);
+                reports.get(4L).completeExceptionally(new IllegalStateException("no such topic"));
+                assertThatTheTaskFails(worker, "no such topic", "before offset 4 are stored");
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 3));
+            assertThat(offsets()).containsExactly("orders-sink|orders|0|4");
+            assertThat(observed.refused).containsExactly("orders-0-3");
+        }
+
+        @Test
+        void endsThePartitionWhereTheWorkerWouldOnlyWriteItToItsLog() {
+            produce(ORDERS_0, 0, 3);
+            produceUnmappable(ORDERS_0, 3);
+            try (FakeWorker worker =
+                    worker().start(properties("errors.tolerance", "all", "errors.log.enable", "true"))) {
+                assertThatTheTaskFails(worker, "there is nowhere to report it", "before offset 3 are stored");
+                assertThat(worker.reported).isEmpty();
+            }
+        }
+    }
+
+    /** Connect hides that a report has failed, and shows it in a metric. */
+    @Nested
+    class ADeadLetterTopicThatDoesNotTakeARecord {
+        private static final String FAILURES = "deadletterqueue-produce-failures";
+
+        private final AtomicLong failures = new AtomicLong(5); // Of an earlier task of that name.
+        private ObjectName name;
+
+        @BeforeEach
+        void register() throws JMException {
+            name = new ObjectName("kafka.connect:type=task-error-metrics,connector=orders-sink,task=0");
+            ManagementFactory.getPlatformMBeanServer()
+                    .registerMBean(new SingleAttribute(FAILURES, failures::get), name);
+        }
+
+        @AfterEach
+        void unregister() throws JMException {
+            ManagementFactory.getPlatformMBeanServer().unregisterMBean(name);
+        }
+
+        private Map<String, String> deadLetters() {
+            return properties("errors.tolerance", "all", "errors.deadletterqueue.topic.name", "dead");
+        }
+
+        private void produceUnmappable(int offset) {
+            topics.get(ORDERS_0).add(new SinkRecord("orders", 0, null, "k", null, Double.NaN, offset));
+        }
+
+        @Test
+        void endsThePartitionAlthoughTheFutureSaysThatAllIsWell() {
+            produce(ORDERS_0, 0, 3);
+            produceUnmappable(3);
+            produce(ORDERS_0, 4, 8);
+            try (FakeWorker worker = worker().withReporter((record, error) -> {
+                        failures.incrementAndGet();
+                        return CompletableFuture.completedFuture(null);
+                    })
+                    .start(deadLetters())) {
+                assertThatThrownBy(worker::pollAll)
+                        .isExactlyInstanceOf(ConnectException.class)
+                        .hasMessageContaining("set producer.override.max.request.size")
+                        .hasMessageContaining("before offset 3 are stored");
+            }
+            assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 3));
+        }
+
+        @Test
+        void takesTheOthers() {
+            produce(ORDERS_0, 0, 3);
+            produceUnmappable(3);
+            produce(ORDERS_0, 4, 8);
+            try (FakeWorker worker = worker().start(deadLetters())) {
+                worker.pollAll();
+                assertThat(worker.reported).hasSize(1);
+            }
+            assertThat(storedNames()).hasSize(7);
+        }
+
+        @Test
+        void endsTheTaskBeforeWhatFollowsARecordThatTheWorkerLost() {
+            produce(ORDERS_0, 0, 3);
+            try (FakeWorker worker = worker().start(deadLetters())) {
+                worker.pollAll();
+                failures.incrementAndGet(); // The converter refused offset 3.
+                produce(ORDERS_0, 4, 8);
+                assertThatThrownBy(worker::pollAll)
+                        .isExactlyInstanceOf(ConnectException.class)
+                        .hasMessageContaining("converter or transform")
+                        .hasMessageContaining("{orders-0=4}");
+                worker.commit();
+                assertThat(worker.group).containsEntry(ORDERS_0, 3L);
+            }
+            assertThat(offsets()).containsExactly("orders-sink|orders|0|3");
+        }
+
+        @Test
+        void endsTheTaskAlsoIfNothingFollows() {
+            produce(ORDERS_0, 0, 3);
+            try (FakeWorker worker = worker().start(deadLetters())) {
+                worker.pollAll();
+                failures.incrementAndGet();
+                assertThatThrownBy(worker::poll).isExactlyInstanceOf(ConnectException.class);
+            }
+        }
+
+        @Test
+        void ofAnotherConnectorIsOfNoInterest() throws JMException {
+            var other = new ObjectName("kafka.connect:type=task-error-metrics,connector=orders-sink-2,task=0");
+            var others = new AtomicLong();
+            ManagementFactory.getPlatformMBeanServer()
+                    .registerMBean(new SingleAttribute(FAILURES, others::get), other);
+            try (FakeWorker worker = worker().start(deadLetters())) {
+                others.incrementAndGet();
+                produce(ORDERS_0, 0, 3);
+                worker.pollAll();
+            } finally {
+                ManagementFactory.getPlatformMBeanServer().unregisterMBean(other);
+            }
+            assertThat(stored()).hasSize(3);
         }
     }
 

@@ -1,0 +1,107 @@
+package dev.sluice.connect;
+
+import java.lang.management.ManagementFactory;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.management.JMException;
+import javax.management.MBeanServer;
+import javax.management.ObjectName;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * How many records the worker has failed to send to a connector's dead letter topic, by the worker's own metric.
+ *
+ * <p>The future that {@code ErrantRecordReporter.report} returns does not tell: Connect drops every future that is done when
+ * the reporter returns, also one that has failed. A producer fails so if the record is too large, or if the topic is missing.
+ * The metric {@code deadletterqueue-produce-failures} counts these failures before {@code report} returns. It counts also the
+ * records that a converter or a transform of the worker refused, which the task never sees.
+ *
+ * <p>Not thread-safe; the task's thread owns it.
+ */
+final class DeadLetterFailures {
+    private static final Logger log = LoggerFactory.getLogger(DeadLetterFailures.class);
+
+    /** Setting of Connect: the topic for records that cannot be written. */
+    static final String TOPIC = "errors.deadletterqueue.topic.name";
+
+    private static final String METRICS = "kafka.connect:type=task-error-metrics,*";
+    private static final String FAILURES = "deadletterqueue-produce-failures";
+
+    /** The name that Connect gives to the thread of a task. */
+    private static final Pattern TASK_THREAD = Pattern.compile("task-thread-(.*)-(\\d+)");
+
+    private final List<ObjectName> beans;
+    private long last;
+
+    private DeadLetterFailures(List<ObjectName> beans) {
+        this.beans = beans;
+        this.last = read();
+    }
+
+    /** Counts nothing: there is no dead letter topic, or no worker. */
+    static DeadLetterFailures none() {
+        return new DeadLetterFailures(List.of());
+    }
+
+    /**
+     * Looks for the metric of a task. Call it on the task's thread, whose name tells which task of the connector it is. On any other
+     * thread the failures of all tasks of the connector in this process count.
+     *
+     * @param properties of the connector
+     */
+    static DeadLetterFailures of(Map<String, String> properties) {
+        String topic = properties.getOrDefault(TOPIC, "");
+        String connector = properties.getOrDefault(QueueSinkConfig.NAME, "");
+        if (topic.isBlank()) {
+            return none();
+        }
+        Matcher thread = TASK_THREAD.matcher(Thread.currentThread().getName());
+        String task = thread.matches() && thread.group(1).equals(connector) ? thread.group(2) : "";
+        try {
+            List<ObjectName> beans =
+                    ManagementFactory.getPlatformMBeanServer().queryNames(new ObjectName(METRICS), null).stream()
+                            .filter(bean -> value(bean, "connector").equals(connector))
+                            .filter(bean -> task.isEmpty() || value(bean, "task").equals(task))
+                            .toList();
+            return new DeadLetterFailures(beans);
+        } catch (JMException e) {
+            log.debug("The metrics of the worker cannot be read connector={}", connector, e);
+            return none();
+        }
+    }
+
+    private static String value(ObjectName bean, String key) {
+        String text = bean.getKeyProperty(key);
+        if (text == null) {
+            return "";
+        }
+        return text.startsWith("\"") ? ObjectName.unquote(text) : text;
+    }
+
+    /** Says whether the worker publishes the metric. */
+    boolean isKnown() {
+        return !beans.isEmpty();
+    }
+
+    /** Returns the number of failures so far; 0 if it is not known. */
+    long count() {
+        last = Math.max(last, read());
+        return last;
+    }
+
+    private long read() {
+        MBeanServer server = ManagementFactory.getPlatformMBeanServer();
+        long sum = 0;
+        for (ObjectName bean : beans) {
+            try {
+                sum += server.getAttribute(bean, FAILURES) instanceof Number number ? number.longValue() : 0;
+            } catch (JMException e) {
+                log.debug("A metric of the worker cannot be read bean={}", bean, e);
+            }
+        }
+        return sum;
+    }
+}
