@@ -3,6 +3,7 @@ package dev.sluice.connect;
 import static dev.sluice.connect.SettingGroup.checked;
 
 import dev.sluice.connect.RecordMapping.Part;
+import dev.sluice.connect.WatchedSelector.Missing;
 import dev.sluice.queue.QueueWriterConfig;
 import java.time.Duration;
 import java.util.EnumMap;
@@ -10,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.TreeMap;
 import javax.sql.DataSource;
 import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
@@ -23,6 +25,12 @@ import org.jspecify.annotations.Nullable;
 public final class QueueSinkConfig extends AbstractConfig {
     /** Name of the connector, given by Connect. */
     static final String NAME = "name";
+
+    /** The topics the connector reads, a setting of Connect. */
+    static final String TOPICS = "topics";
+
+    /** A regular expression for the topics the connector reads, a setting of Connect. */
+    static final String TOPICS_REGEX = "topics.regex";
 
     public static final String CONNECTION_URL = PostgresSettings.CONNECTION_URL;
     public static final String CONNECTION_USER = PostgresSettings.CONNECTION_USER;
@@ -110,8 +118,42 @@ public final class QueueSinkConfig extends AbstractConfig {
                     PUT_TIMEOUT_MS + " and " + WRITE_TIMEOUT_MS + " must together be below " + MAX_POLL_INTERVAL_MS
                             + " (" + pollInterval.getAsLong() + "), were " + put);
         }
+        mappingConflicts(config, properties, conflicts);
         conflicts.putAll(new PostgresSettings(config).conflicts());
         return conflicts;
+    }
+
+    private static void mappingConflicts(
+            AbstractConfig config, Map<String, String> properties, Map<String, String> conflicts) {
+        var selectors = new TreeMap<String, String>();
+        for (String key : SELECTORS.keySet()) {
+            String from = config.getString(key);
+            String missing = Missing.settingOf(key);
+            if (from != null) {
+                selectors.put(key, from);
+            } else if (config.getString(missing) != null) {
+                conflicts.put(missing, missing + " has no use without " + key);
+            }
+        }
+        conflicts.putAll(ConverterPairs.ofSink(properties, selectors, config.getBoolean(MESSAGE_HEADERS)));
+        String id = config.getString(TRANSACTION_ID_FROM);
+        long window = config.getLong(DEDUP_WINDOW_MS);
+        if (window > 0 && (id.startsWith(Selector.CONSTANT) || id.equals("topic-partition"))) {
+            conflicts.put(
+                    TRANSACTION_ID_FROM,
+                    TRANSACTION_ID_FROM + "=" + id + " does not go with " + DEDUP_WINDOW_MS + "=" + window
+                            + ": records would share one id, and all but the first would be dropped as duplicates");
+        }
+        for (String topic : properties.getOrDefault(TOPICS, "").split(",", -1)) {
+            try {
+                RecordMapping.checkQueueName(config.getString(QUEUE_NAME_FORMAT), topic.strip());
+            } catch (IllegalArgumentException e) {
+                conflicts.put(
+                        QUEUE_NAME_FORMAT,
+                        QUEUE_NAME_FORMAT + " gives the topic " + topic.strip() + " of " + TOPICS
+                                + " a queue name that is not possible: " + e.getMessage());
+            }
+        }
     }
 
     /** Returns the name under which PostgreSQL remembers offsets. */
@@ -143,11 +185,25 @@ public final class QueueSinkConfig extends AbstractConfig {
         SELECTORS.forEach((key, part) -> {
             String from = getString(key);
             if (from != null) {
-                selectors.put(part, Selector.parse(key, from));
+                selectors.put(part, selector(key, from));
             }
         });
         return new RecordMapping(
                 getString(QUEUE_NAME_FORMAT), selectors, getBoolean(MESSAGE_HEADERS), getInt(MESSAGE_MAX_BYTES));
+    }
+
+    /** Returns a selector, watched where records may have nothing there. */
+    private Selector selector(String key, String from) {
+        if (!Selector.mayMiss(from)) {
+            return Selector.parse(key, from);
+        }
+        String missing = getString(Missing.settingOf(key));
+        return new WatchedSelector(key, from, missing == null ? Missing.usual(from) : Missing.parse(missing));
+    }
+
+    /** Says whether transforms may give records another topic than Kafka has them in. */
+    boolean isTransformed() {
+        return originals().get("transforms") instanceof String transforms && !transforms.isBlank();
     }
 
     /** Returns how long one delivery may go on writing batches. */
@@ -321,9 +377,7 @@ public final class QueueSinkConfig extends AbstractConfig {
                 defaultValue,
                 checked(Selector.SYNTAX, text -> {
                     Selector.parse(key, text);
-                    if (key.equals(LANE_FROM) && text.startsWith(Selector.CONSTANT)) {
-                        RecordHeaders.lane(LANE_FROM, text.substring(Selector.CONSTANT.length()));
-                    }
+                    checkFits(key, text);
                 }),
                 Importance.MEDIUM,
                 Width.MEDIUM,
@@ -331,6 +385,39 @@ public final class QueueSinkConfig extends AbstractConfig {
                 documentation,
                 List.of(),
                 new Recommended(recommended));
+        String missing = Missing.settingOf(key);
+        group.define(
+                missing,
+                ConfigDef.Type.STRING,
+                null,
+                checked(Missing.SYNTAX, Missing::parse),
+                Importance.LOW,
+                Width.SHORT,
+                displayName + ": if missing",
+                "What becomes of a record that has nothing where " + key + " looks: default, it gets what " + key
+                        + " says; warn, the same with a warning; fail, it is an error of the record. Without it warn for"
+                        + " field: and header:, and default for the rest.",
+                List.of(),
+                new Recommended(List.of("default", "warn", "fail")));
+    }
+
+    /** Checks what a selector gives every record alike, or can never give. */
+    private static void checkFits(String key, String from) {
+        boolean isConstant = from.startsWith(Selector.CONSTANT);
+        String constant = isConstant ? from.substring(Selector.CONSTANT.length()) : null;
+        switch (key) {
+            case LANE_FROM -> RecordHeaders.lane(LANE_FROM, constant);
+            case TRACE_ID_FROM -> RecordHeaders.uuid(TRACE_ID_FROM, constant);
+            case CREATED_FROM -> RecordHeaders.time(CREATED_FROM, constant);
+            default -> {
+                return;
+            }
+        }
+        boolean isTime = from.equals("timestamp");
+        if (from.startsWith("topic-partition") || (isTime && !key.equals(CREATED_FROM))) {
+            throw new IllegalArgumentException(key + " must not be " + from + ", which is never a "
+                    + (key.equals(LANE_FROM) ? "lane" : key.equals(TRACE_ID_FROM) ? "UUID" : "time"));
+        }
     }
 
     /** Values to begin with; others may be as good. */

@@ -1,11 +1,7 @@
 package dev.sluice.connect;
 
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.QueueSchema;
-import dev.sluice.queue.SourcePartition;
-import dev.sluice.queue.StoredOffsets;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.TopicPartition;
@@ -15,7 +11,6 @@ import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.connector.Task;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.sink.SinkConnector;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Moves Kafka topics into Sluice queues. Every task gets the same configuration; Connect gives each its share of the topic
@@ -81,28 +76,13 @@ public final class QueueSinkConnector extends SinkConnector {
      * @param offsets by topic partition the next offset, null to forget it. None: all of the connector are forgotten, for Connect
      *     names those its consumer group has, and a group that has none is reset as a whole
      * @throws ConfigException if the configuration is not valid
-     * @throws ConnectException if an offset is negative, the schema does not fit or PostgreSQL failed; nothing has changed, unless it
-     *     failed while committing
+     * @throws ConnectException if an offset is not possible, as {@link SinkOffsets} says, the schema does not fit or PostgreSQL failed;
+     *     nothing has changed, unless it failed while committing
      */
     @Override
     public boolean alterOffsets(Map<String, String> connectorConfig, Map<TopicPartition, Long> offsets) {
-        var config = new QueueSinkConfig(connectorConfig);
-        var bySource = new HashMap<SourcePartition, @Nullable Long>();
-        offsets.forEach((partition, offset) -> {
-            if (offset != null && offset < 0) {
-                throw new ConnectException("offset " + offset + " of " + partition + " must be at least 0");
-            }
-            bySource.put(new SourcePartition(config.sourceName(), partition.topic(), partition.partition()), offset);
-        });
         try {
-            QueueSchema.verify(config.dataSource(), config.postgres().schema());
-            var stored =
-                    new StoredOffsets(config.dataSource(), config.postgres().schema());
-            if (bySource.isEmpty()) {
-                stored.forget(config.sourceName());
-            } else {
-                stored.alter(bySource);
-            }
+            new SinkOffsets(connectorConfig).alter(offsets);
         } catch (QueueException | IllegalStateException e) {
             throw new ConnectException(e.getMessage(), e);
         }

@@ -19,6 +19,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import javax.sql.DataSource;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
@@ -57,6 +59,11 @@ public final class QueueSinkTask extends SinkTask {
     private final Retries retries = new Retries();
     private final NewBeginnings newBeginnings = new NewBeginnings();
     private final EndedPartitions ended = new EndedPartitions();
+
+    private final SeenTopics seenTopics = new SeenTopics();
+
+    /** Topics that have been passed over since the task started; the worker's thread of metrics reads how many. */
+    private final Set<String> topicsWithoutQueue = ConcurrentHashMap.newKeySet();
 
     private @Nullable Settings settings;
     private @Nullable Source lastSource;
@@ -113,7 +120,9 @@ public final class QueueSinkTask extends SinkTask {
     @Override
     public void start(Map<String, String> props) {
         var config = new QueueSinkConfig(props);
-        settings = new Settings(config);
+        var made = new Settings(config);
+        settings = made;
+        publishMetrics(made);
         errant.reportTo(context, props);
         log.info(
                 "Starting. source={} url={} schema={} batchSize={} lingerMs={}",
@@ -127,6 +136,23 @@ public final class QueueSinkTask extends SinkTask {
         } catch (QueueException e) {
             tolerateIfTransient(e);
         }
+    }
+
+    private void publishMetrics(Settings task) {
+        for (WatchedSelector selector : task.mapping.watched()) {
+            TaskMetrics.publish(
+                    () -> context.pluginMetrics(),
+                    "records-missing",
+                    "Records that had nothing where the setting looks",
+                    selector.setting(),
+                    selector::missing);
+        }
+        TaskMetrics.publish(
+                () -> context.pluginMetrics(),
+                "topics-without-queue",
+                "Topics that are passed over, for their queue can have no name",
+                QueueSinkConfig.QUEUE_NAME_FORMAT,
+                topicsWithoutQueue::size);
     }
 
     private void checkSchema() {
@@ -161,6 +187,8 @@ public final class QueueSinkTask extends SinkTask {
     @Override
     public void open(Collection<TopicPartition> partitions) {
         lastSource = null;
+        passOverTopicsWithoutQueue(partitions);
+        seenTopics.see(partitions);
         for (TopicPartition partition : partitions) {
             sources.put(partition, new Source(started().config.sourceName(), partition));
         }
@@ -175,10 +203,36 @@ public final class QueueSinkTask extends SinkTask {
                     source.continueAt(offset);
                 });
             }
+            noteTopics();
         } catch (QueueException e) {
             tolerateIfTransient(e);
         } catch (SourceRefusedException e) {
             throw new ConnectException(e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Pauses the partitions of topics whose queue can have no name, so that the others go on. Their offsets stay where they are. Where a
+     * transform may give records another topic, the name is known only with each record.
+     */
+    private void passOverTopicsWithoutQueue(Collection<TopicPartition> partitions) {
+        if (started().config.isTransformed()) {
+            return;
+        }
+        for (TopicPartition partition : partitions) {
+            try {
+                started().mapping.checkQueueOf(partition.topic());
+            } catch (IllegalArgumentException e) {
+                context.pause(partition);
+                if (topicsWithoutQueue.add(partition.topic())) {
+                    log.warn(
+                            "A topic is passed over, for its queue can have no name. Change {} topic={} passedOver={} reason={}",
+                            QueueSinkConfig.QUEUE_NAME_FORMAT,
+                            partition.topic(),
+                            topicsWithoutQueue.size(),
+                            e.getMessage());
+                }
+            }
         }
     }
 
@@ -211,6 +265,7 @@ public final class QueueSinkTask extends SinkTask {
         try {
             checkSchema();
             newBeginnings.refuse(started().writer);
+            noteTopics();
             locate(records);
             settleAttempts();
             accept(records);
@@ -244,6 +299,13 @@ public final class QueueSinkTask extends SinkTask {
 
     private static void firstNotStored(Map<TopicPartition, Long> offsets, SinkRecord record) {
         offsets.putIfAbsent(topicPartition(record), record.originalKafkaOffset());
+    }
+
+    /** Keeps how many partitions the topics have; in the bridge nobody asks for it. */
+    private void noteTopics() {
+        if (wakesConsumers) {
+            seenTopics.note(started().config);
+        }
     }
 
     /** Says whether there is nothing to do: no record, none held, and every partition stands where PostgreSQL says. */
@@ -669,8 +731,15 @@ public final class QueueSinkTask extends SinkTask {
         Settings task = settings;
         if (task != null) {
             task.writer.close();
-            log.info("Stopped. source={} held={}", task.config.sourceName(), held.size());
+            log.info("Stopped source={} held={} missing={}", task.config.sourceName(), held.size(), missing(task));
         }
+    }
+
+    /** Returns how many records had nothing where a setting looks, by the setting. */
+    private static Map<String, Long> missing(Settings task) {
+        var counts = new LinkedHashMap<String, Long>();
+        task.mapping.watched().forEach(selector -> counts.put(selector.setting(), selector.missing()));
+        return counts;
     }
 
     private Settings started() {

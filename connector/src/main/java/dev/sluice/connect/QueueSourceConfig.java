@@ -35,6 +35,13 @@ public final class QueueSourceConfig extends AbstractConfig {
     public static final String READ_TIMEOUT_MS = "read.timeout.ms";
     public static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
 
+    private static final String CONNECTOR_CLASS = "connector.class";
+    private static final String TOLERANCE = "errors.tolerance";
+    private static final String EXACTLY_ONCE = "exactly.once.support";
+
+    /** What a worker takes from a connector for its producer begins with this. */
+    private static final String PRODUCER = "producer.override.";
+
     /** Which share of the partitions a task has; set by the connector. */
     static final String TASK_INDEX = "task.index";
 
@@ -72,8 +79,64 @@ public final class QueueSourceConfig extends AbstractConfig {
         if (properties.get(QueueSinkConfig.NAME) == null) {
             conflicts.put(QueueSinkConfig.NAME, "the connector must have a " + QueueSinkConfig.NAME);
         }
+        conflicts.putAll(ConverterPairs.ofSource(properties, config.getString(VALUE_TYPE)));
+        QueueTopics.conflict(config.getList(QUEUES), new TopicFormat(config.getString(TOPIC_FORMAT)))
+                .ifPresent(message -> conflicts.put(TOPIC_FORMAT, message));
+        producerConflicts(properties, conflicts);
         conflicts.putAll(new PostgresSettings(config).conflicts());
         return conflicts;
+    }
+
+    /**
+     * The same with what only the connector asks for. Bytes that the worker's own converter writes as something else could not be told from
+     * payloads, so the converter must be named here, where it can be seen.
+     */
+    static Map<String, String> connectorConflicts(Map<String, String> properties) {
+        Map<String, String> conflicts = conflicts(properties);
+        boolean isBytes = "bytes".equals(properties.get(VALUE_TYPE));
+        if (isBytes && properties.getOrDefault(ConverterPairs.VALUE_CONVERTER, "").isBlank()) {
+            conflicts.put(
+                    VALUE_TYPE,
+                    VALUE_TYPE + "=bytes needs " + ConverterPairs.VALUE_CONVERTER + " in this configuration: set "
+                            + ConverterPairs.VALUE_CONVERTER + "=" + ConverterPairs.BYTE_ARRAY);
+        }
+        return conflicts;
+    }
+
+    /** Adds what Kafka's producer would refuse when a task starts, or what would let messages vanish. */
+    private static void producerConflicts(Map<String, String> properties, Map<String, String> conflicts) {
+        if (properties.getOrDefault(TOLERANCE, "none").strip().equals("all")) {
+            conflicts.put(
+                    TOLERANCE,
+                    TOLERANCE + "=all does not go with " + CONNECTOR_CLASS + "=" + QueueSourceConnector.class.getName()
+                            + ": a source has no dead letter topic, so a message that a topic does not take would vanish");
+        }
+        if (!properties.getOrDefault(EXACTLY_ONCE, "requested").strip().equalsIgnoreCase("required")) {
+            return;
+        }
+        forExactlyOnce(properties, conflicts, PRODUCER + "acks", value -> value.equals("all") || value.equals("-1"), "all");
+        forExactlyOnce(properties, conflicts, PRODUCER + "enable.idempotence", Boolean::parseBoolean, "true");
+        forExactlyOnce(
+                properties,
+                conflicts,
+                PRODUCER + "max.in.flight.requests.per.connection",
+                value -> value.matches("[1-5]"),
+                "1 to 5");
+        forExactlyOnce(properties, conflicts, PRODUCER + "retries", value -> !value.equals("0"), "1 or more");
+    }
+
+    private static void forExactlyOnce(
+            Map<String, String> properties,
+            Map<String, String> conflicts,
+            String setting,
+            Predicate<String> fits,
+            String wanted) {
+        String value = properties.get(setting);
+        if (value != null && !fits.test(value.strip())) {
+            conflicts.put(
+                    setting,
+                    setting + "=" + value + " does not go with " + EXACTLY_ONCE + "=required, which needs " + wanted);
+        }
     }
 
     /** Returns the connector's name. */
@@ -111,8 +174,9 @@ public final class QueueSourceConfig extends AbstractConfig {
                 : Pattern.compile(pattern).asMatchPredicate();
     }
 
-    TopicFormat topicFormat() {
-        return new TopicFormat(getString(TOPIC_FORMAT));
+    /** Returns which queues are read, and into which topics. */
+    QueueTopics topics() {
+        return new QueueTopics(queues(), new TopicFormat(getString(TOPIC_FORMAT)));
     }
 
     /** Returns whether values are bytes, and not text. */
@@ -283,6 +347,10 @@ public final class QueueSourceConfig extends AbstractConfig {
         /** Longest name of a topic. */
         static final int MAX_LENGTH = 249;
 
+        /** Topics of Kafka's own, which take no records of others. */
+        private static final Set<String> INTERNAL = Set.of(
+                "__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata");
+
         private static final Pattern ILLEGAL = Pattern.compile("[^a-zA-Z0-9._-]");
 
         private final String format;
@@ -295,7 +363,8 @@ public final class QueueSourceConfig extends AbstractConfig {
         TopicFormat(String format) {
             this.format = format;
             String rest = format.replace(QUEUE, "");
-            if (format.isEmpty() || ILLEGAL.matcher(rest).find() || rest.length() > MAX_LENGTH) {
+            int room = separatesQueues() ? MAX_LENGTH - 1 : MAX_LENGTH;
+            if (format.isEmpty() || ILLEGAL.matcher(rest).find() || rest.length() > room || !isTopic(format)) {
                 throw new IllegalArgumentException("must be 1 to " + MAX_LENGTH
                         + " letters, digits, dots, underscores and hyphens, and " + QUEUE + " for the queue");
             }
@@ -309,11 +378,21 @@ public final class QueueSourceConfig extends AbstractConfig {
         String topic(String queue) {
             NewMessage.checkName("queue", queue);
             String topic = format.replace(QUEUE, ILLEGAL.matcher(queue).replaceAll("_"));
-            if (topic.length() > MAX_LENGTH || topic.equals(".") || topic.equals("..")) {
+            if (topic.length() > MAX_LENGTH || !isTopic(topic)) {
                 throw new IllegalArgumentException("queue " + queue + " has no topic: no topic can be named " + topic
                         + "; change " + TOPIC_FORMAT);
             }
             return topic;
+        }
+
+        /** Says whether a name of legal characters is that of a topic that may be written to. */
+        private static boolean isTopic(String name) {
+            return !name.equals(".") && !name.equals("..") && !INTERNAL.contains(name);
+        }
+
+        /** Says whether each queue is to have a topic of its own. */
+        boolean separatesQueues() {
+            return format.contains(QUEUE);
         }
     }
 

@@ -1,5 +1,9 @@
 package dev.sluice.connect;
 
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.QueueReader;
+import dev.sluice.queue.QueueReader.Partition;
+import dev.sluice.queue.QueueSchema;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -39,6 +43,9 @@ public final class QueueSourceConnector extends SourceConnector {
     @Override
     public void start(Map<String, String> props) {
         new QueueSourceConfig(props);
+        QueueSourceConfig.connectorConflicts(props).forEach((name, message) -> {
+            throw new ConfigException(message);
+        });
         properties = Map.copyOf(props);
     }
 
@@ -72,7 +79,7 @@ public final class QueueSourceConnector extends SourceConnector {
     /** Checks every property by itself, then, if each is valid, how they fit together. */
     @Override
     public Config validate(Map<String, String> connectorConfigs) {
-        return Conflicts.addTo(super.validate(connectorConfigs), () -> QueueSourceConfig.conflicts(connectorConfigs));
+        return Conflicts.addTo(super.validate(connectorConfigs), () -> QueueSourceConfig.connectorConflicts(connectorConfigs));
     }
 
     /** Supported: a position is the offset of a record, so a replay from an offset gives the same records. */
@@ -88,13 +95,46 @@ public final class QueueSourceConnector extends SourceConnector {
     }
 
     /**
-     * Says that offsets may be changed through Connect's API: the task keeps them nowhere else.
+     * Says that offsets may be changed through Connect's API: the task keeps them nowhere else. All entries are checked before Connect
+     * stores one: each must name a partition of the database, in a queue that the connector reads, and a position that the partition has. An
+     * offset may be reset whatever it is, also while the database is away.
      *
-     * @throws ConnectException if one is not the position of a partition
+     * @throws ConfigException if the configuration is not valid
+     * @throws ConnectException if one is not the position of a partition, or PostgreSQL cannot be asked; Connect stores nothing then
      */
     @Override
     public boolean alterOffsets(Map<String, String> connectorConfig, Map<Map<String, ?>, Map<String, ?>> newOffsets) {
         newOffsets.forEach(SourceOffsets::check);
+        var ids = new ArrayList<Long>();
+        newOffsets.forEach((key, offset) -> {
+            if (offset != null) {
+                ids.add(SourceOffsets.id(key));
+            }
+        });
+        if (ids.isEmpty()) {
+            return true;
+        }
+        var config = new QueueSourceConfig(connectorConfig);
+        Map<Long, Partition> partitions = partitions(config, ids);
+        newOffsets.forEach((key, offset) -> {
+            if (offset != null) {
+                SourceOffsets.check(key, offset, partitions.get(SourceOffsets.id(key)), config.queues());
+            }
+        });
         return true;
+    }
+
+    private static Map<Long, Partition> partitions(QueueSourceConfig config, List<Long> ids) {
+        String schema = config.postgres().schema();
+        try {
+            QueueSchema.verify(config.connections(), schema);
+            var reader =
+                    new QueueReader(config.connections(), schema, config.postgres().cipher());
+            var found = new HashMap<Long, Partition>();
+            reader.partitions(ids).forEach(partition -> found.put(partition.id(), partition));
+            return found;
+        } catch (QueueException | IllegalStateException e) {
+            throw new ConnectException("the offsets cannot be checked, and nothing is changed: " + e.getMessage(), e);
+        }
     }
 }

@@ -21,7 +21,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
 import javax.sql.DataSource;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.data.Schema;
@@ -36,6 +35,8 @@ import org.slf4j.LoggerFactory;
  * Reads the partitions of its share by position and hands their messages to Connect, each as {@link RecordHeaders} says. Where
  * it stands is known to Connect alone ({@link SourceOffsets}), with the records: after any crash it goes on behind the last
  * message in the topic, at least once, or exactly once where the worker supports that ({@code exactly.once.source.support}).
+ *
+ * <p>A queue that can have no topic is passed over ({@link QueueTopics}), and the others are read.
  *
  * <p>When nothing that is known is left, it looks which partitions have moved, and which are new. {@link #poll} waits at most
  * {@code poll.interval.ms} for something, or {@code retry.backoff.ms} when PostgreSQL cannot be read, which is tried for ever.
@@ -55,8 +56,7 @@ public final class QueueSourceTask extends SourceTask {
     private static final class Settings {
         final QueueSourceConfig config;
         final Share share;
-        final Predicate<String> queues;
-        final QueueSourceConfig.TopicFormat topics;
+        final QueueTopics topics;
         final StartFrom startFrom;
         final HikariDataSource dataSource;
         final QueueReader reader;
@@ -69,8 +69,7 @@ public final class QueueSourceTask extends SourceTask {
         Settings(QueueSourceConfig config, Share share) {
             this.config = config;
             this.share = share;
-            this.queues = config.queues();
-            this.topics = config.topicFormat();
+            this.topics = config.topics();
             this.startFrom = config.startFrom();
             this.dataSource = config.dataSource();
             this.reader = new QueueReader(
@@ -97,7 +96,14 @@ public final class QueueSourceTask extends SourceTask {
         var share = new Share(
                 QueueSourceConfig.taskNumber(props, QueueSourceConfig.TASK_INDEX, 0),
                 QueueSourceConfig.taskNumber(props, QueueSourceConfig.TASK_COUNT, 1));
-        settings = new Settings(config, share);
+        var made = new Settings(config, share);
+        settings = made;
+        TaskMetrics.publish(
+                () -> context.pluginMetrics(),
+                "queues-without-topic",
+                "Queues that are passed over, for they can have no topic",
+                QueueSourceConfig.TOPIC_FORMAT,
+                made.topics::passedOver);
         log.info(
                 "Starting. connector={} url={} schema={} share={}/{} startFrom={}",
                 config.connectorName(),
@@ -168,7 +174,9 @@ public final class QueueSourceTask extends SourceTask {
 
     /** Finds out how the partitions of the share stand, and where to begin in those that are new. */
     private void look(Settings task) {
-        List<Partition> partitions = task.reader.partitions(task.queues, task.share);
+        QueueTopics.Look queues = task.topics.look();
+        List<Partition> partitions = task.reader.partitions(queues, task.share);
+        queues.end();
         List<Partition> unknown = positions.unknown(partitions);
         if (!unknown.isEmpty()) {
             begin(task, unknown);
@@ -272,7 +280,11 @@ public final class QueueSourceTask extends SourceTask {
         Settings task = settings;
         if (task != null && !task.dataSource.isClosed()) {
             task.dataSource.close();
-            log.info("Stopped. connector={} deletedUnread={}", task.config.connectorName(), positions.gone());
+            log.info(
+                    "Stopped connector={} deletedUnread={} queuesWithoutTopic={}",
+                    task.config.connectorName(),
+                    positions.gone(),
+                    task.topics.passedOver());
         }
     }
 }

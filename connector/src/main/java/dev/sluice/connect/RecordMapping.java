@@ -7,6 +7,7 @@ import dev.sluice.queue.PriorityLane;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import org.apache.kafka.connect.errors.DataException;
@@ -53,6 +54,15 @@ final class RecordMapping {
     /** Checks a format of queue names: what stands in it beside the topic must be fit for a name. */
     static void checkQueueNameFormat(String format) {
         NewMessage.checkName("queue.name.format", format.replace(TOPIC, "t"));
+    }
+
+    /**
+     * Checks the name that a format gives the queue of a topic.
+     *
+     * @throws IllegalArgumentException if no queue can have it
+     */
+    static void checkQueueName(String format, String topic) {
+        NewMessage.checkName("queue", format.replace(TOPIC, topic.isEmpty() ? "t" : topic));
     }
 
     private final String queueNameFormat;
@@ -117,6 +127,23 @@ final class RecordMapping {
         } catch (IllegalArgumentException e) {
             throw new DataException(e.getMessage(), e);
         }
+    }
+
+    /** Returns the selectors that count records which have nothing there. */
+    List<WatchedSelector> watched() {
+        return selectors.values().stream()
+                .filter(WatchedSelector.class::isInstance)
+                .map(WatchedSelector.class::cast)
+                .toList();
+    }
+
+    /**
+     * Checks the name of the queue that records of a topic go to.
+     *
+     * @throws IllegalArgumentException if no queue can have it
+     */
+    void checkQueueOf(String topicOfRecords) {
+        checkQueueName(queueNameFormat, topicOfRecords);
     }
 
     private String queue(String topicOfRecord) {

@@ -1,10 +1,7 @@
 package dev.sluice.connect;
 
 import dev.sluice.queue.NewMessage;
-import java.util.Map;
-import org.apache.kafka.connect.data.Field;
 import org.apache.kafka.connect.data.Schema;
-import org.apache.kafka.connect.data.Struct;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.header.Header;
 import org.apache.kafka.connect.sink.SinkRecord;
@@ -17,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  *   <caption>Forms</caption>
  *   <tr><td>{@code key}</td><td>the record's key; none if it is null</td></tr>
  *   <tr><td>{@code header:NAME}</td><td>the last header of that name; none if there is none</td></tr>
- *   <tr><td>{@code field:PATH}</td><td>a field of the value (a struct or a map), dots lead into nested ones; none if it is
- *       missing or null</td></tr>
+ *   <tr><td>{@code field:PATH}</td><td>a field of the value (a struct or a map), see {@link FieldPath}; none if it is missing or
+ *       null</td></tr>
  *   <tr><td>{@code constant:TEXT}</td><td>always {@code TEXT}</td></tr>
  *   <tr><td>{@code timestamp}</td><td>the record's time in Kafka, milliseconds since 1970; none if it has none</td></tr>
  *   <tr><td>{@code topic-partition}</td><td>topic, dash, Kafka partition: {@code orders-3}</td></tr>
@@ -31,6 +28,12 @@ interface Selector {
 
     /** What a constant begins with. */
     String CONSTANT = "constant:";
+
+    /** What a field begins with. */
+    String FIELD = "field:";
+
+    /** What a header begins with. */
+    String HEADER = "header:";
 
     Selector TOPIC_PARTITION = record -> record.originalTopic() + '-' + record.originalKafkaPartition();
     Selector TOPIC_PARTITION_OFFSET = record ->
@@ -67,13 +70,18 @@ interface Selector {
         } else if (hasArgument && kind.equals("header")) {
             return record -> header(record, argument);
         } else if (hasArgument && kind.equals("field")) {
-            String[] path = argument.split("\\.", -1);
-            return record -> field(record, argument, path);
+            FieldPath path = path(setting, argument);
+            return record -> field(record, path);
         } else if (hasArgument && kind.equals("constant")) {
             NewMessage.checkName(setting, argument);
             return record -> argument;
         }
         throw new IllegalArgumentException(setting + " must be " + SYNTAX + ", was " + text);
+    }
+
+    /** Says whether a record may have nothing where a form looks. */
+    static boolean mayMiss(String text) {
+        return text.equals("key") || text.equals("timestamp") || text.startsWith(HEADER) || text.startsWith(FIELD);
     }
 
     /** Returns the last header of that name as text, or null. */
@@ -82,28 +90,17 @@ interface Selector {
         return header == null ? null : text(header.schema(), header.value());
     }
 
-    private static @Nullable String field(SinkRecord record, String where, String[] path) {
-        Schema schema = record.valueSchema();
-        Object value = record.value();
-        for (String name : path) {
-            if (value == null) {
-                return null;
-            } else if (value instanceof Struct struct) {
-                Field field = struct.schema().field(name);
-                if (field == null) {
-                    return null;
-                }
-                schema = field.schema();
-                value = struct.get(field);
-            } else if (value instanceof Map<?, ?> map) {
-                schema = schema == null ? null : schema.valueSchema();
-                value = map.get(name);
-            } else {
-                throw new DataException("value has no field " + where + ": it is a "
-                        + value.getClass().getSimpleName() + " and not a struct or a map");
-            }
+    private static FieldPath path(String setting, String text) {
+        try {
+            return FieldPath.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(setting + " " + e.getMessage(), e);
         }
-        return text(schema, value);
+    }
+
+    private static @Nullable String field(SinkRecord record, FieldPath path) {
+        FieldPath.Found found = path.find(record.valueSchema(), record.value());
+        return found == null ? null : text(found.schema(), found.value());
     }
 
     /**

@@ -1,9 +1,12 @@
 package dev.sluice.connect;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.sluice.queue.QueueReader.Partition;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.jspecify.annotations.Nullable;
 
@@ -40,13 +43,18 @@ final class SourceOffsets {
     }
 
     /**
-     * Checks an offset somebody gives by hand. One whose key has another order would be stored and never found.
+     * Checks the form of an offset that somebody gives by hand. One whose key has another order would be stored and never found. A key that
+     * is none of ours may be reset, so that what is stored by mistake can be removed.
      *
      * @param offset null: none any more
      * @throws ConnectException if it is none of ours
      */
     static void check(Map<String, ?> key, @Nullable Map<String, ?> offset) {
-        if (!(key.get(QUEUE) instanceof String) || !(key.get(PARTITION) instanceof Number) || key.size() != 2) {
+        boolean isOurs = key.get(QUEUE) instanceof String && isWhole(key.get(PARTITION)) && key.size() == 2;
+        if (!isOurs && offset == null) {
+            return;
+        }
+        if (!isOurs) {
             throw new ConnectException("a partition must be written {\"partition\": id, \"queue\": name}, was " + key);
         }
         if (!key.keySet().iterator().next().equals(PARTITION)) {
@@ -54,8 +62,46 @@ final class SourceOffsets {
                     "a partition must be written {\"partition\": id, \"queue\": name}, in this order, for"
                             + " Connect compares it as text, was " + key);
         }
-        if (offset != null && !(offset.get(SEQ) instanceof Number seq && seq.longValue() >= 0 && offset.size() == 1)) {
+        if (offset != null
+                && !(isWhole(offset.get(SEQ)) && ((Number) offset.get(SEQ)).longValue() >= 0 && offset.size() == 1)) {
             throw new ConnectException("an offset must be written {\"seq\": n}, n being 0 or more, was " + offset);
+        }
+    }
+
+    /** Says whether a part of an offset is a whole number: {@code 7.0} would be other text to Connect, and 7.5 is no position. */
+    private static boolean isWhole(@Nullable Object value) {
+        return value instanceof Long || value instanceof Integer || value instanceof Short || value instanceof Byte;
+    }
+
+    /** Returns the id of the partition that a key of ours names. */
+    static long id(Map<String, ?> key) {
+        return ((Number) requireNonNull(key.get(PARTITION))).longValue();
+    }
+
+    /**
+     * Checks an offset of the right form against the database.
+     *
+     * @param partition the partition of the id in the key; null if there is none
+     * @param isRead says by its name whether the connector reads a queue
+     * @throws ConnectException if it is no position that the connector would read from
+     */
+    static void check(
+            Map<String, ?> key, Map<String, ?> offset, @Nullable Partition partition, Predicate<String> isRead) {
+        if (partition == null) {
+            throw new ConnectException("there is no partition with the id " + id(key) + ", was " + key);
+        }
+        if (!partition.queue().equals(key.get(QUEUE))) {
+            throw new ConnectException(
+                    "partition " + id(key) + " belongs to the queue " + partition.queue() + ", was " + key);
+        }
+        if (!isRead.test(partition.queue())) {
+            throw new ConnectException("the connector does not read the queue " + partition.queue() + ", see "
+                    + QueueSourceConfig.QUEUES + " and " + QueueSourceConfig.QUEUES_PATTERN + ", was " + key);
+        }
+        long seq = ((Number) requireNonNull(offset.get(SEQ))).longValue();
+        if (seq > partition.head()) {
+            throw new ConnectException("seq " + seq + " is beyond the newest message of partition " + id(key) + " of queue "
+                    + partition.queue() + ", which has seq " + partition.head());
         }
     }
 }

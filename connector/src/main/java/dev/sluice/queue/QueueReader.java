@@ -5,6 +5,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -101,7 +102,7 @@ public final class QueueReader {
     /**
      * Returns the partitions of a share, with where they stand. Costs a row each.
      *
-     * @param queues says which queues, by name
+     * @param queues says which queues, by name; asked once for each queue, older ones first
      * @throws QueueException if PostgreSQL failed
      */
     public List<Partition> partitions(Predicate<String> queues, Share share) {
@@ -113,17 +114,40 @@ public final class QueueReader {
                             .set("count", share.count());
                     ResultSet row = statement.query()) {
                 while (row.next()) {
-                    partitions.add(new Partition(
-                            row.getLong("id"),
-                            row.getString("queue"),
-                            row.getString("partition"),
-                            PriorityLane.ofNumber(row.getInt("lane")),
-                            row.getLong("head"),
-                            row.getLong("tail")));
+                    partitions.add(partition(row));
                 }
             }
             return partitions;
         });
+    }
+
+    /**
+     * Returns the partitions of some ids, with where they stand; none for an id that no partition has.
+     *
+     * @throws QueueException if PostgreSQL failed
+     */
+    public List<Partition> partitions(Collection<Long> ids) {
+        return transactions.run("could not look up the partitions", connection -> {
+            var partitions = new ArrayList<Partition>();
+            try (var statement = new BoundStatement(connection, statements.get("partitions-by-id"))
+                            .set("ids", ids.stream().mapToLong(Long::longValue).toArray());
+                    ResultSet row = statement.query()) {
+                while (row.next()) {
+                    partitions.add(partition(row));
+                }
+            }
+            return partitions;
+        });
+    }
+
+    private static Partition partition(ResultSet row) throws SQLException {
+        return new Partition(
+                row.getLong("id"),
+                row.getString("queue"),
+                row.getString("partition"),
+                PriorityLane.ofNumber(row.getInt("lane")),
+                row.getLong("head"),
+                row.getLong("tail"));
     }
 
     private long[] ids(Connection connection, Predicate<String> queues) throws SQLException {

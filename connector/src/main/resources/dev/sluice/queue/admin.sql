@@ -596,6 +596,17 @@ using doomed
 where o.source = any (array[doomed.source]) and o.topic = doomed.topic
   and o.partition = doomed.partition;
 
+-- name: note-topics
+-- Changes nothing where as many partitions are known already. The caller sorts the keys, so that two of them do not meet crosswise.
+insert into sluice.state as known (key, value)
+select key, jsonb_build_object('partitions', partitions)
+from unnest(:keys::text[], :partitions::int[]) as topic (key, partitions)
+on conflict (key) do update set value = excluded.value, updated_at = now()
+where (known.value ->> 'partitions')::int < (excluded.value ->> 'partitions')::int;
+
+-- name: known-topic
+select (value ->> 'partitions')::int as partitions from sluice.state where key = :key;
+
 -- name: groups
 -- A row for each group and queue, with what it has left.
 select g.name as group_name, q.name as queue, g.subscription_mode, g.subscription_from, g.created_at,

@@ -11,6 +11,12 @@ join sluice.partitions p on p.queue_id = q.id
 where q.id = any (:queues::bigint[]) and mod(p.id, :count) = :index
 order by p.id;
 
+-- name: partitions-by-id
+select p.id, q.name as queue, p.name as partition, p.lane, p.head, p.tail
+from sluice.partitions p
+join sluice.queues q on q.id = p.queue_id
+where p.id = any (:ids::bigint[]);
+
 -- name: positions-at
 -- After the last message of each partition that was written before a time. Found by halving (low, high]: everything up to low was
 -- written before it, everything after high was not. Where a segment is missing, the head is the position.

@@ -142,7 +142,8 @@ public final class FakeWorker implements AutoCloseable {
             }
             long position = positions.get(topic.getKey());
             for (SinkRecord record : records) {
-                if (record.kafkaOffset() >= position && batch.size() < maxPoll) {
+                boolean isWanted = record.kafkaOffset() >= position && !context.paused.contains(topic.getKey());
+                if (isWanted && batch.size() < maxPoll) {
                     batch.add(record);
                     positions.put(topic.getKey(), record.kafkaOffset() + 1);
                 }
@@ -192,6 +193,7 @@ public final class FakeWorker implements AutoCloseable {
     final class Context implements SinkTaskContext {
         final Map<TopicPartition, Long> offsets = new HashMap<>();
         final Set<TopicPartition> assignment = new LinkedHashSet<>();
+        final Set<TopicPartition> paused = new LinkedHashSet<>();
         long timeoutMs = -1;
 
         @Override
@@ -221,7 +223,7 @@ public final class FakeWorker implements AutoCloseable {
 
         @Override
         public void pause(TopicPartition... partitions) {
-            throw new UnsupportedOperationException();
+            paused.addAll(List.of(partitions));
         }
 
         @Override

@@ -83,6 +83,13 @@ class QueueSinkConnectorTest {
                     "queue.name.format | '' | queue.name.format must not be empty",
                     "lane.from | low | lane.from must be key, timestamp",
                     "lane.from | constant:urgent | lane.from must be critical, high, normal or low, was urgent",
+                    "lane.from | timestamp | lane.from must not be timestamp, which is never a lane",
+                    "trace.id.from | constant:7 | trace.id.from must be a UUID, was 7",
+                    "trace.id.from | topic-partition-offset | which is never a UUID",
+                    "created.from | constant:soon | created.from must be a time like",
+                    "created.from | topic-partition | which is never a time",
+                    "partition.from | field:`a | partition.from has a back-tick that is not closed: `a",
+                    "partition.from.missing | ignore | must be default, warn or fail, was ignore",
                     "message.max.bytes | 0 | Value must be at least 1",
                     "message.max.bytes | 268435457 | Value must be no more than 268435456",
                     "put.timeout.ms | 0 | Value must be at least 1",
@@ -100,6 +107,68 @@ class QueueSinkConnectorTest {
             assertThat(problems(properties("retry.backoff.ms", "5000", "retry.backoff.max.ms", "1000")))
                     .containsExactly(
                             "retry.backoff.max.ms: retry.backoff.max.ms must be at least retry.backoff.ms (5000), was 1000");
+        }
+
+        @ParameterizedTest
+        @CsvSource(
+                delimiter = '|',
+                value = {
+                    "partition.from | field:id | value.converter | org.apache.kafka.connect.storage.StringConverter",
+                    "created.from | field:at | value.converter | org.apache.kafka.connect.converters.ByteArrayConverter",
+                    "lane.from | field:lane | value.converter | LongConverter",
+                    "header.converter | org.apache.kafka.connect.storage.SimpleHeaderConverter | message.headers | true",
+                    "header.converter | org.apache.kafka.connect.converters.LongConverter | message.headers | true",
+                    "transaction.id.from | constant:one | dedup.window.ms | 3600000",
+                    "transaction.id.from | topic-partition | dedup.window.ms | 1",
+                    "lane.from.missing | fail | message.headers | true"
+                })
+        void refusesPairsThatCannotWorkAlsoAtStart(String key, String value, String other, String otherValue) {
+            Map<String, String> properties = properties(key, value, other, otherValue);
+            String named = key.endsWith(".missing") ? "lane.from" : other;
+            assertThat(problems(properties)).singleElement().asString().startsWith(key + ": ").contains(named);
+            assertThatThrownBy(() -> new QueueSinkConnector().start(properties))
+                    .isInstanceOf(ConfigException.class)
+                    .hasMessageContaining(key)
+                    .hasMessageContaining(named);
+            assertThatThrownBy(() -> new QueueSinkTask().start(properties)).isInstanceOf(ConfigException.class);
+        }
+
+        @ParameterizedTest
+        @CsvSource(
+                delimiter = '|',
+                value = {
+                    "partition.from | field:id | value.converter | org.apache.kafka.connect.json.JsonConverter",
+                    "partition.from | field:id | value.converter | com.example.AvroConverter",
+                    "partition.from | key | value.converter | org.apache.kafka.connect.storage.StringConverter",
+                    "header.converter | org.apache.kafka.connect.storage.SimpleHeaderConverter | message.headers | false",
+                    "header.converter | org.apache.kafka.connect.converters.ByteArrayConverter | message.headers | true",
+                    "transaction.id.from | constant:one | dedup.window.ms | 0",
+                    "lane.from.missing | fail | lane.from | header:lane",
+                    "trace.id.from | constant:018f0000-0000-7000-8000-000000000001 | message.headers | true"
+                })
+        void takesPairsThatMayWork(String key, String value, String other, String otherValue) {
+            assertThat(problems(properties(key, value, other, otherValue))).isEmpty();
+        }
+
+        @Test
+        void takesFieldsOfTextThatATransformMayMakeAStructOf() {
+            assertThat(problems(properties(
+                            "partition.from", "field:id",
+                            "value.converter", "org.apache.kafka.connect.storage.StringConverter",
+                            "transforms", "hoist")))
+                    .isEmpty();
+        }
+
+        @Test
+        void checksTheQueuesOfTopicsThatAreNamed() {
+            String topic = "t".repeat(249);
+            assertThat(problems(properties("topics", "orders," + topic, "queue.name.format", "kafka-1.${topic}")))
+                    .singleElement()
+                    .asString()
+                    .startsWith("queue.name.format: queue.name.format gives the topic ttt")
+                    .contains("of topics");
+            assertThat(problems(properties("topics", topic, "queue.name.format", "kafka.${topic}")))
+                    .isEmpty();
         }
 
         @ParameterizedTest

@@ -1120,6 +1120,23 @@ class QueueSinkTaskTest {
     }
 
     @Test
+    void passesOverATopicWhoseQueueCanHaveNoName() {
+        var unnameable = new TopicPartition("t".repeat(249), 0);
+        topics.put(unnameable, new ArrayList<>());
+        produce(unnameable, 0, 5);
+        produce(ORDERS_0, 0, 5);
+        Map<String, String> format = properties("topics.regex", ".*", "queue.name.format", "kafka-1.${topic}");
+        try (FakeWorker worker = worker().withoutReporter().start(format)) {
+            worker.pollAll();
+            assertThat(worker.context.paused).containsExactly(unnameable);
+            assertThat(worker.group).containsEntry(ORDERS_0, 5L).containsEntry(unnameable, 0L);
+        }
+        assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 5));
+        storeAll(); // With another format nothing is missing.
+        assertThat(stored()).hasSize(10);
+    }
+
+    @Test
     void handsBackWhatItCannotWriteInTime() {
         produce(ORDERS_0, 0, 50);
         try (FakeWorker worker = worker().start(properties("put.timeout.ms", "1", "batch.size", "1"))) {

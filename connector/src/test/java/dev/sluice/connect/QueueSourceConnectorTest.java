@@ -1,7 +1,6 @@
 package dev.sluice.connect;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.HashMap;
@@ -10,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
 import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.source.ExactlyOnceSupport;
 import org.apache.kafka.connect.source.SourceConnector;
@@ -90,6 +90,81 @@ class QueueSourceConnectorTest {
                     .anySatisfy(problem -> assertThat(problem).contains(message));
         }
 
+        @ParameterizedTest
+        @CsvSource(
+                delimiter = '|',
+                value = {
+                    "value.type | bytes | value.converter | org.apache.kafka.connect.storage.StringConverter",
+                    "value.type | bytes | value.converter | StringConverter",
+                    "value.type | bytes | value.converter | String",
+                    "value.type | bytes | value.converter | org.apache.kafka.connect.converters.LongConverter",
+                    "value.type | string | value.converter | org.apache.kafka.connect.converters.ByteArrayConverter",
+                    "value.type | string | value.converter | org.apache.kafka.connect.converters.IntegerConverter",
+                    "key.converter | ByteArrayConverter | connector.class | dev.sluice.connect.QueueSourceConnector",
+                    "key.converter | org.apache.kafka.connect.converters.LongConverter | connector.class | it",
+                    "header.converter | org.apache.kafka.connect.converters.ByteArrayConverter | connector.class | it",
+                    "errors.tolerance | all | connector.class | dev.sluice.connect.QueueSourceConnector",
+                    "producer.override.acks | 1 | exactly.once.support | required",
+                    "producer.override.enable.idempotence | false | exactly.once.support | required",
+                    "producer.override.max.in.flight.requests.per.connection | 6 | exactly.once.support | required"
+                })
+        void refusesPairsThatCannotWorkAlsoAtStart(String key, String value, String other, String otherValue) {
+            Map<String, String> properties = properties(key, value, other, otherValue);
+            assertThat(problems(properties)).singleElement().asString().startsWith(key + ": ").contains(other);
+            assertThatThrownBy(() -> new QueueSourceConnector().start(properties))
+                    .isInstanceOf(ConfigException.class)
+                    .hasMessageContaining(key)
+                    .hasMessageContaining(other);
+            assertThatThrownBy(() -> new QueueSourceTask().start(properties)).isInstanceOf(ConfigException.class);
+        }
+
+        @ParameterizedTest
+        @CsvSource(
+                delimiter = '|',
+                value = {
+                    "value.type | bytes | value.converter | org.apache.kafka.connect.converters.ByteArrayConverter",
+                    "value.type | bytes | value.converter | org.apache.kafka.connect.json.JsonConverter",
+                    "value.type | bytes | value.converter | com.example.StringConverter",
+                    "value.type | string | value.converter | org.apache.kafka.connect.storage.StringConverter",
+                    "value.type | string | value.converter | org.apache.kafka.connect.json.JsonConverter",
+                    "header.converter | org.apache.kafka.connect.storage.SimpleHeaderConverter | value.type | string",
+                    "producer.override.acks | all | exactly.once.support | required",
+                    "producer.override.acks | 1 | exactly.once.support | requested",
+                    "errors.tolerance | none | connector.class | dev.sluice.connect.QueueSourceConnector"
+                })
+        void takesPairsThatMayWork(String key, String value, String other, String otherValue) {
+            assertThat(problems(properties(key, value, other, otherValue))).isEmpty();
+        }
+
+        @Test
+        void asksForTheConverterOfBytesBecauseTheWorkersOwnCannotBeSeen() {
+            assertThat(problems(properties("value.type", "bytes")))
+                    .singleElement()
+                    .asString()
+                    .startsWith("value.type: value.type=bytes needs value.converter in this configuration");
+            assertThatThrownBy(() -> new QueueSourceConnector().start(properties("value.type", "bytes")))
+                    .isInstanceOf(ConfigException.class);
+        }
+
+        @Test
+        void tellsBytesInJsonFromTextOnlyByTheirSchema() {
+            String json = "org.apache.kafka.connect.json.JsonConverter";
+            assertThat(problems(properties(
+                            "value.type", "bytes", "value.converter", json, "value.converter.schemas.enable", "false")))
+                    .singleElement()
+                    .asString()
+                    .contains("value.converter.schemas.enable=false", "Base64");
+        }
+
+        @Test
+        void checksTheTopicsOfQueuesThatAreNamed() {
+            assertThat(problems(properties("queues", "a.b,a_b")))
+                    .singleElement()
+                    .asString()
+                    .startsWith("topic.format: queues and topic.format do not fit");
+            assertThat(problems(properties("queues", "a.b,a_b", "topic.format", "all"))).isEmpty();
+        }
+
         @Test
         void asksForQueuesInOneWay() {
             assertThat(problems(properties("queues.pattern", ".*")))
@@ -111,24 +186,31 @@ class QueueSourceConnectorTest {
                 .isEqualTo(ConfigDef.Type.PASSWORD);
     }
 
+    /** No database is asked here; {@code SourceOffsetsTest} has one. */
     @Test
-    void offsetsMayBeChangedByHandIfTheyAreSome() {
+    void offsetsAreRefusedForTheirFormBeforeTheDatabaseIsAsked() {
         var connector = new QueueSourceConnector();
         Map<String, Object> partition = new LinkedHashMap<>();
         partition.put("partition", 7);
         partition.put("queue", "orders");
-        assertThat(connector.alterOffsets(properties(), Map.of(partition, Map.of("seq", 0))))
-                .isTrue();
         var reset = new HashMap<Map<String, ?>, Map<String, ?>>();
         reset.put(partition, null);
-        assertThatCode(() -> connector.alterOffsets(properties(), reset)).doesNotThrowAnyException();
-        assertThatThrownBy(() -> connector.alterOffsets(properties(), Map.of(partition, Map.of("seq", -1))))
-                .isInstanceOf(ConnectException.class)
-                .hasMessageContaining("{\"seq\": n}");
+        reset.put(Map.of("of", "somebody else"), null);
+        assertThat(connector.alterOffsets(properties(), reset)).isTrue();
+        for (Object seq : new Object[] {-1, 1.0, 1.5, "1"}) {
+            assertThatThrownBy(() -> connector.alterOffsets(properties(), Map.of(partition, Map.of("seq", seq))))
+                    .isInstanceOf(ConnectException.class)
+                    .hasMessageContaining("{\"seq\": n}");
+        }
         assertThatThrownBy(
                         () -> connector.alterOffsets(properties(), Map.of(Map.of("queue", "orders"), Map.of("seq", 1))))
                 .isInstanceOf(ConnectException.class)
                 .hasMessageContaining("{\"partition\": id, \"queue\": name}");
+        Map<String, Object> fraction = new LinkedHashMap<>();
+        fraction.put("partition", 7.0);
+        fraction.put("queue", "orders");
+        assertThatThrownBy(() -> connector.alterOffsets(properties(), Map.of(fraction, Map.of("seq", 1))))
+                .isInstanceOf(ConnectException.class);
         Map<String, Object> reversed = new LinkedHashMap<>();
         reversed.put("queue", "orders");
         reversed.put("partition", 7);

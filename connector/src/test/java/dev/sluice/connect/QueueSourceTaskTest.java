@@ -383,6 +383,30 @@ class QueueSourceTaskTest {
     }
 
     @Test
+    void aQueueThatCanBeNoTopicHoldsUpNoOther() {
+        push("before", "p", 0, 3);
+        push("..", "p", 0, 3);
+        push("q".repeat(250), "p", 0, 3);
+        push("a.b", "p", 0, 3);
+        push("a b", "p", 0, 3);
+        push("a_b", "p", 0, 3);
+        push("after", "p", 0, 3);
+        try (FakeSourceWorker worker = worker()) {
+            worker.pollAll();
+            assertThat(worker.records)
+                    .hasSize(9)
+                    .extracting(SourceRecord::topic)
+                    .containsOnly("before", "a.b", "after");
+            push("after", "p", 3, 5);
+            worker.pollUntil(11);
+        }
+        assertThat(postgres.query("select count(*) from sluice.messages")).containsExactly("23");
+        try (FakeSourceWorker renamed = worker("topic.format", "all")) {
+            assertThat(renamed.pollAll().records).hasSize(23);
+        }
+    }
+
+    @Test
     void aStopFromAnotherThreadEndsTheWait() throws Exception {
         try (FakeSourceWorker worker = worker("poll.interval.ms", "60000")) {
             var polled = CompletableFuture.supplyAsync(worker::poll);

@@ -3,13 +3,16 @@ package dev.sluice.connect;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.queue.KnownTopics;
 import dev.sluice.queue.TestPostgres;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.errors.ConnectException;
+import org.apache.kafka.connect.sink.SinkRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -75,6 +78,92 @@ class SinkOffsetsTest {
                 .hasMessage("offset -1 of orders-1 must be at least 0");
         assertThatThrownBy(() -> connector.alterOffsets(Map.of("name", "mine"), Map.of()))
                 .isInstanceOf(ConfigException.class);
+        assertThat(stored()).isEqualTo(before);
+    }
+
+    @Test
+    void areRefusedForATopicTheConnectorDoesNotRead() {
+        List<String> before = stored();
+        var offsets = Map.of(new TopicPartition("orders", 0), 5L, new TopicPartition("unread", 0), 5L);
+        assertThatThrownBy(() -> connector.alterOffsets(properties(), offsets))
+                .isInstanceOf(ConnectException.class)
+                .hasMessage("the connector does not read the topic unread, see topics and topics.regex");
+        assertThat(stored()).isEqualTo(before);
+
+        var regex = new HashMap<>(properties());
+        regex.remove("topics");
+        regex.put("topics.regex", "un.*");
+        assertThat(connector.alterOffsets(regex, Map.of(new TopicPartition("unread", 0), 5L)))
+                .isTrue();
+        assertThatThrownBy(() -> connector.alterOffsets(regex, Map.of(new TopicPartition("orders", 0), 5L)))
+                .hasMessageContaining("does not read the topic orders");
+    }
+
+    @Test
+    void areRefusedForAPartitionThatTheTasksHaveNotSeen() {
+        List<String> before = stored();
+        var known = new KnownTopics(postgres.dataSource(), "sluice");
+        known.note("mine", Map.of("orders", 2));
+        known.note("mine", Map.of("orders", 1, "bills", 7));
+        known.note("other", Map.of("orders", 9));
+        var beyond = Map.of(new TopicPartition("orders", 0), 5L, new TopicPartition("orders", 2), 0L);
+        assertThatThrownBy(() -> connector.alterOffsets(properties(), beyond))
+                .isInstanceOf(ConnectException.class)
+                .hasMessageStartingWith("the topic orders has no partition 2: tasks of this connector have seen 2");
+        assertThat(stored()).isEqualTo(before);
+
+        assertThat(connector.alterOffsets(properties(), Map.of(new TopicPartition("orders", 1), 0L)))
+                .isTrue();
+        known.note("mine", Map.of("orders", 3));
+        assertThat(connector.alterOffsets(properties(), beyond)).isTrue();
+    }
+
+    @Test
+    void mayBeResetForAnyPartition() {
+        new KnownTopics(postgres.dataSource(), "sluice").note("mine", Map.of("orders", 2));
+        var offsets = new HashMap<TopicPartition, Long>();
+        offsets.put(new TopicPartition("bills", 0), null);
+        offsets.put(new TopicPartition("orders", 77), null);
+        assertThat(connector.alterOffsets(properties(), offsets)).isTrue();
+        assertThat(stored()).doesNotContain("mine|bills|0|300").contains("mine|orders|0|100");
+    }
+
+    @Test
+    void areCheckedAgainstWhatATaskOnAWorkerWasGiven() {
+        var topics = new LinkedHashMap<TopicPartition, List<SinkRecord>>();
+        topics.put(new TopicPartition("orders", 0), List.of());
+        topics.put(new TopicPartition("orders", 2), List.of());
+        try (FakeWorker worker = new FakeWorker(new QueueSinkTask(), topics, 10).start(properties())) {
+            worker.pollAll();
+        }
+        assertThat(connector.alterOffsets(properties(), Map.of(new TopicPartition("orders", 2), 1L)))
+                .isTrue();
+        assertThatThrownBy(() -> connector.alterOffsets(properties(), Map.of(new TopicPartition("orders", 3), 1L)))
+                .hasMessageStartingWith("the topic orders has no partition 3: tasks of this connector have seen 3");
+    }
+
+    @Test
+    void areStillCheckedForTopicsWhereTheRoleMayNotNoteThem() {
+        postgres.execute("alter table sluice.state rename to hidden");
+        var topics = Map.of(new TopicPartition("orders", 0), List.<SinkRecord>of());
+        try (FakeWorker worker = new FakeWorker(new QueueSinkTask(), topics, 10).start(properties())) {
+            worker.pollAll();
+        }
+        postgres.execute("alter table sluice.hidden rename to state");
+        assertThat(connector.alterOffsets(properties(), Map.of(new TopicPartition("orders", 3), 1L)))
+                .isTrue();
+    }
+
+    @Test
+    void areNotChangedWhereKafkaCannotBeAskedAlthoughItsAddressIsKnown() {
+        List<String> before = stored();
+        var reachable = new HashMap<>(properties());
+        reachable.put("admin.override.bootstrap.servers", "127.0.0.1:1");
+        reachable.put("admin.override.default.api.timeout.ms", "500");
+        reachable.put("admin.override.request.timeout.ms", "500");
+        assertThatThrownBy(() -> connector.alterOffsets(reachable, Map.of(new TopicPartition("orders", 0), 1L)))
+                .isInstanceOf(ConnectException.class)
+                .hasMessageStartingWith("Kafka cannot be asked whether the offsets are possible, and nothing is changed");
         assertThat(stored()).isEqualTo(before);
     }
 
