@@ -28,6 +28,7 @@ import static dev.sluice.bridge.BridgeKeys.BUFFER_SEGMENT_BYTES;
 import static dev.sluice.bridge.BridgeKeys.CONNECTION_PASSWORD;
 import static dev.sluice.bridge.BridgeKeys.CONNECTION_URL;
 import static dev.sluice.bridge.BridgeKeys.CONNECTION_USER;
+import static dev.sluice.bridge.BridgeKeys.CORS_ORIGINS;
 import static dev.sluice.bridge.BridgeKeys.DATA_DIR;
 import static dev.sluice.bridge.BridgeKeys.DEDUP_MAX_IDS;
 import static dev.sluice.bridge.BridgeKeys.DEDUP_WINDOW_MS;
@@ -54,6 +55,7 @@ import static dev.sluice.bridge.BridgeKeys.KAFKA_TOPIC_PARTITIONS;
 import static dev.sluice.bridge.BridgeKeys.KAFKA_TOPIC_REPLICATION_FACTOR;
 import static dev.sluice.bridge.BridgeKeys.METRICS_MAX_QUEUES;
 import static dev.sluice.bridge.BridgeKeys.METRICS_RETENTION_DAYS;
+import static dev.sluice.bridge.BridgeKeys.MIGRATION_ENABLED;
 import static dev.sluice.bridge.BridgeKeys.POP_MAX_BATCH;
 import static dev.sluice.bridge.BridgeKeys.POP_MAX_BYTES;
 import static dev.sluice.bridge.BridgeKeys.POP_MAX_PARKED;
@@ -76,6 +78,7 @@ import static dev.sluice.bridge.BridgeKeys.TRANSACTION_CONNECTIONS;
 import dev.sluice.bridge.api.Administration;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.api.RequestLimits;
+import dev.sluice.bridge.api.TrustedOrigins;
 import dev.sluice.bridge.ingest.DrainConfig;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.KafkaConfig;
@@ -335,7 +338,9 @@ final class BridgeConfig {
                 HTTP_STOP_TIMEOUT,
                 text(PUSH_DURABILITY).equals("stored") ? Durability.STORED : Durability.BUFFERED,
                 limits,
-                (Boolean) values.get(AUTH_JWT_ENABLED) ? jwt() : null);
+                (Boolean) values.get(AUTH_JWT_ENABLED) ? jwt() : null,
+                TrustedOrigins.of(texts(CORS_ORIGINS)),
+                (Boolean) values.get(MIGRATION_ENABLED));
     }
 
     private JwtConfig jwt() {
@@ -362,8 +367,7 @@ final class BridgeConfig {
                         text(AUTH_JWT_ROLE_ADMIN),
                         text(AUTH_JWT_ROLE_READ_WRITE),
                         text(AUTH_JWT_ROLE_READ_ONLY)),
-                ((List<?>) values.get(AUTH_SKIP_PATHS))
-                        .stream().map(String::valueOf).toList());
+                texts(AUTH_SKIP_PATHS));
     }
 
     Path dataDirectory() {
@@ -550,6 +554,10 @@ final class BridgeConfig {
 
     private String text(String key) {
         return String.valueOf(values.get(key));
+    }
+
+    private List<String> texts(String key) {
+        return ((List<?>) values.get(key)).stream().map(String::valueOf).toList();
     }
 
     private Optional<String> optional(String key) {

@@ -30,6 +30,7 @@ final class BridgeKeys {
     static final String HTTP_MAX_COMPRESSION_RATIO = "http.max.compression.ratio";
     static final String HTTP_MAX_ITEMS = "http.max.items";
     static final String HTTP_MAX_DEPTH = "http.max.depth";
+    static final String CORS_ORIGINS = "cors.origins";
     static final String DATA_DIR = "data.dir";
     static final String BUFFER_DIR = "buffer.dir";
     static final String BUFFER_MAX_BYTES = "buffer.max.bytes";
@@ -94,6 +95,7 @@ final class BridgeKeys {
     static final String AUTH_JWT_ROLE_READ_WRITE = "auth.jwt.role.read.write";
     static final String AUTH_JWT_ROLE_READ_ONLY = "auth.jwt.role.read.only";
     static final String AUTH_SKIP_PATHS = "auth.skip.paths";
+    static final String MIGRATION_ENABLED = "migration.enabled";
     static final String METRICS_MAX_QUEUES = "metrics.max.queues";
     static final String METRICS_RETENTION_DAYS = "metrics.retention.days";
 
@@ -171,6 +173,13 @@ final class BridgeKeys {
                 between(8, 10_000),
                 Importance.LOW,
                 "Most arrays and objects inside each other in a request body. More is refused with 400.");
+        keys.add(
+                CORS_ORIGINS,
+                ConfigDef.Type.LIST,
+                "",
+                null,
+                Importance.MEDIUM,
+                "Origins of web pages that may use the service from a browser, `https://app.example.com`, separated by commas. They get CORS headers. Requests of other pages that change or pop are refused with 403. A service on a loopback address also answers to the hosts of these origins. Behind a proxy: the address that browsers know the service by. `*`: any page.");
         keys.group("Local data");
         keys.add(
                 DATA_DIR,
@@ -469,6 +478,13 @@ final class BridgeKeys {
                 between(1, 256),
                 Importance.LOW,
                 "Pushes without the local log (POST /api/v1/push-legacy) the database works on at once. As many connections.");
+        keys.add(
+                MIGRATION_ENABLED,
+                ConfigDef.Type.BOOLEAN,
+                false,
+                null,
+                Importance.LOW,
+                "Whether `/api/v1/migration/…` may copy everything into a database that the request names. `false`: these routes answer 403.");
         keys.group("Authentication");
         keys.add(
                 AUTH_JWT_ENABLED,

@@ -55,6 +55,8 @@ class AuthenticationTest {
                         "auth.jwt.secret", SECRET,
                         "auth.jwt.issuer", "issuer",
                         "auth.jwt.audience", "sluice",
+                        "cors.origins", "https://app.example.com",
+                        "migration.enabled", "true",
                         "auth.skip.paths", "/health,/api/v1/status/buffers,/api/v1/pop/queue/open/"));
     }
 
@@ -230,7 +232,8 @@ class AuthenticationTest {
 
     @Test
     void browsersMayAskWhatTheyMayDoWithoutAToken() {
-        HttpResponse<String> preflight = send("OPTIONS", "/api/v1/push", null);
+        HttpResponse<String> preflight =
+                send("OPTIONS", "/api/v1/push", null, "Origin", "https://app.example.com");
         assertThat(preflight.statusCode()).isEqualTo(204);
         assertThat(preflight
                         .headers()

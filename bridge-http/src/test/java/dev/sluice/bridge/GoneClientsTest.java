@@ -31,7 +31,7 @@ class GoneClientsTest {
             String query = "?wait=true&timeout=100000&autoAck=" + autoAck;
             try (var socket = new Socket(InetAddress.getLoopbackAddress(), bridge.port())) {
                 socket.getOutputStream()
-                        .write(("GET /api/v1/pop/queue/q" + query + " HTTP/1.1\r\nHost: x\r\n\r\n")
+                        .write(("GET /api/v1/pop/queue/q" + query + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
                                 .getBytes(StandardCharsets.US_ASCII));
                 bridge.awaitParked(1);
                 // It has been served once, in vain, when a later one has been.

@@ -7,6 +7,7 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.sluice.queue.TestPostgres;
 import java.net.URI;
 import java.net.http.HttpResponse;
@@ -17,6 +18,8 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -49,7 +52,7 @@ class MigrationRoutesTest {
         LOG.addAppender(logged);
         LOG.setLevel(Level.TRACE);
         postgres = TestPostgres.empty();
-        bridge = RunningBridge.start(postgres.url(), directory);
+        bridge = RunningBridge.start(postgres.url(), directory, Map.of("migration.enabled", "true"));
         for (int i = 0; i < 5; i++) {
             assertThat(bridge.push("{\"items\":[{\"queue\":\"q" + i + "\",\"payload\":" + i + "}]}")
                             .body())
@@ -236,5 +239,83 @@ class MigrationRoutesTest {
         }
         answer(bridge.post(START, body(target, "").replace("\"test", "\"absent")), 502);
         assertThat(status().get("status").textValue()).isEqualTo("idle");
+    }
+
+    @Test
+    void areRefusedUnlessTheSettingsAllowThem(@TempDir Path directory) {
+        try (var plain = RunningBridge.start(postgres.url(), directory)) {
+            for (String route : List.of("start", "test-connection", "validate", "reset")) {
+                assertThat(answer(plain.post("/api/v1/migration/" + route, body(target, "")), 403)
+                                .get("error")
+                                .textValue())
+                        .contains("migration.enabled=true");
+            }
+            assertThat(answer(plain.get("/api/v1/migration/status"), 403)
+                            .get("error")
+                            .textValue())
+                    .contains("migration.enabled=true");
+        }
+        assertThat(target.query("select count(*) from pg_namespace where nspname = 'sluice'"))
+                .containsExactly("0");
+    }
+
+    @Test
+    void takeAHostThatIsOneMachineAndNothingElse() {
+        String test = "/api/v1/migration/test-connection";
+        String good = body(target, "");
+        for (String host : List.of(
+                "127.0.0.1/other?user=x",
+                "127.0.0.1?sslfactory=x",
+                "127.0.0.1#",
+                "a,127.0.0.1",
+                "127.0.0.1:1",
+                "a b",
+                "a\\n",
+                "@a",
+                "a%2F",
+                "[127.0.0.1]",
+                "[::1]:1/x",
+                "::1]",
+                "-a",
+                "/tmp/socket")) {
+            String bad = good.replaceFirst("\"host\":\"[^\"]*\"", Matcher.quoteReplacement("\"host\":\"" + host + "\""));
+            assertThat(answer(bridge.post(test, bad), 400).get("error").textValue())
+                    .as(host)
+                    .isEqualTo("host must be the name or the address of one machine");
+        }
+        for (String host : List.of("127.0.0.1", "localhost", "[::1]", "::1", "db-1.example.com.", "db_1")) {
+            String fair = good.replaceFirst("\"host\":\"[^\"]*\"", "\"host\":\"" + host + "\"")
+                    .replaceFirst("\"port\":\"[0-9]*\"", "\"port\":\"1\"");
+            assertThat(answer(bridge.post(test, fair), 200).get("success").booleanValue())
+                    .as(host)
+                    .isFalse();
+        }
+    }
+
+    @Test
+    void takeDatabaseAndUserByTheirNamesWhateverCharactersTheyHave() throws SQLException {
+        String odd = "a?user=eve&sslmode=disable#/ ü%2F\"'";
+        try (Connection connection = target.dataSource().getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute("create database \"" + odd.replace("\"", "\"\"") + "\"");
+            statement.execute("create role \"" + odd.replace("\"", "\"\"") + "\" superuser login");
+            try {
+                URI address = URI.create(target.url().substring("jdbc:".length()));
+                var request = JsonNodeFactory.instance
+                        .objectNode()
+                        .put("host", address.getHost())
+                        .put("port", address.getPort())
+                        .put("database", odd)
+                        .put("user", odd)
+                        .put("password", PASSWORD);
+                JsonNode answer = answer(bridge.post("/api/v1/migration/test-connection", request.toString()), 200);
+                assertThat(answer.get("success").booleanValue())
+                        .as(answer.toString())
+                        .isTrue();
+            } finally {
+                statement.execute("drop database \"" + odd.replace("\"", "\"\"") + "\" with (force)");
+                statement.execute("drop role \"" + odd.replace("\"", "\"\"") + "\"");
+            }
+        }
     }
 }

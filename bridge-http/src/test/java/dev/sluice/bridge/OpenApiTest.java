@@ -26,6 +26,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -66,7 +67,7 @@ class OpenApiTest {
     static void start(@TempDir Path directory) throws IOException {
         postgres = TestPostgres.empty();
         other = TestPostgres.withSchema();
-        bridge = RunningBridge.start(postgres.url(), directory);
+        bridge = RunningBridge.start(postgres.url(), directory, Map.of("migration.enabled", "true"));
         // The examples speak of this message, in the first partition there is.
         String first = "{\"queue\":\"orders\",\"partition\":\"customer-7\",\"transactionId\":\"o-1\",\"payload\":1}";
         assertThat(bridge.push("{\"items\":[" + first + "]}").body()).contains("\"queued\"");

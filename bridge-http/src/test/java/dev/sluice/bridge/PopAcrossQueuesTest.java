@@ -150,7 +150,7 @@ class PopAcrossQueuesTest {
         try (var socket = new Socket(InetAddress.getLoopbackAddress(), a.port())) {
             String query = "namespace=gone&wait=true&timeout=50000&subscriptionMode=new&consumerGroup=left";
             socket.getOutputStream()
-                    .write(("GET /api/v1/pop?" + query + " HTTP/1.1\r\nHost: x\r\n\r\n")
+                    .write(("GET /api/v1/pop?" + query + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
                             .getBytes(StandardCharsets.US_ASCII));
             awaitTried("left");
         }

@@ -68,7 +68,7 @@ class StopTest {
     @Test
     void aRequestThatIsStillComingIsAnswered() throws Exception {
         String body = "{\"items\":[{\"queue\":\"q\",\"payload\":\"slow\"}]}";
-        String head = "POST /api/v1/push HTTP/1.1\r\nHost: x\r\nContent-Length: " + body.length() + "\r\n\r\n";
+        String head = "POST /api/v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + body.length() + "\r\n\r\n";
         try (var postgres = TestPostgres.empty()) {
             RunningBridge bridge =
                     RunningBridge.start(postgres.url(), directory, Map.of("shutdown.timeout.ms", "100000"));

@@ -56,7 +56,7 @@ final class Guard {
                 ctx.attribute(SUBJECT, caller.join().subject());
                 handler.handle(ctx);
             } else {
-                ctx.future(() -> caller.exceptionallyCompose(refusal -> refuse(ctx, refusal))
+                ctx.future(() -> caller.exceptionallyCompose(refusal -> this.<Principal>refuse(ctx, refusal))
                         .thenCompose(principal -> letThrough(ctx, principal, handler)));
             }
         };
@@ -91,7 +91,7 @@ final class Guard {
     }
 
     /** Fails with the reason, after the body has come. */
-    private CompletableFuture<Principal> refuse(Context ctx, Throwable refusal) {
+    <T> CompletableFuture<T> refuse(Context ctx, Throwable refusal) {
         try {
             return bodies.discard(ctx).thenCompose(done -> CompletableFuture.failedFuture(refusal));
         } catch (IOException e) {

@@ -61,6 +61,8 @@ public final class HttpService implements AutoCloseable {
      * @param usualDurability what a push is answered after when it does not say
      * @param limits bounds of a request
      * @param jwt whose tokens are believed; null: nobody needs one
+     * @param origins pages of other origins that may use the service ({@code cors.origins})
+     * @param migrations whether everything may be copied into another database ({@code migration.enabled})
      */
     public record Config(
             String host,
@@ -71,7 +73,9 @@ public final class HttpService implements AutoCloseable {
             Duration stopTimeout,
             Durability usualDurability,
             RequestLimits limits,
-            @Nullable JwtConfig jwt) {}
+            @Nullable JwtConfig jwt,
+            TrustedOrigins origins,
+            boolean migrations) {}
 
     private final Config config;
     private final QueuedThreadPool threads;
@@ -197,7 +201,7 @@ public final class HttpService implements AutoCloseable {
                 new LeaseEndpoint(administration, metrics.leaseExtensions(), bodies, limits),
                 new MaintenanceEndpoints(maintenance, state, failed, administration, bodies, limits),
                 new StreamEndpoints(administration, intake, bodies, limits, ids),
-                new MigrationEndpoints(administration, bodies, limits),
+                new MigrationEndpoints(config.migrations(), administration, bodies, limits),
                 new DocumentationEndpoints(),
                 bodies);
     }
@@ -210,7 +214,12 @@ public final class HttpService implements AutoCloseable {
         migrations = endpoints.migrations();
         threads = new QueuedThreadPool(config.threads(), Math.min(MIN_THREADS, config.threads()));
         threads.setName("sluice-http");
-        routes = new Routes(endpoints, new Guard(config.jwt(), bodies, threads), threads);
+        routes = new Routes(
+                endpoints,
+                new Guard(config.jwt(), bodies, threads),
+                new ForeignPages(config.host(), config.origins()),
+                new Cors(config.origins()),
+                threads);
         javalin = Javalin.create(javalinConfig -> {
             javalinConfig.startup.showJavalinBanner = false;
             javalinConfig.startup.showOldJavalinVersionWarning = false;

@@ -53,6 +53,11 @@ public final class InvalidRequestException extends RuntimeException {
         return new InvalidRequestException(403, "Insufficient permissions");
     }
 
+    /** A request that the settings do not allow, whoever sends it: status 403. */
+    static InvalidRequestException refused(String message) {
+        return new InvalidRequestException(403, message);
+    }
+
     /** Returns the HTTP status, 4xx. */
     int status() {
         return status;

@@ -22,7 +22,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 
 /**
- * The routes that copy everything into another database. All are for administrators. See {@link MigrationTarget} for how
+ * The routes that copy everything into another database. All are for administrators, and answer 403 unless {@code
+ * migration.enabled} is set. See {@link MigrationTarget} for how
  * requests describe it; passwords are neither logged nor answered.
  */
 final class MigrationEndpoints implements AutoCloseable {
@@ -30,6 +31,10 @@ final class MigrationEndpoints implements AutoCloseable {
     private static final int BAD_GATEWAY = 502;
     private static final int MAX_WAITING = 10;
 
+    private static final String DISABLED =
+            "Migrations are disabled. Set migration.enabled=true and start the service again to use them";
+
+    private final boolean enabled;
     private final Administration administration;
     private final MigrationJob job;
     /** One at a time: that is as many connections as there are. */
@@ -38,15 +43,29 @@ final class MigrationEndpoints implements AutoCloseable {
     private final RequestBodies bodies;
     private final RequestLimits limits;
 
-    MigrationEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
+    /**
+     * Makes the routes.
+     *
+     * @param enabled whether they do anything but refuse: a copy sends everything to an address that a request names
+     */
+    MigrationEndpoints(
+            boolean enabled, Administration administration, RequestBodies bodies, RequestLimits limits) {
+        this.enabled = enabled;
         this.administration = administration;
         this.job = new MigrationJob(administration.copies(), administration.schema());
         this.bodies = bodies;
         this.limits = limits;
     }
 
+    private void requireEnabled() {
+        if (!enabled) {
+            throw InvalidRequestException.refused(DISABLED);
+        }
+    }
+
     /** Something to do with a request that has been read. */
     private CompletableFuture<Answer> with(Context ctx, Function<JsonRequest, Answer> work) throws IOException {
+        requireEnabled();
         return bodies.read(ctx, bytes -> JsonRequest.parse(bytes, limits.depth()))
                 .thenCompose(body -> turns.run(() -> work.apply(body)));
     }
@@ -142,6 +161,7 @@ final class MigrationEndpoints implements AutoCloseable {
      * }</pre>
      */
     CompletableFuture<Answer> status(Context ctx) {
+        requireEnabled();
         MigrationJob.Status status = job.status();
         ObjectNode answer = object().put("status", status.state().name().toLowerCase(Locale.ROOT))
                 .put("currentStep", status.step())
@@ -199,6 +219,7 @@ final class MigrationEndpoints implements AutoCloseable {
 
     /** {@code POST /api/v1/migration/reset}: forgets how the last one went. {@code {"status": "idle", "message": "…"}}; 409 while one runs. */
     CompletableFuture<Answer> reset(Context ctx) throws IOException {
+        requireEnabled();
         return bodies.discard(ctx)
                 .thenApply(done -> job.reset()
                         ? Answer.json(OK, object().put("status", "idle").put("message", "There is no migration"))

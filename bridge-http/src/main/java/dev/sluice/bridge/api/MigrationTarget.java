@@ -5,6 +5,7 @@ import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 
@@ -31,10 +32,14 @@ record MigrationTarget(
     private static final int MAX_PORT = 65_535;
     private static final int CONNECT_SECONDS = 10;
 
+    /** The driver puts a host into an address as it is, so nothing may end it there. */
+    private static final Pattern HOST =
+            Pattern.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9]+)?");
+
     /** Reads it; throws {@link InvalidRequestException} (400), naming the field, if it is not as above. */
     static MigrationTarget of(JsonRequest body) {
         return new MigrationTarget(
-                name(body, "host"),
+                host(name(body, "host")),
                 port(body.value("port")),
                 name(body, "database"),
                 name(body, "user"),
@@ -44,6 +49,16 @@ record MigrationTarget(
 
     private static String name(JsonRequest body, String field) {
         return Parameters.name(field, body.requiredText(field));
+    }
+
+    /** Returns the host as it stands in an address: a name, an IPv4 address, or an IPv6 address in brackets. */
+    private static String host(String given) {
+        String host = given.startsWith("[") && given.endsWith("]") ? given.substring(1, given.length() - 1) : given;
+        boolean inBrackets = !host.equals(given);
+        if (!HOST.matcher(host).matches() || (inBrackets && host.indexOf(':') < 0)) {
+            throw badRequest("host must be the name or the address of one machine");
+        }
+        return host.indexOf(':') >= 0 ? "[" + host + "]" : host;
     }
 
     private static int port(@Nullable JsonNode value) {

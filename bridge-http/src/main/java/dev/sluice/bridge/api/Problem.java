@@ -152,7 +152,8 @@ record Problem(int status, String error, int retryAfterSeconds) {
             ctx.header(
                     "WWW-Authenticate",
                     CHALLENGE + (none ? "" : ", error=\"invalid_token\", error_description=\"" + error + "\""));
-        } else if (status == FORBIDDEN) {
+        } else if (status == FORBIDDEN
+                && error.equals(InvalidRequestException.forbidden().getMessage())) {
             ctx.header("WWW-Authenticate", CHALLENGE + ", error=\"insufficient_scope\"");
         }
     }

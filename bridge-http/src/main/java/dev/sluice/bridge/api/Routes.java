@@ -28,8 +28,13 @@ final class Routes {
     /** Old clients still have calls for it. */
     private static final String OLD_STREAMS = "/api/v1/stream/";
 
+    /** Every route that begins so pops. */
+    private static final String POP = "/api/v1/pop";
+
     private final Endpoints endpoints;
     private final Guard guard;
+    private final ForeignPages foreignPages;
+    private final Cors cors;
     private final Executor executor;
 
     /** The endpoints behind the routes. */
@@ -84,12 +89,23 @@ final class Routes {
      *
      * @param path with parameters in braces
      */
-    record Route(HandlerType method, String path, Access access, Handler handler) {}
+    record Route(HandlerType method, String path, Access access, Handler handler) {
+        boolean reads() {
+            return method.equals(HandlerType.GET) && !pops();
+        }
+
+        /** Whether it is a GET that consumes messages. */
+        boolean pops() {
+            return path.startsWith(POP);
+        }
+    }
 
     /** Answers that come later are written by {@code executor}. */
-    Routes(Endpoints endpoints, Guard guard, Executor executor) {
+    Routes(Endpoints endpoints, Guard guard, ForeignPages foreignPages, Cors cors, Executor executor) {
         this.endpoints = endpoints;
         this.guard = guard;
+        this.foreignPages = foreignPages;
+        this.cors = cors;
         this.executor = executor;
     }
 
@@ -211,15 +227,21 @@ final class Routes {
         return new Route(HandlerType.DELETE, path, access, handler);
     }
 
+    /** Puts the table over the server. HEAD answers as GET does, without a body; on a route that pops it is not allowed. */
     void register(RoutesConfig routes) {
         for (Route route : table()) {
-            Handler guarded = guard.protect(route.access().role(), route.handler());
-            routes.addHttpHandler(route.method(), route.path(), ctx -> {
-                ctx.attribute(PATTERN, route.path());
-                guarded.handle(ctx);
-            });
+            register(routes, route.method(), route, route.handler());
+            if (route.method().equals(HandlerType.GET)) {
+                register(routes, HandlerType.HEAD, route, route.pops() ? later(Routes::refuseHead) : route.handler());
+            }
         }
-        routes.before(Routes::allowOtherOrigins);
+        routes.before(ctx -> {
+            cors.describe(ctx);
+            if (ctx.method().equals(HandlerType.OPTIONS)) { // Browsers ask so before they send, on any path.
+                ctx.status(HttpStatus.NO_CONTENT);
+                ctx.skipRemainingHandlers();
+            }
+        });
         routes.exception(Exception.class, (e, ctx) -> sendProblem(ctx, e));
         routes.exception(HttpResponseException.class, (e, ctx) -> {
             closeIfUnread(ctx);
@@ -227,15 +249,33 @@ final class Routes {
         });
     }
 
-    /** Browsers of other origins may call everything; they ask with OPTIONS first, on any path. */
-    private static void allowOtherOrigins(Context ctx) {
-        ctx.header("Access-Control-Allow-Origin", "*");
-        ctx.header("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS");
-        ctx.header("Access-Control-Allow-Headers", "Content-Type, Authorization");
-        if (ctx.method().equals(HandlerType.OPTIONS)) {
-            ctx.status(204);
-            ctx.skipRemainingHandlers();
-        }
+    private void register(RoutesConfig routes, HandlerType method, Route route, Handler handler) {
+        Handler guarded = guard.protect(route.access().role(), handler);
+        routes.addHttpHandler(method, route.path(), ctx -> {
+            ctx.attribute(PATTERN, route.path());
+            try {
+                foreignPages.check(ctx, !route.reads());
+            } catch (InvalidRequestException refusal) {
+                ctx.future(() -> guard.refuse(ctx, refusal));
+                return;
+            }
+            guarded.handle(ctx);
+        });
+    }
+
+    private static CompletableFuture<Answer> refuseHead(Context ctx) {
+        ctx.header("Allow", HandlerType.GET.name());
+        throw notAllowed("HEAD " + ctx.path());
+    }
+
+    private static HttpResponseException notAllowed(String request) {
+        return new HttpResponseException(
+                HttpStatus.METHOD_NOT_ALLOWED.getCode(), "Method not allowed: " + request, Map.of());
+    }
+
+    /** Names a request in a message. HEAD counts as GET, so that both get answers of the same length. */
+    private static String request(Context ctx) {
+        return (ctx.method().equals(HandlerType.HEAD) ? HandlerType.GET : ctx.method()) + " " + ctx.path();
     }
 
     private CompletableFuture<Answer> buffers(Context ctx) {
@@ -301,7 +341,7 @@ final class Routes {
 
     /** Says in our words that there is no such route, or not with this method. */
     private static HttpResponseException noRoute(Context ctx, HttpResponseException e) {
-        String request = ctx.method() + " " + ctx.path();
+        String request = request(ctx);
         if (ctx.path().startsWith(OLD_STREAMS)) {
             return new HttpResponseException(
                     HttpStatus.NOT_FOUND.getCode(),
@@ -312,9 +352,9 @@ final class Routes {
         if (e.getStatus() == HttpStatus.METHOD_NOT_ALLOWED.getCode()) {
             String allowed = e.getDetails().get("availableMethods");
             if (allowed != null) {
-                ctx.header("Allow", allowed);
+                ctx.header("Allow", ctx.path().startsWith(POP) ? HandlerType.GET.name() : allowed);
             }
-            return new HttpResponseException(e.getStatus(), "Method not allowed: " + request, Map.of());
+            return notAllowed(request);
         }
         if (e.getStatus() == HttpStatus.NOT_FOUND.getCode()) {
             return notFound(ctx);
@@ -324,7 +364,7 @@ final class Routes {
 
     static HttpResponseException notFound(Context ctx) {
         return new HttpResponseException(
-                HttpStatus.NOT_FOUND.getCode(), "Not found: " + ctx.method() + " " + ctx.path(), Map.of());
+                HttpStatus.NOT_FOUND.getCode(), "Not found: " + request(ctx), Map.of());
     }
 
     private static void sendProblem(Context ctx, Exception failure) {
