@@ -2,6 +2,7 @@ package dev.sluice.bridge.api;
 
 import java.nio.ByteBuffer;
 import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpMethod;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -21,7 +22,9 @@ final class JsonErrorHandler extends ErrorHandler {
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, Answer.JSON);
         // The rest of such a request is not read, so the connection ends; the client must know before it uses it again.
         response.getHeaders().put(HttpHeader.CONNECTION, "close");
-        response.write(true, ByteBuffer.wrap(body.array(), 0, body.length()), callback);
+        boolean head = HttpMethod.HEAD.is(request.getMethod());
+        response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length());
+        response.write(true, ByteBuffer.wrap(body.array(), 0, head ? 0 : body.length()), callback);
     }
 
     private static boolean isBadArgument(Throwable failure) {
