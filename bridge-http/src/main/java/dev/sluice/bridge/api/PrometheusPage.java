@@ -17,13 +17,15 @@ import java.io.IOException;
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 
 /**
  * All metrics of the process. Those that start with {@code sluice_} are ours; those with {@code queen_} ({@link
- * QueenFamilies}) are there for dashboards that know them. Label {@code queue} has {@code metrics.max.queues} values at most, and
- * {@code other} for all queues beyond.
+ * QueenFamilies}) are there for dashboards that know them. Label {@code queue} has {@code metrics.max.queues} values at most. All
+ * queues beyond are counted under {@code queues="other"}, which has no label {@code queue}: a queue can have any name, but no user
+ * chooses the name of a label.
  */
 final class PrometheusPage {
     private static final double MILLIS_PER_SECOND = 1000;
@@ -151,7 +153,7 @@ final class PrometheusPage {
 
     private void queues(Families families) {
         for (Map.Entry<String, QueueCounters> each : metrics.counters().all().entrySet()) {
-            String queue = label(each.getKey());
+            String[] queue = labels(each.getKey());
             QueueCounters counts = each.getValue();
             count(families, "sluice_push_requests", "Pushes accepted.", counts, Counter.PUSH_REQUESTS, queue);
             count(families, "sluice_push_messages", "Messages in them.", counts, Counter.PUSH_MESSAGES, queue);
@@ -162,9 +164,8 @@ final class PrometheusPage {
                     "sluice_pop_lag_seconds",
                     "Sum of the ages of messages when they were popped.",
                     counts.total(Counter.LAG_SUM_MS) / MILLIS_PER_SECOND,
-                    "queue",
                     queue);
-            families.gauge("sluice_pop_parked", "Pops that wait for messages.", counts.parked(), "queue", queue);
+            families.gauge("sluice_pop_parked", "Pops that wait for messages.", counts.parked(), queue);
             count(
                     families,
                     "sluice_ack_requests",
@@ -230,17 +231,17 @@ final class PrometheusPage {
         }
     }
 
-    private static void ack(Families families, String help, long value, String queue, String outcome) {
-        families.counter("sluice_ack_messages", help, value, "queue", queue, "outcome", outcome);
+    private static void ack(Families families, String help, long value, String[] queue, String outcome) {
+        families.counter("sluice_ack_messages", help, value, with(queue, "outcome", outcome));
     }
 
-    private static void retired(Families families, String help, long value, String queue, String reason) {
-        families.counter("sluice_retention_messages", help, value, "queue", queue, "reason", reason);
+    private static void retired(Families families, String help, long value, String[] queue, String reason) {
+        families.counter("sluice_retention_messages", help, value, with(queue, "reason", reason));
     }
 
     private static void count(
-            Families families, String name, String help, QueueCounters counts, Counter counter, String queue) {
-        families.counter(name, help, counts.total(counter), "queue", queue);
+            Families families, String name, String help, QueueCounters counts, Counter counter, String[] queue) {
+        families.counter(name, help, counts.total(counter), queue);
     }
 
     private static void process(Families families, ProcessUsage.Usage usage) {
@@ -276,9 +277,17 @@ final class PrometheusPage {
         }
     }
 
-    /** Returns the value of the label {@code queue}. */
-    static String label(String queue) {
-        return queue.equals(Counters.OTHER) ? "other" : queue;
+    /** Returns the label, name and value, that tells the counts of a queue from those of others. */
+    static String[] labels(String queue) {
+        return queue.equals(Counters.OTHER) ? new String[] {"queues", "other"} : new String[] {"queue", queue};
+    }
+
+    /** Returns labels and one more. */
+    static String[] with(String[] labels, String name, String value) {
+        String[] more = Arrays.copyOf(labels, labels.length + 2);
+        more[labels.length] = name;
+        more[labels.length + 1] = value;
+        return more;
     }
 
     static int bit(boolean value) {

@@ -110,26 +110,23 @@ final class QueenFamilies {
     }
 
     private void lastMinute(Families families, String name, QueueCounters counts) {
-        String queue = PrometheusPage.label(name);
-        families.gauge("queen_queue_parked_consumers", "Pops that wait for messages.", counts.parked(), "queue", queue);
+        String[] queue = PrometheusPage.labels(name);
+        families.gauge("queen_queue_parked_consumers", "Pops that wait for messages.", counts.parked(), queue);
         String help = "The same as the total, of the last minute.";
         LastMinute last = metrics.lastMinute();
         for (Map.Entry<String, Counter> each : BY_MINUTE.entrySet()) {
-            families.gauge(each.getKey(), help, last.count(name, each.getValue()), "queue", queue);
+            families.gauge(each.getKey(), help, last.count(name, each.getValue()), queue);
         }
         String acks = "Acknowledgements of the last minute, by result.";
         String family = "queen_queue_ack_per_minute";
-        families.gauge(family, acks, last.count(name, Counter.ACK_COMPLETED), "queue", queue, RESULT, "success");
-        families.gauge(family, acks, last.count(name, Counter.ACK_FAILED), "queue", queue, RESULT, "failed");
+        families.gauge(family, acks, last.count(name, Counter.ACK_COMPLETED), PrometheusPage.with(queue, RESULT, "success"));
+        families.gauge(family, acks, last.count(name, Counter.ACK_FAILED), PrometheusPage.with(queue, RESULT, "failed"));
         families.gauge(
                 "queen_queue_pop_lag_milliseconds",
                 "Average age of the messages popped in the last minute.",
                 average(last.count(name, Counter.LAG_SUM_MS), last.count(name, Counter.LAG_COUNT)),
-                "queue",
-                queue,
-                STAT,
-                "avg");
-        families.gauge("queen_queue_metrics_age_seconds", "How long ago the last minute ended.", age(), "queue", queue);
+                PrometheusPage.with(queue, STAT, "avg"));
+        families.gauge("queen_queue_metrics_age_seconds", "How long ago the last minute ended.", age(), queue);
     }
 
     private void total(Families families, String name, String help, Counter counter) {
