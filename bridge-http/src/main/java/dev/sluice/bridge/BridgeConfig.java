@@ -12,6 +12,7 @@ import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_JWKS_MAX_AGE_MS;
 import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_JWKS_REFRESH_MS;
 import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_JWKS_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_JWKS_URL;
+import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_JWKS_WAIT_MS;
 import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_PUBLIC_KEY;
 import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_ROLES_CLAIM;
 import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_ROLE_ADMIN;
@@ -349,7 +350,8 @@ final class BridgeConfig {
                         JwksConfig.address(url),
                         millis(AUTH_JWT_JWKS_MAX_AGE_MS),
                         millis(AUTH_JWT_JWKS_REFRESH_MS),
-                        millis(AUTH_JWT_JWKS_TIMEOUT_MS)))
+                        millis(AUTH_JWT_JWKS_TIMEOUT_MS),
+                        millis(AUTH_JWT_JWKS_WAIT_MS)))
                 .orElse(null);
         return new JwtConfig(
                 text(AUTH_JWT_ALGORITHM),

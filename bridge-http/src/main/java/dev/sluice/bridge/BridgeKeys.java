@@ -86,6 +86,7 @@ final class BridgeKeys {
     static final String AUTH_JWT_JWKS_MAX_AGE_MS = "auth.jwt.jwks.max.age.ms";
     static final String AUTH_JWT_JWKS_REFRESH_MS = "auth.jwt.jwks.refresh.ms";
     static final String AUTH_JWT_JWKS_TIMEOUT_MS = "auth.jwt.jwks.timeout.ms";
+    static final String AUTH_JWT_JWKS_WAIT_MS = "auth.jwt.jwks.wait.ms";
     static final String AUTH_JWT_ISSUER = "auth.jwt.issuer";
     static final String AUTH_JWT_AUDIENCE = "auth.jwt.audience";
     static final String AUTH_JWT_CLOCK_SKEW_MS = "auth.jwt.clock.skew.ms";
@@ -527,7 +528,7 @@ final class BridgeKeys {
                 600_000,
                 between(1, 24 * HOUR_MS),
                 Importance.LOW,
-                "Age after which the keys of `auth.jwt.jwks.url` are fetched again. While that fails the old ones stay in use.");
+                "Age after which the keys of `auth.jwt.jwks.url` are fetched again. The old ones stay in use until new ones have come.");
         keys.add(
                 AUTH_JWT_JWKS_REFRESH_MS,
                 ConfigDef.Type.INT,
@@ -541,7 +542,14 @@ final class BridgeKeys {
                 5_000,
                 between(1, 60_000),
                 Importance.LOW,
-                "Longest time of one fetch. Tokens whose key is not known by then are answered 503.");
+                "Longest time of one fetch.");
+        keys.add(
+                AUTH_JWT_JWKS_WAIT_MS,
+                ConfigDef.Type.INT,
+                500,
+                between(0, 10_000),
+                Importance.LOW,
+                "How long after the beginning of a fetch a request with an unknown key still waits for it. Then the answer is 503. Requests with a known key never wait.");
         keys.add(
                 AUTH_JWT_ISSUER,
                 ConfigDef.Type.STRING,

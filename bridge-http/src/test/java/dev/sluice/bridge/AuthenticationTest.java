@@ -4,6 +4,7 @@ import static dev.sluice.bridge.security.TestTokens.SECRET;
 import static dev.sluice.bridge.security.TestTokens.claims;
 import static dev.sluice.bridge.security.TestTokens.hs256;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -20,6 +21,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -279,6 +281,53 @@ class AuthenticationTest {
                     .isEqualTo("Insufficient permissions");
             assertThat(error(send(other, "GET", "/api/v1/buffers/failed", "", hs256(good("admin"), SECRET))))
                     .isEqualTo("Token algorithm is not accepted");
+        }
+    }
+
+    @Test
+    void anEndpointForKeysThatHangsHoldsUpNobody() throws IOException {
+        int port = Ports.free();
+        Duration bound = Duration.ofSeconds(10);
+        try (var keys = new TestTokens.Issuer()) {
+            keys.publish(port);
+            Map<String, String> settings = Map.of(
+                    "auth.jwt.enabled", "true",
+                    "auth.jwt.algorithm", "auto",
+                    "auth.jwt.jwks.max.age.ms", "1",
+                    "auth.jwt.jwks.refresh.ms", "1",
+                    "auth.jwt.jwks.timeout.ms", "60000",
+                    "auth.jwt.jwks.wait.ms", "200",
+                    "auth.jwt.jwks.url", "http://127.0.0.1:" + port + "/keys");
+            String known = "Bearer " + keys.token(good("admin"));
+            try (var other = RunningBridge.start(postgres.url(), directory.resolve("hanging"), settings)) {
+                await().untilAsserted(() -> assertThat(
+                                send(other, "POST", "/api/v1/push", "{\"items\":[]}", known)
+                                        .statusCode())
+                        .isEqualTo(201));
+                keys.hang();
+                long began = System.nanoTime();
+                for (int i = 0; i < 20; i++) {
+                    assertThat(send(other, "POST", "/api/v1/push", "{\"items\":[]}", known)
+                                    .statusCode())
+                            .isEqualTo(201);
+                }
+                try (var stranger = new TestTokens.Issuer("e2")) {
+                    HttpResponse<String> unknown =
+                            send(other, "GET", "/api/v1/buffers/failed", "", stranger.token(good("admin")));
+                    assertThat(unknown.statusCode()).isEqualTo(503);
+                    assertThat(unknown.headers().firstValue("Retry-After")).contains("1");
+                }
+                assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(bound);
+            }
+            try (var fresh = RunningBridge.start(postgres.url(), directory.resolve("hanging"), settings)) {
+                long began = System.nanoTime();
+                for (int i = 0; i < 5; i++) {
+                    HttpResponse<String> none = send(fresh, "POST", "/api/v1/push", "{\"items\":[]}", known);
+                    assertThat(none.statusCode()).isEqualTo(503);
+                    assertThat(error(none)).isEqualTo("The keys of the token's issuer cannot be fetched");
+                }
+                assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(bound);
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -72,6 +73,7 @@ final class Jwks implements KeySource {
     private final Endpoint endpoint;
     private final long maxAgeNanos;
     private final long refreshNanos;
+    private final long waitNanos;
     private final LongSupplier nanoClock;
 
     private volatile @Nullable Fetched fetched;
@@ -79,12 +81,21 @@ final class Jwks implements KeySource {
 
     // Guarded by this.
     private @Nullable CompletableFuture<@Nullable Void> fetching;
+    private long fetchStartedNanos;
     private long nextFetchNanos;
 
-    Jwks(Endpoint endpoint, Duration maxAge, Duration refreshInterval, LongSupplier nanoClock) {
+    /**
+     * Knows no keys yet.
+     *
+     * @param maxAge age of keys after which they are fetched again
+     * @param refreshInterval the shortest time between two fetches
+     * @param wait how long after the beginning of a fetch somebody still waits for it
+     */
+    Jwks(Endpoint endpoint, Duration maxAge, Duration refreshInterval, Duration wait, LongSupplier nanoClock) {
         this.endpoint = endpoint;
         maxAgeNanos = maxAge.toNanos();
         refreshNanos = refreshInterval.toNanos();
+        waitNanos = wait.toNanos();
         this.nanoClock = nanoClock;
         nextFetchNanos = nanoClock.getAsLong();
     }
@@ -92,26 +103,45 @@ final class Jwks implements KeySource {
     @Override
     public CompletableFuture<Key> keyOf(Token token) {
         Fetched known = fetched;
-        if (known != null && nanoClock.getAsLong() - known.atNanos() < maxAgeNanos) {
-            PublicKey key = known.find(token);
-            if (key != null) {
-                return CompletableFuture.completedFuture(key);
+        PublicKey key = known == null ? null : known.find(token);
+        if (known != null && key != null) {
+            if (nanoClock.getAsLong() - known.atNanos() >= maxAgeNanos) {
+                refresh(); // Nobody waits: the old key serves until the new ones are here.
             }
+            return CompletableFuture.completedFuture(key);
         }
-        return refresh().thenApply(done -> keyKnown(token));
+        return waitFor(refresh()).thenApply(done -> keyKnown(token));
     }
 
-    /** Finds the key among what there is, old or new. */
+    /** Begins to fetch the keys, so that they are here when the first token comes. */
+    void prepare() {
+        refresh();
+    }
+
+    /** Completes with the fetch, but not later than the wait allows. */
+    private CompletableFuture<@Nullable Void> waitFor(CompletableFuture<@Nullable Void> fetch) {
+        long left;
+        synchronized (this) {
+            left = waitNanos - (nanoClock.getAsLong() - fetchStartedNanos);
+        }
+        return fetch.isDone() ? fetch : fetch.copy().completeOnTimeout(null, Math.max(0, left), TimeUnit.NANOSECONDS);
+    }
+
+    /** Finds the key among those known now. */
     private Key keyKnown(Token token) {
         Fetched known = fetched;
         PublicKey key = known == null ? null : known.find(token);
         if (key != null) {
             return key;
         }
-        if (known == null || lastFetchFailed) {
+        if (known == null || lastFetchFailed || isFetching()) {
             throw new KeysUnavailableException();
         }
         throw new InvalidTokenException("Token is signed with a key that is not known");
+    }
+
+    private synchronized boolean isFetching() {
+        return fetching != null;
     }
 
     /** Asks the endpoint unless it was asked just now. Completes, never exceptionally, when there is nothing to wait for. */
@@ -122,6 +152,7 @@ final class Jwks implements KeySource {
         if (nanoClock.getAsLong() - nextFetchNanos < 0) {
             return CompletableFuture.completedFuture(null);
         }
+        fetchStartedNanos = nanoClock.getAsLong();
         CompletableFuture<@Nullable Void> done = endpoint.fetch()
                 .thenApply(Jwks::parse)
                 .handle((keys, failure) -> {

@@ -13,8 +13,9 @@ import java.util.Optional;
  * @param refreshInterval the shortest time between two fetches, whatever names of keys tokens have ({@code
  *     auth.jwt.jwks.refresh.ms}); after a failure a second is enough
  * @param timeout of one fetch ({@code auth.jwt.jwks.timeout.ms})
+ * @param patience the longest time a request waits for a fetch ({@code auth.jwt.jwks.wait.ms})
  */
-public record JwksConfig(URI url, Duration maxAge, Duration refreshInterval, Duration timeout) {
+public record JwksConfig(URI url, Duration maxAge, Duration refreshInterval, Duration timeout, Duration patience) {
     /** Most keys taken from a set; those after them are ignored. */
     static final int MAX_KEYS = 64;
 

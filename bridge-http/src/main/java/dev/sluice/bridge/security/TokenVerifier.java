@@ -49,8 +49,13 @@ public final class TokenVerifier {
         this.clock = clock;
         if (config.jwks() != null) {
             JwksConfig settings = config.jwks();
-            var jwks =
-                    new Jwks(new JwksClient(settings), settings.maxAge(), settings.refreshInterval(), System::nanoTime);
+            var jwks = new Jwks(
+                    new JwksClient(settings),
+                    settings.maxAge(),
+                    settings.refreshInterval(),
+                    settings.patience(),
+                    System::nanoTime);
+            jwks.prepare();
             for (SignatureAlgorithm each : SignatureAlgorithm.values()) {
                 if (config.takesFromJwks(each)) {
                     sources.put(each, jwks);

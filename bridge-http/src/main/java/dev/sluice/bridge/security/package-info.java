@@ -11,10 +11,11 @@
  *            strict form      JwtConfig               fixed, or Jwks            Java's own    TokenVerifier
  * </pre>
  *
- * <p>Keys from a JWKS endpoint (RFC 7517) are cached: {@link dev.sluice.bridge.security.Jwks} fetches them again when they are
- * older than their age allows, or when a token names a key it does not have, but not more often than its interval allows, so
- * that nobody can make it call the endpoint with made-up names. While the endpoint does not answer, the keys it last gave stay
- * in use. Nobody waits for the endpoint: what has to be fetched completes a future.
+ * <p>{@link dev.sluice.bridge.security.Jwks} caches the keys of a JWKS endpoint (RFC 7517). It fetches them at the start, when they
+ * are older than their age allows, and when a token names a key that it does not have. An interval limits the fetches, so that
+ * made-up key names cannot flood the endpoint. Known keys serve while new ones are fetched, and while the endpoint fails. Only a
+ * token with an unknown key waits for a fetch, for half a second after its beginning ({@code auth.jwt.jwks.wait.ms}); then the answer
+ * is that the keys cannot be known now. No thread waits: a fetch completes a future.
  *
  * <p>Every reason for which a token is refused is a fixed sentence; nothing of a token is repeated or logged.
  */

@@ -33,18 +33,25 @@ class JwksTest {
     private static final PublicKey ED = TestTokens.ed25519().getPublic();
     private static final Duration MAX_AGE = Duration.ofMinutes(10);
     private static final Duration REFRESH = Duration.ofSeconds(30);
+    /** Longer than any test. */
+    private static final Duration WAIT = Duration.ofMinutes(10);
 
     private final List<CompletableFuture<byte[]>> fetches = new ArrayList<>();
     private long nanos = -5;
-    private final Jwks jwks = new Jwks(
-            () -> {
-                var fetch = new CompletableFuture<byte[]>();
-                fetches.add(fetch);
-                return fetch;
-            },
-            MAX_AGE,
-            REFRESH,
-            () -> nanos);
+    private final Jwks jwks = waiting(WAIT);
+
+    private Jwks waiting(Duration wait) {
+        return new Jwks(
+                () -> {
+                    var fetch = new CompletableFuture<byte[]>();
+                    fetches.add(fetch);
+                    return fetch;
+                },
+                MAX_AGE,
+                REFRESH,
+                wait,
+                () -> nanos);
+    }
 
     private static Token token(String algorithm, @Nullable String kid) {
         ObjectNode header = header(algorithm);
@@ -121,10 +128,39 @@ class JwksTest {
         pass(MAX_AGE.minusNanos(1));
         assertThat(key("a")).isCompletedWithValue(RSA);
         pass(Duration.ofNanos(1));
-        CompletableFuture<Key> withdrawn = key("a");
-        assertThat(withdrawn).isNotDone();
+        assertThat(fetches).hasSize(1);
+        for (int i = 0; i < 3; i++) {
+            assertThat(key("a")).as("an old key serves meanwhile").isCompletedWithValue(RSA);
+        }
+        assertThat(fetches).hasSize(2);
         answer(jwks(jwk("b", RSA)));
-        assertUnknown(withdrawn);
+        assertUnknown(key("a"));
+    }
+
+    @Test
+    void waitsForAFetchNoLongerThanItsWait() throws Exception {
+        Jwks impatient = waiting(Duration.ofMillis(50));
+        CompletableFuture<Key> hangs = impatient.keyOf(token("RS256", "a"));
+        assertThatThrownBy(() -> hangs.get(60, TimeUnit.SECONDS)).cause().isInstanceOf(KeysUnavailableException.class);
+        pass(Duration.ofMillis(50));
+        CompletableFuture<Key> later = impatient.keyOf(token("RS256", "a"));
+        assertThatThrownBy(() -> later.get(60, TimeUnit.SECONDS)).cause().isInstanceOf(KeysUnavailableException.class);
+        assertThat(fetches).as("the same fetch goes on").hasSize(1);
+        answer(jwks(jwk("a", RSA)));
+        assertThat(impatient.keyOf(token("RS256", "a"))).isCompletedWithValue(RSA);
+    }
+
+    @Test
+    void saysThatAKeyIsUnavailableNotUnknownWhileAFetchHangs() throws Exception {
+        Jwks impatient = waiting(Duration.ZERO);
+        impatient.prepare();
+        answer(jwks(jwk("a", RSA)));
+        pass(REFRESH);
+        CompletableFuture<Key> rotated = impatient.keyOf(token("RS256", "b"));
+        assertThatThrownBy(() -> rotated.get(60, TimeUnit.SECONDS)).cause().isInstanceOf(KeysUnavailableException.class);
+        assertThat(impatient.keyOf(token("RS256", "a"))).isCompletedWithValue(RSA);
+        answer(jwks(jwk("a", RSA)));
+        assertUnknown(impatient.keyOf(token("RS256", "b")));
     }
 
     @Test
@@ -225,7 +261,7 @@ class JwksTest {
             try {
                 URI url = URI.create("http://127.0.0.1:" + server.getAddress().getPort() + "/keys");
                 Duration timeout = hold == null ? Duration.ofSeconds(30) : TIMEOUT;
-                return new JwksClient(new JwksConfig(url, MAX_AGE, REFRESH, timeout))
+                return new JwksClient(new JwksConfig(url, MAX_AGE, REFRESH, timeout, WAIT))
                         .fetch()
                         .join();
             } finally {

@@ -18,6 +18,7 @@ import java.security.Signature;
 import java.security.interfaces.RSAPublicKey;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.concurrent.CountDownLatch;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
@@ -128,18 +129,37 @@ public final class TestTokens {
     /** An issuer with an Ed25519 key, which it may publish. */
     public static final class Issuer implements AutoCloseable {
         private final KeyPair key = ed25519();
+        private final String id;
+        private final CountDownLatch end = new CountDownLatch(1);
+        private volatile boolean hangs;
         private @Nullable HttpServer server;
+
+        /** An issuer whose key has the id {@code e1}. */
+        public Issuer() {
+            this("e1");
+        }
+
+        /** An issuer whose key has this id. */
+        public Issuer(String id) {
+            this.id = id;
+        }
+
+        /** From now on takes requests and does not answer them. */
+        public void hang() {
+            hangs = true;
+        }
 
         /** Returns a token. */
         public String token(ObjectNode claims) {
-            return signed(header("EdDSA").put("kid", "e1"), claims, "Ed25519", key.getPrivate());
+            return signed(header("EdDSA").put("kid", id), claims, "Ed25519", key.getPrivate());
         }
 
         /** Serves its keys on a port, whatever the path. */
         public void publish(int port) throws IOException {
-            byte[] set = jwks(jwk("e1", key.getPublic())).getBytes(UTF_8);
+            byte[] set = jwks(jwk(id, key.getPublic())).getBytes(UTF_8);
             server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
             server.createContext("/", exchange -> {
+                awaitEndIfHanging();
                 exchange.sendResponseHeaders(200, set.length);
                 exchange.getResponseBody().write(set);
                 exchange.close();
@@ -147,8 +167,19 @@ public final class TestTokens {
             server.start();
         }
 
+        private void awaitEndIfHanging() {
+            try {
+                if (hangs) {
+                    end.await();
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
         @Override
         public void close() {
+            end.countDown();
             if (server != null) {
                 server.stop(0);
             }
