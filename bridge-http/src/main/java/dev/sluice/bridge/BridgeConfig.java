@@ -47,6 +47,7 @@ import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_BODY_BYTES;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_COMPRESSION_RATIO;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_DEPTH;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_ITEMS;
+import static dev.sluice.bridge.BridgeKeys.HTTP_MEMORY_BYTES;
 import static dev.sluice.bridge.BridgeKeys.HTTP_PORT;
 import static dev.sluice.bridge.BridgeKeys.HTTP_THREADS;
 import static dev.sluice.bridge.BridgeKeys.KAFKA_PREFIX;
@@ -123,6 +124,8 @@ final class BridgeConfig {
     private static final int LARGEST_FRAME_BYTES = 64 << 10;
     private static final long MIN_PENDING_BYTES = 64L << 20;
     private static final int MOST_EDITS = 3;
+    /** Requests get one part of so many of the heap, if nothing else is said. */
+    private static final int HEAP_PARTS = 3;
 
     private final Map<String, Object> values;
     /** What the clients of Kafka are told, without the prefix. */
@@ -329,7 +332,8 @@ final class BridgeConfig {
                 integer(HTTP_MAX_DEPTH),
                 integer(POP_MAX_BATCH),
                 integer(POP_MAX_TIMEOUT_MS),
-                integer(HTTP_MAX_COMPRESSION_RATIO));
+                integer(HTTP_MAX_COMPRESSION_RATIO),
+                requestMemoryBytes());
         return new HttpService.Config(
                 text(HTTP_HOST),
                 integer(HTTP_PORT),
@@ -342,6 +346,11 @@ final class BridgeConfig {
                 (Boolean) values.get(AUTH_JWT_ENABLED) ? jwt() : null,
                 TrustedOrigins.of(texts(CORS_ORIGINS)),
                 (Boolean) values.get(MIGRATION_ENABLED));
+    }
+
+    private long requestMemoryBytes() {
+        long bytes = (Long) values.get(HTTP_MEMORY_BYTES);
+        return bytes == 0 ? Runtime.getRuntime().maxMemory() / HEAP_PARTS : bytes;
     }
 
     private JwtConfig jwt() {

@@ -31,6 +31,7 @@ final class BridgeKeys {
     static final String HTTP_MAX_ITEMS = "http.max.items";
     static final String HTTP_MAX_DEPTH = "http.max.depth";
     static final String CORS_ORIGINS = "cors.origins";
+    static final String HTTP_MEMORY_BYTES = "http.memory.bytes";
     static final String DATA_DIR = "data.dir";
     static final String BUFFER_DIR = "buffer.dir";
     static final String BUFFER_MAX_BYTES = "buffer.max.bytes";
@@ -181,6 +182,13 @@ final class BridgeKeys {
                 null,
                 Importance.MEDIUM,
                 "Origins of web pages that may use the service from a browser, `https://app.example.com`, separated by commas. They get CORS headers. Requests of other pages that change or pop are refused with 403. A service on a loopback address also answers to the hosts of these origins. Behind a proxy: the address that browsers know the service by. `*`: any page.");
+        keys.add(
+                HTTP_MEMORY_BYTES,
+                ConfigDef.Type.LONG,
+                0L,
+                between(0L, Long.MAX_VALUE),
+                Importance.LOW,
+                "Heap that all requests together may take: their bodies, what the bodies become, and the answers to them. A request that needs more is refused with 413, one that finds it taken by others with 503. 0: a third of the largest heap.");
         keys.group("Local data");
         keys.add(
                 DATA_DIR,

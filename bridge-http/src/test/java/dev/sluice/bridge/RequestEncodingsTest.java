@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Random;
+import java.util.zip.CRC32;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -68,6 +69,12 @@ class RequestEncodingsTest {
     private static void assertRefused(HttpResponse<String> response, int status, String error) {
         assertThat(response.body()).isEqualTo("{\"error\":\"" + error + "\"}");
         assertThat(response.statusCode()).isEqualTo(status);
+    }
+
+    private static byte[] joined(byte[] first, byte[] second) {
+        byte[] both = Arrays.copyOf(first, first.length + second.length);
+        System.arraycopy(second, 0, both, first.length, second.length);
+        return both;
     }
 
     /** A push of so many bytes whose payload is one letter over and over. */
@@ -141,6 +148,88 @@ class RequestEncodingsTest {
             assertRefused(push(encoding, new byte[0]), 400, "Empty request body");
         }
 
+        @ParameterizedTest
+        @ValueSource(strings = {"gzip", "zstd"})
+        void aBodyMayHaveSeveralPartsOneAfterTheOther(String encoding) {
+            byte[] whole = thin(5000);
+            byte[] parts = compress(encoding, new byte[0]);
+            for (int from = 0; from < whole.length; from += 1000) {
+                parts = joined(parts, compress(encoding, Arrays.copyOfRange(whole, from, from + 1000)));
+                parts = joined(parts, compress(encoding, new byte[0]));
+            }
+            assertThat(push(encoding, parts).statusCode()).isEqualTo(201);
+            String error = "The request body is not " + encoding + ", or is cut off";
+            for (int missing : new int[] {1, 5}) {
+                assertRefused(push(encoding, Arrays.copyOf(parts, parts.length - missing)), 400, error);
+            }
+        }
+
+        /** Five hundred of a thousand items would be taken for all of them. */
+        @ParameterizedTest
+        @ValueSource(strings = {"gzip", "zstd"})
+        void aBodyWithSomethingBehindItsEndIsRefused(String encoding) {
+            byte[] half = compress(encoding, "{\"payload\":1}\n".repeat(20).getBytes(UTF_8));
+            String error = "The request body is not " + encoding + ", or is cut off";
+            byte[] rest = "{\"payload\":2}\n".repeat(20).getBytes(UTF_8);
+            for (byte[] tail : new byte[][] {rest, {0}, new byte[512], {0x1f, (byte) 0x8b}, {'\n'}, {0x28, (byte) 0xb5}}) {
+                assertRefused(
+                        bridge.post(
+                                "/api/v1/push?queue=rest",
+                                joined(half, tail),
+                                "Content-Type",
+                                "application/x-ndjson",
+                                "Content-Encoding",
+                                encoding),
+                        400,
+                        error);
+            }
+            assertThat(bridge.pop("rest").path("messages")).isEmpty();
+        }
+
+        @Test
+        void aGzipBodyMayHaveAllThatAHeaderMayHave() throws IOException {
+            byte[] body = "{\"items\":[]}".getBytes(UTF_8);
+            byte[] plain = compress("gzip", body);
+            var full = new ByteArrayOutputStream();
+            full.write(plain, 0, 3);
+            full.write(0x1f); // Text, with a checksum, an extra field, a name and a comment.
+            full.write(plain, 4, 6);
+            full.write(new byte[] {2, 0, 7, 7, 'n', 0, 'c', 0});
+            var checksum = new CRC32();
+            checksum.update(full.toByteArray());
+            full.write((int) checksum.getValue() & 0xff);
+            full.write((int) (checksum.getValue() >> 8) & 0xff);
+            full.write(plain, 10, plain.length - 10);
+            assertThat(push("gzip", full.toByteArray()).statusCode()).isEqualTo(201);
+            for (int changed : new int[] {1, 2, 3, 12, 18, full.size() - 8, full.size() - 1}) {
+                byte[] broken = full.toByteArray();
+                broken[changed] ^= (byte) 0x80;
+                assertRefused(push("gzip", broken), 400, "The request body is not gzip, or is cut off");
+            }
+        }
+
+        /** A program that calls itself for each of them would end. */
+        @Test
+        void aBodyMayHaveAnyNumberOfEmptyParts() {
+            byte[] empty = compress("gzip", new byte[0]);
+            byte[] many = new byte[100_000 * empty.length];
+            for (int i = 0; i < 100_000; i++) {
+                System.arraycopy(empty, 0, many, i * empty.length, empty.length);
+            }
+            assertThat(push("gzip", joined(many, compress("gzip", "{\"items\":[]}".getBytes(UTF_8))))
+                            .statusCode())
+                    .isEqualTo(201);
+            assertRefused(push("gzip", many), 400, "Empty request body");
+        }
+
+        @Test
+        void aBodyThatWasCompressedTwiceIsRefusedHoweverTheHeadersSaySo() {
+            byte[] twice = compress("gzip", compress("gzip", "{\"items\":[]}".getBytes(UTF_8)));
+            HttpResponse<String> response =
+                    bridge.post("/api/v1/push", twice, "Content-Encoding", "gzip", "Content-Encoding", "gzip");
+            assertRefused(response, 415, "Content-Encoding is not supported: gzip, gzip (supported: gzip, zstd)");
+        }
+
         @Test
         void anyOtherRouteWithABodyTakesItToo() {
             byte[] body = compress("gzip", "{\"acknowledgments\":[]}".getBytes(UTF_8));
@@ -168,7 +257,7 @@ class RequestEncodingsTest {
         void areItemsWithTheirDefaultsInTheQuery() {
             HttpResponse<String> response = push(
                     "?queue=lines&partition=p",
-                    "{\"payload\":{\"n\": 1},\"transactionId\":\"t1\"}\r\n\n  \n{\"queue\":\"lines2\"}\n"
+                    "{\"payload\":{\"n\": 1},\"transactionId\":\"t1\"}\r\n\n  \n{\"queue\":\"lines2\",\"payload\":null}\n"
                             + "{\"partition\":\"q\",\"payload\":[2],\"transactionId\":\"t3\"}");
             assertThat(response.statusCode()).as(response.body()).isEqualTo(201);
             JsonNode results = RunningBridge.json(response.body());
@@ -193,9 +282,78 @@ class RequestEncodingsTest {
                     400,
                     "line 3: Invalid JSON: Unexpected character ('}' (code 125)): was expecting double-quote to start"
                             + " field name at byte 13");
-            assertRefused(push("?queue=none", "{\"payload\":1}\n[]\n"), 400, "line 2: an item must be an object");
-            assertRefused(push("", "{\"queue\":\"none\"}\n{}"), 400, "line 2: Queue must be a string");
+            assertRefused(
+                    push("", "{\"queue\":\"none\",\"payload\":1}\n[]\n"), 400, "line 2: an item must be an object");
             assertThat(bridge.pop("none").path("messages")).isEmpty();
+        }
+
+        /** Log shippers send events and know nothing of envelopes. */
+        @ParameterizedTest
+        @ValueSource(
+                strings = {
+                    "{\"date\":1747389600.1,\"log\":\"GET / 200\"}",
+                    "{\"payload\":{\"n\":1},\"host\":\"web-1\"}",
+                    "{\"queue\":5,\"partition\":null,\"level\":\"info\"}",
+                    "{\"queue\":\"printer-1\",\"partition\":\"p\"}",
+                    "{\"Payload\":1}",
+                    "{}",
+                    "[{\"payload\":1}]",
+                    "\"text\"",
+                    "1.50",
+                    "null"
+                })
+        void thatAreEventsAreThePayload(String event) {
+            HttpResponse<String> response = push("?queue=events&partition=p", " " + event + "\t\r\n");
+            assertThat(response.statusCode()).as(response.body()).isEqualTo(201);
+            assertThat(bridge.get("/api/v1/pop/queue/events/partition/p?autoAck=true&wait=true&timeout=30000")
+                            .body())
+                    .contains("\"data\":" + event + ",");
+        }
+
+        @Test
+        void areWhatTheAddressSaysTheyAre() {
+            String line = "{\"payload\":1,\"transactionId\":\"as-1\"}";
+            assertThat(push("?queue=as&as=event", line).body()).doesNotContain("as-1");
+            assertThat(bridge.get("/api/v1/pop/queue/as?autoAck=true&wait=true&timeout=30000")
+                            .body())
+                    .contains("\"data\":" + line + ",");
+            assertThat(push("?queue=as&as=envelope", line).body()).contains("as-1");
+            assertThat(bridge.get("/api/v1/pop/queue/as?autoAck=true&wait=true&timeout=30000")
+                            .body())
+                    .contains("\"data\":1,");
+            assertRefused(push("?queue=as&as=envelope", "{\"log\":1}"), 400, "line 1: payload is missing");
+            assertRefused(push("?queue=as&as=envelope", line + "\n2"), 400, "line 2: an item must be an object");
+            assertRefused(push("?queue=as&as=line", line), 400, "as must be event or envelope");
+            assertRefused(
+                    push("?as=event", line), 400, "as=event needs ?queue= in the address: an event names no queue");
+        }
+
+        @Test
+        void withoutAQueueInTheAddressNeedAQueueAndAPayload() {
+            String good = "{\"queue\":\"none\",\"payload\":1}\n";
+            assertRefused(push("", good + "\n{\"log\":\"x\"}"), 400, "line 3: queue and payload are missing");
+            assertRefused(push("", good + "{\"queue\":\"none\"}"), 400, "line 2: payload is missing");
+            assertRefused(push("", good + "{\"payload\":1}"), 400, "line 2: Queue must be a string");
+            assertThat(bridge.pop("none").path("messages")).isEmpty();
+        }
+
+        @Test
+        void mayStandInAnArrayIfTheAddressNamesTheQueue() {
+            String body = " [{\"log\": 1},{\"payload\":2}, 3]";
+            HttpResponse<String> response = bridge.post("/api/v1/push?queue=array", body);
+            assertThat(response.statusCode()).as(response.body()).isEqualTo(201);
+            assertThat(RunningBridge.json(response.body())).hasSize(3);
+            JsonNode popped = bridge.pop("array?batch=3&wait=true&timeout=30000");
+            assertThat(popped.path("messages").findValues("data"))
+                    .containsExactly(
+                            RunningBridge.json("{\"log\":1}"), RunningBridge.json("2"), RunningBridge.json("3"));
+            assertRefused(bridge.push(body), 400, "items array is required");
+            assertRefused(
+                    bridge.post("/api/v1/push?queue=array", "[1,{\"payload\":1,\"partition\":2}]"),
+                    400,
+                    "item 1: Partition must be a string");
+            assertThat(bridge.post("/api/v1/push?queue=array", "[1,2").statusCode())
+                    .isEqualTo(400);
         }
 
         @Test

@@ -287,7 +287,7 @@ class StreamRoutesTest {
                     reading.body(",'state_ops':[{'type':'upsert','key':'" + "k".repeat(513) + "'}]"),
                     "key must have at most 512 characters");
             assertRefused(CYCLE, reading.body(",'push_items':7"), "push_items array is required");
-            assertRefused(CYCLE, reading.body(",'push_items':[{}]"), "Queue must be a string");
+            assertRefused(CYCLE, reading.body(",'push_items':[{}]"), "item 0: Queue must be a string");
             assertRefused(CYCLE, reading.body(",'ack':7"), "ack must be an object");
             assertRefused(CYCLE, reading.body(",'ack':{}"), "transactionId is required");
             assertRefused(CYCLE, reading.body(reading.ack("t1", ",'count':-1")), "count must be a whole number");

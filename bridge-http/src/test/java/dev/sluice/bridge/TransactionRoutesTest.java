@@ -221,7 +221,7 @@ class TransactionRoutesTest {
             assertRefused(bridge.post(path, "{\"operations\":[{\"type\":\"push\"}]}"), "items array is required");
             assertRefused(
                     bridge.post(path, "{\"operations\":[{\"type\":\"push\",\"items\":[{}]}]}"),
-                    "Queue must be a string");
+                    "item 0: Queue must be a string");
             assertRefused(bridge.post(path, "{\"operations\":[{\"type\":\"ack\"}]}"), "transactionId is required");
             String many = "{\"operations\":[" + "{\"type\":\"x\"},".repeat(3) + "{\"type\":\"x\"}]}";
             assertRefused(bridge.post(path, many), "operations must be at most 3 (http.max.items)");

@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  */
 record AcknowledgeBody(List<Item> items) {
     private static final int MAX_ERROR_LENGTH = 10_000;
+    /** What an acknowledgement takes besides its texts, with its outcome and its part of the answer. */
+    static final int ITEM_BYTES = 480;
 
     /**
      * One acknowledgement: either something the queue can decide, or decided already by what it says.
@@ -43,8 +45,8 @@ record AcknowledgeBody(List<Item> items) {
      *
      * @throws InvalidRequestException (400) if it is not JSON, or a field is missing, of the wrong type or malformed
      */
-    static AcknowledgeBody parseSingle(byte[] bytes, RequestLimits limits) {
-        try (var json = JsonBody.open(bytes, limits.depth())) {
+    static AcknowledgeBody parseSingle(byte[] bytes, RequestLimits limits, RequestMemory.Claim memory) {
+        try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
             var fields = new Fields();
             if (json.first() == JsonToken.START_OBJECT) {
                 for (String field = json.nextField(); field != null; field = json.nextField()) {
@@ -71,15 +73,18 @@ record AcknowledgeBody(List<Item> items) {
      *
      * @throws InvalidRequestException (400) if it is not JSON, or a field is missing or of the wrong type
      */
-    static AcknowledgeBody parseBatch(byte[] bytes, RequestLimits limits) {
-        try (var json = JsonBody.open(bytes, limits.depth())) {
+    static AcknowledgeBody parseBatch(byte[] bytes, RequestLimits limits, RequestMemory.Claim memory) {
+        try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
             List<Fields> acknowledgments = null;
             String group = PopTarget.DEFAULT_GROUP;
             if (json.first() == JsonToken.START_OBJECT) {
                 for (String field = json.nextField(); field != null; field = json.nextField()) {
                     JsonToken value = json.value();
                     switch (field) {
-                        case "acknowledgments" -> acknowledgments = fields(json, value, limits);
+                        case "acknowledgments" -> {
+                            json.refuseSecond(field, acknowledgments != null);
+                            acknowledgments = fields(json, value, limits);
+                        }
                         case "consumerGroup" -> group = group(json, value, "consumerGroup");
                         default -> json.skip();
                     }
@@ -112,6 +117,7 @@ record AcknowledgeBody(List<Item> items) {
             if (list.size() == limits.items()) {
                 throw badRequest("acknowledgments must be at most " + limits.items() + " (http.max.items)");
             }
+            json.take(ITEM_BYTES);
             var fields = new Fields();
             fields.previous = previous;
             for (String field = json.nextField(); field != null; field = json.nextField()) {

@@ -1,7 +1,6 @@
 package dev.sluice.bridge.api;
 
 import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
-import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.fasterxml.jackson.core.JsonToken;
 import dev.sluice.bridge.ingest.BufferDetail;
@@ -148,7 +147,7 @@ final class BufferEndpoints implements AutoCloseable {
      * [{"id": 8, "reason": "…"}], "error": null, "count": 1}}. {@code error} says why it ended before the end.
      */
     CompletableFuture<Answer> retryFailed(Context ctx) throws IOException {
-        return bodies.read(ctx, bytes -> Selection.parse(bytes, true, limits.items()))
+        return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, true, limits.items(), memory))
                 .thenCompose(this::retry);
     }
 
@@ -184,7 +183,7 @@ final class BufferEndpoints implements AutoCloseable {
 
     /** {@code {"ids": [7, 8]}}; answers {@code {"removed": 2, "count": 0}}. */
     CompletableFuture<Answer> dropFailed(Context ctx) throws IOException {
-        return bodies.read(ctx, bytes -> Selection.parse(bytes, false, limits.items()))
+        return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, false, limits.items(), memory))
                 .thenCompose(this::drop);
     }
 
@@ -208,8 +207,9 @@ final class BufferEndpoints implements AutoCloseable {
         return accept(messages).thenApply(results -> Answer.json(CREATED, PushEndpoint.write(messages, results)));
     }
 
-    private List<NewMessage> lines(byte[] body) {
-        return Lines.parse(body, limits.items(), "lines", (line, index) -> MessageLine.parse(line, ids));
+    private List<NewMessage> lines(byte[] body, RequestMemory.Claim memory) {
+        return Lines.parse(
+                body, limits.items(), "lines", memory, (line, index) -> MessageLine.parse(line, ids, memory));
     }
 
     /** Ends the turn under way, waiting for it a little. */
@@ -221,10 +221,10 @@ final class BufferEndpoints implements AutoCloseable {
     /** Which records a request is about. */
     record Selection(List<Long> ids, boolean all) {
 
-        static Selection parse(byte[] bytes, boolean mayBeAll, int maxIds) {
+        static Selection parse(byte[] bytes, boolean mayBeAll, int maxIds, RequestMemory.Claim memory) {
             List<Long> ids = null;
             boolean all = false;
-            try (var json = JsonBody.open(bytes, MAX_DEPTH)) {
+            try (var json = JsonBody.open(bytes, MAX_DEPTH, memory)) {
                 if (json.first() == JsonToken.START_OBJECT) {
                     for (String field = json.nextField(); field != null; field = json.nextField()) {
                         JsonToken value = json.value();
@@ -262,7 +262,7 @@ final class BufferEndpoints implements AutoCloseable {
                 if (ids.size() == maxIds) {
                     throw badRequest("ids must be at most " + maxIds + " (http.max.items)");
                 }
-                ids.add(number(new String(json.slice(), UTF_8), "an id", 0));
+                ids.add(number(json.sliceText(), "an id", 0));
             }
             return ids;
         }

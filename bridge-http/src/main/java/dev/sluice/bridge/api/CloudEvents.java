@@ -45,6 +45,8 @@ final class CloudEvents {
     private static final String CONTENT_TYPE = "datacontenttype";
     private static final Pattern ATTRIBUTE_NAME = Pattern.compile("[a-z0-9]+");
     private static final int USUAL_ATTRIBUTES_BYTES = 1 << 10;
+    /** How many times the size of its data an event of the binary mode takes while it is made, at most. */
+    private static final int MAKING_FACTOR = 6;
 
     private final RequestLimits limits;
     private final MessageIds ids;
@@ -73,14 +75,14 @@ final class CloudEvents {
             return events::batch;
         }
         if (mediaType.equals(STRUCTURED)) {
-            return body -> pushed(List.of(events.structured(single(body, limits), "")));
+            return (body, memory) -> pushed(List.of(events.structured(single(body, limits, memory), "", memory)));
         }
         if (mediaType.startsWith(ANY)) {
             throw new UnsupportedMediaTypeResponse("Content-Type must be " + STRUCTURED + " or " + BATCH
                     + ", or that of the data with the attributes in headers ce-…, was " + mediaType);
         }
         Map<String, String> attributes = headers(ctx);
-        return body -> pushed(List.of(events.binary(attributes, contentType, mediaType, body)));
+        return (body, memory) -> pushed(List.of(events.binary(attributes, contentType, mediaType, body, memory)));
     }
 
     private static PushBody pushed(List<NewMessage> messages) {
@@ -88,8 +90,8 @@ final class CloudEvents {
     }
 
     /** Returns the bytes of the only JSON value of a body. */
-    private static byte[] single(byte[] body, RequestLimits limits) {
-        try (var json = JsonBody.open(body, limits.depth())) {
+    private static byte[] single(byte[] body, RequestLimits limits, RequestMemory.Claim memory) {
+        try (var json = JsonBody.open(body, limits.depth(), memory)) {
             json.first();
             byte[] value = json.slice();
             json.end();
@@ -97,9 +99,9 @@ final class CloudEvents {
         }
     }
 
-    private PushBody batch(byte[] body) {
+    private PushBody batch(byte[] body, RequestMemory.Claim memory) {
         var messages = new ArrayList<NewMessage>();
-        try (var json = JsonBody.open(body, limits.depth())) {
+        try (var json = JsonBody.open(body, limits.depth(), memory)) {
             if (json.first() != JsonToken.START_ARRAY) {
                 throw badRequest("a batch of events must be an array");
             }
@@ -107,7 +109,7 @@ final class CloudEvents {
                 if (messages.size() == limits.items()) {
                     throw badRequest("events must be at most " + limits.items() + " (http.max.items)");
                 }
-                messages.add(structured(json.slice(), "event " + messages.size() + ": "));
+                messages.add(structured(json.slice(), "event " + messages.size() + ": ", memory));
             }
             json.end();
         }
@@ -115,11 +117,11 @@ final class CloudEvents {
     }
 
     /** Reads an event in the JSON format (CloudEvents JSON Event Format §3), which stays as it is. */
-    private NewMessage structured(byte[] event, String where) {
+    private NewMessage structured(byte[] event, String where, RequestMemory.Claim memory) {
         var attributes = new TreeMap<String, String>();
         boolean data = false;
         boolean base64 = false;
-        try (var json = JsonBody.open(event, limits.depth())) {
+        try (var json = JsonBody.open(event, limits.depth(), memory)) {
             if (json.first() != JsonToken.START_OBJECT) {
                 throw badRequest(where + "an event must be an object");
             }
@@ -141,7 +143,7 @@ final class CloudEvents {
         if (data && base64) {
             throw badRequest(where + "an event has data or data_base64, not both");
         }
-        return message(attributes, event, where);
+        return message(attributes, event, where, memory);
     }
 
     private static void checkBase64(JsonBody json, JsonToken value, String where) {
@@ -151,7 +153,7 @@ final class CloudEvents {
         }
         try {
             if (value == JsonToken.VALUE_STRING) {
-                byte[] unused = Base64.getDecoder().decode(json.text(null));
+                json.checkBase64();
                 return;
             }
         } catch (IllegalArgumentException e) {
@@ -172,8 +174,15 @@ final class CloudEvents {
     }
 
     /** Makes an event in the JSON format of one in binary mode (CloudEvents HTTP Protocol Binding §3.1). */
-    private NewMessage binary(Map<String, String> attributes, String contentType, String mediaType, byte[] body) {
+    private NewMessage binary(
+            Map<String, String> attributes,
+            String contentType,
+            String mediaType,
+            byte[] body,
+            RequestMemory.Claim memory) {
         checkRequired(attributes, "ce-");
+        long making = (long) MAKING_FACTOR * body.length;
+        memory.take(making);
         var out = new JsonOutput(USUAL_ATTRIBUTES_BYTES + body.length);
         String separator = "{";
         for (Map.Entry<String, String> attribute : attributes.entrySet()) {
@@ -188,17 +197,19 @@ final class CloudEvents {
         }
         out.raw("}");
         byte[] event = Arrays.copyOf(out.array(), out.length());
-        return message(attributes, event, "");
+        memory.giveBack(making);
+        memory.take(event.length);
+        return message(attributes, event, "", memory);
     }
 
     private void data(JsonOutput out, String contentType, String mediaType, byte[] body) {
         if (mediaType.endsWith("/json") || mediaType.endsWith("+json")) {
-            out.raw(",\"data\":").json(single(body, limits));
+            out.raw(",\"data\":").json(single(body, limits, RequestMemory.unlimited()));
         } else if (mediaType.startsWith("text/") && isUtf8(contentType, body)) {
             out.raw(",\"data\":").string(new String(body, UTF_8));
         } else {
             out.raw(",\"data_base64\":\"")
-                    .raw(Base64.getEncoder().encodeToString(body))
+                    .json(Base64.getEncoder().encode(body))
                     .raw("\"");
         }
     }
@@ -263,17 +274,21 @@ final class CloudEvents {
         return new String(utf8, UTF_8);
     }
 
-    private NewMessage message(Map<String, String> attributes, byte[] event, String where) {
+    private NewMessage message(
+            Map<String, String> attributes, byte[] event, String where, RequestMemory.Claim memory) {
         checkRequired(attributes, where);
         String transactionId = transactionId(attributes.get("source"), attributes.get("id"));
         UUID traceId = attributes.containsKey("traceparent")
                 ? PushDefaults.traceId(String.valueOf(attributes.get("traceparent")))
                 : null;
         String partition = attributes.get("partitionkey");
+        String queue = String.valueOf(defaults.queue());
+        memory.take(PushBody.bytesOf(
+                queue, partition == null ? defaults.partition() : partition, transactionId, event));
         try {
             return new NewMessage(
                     ids.next(),
-                    String.valueOf(defaults.queue()),
+                    queue,
                     partition == null ? defaults.partition() : partition,
                     transactionId,
                     false,

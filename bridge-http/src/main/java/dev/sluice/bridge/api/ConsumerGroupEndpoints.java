@@ -227,8 +227,8 @@ final class ConsumerGroupEndpoints {
      */
     CompletableFuture<Answer> changeSubscription(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");
-        return bodies.read(ctx, bytes -> {
-                    Instant from = JsonRequest.parse(bytes, limits.depth()).time("subscriptionTimestamp");
+        return bodies.read(ctx, (bytes, memory) -> {
+                    Instant from = JsonRequest.parse(bytes, limits.depth(), memory).time("subscriptionTimestamp");
                     if (from == null) {
                         throw badRequest("subscriptionTimestamp is required");
                     }
@@ -253,7 +253,7 @@ final class ConsumerGroupEndpoints {
     CompletableFuture<Answer> seek(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");
         String queue = Parameters.nameInPath(ctx, "queue");
-        return bodies.read(ctx, bytes -> target(JsonRequest.parse(bytes, limits.depth())))
+        return bodies.read(ctx, (bytes, memory) -> target(JsonRequest.parse(bytes, limits.depth(), memory)))
                 .thenCompose(target -> administration.run(() -> {
                     int updated = administration.groups().seek(group, queue, null, target);
                     administration.wake(Set.of(queue));

@@ -6,13 +6,11 @@ import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdException;
 import io.javalin.http.Context;
 import io.javalin.http.UnsupportedMediaTypeResponse;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
-import java.io.InputStream;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.zip.GZIPInputStream;
+import java.util.zip.DataFormatException;
 
 /** How the body of a request is compressed (RFC 9110 §8.4; gzip of RFC 1952, zstd of RFC 8878). */
 enum ContentEncoding {
@@ -24,6 +22,7 @@ enum ContentEncoding {
     private static final String WITHOUT_ZSTD = "gzip";
     private static final int LEAST_BYTES = 16 << 10;
     private static final int USUAL_RATIO = 4;
+    private static final byte[] NONE = new byte[0];
 
     /** Bounds a body while it grows, and gives it the memory. */
     interface Room {
@@ -34,11 +33,14 @@ enum ContentEncoding {
         InvalidRequestException tooLarge();
 
         /**
-         * Takes so many more bytes of memory.
+         * Takes bytes of memory.
          *
          * @throws RuntimeException if there are none
          */
-        void reserve(int bytes);
+        void take(int bytes);
+
+        /** Gives back bytes of memory. */
+        void giveBack(int bytes);
     }
 
     /**
@@ -48,8 +50,8 @@ enum ContentEncoding {
      *     loaded; the answer then has {@code Accept-Encoding}
      */
     static ContentEncoding of(Context ctx) {
-        String header = ctx.header("Content-Encoding");
-        String name = header == null ? "" : header.strip().toLowerCase(Locale.ROOT);
+        String header = String.join(", ", Collections.list(ctx.req().getHeaders("Content-Encoding")));
+        String name = header.strip().toLowerCase(Locale.ROOT);
         return switch (name) {
             case "", "identity" -> IDENTITY;
             case "gzip", "x-gzip" -> GZIP;
@@ -71,9 +73,10 @@ enum ContentEncoding {
     }
 
     /**
-     * Decompresses a body. An empty one stays empty.
+     * Decompresses a body. An empty one stays empty. The room keeps the size of the result taken.
      *
-     * @throws InvalidRequestException (400) if it is not what its header says, (413) if it has no room
+     * @throws InvalidRequestException (400) if it is not what its header says, is cut off, or has something behind its end;
+     *     (413) if it has no room
      */
     byte[] decode(byte[] body, Room room) {
         if (body.length == 0) {
@@ -87,49 +90,37 @@ enum ContentEncoding {
     }
 
     private static byte[] gunzip(byte[] body, Room room) {
-        int length = 0;
-        try (InputStream in = new GZIPInputStream(new ByteArrayInputStream(body))) {
-            int size = firstSize(body, room);
-            room.reserve(size);
-            byte[] bytes = new byte[size];
-            for (int count = in.read(bytes); count >= 0; count = in.read(bytes, length, bytes.length - length)) {
-                length += count;
-                if (length > room.limitBytes()) {
-                    throw room.tooLarge();
-                }
-                if (length == bytes.length) {
-                    int larger = (int) Math.min(2L * length, room.limitBytes() + 1L);
-                    room.reserve(larger - length);
-                    bytes = Arrays.copyOf(bytes, larger);
-                }
-            }
-            return Arrays.copyOf(bytes, length);
-        } catch (IOException e) {
+        long announced = Gzip.announcedBytes(body);
+        boolean plausible = announced > 0 && announced <= room.limitBytes();
+        var bytes = new GrowingBytes(room, plausible ? (int) announced : firstSize(body, room));
+        try {
+            Gzip.decompress(body, bytes);
+        } catch (DataFormatException e) {
             throw badRequest("The request body is not gzip, or is cut off");
         }
+        return bytes.exact();
     }
 
-    /** One byte more than fits tells a body that is too large from one that just fits. */
     private static int firstSize(byte[] body, Room room) {
-        return (int) Math.min(Math.max(LEAST_BYTES, (long) USUAL_RATIO * body.length), room.limitBytes() + 1L);
+        return (int) Math.min(Math.max(LEAST_BYTES, (long) USUAL_RATIO * body.length), room.limitBytes());
     }
 
     /**
      * Decompresses in one go into an array that is large enough. Decompressing as a stream would allocate, outside the heap, the
-     * window a frame asks for, up to 128 MiB; this way there is none.
+     * window a frame asks for, up to 128 MiB; this way there is none. Takes several frames, and refuses bytes behind the last.
      */
     private static byte[] unzstd(byte[] body, Room room) {
         long announced = Zstd.getFrameContentSize(body);
         if (announced > room.limitBytes()) {
             throw room.tooLarge();
         }
-        int size = Math.max((int) announced, firstSize(body, room) - 1);
-        room.reserve(size);
+        int size = announced > 0 ? (int) announced : firstSize(body, room);
+        room.take(size);
         byte[] bytes = new byte[size];
         while (true) {
             try {
-                long length = Zstd.decompressByteArray(bytes, 0, bytes.length, body, 0, body.length);
-                return Arrays.copyOf(bytes, (int) length);
+                int length = (int) Zstd.decompressByteArray(bytes, 0, bytes.length, body, 0, body.length);
+                return exact(bytes, length, room);
             } catch (ZstdException e) {
                 if (e.getErrorCode() != Zstd.errDstSizeTooSmall()) {
                     throw badRequest("The request body is not zstd, or is cut off");
@@ -138,9 +129,21 @@ enum ContentEncoding {
             if (bytes.length == room.limitBytes()) {
                 throw room.tooLarge();
             }
-            int larger = (int) Math.min(2L * bytes.length, room.limitBytes());
-            room.reserve(larger - bytes.length);
+            int larger = (int) Math.min(Math.max(LEAST_BYTES, 2L * bytes.length), room.limitBytes());
+            room.giveBack(bytes.length);
+            bytes = NONE; // Two arrays at once would be more than was taken.
+            room.take(larger);
             bytes = new byte[larger];
         }
+    }
+
+    private static byte[] exact(byte[] bytes, int length, Room room) {
+        if (length == bytes.length) {
+            return bytes;
+        }
+        room.take(length);
+        byte[] exact = Arrays.copyOf(bytes, length);
+        room.giveBack(bytes.length);
+        return exact;
     }
 }

@@ -120,8 +120,8 @@ final class DeadLetterEndpoints {
 
     /** Which letters to redrive: these, or the oldest of those a filter lets through. */
     private record Selection(List<Long> ids, @Nullable DeadLetterFilter filter, int limit) {
-        static Selection parse(byte[] body, int maxDepth) {
-            JsonRequest json = JsonRequest.parse(body, maxDepth);
+        static Selection parse(byte[] body, int maxDepth, RequestMemory.Claim memory) {
+            JsonRequest json = JsonRequest.parse(body, maxDepth, memory);
             JsonNode ids = json.value("ids");
             JsonNode filter = json.value("filter");
             boolean all = json.flag("all", false);
@@ -194,7 +194,7 @@ final class DeadLetterEndpoints {
      * {@code remaining} is how many more the filter lets through; null for ids.
      */
     CompletableFuture<Answer> redrive(Context ctx) throws IOException {
-        return bodies.read(ctx, bytes -> Selection.parse(bytes, limits.depth()))
+        return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, limits.depth(), memory))
                 .thenCompose(selection -> administration.run(() -> redrive(selection)));
     }
 
@@ -271,9 +271,9 @@ final class DeadLetterEndpoints {
     CompletableFuture<Answer> bury(Context ctx) throws IOException {
         OptionalLong partition = Parameters.partitionInPath(ctx);
         String transactionId = Parameters.nameInPath(ctx, "transactionId");
-        return bodies.read(ctx, bytes -> {
+        return bodies.read(ctx, (bytes, memory) -> {
                     JsonRequest json =
-                            bytes.length == 0 ? new JsonRequest(object()) : JsonRequest.parse(bytes, limits.depth());
+                            bytes.length == 0 ? new JsonRequest(object()) : JsonRequest.parse(bytes, limits.depth(), memory);
                     String group = json.text("consumerGroup");
                     String error = storable(json.text("error"));
                     return new Acknowledgement(

@@ -48,7 +48,7 @@ final class DirectPushEndpoint implements Endpoint {
         PushDefaults defaults = PushDefaults.of(ctx);
         return bodies.read(
                         ctx,
-                        bytes -> PushBody.parse(bytes, limits, ids, defaults).messages())
+                        (bytes, memory) -> PushBody.parse(bytes, limits, ids, defaults, memory).messages())
                 .thenCompose(this::write);
     }
 

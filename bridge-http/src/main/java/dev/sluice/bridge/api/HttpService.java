@@ -43,7 +43,6 @@ public final class HttpService implements AutoCloseable {
     private static final int ACCEPTORS = 1;
     private static final int SELECTORS = 2;
     private static final int ACCEPT_QUEUE_LENGTH = 1024;
-    private static final int SHARE_OF_HEAP_FOR_BODIES = 8;
     private static final double MILLIS_PER_SECOND = 1000;
     /** Stands for the methods and paths of requests that have no route: there is no end to them. */
     private static final String NO_ROUTE = "none";
@@ -174,17 +173,16 @@ public final class HttpService implements AutoCloseable {
             ServiceState state,
             String version) {
         RequestLimits limits = config.limits();
-        long budgetBytes = Runtime.getRuntime().maxMemory() / SHARE_OF_HEAP_FOR_BODIES;
-        var bodies =
-                new RequestBodies(limits.bodyBytes(), limits.compressionRatio(), budgetBytes, config.bodyTimeout());
+        var shared = new RequestMemory(limits.memoryBytes());
+        var bodies = new RequestBodies(limits.bodyBytes(), limits.compressionRatio(), shared, config.bodyTimeout());
         var ids = new MessageIds();
         var counted = new CountedEndpoints(metrics.counters());
         AcknowledgeEndpoint.Acknowledger counting = counted.acknowledge(acknowledgements);
         return new Routes.Endpoints(
                 new PushEndpoint(counted.push(intake), config.usualDurability(), bodies, limits, ids),
                 new PopEndpoint(counted.pop(pops), undelivered, limits),
-                new AcknowledgeEndpoint(counting, bodies, bytes -> AcknowledgeBody.parseSingle(bytes, limits)),
-                new AcknowledgeEndpoint(counting, bodies, bytes -> AcknowledgeBody.parseBatch(bytes, limits)),
+                new AcknowledgeEndpoint(counting, bodies, (bytes, memory) -> AcknowledgeBody.parseSingle(bytes, limits, memory)),
+                new AcknowledgeEndpoint(counting, bodies, (bytes, memory) -> AcknowledgeBody.parseBatch(bytes, limits, memory)),
                 new StatusEndpoints(state, version),
                 new BufferEndpoints(state::bufferDetail, failed, intake, bodies, limits),
                 new ResourceEndpoints(administration),

@@ -32,6 +32,12 @@ public final class InvalidRequestException extends RuntimeException {
                 "Request body decompresses to more than http.max.compression.ratio (" + ratio + ") times its size");
     }
 
+    /** A request that needs more memory than all requests together may have: status 413. */
+    static InvalidRequestException needsTooMuchMemory(long limitBytes) {
+        return new InvalidRequestException(
+                413, "The request needs more memory than http.memory.bytes (" + limitBytes + " bytes); send it in parts");
+    }
+
     /** A request whose answer would be more than one answer may be: status 413. */
     static InvalidRequestException tooLarge(String message) {
         return new InvalidRequestException(413, message);
@@ -56,6 +62,22 @@ public final class InvalidRequestException extends RuntimeException {
     /** A request that the settings do not allow, whoever sends it: status 403. */
     static InvalidRequestException refused(String message) {
         return new InvalidRequestException(403, message);
+    }
+
+    /** Returns the same with the place of the fault in front of what is wrong. */
+    InvalidRequestException at(String place) {
+        return new InvalidRequestException(status, place + ": " + getMessage());
+    }
+
+    /** Returns the same with the index of the item that is wrong. */
+    InvalidRequestException inItem(int index) {
+        return isInvalidJson()
+                ? new InvalidRequestException(status, getMessage() + ", in item " + index)
+                : at("item " + index);
+    }
+
+    private boolean isInvalidJson() {
+        return String.valueOf(getMessage()).startsWith("Invalid JSON: ");
     }
 
     /** Returns the HTTP status, 4xx. */

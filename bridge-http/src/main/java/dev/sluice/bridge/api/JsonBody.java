@@ -9,7 +9,10 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  * allows. One thread.
  */
 final class JsonBody implements AutoCloseable {
+    /** Longest name of a field: a name is decoded into four arrays, so an endless one would cost ten times its size. */
+    static final int MAX_NAME_BYTES = 64 << 10;
+
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
             .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
@@ -29,27 +35,43 @@ final class JsonBody implements AutoCloseable {
                     .maxNestingDepth(Integer.MAX_VALUE)
                     .maxNumberLength(Integer.MAX_VALUE)
                     .maxStringLength(Integer.MAX_VALUE)
-                    .maxNameLength(Integer.MAX_VALUE)
+                    .maxNameLength(MAX_NAME_BYTES)
                     .build())
             .build();
     private static final int UUID_LENGTH = 36;
+    /** Tokens of up to this many bytes are garbage nobody needs to count. */
+    private static final int SMALL_BYTES = 64 << 10;
+
+    private static final int OBJECT_BYTES = 48;
+    /** The parser decodes a token into characters, in arrays that grow by half. */
+    private static final int DECODED_BYTES = 5;
 
     private final byte[] bytes;
     private final JsonParser parser;
     private final int maxDepth;
+    private final RequestMemory.Claim memory;
+    private final long numberBytes;
 
-    private JsonBody(byte[] bytes, JsonParser parser, int maxDepth) {
+    private JsonBody(byte[] bytes, JsonParser parser, int maxDepth, RequestMemory.Claim memory, long numberBytes) {
         this.bytes = bytes;
         this.parser = parser;
         this.maxDepth = maxDepth;
+        this.memory = memory;
+        this.numberBytes = numberBytes;
+    }
+
+    /** Starts to read text that is no request. */
+    static JsonBody open(byte[] bytes, int maxDepth) {
+        return open(bytes, maxDepth, RequestMemory.unlimited());
     }
 
     /**
      * Checks the encoding of a body and starts to read it.
      *
+     * @param memory from which the values that are returned take theirs
      * @throws InvalidRequestException if it is empty or not UTF-8
      */
-    static JsonBody open(byte[] bytes, int maxDepth) {
+    static JsonBody open(byte[] bytes, int maxDepth, RequestMemory.Claim memory) {
         if (bytes.length == 0) {
             throw badRequest("Empty request body");
         }
@@ -58,11 +80,27 @@ final class JsonBody implements AutoCloseable {
             throw badRequest("Invalid JSON: not UTF-8 at byte " + invalid);
         }
         refuseOtherEncodings(bytes);
+        long numberBytes = (long) DECODED_BYTES * longestNumber(bytes);
+        memory.take(numberBytes);
         try {
-            return new JsonBody(bytes, FACTORY.createParser(bytes), maxDepth);
+            return new JsonBody(bytes, FACTORY.createParser(bytes), maxDepth, memory, numberBytes);
         } catch (IOException e) {
             throw invalidJson(e);
         }
+    }
+
+    /** Returns the length of the longest number, which the parser decodes whole; 0 if it is not worth counting. */
+    private static int longestNumber(byte[] bytes) {
+        if (bytes.length <= SMALL_BYTES) {
+            return 0;
+        }
+        int longest = 0;
+        int length = 0;
+        for (byte each : bytes) {
+            length = each >= '0' && each <= '9' ? length + 1 : 0;
+            longest = Math.max(longest, length);
+        }
+        return longest <= SMALL_BYTES ? 0 : longest;
     }
 
     /** The parser guesses UTF-16 and UTF-32 from zero bytes among the first four, and skips a byte order mark. */
@@ -122,13 +160,69 @@ final class JsonBody implements AutoCloseable {
      */
     String text(@Nullable String previous) {
         try {
+            long decoded = isLargeString() ? (long) DECODED_BYTES * (stringEnd() - tokenStart()) : 0;
+            memory.take(decoded);
             if (previous != null && isText(previous)) {
+                memory.giveBack(decoded);
                 return previous;
             }
-            return parser.getText();
+            String text = parser.getText();
+            memory.giveBack(decoded);
+            memory.take(OBJECT_BYTES + (decoded == 0 ? text.length() : 2L * text.length()));
+            return text;
         } catch (IOException e) {
             throw invalidJson(e);
         }
+    }
+
+    private int tokenStart() {
+        return Math.toIntExact(parser.currentTokenLocation().getByteOffset());
+    }
+
+    /** Says whether it stands at a string that is better not decoded. */
+    private boolean isLargeString() {
+        if (bytes.length <= SMALL_BYTES || parser.currentToken() != JsonToken.VALUE_STRING) {
+            return false;
+        }
+        int from = tokenStart();
+        for (int i = from + 1; i < bytes.length; i++) {
+            if (i - from > SMALL_BYTES) {
+                return true;
+            }
+            if (bytes[i] == '"') {
+                return false;
+            }
+            i += bytes[i] == '\\' ? 1 : 0;
+        }
+        return false;
+    }
+
+    /** Returns the place behind the string it stands at. */
+    private int stringEnd() {
+        for (int i = tokenStart() + 1; i < bytes.length; i++) {
+            if (bytes[i] == '"') {
+                return i + 1;
+            }
+            if (bytes[i] == '\\') {
+                i++;
+            }
+        }
+        throw badRequest("Invalid JSON: Unexpected end-of-input: was expecting closing quote for a string value at byte "
+                + bytes.length);
+    }
+
+    /** Returns where the value it stands at begins and ends in the body, having moved to its end. */
+    private int[] range() {
+        int from = tokenStart();
+        if (isLargeString()) {
+            return new int[] {from, stringEnd()}; // The parser checks it when it moves on.
+        }
+        skip();
+        int to = Math.toIntExact(parser.currentLocation().getByteOffset());
+        while (to > from && bytes[to - 1] <= ' ') {
+            to--; // The parser looks at the byte behind a number that is no part of anything.
+        }
+        return new int[] {from, to};
     }
 
     private boolean isText(String expected) throws IOException {
@@ -148,15 +242,55 @@ final class JsonBody implements AutoCloseable {
 
     /** Returns the value it stands at as the bytes in the body, from its first to its last, and moves to its end. */
     byte[] slice() {
-        int from = Math.toIntExact(parser.currentTokenLocation().getByteOffset());
-        skip();
-        int to = Math.toIntExact(parser.currentLocation().getByteOffset());
-        return Arrays.copyOfRange(bytes, from, to);
+        int[] range = range();
+        memory.take(OBJECT_BYTES + range[1] - range[0]);
+        return Arrays.copyOfRange(bytes, range[0], range[1]);
     }
 
-    /** Moves to the end of the value it stands at, checking all of it. */
+    /**
+     * Checks that the string it stands at is base64.
+     *
+     * @throws IllegalArgumentException if it is not
+     */
+    void checkBase64() {
+        int from = tokenStart() + 1;
+        int to = isLargeString() ? stringEnd() - 1 : 0;
+        boolean escaped = false;
+        for (int i = from; i < to; i++) {
+            escaped |= bytes[i] == '\\';
+        }
+        if (to == 0 || escaped) {
+            String text = text(null);
+            memory.take(text.length());
+            byte[] unused = Base64.getDecoder().decode(text);
+            memory.giveBack(2L * text.length());
+            return;
+        }
+        ByteBuffer decoded = ByteBuffer.wrap(bytes, from, to - from);
+        memory.take(to - from);
+        ByteBuffer unused = Base64.getDecoder().decode(decoded);
+        memory.giveBack(to - from);
+    }
+
+    /** Returns the same as text. */
+    String sliceText() {
+        int[] range = range();
+        int length = range[1] - range[0];
+        memory.take(OBJECT_BYTES + 3L * length); // Two bytes a character, and once more when it is sent on.
+        return new String(bytes, range[0], length, StandardCharsets.UTF_8);
+    }
+
+    /** Takes memory for what is made of the body besides its texts and slices. */
+    void take(long needed) {
+        memory.take(needed);
+    }
+
+    /** Moves to the end of the value it stands at, checking all of it; a large string is checked on the way to the next token. */
     void skip() {
         try {
+            if (isLargeString()) {
+                return;
+            }
             JsonToken token = parser.currentToken();
             if (token == JsonToken.START_OBJECT || token == JsonToken.START_ARRAY) {
                 skipStructure();
@@ -224,6 +358,17 @@ final class JsonBody implements AutoCloseable {
         return badRequest("Invalid JSON: " + message + (offset < 0 ? "" : " at byte " + offset));
     }
 
+    /**
+     * Refuses a field that is there twice: what the first one holds would vanish.
+     *
+     * @param isSecond whether it has been there before
+     */
+    void refuseSecond(String field, boolean isSecond) {
+        if (isSecond) {
+            throw badRequest(field + " must not be there more than once");
+        }
+    }
+
     /** Returns a UUID in its canonical form of 36 characters (RFC 9562 §4, either case), or null if {@code text} is not one. */
     @Nullable
     static UUID uuid(String text) {
@@ -242,6 +387,7 @@ final class JsonBody implements AutoCloseable {
 
     @Override
     public void close() {
+        memory.giveBack(numberBytes);
         try {
             parser.close(); // Gives its buffers back.
         } catch (IOException e) {

@@ -17,6 +17,7 @@ public final class JsonOutput {
     private static final int LONGEST_NUMBER = 20;
     /** A character of a string needs at most six bytes, as an escape. */
     private static final int LONGEST_CHARACTER = 6;
+    private static final int RUN_CHARACTERS = 1024;
 
     private byte[] bytes;
     private int length;
@@ -59,21 +60,32 @@ public final class JsonOutput {
         if (text == null) {
             return raw("null");
         }
+        raw("\"");
         int count = text.length();
-        reserve(Math.addExact(Math.multiplyExact(count, LONGEST_CHARACTER), 2));
-        bytes[length++] = '"';
-        for (int i = 0; i < count; i++) {
+        int to;
+        for (int from = 0; from < count; from = to) {
+            to = Math.min(from + RUN_CHARACTERS, count);
+            if (to < count && Character.isHighSurrogate(text.charAt(to - 1))) {
+                to++; // A pair is not taken apart.
+            }
+            // The most a character can take is reserved for the next few only: for a long text it would be six times its size.
+            reserve((to - from) * LONGEST_CHARACTER);
+            characters(text, from, to);
+        }
+        return raw("\"");
+    }
+
+    private void characters(String text, int from, int to) {
+        for (int i = from; i < to; i++) {
             char c = text.charAt(i);
             if (c >= ' ' && c < 0x7f && c != '"' && c != '\\') {
                 bytes[length++] = (byte) c;
-            } else if (Character.isHighSurrogate(c) && i + 1 < count && Character.isLowSurrogate(text.charAt(i + 1))) {
+            } else if (Character.isHighSurrogate(c) && i + 1 < to && Character.isLowSurrogate(text.charAt(i + 1))) {
                 codePoint(Character.toCodePoint(c, text.charAt(++i)));
             } else {
                 codePoint(Character.isSurrogate(c) ? 0xfffd : c);
             }
         }
-        bytes[length++] = '"';
-        return this;
     }
 
     private void codePoint(int c) {

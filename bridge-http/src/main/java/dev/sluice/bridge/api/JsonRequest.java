@@ -3,7 +3,9 @@ package dev.sluice.bridge.api;
 import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -21,13 +23,18 @@ import org.jspecify.annotations.Nullable;
  * that is {@code null} counts as absent.
  */
 record JsonRequest(JsonNode fields) {
+    /** What an object or an array takes, with its place in another one. */
+    private static final int STRUCTURE_BYTES = 176;
+    /** What a name or a value takes besides its text, with its place. */
+    private static final int SCALAR_BYTES = 80;
+
     /**
      * Parses a body.
      *
      * @throws InvalidRequestException if it is empty, not UTF-8, not JSON or not an object
      */
-    static JsonRequest parse(byte[] body, int maxDepth) {
-        JsonBody.open(body, maxDepth).close(); // Checks the encoding.
+    static JsonRequest parse(byte[] body, int maxDepth, RequestMemory.Claim memory) {
+        JsonBody.open(body, maxDepth, memory).close(); // Checks the encoding.
         var mapper = new ObjectMapper(JsonFactory.builder()
                         .streamReadConstraints(StreamReadConstraints.builder()
                                 .maxNestingDepth(maxDepth)
@@ -36,6 +43,7 @@ record JsonRequest(JsonNode fields) {
                         .build())
                 .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
         try {
+            takeForTree(body, mapper.getFactory(), memory);
             JsonNode tree = mapper.readTree(body);
             if (tree == null || tree.isMissingNode()) {
                 throw badRequest("Empty request body");
@@ -52,6 +60,19 @@ record JsonRequest(JsonNode fields) {
                             : " at byte " + e.getLocation().getByteOffset()));
         } catch (IOException e) {
             throw new IllegalStateException("reading from memory failed", e);
+        }
+    }
+
+    /** Takes what the tree will need: the body may be a few megabytes and the tree hundreds of them. */
+    private static void takeForTree(byte[] body, JsonFactory factory, RequestMemory.Claim memory) throws IOException {
+        try (JsonParser parser = factory.createParser(body)) {
+            for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
+                if (token == JsonToken.FIELD_NAME || token.isScalarValue()) {
+                    memory.take(SCALAR_BYTES + 2L * parser.getTextLength());
+                } else if (token.isStructStart()) {
+                    memory.take(STRUCTURE_BYTES);
+                }
+            }
         }
     }
 

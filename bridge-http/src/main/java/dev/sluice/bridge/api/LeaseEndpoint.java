@@ -45,7 +45,7 @@ final class LeaseEndpoint {
         String leaseId = ctx.pathParam("leaseId");
         return bodies.read(
                         ctx,
-                        bytes -> Duration.ofSeconds(JsonRequest.parse(bytes, limits.depth())
+                        (bytes, memory) -> Duration.ofSeconds(JsonRequest.parse(bytes, limits.depth(), memory)
                                 .number("seconds", USUAL_SECONDS, 1, QueueOptions.MAX_TIME.toSeconds())))
                 .thenCompose(extension -> administration.run(() -> extend(leaseId, extension)));
     }

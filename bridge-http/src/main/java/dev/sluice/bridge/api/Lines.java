@@ -21,9 +21,11 @@ final class Lines {
      *
      * @param most how many lines that are not empty it may have
      * @param what they are, for the message
+     * @param memory of the request
      * @throws InvalidRequestException (400) if there are more, or one cannot be parsed; names the line, from 1
      */
-    static <T> List<T> parse(byte[] body, int most, String what, Parser<T> parser) {
+    static <T> List<T> parse(
+            byte[] body, int most, String what, RequestMemory.Claim memory, Parser<T> parser) {
         var parsed = new ArrayList<T>();
         int number = 1;
         for (int from = 0; from < body.length; number++) {
@@ -31,26 +33,28 @@ final class Lines {
             while (to < body.length && body[to] != '\n') {
                 to++;
             }
-            byte[] line = Arrays.copyOfRange(body, from, to);
+            int start = from;
             from = to + 1;
-            if (isBlank(line)) {
+            if (isBlank(body, start, to)) {
                 continue;
             }
             if (parsed.size() == most) {
                 throw badRequest(what + " must be at most " + most + " (http.max.items)");
             }
+            memory.take(to - start);
             try {
-                parsed.add(parser.parse(line, parsed.size()));
+                parsed.add(parser.parse(Arrays.copyOfRange(body, start, to), parsed.size()));
             } catch (InvalidRequestException e) {
-                throw badRequest("line " + number + ": " + e.getMessage());
+                throw e.at("line " + number);
             }
+            memory.giveBack(to - start);
         }
         return parsed;
     }
 
-    private static boolean isBlank(byte[] line) {
-        for (byte each : line) {
-            if (each != ' ' && each != '\r' && each != '\t') {
+    private static boolean isBlank(byte[] body, int from, int to) {
+        for (int i = from; i < to; i++) {
+            if (body[i] != ' ' && body[i] != '\r' && body[i] != '\t') {
                 return false;
             }
         }

@@ -119,8 +119,8 @@ final class MaintenanceEndpoints {
     }
 
     private CompletableFuture<Answer> set(Context ctx, Consumer<Boolean> change, Report report) throws IOException {
-        return bodies.read(ctx, bytes -> {
-                    JsonRequest json = JsonRequest.parse(bytes, limits.depth());
+        return bodies.read(ctx, (bytes, memory) -> {
+                    JsonRequest json = JsonRequest.parse(bytes, limits.depth(), memory);
                     if (json.value("enabled") == null) {
                         throw badRequest("enabled must be true or false");
                     }
@@ -170,9 +170,9 @@ final class MaintenanceEndpoints {
     CompletableFuture<Answer> wake(Context ctx) throws IOException {
         return bodies.read(
                         ctx,
-                        bytes -> Parameters.name(
+                        (bytes, memory) -> Parameters.name(
                                 "queue",
-                                JsonRequest.parse(bytes, limits.depth()).requiredText("queue")))
+                                JsonRequest.parse(bytes, limits.depth(), memory).requiredText("queue")))
                 .thenApply(queue -> {
                     administration.wake(Set.of(queue));
                     return Answer.json(OK, object().put("status", "ok"));

@@ -163,7 +163,12 @@ public final class MessageLine {
      * @throws InvalidRequestException if it is not such an object; the message says what is wrong
      */
     public static NewMessage parse(byte[] line, MessageIds ids) {
-        try (var json = JsonBody.open(line, MAX_DEPTH)) {
+        return parse(line, ids, RequestMemory.unlimited());
+    }
+
+    /** The same for a line of a request, whose memory the message takes. */
+    static NewMessage parse(byte[] line, MessageIds ids, RequestMemory.Claim memory) {
+        try (var json = JsonBody.open(line, MAX_DEPTH, memory)) {
             if (json.first() != JsonToken.START_OBJECT) {
                 throw badRequest("a line must be an object");
             }
@@ -251,6 +256,7 @@ public final class MessageLine {
 
         private byte @Nullable [] text(String field, JsonToken value) {
             String text = string(field, value);
+            json.take(text == null ? 0 : 3L * text.length());
             byte[] bytes = text == null ? null : text.getBytes(UTF_8);
             if (bytes != null && !isJson(bytes)) {
                 throw badRequest(field + " must hold JSON");
@@ -268,11 +274,13 @@ public final class MessageLine {
             if (payload == null) {
                 throw badRequest("payload is required");
             }
+            String inPartition = partition == null ? DEFAULT_PARTITION : partition;
+            json.take(PushBody.bytesOf(queue, inPartition, transactionId, payload));
             try {
                 return new NewMessage(
                         id == null ? ids.next() : id,
                         queue,
-                        partition == null ? DEFAULT_PARTITION : partition,
+                        inPartition,
                         transactionId,
                         false,
                         payload,

@@ -66,7 +66,7 @@ final class MigrationEndpoints implements AutoCloseable {
     /** Something to do with a request that has been read. */
     private CompletableFuture<Answer> with(Context ctx, Function<JsonRequest, Answer> work) throws IOException {
         requireEnabled();
-        return bodies.read(ctx, bytes -> JsonRequest.parse(bytes, limits.depth()))
+        return bodies.read(ctx, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
                 .thenCompose(body -> turns.run(() -> work.apply(body)));
     }
 

@@ -43,35 +43,36 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
     private static final int MAX_LIMIT_DIGITS = 20;
 
     private static final Instant LATEST_TIME = Instant.parse("9999-12-31T23:59:59Z");
+    /** As long as a generated transaction id. */
+    private static final String GENERATED = "-".repeat(36);
+
     static final byte[] NULL_PAYLOAD = "null".getBytes(StandardCharsets.US_ASCII);
+
+    /** What a message takes besides its texts and its payload, with its outcome and its part of the answer. */
+    private static final int MESSAGE_BYTES = 400;
 
     /**
      * Reads a body. Takes time in proportion to its size.
      *
      * @param defaults what items have that do not say otherwise
-     * @throws InvalidRequestException (400) if it is not JSON or breaks a rule; nothing of it is used then
+     * @throws InvalidRequestException (400) if it is not JSON or breaks a rule; nothing of it is used then. (413) if it needs
+     *     more memory than there is
      */
-    static PushBody parse(byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
-        try (var json = JsonBody.open(bytes, limits.depth())) {
+    static PushBody parse(
+            byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults, RequestMemory.Claim memory) {
+        try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
             return new Reader(json, limits, ids, defaults, NULL_PAYLOAD).read();
         }
     }
 
     /**
-     * Reads a body of lines (NDJSON): each is an item, an object as in {@code items}. Empty lines count for nothing.
-     *
-     * @param defaults what items have that do not say otherwise
-     * @throws InvalidRequestException (400) if a line is not an item; names the line. Nothing of the body is used then
+     * Returns the memory a message takes: with its payload a second time as an entry of the local log, or as a part of a
+     * stored segment.
      */
-    static PushBody parseLines(byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
-        var names = new @Nullable String[2];
-        return new PushBody(
-                Lines.parse(bytes, limits.items(), "items", (line, index) -> {
-                    try (var json = JsonBody.open(line, limits.depth())) {
-                        return new Reader(json, limits, ids, defaults, NULL_PAYLOAD).readLine(index, names);
-                    }
-                }),
-                null);
+    static long bytesOf(String queue, String partition, String transactionId, byte[] payload) {
+        return MESSAGE_BYTES
+                + 2L * (queue.length() + partition.length() + transactionId.length())
+                + (payload == NULL_PAYLOAD ? 0 : payload.length);
     }
 
     /** Reads one body. Keeps the names of the item before, because most requests repeat them. */
@@ -121,14 +122,18 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
                     bufferMax == null ? Integer.MAX_VALUE : bufferMax);
         }
 
-        /** Reads a body that is one item. */
-        NewMessage readLine(int index, @Nullable String[] lastNames) {
+        /**
+         * Reads a body that is one item, which must have a payload.
+         *
+         * @param lastNames queue and partition of the item before; gets those of this one
+         */
+        NewMessage readOne(int index, @Nullable String[] lastNames) {
             lastQueue = lastNames[0];
             lastPartition = lastNames[1];
             if (json.first() != JsonToken.START_OBJECT) {
                 throw badRequest("an item must be an object");
             }
-            NewMessage item = readItem(index);
+            NewMessage item = readItem(index, true);
             json.end();
             lastNames[0] = lastQueue;
             lastNames[1] = lastPartition;
@@ -137,7 +142,10 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
 
         private void readTopLevel(String field, JsonToken value) {
             switch (field) {
-                case "items" -> messages = readItems(value, "items");
+                case "items" -> {
+                    json.refuseSecond(field, messages != null);
+                    messages = readItems(value, field);
+                }
                 case "bufferMs" -> {
                     Double millis = readBufferLimit(field, value);
                     bufferTime = millis == null
@@ -188,17 +196,21 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
                 if (items.size() == limits.items()) {
                     throw badRequest(field + " must be at most " + limits.items() + " (http.max.items)");
                 }
-                items.add(readItem(itemsRead++));
+                try {
+                    items.add(readItem(itemsRead++, false));
+                } catch (InvalidRequestException e) {
+                    throw e.inItem(items.size());
+                }
             }
             return items;
         }
 
-        private NewMessage readItem(int index) {
+        private NewMessage readItem(int index, boolean needsPayload) {
             String queue = defaults.queue();
             String partition = defaults.partition();
             String transactionId = "";
             UUID traceId = null;
-            byte[] payload = payloadByDefault;
+            byte[] payload = null;
             Instant deliverAt = null;
             Duration delay = null;
             for (String field = json.nextField(); field != null; field = json.nextField()) {
@@ -220,14 +232,21 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
                     default -> json.skip();
                 }
             }
+            if (payload == null && needsPayload) {
+                throw badRequest(queue == null ? "queue and payload are missing" : "payload is missing");
+            }
             if (queue == null) {
                 throw badRequest("Queue must be a string");
+            }
+            if (payload == null) {
+                payload = payloadByDefault;
             }
             UUID id = ids.next();
             if (transactionId.isEmpty() && defaults.idempotencyKey() != null) {
                 transactionId = defaults.transactionId(index);
             }
             boolean generated = transactionId.isEmpty();
+            json.take(bytesOf(queue, partition, generated ? GENERATED : transactionId, payload));
             try {
                 return new NewMessage(
                         id,

@@ -16,8 +16,8 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code POST /api/v1/push}: see {@link PushBody} for the request, which is lines when its {@code Content-Type} says so; the answer
- * is an array with one element per item.
+ * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for one that is lines, as its {@code
+ * Content-Type} says, or a bare array. The answer is an array with one element per item.
  */
 final class PushEndpoint implements Endpoint {
     /** Takes messages in. See {@code Door}. */
@@ -39,8 +39,8 @@ final class PushEndpoint implements Endpoint {
         default void requireRoom(List<NewMessage> messages) throws QueueFullException {}
     }
 
-    /** Two names for JSON text, one value a line. */
-    private static final Set<String> LINES = Set.of("application/x-ndjson", "application/jsonl");
+    /** Names for JSON text, one value a line. */
+    private static final Set<String> LINES = Set.of("application/x-ndjson", "application/ndjson", "application/jsonl");
 
     private static final int CREATED = 201;
     private static final int RESULT_BYTES = 256;
@@ -63,12 +63,18 @@ final class PushEndpoint implements Endpoint {
     @Override
     public CompletableFuture<Answer> handle(Context ctx) throws IOException {
         PushDefaults defaults = PushDefaults.of(ctx);
-        if (isLines(ctx.header("Content-Type"))) {
-            PushDefaults named = defaults.to(ctx.queryParam("queue"), ctx.queryParam("partition"));
-            return bodies.read(ctx, bytes -> PushBody.parseLines(bytes, limits, ids, named))
-                    .thenCompose(this::accept);
-        }
-        return bodies.read(ctx, bytes -> PushBody.parse(bytes, limits, ids, defaults))
+        PushLines.Form form = PushLines.form(ctx);
+        @Nullable String queue = ctx.queryParam("queue");
+        PushDefaults named = defaults.to(queue, ctx.queryParam("partition"));
+        boolean isLines = isLines(ctx.header("Content-Type"));
+        return bodies.read(ctx, (bytes, memory) -> {
+                    if (isLines) {
+                        return new PushLines(limits, ids, named, form, memory).lines(bytes);
+                    }
+                    return queue != null && PushLines.isArray(bytes)
+                            ? new PushLines(limits, ids, named, form, memory).array(bytes)
+                            : PushBody.parse(bytes, limits, ids, defaults, memory);
+                })
                 .thenCompose(this::accept);
     }
 

@@ -40,8 +40,8 @@ final class QueueEndpoints {
 
     private record Configuration(String queue, String namespace, String task, QueueOptions options) {
         /** Only whole: nothing is kept of what was configured before. */
-        static Configuration parse(byte[] body, int maxDepth) {
-            JsonRequest json = JsonRequest.parse(body, maxDepth);
+        static Configuration parse(byte[] body, int maxDepth, RequestMemory.Claim memory) {
+            JsonRequest json = JsonRequest.parse(body, maxDepth, memory);
             JsonNode queue = json.value("queue");
             if (queue == null) {
                 throw badRequest("queue is required");
@@ -78,7 +78,7 @@ final class QueueEndpoints {
      * with all options, see {@link QueueOptionsJson}; {@code partitionId} is that of the partition {@code Default}.
      */
     CompletableFuture<Answer> configure(Context ctx) throws IOException {
-        return bodies.read(ctx, bytes -> Configuration.parse(bytes, limits.depth()))
+        return bodies.read(ctx, (bytes, memory) -> Configuration.parse(bytes, limits.depth(), memory))
                 .thenCompose(wanted -> administration.run(() -> configure(wanted)));
     }
 

@@ -3,6 +3,8 @@ package dev.sluice.bridge.api;
 import dev.sluice.bridge.pop.OverloadedException;
 import io.javalin.http.Context;
 import io.javalin.http.HttpResponseException;
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
 import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletInputStream;
 import java.io.IOException;
@@ -13,19 +15,22 @@ import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the bodies of requests into memory: each up to a limit and within a time, and all that are being read together up to
- * another limit, so that no number of clients can fill the heap. No thread waits for a client, so slow ones hold up nobody.
- * Any thread may call.
+ * Reads the bodies of requests into memory: each up to a limit and within a time. No thread waits for a client, so slow clients
+ * hold up nobody.
+ *
+ * <p>A body takes its memory from {@link RequestMemory} as it arrives, and the request keeps what it has taken until it is answered.
+ * Bodies that are still arriving may have half of that memory, and those of one client a quarter. If a body finds no room, the
+ * slowest body that is still arriving, of the same client if the client has its share, is refused with 503 in its place: clients
+ * that send slowly, however many, cannot keep out one that does not. Any thread may call.
  */
 final class RequestBodies implements AutoCloseable {
     /** What to make of a body. */
     interface Parser<T> {
-        /** Parses a body; the array is not used by anyone else. */
-        T parse(byte[] body);
+        /** Parses a body; the array is not used by anyone else. What the result needs is taken from {@code memory} first. */
+        T parse(byte[] body, RequestMemory.Claim memory);
     }
 
     /** A body over the limit is read up to here before it is refused: a client that is still sending would not see why. */
@@ -34,16 +39,24 @@ final class RequestBodies implements AutoCloseable {
     /** A body may be as large as this whatever it came from: short texts of zeros are no danger. */
     private static final int UNRATED_BYTES = 1 << 20;
 
+    private static final int FIRST_BYTES = 4 << 10;
     private static final int CHUNK_BYTES = 16 << 10;
-    private static final int MIN_BODIES = 2;
+    /** What bodies that are still arriving may have of the memory: all of them one part of so many, those of a client another. */
+    private static final int ARRIVING_PARTS = 2;
+
+    private static final int CLIENT_PARTS = 4;
     /** Attribute of a request whose body somebody reads. */
     private static final String READ = "sluice.body.read";
 
+    private static final byte[] NONE = new byte[0];
+    /** Takes bytes that nobody looks at, of all requests. */
+    private static final byte[] DISCARDED = new byte[CHUNK_BYTES];
+
     private final int limitBytes;
     private final int compressionRatio;
-    private final long budgetBytes;
+    private final RequestMemory memory;
     private final Duration timeout;
-    private final AtomicLong reserved = new AtomicLong();
+    private final ArrivingBodies arriving;
     private final ScheduledThreadPoolExecutor clock;
 
     /**
@@ -51,14 +64,17 @@ final class RequestBodies implements AutoCloseable {
      *
      * @param limitBytes of one body, as it comes and decompressed
      * @param compressionRatio how many times larger a body may be than it came, beyond {@value #UNRATED_BYTES} bytes
-     * @param budgetBytes of all that has come of bodies that are being read; two of the largest always fit
+     * @param memory of all requests
      * @param timeout from the beginning of a body to its end
      */
-    RequestBodies(int limitBytes, int compressionRatio, long budgetBytes, Duration timeout) {
+    RequestBodies(int limitBytes, int compressionRatio, RequestMemory memory, Duration timeout) {
         this.limitBytes = limitBytes;
         this.compressionRatio = compressionRatio;
-        this.budgetBytes = Math.max(budgetBytes, (long) MIN_BODIES * limitBytes);
+        this.memory = memory;
         this.timeout = timeout;
+        arriving = new ArrivingBodies(
+                Math.max(memory.limitBytes() / ARRIVING_PARTS, limitBytes),
+                Math.max(memory.limitBytes() / CLIENT_PARTS, limitBytes));
         clock = new ScheduledThreadPoolExecutor(1, task -> {
             var thread = new Thread(task, "sluice-http-bodies");
             thread.setDaemon(true);
@@ -71,8 +87,8 @@ final class RequestBodies implements AutoCloseable {
      * Reads the body of a request, which is empty when there is none, and parses it. The request must be asynchronous already.
      *
      * @return completes on a thread of the HTTP server; exceptionally with {@link InvalidRequestException} if the body is over
-     *     the limit, as it came or decompressed (413), did not come in time (408) or is not what the parser expects, {@link OverloadedException} if too
-     *     much is being read, or {@link IOException} if the client went away
+     *     the limit, as it came or decompressed (413), needs more memory than there is (413), did not come in time (408), is not
+     *     whole or not what the parser expects (400), or with {@link OverloadedException} if other requests have the memory
      */
     <T> CompletableFuture<T> read(Context ctx, Parser<T> parser) throws IOException {
         ContentEncoding encoding;
@@ -86,12 +102,72 @@ final class RequestBodies implements AutoCloseable {
             throw InvalidRequestException.bodyTooLarge(limitBytes);
         }
         ctx.attribute(READ, true);
-        var body = new Body(ctx.req().getInputStream(), announced);
+        RequestMemory.Claim claim = memory.claim();
+        ctx.req().getAsyncContext().addListener(new AtTheEnd(claim));
+        var body = new Body(ctx.req().getInputStream(), announced, ctx.req().getRemoteAddr(), claim);
         body.in.setReadListener(body);
-        return body.whole
-                .thenApply(bytes -> encoding.decode(bytes, body.roomFor(bytes.length)))
-                .thenApply(parser::parse)
-                .whenComplete((parsed, failure) -> body.release());
+        return body.whole.thenApply(done -> parse(body, encoding, parser));
+    }
+
+    private <T> T parse(Body body, ContentEncoding encoding, Parser<T> parser) {
+        byte[] bytes = body.take();
+        RequestMemory.Claim claim = body.claim;
+        int came = bytes.length;
+        bytes = encoding.decode(bytes, roomFor(came, claim));
+        if (encoding != ContentEncoding.IDENTITY) {
+            claim.giveBack(came);
+        }
+        T parsed = parser.parse(bytes, claim);
+        claim.giveBack(bytes.length);
+        return parsed;
+    }
+
+    /** Returns the room to decompress what came in {@code compressedBytes}. */
+    private ContentEncoding.Room roomFor(int compressedBytes, RequestMemory.Claim claim) {
+        long rated = Math.max(UNRATED_BYTES, (long) compressionRatio * compressedBytes);
+        int most = (int) Math.min(limitBytes, rated);
+        return new ContentEncoding.Room() {
+            @Override
+            public int limitBytes() {
+                return most;
+            }
+
+            @Override
+            public InvalidRequestException tooLarge() {
+                return most == limitBytes
+                        ? InvalidRequestException.bodyTooLarge(limitBytes)
+                        : InvalidRequestException.bodyTooDense(compressionRatio);
+            }
+
+            @Override
+            public void take(int bytes) {
+                claim.take(bytes);
+            }
+
+            @Override
+            public void giveBack(int bytes) {
+                claim.giveBack(bytes);
+            }
+        };
+    }
+
+    /** Gives the memory of a request back when the server is done with the request, answered or not. */
+    private record AtTheEnd(RequestMemory.Claim claim) implements AsyncListener {
+        @Override
+        public void onComplete(AsyncEvent event) {
+            claim.close();
+        }
+
+        @Override
+        public void onTimeout(AsyncEvent event) {}
+
+        @Override
+        public void onError(AsyncEvent event) {}
+
+        @Override
+        public void onStartAsync(AsyncEvent event) {
+            event.getAsyncContext().addListener(this); // A new cycle has no listeners.
+        }
     }
 
     /**
@@ -118,10 +194,6 @@ final class RequestBodies implements AutoCloseable {
         return has && ctx.attribute(READ) == null;
     }
 
-    private static OverloadedException tooMany() {
-        return new OverloadedException("Too many request bodies are being read");
-    }
-
     /** Ends the clock. */
     @Override
     public void close() {
@@ -132,7 +204,6 @@ final class RequestBodies implements AutoCloseable {
     private final class Discarded implements ReadListener {
         private final ServletInputStream in;
         private final CompletableFuture<@Nullable Void> whole = new CompletableFuture<>();
-        private final byte[] bytes = new byte[CHUNK_BYTES];
         private long seen;
 
         Discarded(ServletInputStream in) {
@@ -142,7 +213,7 @@ final class RequestBodies implements AutoCloseable {
         @Override
         public void onDataAvailable() throws IOException {
             while (!whole.isDone() && in.isReady()) {
-                int count = in.read(bytes, 0, bytes.length);
+                int count = in.read(DISCARDED, 0, DISCARDED.length);
                 if (count < 0) {
                     return;
                 }
@@ -165,37 +236,53 @@ final class RequestBodies implements AutoCloseable {
     }
 
     /** A body that is being read, by one thread of the HTTP server at a time, and given up by the clock. */
-    private final class Body implements ReadListener {
+    private final class Body implements ReadListener, ArrivingBodies.Arriving {
         private final ServletInputStream in;
-        private final CompletableFuture<byte[]> whole = new CompletableFuture<>();
+        private final String client;
+        private final RequestMemory.Claim claim;
+        private final CompletableFuture<@Nullable Void> whole = new CompletableFuture<>();
+        private final long startNanos = System.nanoTime();
         private final int expected;
-        private byte[] bytes = new byte[0];
+        private byte[] bytes = NONE;
         private int length;
-        private long held;
         private long seen;
         private boolean ended;
         private @Nullable Future<?> alarm;
 
-        Body(ServletInputStream in, long announced) {
+        Body(ServletInputStream in, long announced, String client, RequestMemory.Claim claim) {
             this.in = in;
-            expected = announced < 0 ? limitBytes : (int) Math.min(announced, limitBytes);
+            this.client = client;
+            this.claim = claim;
+            boolean tooLarge = announced > limitBytes;
+            expected = announced < 0 ? limitBytes : tooLarge ? 0 : (int) announced;
         }
 
         @Override
         public synchronized void onDataAvailable() throws IOException {
             while (!ended && in.isReady()) {
-                if (length == bytes.length && !grow()) {
-                    fail(tooMany());
+                try {
+                    if (length == bytes.length && length < expected) {
+                        grow();
+                    }
+                } catch (InvalidRequestException | OverloadedException e) {
+                    fail(e);
                     return;
                 }
-                int count = in.read(bytes, length, bytes.length - length);
+                boolean stored = length < bytes.length;
+                int count = stored
+                        ? in.read(bytes, length, bytes.length - length)
+                        : in.read(DISCARDED, 0, DISCARDED.length);
                 if (count < 0) {
                     return;
                 }
                 seen += count;
-                if (seen <= limitBytes) {
+                if (stored) {
                     length += count;
-                } else if (seen > MAX_DISCARDED_BYTES) {
+                }
+                if (seen > limitBytes) {
+                    drop();
+                }
+                if (seen > MAX_DISCARDED_BYTES) {
                     fail(InvalidRequestException.bodyTooLarge(limitBytes));
                 }
             }
@@ -205,51 +292,20 @@ final class RequestBodies implements AutoCloseable {
             }
         }
 
-        /** Makes room for more of what is expected, and for one byte beyond it. */
-        private boolean grow() {
-            int size = Math.min(Math.max(2 * bytes.length, CHUNK_BYTES), expected + 1);
-            if (!reserve(size - bytes.length)) {
-                return false;
-            }
+        /** Makes room for more of what is expected: not much more than has come. */
+        private void grow() {
+            int size = (int) Math.min(Math.max(2L * bytes.length, FIRST_BYTES), expected);
+            arriving.take(this, size);
+            int before = bytes.length;
             bytes = Arrays.copyOf(bytes, size);
-            return true;
+            arriving.giveBack(this, before);
         }
 
-        private boolean reserve(int more) {
-            if (reserved.addAndGet(more) > budgetBytes) {
-                reserved.addAndGet(-more);
-                return false;
-            }
-            held += more;
-            return true;
-        }
-
-        /** Returns the room to decompress what came in {@code compressedBytes}. */
-        ContentEncoding.Room roomFor(int compressedBytes) {
-            long rated = Math.max(UNRATED_BYTES, (long) compressionRatio * compressedBytes);
-            int most = (int) Math.min(limitBytes, rated);
-            return new ContentEncoding.Room() {
-                @Override
-                public int limitBytes() {
-                    return most;
-                }
-
-                @Override
-                public InvalidRequestException tooLarge() {
-                    return most == limitBytes
-                            ? InvalidRequestException.bodyTooLarge(limitBytes)
-                            : InvalidRequestException.bodyTooDense(compressionRatio);
-                }
-
-                @Override
-                public void reserve(int more) {
-                    synchronized (Body.this) {
-                        if (!Body.this.reserve(more)) {
-                            throw tooMany();
-                        }
-                    }
-                }
-            };
+        /** Of a body that is refused for its size nothing is kept while the rest of it comes. */
+        private void drop() {
+            arriving.giveBack(this, bytes.length);
+            bytes = NONE;
+            length = expected;
         }
 
         @Override
@@ -260,8 +316,21 @@ final class RequestBodies implements AutoCloseable {
             if (seen > limitBytes) {
                 whole.completeExceptionally(InvalidRequestException.bodyTooLarge(limitBytes));
             } else {
-                whole.complete(Arrays.copyOf(bytes, length));
+                whole.complete(null);
             }
+        }
+
+        /** Returns the bytes, whose memory stays taken, and keeps them no more. */
+        synchronized byte[] take() {
+            byte[] taken = bytes;
+            bytes = NONE;
+            if (length == taken.length) {
+                return taken;
+            }
+            claim.take(length);
+            byte[] exact = Arrays.copyOf(taken, length);
+            claim.giveBack(taken.length);
+            return exact;
         }
 
         /** The server cannot read on: the client paused for longer than the idle timeout, went away, or broke HTTP. */
@@ -270,27 +339,50 @@ final class RequestBodies implements AutoCloseable {
             fail(
                     problem instanceof TimeoutException
                             ? InvalidRequestException.bodyTooSlow()
-                            : InvalidRequestException.badRequest("The request body cannot be read"));
+                            : InvalidRequestException.badRequest(
+                                    "The request body cannot be read, or ends before its Content-Length"));
         }
 
         private void fail(RuntimeException failure) {
             synchronized (this) {
                 end();
+                bytes = NONE;
+                length = 0;
             }
+            claim.close();
             whole.completeExceptionally(failure);
         }
 
         private void end() {
             ended = true;
+            arriving.remove(this);
             if (alarm != null) {
                 alarm.cancel(false);
             }
         }
 
-        synchronized void release() {
-            reserved.addAndGet(-held);
-            held = 0;
-            bytes = new byte[0];
+        @Override
+        public String client() {
+            return client;
+        }
+
+        @Override
+        public RequestMemory.Claim claim() {
+            return claim;
+        }
+
+        @Override
+        public long startNanos() {
+            return startNanos;
+        }
+
+        /** Called by a thread that holds the lock of another body, so it must not wait for this one's. */
+        @Override
+        public void evicted() {
+            claim.close();
+            if (!clock.isShutdown()) {
+                clock.execute(() -> fail(RequestMemory.tooMany()));
+            }
         }
     }
 }

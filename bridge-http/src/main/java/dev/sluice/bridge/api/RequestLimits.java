@@ -10,6 +10,7 @@ package dev.sluice.bridge.api;
  * @param popTimeoutMillis how long a pop may wait ({@code pop.max.timeout.ms}); more is cut down
  * @param compressionRatio how many times larger a body may be than it came ({@code http.max.compression.ratio}), beyond its
  *     first MiB; more is status 413
+ * @param memoryBytes what all requests may take of the heap ({@code http.memory.bytes}); more is status 413 or 503
  */
 public record RequestLimits(
-        int bodyBytes, int items, int depth, int popBatch, int popTimeoutMillis, int compressionRatio) {}
+        int bodyBytes, int items, int depth, int popBatch, int popTimeoutMillis, int compressionRatio, long memoryBytes) {}

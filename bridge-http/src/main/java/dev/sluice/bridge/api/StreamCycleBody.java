@@ -46,6 +46,8 @@ record StreamCycleBody(
         boolean releases,
         @Nullable String refusal) {
     private static final int MAX_COUNT_DIGITS = 9;
+    /** What a change of the state takes besides its key and its value, here and on the way to the database. */
+    private static final int CHANGE_BYTES = 200;
 
     /**
      * Reads a body.
@@ -53,8 +55,9 @@ record StreamCycleBody(
      * @param defaults what messages have that do not say otherwise
      * @throws InvalidRequestException (400) if it is not JSON, or a field is missing or of the wrong type
      */
-    static StreamCycleBody parse(byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
-        try (var json = JsonBody.open(bytes, limits.depth())) {
+    static StreamCycleBody parse(
+            byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults, RequestMemory.Claim memory) {
+        try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
             var reader = new Reader(json, limits, ids, defaults);
             if (json.first() == JsonToken.START_OBJECT) {
                 for (String field = json.nextField(); field != null; field = json.nextField()) {
@@ -78,6 +81,8 @@ record StreamCycleBody(
         private List<Change> changes = new ArrayList<>();
         private List<NewMessage> messages = List.of();
         private AcknowledgeBody.@Nullable Fields upTo;
+        private boolean changesGiven;
+        private boolean messagesGiven;
         private long count = 1;
         private boolean releases = true;
         private @Nullable String refusal;
@@ -93,9 +98,16 @@ record StreamCycleBody(
                 case "query_id" -> queryId = uuid(field, value);
                 case "partition_id" -> partitionId = uuid(field, value);
                 case "consumer_group" -> group = AcknowledgeBody.group(json, value, field);
-                case "state_ops" -> readChanges(value);
-                case "push_items" ->
+                case "state_ops" -> {
+                    json.refuseSecond(field, changesGiven);
+                    changesGiven = true;
+                    readChanges(value);
+                }
+                case "push_items" -> {
+                    json.refuseSecond(field, messagesGiven);
+                    messagesGiven = true;
                     messages = value == JsonToken.VALUE_NULL ? List.of() : items.readItems(value, field);
+                }
                 case "ack" -> readAcknowledgement(value);
                 case "release_lease" -> releases = flag(field, value);
                 default -> json.skip();
@@ -144,12 +156,13 @@ record StreamCycleBody(
             String type = "";
             String key = null;
             String state = "null";
+            json.take(CHANGE_BYTES);
             for (String field = json.nextField(); field != null; field = json.nextField()) {
                 JsonToken value = json.value();
                 switch (field) {
                     case "type" -> type = text("type", value);
                     case "key" -> key = text("key", value);
-                    case "value" -> state = new String(json.slice(), StandardCharsets.UTF_8);
+                    case "value" -> state = json.sliceText();
                     default -> json.skip();
                 }
             }

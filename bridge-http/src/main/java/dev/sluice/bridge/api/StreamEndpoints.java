@@ -61,7 +61,7 @@ final class StreamEndpoints {
      * }</pre>
      */
     CompletableFuture<Answer> register(Context ctx) throws IOException {
-        return bodies.read(ctx, bytes -> JsonRequest.parse(bytes, limits.depth()))
+        return bodies.read(ctx, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
                 .thenCompose(body -> {
                     String name = Parameters.name("name", body.requiredText("name"));
                     String source = Parameters.name("source_queue", body.requiredText("source_queue"));
@@ -107,7 +107,7 @@ final class StreamEndpoints {
      */
     CompletableFuture<Answer> cycle(Context ctx) throws IOException {
         PushDefaults defaults = PushDefaults.of(ctx);
-        return bodies.read(ctx, bytes -> StreamCycleBody.parse(bytes, limits, ids, defaults))
+        return bodies.read(ctx, (bytes, memory) -> StreamCycleBody.parse(bytes, limits, ids, defaults, memory))
                 .thenCompose(this::run);
     }
 
@@ -226,7 +226,7 @@ final class StreamEndpoints {
      * 413 if that is too much for one answer.
      */
     CompletableFuture<Answer> state(Context ctx) throws IOException {
-        return bodies.read(ctx, bytes -> JsonRequest.parse(bytes, limits.depth()))
+        return bodies.read(ctx, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
                 .thenCompose(body -> {
                     OptionalLong query = StreamIds.fromUuid(uuid(body, "query_id"));
                     OptionalLong partition = PartitionIds.fromUuid(uuid(body, "partition_id"));

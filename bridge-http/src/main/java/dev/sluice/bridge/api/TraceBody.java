@@ -1,7 +1,6 @@
 package dev.sluice.bridge.api;
 
 import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
-import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.fasterxml.jackson.core.JsonToken;
 import dev.sluice.queue.PopTarget;
@@ -33,8 +32,8 @@ record TraceBody(
     private static final String USUAL_TYPE = "info";
 
     /** Reads a body; throws {@link InvalidRequestException} (400), naming the field, if it is not as above. */
-    static TraceBody parse(byte[] body, int maxDepth) {
-        try (JsonBody json = JsonBody.open(body, maxDepth)) {
+    static TraceBody parse(byte[] body, int maxDepth, RequestMemory.Claim memory) {
+        try (JsonBody json = JsonBody.open(body, maxDepth, memory)) {
             if (json.first() != JsonToken.START_OBJECT) {
                 throw badRequest("the body must be a JSON object");
             }
@@ -52,7 +51,7 @@ record TraceBody(
                     case "consumerGroup" -> group = text(json, value, field);
                     case "eventType" -> eventType = text(json, value, field);
                     case "traceNames" -> names = names(json, value);
-                    case "data" -> data = new String(json.slice(), UTF_8);
+                    case "data" -> data = json.sliceText();
                     default -> json.skip();
                 }
             }

@@ -37,7 +37,7 @@ final class TraceEndpoints {
 
     /** {@code {"success": true, "traceId": "…"}}, 201; for the request see {@link TraceBody}. 404 if there is no such message. */
     CompletableFuture<Answer> add(Context ctx) throws IOException {
-        return bodies.read(ctx, bytes -> TraceBody.parse(bytes, limits.depth()))
+        return bodies.read(ctx, (bytes, memory) -> TraceBody.parse(bytes, limits.depth(), memory))
                 .thenCompose(body -> administration.run(() -> {
                     OptionalLong partition = PartitionIds.fromUuid(body.partitionId());
                     OptionalLong id = partition.isEmpty()

@@ -25,6 +25,9 @@ import org.jspecify.annotations.Nullable;
  * @param refusal why it cannot be done, whatever the database says; null if it is to be tried
  */
 record TransactionBody(List<Operation> operations, @Nullable String refusal) {
+    /** What an operation takes besides its texts: the acknowledgement with its outcome and its part of the answer. */
+    private static final int OPERATION_BYTES = AcknowledgeBody.ITEM_BYTES;
+
     private static final byte[] EMPTY_PAYLOAD = "{}".getBytes(StandardCharsets.US_ASCII);
 
     /** A part of a transaction. */
@@ -42,14 +45,16 @@ record TransactionBody(List<Operation> operations, @Nullable String refusal) {
      * @param defaults what items of pushes have that do not say otherwise
      * @throws InvalidRequestException (400) if it is not JSON, or a field is missing or of the wrong type
      */
-    static TransactionBody parse(byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
-        try (var json = JsonBody.open(bytes, limits.depth())) {
+    static TransactionBody parse(
+            byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults, RequestMemory.Claim memory) {
+        try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
             var reader = new Reader(json, limits, ids, defaults);
             boolean given = false;
             if (json.first() == JsonToken.START_OBJECT) {
                 for (String field = json.nextField(); field != null; field = json.nextField()) {
                     JsonToken value = json.value();
                     if (field.equals("operations")) {
+                        json.refuseSecond(field, given);
                         given = true;
                         reader.readOperations(value);
                     } else {
@@ -104,6 +109,7 @@ record TransactionBody(List<Operation> operations, @Nullable String refusal) {
         }
 
         private void readOperation() {
+            json.take(OPERATION_BYTES);
             String type = "";
             List<NewMessage> messages = null;
             var verdict = new AcknowledgeBody.Fields();
@@ -111,7 +117,10 @@ record TransactionBody(List<Operation> operations, @Nullable String refusal) {
                 JsonToken value = json.value();
                 switch (field) {
                     case "type" -> type = readType(value);
-                    case "items" -> messages = items.readItems(value, "items");
+                    case "items" -> {
+                        json.refuseSecond(field, messages != null);
+                        messages = items.readItems(value, field);
+                    }
                     case "consumerGroup" -> verdict.readGroup(json, value);
                     default -> verdict.read(json, field, value);
                 }

@@ -60,7 +60,7 @@ final class TransactionEndpoint implements Endpoint {
     @Override
     public CompletableFuture<Answer> handle(Context ctx) throws IOException {
         PushDefaults defaults = PushDefaults.of(ctx);
-        return bodies.read(ctx, bytes -> TransactionBody.parse(bytes, limits, ids, defaults))
+        return bodies.read(ctx, (bytes, memory) -> TransactionBody.parse(bytes, limits, ids, defaults, memory))
                 .thenCompose(this::execute);
     }
 

@@ -14,16 +14,16 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class AcknowledgeBodyTest {
-    private static final RequestLimits LIMITS = new RequestLimits(1 << 20, 3, 10, 100, 1000, 100);
+    private static final RequestLimits LIMITS = new RequestLimits(1 << 20, 3, 10, 100, 1000, 100, 64 << 20);
     private static final UUID PARTITION = PartitionIds.toUuid(42);
     private static final UUID LEASE = UUID.fromString("0190b8f4-1111-7abc-8abc-0123456789ab");
 
     private static AcknowledgeBody.Item single(String body) {
-        return AcknowledgeBody.parseSingle(json(body), LIMITS).items().get(0);
+        return AcknowledgeBody.parseSingle(json(body), LIMITS, RequestMemory.unlimited()).items().get(0);
     }
 
     private static AcknowledgeBody batch(String body) {
-        return AcknowledgeBody.parseBatch(json(body), LIMITS);
+        return AcknowledgeBody.parseBatch(json(body), LIMITS, RequestMemory.unlimited());
     }
 
     private static byte[] json(String body) {

@@ -130,7 +130,7 @@ class HttpServiceTest {
                 bodyTimeout,
                 Duration.ofSeconds(1),
                 Durability.STORED,
-                new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000, 100),
+                new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000, 100, 64 << 20),
                 null,
                 TrustedOrigins.NONE,
                 false);
@@ -316,7 +316,7 @@ class HttpServiceTest {
         @Test
         void isRefusedWhenItIsNotWhatItMustBe() {
             assertError(post("/api/v1/push", "{}"), 400, "items array is required");
-            assertError(post("/api/v1/push", "{'items':[{'queue':5}]}"), 400, "Queue must be a string");
+            assertError(post("/api/v1/push", "{'items':[{'queue':5}]}"), 400, "item 0: Queue must be a string");
             assertError(
                     post("/api/v1/push", "{'items':"),
                     400,

@@ -18,11 +18,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class PushBodyTest {
-    private static final RequestLimits LIMITS = new RequestLimits(1 << 20, 5, 10, 100, 1000, 100);
+    private static final RequestLimits LIMITS = new RequestLimits(1 << 20, 5, 10, 100, 1000, 100, 64 << 20);
     private final MessageIds ids = new MessageIds();
 
     private PushBody parse(String body) {
-        return PushBody.parse(body.getBytes(UTF_8), LIMITS, ids, PushDefaults.NONE);
+        return PushBody.parse(body.getBytes(UTF_8), LIMITS, ids, PushDefaults.NONE, RequestMemory.unlimited());
     }
 
     private NewMessage parseOne(String item) {
@@ -165,11 +165,12 @@ class PushBodyTest {
                     "{'queue':'q','traceId':1}|TraceId must be a string",
                     "{'queue':'q','traceId':'1-1-1-1-1'}|TraceId must be a UUID",
                     "{'queue':'q','traceId':'0190b8f4-1111-7abc-8abc-0123456789ag'}|TraceId must be a UUID",
-                    "5|items must be objects, item 0 is not",
-                    "null|items must be objects, item 0 is not"
+                    "5|items must be objects, item 1 is not",
+                    "null|items must be objects, item 1 is not"
                 })
         void isRefusedWhenAFieldIsNotWhatItMustBe(String item, String message) {
-            assertRefused("{\"items\":[" + item.replace('\'', '"') + "]}", message);
+            assertRefused("{\"items\":[{\"queue\":\"q\"}," + item.replace('\'', '"') + "]}",
+                    message.startsWith("items") ? message : "item 1: " + message);
         }
 
         @ParameterizedTest
@@ -179,7 +180,7 @@ class PushBodyTest {
                 String item = "{\"queue\":\"q\",\"" + field + "\":\"a" + name + "\"}";
                 assertThatThrownBy(() -> parseOne(item))
                         .isInstanceOf(InvalidRequestException.class)
-                        .hasMessageStartingWith(field + " must not contain");
+                        .hasMessageStartingWith("item 0: " + field + " must not contain");
             }
         }
 
@@ -189,7 +190,7 @@ class PushBodyTest {
                     .hasSize(255);
             assertRefused(
                     "{\"items\":[{\"queue\":\"" + "q".repeat(256) + "\"}]}",
-                    "queue must have at most 255 characters, has 256");
+                    "item 0: queue must have at most 255 characters, has 256");
         }
     }
 
@@ -270,7 +271,7 @@ class PushBodyTest {
                             UTF_8))
                     .isEqualTo(seven);
             String body = "{\"items\":[{\"queue\":\"q\",\"payload\":[" + seven + "]}]}";
-            assertRefused(body, "Invalid JSON: nested deeper than http.max.depth (10) at byte 40");
+            assertRefused(body, "Invalid JSON: nested deeper than http.max.depth (10) at byte 40, in item 0");
             assertRefused(
                     "{\"x\":" + "[".repeat(100_000), "Invalid JSON: nested deeper than http.max.depth (10) at byte 14");
         }
@@ -324,11 +325,11 @@ class PushBodyTest {
             byte[] whole =
                     "{\"items\":[{\"queue\":\"qä\",\"payload\":{\"a\":[1.5e3,true,null,\"\\u00e4 😋\"]},\"traceId\":\"\"}],\"x\":12}"
                             .getBytes(UTF_8);
-            assertThat(PushBody.parse(whole, LIMITS, ids, PushDefaults.NONE).messages())
+            assertThat(PushBody.parse(whole, LIMITS, ids, PushDefaults.NONE, RequestMemory.unlimited()).messages())
                     .hasSize(1);
             for (int length = 1; length < whole.length; length++) {
                 byte[] cut = Arrays.copyOf(whole, length);
-                assertThatThrownBy(() -> PushBody.parse(cut, LIMITS, ids, PushDefaults.NONE))
+                assertThatThrownBy(() -> PushBody.parse(cut, LIMITS, ids, PushDefaults.NONE, RequestMemory.unlimited()))
                         .as("first %d bytes", length)
                         .isInstanceOf(InvalidRequestException.class)
                         .hasMessageStartingWith("Invalid JSON: ")
@@ -340,10 +341,10 @@ class PushBodyTest {
         void isRefusedWhenItIsNotUtf8() {
             byte[] latin1 = "{\"items\":[{\"queue\":\"q\",\"payload\":\"ä\"}]}"
                     .getBytes(java.nio.charset.StandardCharsets.ISO_8859_1);
-            assertThatThrownBy(() -> PushBody.parse(latin1, LIMITS, ids, PushDefaults.NONE))
+            assertThatThrownBy(() -> PushBody.parse(latin1, LIMITS, ids, PushDefaults.NONE, RequestMemory.unlimited()))
                     .hasMessage("Invalid JSON: not UTF-8 at byte 34");
             byte[] utf16 = "{\"items\":[]}".getBytes(java.nio.charset.StandardCharsets.UTF_16LE);
-            assertThatThrownBy(() -> PushBody.parse(utf16, LIMITS, ids, PushDefaults.NONE))
+            assertThatThrownBy(() -> PushBody.parse(utf16, LIMITS, ids, PushDefaults.NONE, RequestMemory.unlimited()))
                     .hasMessage("Invalid JSON: unexpected byte 0x00 at byte 1");
         }
 

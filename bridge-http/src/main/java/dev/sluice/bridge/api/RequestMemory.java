@@ -1,0 +1,113 @@
+package dev.sluice.bridge.api;
+
+import dev.sluice.bridge.pop.OverloadedException;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * The memory that all requests share: their bodies, the objects the bodies become, and the answers.
+ *
+ * <p>A request takes memory before it uses it, and keeps it until it is answered. A body of a few megabytes can become hundreds
+ * of megabytes of objects, so the size of a body does not say what a request costs. Any thread may call.
+ */
+final class RequestMemory {
+    /** A claim takes whole blocks from the shared memory, so that small objects need no atomic operation each. */
+    private static final long BLOCK_BYTES = 4 << 10;
+
+    private final long limitBytes;
+    private final AtomicLong usedBytes = new AtomicLong();
+
+    /**
+     * Sets the limit.
+     *
+     * @param limitBytes of all requests together ({@code http.memory.bytes})
+     */
+    RequestMemory(long limitBytes) {
+        this.limitBytes = limitBytes;
+    }
+
+    /** Returns the memory without a limit, for what is no request. */
+    static Claim unlimited() {
+        return new RequestMemory(Long.MAX_VALUE).claim();
+    }
+
+    /** Begins a request, which has no memory yet. */
+    Claim claim() {
+        return new Claim();
+    }
+
+    long limitBytes() {
+        return limitBytes;
+    }
+
+    /** Returns the bytes that requests hold now. */
+    long usedBytes() {
+        return usedBytes.get();
+    }
+
+    /** The memory of one request. */
+    final class Claim implements AutoCloseable {
+        private long neededBytes;
+        private long heldBytes;
+        private boolean closed;
+
+        private Claim() {}
+
+        /**
+         * Takes memory.
+         *
+         * @throws InvalidRequestException (413) if the request needs more than there is for all requests together
+         * @throws OverloadedException (503) if other requests hold the memory, or the claim is closed
+         */
+        synchronized void take(long bytes) {
+            if (bytes > limitBytes - neededBytes) {
+                throw InvalidRequestException.needsTooMuchMemory(limitBytes);
+            }
+            long needed = neededBytes + bytes;
+            if (closed) {
+                throw tooMany();
+            }
+            if (needed > heldBytes) {
+                long more = (needed - heldBytes + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+                if (limitBytes != Long.MAX_VALUE && usedBytes.addAndGet(more) > limitBytes) {
+                    usedBytes.addAndGet(-more);
+                    throw tooMany();
+                }
+                heldBytes += more;
+            }
+            neededBytes = needed;
+        }
+
+        /** Gives back memory that the request uses no more. */
+        synchronized void giveBack(long bytes) {
+            neededBytes -= bytes;
+            long spare = (heldBytes - neededBytes) / BLOCK_BYTES * BLOCK_BYTES;
+            if (spare > 0 && !closed) {
+                heldBytes -= spare;
+                usedBytes.addAndGet(-spare);
+            }
+        }
+
+        /** Returns the bytes taken and not given back. */
+        synchronized long bytes() {
+            return closed ? 0 : neededBytes;
+        }
+
+        /** Returns whether everything was given back. */
+        synchronized boolean isClosed() {
+            return closed;
+        }
+
+        /** Gives everything back. The request gets no memory any more. */
+        @Override
+        public synchronized void close() {
+            if (!closed) {
+                closed = true;
+                usedBytes.addAndGet(-heldBytes);
+            }
+        }
+    }
+
+    static OverloadedException tooMany() {
+        return new OverloadedException("Requests under way use the memory there is for them (http.memory.bytes)");
+    }
+}
