@@ -134,7 +134,9 @@ class CloudEventsTest {
                     "\"Name\":\"x\"|names of attributes have lower-case letters and digits only, not Name",
                     "\"a\":1.5|a must be a string, a whole number, true or false",
                     "\"a\":{}|a must be a string, a whole number, true or false",
-                    "\"time\":\"today\"|time must be a time like 2030-01-31T12:00:00Z",
+                    "\"time\":\"today\"|time must be a time: RFC 3339 like 2026-05-16T10:00:00Z (with T or a space; "
+                            + "without an offset it is UTC), a date like 2026-05-16 (its midnight UTC), or milliseconds since "
+                            + "1970; in the years 1 to 9999",
                     "\"subject\":\"\"|subject must not be empty",
                     "\"partitionkey\":\"\"|partitionkey must not be empty",
                     "\"dataschema\":\"a b\"|dataschema must be a URI",

@@ -235,10 +235,24 @@ class ConsumerGroupRoutesTest {
         JsonNode answer = ok(bridge.post(path, ""));
         assertThat(answer)
                 .isEqualTo(RunningBridge.json("{\"success\":true,\"consumerGroup\":\"part-g\",\"queueName\":\"part-q\","
-                        + "\"partitionName\":\"a\",\"updated\":true,\"cursorMovedTo\":2}"));
+                        + "\"partitionName\":\"a\",\"seekToEnd\":true,\"targetTimestamp\":null,"
+                        + "\"updated\":true,\"cursorMovedTo\":2}"));
         assertThat(bridge.pop("part-q?consumerGroup=part-g&batch=9&partitions=9")
                         .get("messages"))
                 .hasSize(1);
+        JsonNode back = ok(bridge.post(path + "?timestamp=2000-01-01", ""));
+        assertThat(back.get("targetTimestamp").asText()).isEqualTo("2000-01-01T00:00:00.000Z");
+        assertThat(back.get("cursorMovedTo").intValue()).isZero();
+        assertThat(ok(bridge.post(path, "{\"toEnd\":true}")).get("cursorMovedTo").intValue())
+                .isEqualTo(2);
+        assertThat(ok(bridge.post(path, "{\"timestamp\":0}")).get("cursorMovedTo").intValue())
+                .isZero();
+        assertRefused(
+                bridge.post(path + "?toEnd=true", "{\"timestamp\":0}"),
+                "either \"toEnd\": true or a timestamp is required, once");
+        assertRefused(
+                bridge.post(path + "?toEnd=true&timestamp=0", ""),
+                "either \"toEnd\": true or a timestamp is required, not both");
         JsonNode stranger = ok(bridge.post(path.replace("part-g", "nobody"), ""));
         assertThat(stranger.get("updated").booleanValue()).isFalse();
         assertThat(stranger.get("cursorMovedTo").isNull()).isTrue();

@@ -290,7 +290,7 @@ public final class QueueSourceConfig extends AbstractConfig {
                         "Start from",
                         "Where to begin in a partition that has no offset yet: beginning; end, that is with what is written after"
                                 + " the connector of this name first started; or timestamp:TIME, with what is written from that"
-                                + " time on (ISO 8601 with its offset from UTC, or milliseconds since 1970).")
+                                + " time on (RFC 3339, without an offset UTC; a date; or milliseconds since 1970).")
                 .define(
                         BATCH_SIZE,
                         ConfigDef.Type.INT,

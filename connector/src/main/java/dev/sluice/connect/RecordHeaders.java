@@ -4,14 +4,14 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PriorityLane;
-import java.time.DateTimeException;
+import dev.sluice.queue.TimeText;
 import java.time.Instant;
-import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.connect.header.ConnectHeaders;
@@ -59,6 +59,8 @@ public final class RecordHeaders {
     public static final String DELAY_MS = "sluice.delay-ms";
 
     private static final int UUID_LENGTH = 36;
+    /** Milliseconds before 1970, with digits for more than three thousand years. */
+    private static final Pattern NEGATIVE_MILLIS = Pattern.compile("-\\d{1,14}");
 
     private RecordHeaders() {}
 
@@ -125,23 +127,18 @@ public final class RecordHeaders {
     }
 
     /**
-     * Reads a time: as in ISO 8601 with its offset from UTC, or as whole milliseconds since 1970.
+     * Reads a time in any of the forms of {@link TimeText}. A record may be older than 1970, so here a number may be negative.
      *
      * @param what where it is, for the message
-     * @throws IllegalArgumentException if it is neither
+     * @throws IllegalArgumentException if it is no time
      */
     static @Nullable Instant time(String what, @Nullable String text) {
         if (text == null) {
             return null;
         }
-        try {
-            return isWhole(text)
-                    ? Instant.ofEpochMilli(Long.parseLong(text))
-                    : OffsetDateTime.parse(text).toInstant();
-        } catch (DateTimeException | NumberFormatException e) {
-            throw new IllegalArgumentException(
-                    what + " must be a time like 2026-05-16T10:00:00.123Z or milliseconds since 1970, was " + text, e);
-        }
+        return NEGATIVE_MILLIS.matcher(text).matches()
+                ? Instant.ofEpochMilli(Long.parseLong(text))
+                : TimeText.parse(what, text);
     }
 
     /**
@@ -169,10 +166,5 @@ public final class RecordHeaders {
      */
     static @Nullable PriorityLane lane(String what, @Nullable String text) {
         return text == null ? null : PriorityLane.of(what, text);
-    }
-
-    private static boolean isWhole(String text) {
-        int digits = text.startsWith("-") ? 1 : 0;
-        return text.length() > digits && text.chars().skip(digits).allMatch(c -> c >= '0' && c <= '9');
     }
 }

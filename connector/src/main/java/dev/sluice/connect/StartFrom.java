@@ -1,5 +1,6 @@
 package dev.sluice.connect;
 
+import dev.sluice.queue.TimeText;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -27,7 +28,7 @@ record StartFrom(Kind kind, @Nullable Instant time) {
     /**
      * Reads the setting.
      *
-     * @throws IllegalArgumentException if it is none of the three
+     * @throws IllegalArgumentException if it is none of the three, or the time is none ({@link TimeText})
      */
     static StartFrom parse(String text) {
         if (text.equals("beginning")) {
@@ -35,8 +36,7 @@ record StartFrom(Kind kind, @Nullable Instant time) {
         } else if (text.equals("end")) {
             return new StartFrom(Kind.END, null);
         } else if (text.startsWith(TIMESTAMP)) {
-            Instant time = RecordHeaders.time("start.from", text.substring(TIMESTAMP.length()));
-            return new StartFrom(Kind.TIME, time);
+            return new StartFrom(Kind.TIME, TimeText.parse("the text after timestamp:", text.substring(TIMESTAMP.length())));
         }
         throw new IllegalArgumentException("must be " + SYNTAX + ", was " + text);
     }

@@ -77,7 +77,7 @@ class QueueSourceConnectorTest {
                     "queues.pattern | orders( | must be a regular expression",
                     "topic.format | a b | must be 1 to 249 letters",
                     "start.from | now | must be beginning, end or timestamp:TIME, was now",
-                    "start.from | timestamp:now | must be a time like",
+                    "start.from | timestamp:now | must be a time: RFC 3339",
                     "value.type | json | String must be one of: string, bytes",
                     "batch.size | 0 | Value must be at least 1",
                     "poll.interval.ms | 9 | Value must be at least 10",

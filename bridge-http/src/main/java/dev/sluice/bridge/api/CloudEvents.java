@@ -12,8 +12,7 @@ import java.net.URI;
 import java.net.URISyntaxException;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.time.OffsetDateTime;
-import java.time.format.DateTimeParseException;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
@@ -342,11 +341,7 @@ final class CloudEvents {
         if (value == null) {
             return;
         }
-        try {
-            OffsetDateTime unused = OffsetDateTime.parse(value);
-        } catch (DateTimeParseException e) {
-            throw badRequest(where + "time must be a time like 2030-01-31T12:00:00Z");
-        }
+        Instant unused = Parameters.time(where + "time", value);
     }
 
     private static String transactionId(@Nullable String source, @Nullable String id) {

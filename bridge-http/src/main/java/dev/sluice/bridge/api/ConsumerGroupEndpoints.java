@@ -20,6 +20,7 @@ import java.math.RoundingMode;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -35,6 +36,7 @@ final class ConsumerGroupEndpoints {
     private static final int MAX_LAGGING = 10_000;
     private static final BigDecimal SECONDS_PER_HOUR = BigDecimal.valueOf(3600);
     private static final int HOUR_DECIMALS = 2;
+    private static final String SEEK_TO = "either \"toEnd\": true or a timestamp is required";
 
     private final Administration administration;
     private final RequestBodies bodies;
@@ -246,66 +248,86 @@ final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code POST /consumer-groups/:group/queues/:queue/seek} with {@code {"toEnd": true}} or {@code {"timestamp": "…"}}, of
-     * which the next message is the first one after it. Answers {@code {"success": true, "consumerGroup": "billing",
-     * "queueName": "orders", "seekToEnd": false, "targetTimestamp": "…", "partitionsUpdated": 4}}.
+     * {@code POST /consumer-groups/:group/queues/:queue/seek} with {@code {"toEnd": true}} or {@code {"timestamp": "…"}}, in the
+     * body or in the query. With a timestamp, the next message is the first one after that time. Answers {@code {"success":
+     * true, "consumerGroup": "billing", "queueName": "orders", "seekToEnd": false, "targetTimestamp": "…",
+     * "partitionsUpdated": 4}}.
      */
     CompletableFuture<Answer> seek(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");
         String queue = Parameters.nameInPath(ctx, "queue");
-        return bodies.read(ctx, (bytes, memory) -> target(JsonRequest.parse(bytes, limits.depth(), memory)))
+        SeekTarget inQuery = targetInQuery(ctx);
+        return bodies.read(ctx, (bytes, memory) -> target(inQuery, bytes, memory).orElseThrow(() -> badRequest(SEEK_TO)))
                 .thenCompose(target -> administration.run(() -> {
                     int updated = administration.groups().seek(group, queue, null, target);
                     administration.wake(Set.of(queue));
-                    return Answer.json(
-                            OK,
-                            object().put("success", true)
-                                    .put("consumerGroup", group)
-                                    .put("queueName", queue)
-                                    .put("seekToEnd", target instanceof SeekTarget.End)
-                                    .put(
-                                            "targetTimestamp",
-                                            target instanceof SeekTarget.After after
-                                                    ? AdminJson.time(after.time())
-                                                    : null)
-                                    .put("partitionsUpdated", updated));
+                    ObjectNode answer = object().put("success", true)
+                            .put("consumerGroup", group)
+                            .put("queueName", queue);
+                    return Answer.json(OK, put(answer, target).put("partitionsUpdated", updated));
                 }));
     }
 
-    private static SeekTarget target(JsonRequest json) {
-        boolean toEnd = json.flag("toEnd", false);
-        Instant time = json.time("timestamp");
-        if (toEnd == (time != null)) {
-            throw badRequest("either \"toEnd\": true or a timestamp is required");
+    private static ObjectNode put(ObjectNode answer, SeekTarget target) {
+        return answer.put("seekToEnd", target instanceof SeekTarget.End)
+                .put(
+                        "targetTimestamp",
+                        target instanceof SeekTarget.After after ? AdminJson.time(after.time()) : null);
+    }
+
+    /** Returns where to seek; nothing if neither the query nor the body says so. */
+    private Optional<SeekTarget> target(@Nullable SeekTarget inQuery, byte[] body, RequestMemory.Claim memory) {
+        SeekTarget inBody = null;
+        if (body.length > 0) {
+            JsonRequest json = JsonRequest.parse(body, limits.depth(), memory);
+            inBody = target(json.flag("toEnd", false), json.time("timestamp"));
         }
-        return time == null ? new SeekTarget.End() : new SeekTarget.After(time);
+        if (inQuery != null && inBody != null) {
+            throw badRequest(SEEK_TO + ", once");
+        }
+        return Optional.ofNullable(inBody == null ? inQuery : inBody);
+    }
+
+    private static @Nullable SeekTarget targetInQuery(Context ctx) {
+        return target(
+                Parameters.flagInQuery(ctx, "toEnd", false), Parameters.timeInQuery(ctx, "timestamp"));
+    }
+
+    private static @Nullable SeekTarget target(boolean toEnd, @Nullable Instant time) {
+        if (toEnd && time != null) {
+            throw badRequest(SEEK_TO + ", not both");
+        }
+        return toEnd ? new SeekTarget.End() : time == null ? null : new SeekTarget.After(time);
     }
 
     /**
-     * {@code POST /consumer-groups/:group/queues/:queue/partitions/:partition/seek}, without a body: moves the group to the end
-     * of the partition. Answers {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "partitionName":
-     * "customer-7", "updated": true, "cursorMovedTo": 42}}, with the number of the message behind which the group goes on; false
-     * and null if it has never read the queue. 404 if there is no such partition.
+     * {@code POST /consumer-groups/:group/queues/:queue/partitions/:partition/seek}: moves the group in one partition, as {@link
+     * #seek} does; without a body and a query to the end. Answers {@code {"success": true, "consumerGroup": "billing",
+     * "queueName": "orders", "partitionName": "customer-7", "seekToEnd": true, "targetTimestamp": null, "updated": true,
+     * "cursorMovedTo": 42}}, with the number of the message behind which the group goes on; false and null if it has never read
+     * the queue. 404 if there is no such partition.
      */
-    CompletableFuture<Answer> seekPartition(Context ctx) {
+    CompletableFuture<Answer> seekPartition(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");
         String queue = Parameters.nameInPath(ctx, "queue");
         String partition = Parameters.nameInPath(ctx, "partition");
-        return administration.run(() -> {
-            if (administration.queues().findPartition(queue, partition).isEmpty()) {
-                return AdminJson.failure(NOT_FOUND, "Partition not found");
-            }
-            boolean updated = administration.groups().seek(group, queue, partition, new SeekTarget.End()) > 0;
-            Long position = updated ? position(group, queue, partition) : null;
-            return Answer.json(
-                    OK,
-                    object().put("success", true)
-                            .put("consumerGroup", group)
-                            .put("queueName", queue)
-                            .put("partitionName", partition)
-                            .put("updated", updated)
-                            .put("cursorMovedTo", position));
-        });
+        SeekTarget inQuery = targetInQuery(ctx);
+        return bodies.read(ctx, (bytes, memory) -> target(inQuery, bytes, memory).orElseGet(SeekTarget.End::new))
+                .thenCompose(target -> administration.run(() -> seekPartition(group, queue, partition, target)));
+    }
+
+    private Answer seekPartition(String group, String queue, String partition, SeekTarget target) {
+        if (administration.queues().findPartition(queue, partition).isEmpty()) {
+            return AdminJson.failure(NOT_FOUND, "Partition not found");
+        }
+        boolean updated = administration.groups().seek(group, queue, partition, target) > 0;
+        administration.wake(Set.of(queue));
+        Long position = updated ? position(group, queue, partition) : null;
+        ObjectNode answer = object().put("success", true)
+                .put("consumerGroup", group)
+                .put("queueName", queue)
+                .put("partitionName", partition);
+        return Answer.json(OK, put(answer, target).put("updated", updated).put("cursorMovedTo", position));
     }
 
     private @Nullable Long position(String group, String queue, String partition) {

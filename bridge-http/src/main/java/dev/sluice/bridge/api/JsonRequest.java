@@ -11,6 +11,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sluice.queue.TimeText;
 import java.io.IOException;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
@@ -132,20 +133,16 @@ record JsonRequest(JsonNode fields) {
         return value.longValue();
     }
 
-    /** Returns a {@linkplain WireTime time}, or null if it is absent. */
+    /** Returns a {@linkplain TimeText time}, written as a string or as a number, or null if it is absent. */
     @Nullable
     Instant time(String name) {
-        String text = text(name);
-        return text == null ? null : time(name, text);
-    }
-
-    /** Reads a {@linkplain WireTime time}. */
-    static Instant time(String name, String text) {
-        Instant time = WireTime.parse(text);
-        if (time == null) {
-            throw badRequest(name + " must be a time such as 2026-05-16T10:00:00Z, in the years " + WireTime.FIRST_YEAR
-                    + " to " + WireTime.LAST_YEAR);
+        JsonNode value = value(name);
+        if (value == null) {
+            return null;
         }
-        return time;
+        if (!value.isTextual() && !value.isNumber()) {
+            throw badRequest(name + " must be " + TimeText.FORMS);
+        }
+        return Parameters.time(name, value.asText());
     }
 }

@@ -9,7 +9,6 @@ import dev.sluice.bridge.ingest.MessageFormatException;
 import dev.sluice.buffer.FailedRecord;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
-import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
@@ -235,12 +234,7 @@ public final class MessageLine {
         }
 
         private @Nullable Instant time(String field, JsonToken value) {
-            String text = string(field, value);
-            try {
-                return text == null ? null : Instant.parse(text);
-            } catch (DateTimeException e) {
-                throw badRequest(field + " must be a time such as 2026-05-16T10:00:00Z");
-            }
+            return PushBody.time(json, field, value);
         }
 
         private @Nullable Duration millis(String field, JsonToken value) {

@@ -4,6 +4,7 @@ import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
 
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.TimeText;
 import io.javalin.http.Context;
 import java.time.Instant;
 import java.util.OptionalLong;
@@ -48,10 +49,19 @@ final class Parameters {
         return text == null || text.isEmpty() ? null : text;
     }
 
-    /** Returns a {@linkplain WireTime time} in the query, or null if it is absent or empty. */
+    /** Reads a {@linkplain TimeText time}. */
+    static Instant time(String what, String text) {
+        try {
+            return TimeText.parse(what, text);
+        } catch (IllegalArgumentException e) {
+            throw badRequest(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** Returns a {@linkplain TimeText time} in the query, or null if it is absent or empty. */
     static @Nullable Instant timeInQuery(Context ctx, String parameter) {
         String text = textInQuery(ctx, parameter);
-        return text == null ? null : JsonRequest.time(parameter, text);
+        return text == null ? null : time(parameter, text);
     }
 
     /** Returns a number in the query, moved into the range; {@code byDefault} if there is none. */

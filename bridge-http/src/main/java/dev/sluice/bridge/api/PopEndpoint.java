@@ -12,7 +12,6 @@ import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.Subscription;
 import io.javalin.http.Context;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -126,16 +125,10 @@ final class PopEndpoint implements Endpoint {
         String mode = query.text("subscriptionMode");
         String from = query.text("subscriptionFrom");
         boolean onlyNew = "new".equals(mode) || "new-only".equals(mode) || "now".equals(from);
-        Instant start = time(from);
-        if (start == null) {
+        if (from == null || from.isEmpty() || "now".equals(from)) {
             return onlyNew ? Subscription.NEW : Subscription.ALL;
         }
-        return new Subscription(Subscription.Mode.ALL, start);
-    }
-
-    /** Returns the time, or null when there is none or it is not one: the contract ignores it then. */
-    private static @Nullable Instant time(@Nullable String text) {
-        return text == null || text.isEmpty() ? null : WireTime.parse(text);
+        return new Subscription(Subscription.Mode.ALL, Parameters.time("subscriptionFrom", from));
     }
 
     static JsonOutput write(PopResult result, String group) {

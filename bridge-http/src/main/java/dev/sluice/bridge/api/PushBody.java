@@ -6,11 +6,10 @@ import com.fasterxml.jackson.core.JsonToken;
 import dev.sluice.bridge.ingest.Patience;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.TimeText;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
@@ -42,7 +41,6 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
     /** Of {@code bufferMs} and {@code bufferMax}, all characters of the number counted. */
     private static final int MAX_LIMIT_DIGITS = 20;
 
-    private static final Instant LATEST_TIME = Instant.parse("9999-12-31T23:59:59Z");
     /** As long as a generated transaction id. */
     private static final String GENERATED = "-".repeat(36);
 
@@ -227,7 +225,7 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
                     case "transactionId" -> transactionId = string(value, "TransactionId", null);
                     case "traceId" -> traceId = traceId(string(value, "TraceId", null));
                     case "payload" -> payload = json.slice();
-                    case "deliverAt" -> deliverAt = time(value);
+                    case "deliverAt" -> deliverAt = time(json, field, value);
                     case "delayMs" -> delay = delay(value);
                     default -> json.skip();
                 }
@@ -271,23 +269,6 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
             return json.text(previous);
         }
 
-        private @Nullable Instant time(JsonToken value) {
-            if (value == JsonToken.VALUE_NULL) {
-                json.skip();
-                return null;
-            }
-            String text = string(value, "deliverAt", null);
-            try {
-                Instant time = OffsetDateTime.parse(text).toInstant();
-                if (time.isAfter(LATEST_TIME)) {
-                    throw badRequest("deliverAt must not be after " + LATEST_TIME);
-                }
-                return time;
-            } catch (DateTimeParseException e) {
-                throw badRequest("deliverAt must be a time like 2030-01-31T12:00:00Z");
-            }
-        }
-
         private @Nullable Duration delay(JsonToken value) {
             String text = new String(json.slice(), StandardCharsets.US_ASCII);
             if (value == JsonToken.VALUE_NULL) {
@@ -310,5 +291,19 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
             }
             return traceId;
         }
+    }
+
+    /** Reads a {@linkplain TimeText time}, a string or a number; null if it is null. */
+    static @Nullable Instant time(JsonBody json, String field, JsonToken value) {
+        return switch (value) {
+            case VALUE_NULL -> {
+                json.skip();
+                yield null;
+            }
+            case VALUE_STRING -> Parameters.time(field, json.text(null));
+            case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> Parameters.time(
+                    field, new String(json.slice(), StandardCharsets.US_ASCII));
+            default -> throw badRequest(field + " must be " + TimeText.FORMS);
+        };
     }
 }

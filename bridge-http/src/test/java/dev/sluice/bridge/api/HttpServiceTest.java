@@ -590,8 +590,8 @@ class HttpServiceTest {
                     "subscriptionMode=all|ALL|",
                     "subscriptionMode=odd|ALL|",
                     "subscriptionFrom=now|NEW|",
-                    "subscriptionFrom=never|ALL|",
-                    "subscriptionMode=new&subscriptionFrom=never|NEW|",
+                    "subscriptionFrom=|ALL|",
+                    "subscriptionMode=new&subscriptionFrom=|NEW|",
                     "subscriptionMode=new&subscriptionFrom=2026-01-02T03:04:05Z|ALL|2026-01-02T03:04:05Z",
                     "subscriptionFrom=2026-01-02T03:04:05%2B01:00|ALL|2026-01-02T02:04:05Z"
                 })

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sluice.bridge.ingest.Patience;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.Times;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -374,6 +375,18 @@ class PushBodyTest {
                     .isFalse();
         }
 
+        @Test
+        void isReadInEveryForm() {
+            for (String form : Times.FORMS) {
+                assertThat(parseOne("{\"queue\":\"q\",\"deliverAt\":\"" + form + "\"}")
+                                .deliverAt())
+                        .as(form)
+                        .isEqualTo(Times.MEANT);
+            }
+            assertThat(parseOne("{\"queue\":\"q\",\"deliverAt\":1778925600000}").deliverAt())
+                    .isEqualTo(Times.MEANT);
+        }
+
         @ParameterizedTest
         @ValueSource(
                 strings = {
@@ -382,7 +395,9 @@ class PushBodyTest {
                     "\"delayMs\":1e3",
                     "\"delayMs\":\"5\"",
                     "\"delayMs\":1000000000000",
-                    "\"deliverAt\":5",
+                    "\"deliverAt\":true",
+                    "\"deliverAt\":-1",
+                    "\"deliverAt\":\"\"",
                     "\"deliverAt\":\"tomorrow\"",
                     "\"deliverAt\":\"+10000-01-01T00:00:00Z\""
                 })

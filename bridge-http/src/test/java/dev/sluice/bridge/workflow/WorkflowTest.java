@@ -464,8 +464,12 @@ class WorkflowTest {
             assertThat(numbers(client.pop(PopQuery.of("from-a-time")
                             .group("since ever")
                             .batch(10)
-                            .with("subscriptionFrom", "yesterday or so"))))
+                            .with("subscriptionFrom", "1970-01-01"))))
                     .isEqualTo(range(0, 4));
+            assertThat(client.pop(PopQuery.of("from-a-time")
+                            .group("since when")
+                            .with("subscriptionFrom", "yesterday or so")))
+                    .isEmpty();
         }
     }
 
