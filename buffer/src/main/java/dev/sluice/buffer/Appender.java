@@ -6,6 +6,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -21,12 +22,14 @@ import org.slf4j.LoggerFactory;
  */
 final class Appender implements WrittenOffset {
     private static final Logger log = LoggerFactory.getLogger(Appender.class);
+    private static final long NONE = Long.MIN_VALUE;
     private static final CompletableFuture<Void> DONE = CompletableFuture.completedFuture(null);
 
     private final SegmentLogConfig config;
     private final InstantSource clock;
     private final SegmentSet segments;
     private final AppendTimes times;
+    private final UnwrittenOffsets unwritten;
     private final Counters counters;
     private final SegmentWriter writer;
 
@@ -57,6 +60,9 @@ final class Appender implements WrittenOffset {
     private volatile @Nullable String failure;
     private volatile boolean stoppedForGood;
 
+    /** When the oldest append of the group that is being written was accepted; {@link #NONE} if none is being written. */
+    private volatile long writingSinceMillis = NONE;
+
     // Of the writing thread.
     private List<PendingAppend> group = List.of();
     private long lastSyncNanos = System.nanoTime();
@@ -66,6 +72,7 @@ final class Appender implements WrittenOffset {
             InstantSource clock,
             SegmentSet segments,
             AppendTimes times,
+            UnwrittenOffsets unwritten,
             Counters counters,
             SegmentWriter writer,
             long nextOffset) {
@@ -73,6 +80,7 @@ final class Appender implements WrittenOffset {
         this.clock = clock;
         this.segments = segments;
         this.times = times;
+        this.unwritten = unwritten;
         this.counters = counters;
         this.writer = writer;
         this.nextOffset = nextOffset;
@@ -124,7 +132,7 @@ final class Appender implements WrittenOffset {
         }
     }
 
-    private int checkedBodyBytes(List<byte[]> payloads) {
+    int checkedBodyBytes(List<byte[]> payloads) {
         if (payloads.isEmpty() || payloads.size() > SegmentLogConfig.MAX_RECORDS_PER_APPEND) {
             throw new IllegalArgumentException("an append has 1 to " + SegmentLogConfig.MAX_RECORDS_PER_APPEND
                     + " records, was " + payloads.size());
@@ -225,6 +233,22 @@ final class Appender implements WrittenOffset {
         }
     }
 
+    /** Returns when the oldest append that is not in a file yet was accepted; empty if there is none. */
+    OptionalLong heldSinceMillis() {
+        lock.lock();
+        try {
+            long since = writingSinceMillis;
+            if (since != NONE) {
+                return OptionalLong.of(since);
+            }
+            return queue.isEmpty()
+                    ? OptionalLong.empty()
+                    : OptionalLong.of(queue.get(0).acceptedAtMillis());
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Says whether appends are being refused for lack of space. */
     boolean isFull() {
         lock.lock();
@@ -297,6 +321,7 @@ final class Appender implements WrittenOffset {
         try {
             group = queue;
             queue = new ArrayList<>();
+            writingSinceMillis = group.isEmpty() ? NONE : group.get(0).acceptedAtMillis();
             roll = rollWanted;
             rollWanted = false;
         } finally {
@@ -305,6 +330,7 @@ final class Appender implements WrittenOffset {
         if (!group.isEmpty()) {
             write();
             group = List.of();
+            writingSinceMillis = NONE;
         }
         if (roll && writer.hasRecords()) {
             endSegment();
@@ -456,6 +482,7 @@ final class Appender implements WrittenOffset {
             heldBytes = 0;
             long from = failed.isEmpty() ? nextOffset : failed.get(0).firstOffset();
             failedRanges.add(from, nextOffset);
+            unwritten.add(from, nextOffset);
             lastProblem = problem;
             hopeless = waiters.takeFrom(from);
         } finally {
@@ -480,6 +507,9 @@ final class Appender implements WrittenOffset {
             appends = new ArrayList<>(group); // Those already written stay completed.
             appends.addAll(queue);
             queue = new ArrayList<>();
+            heldBytes = 0;
+            writingSinceMillis = NONE;
+            unwritten.add(unwritten.skip(writtenNext), nextOffset);
             hopeless = waiters.takeFrom(0);
         } finally {
             lock.unlock();

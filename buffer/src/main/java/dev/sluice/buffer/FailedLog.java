@@ -356,7 +356,7 @@ public final class FailedLog implements Closeable {
     }
 
     private boolean isMostlyKept() {
-        return offsetById.size() > (log.nextOffset() - log.committedOffset()) / 2;
+        return offsetById.size() > log.status().uncommittedEntries() / 2;
     }
 
     /** Returns how many records there are. */

@@ -21,6 +21,7 @@ final class Keeper {
     private final Reserve reserve;
     private final SegmentSet segments;
     private final AppendTimes times;
+    private final UnwrittenOffsets unwritten;
     private final Counters counters;
     private final Appender appender;
     private final UUID id;
@@ -51,6 +52,7 @@ final class Keeper {
         this.reserve = reserve;
         this.segments = recovered.segments();
         this.times = recovered.times();
+        this.unwritten = recovered.unwritten();
         this.counters = counters;
         this.appender = appender;
         this.id = recovered.id();
@@ -153,6 +155,7 @@ final class Keeper {
                 stored = position;
                 counters.positionsWritten.increment();
                 times.forgetBelow(position);
+                unwritten.forgetBelow(position);
             }
             trim();
             reserve.take();

@@ -89,6 +89,11 @@ public final class LogDirectory implements Closeable {
                 found.clean() ? found.epoch() : found.epoch() - 1,
                 found.committed(),
                 found.nextOffset(),
+                Math.max(
+                        0,
+                        found.nextOffset()
+                                - found.committed()
+                                - found.unwritten().count(found.committed(), found.nextOffset())),
                 found.files().stream().mapToLong(SegmentInfo::bytes).sum(),
                 found.files(),
                 quarantine);

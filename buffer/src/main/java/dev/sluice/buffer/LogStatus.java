@@ -13,7 +13,8 @@ import java.util.Optional;
  * @param committedOffset next offset not yet committed
  * @param nextOffset offset the next append will get
  * @param durableOffset everything below is durable, or was reported as failed
- * @param uncommittedEntries offsets from committed to next; 0 when all has been moved on
+ * @param uncommittedEntries entries from committed to next, without the offsets of appends that could not be written; 0 when
+ *     all has been moved on
  * @param oldestUncommittedAge how long the oldest uncommitted entry has waited, exact to a second; empty when there is
  *     none
  * @param segments number of files

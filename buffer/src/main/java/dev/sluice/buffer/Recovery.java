@@ -24,6 +24,7 @@ final class Recovery {
      * @param writtenEnd offset after the last one in the newest segment: where the next frame begins
      * @param files the segments, as people want to see them
      * @param nextOffset offset of the next append; beyond {@code writtenEnd} if offsets must not be used again
+     * @param unwritten the offsets below it that were found to hold no record
      */
     record Recovered(
             UUID id,
@@ -31,6 +32,7 @@ final class Recovery {
             boolean clean,
             SegmentSet segments,
             AppendTimes times,
+            UnwrittenOffsets unwritten,
             long writtenEnd,
             long nextOffset,
             long committed,
@@ -45,6 +47,7 @@ final class Recovery {
     private final Inventory inventory;
     private final List<SegmentInfo> found = new ArrayList<>();
     private final AppendTimes times = new AppendTimes();
+    private final UnwrittenOffsets unwritten = new UnwrittenOffsets();
     private final SegmentSet segments = new SegmentSet();
     private long entries;
     private int verified;
@@ -125,6 +128,7 @@ final class Recovery {
                 clean,
                 segments,
                 times,
+                unwritten,
                 writtenEnd,
                 Math.max(writtenEnd, committed),
                 committed,
@@ -181,6 +185,10 @@ final class Recovery {
                         candidate.firstOffset,
                         candidate.header.map(h -> h.createdAtMillis()).orElse(0L));
             } else {
+                scan.unwritten().forEach(unwritten::add);
+                if (!isNewest) {
+                    unwritten.add(scan.nextOffset(), end);
+                }
                 judgeDamages(candidate, scan, segment);
                 judgeTail(candidate, scan, segment, isNewest);
                 boolean explained = scan.tail() == SegmentScan.Tail.ABANDONED

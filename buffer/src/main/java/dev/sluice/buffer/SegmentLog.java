@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -35,6 +36,7 @@ public final class SegmentLog implements Closeable {
     private final RecoveryReport report;
     private final SegmentSet segments;
     private final AppendTimes times;
+    private final UnwrittenOffsets unwritten;
     private final Counters counters;
     private final Appender appender;
     private final Keeper keeper;
@@ -84,6 +86,7 @@ public final class SegmentLog implements Closeable {
         this.report = recovered.report();
         this.segments = recovered.segments();
         this.times = recovered.times();
+        this.unwritten = recovered.unwritten();
         this.counters = new Counters();
         counters.cutBytes.add(report.cutBytes());
         counters.quarantinedBytes.add(report.quarantinedBytes());
@@ -97,6 +100,7 @@ public final class SegmentLog implements Closeable {
                 environment.clock(),
                 segments,
                 times,
+                unwritten,
                 counters,
                 new SegmentWriter(environment, config, id, epoch, recovered.writtenEnd(), segments, counters),
                 recovered.nextOffset());
@@ -234,9 +238,10 @@ public final class SegmentLog implements Closeable {
         long committed = keeper.committed();
         long next = appender.nextOffset();
         long held = appender.heldBytes();
-        var age = committed >= next
+        long uncommitted = Math.max(0, next - committed - unwritten.count(committed, next));
+        var age = uncommitted == 0
                 ? Optional.<Duration>empty()
-                : times.millis(committed).stream()
+                : sinceMillis(committed).stream()
                         .mapToObj(millis -> Duration.ofMillis(
                                 Math.max(0, environment.clock().millis() - millis)))
                         .findFirst();
@@ -248,13 +253,37 @@ public final class SegmentLog implements Closeable {
                 committed,
                 next,
                 appender.durableNext(),
-                Math.max(0, next - committed),
+                uncommitted,
                 age,
                 segments.count(),
                 epoch,
                 appender.failure().or(keeper::failure),
                 appender.failureAge(),
                 counters.now());
+    }
+
+    /** Returns when the first entry at or after the offset was appended. */
+    private OptionalLong sinceMillis(long offset) {
+        long first = unwritten.skip(offset);
+        var held = first < appender.writtenNext() ? OptionalLong.empty() : appender.heldSinceMillis();
+        return held.isPresent() ? held : times.millis(first);
+    }
+
+    /**
+     * Returns whether there is no entry at or after an offset: all that was appended from there on could not be written. An
+     * append that is on its way counts as an entry.
+     */
+    public boolean isEmptyFrom(long offset) {
+        return unwritten.skip(offset) >= appender.nextOffset();
+    }
+
+    /**
+     * Checks that records fit into one append, as {@link #append} does.
+     *
+     * @throws IllegalArgumentException if they do not
+     */
+    public void requireFits(List<byte[]> payloads) {
+        int unused = appender.checkedBodyBytes(payloads);
     }
 
     /**

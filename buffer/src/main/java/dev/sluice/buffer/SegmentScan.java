@@ -4,6 +4,8 @@ import dev.sluice.buffer.Segment.Damage;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * What reading one segment from its header to its end found. Makes no decision: {@link Recovery} does.
@@ -13,9 +15,17 @@ import java.util.List;
  * @param entries records in intact frames
  * @param epoch newest epoch in any frame; 0 if there is none
  * @param damages ranges in the middle that hold no frame, and gaps between frames
+ * @param unwritten offsets below {@code nextOffset} that hold no record, by the first of each range, with the one after its last
  * @param tail what follows {@code validEnd}
  */
-record SegmentScan(long validEnd, long nextOffset, long entries, long epoch, List<Damage> damages, Tail tail) {
+record SegmentScan(
+        long validEnd,
+        long nextOffset,
+        long entries,
+        long epoch,
+        List<Damage> damages,
+        Map<Long, Long> unwritten,
+        Tail tail) {
 
     /** What follows the last intact frame of a segment. */
     enum Tail {
@@ -43,6 +53,7 @@ record SegmentScan(long validEnd, long nextOffset, long entries, long epoch, Lis
     static SegmentScan of(FrameWindow window, long size, long tag, long firstOffset, long endOffset, AppendTimes times)
             throws IOException {
         var damages = new ArrayList<Damage>();
+        var unwritten = new TreeMap<Long, Long>();
         long position = SegmentFormat.HEADER_BYTES;
         long expected = firstOffset;
         long entries = 0;
@@ -68,6 +79,10 @@ record SegmentScan(long validEnd, long nextOffset, long entries, long epoch, Lis
                 damages.add(new Damage(position, position, window.frame().firstOffset() - expected));
             }
             var frame = window.frame();
+            long present = frame.isVoid() ? window.nextOffset() : frame.firstOffset();
+            if (present > expected) {
+                unwritten.put(expected, present);
+            }
             times.add(frame.firstOffset(), frame.appendedAtMillis());
             position += frame.bytes();
             expected = window.nextOffset();
@@ -80,6 +95,7 @@ record SegmentScan(long validEnd, long nextOffset, long entries, long epoch, Lis
                 entries,
                 epoch,
                 damages,
+                unwritten,
                 tail);
     }
 }

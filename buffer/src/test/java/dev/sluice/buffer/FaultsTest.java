@@ -24,9 +24,11 @@ class FaultsTest {
             .withSizes(16_384, 1 << 20);
     private SegmentLog log;
 
+    private long now = 1;
+
     @BeforeEach
     void open() throws IOException {
-        log = SegmentLog.open(config, new Environment(storage, () -> Instant.ofEpochMilli(1), false, 4096, 256));
+        log = SegmentLog.open(config, new Environment(storage, () -> Instant.ofEpochMilli(now), false, 4096, 256));
     }
 
     private AppendResult.Appended append(String text) {
@@ -205,6 +207,123 @@ class FaultsTest {
                 open();
                 assertThat(contents()).contains("before", "after");
             }
+        }
+    }
+
+    /** Whatever was refused, the log counts what it holds. */
+    @Nested
+    class Counted {
+        private void assertHolds(long entries, long ageMillis) {
+            assertThat(log.status().uncommittedEntries()).isEqualTo(entries);
+            assertThat(log.status().pendingBytes()).isZero();
+            if (entries == 0) {
+                assertThat(log.status().oldestUncommittedAge()).isEmpty();
+                assertThat(log.isEmptyFrom(log.committedOffset())).isTrue();
+            } else {
+                assertThat(log.status().oldestUncommittedAge()).contains(Duration.ofMillis(ageMillis));
+                assertThat(log.isEmptyFrom(log.committedOffset())).isFalse();
+            }
+        }
+
+        private void refuse(int appends) {
+            for (int i = 0; i < appends; i++) {
+                append("refused");
+                log.appender().step();
+            }
+        }
+
+        @Test
+        void afterAFullDiskNothingIsPendingAndNothingAges() throws IOException {
+            append("before");
+            log.appender().step();
+            log.commit(1);
+            storage.capacityBytes(1);
+            refuse(3);
+            now = 60_000;
+            assertHolds(0, 0);
+            storage.capacityBytes(Long.MAX_VALUE);
+            assertHolds(0, 0);
+            append("after");
+            log.appender().step();
+            now = 61_000;
+            assertHolds(1, 1_000);
+            log.close();
+            open();
+            assertHolds(1, 1_000);
+            log.commit(log.nextOffset());
+            assertHolds(0, 0);
+        }
+
+        @Test
+        void refusedAppendsBetweenOthersAreNeverCounted() throws IOException {
+            for (int i = 0; i < 3; i++) {
+                now += 10_000;
+                append("taken");
+                log.appender().step();
+                storage.capacityBytes(1);
+                refuse(2);
+                storage.capacityBytes(Long.MAX_VALUE);
+            }
+            assertHolds(3, 20_000);
+            log.commit(1);
+            assertHolds(2, 10_000);
+            log.commit(2); // In the middle of those that were refused.
+            log.keeper().step();
+            assertHolds(2, 10_000);
+            log.commit(4);
+            assertHolds(1, 0);
+            storage.kill();
+            open();
+            assertHolds(2, 10_000);
+        }
+
+        @Test
+        void whatIsOnItsWayIsAsOldAsItIsAndNotAsWhatWasBefore() {
+            append("before");
+            log.appender().step();
+            log.commit(1);
+            now = 3_600_000;
+            append("on its way");
+            now += 5;
+            assertThat(log.status().uncommittedEntries()).isEqualTo(1);
+            assertThat(log.status().oldestUncommittedAge()).contains(Duration.ofMillis(5));
+            log.appender().step();
+            assertHolds(1, 5);
+        }
+
+        @Test
+        void whatCouldNotBeSyncedIsThereAndCounted() throws IOException {
+            failing("force", "0", CrashableStorage.Fault.FAIL_AFTER);
+            append("doubtful");
+            ask(0);
+            log.appender().step();
+            healthy();
+            assertThat(contents()).hasSizeLessThanOrEqualTo(1);
+            assertThat(log.status().uncommittedEntries()).isEqualTo(contents().size());
+        }
+
+        @Test
+        void afterAnInternalErrorNothingWaitsInMemory() {
+            append("first");
+            append("second");
+            storage.crashAtStep(storage.operations().size());
+            log.appender().run();
+            assertHolds(0, 0);
+        }
+
+        @Test
+        void aFullLogHoldsWhatItHeldBefore() {
+            long taken = 0;
+            while (log.append(List.of(new byte[2_900])) instanceof AppendResult.Appended) {
+                log.appender().step();
+                taken++;
+            }
+            assertThat(log.status().full()).isTrue();
+            assertHolds(taken, 0);
+            assertThatThrownBy(() -> log.append(List.of(new byte[3_001]))).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> log.requireFits(List.of(new byte[3_001])))
+                    .isInstanceOf(IllegalArgumentException.class);
+            assertHolds(taken, 0);
         }
     }
 

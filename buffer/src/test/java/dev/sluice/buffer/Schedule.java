@@ -83,6 +83,7 @@ final class Schedule {
     private long failedSyncs;
     private int payloads;
     private boolean everFailed;
+    private boolean allVerified;
     private boolean everCut;
     private int faultCount;
 
@@ -249,6 +250,18 @@ final class Schedule {
         var status = log.status();
         check(status.usedBytes() >= 0 && status.pendingBytes() >= 0, "sizes do not underflow");
         check(status.usedBytes() <= status.limitBytes() + 10_000, "the limit holds: " + status.usedBytes());
+        long there = records.tailMap(log.committedOffset(), true).values().stream()
+                .filter(record -> !record.isFailed())
+                .count();
+        long counted = status.uncommittedEntries();
+        // A segment that was not read at opening may hold offsets of failed appends, or damage.
+        boolean isExact = ((!everFailed && !everCut) || allVerified)
+                && log.recovery().findings().stream()
+                        .noneMatch(finding -> finding.kind() == RecoveryReport.Kind.UNREADABLE_SEGMENT);
+        check(
+                isExact ? counted == there : counted >= there,
+                "what is there is counted: " + there + " entries, counted " + counted);
+        check(status.oldestUncommittedAge().isPresent() == (counted > 0), "only what is there has an age");
     }
 
     /** After a failed sync nothing that it was for is promised any more. */
@@ -375,6 +388,7 @@ final class Schedule {
         log = SegmentLog.open(
                 config,
                 new Environment(storage, () -> Instant.ofEpochMilli(payloads), false, CHUNK_BYTES, RESERVE_BYTES));
+        allVerified = config.verifyBytes() == Long.MAX_VALUE;
     }
 
     private void open() throws IOException {

@@ -64,10 +64,6 @@ final class Inspect {
         return problems;
     }
 
-    private static long uncommitted(LogInspection log) {
-        return Math.max(0, log.nextOffset() - log.committedOffset());
-    }
-
     private List<String> lines() {
         var lines = new ArrayList<String>();
         lines.add("directory   " + layout.directory());
@@ -80,7 +76,7 @@ final class Inspect {
             lines.add((name.equals(BufferLogs.FAILED) ? "failed      " + failed + " records" : "lane        " + name)
                     + ", log " + log.id());
             if (!name.equals(BufferLogs.FAILED)) {
-                lines.add("  waiting   " + uncommitted(log) + " messages, offsets " + log.committedOffset() + " to "
+                lines.add("  waiting   " + log.uncommittedEntries() + " messages, offsets " + log.committedOffset() + " to "
                         + log.nextOffset());
             }
             lines.add("  closed    " + (log.closedCleanly() ? "cleanly" : "not cleanly, or open") + ", epoch "
@@ -112,7 +108,7 @@ final class Inspect {
         out.raw(",\"waiting\":")
                 .number(logs.entrySet().stream()
                         .filter(log -> !log.getKey().equals(BufferLogs.FAILED))
-                        .mapToLong(log -> uncommitted(log.getValue()))
+                        .mapToLong(log -> log.getValue().uncommittedEntries())
                         .sum());
         out.raw(",\"logs\":[");
         String separator = "";
@@ -139,7 +135,7 @@ final class Inspect {
         out.raw(",\"epoch\":").number(log.epoch());
         out.raw(",\"committedOffset\":").number(log.committedOffset());
         out.raw(",\"nextOffset\":").number(log.nextOffset());
-        out.raw(",\"uncommitted\":").number(uncommitted(log));
+        out.raw(",\"uncommitted\":").number(log.uncommittedEntries());
         out.raw(",\"bytes\":").number(log.bytes());
         out.raw(",\"segments\":[");
         String separator = "";

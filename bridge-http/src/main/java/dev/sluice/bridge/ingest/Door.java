@@ -15,6 +15,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -214,18 +215,34 @@ public final class Door implements AutoCloseable {
         return sealed;
     }
 
+    /** Counts messages for bounded queues; no longer when the answer says that a message is not there. */
     private CompletableFuture<List<PushResult>> counted(
             List<NewMessage> messages, CompletableFuture<List<PushResult>> answer) {
         Map<String, Known> now = queues;
-        if (!now.isEmpty() && !answer.isCompletedExceptionally()) {
-            for (NewMessage message : messages) {
-                Known queue = now.get(message.queue());
-                if (queue != null && queue.isBounded()) {
-                    queue.accepted().increment();
+        if (now.values().stream().noneMatch(Known::isBounded) || answer.isCompletedExceptionally()) {
+            return answer;
+        }
+        var counted = new ArrayList<@Nullable LongAdder>(messages.size());
+        for (NewMessage message : messages) {
+            Known queue = now.get(message.queue());
+            LongAdder accepted = queue != null && queue.isBounded() ? queue.accepted() : null;
+            if (accepted != null) {
+                accepted.increment();
+            }
+            counted.add(accepted);
+        }
+        return answer.whenComplete((results, failure) -> {
+            for (int i = 0; i < counted.size(); i++) {
+                LongAdder accepted = counted.get(i);
+                if (accepted != null && (failure != null || !isStored(results.get(i)))) {
+                    accepted.decrement();
                 }
             }
-        }
-        return answer;
+        });
+    }
+
+    private static boolean isStored(PushResult result) {
+        return result instanceof PushResult.Queued || result instanceof PushResult.Buffered;
     }
 
     /** Returns counts for status pages and metrics. */

@@ -146,7 +146,7 @@ public final class Intake implements AutoCloseable {
         if (full != null) {
             return refuse(full);
         }
-        return counted(push, messages.size());
+        return counted(push);
     }
 
     private CompletableFuture<List<PushResult>> acceptInParts(
@@ -158,37 +158,54 @@ public final class Intake implements AutoCloseable {
             laneOf[i] = laneOf(message.queue(), message.partition(), lanes.size());
             sizes[laneOf[i]]++;
         }
-        int parts = (int) Arrays.stream(sizes).filter(size -> size > 0).count();
-        var push = new Push(messages.size(), parts);
-        int refused = 0;
-        AppendResult.Full lastFull = null;
+        var parts = new ArrayList<LanePart>();
         for (int lane = 0; lane < sizes.length; lane++) {
-            if (sizes[lane] == 0) {
-                continue;
-            }
-            int[] places = new int[sizes[lane]];
-            var payloads = new ArrayList<byte[]>(sizes[lane]);
-            for (int i = 0; i < laneOf.length; i++) {
-                if (laneOf[i] == lane) {
-                    places[payloads.size()] = i;
-                    payloads.add(MessageCodec.encode(messages.get(i)));
-                }
-            }
-            Push.Part part = Push.Part.of(push, places);
-            AppendResult.Full full = append(lanes.get(lane), payloads, part, durability, patience);
-            if (full != null) {
-                refused++;
-                lastFull = full;
-                counters.answeredFailed.add(places.length);
-                part.complete(new PushResult.Failed(
-                        new IntakeFullException(full.usedBytes(), full.limitBytes()).getMessage()));
+            if (sizes[lane] > 0) {
+                parts.add(part(messages, laneOf, lane, sizes[lane]));
             }
         }
-        if (lastFull != null && refused == parts) {
-            counters.answeredFailed.add(-messages.size());
+        // Before the first append: a push that is refused leaves nothing behind.
+        parts.forEach(part -> lanes.get(part.lane()).segments().requireFits(part.payloads()));
+        var push = new Push(messages.size(), parts.size());
+        var refused = new ArrayList<Push.Part>();
+        AppendResult.Full lastFull = null;
+        for (LanePart each : parts) {
+            Push.Part part = Push.Part.of(push, each.places());
+            AppendResult.Full full = append(lanes.get(each.lane()), each.payloads(), part, durability, patience);
+            if (full != null) {
+                refused.add(part);
+                lastFull = full;
+            }
+        }
+        if (lastFull != null && refused.size() == parts.size()) {
             return refuse(lastFull);
         }
-        return counted(push, messages.size());
+        for (Push.Part part : refused) {
+            counters.messages.add(part.size());
+            counters.answeredFailed.add(part.size());
+            part.complete(new PushResult.Failed(
+                    new IntakeFullException(lastFull.usedBytes(), lastFull.limitBytes()).getMessage()));
+        }
+        return counted(push);
+    }
+
+    /**
+     * What goes into one lane.
+     *
+     * @param places place in the push of each payload
+     */
+    private record LanePart(int lane, int[] places, List<byte[]> payloads) {}
+
+    private static LanePart part(List<NewMessage> messages, int[] laneOf, int lane, int size) {
+        int[] places = new int[size];
+        var payloads = new ArrayList<byte[]>(size);
+        for (int i = 0; i < laneOf.length; i++) {
+            if (laneOf[i] == lane) {
+                places[payloads.size()] = i;
+                payloads.add(MessageCodec.encode(messages.get(i)));
+            }
+        }
+        return new LanePart(lane, places, payloads);
     }
 
     /**
@@ -210,9 +227,8 @@ public final class Intake implements AutoCloseable {
         return CompletableFuture.failedFuture(new IntakeFullException(full.usedBytes(), full.limitBytes()));
     }
 
-    private CompletableFuture<List<PushResult>> counted(Push push, int messages) {
+    private CompletableFuture<List<PushResult>> counted(Push push) {
         counters.requests.increment();
-        counters.messages.add(messages);
         return push.answer();
     }
 
@@ -228,6 +244,7 @@ public final class Intake implements AutoCloseable {
             return full;
         }
         var appended = (AppendResult.Appended) result;
+        counters.messages.add(part.size());
         if (waits) {
             appended.written().whenComplete((done, failure) -> {
                 if (failure != null && lane.remove(part)) {
@@ -261,8 +278,11 @@ public final class Intake implements AutoCloseable {
     }
 
     private void fail(Push.Part part, Throwable failure) {
-        counters.failedWrites.increment();
-        part.fail(failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure);
+        counters.answeredFailed.add(part.size());
+        boolean isFirst = part.fail(failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure);
+        if (isFirst) {
+            counters.failedWrites.increment();
+        }
     }
 
     /** Answers who waits for these messages of the lane. Called by the drain after their commit. */

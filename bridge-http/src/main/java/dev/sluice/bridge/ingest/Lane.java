@@ -130,6 +130,7 @@ final class Lane implements Closeable {
      * @param deadlineNanos until when, as of {@link System#nanoTime}
      * @param patience how long the messages may stay here
      */
+    @SuppressWarnings("FutureReturnValueIgnored") // What it does on failure is all there is to do.
     AppendResult append(List<byte[]> payloads, Push.@Nullable Part part, long deadlineNanos, Patience patience) {
         synchronized (this) {
             // Before they can be read.
@@ -140,6 +141,11 @@ final class Lane implements Closeable {
             long due = gate.append(first, first + payloads.size(), bytes, patience, System.nanoTime());
             AppendResult result = segments.append(payloads);
             if (result instanceof AppendResult.Appended appended) {
+                appended.written().whenComplete((done, failure) -> {
+                    if (failure != null) {
+                        drainedTo(segments.committedOffset());
+                    }
+                });
                 // Behind the gate, what is due first counts.
                 if (oldestUndrainedNanos == NOTHING || oldestUndrainedNanos - due > 0) {
                     oldestUndrainedNanos = due;
@@ -197,7 +203,7 @@ final class Lane implements Closeable {
     /** The drain has moved on everything below the offset. */
     void drainedTo(long nextOffset) {
         synchronized (this) {
-            if (nextOffset >= segments.nextOffset()) {
+            if (segments.isEmptyFrom(nextOffset)) { // Behind it are at most offsets of appends that failed.
                 oldestUndrainedNanos = NOTHING;
             } else if (gate.isShutFor(nextOffset)) {
                 oldestUndrainedNanos = gate.opensNanos(); // What is left may still stay.

@@ -25,10 +25,6 @@ final class Push {
         return answer;
     }
 
-    void fail(Throwable reason) {
-        answer.completeExceptionally(reason);
-    }
-
     private void completePart() {
         if (openParts.decrementAndGet() == 0) {
             answer.complete(Arrays.asList(results));
@@ -119,8 +115,9 @@ final class Push {
             push.completePart();
         }
 
-        void fail(Throwable reason) {
-            push.fail(reason);
+        /** Fails the push. Returns whether it had no answer yet. */
+        boolean fail(Throwable reason) {
+            return push.answer.completeExceptionally(reason);
         }
     }
 }

@@ -161,6 +161,9 @@ class LocalLogTest {
                     pushes.push(client);
                 }
                 assertThat(client.send("GET", "/ready", null).statusCode()).isEqualTo(503);
+                assertThat(client.get("/api/v1/status/buffers").get("pending").asInt())
+                        .as("what was refused is not pending")
+                        .isLessThanOrEqualTo(pushes.answered.size());
                 assertThat(detail(client)
                                 .at("/lanes/0/log/counters/failedAppends")
                                 .asLong())

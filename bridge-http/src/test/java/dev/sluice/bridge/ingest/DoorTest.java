@@ -11,6 +11,8 @@ import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PushRule;
 import dev.sluice.queue.QueueException;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -122,6 +124,24 @@ class DoorTest {
                 door.refresh();
                 assertFull(door, List.of(message("other"), message("full"), message("other")), "Queue full is full");
                 assertThat(lanes.current().get(0).segments().nextOffset()).isZero();
+            }
+        }
+
+        @Test
+        void doesNotCountWhatTheLogCouldNotWrite() throws Exception {
+            rules = List.of(new PushRule("q", false, 2, 0));
+            try (var door = door(PayloadCipher.NONE)) {
+                door.refresh();
+                rules = null; // The database is away, so nobody counts again.
+                Path lane = lanes.current().get(0).directory();
+                Path away = lane.resolveSibling("away");
+                Files.move(lane, away);
+                for (int i = 0; i < 3; i++) {
+                    assertThatThrownBy(() -> push(door, messages(1, "q"))).hasCauseInstanceOf(IOException.class);
+                }
+                Files.move(away, lane);
+                push(door, messages(2, "q"));
+                assertFull(door, messages(1, "q"), "holds 2 messages, maxSize 2");
             }
         }
 

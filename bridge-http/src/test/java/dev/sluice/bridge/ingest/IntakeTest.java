@@ -6,6 +6,7 @@ import static dev.sluice.bridge.ingest.IngestFixture.get;
 import static dev.sluice.bridge.ingest.IngestFixture.ids;
 import static dev.sluice.bridge.ingest.IngestFixture.message;
 import static dev.sluice.bridge.ingest.IngestFixture.messages;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -13,6 +14,8 @@ import static org.awaitility.Awaitility.await;
 import dev.sluice.bridge.ingest.IngestFixture.Setup;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.queue.NewMessage;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -286,6 +289,69 @@ class IntakeTest {
                 get(answer);
             }
             throw new AssertionError("it never got full");
+        }
+    }
+
+    @Nested
+    class WhateverIsRefused {
+        private void assertBalanced(IngestFixture ingest, long messages) {
+            await().untilAsserted(() -> {
+                IntakeStatus status = ingest.intake.status();
+                assertThat(status.waiting()).isZero();
+                assertThat(status.messages()).isEqualTo(messages);
+                assertThat(status.answeredQueued()
+                                + status.answeredDuplicate()
+                                + status.answeredBuffered()
+                                + status.answeredFailed())
+                        .isEqualTo(messages);
+            });
+        }
+
+        @Test
+        void aPushWithAMessageThatIsTooLargeLeavesNothingInAnyLane() {
+            var log = SegmentLogConfig.defaults(directory).withLimits(2_000, 4_000, 1 << 20);
+            try (var ingest = new IngestFixture(Setup.at(directory).withLanes(4).withLog(log), database)) {
+                var messages = new ArrayList<NewMessage>();
+                for (int i = 0; i < 40; i++) {
+                    messages.add(message("p" + i, "t" + i));
+                }
+                NewMessage last = message("p40", "t40");
+                byte[] large = ('"' + "x".repeat(3_000) + '"').getBytes(UTF_8);
+                messages.add(new NewMessage(
+                        last.id(), last.queue(), last.partition(), last.transactionId(), false, large, null, null));
+                assertThatThrownBy(() -> ingest.push(STORED, messages.toArray(NewMessage[]::new))
+                                .get(60, TimeUnit.SECONDS))
+                        .hasCauseInstanceOf(MessageTooLargeException.class);
+                assertThat(ingest.lanes.current()).allSatisfy(lane -> assertThat(
+                                lane.segments().nextOffset())
+                        .isZero());
+                assertBalanced(ingest, 0);
+            }
+        }
+
+        @Test
+        void countsOfMessagesAndOfAnswersAgreeWhenTheLogCannotWriteAndAtTheEnd() throws Exception {
+            try (var ingest = new IngestFixture(Setup.at(directory), database)) {
+                Path lane = ingest.lanes.current().get(0).directory();
+                Path away = lane.resolveSibling("away");
+                Files.move(lane, away);
+                for (Durability durability : Durability.values()) {
+                    assertThatThrownBy(() -> ingest.push(durability, message("t-1"), message("t-2"))
+                                    .get(60, TimeUnit.SECONDS))
+                            .hasCauseInstanceOf(IOException.class);
+                }
+                Files.move(away, lane);
+                int pushes = Durability.values().length;
+                assertBalanced(ingest, 2L * pushes);
+                assertThat(ingest.intake.status().failedWrites()).isEqualTo(pushes);
+                assertThat(ingest.lanes.status().get(0).uncommittedEntries()).isZero();
+                ingest.start();
+                assertThat(ingest.pushed(STORED, message("t-1"))).hasOnlyElementsOfType(PushResult.Queued.class);
+                ingest.intake.close();
+                assertThatThrownBy(() -> ingest.push(STORED, message("t-2")).get(60, TimeUnit.SECONDS))
+                        .hasMessageContaining("the bridge is stopping");
+                assertBalanced(ingest, 2L * pushes + 1);
+            }
         }
     }
 
