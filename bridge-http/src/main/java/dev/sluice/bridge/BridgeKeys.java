@@ -188,7 +188,7 @@ final class BridgeKeys {
                 0L,
                 between(0L, Long.MAX_VALUE),
                 Importance.LOW,
-                "Heap that all requests together may take: their bodies, what the bodies become, and the answers to them. A request that needs more is refused with 413, one that finds it taken by others with 503. 0: a third of the largest heap.");
+                "Heap that all requests together may take: their bodies, what the bodies become, and the answers to them. A request that needs more is refused with 413, one that finds it taken by others with 503. 0: a third of the heap.");
         keys.group("Local data");
         keys.add(
                 DATA_DIR,
@@ -311,7 +311,7 @@ final class BridgeKeys {
                 16L << 20,
                 between(1 << 10, 1 << 30),
                 Importance.LOW,
-                "Bytes after which such a transaction takes no more messages.");
+                "Bytes after which such a transaction takes no more messages; at most a 24th of the heap.");
         keys.add(
                 DRAIN_LINGER_MS,
                 ConfigDef.Type.INT,
@@ -356,7 +356,7 @@ final class BridgeKeys {
                 "Most transaction ids remembered at once, 16 to 32 bytes of memory each, and 450 for each of their partitions, of which"
                         + " there are at most an eighth as many. With more, partitions not written to for an eighth of their"
                         + " window are forgotten, and read back from PostgreSQL when needed; of those in use only the newest"
-                        + " ids are known.");
+                        + " ids are known. At most what fits into an eighth of the heap.");
         keys.group("Kafka");
         keys.add(
                 KAFKA_TOPIC,
@@ -429,7 +429,7 @@ final class BridgeKeys {
                 between(1, 1L << 30),
                 Importance.LOW,
                 "Most bytes of payloads in one transaction of pops, for all the requests it serves. What is beyond is left to the"
-                        + " next; a single message may be larger.");
+                        + " next; a single message may be larger. At most a 24th of the heap.");
         keys.add(
                 POP_MAX_TIMEOUT_MS,
                 ConfigDef.Type.INT,

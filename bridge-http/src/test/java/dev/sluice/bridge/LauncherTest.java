@@ -11,6 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -144,6 +146,21 @@ class LauncherTest {
         }
         assertThat(run(0, Map.of("LANG", "C.UTF-8"), "up")).isEqualTo("LC_ALL=not set\n");
         assertThat(run(0, Map.of("LC_ALL", "C.utf8", "LANG", "C"), "up")).isEqualTo("LC_ALL=C.utf8\n");
+    }
+
+    @Test
+    void givesAHeapUnlessTheUserDoes() throws Exception {
+        java("17");
+        maven("3.9.9");
+        Matcher given = Pattern.compile(" -Xmx(\\d+)m -cp ").matcher(run(0, "up"));
+        assertThat(given.find()).isTrue();
+        assertThat(Integer.parseInt(given.group(1))).isBetween(192, 1024);
+        assertThat(run(0, Map.of("SLUICE_JAVA_OPTS", "-Dx=y"), "up")).containsPattern("-Xmx\\d+m -Dx=y -cp");
+        for (String own : List.of("-Xms64m -Xmx192m", "-XX:MaxRAMPercentage=70", "-XX:MaxHeapSize=1g")) {
+            assertThat(run(0, Map.of("SLUICE_JAVA_OPTS", own), "up"))
+                    .contains("-XX:+ExitOnOutOfMemoryError " + own + " -cp");
+            assertThat(run(0, Map.of("JDK_JAVA_OPTIONS", own), "up")).contains("-XX:+ExitOnOutOfMemoryError -cp");
+        }
     }
 
     @Test

@@ -113,14 +113,6 @@ final class ArrivingBodies {
         return age < GRACE_NANOS ? Double.MAX_VALUE : bodies.getOrDefault(body, 0L) / (double) age;
     }
 
-    /** Gives back memory of a body that goes on arriving. */
-    synchronized void giveBack(Arriving body, long less) {
-        body.claim().giveBack(less);
-        if (bodies.containsKey(body)) {
-            add(body, -less);
-        }
-    }
-
     private void add(Arriving body, long more) {
         bodies.merge(body, more, Long::sum);
         bytesByClient.merge(body.client(), more, Long::sum);

@@ -180,7 +180,7 @@ public final class HttpService implements AutoCloseable {
         AcknowledgeEndpoint.Acknowledger counting = counted.acknowledge(acknowledgements);
         return new Routes.Endpoints(
                 new PushEndpoint(counted.push(intake), config.usualDurability(), bodies, limits, ids),
-                new PopEndpoint(counted.pop(pops), undelivered, limits),
+                new PopEndpoint(counted.pop(pops), undelivered, shared, limits),
                 new AcknowledgeEndpoint(counting, bodies, (bytes, memory) -> AcknowledgeBody.parseSingle(bytes, limits, memory)),
                 new AcknowledgeEndpoint(counting, bodies, (bytes, memory) -> AcknowledgeBody.parseBatch(bytes, limits, memory)),
                 new StatusEndpoints(state, version),

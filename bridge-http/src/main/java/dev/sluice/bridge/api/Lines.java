@@ -41,13 +41,15 @@ final class Lines {
             if (parsed.size() == most) {
                 throw badRequest(what + " must be at most " + most + " (http.max.items)");
             }
-            memory.take(to - start);
+            boolean isWhole = start == 0 && to == body.length;
+            long copied = isWhole ? 0 : to - start;
+            memory.take(copied);
             try {
-                parsed.add(parser.parse(Arrays.copyOfRange(body, start, to), parsed.size()));
+                parsed.add(parser.parse(isWhole ? body : Arrays.copyOfRange(body, start, to), parsed.size()));
             } catch (InvalidRequestException e) {
                 throw e.at("line " + number);
             }
-            memory.giveBack(to - start);
+            memory.giveBack(copied);
         }
         return parsed;
     }

@@ -2,6 +2,7 @@ package dev.sluice.bridge.api;
 
 import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
 
+import dev.sluice.bridge.pop.OverloadedException;
 import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.NewMessage;
@@ -44,15 +45,18 @@ final class PopEndpoint implements Endpoint {
     private static final int DEFAULT_BATCH = 1;
     private static final int DEFAULT_TIMEOUT_MILLIS = 30_000;
     private static final int MESSAGE_BYTES = 512;
+    private static final int HEAD_BYTES = 256;
 
     private final Popper popper;
     private final PopDispatcher.Return undelivered;
+    private final RequestMemory memory;
     private final RequestLimits limits;
 
     /** Messages that could not be sent go to {@code undelivered}, which must not block. */
-    PopEndpoint(Popper popper, PopDispatcher.Return undelivered, RequestLimits limits) {
+    PopEndpoint(Popper popper, PopDispatcher.Return undelivered, RequestMemory memory, RequestLimits limits) {
         this.popper = popper;
         this.undelivered = undelivered;
+        this.memory = memory;
         this.limits = limits;
     }
 
@@ -66,17 +70,20 @@ final class PopEndpoint implements Endpoint {
         int timeoutMillis =
                 Math.min(Math.max(query.number("timeout", DEFAULT_TIMEOUT_MILLIS), 0), limits.popTimeoutMillis());
         Duration wait = query.flag("wait") ? Duration.ofMillis(timeoutMillis) : Duration.ZERO;
+        if (request.autoAck() && memory.isUsedUp()) {
+            throw RequestMemory.tooMany(); // Afterwards it would be too late: nothing can be given back.
+        }
         var client = new ClientConnection(ctx.req());
         return popper.pop(target, request, wait, client).handle((result, failure) -> {
             boolean gone = client.answered();
             if (failure != null) {
                 throw new CompletionException(failure);
             }
-            return answer(target, result, gone);
+            return answer(ctx, target, result, gone);
         });
     }
 
-    private Answer answer(PopTarget target, PopResult result, boolean gone) {
+    private Answer answer(Context ctx, PopTarget target, PopResult result, boolean gone) {
         if (result.messages().isEmpty()) {
             return Answer.empty();
         }
@@ -84,7 +91,37 @@ final class PopEndpoint implements Endpoint {
             undelivered.giveBack(target, result);
             return Answer.empty();
         }
+        takeMemory(ctx, target, result);
         return Answer.json(OK, write(result, target.group())).orElse(() -> undelivered.giveBack(target, result));
+    }
+
+    /**
+     * Takes the memory that the messages and the answer have until the client has read it.
+     *
+     * @throws OverloadedException if other requests have it; the messages are given back then
+     */
+    private void takeMemory(Context ctx, PopTarget target, PopResult result) {
+        RequestMemory.Claim claim = memory.claim(ctx.req());
+        long needed = 2L * expectedBytes(result.messages());
+        try {
+            claim.take(needed);
+        } catch (InvalidRequestException e) {
+            claim.takeAnyway(needed); // It would never fit, and it is one message.
+        } catch (OverloadedException e) {
+            if (result.leaseId() != null) {
+                undelivered.giveBack(target, result);
+                throw e;
+            }
+            claim.takeAnyway(needed);
+        }
+    }
+
+    private static long expectedBytes(List<Message> messages) {
+        long bytes = HEAD_BYTES;
+        for (Message message : messages) {
+            bytes += MESSAGE_BYTES + message.payload().length();
+        }
+        return bytes;
     }
 
     private static PopTarget target(Context ctx, Query query) {
@@ -134,11 +171,7 @@ final class PopEndpoint implements Endpoint {
     static JsonOutput write(PopResult result, String group) {
         List<Message> messages = result.messages();
         Message first = messages.get(0);
-        long size = 256;
-        for (Message message : messages) {
-            size += MESSAGE_BYTES + message.payload().length();
-        }
-        var out = new JsonOutput((int) Math.min(size, Integer.MAX_VALUE - 8));
+        var out = new JsonOutput((int) Math.min(expectedBytes(messages), Integer.MAX_VALUE - 8));
         out.raw("{\"success\":true,\"queue\":").string(first.queue());
         out.raw(",\"partition\":").string(first.partition());
         out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(first.partitionId()));

@@ -3,8 +3,6 @@ package dev.sluice.bridge.api;
 import dev.sluice.bridge.pop.OverloadedException;
 import io.javalin.http.Context;
 import io.javalin.http.HttpResponseException;
-import jakarta.servlet.AsyncEvent;
-import jakarta.servlet.AsyncListener;
 import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletInputStream;
 import java.io.IOException;
@@ -102,8 +100,7 @@ final class RequestBodies implements AutoCloseable {
             throw InvalidRequestException.bodyTooLarge(limitBytes);
         }
         ctx.attribute(READ, true);
-        RequestMemory.Claim claim = memory.claim();
-        ctx.req().getAsyncContext().addListener(new AtTheEnd(claim));
+        RequestMemory.Claim claim = memory.claim(ctx.req());
         var body = new Body(ctx.req().getInputStream(), announced, ctx.req().getRemoteAddr(), claim);
         body.in.setReadListener(body);
         return body.whole.thenApply(done -> parse(body, encoding, parser));
@@ -149,25 +146,6 @@ final class RequestBodies implements AutoCloseable {
                 claim.giveBack(bytes);
             }
         };
-    }
-
-    /** Gives the memory of a request back when the server is done with the request, answered or not. */
-    private record AtTheEnd(RequestMemory.Claim claim) implements AsyncListener {
-        @Override
-        public void onComplete(AsyncEvent event) {
-            claim.close();
-        }
-
-        @Override
-        public void onTimeout(AsyncEvent event) {}
-
-        @Override
-        public void onError(AsyncEvent event) {}
-
-        @Override
-        public void onStartAsync(AsyncEvent event) {
-            event.getAsyncContext().addListener(this); // A new cycle has no listeners.
-        }
     }
 
     /**
@@ -247,6 +225,7 @@ final class RequestBodies implements AutoCloseable {
         private int length;
         private long seen;
         private boolean ended;
+        private @Nullable RuntimeException refusal;
         private @Nullable Future<?> alarm;
 
         Body(ServletInputStream in, long announced, String client, RequestMemory.Claim claim) {
@@ -260,13 +239,8 @@ final class RequestBodies implements AutoCloseable {
         @Override
         public synchronized void onDataAvailable() throws IOException {
             while (!ended && in.isReady()) {
-                try {
-                    if (length == bytes.length && length < expected) {
-                        grow();
-                    }
-                } catch (InvalidRequestException | OverloadedException e) {
-                    fail(e);
-                    return;
+                if (length == bytes.length && length < expected && refusal == null) {
+                    grow();
                 }
                 boolean stored = length < bytes.length;
                 int count = stored
@@ -276,11 +250,9 @@ final class RequestBodies implements AutoCloseable {
                     return;
                 }
                 seen += count;
-                if (stored) {
-                    length += count;
-                }
-                if (seen > limitBytes) {
-                    drop();
+                length += stored ? count : 0;
+                if (seen > limitBytes && refusal == null) {
+                    refuse(InvalidRequestException.bodyTooLarge(limitBytes));
                 }
                 if (seen > MAX_DISCARDED_BYTES) {
                     fail(InvalidRequestException.bodyTooLarge(limitBytes));
@@ -295,28 +267,38 @@ final class RequestBodies implements AutoCloseable {
         /** Makes room for more of what is expected: not much more than has come. */
         private void grow() {
             int size = (int) Math.min(Math.max(2L * bytes.length, FIRST_BYTES), expected);
-            arriving.take(this, size);
-            int before = bytes.length;
-            bytes = Arrays.copyOf(bytes, size);
-            arriving.giveBack(this, before);
+            try {
+                arriving.take(this, size - bytes.length);
+                bytes = Arrays.copyOf(bytes, size);
+            } catch (InvalidRequestException | OverloadedException e) {
+                refuse(e);
+            }
         }
 
-        /** Of a body that is refused for its size nothing is kept while the rest of it comes. */
-        private void drop() {
-            arriving.giveBack(this, bytes.length);
+        /** Keeps nothing of the body, and reads the rest of it: a client that is still sending would not see why. */
+        private void refuse(RuntimeException why) {
+            refusal = why;
+            letGo();
+        }
+
+        private void letGo() {
+            arriving.remove(this);
+            claim.close();
             bytes = NONE;
-            length = expected;
+            length = 0;
         }
 
         @Override
         public void onAllDataRead() {
+            RuntimeException refused;
             synchronized (this) {
                 end();
+                refused = refusal;
             }
-            if (seen > limitBytes) {
-                whole.completeExceptionally(InvalidRequestException.bodyTooLarge(limitBytes));
-            } else {
+            if (refused == null) {
                 whole.complete(null);
+            } else {
+                whole.completeExceptionally(refused);
             }
         }
 
@@ -344,13 +326,13 @@ final class RequestBodies implements AutoCloseable {
         }
 
         private void fail(RuntimeException failure) {
+            RuntimeException first;
             synchronized (this) {
                 end();
-                bytes = NONE;
-                length = 0;
+                letGo();
+                first = refusal == null ? failure : refusal;
             }
-            claim.close();
-            whole.completeExceptionally(failure);
+            whole.completeExceptionally(first);
         }
 
         private void end() {

@@ -1,6 +1,9 @@
 package dev.sluice.bridge.api;
 
 import dev.sluice.bridge.pop.OverloadedException;
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
+import jakarta.servlet.http.HttpServletRequest;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -33,6 +36,18 @@ final class RequestMemory {
     /** Begins a request, which has no memory yet. */
     Claim claim() {
         return new Claim();
+    }
+
+    /** Begins a request, which is asynchronous already. Its memory is given back when the server is done with it. */
+    Claim claim(HttpServletRequest request) {
+        Claim claim = claim();
+        request.getAsyncContext().addListener(new AtTheEnd(claim));
+        return claim;
+    }
+
+    /** Returns whether nothing is left. */
+    boolean isUsedUp() {
+        return usedBytes.get() >= limitBytes;
     }
 
     long limitBytes() {
@@ -77,6 +92,16 @@ final class RequestMemory {
             neededBytes = needed;
         }
 
+        /** Takes memory although there may be none: for what must not be refused any more. */
+        synchronized void takeAnyway(long bytes) {
+            if (!closed) {
+                neededBytes += bytes;
+                long more = Math.max(0, neededBytes - heldBytes);
+                heldBytes += more;
+                usedBytes.addAndGet(more);
+            }
+        }
+
         /** Gives back memory that the request uses no more. */
         synchronized void giveBack(long bytes) {
             neededBytes -= bytes;
@@ -104,6 +129,25 @@ final class RequestMemory {
                 closed = true;
                 usedBytes.addAndGet(-heldBytes);
             }
+        }
+    }
+
+    /** Gives the memory of a request back when the server is done with the request, answered or not. */
+    private record AtTheEnd(RequestMemory.Claim claim) implements AsyncListener {
+        @Override
+        public void onComplete(AsyncEvent event) {
+            claim.close();
+        }
+
+        @Override
+        public void onTimeout(AsyncEvent event) {}
+
+        @Override
+        public void onError(AsyncEvent event) {}
+
+        @Override
+        public void onStartAsync(AsyncEvent event) {
+            event.getAsyncContext().addListener(this); // A new cycle has no listeners.
         }
     }
 

@@ -11,6 +11,9 @@ import java.util.concurrent.TimeUnit;
 
 /** A bridge in a process of its own, as {@code ./sluice up} runs it, so that it can be killed. */
 final class BridgeProcess implements AutoCloseable {
+    /** Processes that are killed after a second had better start fast. */
+    private static final List<String> PROGRAM = List.of("-Xmx512m", "-XX:+UseParallelGC", "-XX:TieredStopAtLevel=1");
+
     private final Process process;
     private final Path output;
     private final int port;
@@ -28,10 +31,22 @@ final class BridgeProcess implements AutoCloseable {
      */
     static BridgeProcess start(Path data, Map<String, String> environment, String... arguments)
             throws IOException, InterruptedException {
+        return start(data, environment, PROGRAM, arguments);
+    }
+
+    /** The same with a heap of its own and the options of {@code ./sluice up}. */
+    static BridgeProcess startWithHeap(String heap, Path data, Map<String, String> environment)
+            throws IOException, InterruptedException {
+        return start(data, environment, List.of(heap, "-XX:+UseParallelGC", "-XX:+ExitOnOutOfMemoryError"));
+    }
+
+    private static BridgeProcess start(
+            Path data, Map<String, String> environment, List<String> options, String... arguments)
+            throws IOException, InterruptedException {
         int port = Ports.free();
         Files.createDirectories(data);
         Path output = Files.createTempFile(data.getParent(), "bridge", ".log");
-        var command = new ArrayList<>(program());
+        var command = new ArrayList<>(program(options));
         command.add("up");
         command.addAll(List.of(arguments));
         var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
@@ -45,14 +60,21 @@ final class BridgeProcess implements AutoCloseable {
 
     /** Returns the words that run the program; its arguments follow. */
     static List<String> program() {
-        return List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx512m",
-                "-XX:+UseParallelGC",
-                "-XX:TieredStopAtLevel=1", // Processes that are killed after a second had better start fast.
-                "-cp",
-                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-                "dev.sluice.bridge.Main");
+        return program(PROGRAM);
+    }
+
+    private static List<String> program(List<String> options) {
+        var command = new ArrayList<String>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(options);
+        command.add("-cp");
+        command.add(System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")));
+        command.add("dev.sluice.bridge.Main");
+        return command;
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
     }
 
     private void awaitReady() throws InterruptedException, IOException {
