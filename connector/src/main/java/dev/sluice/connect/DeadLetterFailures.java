@@ -1,8 +1,10 @@
 package dev.sluice.connect;
 
 import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.management.JMException;
@@ -17,7 +19,8 @@ import org.slf4j.LoggerFactory;
  * <p>The future that {@code ErrantRecordReporter.report} returns does not tell: Connect drops every future that is done when
  * the reporter returns, also one that has failed. A producer fails so if the record is too large, or if the topic is missing.
  * The metric {@code deadletterqueue-produce-failures} counts these failures before {@code report} returns. It counts also the
- * records that a converter or a transform of the worker refused, which the task never sees.
+ * records that a converter or a transform of the worker refused, which the task never sees. Their futures nobody has; that they have
+ * arrived shows in the worker's producer, which holds no bytes any more.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
@@ -29,21 +32,38 @@ final class DeadLetterFailures {
 
     private static final String METRICS = "kafka.connect:type=task-error-metrics,*";
     private static final String FAILURES = "deadletterqueue-produce-failures";
+    private static final String REQUESTS = "deadletterqueue-produce-requests";
+
+    /** The producer of a task's dead letter topic, with the name of connector and task to be added. */
+    private static final String PRODUCER = "kafka.producer:type=producer-metrics,client-id=connector-dlq-producer-";
+
+    private static final long LOOKS_AGAIN_AFTER_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
 
     /** The name that Connect gives to the thread of a task. */
     private static final Pattern TASK_THREAD = Pattern.compile("task-thread-(.*)-(\\d+)");
 
+    /** What Kafka writes into the name of a metric without quotes. */
+    private static final Pattern UNQUOTED = Pattern.compile("[\\w-%\\. \t]*");
+
     private final List<ObjectName> beans;
+
+    /** The producers that send what the metrics count. */
+    private final List<ObjectName> producers;
+
     private long last;
 
-    private DeadLetterFailures(List<ObjectName> beans) {
+    /** How many sends have come to an end, of those that the metric counts. */
+    private long settledRequests;
+
+    private DeadLetterFailures(List<ObjectName> beans, List<ObjectName> producers) {
         this.beans = beans;
-        this.last = read();
+        this.producers = producers;
+        this.last = read(beans, FAILURES);
     }
 
     /** Counts nothing: there is no dead letter topic, or no worker. */
     static DeadLetterFailures none() {
-        return new DeadLetterFailures(List.of());
+        return new DeadLetterFailures(List.of(), List.of());
     }
 
     /**
@@ -66,7 +86,11 @@ final class DeadLetterFailures {
                             .filter(bean -> value(bean, "connector").equals(connector))
                             .filter(bean -> task.isEmpty() || value(bean, "task").equals(task))
                             .toList();
-            return new DeadLetterFailures(beans);
+            var producers = new ArrayList<ObjectName>();
+            for (ObjectName bean : beans) {
+                producers.add(new ObjectName(PRODUCER + quoted(connector + "-" + value(bean, "task"))));
+            }
+            return new DeadLetterFailures(beans, producers);
         } catch (JMException e) {
             log.debug("The metrics of the worker cannot be read connector={}", connector, e);
             return none();
@@ -81,6 +105,11 @@ final class DeadLetterFailures {
         return text.startsWith("\"") ? ObjectName.unquote(text) : text;
     }
 
+    /** Returns a value as Kafka writes it into the name of a metric. */
+    private static String quoted(String text) {
+        return UNQUOTED.matcher(text).matches() ? text : ObjectName.quote(text);
+    }
+
     /** Says whether the worker publishes the metric. */
     boolean isKnown() {
         return !beans.isEmpty();
@@ -88,16 +117,46 @@ final class DeadLetterFailures {
 
     /** Returns the number of failures so far; 0 if it is not known. */
     long count() {
-        last = Math.max(last, read());
+        last = Math.max(last, read(beans, FAILURES));
         return last;
     }
 
-    private long read() {
+    /** Says whether every record that was sent to the dead letter topic has arrived or has failed, as far as can be known. */
+    boolean isSettled() {
+        long requests = read(beans, REQUESTS);
+        if (requests != settledRequests) {
+            if (read(producers, "buffer-available-bytes") != read(producers, "buffer-total-bytes")) {
+                return false;
+            }
+            settledRequests = requests;
+        }
+        return true;
+    }
+
+    /**
+     * Waits until that is so.
+     *
+     * @return false if it was not within the time
+     * @throws InterruptedException if the thread is interrupted
+     */
+    boolean awaitSettled(long nanos) throws InterruptedException {
+        long deadline = System.nanoTime() + nanos;
+        while (!isSettled()) {
+            if (System.nanoTime() - deadline > 0) {
+                return false;
+            }
+            TimeUnit.NANOSECONDS.sleep(LOOKS_AGAIN_AFTER_NANOS);
+        }
+        return true;
+    }
+
+    /** Returns the sum of an attribute; what cannot be read counts nothing. */
+    private static long read(List<ObjectName> beans, String attribute) {
         MBeanServer server = ManagementFactory.getPlatformMBeanServer();
         long sum = 0;
         for (ObjectName bean : beans) {
             try {
-                sum += server.getAttribute(bean, FAILURES) instanceof Number number ? number.longValue() : 0;
+                sum += server.getAttribute(bean, attribute) instanceof Number number ? number.longValue() : 0;
             } catch (JMException e) {
                 log.debug("A metric of the worker cannot be read bean={}", bean, e);
             }

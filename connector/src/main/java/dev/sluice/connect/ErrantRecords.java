@@ -194,8 +194,21 @@ final class ErrantRecords {
                 throw new ConnectException("interrupted while a refused record was being reported", e);
             }
         }
+        awaitWorker(deadline, timeout);
         if (!unplaced.isEmpty()) {
             throw unplaced.get(0).failure;
+        }
+    }
+
+    /** Waits for the records that the worker itself has sent to the dead letter topic. */
+    private void awaitWorker(long deadline, Duration timeout) {
+        try {
+            if (!failures.awaitSettled(deadline - System.nanoTime())) {
+                throw new RetriableException("the dead letter topic has not taken all records within " + timeout);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ConnectException("interrupted while the worker was reporting records", e);
         }
     }
 
@@ -211,6 +224,11 @@ final class ErrantRecords {
      */
     boolean hasLostRecords() {
         return reports.isEmpty() && failures.count() > knownFailures;
+    }
+
+    /** Says whether offsets may be confirmed: no record is lost, and none is on its way to the dead letter topic. */
+    boolean isSettled() {
+        return failures.isSettled() && !hasLostRecords();
     }
 
     static String name(SinkRecord record) {

@@ -300,7 +300,7 @@ public final class QueueSinkConfig extends AbstractConfig {
                 Width.MEDIUM,
                 "Queue name",
                 "Name of the queue a record goes to; ${topic} stands for the topic. A record with the header"
-                        + " sluice.queue goes to the queue named there.");
+                        + " sluice.queue goes to the queue named there. A topic that gets no possible name by it is passed over.");
         defineSelector(
                 group,
                 PARTITION_FROM,

@@ -699,8 +699,8 @@ public final class QueueSinkTask extends SinkTask {
     @Override
     public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> currentOffsets) {
         var committable = new HashMap<TopicPartition, OffsetAndMetadata>();
-        if (errant.hasLostRecords()) {
-            return committable; // What Connect has delivered may lie behind a record that is nowhere.
+        if (!errant.isSettled()) {
+            return committable; // What Connect has delivered may lie behind a record that is nowhere, or not yet anywhere.
         }
         currentOffsets.forEach((partition, current) -> {
             Source source = sources.get(partition);

@@ -245,7 +245,8 @@ public final class QueueSourceConfig extends AbstractConfig {
                         Width.MEDIUM,
                         "Topic name",
                         "Topic a queue goes to; ${queue} stands for the queue, with an underscore for every character that no"
-                                + " topic may have.")
+                                + " topic may have. A queue that gets no topic by it, or the topic of an older queue, is passed"
+                                + " over.")
                 .define(
                         VALUE_TYPE,
                         ConfigDef.Type.STRING,
@@ -255,8 +256,8 @@ public final class QueueSourceConfig extends AbstractConfig {
                         Width.SHORT,
                         "Type of values",
                         "string for value.converter=org.apache.kafka.connect.storage.StringConverter, bytes for"
-                                + " org.apache.kafka.connect.converters.ByteArrayConverter. With either, the value in the topic is"
-                                + " the payload, byte for byte.",
+                                + " org.apache.kafka.connect.converters.ByteArrayConverter, which must then be in this configuration."
+                                + " With either, the value in the topic is the payload, byte for byte.",
                         List.of(),
                         new Recommender() {
                             @Override

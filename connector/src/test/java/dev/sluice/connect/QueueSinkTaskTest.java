@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import javax.management.JMException;
 import javax.management.ObjectName;
@@ -1023,18 +1024,31 @@ class QueueSinkTaskTest {
         private static final String FAILURES = "deadletterqueue-produce-failures";
 
         private final AtomicLong failures = new AtomicLong(5); // Of an earlier task of that name.
-        private ObjectName name;
+        private final AtomicLong requests = new AtomicLong(5);
+        private final AtomicLong freeBytes = new AtomicLong(32);
+        private final List<ObjectName> names = new ArrayList<>();
 
         @BeforeEach
-        void register() throws JMException {
-            name = new ObjectName("kafka.connect:type=task-error-metrics,connector=orders-sink,task=0");
+        void registerAll() throws JMException {
+            register(
+                    "kafka.connect:type=task-error-metrics,connector=orders-sink,task=0",
+                    Map.of(FAILURES, failures::get, "deadletterqueue-produce-requests", requests::get));
+            register(
+                    "kafka.producer:type=producer-metrics,client-id=connector-dlq-producer-orders-sink-0",
+                    Map.of("buffer-available-bytes", freeBytes::get, "buffer-total-bytes", () -> 32L));
+        }
+
+        private void register(String name, Map<String, Supplier<Number>> attributes) throws JMException {
+            names.add(new ObjectName(name));
             ManagementFactory.getPlatformMBeanServer()
-                    .registerMBean(new SingleAttribute(FAILURES, failures::get), name);
+                    .registerMBean(new PublishedMetrics(attributes), names.get(names.size() - 1));
         }
 
         @AfterEach
-        void unregister() throws JMException {
-            ManagementFactory.getPlatformMBeanServer().unregisterMBean(name);
+        void unregisterAll() throws JMException {
+            for (ObjectName name : names) {
+                ManagementFactory.getPlatformMBeanServer().unregisterMBean(name);
+            }
         }
 
         private Map<String, String> deadLetters() {
@@ -1103,17 +1117,39 @@ class QueueSinkTaskTest {
         }
 
         @Test
+        void isWaitedForBeforeWhatFollowsIsWrittenOrConfirmed() {
+            produce(ORDERS_0, 0, 3);
+            Map<String, String> impatient = deadLetters();
+            impatient.put("put.timeout.ms", "1");
+            try (FakeWorker worker = worker().start(impatient)) {
+                requests.incrementAndGet(); // The converter refused a record, and the producer sends it.
+                freeBytes.set(16);
+                worker.poll();
+                worker.commit();
+                assertThat(worker.failures)
+                        .singleElement()
+                        .satisfies(failure -> assertThat(failure)
+                                .isInstanceOf(RetriableException.class)
+                                .hasMessageContaining("the dead letter topic has not taken all records"));
+                assertThat(stored()).isEmpty();
+                assertThat(worker.group).doesNotContainKey(ORDERS_0);
+                freeBytes.set(32);
+                worker.pollAll();
+                assertThat(worker.group).containsEntry(ORDERS_0, 3L);
+            }
+            assertThat(stored()).hasSize(3);
+        }
+
+        @Test
         void ofAnotherConnectorIsOfNoInterest() throws JMException {
-            var other = new ObjectName("kafka.connect:type=task-error-metrics,connector=orders-sink-2,task=0");
             var others = new AtomicLong();
-            ManagementFactory.getPlatformMBeanServer()
-                    .registerMBean(new SingleAttribute(FAILURES, others::get), other);
+            register(
+                    "kafka.connect:type=task-error-metrics,connector=orders-sink-2,task=0",
+                    Map.of(FAILURES, others::get));
             try (FakeWorker worker = worker().start(deadLetters())) {
                 others.incrementAndGet();
                 produce(ORDERS_0, 0, 3);
                 worker.pollAll();
-            } finally {
-                ManagementFactory.getPlatformMBeanServer().unregisterMBean(other);
             }
             assertThat(stored()).hasSize(3);
         }

@@ -1,5 +1,6 @@
 package dev.sluice.connect;
 
+import java.util.Map;
 import java.util.function.Supplier;
 import javax.management.Attribute;
 import javax.management.AttributeList;
@@ -8,19 +9,18 @@ import javax.management.DynamicMBean;
 import javax.management.MBeanAttributeInfo;
 import javax.management.MBeanInfo;
 
-/** A metric as a worker publishes it by JMX: one attribute that can be read. */
-final class SingleAttribute implements DynamicMBean {
-    private final String name;
-    private final Supplier<Number> value;
+/** Metrics as a worker publishes them by JMX: numbers that can be read. */
+final class PublishedMetrics implements DynamicMBean {
+    private final Map<String, Supplier<Number>> attributes;
 
-    SingleAttribute(String name, Supplier<Number> value) {
-        this.name = name;
-        this.value = value;
+    PublishedMetrics(Map<String, Supplier<Number>> attributes) {
+        this.attributes = Map.copyOf(attributes);
     }
 
     @Override
     public Object getAttribute(String attribute) throws AttributeNotFoundException {
-        if (!attribute.equals(name)) {
+        Supplier<Number> value = attributes.get(attribute);
+        if (value == null) {
             throw new AttributeNotFoundException(attribute);
         }
         return value.get().doubleValue();
@@ -32,12 +32,12 @@ final class SingleAttribute implements DynamicMBean {
     }
 
     @Override
-    public AttributeList getAttributes(String[] attributes) {
+    public AttributeList getAttributes(String[] names) {
         throw new UnsupportedOperationException();
     }
 
     @Override
-    public AttributeList setAttributes(AttributeList attributes) {
+    public AttributeList setAttributes(AttributeList values) {
         throw new UnsupportedOperationException();
     }
 
@@ -48,8 +48,9 @@ final class SingleAttribute implements DynamicMBean {
 
     @Override
     public MBeanInfo getMBeanInfo() {
-        var attribute = new MBeanAttributeInfo(name, "double", "a metric", true, false, false);
-        return new MBeanInfo(
-                SingleAttribute.class.getName(), "metrics", new MBeanAttributeInfo[] {attribute}, null, null, null);
+        MBeanAttributeInfo[] all = attributes.keySet().stream()
+                .map(name -> new MBeanAttributeInfo(name, "double", "a metric", true, false, false))
+                .toArray(MBeanAttributeInfo[]::new);
+        return new MBeanInfo(PublishedMetrics.class.getName(), "metrics", all, null, null, null);
     }
 }
