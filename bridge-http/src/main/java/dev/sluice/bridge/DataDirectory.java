@@ -6,6 +6,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -74,6 +75,9 @@ final class DataDirectory implements AutoCloseable {
     static void requireWritable(String key, Path directory) throws StartException {
         try {
             Files.createDirectories(directory);
+            if (!Files.isWritable(directory)) {
+                throw new AccessDeniedException(directory.toString());
+            }
             Files.delete(Files.createTempFile(directory, "sluice", ".try"));
         } catch (IOException e) {
             throw new StartException(key + " " + directory + " cannot be written to: " + FileProblem.of(e), e);

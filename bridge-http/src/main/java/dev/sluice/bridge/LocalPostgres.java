@@ -155,6 +155,7 @@ final class LocalPostgres implements AutoCloseable {
         if (!Files.isDirectory(cluster)) {
             initialise();
         }
+        tightenCluster();
         refuseOtherVersion();
         if (!adopt()) {
             port = choosePort(wantedPort);
@@ -333,9 +334,13 @@ final class LocalPostgres implements AutoCloseable {
         }
     }
 
+    private void tightenCluster() throws StartException {
+        OwnFiles.tighten(cluster, "rwxr-x---", "rwx------", "PostgreSQL");
+    }
+
     private void launch() throws StartException, IOException {
         removeForeignPidFile();
-        OwnFiles.tighten(cluster, "rwxr-x---", "rwx------", "PostgreSQL");
+        tightenCluster();
         Files.writeString(cluster.resolve("sluice.conf"), settings());
         Path serverLog = directory.resolve("postgres.log");
         if (Files.exists(serverLog) && Files.size(serverLog) > LARGEST_OLD_LOG_BYTES) {

@@ -93,7 +93,9 @@ public final class Main {
                 stop.startIsOver();
             }
             log.info("Configuration:{}", config.describe());
-            out.println(bridge.introduction());
+            if (!stop.isRequested()) {
+                out.println(bridge.introduction());
+            }
             bridge.awaitEnd();
             return 0;
         } catch (ConfigException e) {

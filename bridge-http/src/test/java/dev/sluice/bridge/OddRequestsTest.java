@@ -136,4 +136,11 @@ class OddRequestsTest {
             assertThat(answer.body()).contains("Invalid JSON");
         }
     }
+
+    @Test
+    void aWordWithoutQuotesIsNotRepeatedForItMayBeAPassword() {
+        HttpResponse<String> answer = bridge.post("/api/v1/dlq/redrive", "{\"password\": s3cret}");
+        assertThat(answer.statusCode()).as(answer.body()).isEqualTo(400);
+        assertThat(answer.body()).contains("Invalid JSON: Unrecognized token").doesNotContain("s3cret");
+    }
 }

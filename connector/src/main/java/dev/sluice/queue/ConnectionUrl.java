@@ -1,13 +1,18 @@
 package dev.sluice.queue;
 
+import java.math.BigInteger;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.Set;
 import java.util.StringJoiner;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGProperty;
 
@@ -23,7 +28,12 @@ public final class ConnectionUrl {
 
     private static final String PREFIX = "jdbc:postgresql:";
     private static final String EXAMPLE = "jdbc:postgresql://host:5432/database";
+    /** Parameters of which the driver takes more than it tells. */
+    private static final Set<PGProperty> LENIENT =
+            EnumSet.of(PGProperty.REQUIRE_AUTH, PGProperty.CLEANUP_SAVEPOINTS, PGProperty.LOGIN_TIMEOUT);
+
     private static final int MAX_PORT = 65_535;
+    private static final Pattern INTEGER = Pattern.compile("-?[0-9]{1,20}");
 
     private final String server;
     private final List<Parameter> parameters;
@@ -126,10 +136,33 @@ public final class ConnectionUrl {
             if (!each.isEmpty()) {
                 int equals = each.indexOf('=');
                 String name = equals < 0 ? each : each.substring(0, equals);
-                parameters.add(new Parameter(name, equals < 0 ? "" : decoded(each.substring(equals + 1)), each));
+                var parameter = new Parameter(name, equals < 0 ? "" : decoded(each.substring(equals + 1)), each);
+                check(parameter);
+                parameters.add(parameter);
             }
         }
         return parameters;
+    }
+
+    /** The driver would find out when it connects, and a server that is away would seem to be the reason. */
+    private static void check(Parameter parameter) {
+        PGProperty property = PGProperty.forName(parameter.name());
+        if (property == null || parameter.isSecret() || LENIENT.contains(property)) {
+            return;
+        }
+        String[] choices = property.getChoices();
+        if (choices != null && Arrays.stream(choices).noneMatch(parameter.value()::equalsIgnoreCase)) {
+            throw new IllegalArgumentException("has the parameter " + property.getName() + ", which must be one of "
+                    + String.join(", ", choices));
+        }
+        String byDefault = property.getDefaultValue();
+        if (byDefault != null && INTEGER.matcher(byDefault).matches() && !isInteger(parameter.value())) {
+            throw new IllegalArgumentException("has the parameter " + property.getName() + ", which must be an integer");
+        }
+    }
+
+    private static boolean isInteger(String text) {
+        return INTEGER.matcher(text).matches() && new BigInteger(text).bitLength() < Integer.SIZE;
     }
 
     /** Decodes as the driver does. */

@@ -40,14 +40,18 @@ class ConnectionUrlTest {
                 "jdbc:postgresql://host/db?password=s3cret%",
                 "jdbc:postgresql://host/db?password=%zzs3cret",
                 "jdbc:postgresql://host/%s3cret",
-                "jdbc:postgresql:/s3cret"
+                "jdbc:postgresql:/s3cret",
+                "jdbc:postgresql://host/db?sslmode=s3cret",
+                "jdbc:postgresql://host/db?ssl=true&connectTimeout=s3cret",
+                "jdbc:postgresql://host/db?socketTimeout=99999999999",
+                "jdbc:postgresql://host/db?connectTimeout"
             })
     void whatTheDriverDoesNotUnderstandIsRefusedWithoutBeingShown(String text) {
         assertThatThrownBy(() -> ConnectionUrl.parse(text))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasNoCause()
                 .satisfies(e -> assertThat(e.getMessage())
-                        .matches("(must|has a %) .*")
+                        .matches("(must|has a %|has the parameter) .*")
                         .doesNotContain("s3cret", "s3%63ret", "cret")
                         .doesNotContain("\n"));
         assertThat(ConnectionUrl.shown(text)).isEqualTo("[hidden]");
@@ -65,7 +69,9 @@ class ConnectionUrlTest {
                 "jdbc:postgresql:///db",
                 "jdbc:postgresql://host/",
                 "jdbc:postgresql:db",
-                "jdbc:postgresql://host/d%C3%A4b?ssl=true&sslmode=require"
+                "jdbc:postgresql://host/d%C3%A4b?ssl=true&sslmode=require",
+                "jdbc:postgresql://host/db?ssl&connectTimeout=5&socketTimeout=-1&prepareThreshold=0&readOnly=true",
+                "jdbc:postgresql://host/db?requireAuth=md5,scram-sha-256&loginTimeout=1.5&targetServerType=primary"
             })
     void whatTheDriverUnderstandsIsTakenAsItIs(String text) {
         assertThat(ConnectionUrl.parse(text).address()).isEqualTo(text);

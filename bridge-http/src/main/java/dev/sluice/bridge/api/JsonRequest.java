@@ -55,7 +55,8 @@ record JsonRequest(JsonNode fields) {
             return new JsonRequest(tree);
         } catch (JsonProcessingException e) {
             // What breaks a limit has no place.
-            throw badRequest("Invalid JSON: " + e.getOriginalMessage()
+            // A word without quotes is not repeated: it may be a password.
+            throw badRequest("Invalid JSON: " + e.getOriginalMessage().replaceFirst("token '.*?':", "token:")
                     + (e.getLocation() == null
                             ? ""
                             : " at byte " + e.getLocation().getByteOffset()));
