@@ -41,10 +41,12 @@ import static dev.sluice.bridge.BridgeKeys.DRAIN_RESTART_BACKOFF_MS;
 import static dev.sluice.bridge.BridgeKeys.ENCRYPTION_KEYS;
 import static dev.sluice.bridge.BridgeKeys.ENCRYPTION_KEY_ID;
 import static dev.sluice.bridge.BridgeKeys.HTTP_BODY_TIMEOUT_MS;
+import static dev.sluice.bridge.BridgeKeys.HTTP_HEADER_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.HTTP_HOST;
 import static dev.sluice.bridge.BridgeKeys.HTTP_IDLE_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_BODY_BYTES;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_COMPRESSION_RATIO;
+import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_CONNECTIONS;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_DEPTH;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_ITEMS;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MEMORY_BYTES;
@@ -78,6 +80,7 @@ import static dev.sluice.bridge.BridgeKeys.SHUTDOWN_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.TRANSACTION_CONNECTIONS;
 
 import dev.sluice.bridge.api.Administration;
+import dev.sluice.bridge.api.ConnectionLimits;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.api.RequestLimits;
 import dev.sluice.bridge.api.TrustedOrigins;
@@ -349,6 +352,7 @@ final class BridgeConfig {
                 HTTP_STOP_TIMEOUT,
                 text(PUSH_DURABILITY).equals("stored") ? Durability.STORED : Durability.BUFFERED,
                 limits,
+                new ConnectionLimits(integer(HTTP_MAX_CONNECTIONS), millis(HTTP_HEADER_TIMEOUT_MS)),
                 (Boolean) values.get(AUTH_JWT_ENABLED) ? jwt() : null,
                 TrustedOrigins.of(texts(CORS_ORIGINS)),
                 (Boolean) values.get(MIGRATION_ENABLED));

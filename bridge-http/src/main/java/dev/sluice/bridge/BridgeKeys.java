@@ -25,6 +25,8 @@ final class BridgeKeys {
     static final String HTTP_PORT = "http.port";
     static final String HTTP_THREADS = "http.threads";
     static final String HTTP_IDLE_TIMEOUT_MS = "http.idle.timeout.ms";
+    static final String HTTP_MAX_CONNECTIONS = "http.max.connections";
+    static final String HTTP_HEADER_TIMEOUT_MS = "http.header.timeout.ms";
     static final String HTTP_BODY_TIMEOUT_MS = "http.body.timeout.ms";
     static final String HTTP_MAX_BODY_BYTES = "http.max.body.bytes";
     static final String HTTP_MAX_COMPRESSION_RATIO = "http.max.compression.ratio";
@@ -133,6 +135,20 @@ final class BridgeKeys {
                 between(8, 10_000),
                 Importance.LOW,
                 "Most threads that read requests and write answers. None of them waits for the disk or the database.");
+        keys.add(
+                HTTP_MAX_CONNECTIONS,
+                ConfigDef.Type.INT,
+                25_000,
+                between(16, 1_000_000),
+                Importance.LOW,
+                "Most connections at once; fewer if the process may not open as many files, or the heap has less than 16 KiB for each. From seven eighths on a new connection closes the one that has been without a request the longest. Pops wait on seven eighths at most; others are answered after 250 ms. So pushes get through.");
+        keys.add(
+                HTTP_HEADER_TIMEOUT_MS,
+                ConfigDef.Type.INT,
+                10_000,
+                between(1, HOUR_MS),
+                Importance.LOW,
+                "Longest time from the first byte of a request to the end of its headers. Then the connection is closed.");
         keys.add(
                 HTTP_IDLE_TIMEOUT_MS,
                 ConfigDef.Type.INT,

@@ -12,16 +12,16 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /** A request whose every byte is chosen, {@code Host} included, on a connection of its own. */
-final class RawRequest {
+public final class RawRequest {
     private static final int PATIENCE_MILLIS = 60_000;
 
     /** What came back: the status, the headers by their name in lower case, and the rest. */
-    record Response(int status, Map<String, String> headers, String body) {}
+    public record Response(int status, Map<String, String> headers, String body) {}
 
     private RawRequest() {}
 
     /** Sends a request with these header lines, and with a body unless it is empty. */
-    static Response send(int port, String method, String path, String body, String... headerLines) {
+    public static Response send(int port, String method, String path, String body, String... headerLines) {
         var request = new StringBuilder(method + " " + path + " HTTP/1.1\r\nConnection: close\r\n");
         if (Arrays.stream(headerLines).noneMatch(line -> line.startsWith("Host:"))) {
             request.append("Host: localhost\r\n");

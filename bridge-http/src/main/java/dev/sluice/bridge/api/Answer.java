@@ -4,6 +4,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.javalin.http.Context;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.concurrent.CompletableFuture;
+import org.eclipse.jetty.ee10.servlet.HttpOutput;
+import org.eclipse.jetty.util.Callback;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,13 +47,35 @@ record Answer(int status, @Nullable JsonOutput body, String contentType, Runnabl
 
     /** Writes the answer; blocks while the client does not read. */
     void send(Context ctx) throws IOException {
-        ctx.status(status);
-        if (body == null) {
-            return;
+        HttpServletResponse response = begin(ctx);
+        if (body != null) {
+            response.getOutputStream().write(body.array(), 0, body.length());
         }
+    }
+
+    /** Writes the answer without blocking. Completes when the client has it; exceptionally if the client goes away. */
+    CompletableFuture<@Nullable Void> sendLater(Context ctx) {
+        try {
+            HttpServletResponse response = begin(ctx);
+            if (body != null && response.getOutputStream() instanceof HttpOutput output) {
+                var sent = new Callback.Completable();
+                output.sendContent(ByteBuffer.wrap(body.array(), 0, body.length()), sent);
+                return sent;
+            }
+            send(ctx);
+            return CompletableFuture.completedFuture(null);
+        } catch (IOException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    private HttpServletResponse begin(Context ctx) {
         HttpServletResponse response = ctx.res();
-        response.setContentType(contentType);
-        response.setContentLength(body.length());
-        response.getOutputStream().write(body.array(), 0, body.length());
+        ctx.status(status);
+        if (body != null) {
+            response.setContentType(contentType);
+            response.setContentLength(body.length());
+        }
+        return response;
     }
 }

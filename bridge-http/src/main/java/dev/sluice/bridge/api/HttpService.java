@@ -1,5 +1,6 @@
 package dev.sluice.bridge.api;
 
+import com.sun.management.UnixOperatingSystemMXBean;
 import dev.sluice.bridge.ingest.Door;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
@@ -19,6 +20,7 @@ import io.javalin.http.Context;
 import io.javalin.util.JavalinBindException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
 import java.net.BindException;
 import java.time.Duration;
 import java.util.List;
@@ -59,6 +61,7 @@ public final class HttpService implements AutoCloseable {
      * @param stopTimeout how long closing waits for answers under way
      * @param usualDurability what a push is answered after when it does not say
      * @param limits bounds of a request
+     * @param connections bounds of the connections
      * @param jwt whose tokens are believed; null: nobody needs one
      * @param origins pages of other origins that may use the service ({@code cors.origins})
      * @param migrations whether everything may be copied into another database ({@code migration.enabled})
@@ -72,6 +75,7 @@ public final class HttpService implements AutoCloseable {
             Duration stopTimeout,
             Durability usualDurability,
             RequestLimits limits,
+            ConnectionLimits connections,
             @Nullable JwtConfig jwt,
             TrustedOrigins origins,
             boolean migrations) {}
@@ -81,6 +85,7 @@ public final class HttpService implements AutoCloseable {
     private final Javalin javalin;
     private final BufferEndpoints buffers;
     private final RequestBodies bodies;
+    private final Connections connections;
     private final Routes routes;
     private final MetricsEndpoints monitoring;
     private final MigrationEndpoints migrations;
@@ -175,12 +180,13 @@ public final class HttpService implements AutoCloseable {
         RequestLimits limits = config.limits();
         var shared = new RequestMemory(limits.memoryBytes());
         var bodies = new RequestBodies(limits.bodyBytes(), limits.compressionRatio(), shared, config.bodyTimeout());
+        var connections = new Connections(possible(config.connections()), System::nanoTime);
         var ids = new MessageIds();
         var counted = new CountedEndpoints(metrics.counters());
         AcknowledgeEndpoint.Acknowledger counting = counted.acknowledge(acknowledgements);
         return new Routes.Endpoints(
                 new PushEndpoint(counted.push(intake), config.usualDurability(), bodies, limits, ids),
-                new PopEndpoint(counted.pop(pops), undelivered, shared, limits),
+                new PopEndpoint(counted.pop(unlessCrowded(pops, connections)), undelivered, shared, limits),
                 new AcknowledgeEndpoint(counting, bodies, (bytes, memory) -> AcknowledgeBody.parseSingle(bytes, limits, memory)),
                 new AcknowledgeEndpoint(counting, bodies, (bytes, memory) -> AcknowledgeBody.parseBatch(bytes, limits, memory)),
                 new StatusEndpoints(state, version),
@@ -190,7 +196,7 @@ public final class HttpService implements AutoCloseable {
                 new TraceEndpoints(administration, bodies, limits),
                 new AnalyticsEndpoints(administration),
                 new ServerEndpoints(administration),
-                new MetricsEndpoints(metrics, state, maintenance),
+                new MetricsEndpoints(metrics, state, maintenance, connections),
                 new TransactionEndpoint(administration, intake, counted, bodies, limits, ids),
                 new DirectPushEndpoint(administration, intake, counted, bodies, limits, ids),
                 new QueueEndpoints(administration, metrics.counters(), bodies, limits),
@@ -201,13 +207,37 @@ public final class HttpService implements AutoCloseable {
                 new StreamEndpoints(administration, intake, bodies, limits, ids),
                 new MigrationEndpoints(config.migrations(), administration, bodies, limits),
                 new DocumentationEndpoints(),
-                bodies);
+                bodies,
+                connections);
+    }
+
+    /** A pop that waits must not take the connections that are left for pushes. */
+    private static PopEndpoint.Popper unlessCrowded(PopEndpoint.Popper pops, Connections connections) {
+        return (target, request, wait, client) ->
+                connections.waiting(wait, possible -> pops.pop(target, request, possible, client));
+    }
+
+    private static ConnectionLimits possible(ConnectionLimits configured) {
+        long heapBytes = Runtime.getRuntime().maxMemory();
+        ConnectionLimits possible = ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean system
+                ? configured.within(
+                        heapBytes, system.getMaxFileDescriptorCount(), system.getOpenFileDescriptorCount())
+                : configured.within(heapBytes, Long.MAX_VALUE, 0);
+        if (possible.most() < configured.most()) {
+            log.info(
+                    "The heap or the limit of open files allows fewer connections than http.max.connections"
+                            + " connections={} configured={}",
+                    possible.most(),
+                    configured.most());
+        }
+        return possible;
     }
 
     private HttpService(Config config, Routes.Endpoints endpoints, Metrics metrics) {
         this.config = config;
         buffers = endpoints.buffers();
         bodies = endpoints.bodies();
+        connections = endpoints.connections();
         monitoring = endpoints.metrics();
         migrations = endpoints.migrations();
         threads = new QueuedThreadPool(config.threads(), Math.min(MIN_THREADS, config.threads()));
@@ -257,6 +287,7 @@ public final class HttpService implements AutoCloseable {
                 UriCompliance.Violation.AMBIGUOUS_EMPTY_SEGMENT,
                 UriCompliance.Violation.AMBIGUOUS_PATH_PARAMETER,
                 UriCompliance.Violation.SUSPICIOUS_PATH_CHARACTERS)));
+        http.addCustomizer(PatientConnector.requests());
         http.setSendServerVersion(false);
         http.setRequestHeaderSize(MAX_HEADER_BYTES);
     }
@@ -267,7 +298,8 @@ public final class HttpService implements AutoCloseable {
     }
 
     private ServerConnector connector(Server server, HttpConfiguration http) {
-        var connector = new PatientConnector(server, ACCEPTORS, SELECTORS, new HttpConnectionFactory(http));
+        var connector = new PatientConnector(
+                server, ACCEPTORS, SELECTORS, connections, new HttpConnectionFactory(http));
         connector.setHost(config.host());
         connector.setPort(config.port());
         connector.setIdleTimeout(config.idleTimeout().toMillis());

@@ -32,8 +32,10 @@ final class PrometheusPage {
     private final Metrics metrics;
     private final ServiceState state;
     private final QueenFamilies queen;
+    private final Connections connections;
 
-    PrometheusPage(Metrics metrics, ServiceState state, MaintenanceMode maintenance) {
+    PrometheusPage(Metrics metrics, ServiceState state, MaintenanceMode maintenance, Connections connections) {
+        this.connections = connections;
         this.metrics = metrics;
         this.state = state;
         this.queen = new QueenFamilies(metrics, state, maintenance);
@@ -64,6 +66,14 @@ final class PrometheusPage {
                 bit(state.databaseConnected()));
         families.gauge("sluice_accepting_pushes", "1 if a push would be taken now.", bit(state.pushRefusal() == null));
         families.gauge("sluice_pops_parked", "Pops that wait.", usage.waitingPops());
+        families.gauge("sluice_http_connections", "Connections to the HTTP server.", connections.count());
+        families.gauge(
+                "sluice_http_connections_limit",
+                "Most connections at once, now.",
+                connections.most());
+        String closed = "Connections the server closed.";
+        families.counter("sluice_http_connections_closed", closed, connections.evicted(), "reason", "no_room");
+        families.counter("sluice_http_connections_closed", closed, connections.overdue(), "reason", "header_timeout");
         ProcessUsage.Pool pool = usage.pool();
         families.gauge("sluice_database_connections", "Connections to PostgreSQL.", pool.active(), "state", "active");
         families.gauge("sluice_database_connections", "", pool.idle(), "state", "idle");

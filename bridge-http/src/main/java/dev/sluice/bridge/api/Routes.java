@@ -61,7 +61,8 @@ final class Routes {
             StreamEndpoints streams,
             MigrationEndpoints migrations,
             DocumentationEndpoints documentation,
-            RequestBodies bodies) {}
+            RequestBodies bodies,
+            Connections connections) {}
 
     /** What a client must be allowed to do to use a route. Each includes those before it. */
     enum Access {
@@ -259,6 +260,9 @@ final class Routes {
                 ctx.future(() -> guard.refuse(ctx, refusal));
                 return;
             }
+            if (route.pops() && endpoints.connections().crowded()) {
+                ctx.header("Connection", "close");
+            }
             guarded.handle(ctx);
         });
     }
@@ -321,14 +325,21 @@ final class Routes {
      */
     private CompletableFuture<@Nullable Void> sendAfterBody(Context ctx, Answer answer) {
         if (!RequestBodies.isUnread(ctx) || ctx.header("Expect") != null) {
-            send(ctx, answer);
-            return CompletableFuture.completedFuture(null);
+            return sendLater(ctx, answer);
         }
         try {
-            return endpoints.bodies().discard(ctx).thenAcceptAsync(done -> send(ctx, answer), executor);
+            return endpoints.bodies().discard(ctx).thenComposeAsync(done -> sendLater(ctx, answer), executor);
         } catch (IOException e) {
             return CompletableFuture.completedFuture(null); // The client is gone.
         }
+    }
+
+    /** Sends an answer as fast as its client reads it. No thread waits for the client. */
+    private static CompletableFuture<@Nullable Void> sendLater(Context ctx, Answer answer) {
+        return answer.sendLater(ctx).exceptionally(failure -> {
+            answer.undelivered().run();
+            return null;
+        });
     }
 
     private static CompletableFuture<Answer> handle(Endpoint endpoint, Context ctx) {

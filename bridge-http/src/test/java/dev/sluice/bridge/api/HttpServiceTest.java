@@ -131,6 +131,7 @@ class HttpServiceTest {
                 Duration.ofSeconds(1),
                 Durability.STORED,
                 new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000, 100, 64 << 20),
+                new ConnectionLimits(1000, LONG),
                 null,
                 TrustedOrigins.NONE,
                 false);
@@ -482,6 +483,37 @@ class HttpServiceTest {
                     .contains("\"leaseId\":\"\"")
                     .contains("\"consumerGroup\":\"g\"")
                     .doesNotContain("null,\"messages");
+        }
+
+        @Test
+        void holdsNoThreadWhileItsClientDoesNotRead() throws IOException {
+            var many = new ArrayList<Message>();
+            for (int i = 0; i < 120; i++) {
+                many.add(message("\"" + "x".repeat(100_000) + "\""));
+            }
+            popAnswer.complete(new PopResult(PopResult.Status.MESSAGES, LEASE, many, 1, null));
+            pushAnswer.complete(List.of());
+            var readers = new ArrayList<Socket>();
+            try {
+                for (int i = 0; i < 24; i++) { // The server has 16 threads.
+                    Socket one = connect();
+                    readers.add(one);
+                    send(one, "GET /api/v1/pop/queue/q HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+                }
+                for (Socket each : readers) {
+                    assertThat(each.getInputStream().read()).as("its answer has begun").isEqualTo('H');
+                }
+                assertThat(post("/api/v1/push", "{\"items\":[]}").statusCode()).isEqualTo(201);
+                assertThat(readers.get(0).getInputStream().readAllBytes())
+                        .as("who reads at last gets all of it")
+                        .hasSizeGreaterThan(120 * 100_000);
+                readers.remove(0).close();
+            } finally {
+                for (Socket each : readers) {
+                    each.close();
+                }
+            }
+            await().untilAsserted(() -> assertThat(undelivered).hasSize(23));
         }
 
         @ParameterizedTest
