@@ -234,8 +234,7 @@ class AuthenticationTest {
 
     @Test
     void browsersMayAskWhatTheyMayDoWithoutAToken() {
-        HttpResponse<String> preflight =
-                send("OPTIONS", "/api/v1/push", null, "Origin", "https://app.example.com");
+        HttpResponse<String> preflight = send("OPTIONS", "/api/v1/push", null, "Origin", "https://app.example.com");
         assertThat(preflight.statusCode()).isEqualTo(204);
         assertThat(preflight
                         .headers()
@@ -300,9 +299,8 @@ class AuthenticationTest {
                     "auth.jwt.jwks.url", "http://127.0.0.1:" + port + "/keys");
             String known = "Bearer " + keys.token(good("admin"));
             try (var other = RunningBridge.start(postgres.url(), directory.resolve("hanging"), settings)) {
-                await().untilAsserted(() -> assertThat(
-                                send(other, "POST", "/api/v1/push", "{\"items\":[]}", known)
-                                        .statusCode())
+                await().untilAsserted(() -> assertThat(send(other, "POST", "/api/v1/push", "{\"items\":[]}", known)
+                                .statusCode())
                         .isEqualTo(201));
                 keys.hang();
                 long began = System.nanoTime();

@@ -67,8 +67,10 @@ class ConnectionBoundsTest {
     }
 
     private static long metric(RunningBridge bridge, String name) {
-        String page = RawRequest.send(bridge.port(), "GET", "/metrics/prometheus", "").body();
-        Matcher value = Pattern.compile("(?m)^" + Pattern.quote(name) + " ([0-9.E]+)$").matcher(page);
+        String page =
+                RawRequest.send(bridge.port(), "GET", "/metrics/prometheus", "").body();
+        Matcher value =
+                Pattern.compile("(?m)^" + Pattern.quote(name) + " ([0-9.E]+)$").matcher(page);
         assertThat(value.find()).as(name + " in " + page).isTrue();
         return (long) Double.parseDouble(value.group(1));
     }
@@ -154,7 +156,8 @@ class ConnectionBoundsTest {
             send(late, "GET /live HTTP/1.1\r\n");
             await().atMost(DEADLINE).until(() -> isClosed(late));
             send(slow, PUSH.substring(1));
-            assertThat(new String(slow.getInputStream().readAllBytes(), US_ASCII)).startsWith("HTTP/1.1 201");
+            assertThat(new String(slow.getInputStream().readAllBytes(), US_ASCII))
+                    .startsWith("HTTP/1.1 201");
         }
     }
 
@@ -189,9 +192,7 @@ class ConnectionBoundsTest {
             for (int i = 0; i < 3 * MOST; i++) {
                 Socket one = connect(small);
                 pops.add(one);
-                send(
-                        one,
-                        "GET /api/v1/pop/queue/empty?wait=true&timeout=600000 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                send(one, "GET /api/v1/pop/queue/empty?wait=true&timeout=600000 HTTP/1.1\r\nHost: localhost\r\n\r\n");
             }
             for (int i = 0; i < 10; i++) {
                 assertThat(pushed(small)).isEqualTo(201);
@@ -217,7 +218,9 @@ class ConnectionBoundsTest {
         var text = seen.computeIfAbsent(socket, unused -> new ByteArrayOutputStream());
         socket.setSoTimeout(1);
         try {
-            for (int next = socket.getInputStream().read(); next >= 0; next = socket.getInputStream().read()) {
+            for (int next = socket.getInputStream().read();
+                    next >= 0;
+                    next = socket.getInputStream().read()) {
                 text.write(next);
             }
         } catch (SocketTimeoutException more) {

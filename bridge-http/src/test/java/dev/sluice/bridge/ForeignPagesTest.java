@@ -206,15 +206,14 @@ class ForeignPagesTest {
             })
     void aNameThatPointsToTheLoopbackAddressIsRefusedEverywhere(String host) {
         for (HttpService.Route route : bridge.routes()) {
-            Response answer = RawRequest.send(
-                    bridge.port(), route.method(), withDummies(route.path()), "", "Host: " + host);
+            Response answer =
+                    RawRequest.send(bridge.port(), route.method(), withDummies(route.path()), "", "Host: " + host);
             assertThat(answer.status()).as(route + " " + answer).isIn(400, 403);
         }
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {"localhost", "LocalHost:80", "127.0.0.1", "127.0.0.1:7000", "[::1]", "[::1]:6632"})
+    @ValueSource(strings = {"localhost", "LocalHost:80", "127.0.0.1", "127.0.0.1:7000", "[::1]", "[::1]:6632"})
     void theNamesOfThisMachineAreAnswered(String host) {
         assertThat(RawRequest.send(bridge.port(), "GET", "/health", "", "Host: " + host)
                         .status())
@@ -233,8 +232,8 @@ class ForeignPagesTest {
 
     @Test
     void aListenerOnAllAddressesAnswersToAnyHost() {
-        try (var open = RunningBridge.start(
-                postgres.url(), directory.resolve("open"), Map.of("http.host", "0.0.0.0"))) {
+        try (var open =
+                RunningBridge.start(postgres.url(), directory.resolve("open"), Map.of("http.host", "0.0.0.0"))) {
             assertThat(RawRequest.send(open.port(), "POST", PUSH, item("any"), "Host: queue.example.com")
                             .status())
                     .isEqualTo(201);

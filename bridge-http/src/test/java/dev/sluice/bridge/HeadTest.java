@@ -56,7 +56,8 @@ class HeadTest {
 
     @Test
     void answersLikeGetWhereverThereIsAGet() {
-        assertThat(bridge.push("{\"items\":[{\"queue\":\"here\",\"payload\":1}]}").statusCode())
+        assertThat(bridge.push("{\"items\":[{\"queue\":\"here\",\"payload\":1}]}")
+                        .statusCode())
                 .isEqualTo(201);
         var wrong = new ArrayList<String>();
         for (HttpService.Route route : bridge.routes()) {
@@ -64,9 +65,7 @@ class HeadTest {
                 continue;
             }
             for (String name : List.of("here", "nobody", "page.js")) {
-                String path = route.path()
-                        .replaceAll("\\{[^}]*[iI]d\\}", ID)
-                        .replaceAll("\\{[^}]*}", name);
+                String path = route.path().replaceAll("\\{[^}]*[iI]d\\}", ID).replaceAll("\\{[^}]*}", name);
                 Response get = RawRequest.send(bridge.port(), "GET", path, "");
                 Response head = RawRequest.send(bridge.port(), "HEAD", path, "");
                 if (get.status() != head.status()
@@ -91,7 +90,9 @@ class HeadTest {
             assertThat(head.headers().get("Allow")).isEqualTo(get.headers().get("Allow"));
             assertThat(head.body()).isEmpty();
         }
-        assertThat(RawRequest.send(bridge.port(), "POST", "/health", "x").headers().get("Allow"))
+        assertThat(RawRequest.send(bridge.port(), "POST", "/health", "x")
+                        .headers()
+                        .get("Allow"))
                 .contains("GET")
                 .contains("HEAD");
     }
@@ -114,11 +115,13 @@ class HeadTest {
 
     @Test
     void isAuthenticatedAsGetIs() {
-        String reader = "Authorization: " + TestTokens.hs256(TestTokens.claims().put("role", "read-only"), TestTokens.SECRET);
+        String reader =
+                "Authorization: " + TestTokens.hs256(TestTokens.claims().put("role", "read-only"), TestTokens.SECRET);
         String writer =
                 "Authorization: " + TestTokens.hs256(TestTokens.claims().put("role", "read-write"), TestTokens.SECRET);
         for (String path : POPS) {
-            assertThat(RawRequest.send(guarded.port(), "HEAD", path, "").status()).isEqualTo(401);
+            assertThat(RawRequest.send(guarded.port(), "HEAD", path, "").status())
+                    .isEqualTo(401);
             assertThat(RawRequest.send(guarded.port(), "HEAD", path, "", reader).status())
                     .isEqualTo(403);
             assertThat(RawRequest.send(guarded.port(), "HEAD", path, "", writer).status())

@@ -278,7 +278,8 @@ class MigrationRoutesTest {
                 "::1]",
                 "-a",
                 "/tmp/socket")) {
-            String bad = good.replaceFirst("\"host\":\"[^\"]*\"", Matcher.quoteReplacement("\"host\":\"" + host + "\""));
+            String bad =
+                    good.replaceFirst("\"host\":\"[^\"]*\"", Matcher.quoteReplacement("\"host\":\"" + host + "\""));
             assertThat(answer(bridge.post(test, bad), 400).get("error").textValue())
                     .as(host)
                     .isEqualTo("host must be the name or the address of one machine");

@@ -55,8 +55,8 @@ class OddNamesTest {
             "{queue}",
             "n".repeat(NewMessage.MAX_NAME_LENGTH));
 
-    private static final Pattern SAMPLE =
-            Pattern.compile("([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\\{((?:[a-zA-Z_]\\w*=\"(?:[^\"\\\\\\n]|\\\\[\\\\\"n])*\",?)*)})? (\\S+)");
+    private static final Pattern SAMPLE = Pattern.compile(
+            "([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\\{((?:[a-zA-Z_]\\w*=\"(?:[^\"\\\\\\n]|\\\\[\\\\\"n])*\",?)*)})? (\\S+)");
     private static final Pattern QUEUE = Pattern.compile("(?:^|,)queue=\"((?:[^\"\\\\\\n]|\\\\[\\\\\"n])*)\"");
 
     private TestPostgres postgres;
@@ -175,10 +175,12 @@ class OddNamesTest {
             assertThat(bridge.push("{\"items\":[{\"queue\":\"" + half + "\",\"payload\":1}]}")
                             .statusCode())
                     .isEqualTo(400);
-            assertThat(bridge.post("/api/v1/configure", "{\"queue\":\"" + half + "\"}").statusCode())
+            assertThat(bridge.post("/api/v1/configure", "{\"queue\":\"" + half + "\"}")
+                            .statusCode())
                     .isEqualTo(400);
         }
-        assertThat(bridge.get("/api/v1/pop/queue/%ED%A0%80?consumerGroup=%ED%A0%80").statusCode())
+        assertThat(bridge.get("/api/v1/pop/queue/%ED%A0%80?consumerGroup=%ED%A0%80")
+                        .statusCode())
                 .isLessThan(500);
         series(bridge);
     }
@@ -187,7 +189,8 @@ class OddNamesTest {
     void aGroupWithTheNameOfARouteIsReachedByAnEscapeInItsPath() {
         bridge.push("{\"items\":[{\"queue\":\"of-lagging\",\"payload\":1}]}");
         bridge.pop("of-lagging?consumerGroup=lagging&subscriptionMode=all");
-        assertThat(RunningBridge.json(bridge.get("/api/v1/consumer-groups/lagging").body())
+        assertThat(RunningBridge.json(
+                                bridge.get("/api/v1/consumer-groups/lagging").body())
                         .isArray())
                 .isTrue();
         JsonNode group = RunningBridge.json(

@@ -108,7 +108,8 @@ class OddRequestsTest {
     @Test
     void anAddressThatIsRefusedEndsTheConnectionAndSaysSo() throws IOException {
         try (var client = new Client()) {
-            client.send("DELETE /api/v1/consumer-groups/%00 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}");
+            client.send(
+                    "DELETE /api/v1/consumer-groups/%00 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}");
             assertThat(client.answer()).startsWith("HTTP/1.1 400").containsIgnoringCase("connection: close");
         }
     }

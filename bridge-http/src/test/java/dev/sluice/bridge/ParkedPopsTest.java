@@ -55,7 +55,8 @@ class ParkedPopsTest {
     private static SocketChannel park(RunningBridge bridge, String queue) throws IOException {
         SocketChannel channel =
                 SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), bridge.port()));
-        String request = "GET /api/v1/pop/queue/" + queue + "?wait=true&timeout=600000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        String request =
+                "GET /api/v1/pop/queue/" + queue + "?wait=true&timeout=600000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
         channel.write(ByteBuffer.wrap(request.getBytes(US_ASCII)));
         channel.configureBlocking(false);
         return channel;

@@ -106,7 +106,7 @@ final class ForeignPages {
     }
 
     private static InvalidRequestException foreign(String header, String value) {
-        return InvalidRequestException.refused("A page of another origin may not change or pop anything (" + header + ": "
-                + value + "); add its origin to cors.origins to allow it");
+        return InvalidRequestException.refused("A page of another origin may not change or pop anything (" + header
+                + ": " + value + "); add its origin to cors.origins to allow it");
     }
 }

@@ -219,9 +219,9 @@ public final class HttpService implements AutoCloseable {
 
     private static ConnectionLimits possible(ConnectionLimits configured) {
         long heapBytes = Runtime.getRuntime().maxMemory();
-        ConnectionLimits possible = ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean system
-                ? configured.within(
-                        heapBytes, system.getMaxFileDescriptorCount(), system.getOpenFileDescriptorCount())
+        ConnectionLimits possible = ManagementFactory.getOperatingSystemMXBean()
+                        instanceof UnixOperatingSystemMXBean system
+                ? configured.within(heapBytes, system.getMaxFileDescriptorCount(), system.getOpenFileDescriptorCount())
                 : configured.within(heapBytes, Long.MAX_VALUE, 0);
         if (possible.most() < configured.most()) {
             log.info(
@@ -298,8 +298,8 @@ public final class HttpService implements AutoCloseable {
     }
 
     private ServerConnector connector(Server server, HttpConfiguration http) {
-        var connector = new PatientConnector(
-                server, ACCEPTORS, SELECTORS, connections, new HttpConnectionFactory(http));
+        var connector =
+                new PatientConnector(server, ACCEPTORS, SELECTORS, connections, new HttpConnectionFactory(http));
         connector.setHost(config.host());
         connector.setPort(config.port());
         connector.setIdleTimeout(config.idleTimeout().toMillis());

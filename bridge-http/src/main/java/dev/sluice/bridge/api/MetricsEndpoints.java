@@ -33,8 +33,7 @@ final class MetricsEndpoints implements AutoCloseable {
             .build();
     private final Turns turns = new Turns("requests for metrics", "sluice-metrics-page", 1, MAX_WAITING);
 
-    MetricsEndpoints(
-            Metrics metrics, ServiceState state, MaintenanceMode maintenance, Connections connections) {
+    MetricsEndpoints(Metrics metrics, ServiceState state, MaintenanceMode maintenance, Connections connections) {
         this.metrics = metrics;
         this.page = new PrometheusPage(metrics, state, maintenance, connections);
     }

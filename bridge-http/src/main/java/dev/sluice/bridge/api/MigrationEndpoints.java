@@ -48,8 +48,7 @@ final class MigrationEndpoints implements AutoCloseable {
      *
      * @param enabled whether they do anything but refuse: a copy sends everything to an address that a request names
      */
-    MigrationEndpoints(
-            boolean enabled, Administration administration, RequestBodies bodies, RequestLimits limits) {
+    MigrationEndpoints(boolean enabled, Administration administration, RequestBodies bodies, RequestLimits limits) {
         this.enabled = enabled;
         this.administration = administration;
         this.job = new MigrationJob(administration.copies(), administration.schema());

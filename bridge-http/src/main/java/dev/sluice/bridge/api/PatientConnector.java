@@ -44,8 +44,7 @@ final class PatientConnector extends ServerConnector {
     private final Connections connections;
     private long warnedNanos = System.nanoTime() - SILENCE_BETWEEN_WARNINGS.toNanos();
 
-    PatientConnector(
-            Server server, int acceptors, int selectors, Connections connections, ConnectionFactory factory) {
+    PatientConnector(Server server, int acceptors, int selectors, Connections connections, ConnectionFactory factory) {
         super(server, acceptors, selectors, factory);
         this.connections = connections;
         setShutdownIdleTimeout(CLOSE_IDLE_MILLIS);

@@ -67,10 +67,7 @@ final class PrometheusPage {
         families.gauge("sluice_accepting_pushes", "1 if a push would be taken now.", bit(state.pushRefusal() == null));
         families.gauge("sluice_pops_parked", "Pops that wait.", usage.waitingPops());
         families.gauge("sluice_http_connections", "Connections to the HTTP server.", connections.count());
-        families.gauge(
-                "sluice_http_connections_limit",
-                "Most connections at once, now.",
-                connections.most());
+        families.gauge("sluice_http_connections_limit", "Most connections at once, now.", connections.most());
         String closed = "Connections the server closed.";
         families.counter("sluice_http_connections_closed", closed, connections.evicted(), "reason", "no_room");
         families.counter("sluice_http_connections_closed", closed, connections.overdue(), "reason", "header_timeout");

@@ -119,8 +119,10 @@ final class QueenFamilies {
         }
         String acks = "Acknowledgements of the last minute, by result.";
         String family = "queen_queue_ack_per_minute";
-        families.gauge(family, acks, last.count(name, Counter.ACK_COMPLETED), PrometheusPage.with(queue, RESULT, "success"));
-        families.gauge(family, acks, last.count(name, Counter.ACK_FAILED), PrometheusPage.with(queue, RESULT, "failed"));
+        families.gauge(
+                family, acks, last.count(name, Counter.ACK_COMPLETED), PrometheusPage.with(queue, RESULT, "success"));
+        families.gauge(
+                family, acks, last.count(name, Counter.ACK_FAILED), PrometheusPage.with(queue, RESULT, "failed"));
         families.gauge(
                 "queen_queue_pop_lag_milliseconds",
                 "Average age of the messages popped in the last minute.",

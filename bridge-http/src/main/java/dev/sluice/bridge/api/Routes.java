@@ -374,8 +374,7 @@ final class Routes {
     }
 
     static HttpResponseException notFound(Context ctx) {
-        return new HttpResponseException(
-                HttpStatus.NOT_FOUND.getCode(), "Not found: " + request(ctx), Map.of());
+        return new HttpResponseException(HttpStatus.NOT_FOUND.getCode(), "Not found: " + request(ctx), Map.of());
     }
 
     private static void sendProblem(Context ctx, Exception failure) {

@@ -501,7 +501,9 @@ class HttpServiceTest {
                     send(one, "GET /api/v1/pop/queue/q HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
                 }
                 for (Socket each : readers) {
-                    assertThat(each.getInputStream().read()).as("its answer has begun").isEqualTo('H');
+                    assertThat(each.getInputStream().read())
+                            .as("its answer has begun")
+                            .isEqualTo('H');
                 }
                 assertThat(post("/api/v1/push", "{\"items\":[]}").statusCode()).isEqualTo(201);
                 assertThat(readers.get(0).getInputStream().readAllBytes())

@@ -157,7 +157,9 @@ class JwksTest {
         answer(jwks(jwk("a", RSA)));
         pass(REFRESH);
         CompletableFuture<Key> rotated = impatient.keyOf(token("RS256", "b"));
-        assertThatThrownBy(() -> rotated.get(60, TimeUnit.SECONDS)).cause().isInstanceOf(KeysUnavailableException.class);
+        assertThatThrownBy(() -> rotated.get(60, TimeUnit.SECONDS))
+                .cause()
+                .isInstanceOf(KeysUnavailableException.class);
         assertThat(impatient.keyOf(token("RS256", "a"))).isCompletedWithValue(RSA);
         answer(jwks(jwk("a", RSA)));
         assertUnknown(impatient.keyOf(token("RS256", "b")));
