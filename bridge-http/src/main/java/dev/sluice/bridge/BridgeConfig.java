@@ -193,7 +193,8 @@ final class BridgeConfig {
         }
         checkTogether(new BridgeConfig(values, kafkaClients), wrong, problems);
         if (!problems.isEmpty()) {
-            throw new ConfigException(problems);
+            // A value of any key may be an address with a password, put there by mistake.
+            throw new ConfigException(problems.stream().map(Secrets::line).toList());
         }
         return new BridgeConfig(values, kafkaClients);
     }

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class QueueSourceConnectorTest {
     private static Map<String, String> properties(String... more) {
@@ -184,6 +185,25 @@ class QueueSourceConnectorTest {
         });
         assertThat(QueueSourceConfig.DEFINITION.configKeys().get("connection.password").type)
                 .isEqualTo(ConfigDef.Type.PASSWORD);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "postgres://app:s3cret@host/db",
+                "jdbc:postgresql://app:s3cret@host/db",
+                "jdbc:postgresql://host/db?password=s3cret"
+            })
+    void showsNoSecretOfTheUrlWhetherItIsValidOrNot(String url) {
+        Map<String, String> properties = properties("connection.url", url);
+        assertThat(new QueueSourceConnector().validate(properties).configValues().toString())
+                .doesNotContain("s3cret");
+        try {
+            var config = new QueueSourceConfig(properties);
+            assertThat(config.values().toString() + config.postgres().urlForLog()).doesNotContain("s3cret");
+        } catch (ConfigException e) {
+            assertThat(e.toString()).contains("connection.url ").doesNotContain("s3cret");
+        }
     }
 
     /** No database is asked here; {@code SourceOffsetsTest} has one. */

@@ -20,6 +20,7 @@ import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.connect.errors.ConnectException;
 
 /**
  * Settings of a drain into Kafka.
@@ -89,12 +90,13 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
                     value.errorMessages().stream()
                             .findFirst()
                             .ifPresent(problem -> problems.add(
-                                    problem.replace("configuration " + value.name(), "configuration kafka." + value.name())));
+                                    problem.replace("configuration " + value.name(), "configuration kafka." + value.name())
+                                    .replace("'" + value.name() + "'", "kafka." + value.name())));
                 }
             }
         }
         String servers = clients.get(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG);
-        if (servers != null) {
+        if (servers != null && !servers.isBlank()) {
             checkServers(servers, problems);
         }
         clients.forEach((name, value) -> {
@@ -175,6 +177,22 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
             properties.putIfAbsent(timeout, ADMIN_TIMEOUT_MS);
         }
         return properties;
+    }
+
+    /**
+     * Returns what to throw when a client cannot be made. The exceptions about a login configuration repeat words of it, one of
+     * which may be the password: then neither the reason nor the cause is kept.
+     *
+     * @param what what cannot be done, before the reason
+     */
+    static ConnectException refusal(String what, Throwable cause, String reason) {
+        for (Throwable each = cause; each != null; each = each.getCause()) {
+            if (String.valueOf(each.getMessage()).contains("JAAS")) {
+                return new ConnectException(what + "kafka.sasl.jaas.config is not a login configuration,"
+                        + " such as: MODULE required username=\"…\" password=\"…\";");
+            }
+        }
+        return new ConnectException(what + reason, cause);
     }
 
     private Map<String, Object> known(ConfigDef definition) {

@@ -130,7 +130,7 @@ final class KafkaTask extends SinkTask {
         try {
             return producers.apply(maxBatchBytes);
         } catch (KafkaException e) {
-            throw new ConnectException("the Kafka producer cannot be made: " + reason(e), e);
+            throw KafkaConfig.refusal("the Kafka producer cannot be made: ", e, reason(e));
         }
     }
 

@@ -110,10 +110,10 @@ final class KafkaTopic implements KafkaTask.Topic {
     }
 
     private RuntimeException failure(Throwable cause) {
-        String message = "topic " + config.topic() + " cannot be used: " + reason(cause);
+        String what = "topic " + config.topic() + " cannot be used: ";
         return cause instanceof RetriableException
-                ? new org.apache.kafka.connect.errors.RetriableException(message, cause)
-                : new ConnectException(message, cause);
+                ? new org.apache.kafka.connect.errors.RetriableException(what + reason(cause), cause)
+                : KafkaConfig.refusal(what, cause, reason(cause));
     }
 
     /** The first says what was being done ("SSL handshake failed"), the last what is wrong. */
