@@ -119,7 +119,9 @@ final class Bridge implements AutoCloseable {
         boolean complete = false;
         try {
             data = opened(DataDirectory.take(given.dataDirectory()));
-            DataDirectory.requireWritable(BridgeKeys.BUFFER_DIR, given.segmentLog().directory());
+            DataDirectory.requireWritable(
+                    BridgeKeys.BUFFER_DIR, given.segmentLog().directory());
+            OwnFiles.tryToKeepLogs(given.segmentLog().directory());
             ZstdLibrary.load(ScratchDirectory.prepare(data.path()));
             BridgeConfig config = given.isSelfContained() && !given.cipher().hasKey()
                     ? given.withEncryptionKeys(LocalKey.in(data.path()))
@@ -444,14 +446,7 @@ final class Bridge implements AutoCloseable {
                 Push:  curl -s %s -d '{"items":[{"queue":"hello","payload":{"text":"first light"}}]}'
                 Pop:   curl -s '%s/api/v1/pop/queue/hello?autoAck=true'
                 %s
-                Ctrl-C stops it."""
-                .formatted(
-                        version(),
-                        url(),
-                        data.path(),
-                        Shell.quoted(url() + "/api/v1/push"),
-                        url(),
-                        psql.strip());
+                Ctrl-C stops it.""".formatted(version(), url(), data.path(), Shell.quoted(url() + "/api/v1/push"), url(), psql.strip());
     }
 
     /** Waits until the service is closed. */

@@ -250,7 +250,10 @@ final class BridgeConfig {
             problems.add(CONNECTION_USER + " and " + CONNECTION_PASSWORD + " have no use without " + CONNECTION_URL);
         }
         int port = config.postgresPort();
-        if (port != 0 && port == config.integer(HTTP_PORT) && !wrong.contains(HTTP_PORT) && !wrong.contains(POSTGRES_PORT)) {
+        if (port != 0
+                && port == config.integer(HTTP_PORT)
+                && !wrong.contains(HTTP_PORT)
+                && !wrong.contains(POSTGRES_PORT)) {
             problems.add(POSTGRES_PORT + " and " + HTTP_PORT + " must differ, both are " + port);
         }
     }
@@ -258,8 +261,9 @@ final class BridgeConfig {
     private static void checkDrain(BridgeConfig config, Set<String> wrong, List<String> problems) {
         if (!config.drainsToKafka()) {
             if (!config.kafkaClients.isEmpty()) {
-                problems.add(KAFKA_PREFIX + config.kafkaClients.keySet().iterator().next() + " has no use without "
-                        + DRAIN_MODE + "=kafka");
+                problems.add(
+                        KAFKA_PREFIX + config.kafkaClients.keySet().iterator().next() + " has no use without "
+                                + DRAIN_MODE + "=kafka");
             }
             return;
         }
@@ -312,7 +316,8 @@ final class BridgeConfig {
     String describe() {
         var text = new StringBuilder();
         new TreeMap<>(values)
-                .forEach((key, value) -> text.append("\n  ").append(key).append(" = ").append(shown(key, value)));
+                .forEach((key, value) ->
+                        text.append("\n  ").append(key).append(" = ").append(shown(key, value)));
         kafkaClients.forEach((property, value) -> text.append("\n  ")
                 .append(KAFKA_PREFIX)
                 .append(property)

@@ -26,6 +26,8 @@ final class FileProblem {
             return e.getFile() + " is not a directory";
         }
         return e.getFile() + ": "
-                + (e.getReason() == null ? e.getClass().getSimpleName() : e.getReason()); // As "No space left on device".
+                + (e.getReason() == null
+                        ? e.getClass().getSimpleName()
+                        : e.getReason()); // As "No space left on device".
     }
 }

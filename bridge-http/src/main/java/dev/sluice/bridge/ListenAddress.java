@@ -49,7 +49,8 @@ record ListenAddress(String host, int port) {
             address = InetAddress.getByName(host);
         } catch (UnknownHostException e) {
             throw new StartException(
-                    "http.host " + host + " is not a known name or address; set http.host to an address of this machine,"
+                    "http.host " + host
+                            + " is not a known name or address; set http.host to an address of this machine,"
                             + " to 127.0.0.1, or to 0.0.0.0 for all",
                     e);
         }

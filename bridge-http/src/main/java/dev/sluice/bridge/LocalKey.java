@@ -45,8 +45,9 @@ final class LocalKey {
             if (!Files.exists(file)) {
                 write(directory, file);
             }
-            OwnFiles.tighten(file, "rw-------", "rw-------", "Sluice");
-            String line = withoutMark(Files.readString(file, StandardCharsets.ISO_8859_1)).strip();
+            OwnFiles.tryToTighten(file, "rw-------", "rw-------");
+            String line = withoutMark(Files.readString(file, StandardCharsets.ISO_8859_1))
+                    .strip();
             if (!LINE.matcher(line).matches()) {
                 throw new StartException(
                         file + " holds no key (an id and 64 hexadecimal digits); bring back the file from a backup, or"
@@ -54,8 +55,7 @@ final class LocalKey {
             }
             return line;
         } catch (IOException e) {
-            throw new StartException(
-                    file + " cannot be read or written: " + FileProblem.of(e), e);
+            throw new StartException(file + " cannot be read or written: " + FileProblem.of(e), e);
         }
     }
 

@@ -103,7 +103,7 @@ final class LocalPostgres implements AutoCloseable {
     static LocalPostgres start(Path directory, int port, Consumer<String> progress) throws StartException {
         try {
             Path home = Files.createDirectories(directory).toRealPath();
-            OwnFiles.onlyOwnerWrites(home);
+            OwnFiles.tryToWriteAlone(home);
             Path programs = PostgresBinaries.unpack(home, () -> progress.accept("Unpacking PostgreSQL into " + home));
             var postgres = new LocalPostgres(home, programs, password(home), progress);
             postgres.start(port);
@@ -130,10 +130,11 @@ final class LocalPostgres implements AutoCloseable {
 
     /** Returns a shell command that opens psql on the database. */
     String psqlCommand() {
-        return "PGPASSFILE=" + Shell.quoted(passwordFile.toString()) + " psql -h " + HOST + " -p " + port + " -U " + USER + " " + DATABASE;
+        return "PGPASSFILE=" + Shell.quoted(passwordFile.toString()) + " psql -h " + HOST + " -p " + port + " -U "
+                + USER + " " + DATABASE;
     }
 
-    private static String password(Path directory) throws IOException, StartException {
+    private static String password(Path directory) throws IOException {
         Path file = directory.resolve("pgpass");
         if (!Files.exists(file)) {
             byte[] random = new byte[PASSWORD_BYTES];
@@ -146,7 +147,7 @@ final class LocalPostgres implements AutoCloseable {
                     unfinished, HOST + ":*:*:" + USER + ":" + HexFormat.of().formatHex(random) + "\n");
             Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
         }
-        OwnFiles.tighten(file, "rw-------", "rw-------", "psql");
+        OwnFiles.tryToTighten(file, "rw-------", "rw-------");
         String line = Files.readString(file).strip();
         return line.substring(line.lastIndexOf(':') + 1);
     }
@@ -335,7 +336,7 @@ final class LocalPostgres implements AutoCloseable {
     }
 
     private void tightenCluster() throws StartException {
-        OwnFiles.tighten(cluster, "rwxr-x---", "rwx------", "PostgreSQL");
+        OwnFiles.tighten(cluster, "rwxr-x---", "rwx------", "PostgreSQL uses no directory that others may write to");
     }
 
     private void launch() throws StartException, IOException {

@@ -20,7 +20,8 @@ record NativeLocale(String name, String encoding) {
 
     /** Returns the locale of this process. */
     static NativeLocale of(Map<String, String> environment) {
-        String encoding = System.getProperty("sun.jnu.encoding", Charset.defaultCharset().name());
+        String encoding =
+                System.getProperty("sun.jnu.encoding", Charset.defaultCharset().name());
         for (String variable : List.of("LC_ALL", "LC_CTYPE", "LANG")) {
             String value = environment.getOrDefault(variable, "");
             if (!value.isEmpty()) {

@@ -1,6 +1,7 @@
 package dev.sluice.bridge;
 
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
@@ -24,11 +25,11 @@ final class OwnFiles {
      *
      * @param most the most permissions that may stay, as {@code rwxr-x---}
      * @param wanted the permissions that are set when there are more
-     * @param who what refuses the file otherwise, for the message
+     * @param demand what depends on it, the beginning of the message
      * @throws StartException if that does not work; the message has the command that does
      */
-    static void tighten(Path file, String most, String wanted, String who) throws StartException {
-        tighten(file, most, wanted, who, Files::setPosixFilePermissions);
+    static void tighten(Path file, String most, String wanted, String demand) throws StartException {
+        tighten(file, most, wanted, demand, Files::setPosixFilePermissions);
     }
 
     /** Sets permissions; a file system may refuse to, or ignore it. */
@@ -37,7 +38,8 @@ final class OwnFiles {
         void set(Path file, Set<PosixFilePermission> permissions) throws IOException;
     }
 
-    static void tighten(Path file, String most, String wanted, String who, Change change) throws StartException {
+    /** Does the same with another way to change permissions. */
+    static void tighten(Path file, String most, String wanted, String demand, Change change) throws StartException {
         Set<PosixFilePermission> before;
         try {
             if (!Files.exists(file)) {
@@ -66,23 +68,42 @@ final class OwnFiles {
         } catch (IOException e) {
             why = FileProblem.of(e);
         }
-        throw new StartException(who + " refuses " + file + " with the permissions " + PosixFilePermissions.toString(before)
-                + ", and they cannot be changed: " + why + "; as the owner of the file run: chmod " + octal(wanted) + " "
+        throw new StartException(demand + "; " + file + " has the permissions " + PosixFilePermissions.toString(before)
+                + ", and they cannot be changed: " + why + "; as the owner of the file run: chmod " + octal(wanted)
+                + " "
                 + Shell.quoted(file.toString()));
     }
 
-    /** Takes away the right to write that others have. */
-    static void onlyOwnerWrites(Path file) throws StartException {
+    /** Does the same where nothing but privacy depends on it: a warning has the command. */
+    static void tryToTighten(Path file, String most, String wanted) {
+        try {
+            tighten(file, most, wanted, "Nobody but Sluice should use it");
+        } catch (StartException e) {
+            log.warn("Others may use a file of this service path={} error={}", file, e.getMessage());
+        }
+    }
+
+    /** Takes away the right to write that others have, if that works. */
+    static void tryToWriteAlone(Path file) {
         try {
             var permissions = EnumSet.noneOf(PosixFilePermission.class);
             permissions.addAll(Files.getPosixFilePermissions(file));
             permissions.removeAll(Set.of(PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_WRITE));
             String wanted = PosixFilePermissions.toString(permissions);
-            tighten(file, wanted, wanted, "Sluice");
+            tryToTighten(file, wanted, wanted);
         } catch (UnsupportedOperationException e) {
             // A file system without permissions.
         } catch (IOException e) {
-            throw new StartException("the permissions of " + file + " cannot be read: " + FileProblem.of(e), e);
+            log.warn("The permissions of a file cannot be read path={} error={}", file, FileProblem.of(e));
+        }
+    }
+
+    /** Keeps the logs in the directory of the buffer for this service alone, if that works. */
+    static void tryToKeepLogs(Path buffer) {
+        try (DirectoryStream<Path> directories = Files.newDirectoryStream(buffer, "{generation-*,failed}")) {
+            directories.forEach(directory -> tryToTighten(directory, "rwx------", "rwx------"));
+        } catch (IOException e) {
+            log.warn("A directory cannot be read path={} error={}", buffer, FileProblem.of(e));
         }
     }
 

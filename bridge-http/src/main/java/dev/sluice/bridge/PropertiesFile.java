@@ -45,8 +45,8 @@ final class PropertiesFile {
         try {
             properties.load(new StringReader(text));
         } catch (IOException | IllegalArgumentException e) {
-            throw new ConfigException(
-                    List.of(role + " " + file + " has a \\u that four hexadecimal digits do not follow; write \\\\ for a \\"));
+            throw new ConfigException(List.of(
+                    role + " " + file + " has a \\u that four hexadecimal digits do not follow; write \\\\ for a \\"));
         }
         var values = new TreeMap<String, String>();
         for (String key : properties.stringPropertyNames()) {

@@ -62,8 +62,9 @@ final class References {
     }
 
     private static String nothing() throws ConfigException {
-        throw new ConfigException(List.of("holds a ${ that refers to nothing; write ${env:NAME} or ${file:PATH:KEY}, or $${"
-                + " if the value itself holds ${"));
+        throw new ConfigException(
+                List.of("holds a ${ that refers to nothing; write ${env:NAME} or ${file:PATH:KEY}, or $${"
+                        + " if the value itself holds ${"));
     }
 
     private String variable(String name) throws ConfigException {

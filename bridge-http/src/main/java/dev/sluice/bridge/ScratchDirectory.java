@@ -35,13 +35,11 @@ final class ScratchDirectory {
         Path own = data.resolve(NAME);
         try {
             Files.createDirectories(own);
-            OwnFiles.onlyOwnerWrites(own); // Programs are loaded from it.
+            OwnFiles.tryToWriteAlone(own); // Programs are loaded from it.
             empty(own);
             usable.add(own);
         } catch (IOException e) {
             log.warn("The directory for temporary files cannot be used path={} error={}", own, FileProblem.of(e));
-        } catch (StartException e) {
-            log.warn("The directory for temporary files cannot be used path={} error={}", own, e.getMessage());
         }
         String usual = System.getProperty(JAVA, "");
         if (isUsable(usual)) {

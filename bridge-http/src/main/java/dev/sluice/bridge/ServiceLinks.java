@@ -7,8 +7,8 @@ import java.util.regex.Pattern;
  * sluice} or {@code sluice-bridge} they look like settings: {@code SLUICE_PORT=tcp://10.96.0.7:6632}.
  */
 final class ServiceLinks {
-    private static final Pattern NAME = Pattern.compile("(?:.+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?"
-            + "|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)");
+    private static final Pattern NAME = Pattern.compile(
+            "(?:.+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?" + "|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)");
 
     /** A service named {@code sluice-http} makes a variable with the name of a key of ours; the value tells them apart. */
     private static final Pattern PORT = Pattern.compile("(?:.+_)?PORT");

@@ -290,8 +290,7 @@ class BridgeConfigTest {
         @Test
         void areAFileAndTheEnvironmentWhichWins() throws Exception {
             Path file = Files.writeString(directory.resolve("a.properties"), "http.port = 1234 \nbuffer.dir=/ünï\n");
-            assertThat(read(
-                            file, Map.of("SLUICE_HTTP_PORT", "99", "PATH", "/bin", "SLUICE_JAVA_OPTS", "-Xmx1g")))
+            assertThat(read(file, Map.of("SLUICE_HTTP_PORT", "99", "PATH", "/bin", "SLUICE_JAVA_OPTS", "-Xmx1g")))
                     .isEqualTo(Map.of("http.port", "99", "buffer.dir", "/ünï"));
         }
 

@@ -118,8 +118,7 @@ class ConfigSourcesTest {
     @ParameterizedTest
     @ValueSource(strings = {"UTF-16", "UTF-16LE", "UTF-16BE", "UTF-32LE"})
     void aFileInAnotherEncodingIsRefusedInOneLine(String charset) throws Exception {
-        Path file = Files.write(
-                directory.resolve("a.properties"), "http.port=1\n".getBytes(Charset.forName(charset)));
+        Path file = Files.write(directory.resolve("a.properties"), "http.port=1\n".getBytes(Charset.forName(charset)));
         assertThatThrownBy(() -> ConfigSources.find(file, Map.of()))
                 .hasMessage("configuration file " + file + " is in UTF-16, or in no text format; save it in UTF-8");
     }
@@ -134,7 +133,8 @@ class ConfigSourcesTest {
         Path escape = file("connection.password=s3cret\\user\n");
         assertThatThrownBy(() -> ConfigSources.find(escape, Map.of()))
                 .hasMessageContaining("has a \\u that four hexadecimal digits do not follow")
-                .satisfies(e -> assertThat(e.getMessage()).doesNotContain("s3cret").doesNotContain("\n"));
+                .satisfies(
+                        e -> assertThat(e.getMessage()).doesNotContain("s3cret").doesNotContain("\n"));
         assertThatThrownBy(() -> ConfigSources.find(directory, Map.of()))
                 .hasMessage("configuration file " + directory + " cannot be read: it is a directory");
         assertThatThrownBy(() -> ConfigSources.find(file.resolve("below"), Map.of()))
@@ -175,8 +175,10 @@ class ConfigSourcesTest {
                     .as("all problems together, without any that only follows")
                     .hasSize(3)
                     .anySatisfy(problem -> assertThat(problem).startsWith(key + " "))
-                    .allSatisfy(problem ->
-                            assertThat(problem).doesNotContain("s3cret").doesNotContain("s3-cret").doesNotContain("\n"));
+                    .allSatisfy(problem -> assertThat(problem)
+                            .doesNotContain("s3cret")
+                            .doesNotContain("s3-cret")
+                            .doesNotContain("\n"));
         }
     }
 

@@ -132,7 +132,9 @@ class LauncherTest {
 
     @Test
     void runsInUtf8WhereTheLocaleIsAsciiAndLeavesOtherLocalesAlone() throws Exception {
-        program("java", "[ \"$1\" = -version ] && echo 'openjdk version \"17\"' >&2 || echo \"LC_ALL=${LC_ALL-not set}\"");
+        program(
+                "java",
+                "[ \"$1\" = -version ] && echo 'openjdk version \"17\"' >&2 || echo \"LC_ALL=${LC_ALL-not set}\"");
         maven("3.9.9");
         run(0, "up");
         for (Map<String, String> ascii : List.of(

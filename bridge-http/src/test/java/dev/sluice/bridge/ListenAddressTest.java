@@ -35,7 +35,8 @@ class ListenAddressTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"0.0.0.0:80", "localhost:6632", "http://localhost", "a b", "a/b", "u:p@h", "[::1]:80", "*", "["})
+    @ValueSource(
+            strings = {"0.0.0.0:80", "localhost:6632", "http://localhost", "a b", "a/b", "u:p@h", "[::1]:80", "*", "["})
     void isRefusedWhereItIsNoHost(String host) {
         assertThatThrownBy(() -> ListenAddress.check(host))
                 .isInstanceOf(IllegalArgumentException.class)

@@ -51,7 +51,8 @@ class LocalKeyTest {
         Path file = directory.resolve(LocalKey.FILE);
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw----"));
         assertThat(LocalKey.in(directory)).isEqualTo(key);
-        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+                .isEqualTo("rw-------");
     }
 
     @Test

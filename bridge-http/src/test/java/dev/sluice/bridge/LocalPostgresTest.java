@@ -132,7 +132,10 @@ class LocalPostgresTest {
         copyOfOneThatWasStopped();
         Path home = directory.resolve("postgres");
         for (String file : List.of("", "cluster", "pgpass")) {
-            new ProcessBuilder("chmod", file.equals("pgpass") ? "0660" : "2770", home.resolve(file).toString())
+            new ProcessBuilder(
+                            "chmod",
+                            file.equals("pgpass") ? "0660" : "2770",
+                            home.resolve(file).toString())
                     .start()
                     .waitFor();
         }

@@ -39,8 +39,15 @@ class OwnFilesTest {
             assertThat(permissions(file)).isEqualTo("rwx------");
         }
         Path shared = file("rwxrwxrw-");
-        OwnFiles.onlyOwnerWrites(shared);
+        OwnFiles.tryToWriteAlone(shared);
         assertThat(permissions(shared)).isEqualTo("rwxr-xr--");
+        Path log =
+                Files.createDirectories(directory.resolve("log/generation-1")).getParent();
+        Path foreign = Files.createDirectory(log.resolve("foreign"));
+        Files.setPosixFilePermissions(foreign, PosixFilePermissions.fromString("rwxr-x--x"));
+        OwnFiles.tryToKeepLogs(log);
+        assertThat(permissions(log.resolve("generation-1"))).isEqualTo("rwx------");
+        assertThat(permissions(log.resolve("foreign"))).isEqualTo("rwxr-x--x");
         OwnFiles.tighten(directory.resolve("missing"), "rwx------", "rwx------", "nobody");
     }
 
@@ -52,7 +59,7 @@ class OwnFilesTest {
         };
         assertThatThrownBy(() -> OwnFiles.tighten(file, "rwxr-x---", "rwx------", "PostgreSQL", refused))
                 .isInstanceOf(StartException.class)
-                .hasMessage("PostgreSQL refuses " + file + " with the permissions rwxrwx---, and they cannot be changed: "
+                .hasMessage("PostgreSQL; " + file + " has the permissions rwxrwx---, and they cannot be changed: "
                         + file + ": Operation not permitted; as the owner of the file run: chmod 0700 " + file);
         OwnFiles.Change ignored = (path, permissions) -> {};
         assertThatThrownBy(() -> OwnFiles.tighten(file, "rwxr-x---", "rwx------", "PostgreSQL", ignored))

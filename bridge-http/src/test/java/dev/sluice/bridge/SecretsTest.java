@@ -37,11 +37,17 @@ class SecretsTest {
     @Test
     void areHiddenInLinesForTheConsole() {
         for (String text : TEXTS) {
-            assertThat(Secrets.hidden("before " + text)).as(text).startsWith("before ").doesNotContain("s3cret");
+            assertThat(Secrets.hidden("before " + text))
+                    .as(text)
+                    .startsWith("before ")
+                    .doesNotContain("s3cret");
         }
         assertThat(Secrets.line("two\nlines\twith \u0000 control")).isEqualTo("two lines with   control");
         for (String harmless : new String[] {
-            "http://127.0.0.1:6632/api", "jdbc:postgresql://host:5432/db?user=a@b", "password", "mail me@host",
+            "http://127.0.0.1:6632/api",
+            "jdbc:postgresql://host:5432/db?user=a@b",
+            "password",
+            "mail me@host",
             "unknown key connection.passwrd, did you mean connection.password?"
         }) {
             assertThat(Secrets.hidden(harmless)).isEqualTo(harmless);
@@ -94,9 +100,15 @@ class SecretsTest {
         }
         settings.put(key, value);
         BridgeConfig config = BridgeConfig.parse(settings);
-        assertThat(config.describe()).contains(key + " = ").doesNotContain("s3cret").doesNotContain("s3%63ret");
+        assertThat(config.describe())
+                .contains(key + " = ")
+                .doesNotContain("s3cret")
+                .doesNotContain("s3%63ret");
         var address = new Database.Address(settings.get("connection.url"), "u", "s3cret");
-        assertThat(List.of(address.toString(), config.drain(address).toString(), config.kafka().toString()))
+        assertThat(List.of(
+                        address.toString(),
+                        config.drain(address).toString(),
+                        config.kafka().toString()))
                 .allSatisfy(text -> assertThat(text).doesNotContain("s3cret").doesNotContain("s3%63ret"));
         assertThat(address.driverUrl()).doesNotContain("password=");
     }
@@ -123,7 +135,8 @@ class SecretsTest {
         } catch (ConfigException e) {
             assertThat(e.problems()).anySatisfy(problem -> assertThat(problem).contains(key));
             assertThat(e.problems())
-                    .allSatisfy(problem -> assertThat(problem).doesNotContain("s3cret").doesNotContain("\n"));
+                    .allSatisfy(problem ->
+                            assertThat(problem).doesNotContain("s3cret").doesNotContain("\n"));
         }
     }
 

@@ -36,8 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Processes that are started as people and their tools start them. */
 class StartupTest {
     private static final int SECONDS = 150;
-    private static final byte[] PUSH =
-            "{\"items\":[{\"queue\":\"q\",\"payload\":1}]}".getBytes(StandardCharsets.UTF_8);
+    private static final byte[] PUSH = "{\"items\":[{\"queue\":\"q\",\"payload\":1}]}".getBytes(StandardCharsets.UTF_8);
 
     @TempDir
     Path directory;
@@ -46,8 +45,8 @@ class StartupTest {
     private final Map<String, String> environment = new HashMap<>();
 
     private Process start(String... arguments) throws IOException {
-        var command = new ArrayList<String>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:TieredStopAtLevel=1"));
+        var command = new ArrayList<String>(
+                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:TieredStopAtLevel=1"));
         command.addAll(jvm);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
         command.addAll(List.of(arguments));
@@ -200,8 +199,7 @@ class StartupTest {
                 var request = HttpRequest.newBuilder(URI.create(url + "/api/v1/resources/queues"))
                         .header("Authorization", "Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6IngifQ.e30.AAAA")
                         .build();
-                HttpResponse<String> answer =
-                        HttpClient.newHttpClient().send(request, BodyHandlers.ofString());
+                HttpResponse<String> answer = HttpClient.newHttpClient().send(request, BodyHandlers.ofString());
                 assertThat(answer.body()).doesNotContain("s3cret");
             });
             assertThat(output())
@@ -224,7 +222,8 @@ class StartupTest {
                         .contains("the role " + role + " lacks the right create on database")
                         .endsWith("can run: create schema \"other\" authorization " + role + ";");
                 postgres.execute("create schema other authorization " + role);
-                serving(url -> assertThat(push(url, PUSH, "identity").statusCode()).isEqualTo(201));
+                serving(url ->
+                        assertThat(push(url, PUSH, "identity").statusCode()).isEqualTo(201));
             } finally {
                 postgres.execute("drop owned by " + role + " cascade; drop role " + role);
             }
@@ -243,7 +242,8 @@ class StartupTest {
             environment.put("SLUICE_DATA_DIR", directory.resolve("d:a \"t$a").toString());
             environment.put("SLUICE_BUFFER_DIR", file.toString());
             assertThat(refusal("up"))
-                    .isEqualTo("sluice: buffer.dir " + file + " cannot be written to: " + file + " is not a directory\n");
+                    .isEqualTo(
+                            "sluice: buffer.dir " + file + " cannot be written to: " + file + " is not a directory\n");
             environment.put("SLUICE_BUFFER_DIR", file + "/below");
             assertThat(refusal("up"))
                     .isEqualTo("sluice: buffer.dir " + file + "/below cannot be written to: " + file
@@ -260,8 +260,9 @@ class StartupTest {
             String refusal = refusal("up", "--config", file.toString());
             assumeTrue(!refusal.isEmpty(), "Java has another encoding than ASCII in the locale C here");
             assertThat(refusal)
-                    .matches("sluice: data\\.dir holds characters that no path can have in the locale LC_ALL=C \\(.*\\);"
-                            + " start with LC_ALL=C\\.UTF-8\n");
+                    .matches(
+                            "sluice: data\\.dir holds characters that no path can have in the locale LC_ALL=C \\(.*\\);"
+                                    + " start with LC_ALL=C\\.UTF-8\n");
             environment.put("SLUICE_DATA_DIR", "/tmp/dätä");
             environment.put("SLUICE_CONNECTION_URL", "jdbc:postgresql://127.0.0.1:1/db");
             environment.put("SLUICE_CONNECTION_PASSWORD", "s3cret-ä");
@@ -272,7 +273,8 @@ class StartupTest {
                             .doesNotContain("s3cret"));
             assertThat(refusal("up", "--config", "/tmp/dätä"))
                     .startsWith("sluice: the path of --config holds characters");
-            assertThat(refusal("buffer", "requeue", "/tmp/dätä")).startsWith("sluice: requeue: the path holds characters");
+            assertThat(refusal("buffer", "requeue", "/tmp/dätä"))
+                    .startsWith("sluice: requeue: the path holds characters");
         }
     }
 }

@@ -94,8 +94,8 @@ public final class ConnectionUrl {
         if (server.startsWith("//")) {
             int slash = server.indexOf('/', 2);
             if (slash < 0 || slash != server.lastIndexOf('/')) {
-                throw new IllegalArgumentException("must have exactly one / behind the host, before the name of the database: "
-                        + EXAMPLE);
+                throw new IllegalArgumentException(
+                        "must have exactly one / behind the host, before the name of the database: " + EXAMPLE);
             }
             checkHosts(server.substring(2, slash));
             database = server.substring(slash + 1);
@@ -104,8 +104,8 @@ public final class ConnectionUrl {
             throw new IllegalArgumentException("must have // before the host: " + EXAMPLE);
         }
         if (database.chars().anyMatch(c -> ";&=".indexOf(c) >= 0)) {
-            throw new IllegalArgumentException(
-                    "must have its parameters behind a ?, with an & between them: " + EXAMPLE + "?ssl=true&connectTimeout=5");
+            throw new IllegalArgumentException("must have its parameters behind a ?, with an & between them: " + EXAMPLE
+                    + "?ssl=true&connectTimeout=5");
         }
         decoded(database);
     }
@@ -152,12 +152,13 @@ public final class ConnectionUrl {
         }
         String[] choices = property.getChoices();
         if (choices != null && Arrays.stream(choices).noneMatch(parameter.value()::equalsIgnoreCase)) {
-            throw new IllegalArgumentException("has the parameter " + property.getName() + ", which must be one of "
-                    + String.join(", ", choices));
+            throw new IllegalArgumentException(
+                    "has the parameter " + property.getName() + ", which must be one of " + String.join(", ", choices));
         }
         String byDefault = property.getDefaultValue();
         if (byDefault != null && INTEGER.matcher(byDefault).matches() && !isInteger(parameter.value())) {
-            throw new IllegalArgumentException("has the parameter " + property.getName() + ", which must be an integer");
+            throw new IllegalArgumentException(
+                    "has the parameter " + property.getName() + ", which must be an integer");
         }
     }
 

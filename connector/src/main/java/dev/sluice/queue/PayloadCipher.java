@@ -84,7 +84,8 @@ public final class PayloadCipher {
     public static PayloadCipher of(@Nullable String keys, @Nullable String keyId) {
         boolean named = keyId != null && !keyId.isEmpty();
         if (named && !SealedPayload.isKeyId(keyId)) {
-            throw new IllegalArgumentException("encryption.key.id must be 1 to 64 letters, digits, dots, underscores and hyphens");
+            throw new IllegalArgumentException(
+                    "encryption.key.id must be 1 to 64 letters, digits, dots, underscores and hyphens");
         }
         if (keys == null || keys.isBlank()) {
             if (named) {
@@ -112,8 +113,8 @@ public final class PayloadCipher {
         }
         String encrypting = named ? keyId : byId.keySet().iterator().next();
         if (!byId.containsKey(encrypting)) {
-            throw new IllegalArgumentException(
-                    "encryption.key.id must be one of " + byId.keySet() + (looksLikeKey(encrypting) ? "" : ", was " + encrypting));
+            throw new IllegalArgumentException("encryption.key.id must be one of " + byId.keySet()
+                    + (looksLikeKey(encrypting) ? "" : ", was " + encrypting));
         }
         return new PayloadCipher(byId, encrypting);
     }

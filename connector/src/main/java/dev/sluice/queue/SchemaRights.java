@@ -58,7 +58,9 @@ final class SchemaRights {
                 return false;
             }
             if (!row.getBoolean("may_use")) {
-                throw missing("usage on schema " + quotedSchema, "grant usage on schema " + quotedSchema + " to " + role + ";");
+                throw missing(
+                        "usage on schema " + quotedSchema,
+                        "grant usage on schema " + quotedSchema + " to " + role + ";");
             }
             return true;
         }
@@ -101,15 +103,18 @@ final class SchemaRights {
         try (var statement = new BoundStatement(connection, TABLES).set("schema", schema);
                 ResultSet row = statement.query()) {
             while (row.next()) {
-                if (QueueSchema.TABLES.contains(row.getString("relname")) && !row.getString("missing").isEmpty()) {
-                    lacking.add(row.getString("missing") + " on table " + quotedSchema + "." + row.getString("relname"));
+                if (QueueSchema.TABLES.contains(row.getString("relname"))
+                        && !row.getString("missing").isEmpty()) {
+                    lacking.add(
+                            row.getString("missing") + " on table " + quotedSchema + "." + row.getString("relname"));
                 }
             }
         }
         if (!lacking.isEmpty()) {
             throw missing(
                     lacking.get(0) + others(lacking),
-                    "grant select, insert, update, delete on all tables in schema " + quotedSchema + " to " + role + ";");
+                    "grant select, insert, update, delete on all tables in schema " + quotedSchema + " to " + role
+                            + ";");
         }
     }
 
@@ -133,7 +138,7 @@ final class SchemaRights {
     }
 
     private IllegalStateException missing(String right, String statement) {
-        return new IllegalStateException("the role " + role + " lacks the right " + right + ". The owner of the database "
-                + database + " can run: " + statement);
+        return new IllegalStateException("the role " + role + " lacks the right " + right
+                + ". The owner of the database " + database + " can run: " + statement);
     }
 }

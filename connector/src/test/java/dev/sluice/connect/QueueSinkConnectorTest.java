@@ -227,7 +227,10 @@ class QueueSinkConnectorTest {
                 })
         void showsNoSecretOfTheUrlWhetherItIsValidOrNot(String url) {
             Map<String, String> properties = properties("connection.url", url);
-            assertThat(new QueueSinkConnector().validate(properties).configValues().toString())
+            assertThat(new QueueSinkConnector()
+                            .validate(properties)
+                            .configValues()
+                            .toString())
                     .doesNotContain("s3cret");
             try {
                 var config = new QueueSinkConfig(properties);

@@ -196,11 +196,15 @@ class QueueSourceConnectorTest {
             })
     void showsNoSecretOfTheUrlWhetherItIsValidOrNot(String url) {
         Map<String, String> properties = properties("connection.url", url);
-        assertThat(new QueueSourceConnector().validate(properties).configValues().toString())
+        assertThat(new QueueSourceConnector()
+                        .validate(properties)
+                        .configValues()
+                        .toString())
                 .doesNotContain("s3cret");
         try {
             var config = new QueueSourceConfig(properties);
-            assertThat(config.values().toString() + config.postgres().urlForLog()).doesNotContain("s3cret");
+            assertThat(config.values().toString() + config.postgres().urlForLog())
+                    .doesNotContain("s3cret");
         } catch (ConfigException e) {
             assertThat(e.toString()).contains("connection.url ").doesNotContain("s3cret");
         }

@@ -38,10 +38,14 @@ class TaskRightsTest {
     private FakeWorker start(boolean applies) {
         var record = new SinkRecord("orders", 0, null, "k", null, "v", 0, 0L, TimestampType.CREATE_TIME);
         Map<String, String> properties = new HashMap<>(Map.of(
-                "name", "sink",
-                "connection.url", postgres.url() + "?user=nobody&password=s3cret",
-                "connection.user", role,
-                "schema.apply", String.valueOf(applies)));
+                "name",
+                "sink",
+                "connection.url",
+                postgres.url() + "?user=nobody&password=s3cret",
+                "connection.user",
+                role,
+                "schema.apply",
+                String.valueOf(applies)));
         return new FakeWorker(new QueueSinkTask(), Map.of(ORDERS, List.of(record)), 10).start(properties);
     }
 

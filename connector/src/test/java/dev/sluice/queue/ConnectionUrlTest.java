@@ -98,7 +98,8 @@ class ConnectionUrlTest {
 
     @Test
     void theRestOfAPasswordWithAnAmpersandIsNotShown() {
-        assertThat(ConnectionUrl.parse("jdbc:postgresql://h/db?password=a&s3cret&ssl=true").toString())
+        assertThat(ConnectionUrl.parse("jdbc:postgresql://h/db?password=a&s3cret&ssl=true")
+                        .toString())
                 .isEqualTo("jdbc:postgresql://h/db?password=[hidden]&…=[hidden]&ssl=true");
     }
 }

@@ -49,7 +49,8 @@ class SchemaRightsTest {
     }
 
     private String applied(String schema) {
-        return postgres.query("select count(*) from \"" + schema + "\".migrations").get(0);
+        return postgres.query("select count(*) from \"" + schema + "\".migrations")
+                .get(0);
     }
 
     @Test
@@ -63,8 +64,7 @@ class SchemaRightsTest {
 
     @Test
     void aSchemaThatIsMissingIsAskedForWithTheStatementThatMakesIt() {
-        String statement =
-                statementFor("create on database", () -> QueueSchema.apply(application, "my Queue"));
+        String statement = statementFor("create on database", () -> QueueSchema.apply(application, "my Queue"));
         assertThat(statement).isEqualTo("create schema \"my Queue\" authorization \"" + role + "\";");
         postgres.execute(statement);
         QueueSchema.apply(application, "my Queue");
@@ -91,7 +91,8 @@ class SchemaRightsTest {
         for (ThrowingCallable start : new ThrowingCallable[] {
             () -> QueueSchema.verify(application, "sluice"), () -> QueueSchema.apply(application, "sluice")
         }) {
-            String statement = statementFor("insert, update, delete on table \"sluice\".consumer_groups and on ", start);
+            String statement =
+                    statementFor("insert, update, delete on table \"sluice\".consumer_groups and on ", start);
             assertThat(statement)
                     .isEqualTo("grant select, insert, update, delete on all tables in schema \"sluice\" to \"" + role
                             + "\";");

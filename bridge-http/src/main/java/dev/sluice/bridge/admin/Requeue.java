@@ -189,8 +189,7 @@ final class Requeue {
 
     /** Editors on Windows write a byte order mark before a text in UTF-8. */
     private static byte[] withoutMark(byte[] line) {
-        return Arrays.mismatch(line, BYTE_ORDER_MARK) == BYTE_ORDER_MARK.length
-                        || Arrays.equals(line, BYTE_ORDER_MARK)
+        return Arrays.mismatch(line, BYTE_ORDER_MARK) == BYTE_ORDER_MARK.length || Arrays.equals(line, BYTE_ORDER_MARK)
                 ? Arrays.copyOfRange(line, BYTE_ORDER_MARK.length, line.length)
                 : line;
     }

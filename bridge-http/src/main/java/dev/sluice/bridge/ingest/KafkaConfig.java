@@ -45,8 +45,8 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
             ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class.getName());
 
     /** A server as the clients read it: perhaps with a protocol before it, and an IPv6 address perhaps in brackets. */
-    private static final Pattern SERVER =
-            Pattern.compile("(?:[0-9a-zA-Z_%.-]*://)?(?:\\[[0-9a-zA-Z%._:-]+]|[\\p{L}\\p{N}%._-]+|[0-9a-fA-F:]+):([0-9]{1,5})");
+    private static final Pattern SERVER = Pattern.compile(
+            "(?:[0-9a-zA-Z_%.-]*://)?(?:\\[[0-9a-zA-Z%._:-]+]|[\\p{L}\\p{N}%._-]+|[0-9a-fA-F:]+):([0-9]{1,5})");
 
     private static final int MAX_PORT = 65_535;
     private static final String MAX_BLOCK_MS = "5000";
@@ -89,8 +89,8 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
                 if (clients.containsKey(value.name())) {
                     value.errorMessages().stream()
                             .findFirst()
-                            .ifPresent(problem -> problems.add(
-                                    problem.replace("configuration " + value.name(), "configuration kafka." + value.name())
+                            .ifPresent(problem -> problems.add(problem.replace(
+                                            "configuration " + value.name(), "configuration kafka." + value.name())
                                     .replace("'" + value.name() + "'", "kafka." + value.name())));
                 }
             }
@@ -113,8 +113,8 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
             number++;
             Matcher parts = SERVER.matcher(server.strip());
             if (!parts.matches() || !isPort(parts.group(1))) {
-                problems.add("kafka.bootstrap.servers must be host:port entries separated by commas, a port being 1 to " + MAX_PORT
-                        + "; entry " + number + " is not");
+                problems.add("kafka.bootstrap.servers must be host:port entries separated by commas, a port being 1 to "
+                        + MAX_PORT + "; entry " + number + " is not");
             }
         }
     }

@@ -43,7 +43,8 @@ public record JwksConfig(URI url, Duration maxAge, Duration refreshInterval, Dur
             throw new IllegalArgumentException(NO_ADDRESS);
         }
         if (url.getPort() == 0 || url.getPort() > MAX_PORT) {
-            throw new IllegalArgumentException("auth.jwt.jwks.url must have a port from 1 to " + MAX_PORT + ", or none");
+            throw new IllegalArgumentException(
+                    "auth.jwt.jwks.url must have a port from 1 to " + MAX_PORT + ", or none");
         }
     }
 
@@ -60,7 +61,8 @@ public record JwksConfig(URI url, Duration maxAge, Duration refreshInterval, Dur
     URI endpoint() {
         String authority = url.getRawAuthority();
         String query = url.getRawQuery() == null ? "" : "?" + url.getRawQuery();
-        return URI.create(url.getScheme() + "://" + authority.substring(authority.lastIndexOf('@') + 1) + url.getRawPath() + query);
+        return URI.create(url.getScheme() + "://" + authority.substring(authority.lastIndexOf('@') + 1)
+                + url.getRawPath() + query);
     }
 
     /** Returns the user and the password that stand before the host, as {@code user:password}; empty if there are none. */

@@ -48,7 +48,17 @@ class KafkaConfigTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"s3cret", "u:s3cret@h:9092", "h:0", "h:65536", "h:9092x", "h:", ":9092", "h 1:9092", "ok:1,s3cret"})
+            strings = {
+                "s3cret",
+                "u:s3cret@h:9092",
+                "h:0",
+                "h:65536",
+                "h:9092x",
+                "h:",
+                ":9092",
+                "h 1:9092",
+                "ok:1,s3cret"
+            })
     void malformedServersAreRefusedWithoutBeingShown(String servers) {
         assertThat(problems("bootstrap.servers", servers))
                 .singleElement()
