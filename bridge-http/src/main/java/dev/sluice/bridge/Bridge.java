@@ -361,8 +361,8 @@ final class Bridge implements AutoCloseable {
 
     private final class State implements ServiceState {
         @Override
-        public boolean databaseConnected() {
-            return database.isConnected();
+        public ServiceState.Database database() {
+            return database.state();
         }
 
         @Override

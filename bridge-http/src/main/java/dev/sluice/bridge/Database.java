@@ -3,6 +3,7 @@ package dev.sluice.bridge;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.HikariPoolMXBean;
+import dev.sluice.bridge.api.ServiceState;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.queue.ConnectionUrl;
 import dev.sluice.queue.QueueException;
@@ -62,6 +63,12 @@ final class Database implements AutoCloseable {
         }
     }
 
+    /** What the watch asks every second, on a connection of its own: whether the database can be used. */
+    interface Probe {
+        /** Returns if the database can be used; otherwise throws what the server or the driver says. */
+        void ask(Connection connection) throws SQLException;
+    }
+
     private final HikariDataSource consumers;
     private final HikariDataSource administration;
     private final HikariDataSource writers;
@@ -72,6 +79,11 @@ final class Database implements AutoCloseable {
     private final Properties direct;
     private final Thread monitor;
     private volatile Runnable answersAgain = () -> {};
+    private volatile Probe probe = connection -> {
+        if (!connection.isValid(ANSWER_SECONDS)) {
+            throw new SQLException("the server does not answer", "08006");
+        }
+    };
     private volatile boolean connected;
     private volatile boolean closing;
 
@@ -228,6 +240,16 @@ final class Database implements AutoCloseable {
         answersAgain = listener;
     }
 
+    /** Sets what the watch asks, from its next question on. */
+    void ask(Probe probe) {
+        this.probe = probe;
+    }
+
+    /** Returns what is known of the database now. */
+    ServiceState.Database state() {
+        return connected ? ServiceState.Database.WELL : new ServiceState.Database(false, "it does not answer");
+    }
+
     /** Returns whether the server answered when last asked. */
     boolean isConnected() {
         return connected;
@@ -258,7 +280,8 @@ final class Database implements AutoCloseable {
 
     private boolean answers() {
         try (Connection connection = control.getConnection()) {
-            return connection.isValid(ANSWER_SECONDS);
+            probe.ask(connection);
+            return true;
         } catch (SQLException e) {
             return false;
         }
@@ -267,7 +290,8 @@ final class Database implements AutoCloseable {
     /** Asks on a connection that no pool has a say in. */
     private boolean answersDirectly() {
         try (Connection connection = DriverManager.getConnection(address.driverUrl(), direct)) {
-            return connection.isValid(ANSWER_SECONDS);
+            probe.ask(connection);
+            return true;
         } catch (SQLException e) {
             return false;
         }

@@ -90,8 +90,8 @@ class HttpServiceTest {
         volatile @Nullable String refusal;
 
         @Override
-        public boolean databaseConnected() {
-            return connected;
+        public Database database() {
+            return connected ? Database.WELL : new Database(false, "connection refused");
         }
 
         @Override
