@@ -145,7 +145,8 @@ final class Bridge implements AutoCloseable {
                     config.popDispatcher().threads() + config.acknowledgeThreads(),
                     config.popStatementTimeout(),
                     config.administrationConnections(),
-                    config.transactionConnections() + config.directPushConnections()));
+                    config.transactionConnections() + config.directPushConnections(),
+                    config.drainsToKafka() ? 0 : config.lanes()));
             openSchema(config, address);
 
             SegmentLogConfig logConfig = config.segmentLog();
@@ -187,17 +188,21 @@ final class Bridge implements AutoCloseable {
             var metrics = new Metrics(config.metricsMaxQueues(), new ProcessUsage(database::usage, pops::waiting));
             var wakeUps = opened(new WakeUps(database.control(), config.queue().schema(), pops::wake));
             wakeUps.start();
+            database.whenRenewed(wakeUps::renew);
             Consumer<Set<String>> pushed = queues -> {
                 queues.forEach(pops::wake);
                 wakeUps.tell(queues);
             };
-            drain = new EmbeddedDrain(lanes, intake, failed, config.drain(address), pushed, destination);
+            var embedded = new EmbeddedDrain(lanes, intake, failed, config.drain(address), pushed, destination);
+            embedded.whenRefused(database::drainRefused);
+            drain = embedded;
             maintenance.start(drain::hold, pops::wakeAll);
             drain.start();
             open.push(() -> left = drain.stop(shutdownTimeout).undrained());
 
             var due = opened(new DueMessages(new QueueWriter(database.control(), config.smallWriter()), pushed));
             due.start();
+            database.whenRenewed(due::renew);
             var housekeeping = opened(new Housekeeping(
                     new Retention(
                             database.control(),
@@ -290,7 +295,7 @@ final class Bridge implements AutoCloseable {
             schemaReady = true;
         } catch (QueueException e) {
             log.warn(
-                    "The database does not answer, pushes are kept in the local log. url={} error={}",
+                    "The schema cannot be opened yet, pushes are kept in the local log url={} reason={}",
                     address,
                     e.getMessage());
             var opener = new Thread(() -> keepOpening(schema, config.appliesSchema()), "sluice-schema");
@@ -315,7 +320,10 @@ final class Bridge implements AutoCloseable {
                     lastError = e.getMessage();
                 }
             } catch (QueueException e) {
-                log.debug("The database still does not answer", e);
+                if (!lastError.equals(e.getMessage())) {
+                    log.warn("The schema still cannot be opened reason={}", e.getMessage());
+                    lastError = String.valueOf(e.getMessage());
+                }
             } catch (InterruptedException e) {
                 return;
             }
@@ -328,9 +336,10 @@ final class Bridge implements AutoCloseable {
     /** Fails at once while the database is known to be away, instead of waiting for a connection. */
     private void requireDatabase() {
         if (!schemaReady || !database.isConnected()) {
+            String reason = database.state().lastError();
             throw new QueueException(
                     "could not use the queue",
-                    new SQLException("the database did not answer when last asked", "08001"));
+                    new SQLException(reason == null ? "its schema is not ready yet" : reason, "08001"));
         }
     }
 

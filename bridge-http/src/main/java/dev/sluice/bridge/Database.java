@@ -1,20 +1,25 @@
 package dev.sluice.bridge;
 
-import com.zaxxer.hikari.HikariConfig;
-import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.HikariPoolMXBean;
 import dev.sluice.bridge.api.ServiceState;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.queue.ConnectionUrl;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueSchema;
-import dev.sluice.queue.SessionSettings;
+import dev.sluice.queue.SessionFailures;
 import java.sql.Connection;
-import java.sql.DriverManager;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executor;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -22,20 +27,35 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The connections to PostgreSQL that are not the drain's, in pools that cannot starve each other, and the knowledge whether the
- * server answers: it is asked every second on a connection of its own. When it answers again, the pools have connections at
- * once.
+ * database can be used ({@link DatabaseWatch}).
+ *
+ * <p>Three things end a pool's connections before their time. A connection that reports that its session is over takes its pool with
+ * it, and all pools if the server has become read-only or ends sessions. When the database can be used again after an outage, all
+ * connections are replaced. A pool without a connection, while the watch reaches the server, is replaced as a whole.
+ *
+ * <p>The drain comes first: pools are as large as the limits of role, database and server allow beside the drain's connections.
  */
 final class Database implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Database.class);
 
-    private static final long ASK_MILLIS = 1000;
     private static final int ANSWER_SECONDS = 2;
-    /** To ask whether the server is there, to hear other bridges, for scheduled messages, and four for what comes and goes. */
+    /** To hear other bridges, for scheduled messages, and five for what comes and goes. */
     private static final int CONTROL_CONNECTIONS = 7;
+    /** That of the watch, and one to spare: for copies, and for a lane that checks the schema on two connections. */
+    private static final int OTHER_CONNECTIONS = 2;
 
-    private static final long CONNECTION_TIMEOUT_MILLIS = 2000;
-    private static final String CONNECT_TIMEOUT_SECONDS = "2";
-    private static final String SOCKET_TIMEOUT = "socketTimeout"; // In seconds.
+    private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(30);
+
+    /** Time between two renewals of the same pool for the same kind of reason. */
+    private static final Duration RENEWAL_PAUSE = Duration.ofSeconds(1);
+
+    /** How long a pool may be empty, while the server can be reached, before it is replaced. */
+    private static final Duration EMPTY_PATIENCE = Duration.ofSeconds(2);
+
+    /** How long a refused drain counts for health, and how long smaller pools stay before they may grow. */
+    private static final Duration REFUSED_PATIENCE = Duration.ofSeconds(5);
+
+    private static final Duration LIMIT_INTERVAL = Duration.ofSeconds(60);
 
     /**
      * Where the server is.
@@ -69,85 +89,90 @@ final class Database implements AutoCloseable {
         void ask(Connection connection) throws SQLException;
     }
 
-    private final HikariDataSource consumers;
-    private final HikariDataSource administration;
-    private final HikariDataSource writers;
-    private final HikariDataSource control;
-    private final HikariDataSource copies;
-    private final PoolThreads threads = new PoolThreads();
-    private final Address address;
-    private final Properties direct;
-    private final Thread monitor;
-    private volatile Runnable answersAgain = () -> {};
-    private volatile Probe probe = connection -> {
-        if (!connection.isValid(ANSWER_SECONDS)) {
-            throw new SQLException("the server does not answer", "08006");
-        }
+    /** Ends pools that were replaced. */
+    private static final Executor BACKGROUND = task -> {
+        var thread = new Thread(task, "sluice-old-pool");
+        thread.setDaemon(true);
+        thread.start();
     };
-    private volatile boolean connected;
+
+    private final Pool consumers;
+    private final Pool administration;
+    private final Pool writers;
+    private final Pool control;
+    private final Pool copies;
+    private final DirectConnections direct;
+    private final DatabaseWatch watch;
+    private final PoolSizes wanted;
+    private final int drainConnections;
+    private final List<Runnable> renewals = new CopyOnWriteArrayList<>();
+    private final Set<Pool> suspects = ConcurrentHashMap.newKeySet();
+    private final Map<Pool, Long> emptySince = new HashMap<>();
+    private volatile PoolSizes sizes = PoolSizes.least();
+    private volatile Runnable answersAgain = () -> {};
+    private volatile boolean isServerSuspect;
+    private volatile boolean isLimitSuspect;
+    private volatile long drainRefusedNanos;
+    private volatile @Nullable String drainRefusal;
+    private volatile @Nullable String deadPool;
     private volatile boolean closing;
+    private long renewedNanos = System.nanoTime() - RENEWAL_PAUSE.toNanos();
+    private long limitReadNanos;
+    private String reportedLimit = "";
 
     /**
-     * Makes the pools. Does not wait for the server.
+     * Makes the pools. Does not wait for the server; until {@link #open} they are small and empty.
      *
      * @param consumerConnections connections for pops and acknowledgements
      * @param consumerTimeout how long a statement on them may take
      * @param administrationConnections connections for the routes of administration
      * @param writerConnections connections for transactions and direct pushes
+     * @param drainConnections connections that the drain opens itself, and that come first
      */
     Database(
             Address address,
             int consumerConnections,
             Duration consumerTimeout,
             int administrationConnections,
-            int writerConnections) {
-        this.address = address;
-        HikariConfig bounded = config(address, "sluice-consumers", consumerConnections);
-        bounded.setConnectionInitSql(SessionSettings.SQL + "; set statement_timeout = " + consumerTimeout.toMillis());
-        bounded.addDataSourceProperty(SOCKET_TIMEOUT, String.valueOf(consumerTimeout.toSeconds() + 2));
-        consumers = new HikariDataSource(bounded);
-        administration = new HikariDataSource(config(address, "sluice-administration", administrationConnections));
-        writers = new HikariDataSource(config(address, "sluice-writers", writerConnections));
-        control = new HikariDataSource(config(address, "sluice-control", CONTROL_CONNECTIONS));
-        HikariConfig onDemand = config(address, "sluice-copies", 1);
-        onDemand.setMinimumIdle(0); // Hardly ever used.
-        copies = new HikariDataSource(onDemand);
-        direct = direct(address);
-        monitor = new Thread(this::watch, "sluice-database");
-        monitor.setDaemon(true);
+            int writerConnections,
+            int drainConnections) {
+        this.wanted = new PoolSizes(
+                consumerConnections, administrationConnections, writerConnections, CONTROL_CONNECTIONS);
+        this.drainConnections = drainConnections;
+        PoolSizes least = PoolSizes.least();
+        consumers = pool(address, "sluice-consumers", least.consumers(), consumerTimeout, consumerTimeout.plusSeconds(2));
+        administration =
+                pool(address, "sluice-administration", least.administration(), Duration.ZERO, ANSWER_TIMEOUT);
+        writers = pool(address, "sluice-writers", least.writers(), Duration.ZERO, ANSWER_TIMEOUT);
+        control = pool(address, "sluice-control", least.control(), Duration.ZERO, ANSWER_TIMEOUT);
+        copies = pool(address, "sluice-copies", 1, Duration.ZERO, ANSWER_TIMEOUT);
+        Duration answer = Duration.ofSeconds(ANSWER_SECONDS);
+        direct = new DirectConnections(address, "sluice-control", Duration.ZERO, ANSWER_TIMEOUT, refusal -> {});
+        watch = new DatabaseWatch(
+                new DirectConnections(address, "sluice-watch", Duration.ZERO, answer, refusal -> {}),
+                Database::requireWritable,
+                new Watched());
     }
 
-    private HikariConfig config(Address address, String name, int size) {
-        var config = new HikariConfig();
-        config.setPoolName(name);
-        config.setJdbcUrl(address.driverUrl());
-        address.secrets().forEach((property, value) -> config.addDataSourceProperty(String.valueOf(property), value));
-        config.setMaximumPoolSize(
-                size); // And never less: a pool that grows may overlook one of several who ask at once.
-        config.setConnectionTimeout(CONNECTION_TIMEOUT_MILLIS);
-        config.setValidationTimeout(Duration.ofSeconds(1).toMillis());
-        config.setKeepaliveTime(Duration.ofMinutes(1).toMillis());
-        config.setInitializationFailTimeout(-1); // The service takes pushes without a database.
-        config.setThreadFactory(threads);
-        config.setConnectionInitSql(SessionSettings.SQL);
-        config.addDataSourceProperty("ApplicationName", name);
-        config.addDataSourceProperty("tcpKeepAlive", "true");
-        config.addDataSourceProperty("connectTimeout", CONNECT_TIMEOUT_SECONDS);
-        config.addDataSourceProperty(SOCKET_TIMEOUT, "30");
-        return config;
+    private Pool pool(Address address, String name, int size, Duration statementTimeout, Duration answerTimeout) {
+        var source = new DirectConnections(address, name, statementTimeout, answerTimeout, this::refused);
+        return new Pool(name, source, size, this::suspect);
     }
 
-    /** Returns what a connection outside the pools is opened with. */
-    private static Properties direct(Address address) {
-        Properties properties = address.secrets();
-        properties.setProperty("ApplicationName", "sluice-control");
-        properties.setProperty("connectTimeout", CONNECT_TIMEOUT_SECONDS);
-        properties.setProperty(SOCKET_TIMEOUT, String.valueOf(2 * ANSWER_SECONDS));
-        return properties;
+    /** What the watch asks unless it is told otherwise: whether the server answers, and is none that only reads. */
+    private static void requireWritable(Connection connection) throws SQLException {
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery("select pg_is_in_recovery()")) {
+            row.next();
+            if (row.getBoolean(1)) {
+                throw new SQLException("the server is a standby, which only reads", "25006");
+            }
+        }
     }
 
     /**
-     * Brings the schema up to date, or checks it, and begins to watch the server.
+     * Brings the schema up to date, or checks it, fits the pools into what the server allows, and begins to watch the server. Waits
+     * for no pool.
      *
      * @param apply whether to change anything
      * @throws StartException if the server does not let us in, has no such database, or has a schema that is not ours to use
@@ -155,17 +180,14 @@ final class Database implements AutoCloseable {
      * @throws QueueException if the server cannot be reached now
      */
     void open(String schema, boolean apply) throws StartException {
-        threads.hurry(); // We are not the first to try, perhaps.
         try {
             if (apply) {
-                QueueSchema.apply(control, schema);
+                QueueSchema.apply(direct, schema);
             } else {
-                QueueSchema.verify(control, schema);
+                QueueSchema.verify(direct, schema);
             }
-            connected = true;
-            if (!monitor.isAlive()) {
-                monitor.start();
-            }
+            fit();
+            watch.start();
         } catch (IllegalStateException e) {
             throw new StartException(String.valueOf(e.getMessage()), e);
         } catch (QueueException e) {
@@ -180,6 +202,14 @@ final class Database implements AutoCloseable {
         }
     }
 
+    private void fit() {
+        try (Connection connection = direct.getConnection()) {
+            fit(connection);
+        } catch (SQLException e) {
+            throw new QueueException("could not ask PostgreSQL how many connections it allows", e);
+        }
+    }
+
     /** Returns what the server says of a wrong password, a missing database or right: trying again does not help. */
     private static @Nullable String refusal(QueueException e) {
         String refusal = null;
@@ -190,6 +220,209 @@ final class Database implements AutoCloseable {
             }
         }
         return refusal;
+    }
+
+    /** Makes the pools as large as what is left beside the drain allows, and says so if that is less than they are to be. */
+    private void fit(Connection connection) throws SQLException {
+        isLimitSuspect = false;
+        limitReadNanos = System.nanoTime();
+        ConnectionLimit limit = ConnectionLimit.read(connection, open() + reserved() - 1);
+        report(limit);
+        resize(wanted.within(limit.room() - reserved()));
+    }
+
+    /** Connections that are not the pools'. */
+    private int reserved() {
+        return drainConnections + OTHER_CONNECTIONS;
+    }
+
+    private int open() {
+        return pools().stream()
+                .mapToInt(pool -> pool.state().getTotalConnections())
+                .sum();
+    }
+
+    private void report(ConnectionLimit limit) {
+        int all = wanted.total() + reserved();
+        int least = PoolSizes.least().total() + reserved();
+        String now = limit.room() >= all ? "" : limit.what() + " " + limit.room();
+        if (now.equals(reportedLimit)) {
+            return;
+        }
+        reportedLimit = now;
+        if (limit.room() >= all) {
+            log.info("PostgreSQL allows as many connections as are wanted wanted={}", all);
+        } else if (limit.room() >= least) {
+            log.warn(
+                    "PostgreSQL allows fewer connections than are wanted; the pools are smaller and the drain comes first."
+                            + " Raise the limit, or set fewer connections wanted={} least={} allowed={} limit={}",
+                    all,
+                    least,
+                    limit.room(),
+                    limit.what());
+        } else {
+            log.error(
+                    "PostgreSQL allows fewer connections than are needed; requests and the drain will fail. Raise the limit"
+                            + " wanted={} least={} allowed={} limit={}",
+                    all,
+                    least,
+                    limit.room(),
+                    limit.what());
+        }
+    }
+
+    private synchronized void resize(PoolSizes now) {
+        sizes = now;
+        resize(consumers, now.consumers());
+        resize(writers, now.writers());
+        resize(administration, now.administration());
+        resize(control, now.control());
+    }
+
+    private void resize(Pool pool, int size) {
+        if (pool.size() != size || !pool.isEager()) {
+            replace(pool, size);
+        }
+    }
+
+    private void replace(Pool pool, int size) {
+        if (closing) {
+            return;
+        }
+        boolean isKept = pool != copies; // It is hardly ever used.
+        pool.replace(size, isKept, BACKGROUND);
+        renewals.forEach(Runnable::run); // Some keep their connection.
+    }
+
+    /** A connection of a pool has reported that its session is over. */
+    private void suspect(Pool pool, SQLException reason) {
+        if (SessionFailures.isServerGone(reason.getSQLState())) {
+            isServerSuspect = true;
+            watch.lookAgain();
+        } else if (suspects.add(pool)) {
+            watch.look();
+        }
+    }
+
+    /** A pool was let in no more. */
+    private void refused(SQLException reason) {
+        if (!isLimitSuspect) {
+            isLimitSuspect = true;
+            log.warn(
+                    "PostgreSQL refused a connection wanted={} reason={}",
+                    wanted.total() + reserved(),
+                    reason.getMessage());
+            watch.look();
+        }
+    }
+
+    /** The drain was let in no more: the pools make room for it, and health tells of it until it was let in. */
+    void drainRefused(String reason) {
+        drainRefusal = "the drain gets no connection: " + reason;
+        drainRefusedNanos = System.nanoTime();
+        if (!isLimitSuspect) {
+            isLimitSuspect = true;
+            log.warn(
+                    "PostgreSQL refused a connection to the drain, the pools make room for it wanted={} reason={}",
+                    wanted.total() + reserved(),
+                    reason);
+            watch.look();
+        }
+    }
+
+    /** What follows from what the watch sees. */
+    private final class Watched implements DatabaseWatch.Listener {
+        @Override
+        public void answersAgain() {
+            renewAll("the database could not be used");
+            answersAgain.run();
+        }
+
+        @Override
+        public void answered(Connection connection) throws SQLException {
+            renewSuspects();
+            replaceEmpty();
+            long sinceLimit = System.nanoTime() - limitReadNanos;
+            boolean mayGrow = !sizes.equals(wanted) && sinceLimit > LIMIT_INTERVAL.toNanos();
+            if (mayGrow || (isLimitSuspect && sinceLimit > RENEWAL_PAUSE.toNanos())) {
+                fit(connection);
+            }
+        }
+
+        @Override
+        public void refused(SQLException reason) {
+            Database.this.refused(reason);
+            // What is open now is all there is; one of it must go to the watch, which will read the limits.
+            resize(sizes.within(open() - 1));
+        }
+    }
+
+    private void renewSuspects() {
+        if (System.nanoTime() - renewedNanos < RENEWAL_PAUSE.toNanos()) {
+            return;
+        }
+        if (isServerSuspect) {
+            isServerSuspect = false;
+            renewAll("the server ends sessions or only reads");
+            return;
+        }
+        for (Pool pool : List.copyOf(suspects)) {
+            suspects.remove(pool);
+            renewedNanos = System.nanoTime();
+            log.info("A connection broke, so its pool is replaced pool={}", pool.name());
+            replace(pool, pool.size());
+        }
+    }
+
+    private void renewAll(String reason) {
+        renewedNanos = System.nanoTime();
+        isServerSuspect = false;
+        suspects.clear();
+        log.info("All pools are replaced reason={}", reason);
+        pools().forEach(pool -> replace(pool, pool.size()));
+    }
+
+    /** Replaces pools that have no connection although the watch has one. */
+    private void replaceEmpty() {
+        long now = System.nanoTime();
+        String dead = null;
+        for (Pool pool : pools()) {
+            if (!pool.isEmpty()) {
+                emptySince.remove(pool);
+                continue;
+            }
+            Long since = emptySince.putIfAbsent(pool, now);
+            if (since == null || now - since < EMPTY_PATIENCE.toNanos()) {
+                continue;
+            }
+            SQLException reason = whyEmpty(pool);
+            emptySince.remove(pool);
+            if (reason != null) {
+                dead = reason.getMessage();
+                log.warn(
+                        "A pool has no connection although the database can be reached; it is replaced pool={} reason={}",
+                        pool.name(),
+                        dead,
+                        reason);
+                replace(pool, pool.size());
+            }
+        }
+        if (dead != null || emptySince.isEmpty()) {
+            deadPool = dead;
+        }
+    }
+
+    private static @Nullable SQLException whyEmpty(Pool pool) {
+        try {
+            pool.getConnection().close();
+            return null;
+        } catch (SQLException e) {
+            return SessionFailures.TOO_MANY_CONNECTIONS.equals(e.getSQLState()) ? null : e;
+        }
+    }
+
+    private List<Pool> pools() {
+        return List.of(consumers, administration, writers, control, copies);
     }
 
     /** Returns the pool for pops and acknowledgements. */
@@ -223,14 +456,12 @@ final class Database implements AutoCloseable {
         int idle = 0;
         int active = 0;
         int waiting = 0;
-        for (HikariDataSource pool : List.of(consumers, administration, control)) {
-            HikariPoolMXBean state = pool.getHikariPoolMXBean();
-            if (state != null) { // There is none before the first connection is asked for.
-                size += state.getTotalConnections();
-                idle += state.getIdleConnections();
-                active += state.getActiveConnections();
-                waiting += state.getThreadsAwaitingConnection();
-            }
+        for (Pool pool : pools()) {
+            HikariPoolMXBean state = pool.state();
+            size += state.getTotalConnections();
+            idle += state.getIdleConnections();
+            active += state.getActiveConnections();
+            waiting += state.getThreadsAwaitingConnection();
         }
         return new ProcessUsage.Pool(size, idle, active, waiting);
     }
@@ -240,83 +471,40 @@ final class Database implements AutoCloseable {
         answersAgain = listener;
     }
 
+    /** Adds what is run when connections are replaced, for those who keep theirs for long: they give it back soon. */
+    void whenRenewed(Runnable listener) {
+        renewals.add(listener);
+    }
+
     /** Sets what the watch asks, from its next question on. */
     void ask(Probe probe) {
-        this.probe = probe;
+        watch.ask(probe);
     }
 
-    /** Returns what is known of the database now. */
+    /** Returns what is known of the database now. It is not well while the drain is refused or a pool is dead. */
     ServiceState.Database state() {
-        return connected ? ServiceState.Database.WELL : new ServiceState.Database(false, "it does not answer");
+        if (!watch.isConnected()) {
+            String error = watch.lastError();
+            return new ServiceState.Database(false, error == null ? "it has not answered yet" : error);
+        }
+        String refusal = drainRefusal;
+        if (refusal != null && System.nanoTime() - drainRefusedNanos < REFUSED_PATIENCE.toNanos()) {
+            return new ServiceState.Database(false, refusal);
+        }
+        String dead = deadPool;
+        return dead == null ? ServiceState.Database.WELL : new ServiceState.Database(false, dead);
     }
 
-    /** Returns whether the server answered when last asked. */
+    /** Returns whether the database could be used when it was last asked; requests are not tried while it could not. */
     boolean isConnected() {
-        return connected;
-    }
-
-    private void watch() {
-        while (!closing) {
-            boolean answers = connected ? answers() : answersDirectly();
-            if (answers != connected && !closing) {
-                if (answers) {
-                    threads.hurry();
-                    log.info("The database answers again");
-                    connected = true;
-                    fill();
-                    answersAgain.run();
-                } else {
-                    log.warn("The database does not answer, pushes are kept in the local log");
-                    connected = false;
-                }
-            }
-            try {
-                Thread.sleep(ASK_MILLIS);
-            } catch (InterruptedException e) {
-                return;
-            }
-        }
-    }
-
-    private boolean answers() {
-        try (Connection connection = control.getConnection()) {
-            probe.ask(connection);
-            return true;
-        } catch (SQLException e) {
-            return false;
-        }
-    }
-
-    /** Asks on a connection that no pool has a say in. */
-    private boolean answersDirectly() {
-        try (Connection connection = DriverManager.getConnection(address.driverUrl(), direct)) {
-            probe.ask(connection);
-            return true;
-        } catch (SQLException e) {
-            return false;
-        }
-    }
-
-    /** Has the pools open connections now, for whoever waits and for us. */
-    private void fill() {
-        for (HikariDataSource pool : List.of(consumers, administration, writers, control)) {
-            try {
-                pool.getConnection().close();
-            } catch (SQLException e) {
-                log.debug("The database answers, but not to a pool. pool={}", pool.getPoolName(), e);
-            }
-        }
+        return watch.isConnected();
     }
 
     /** Closes all connections. */
     @Override
     public void close() {
         closing = true;
-        monitor.interrupt();
-        consumers.close();
-        administration.close();
-        writers.close();
-        control.close();
-        copies.close();
+        watch.close();
+        pools().forEach(Pool::close);
     }
 }

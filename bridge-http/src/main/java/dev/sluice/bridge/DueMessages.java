@@ -29,6 +29,8 @@ final class DueMessages implements AutoCloseable {
     /** Of the thread. */
     private boolean failing;
 
+    private volatile boolean renewing;
+
     /**
      * Makes it; {@link #start} begins.
      *
@@ -45,8 +47,17 @@ final class DueMessages implements AutoCloseable {
         thread.scheduleWithFixedDelay(this::look, INTERVAL.toMillis(), INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
     }
 
+    /** Has the writer give its connection back before it looks again. Any thread may call. */
+    void renew() {
+        renewing = true;
+    }
+
     private void look() {
         try {
+            if (renewing) {
+                renewing = false;
+                writer.close();
+            }
             QueueWriter.Released moved;
             do {
                 moved = writer.releaseDue(MAX_MESSAGES);

@@ -28,7 +28,7 @@ class DatabaseTest {
     void haveNoStatementCompiled() throws SQLException {
         try (TestPostgres postgres = TestPostgres.empty()) {
             var address = new Database.Address(postgres.url() + "?options=-c%20jit=on", "postgres", null);
-            try (var database = new Database(address, 1, Duration.ofSeconds(7), 1, 1)) {
+            try (var database = new Database(address, 1, Duration.ofSeconds(7), 1, 1, 1)) {
                 for (DataSource pool : List.of(database.consumers(), database.administration(), database.writers())) {
                     assertThat(shown(pool, "jit")).isEqualTo("off");
                 }

@@ -42,6 +42,12 @@ public final class QueueSourceConfig extends AbstractConfig {
     /** What a worker takes from a connector for its producer begins with this. */
     private static final String PRODUCER = "producer.override.";
 
+    /**
+     * Age at which a connection is replaced. A read does not notice that its server has become a standby of the one that is written
+     * to, and that one gets nothing new any more.
+     */
+    private static final Duration LONGEST_LIFE = Duration.ofSeconds(30);
+
     /** Which share of the partitions a task has; set by the connector. */
     static final String TASK_INDEX = "task.index";
 
@@ -163,6 +169,11 @@ public final class QueueSourceConfig extends AbstractConfig {
         pool.setMinimumIdle(0);
         pool.setConnectionTimeout(getLong(PostgresSettings.CONNECTION_TIMEOUT_MS));
         pool.setInitializationFailTimeout(-1);
+        // Without it a pool whose first connection breaks while Hikari asks for the level refuses all later ones.
+        pool.setTransactionIsolation("TRANSACTION_READ_COMMITTED");
+        pool.setExceptionOverride(new BrokenConnections());
+        pool.setMaxLifetime(LONGEST_LIFE.toMillis());
+        pool.setKeepaliveTime(0);
         return new HikariDataSource(pool);
     }
 

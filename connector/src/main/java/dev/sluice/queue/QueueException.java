@@ -14,6 +14,9 @@ public class QueueException extends RuntimeException {
     /** SQLSTATE of what can succeed when somebody has changed something else: a transient failure. */
     static final String OBJECT_NOT_IN_PREREQUISITE_STATE = "55000";
 
+    /** SQLSTATEs of class 25 that say nothing of the request, but of its session: another session can do it. */
+    private static final List<String> SESSION_OVER = List.of("25006", "25P03", "25P04");
+
     private final String sqlState;
 
     /** Wraps {@code cause}, saying {@code what} was being done. */
@@ -35,7 +38,8 @@ public class QueueException extends RuntimeException {
     /**
      * Returns true when the same request can succeed later without anybody changing it: a lost or refused connection, a
      * server that starts, stops, or is out of resources, a deadlock, a serialization failure, a cancelled statement, a
-     * server that is only a standby (PostgreSQL documentation, appendix A: classes 08, 40, 53, 55, 57, 58 and state 25006).
+     * server that is only a standby, a session that the server ended because it took too long (PostgreSQL documentation,
+     * appendix A: classes 08, 40, 53, 55, 57, 58 and states 25006, 25P03, 25P04).
      */
     public boolean isTransient() {
         if (sqlState.isEmpty()) {
@@ -43,7 +47,7 @@ public class QueueException extends RuntimeException {
         }
         return switch (sqlState.substring(0, 2)) {
             case "08", "40", "53", "55", "57", "58" -> true;
-            default -> sqlState.equals("25006");
+            default -> SESSION_OVER.contains(sqlState);
         };
     }
 

@@ -24,6 +24,8 @@ public final class QueueSchema {
     /** The oldest server that has what the SQL needs, multiranges above all. */
     private static final int OLDEST_SERVER = 14;
 
+    private static final String ENCODING = "UTF8";
+
     /** Files in {@code migrations/}, in order; the number of a migration is its place in this list. */
     private static final List<String> FILES = List.of("001_initial.sql", "002_streams.sql", "003_refused_offsets.sql", "004_idle_cursors.sql");
 
@@ -62,8 +64,9 @@ public final class QueueSchema {
      * Applies the migrations that are missing; makes the schema if there is none.
      *
      * @throws QueueException if PostgreSQL refuses, with the file and the statement; nothing has changed then
-     * @throws IllegalStateException if the schema is newer than this program, the server too old for it, a pooler between takes
-     *     sessions away, or the role lacks a right; then the message has the SQL statement that grants it
+     * @throws IllegalStateException if the schema is newer than this program, the server too old for it, the database not
+     *     UTF-8, a pooler between takes sessions away, or the role lacks a right; then the message has the SQL statement that
+     *     grants it
      */
     public static void apply(DataSource dataSource, String schema) {
         CURRENT.applyTo(dataSource, schema);
@@ -72,8 +75,8 @@ public final class QueueSchema {
     /**
      * Checks that the schema has the version this program needs, and that the role may read and write its tables.
      *
-     * @throws IllegalStateException if not, if the server is too old, or if a pooler between takes sessions away; the message says
-     *     what to do
+     * @throws IllegalStateException if not, if the server is too old, if the database is not UTF-8, or if a pooler between
+     *     takes sessions away; the message says what to do
      * @throws QueueException if PostgreSQL cannot be asked
      */
     public static void verify(DataSource dataSource, String schema) {
@@ -87,14 +90,14 @@ public final class QueueSchema {
 
     /** Applies the migrations that are missing in a transaction of the caller, who commits. */
     static void applyIn(Connection connection, String schema) throws SQLException {
-        CURRENT.refuseOldServer(connection);
+        CURRENT.refuseUnfit(connection);
         CURRENT.apply(connection, schema);
     }
 
     void applyTo(DataSource dataSource, String schema) {
         requireOwnSessions(dataSource);
         try (Connection connection = dataSource.getConnection()) {
-            refuseOldServer(connection);
+            refuseUnfit(connection);
             connection.setAutoCommit(false);
             try {
                 apply(connection, schema);
@@ -114,7 +117,7 @@ public final class QueueSchema {
         requireOwnSessions(dataSource);
         int found;
         try (Connection connection = dataSource.getConnection()) {
-            refuseOldServer(connection);
+            refuseUnfit(connection);
             var rights = new SchemaRights(connection, schema);
             found = 0;
             if (rights.exists() && exists(connection, schema)) {
@@ -195,11 +198,31 @@ public final class QueueSchema {
         return migrations.size();
     }
 
+    private void refuseUnfit(Connection connection) throws SQLException {
+        refuseOldServer(connection);
+        refuseOtherEncoding(connection);
+    }
+
     private void refuseOldServer(Connection connection) throws SQLException {
         DatabaseMetaData server = connection.getMetaData();
         if (server.getDatabaseMajorVersion() < oldestServer) {
             throw new IllegalStateException("the server is PostgreSQL " + server.getDatabaseProductVersion()
                     + ", Sluice needs version " + oldestServer + " or later");
+        }
+    }
+
+    /** Names and payloads are Unicode: in another encoding the server refuses some of them, one by one, when they come. */
+    private static void refuseOtherEncoding(Connection connection) throws SQLException {
+        var sql = Sql.parse("select current_database() as name, current_setting('server_encoding') as encoding");
+        try (var statement = new BoundStatement(connection, sql);
+                ResultSet row = statement.query()) {
+            row.next();
+            String encoding = row.getString("encoding");
+            if (!encoding.equals(ENCODING)) {
+                throw new IllegalStateException("database " + row.getString("name") + " has encoding " + encoding
+                        + ", which cannot hold every name and payload; Sluice needs a database with encoding " + ENCODING
+                        + ": create database NAME encoding '" + ENCODING + "' template template0");
+            }
         }
     }
 

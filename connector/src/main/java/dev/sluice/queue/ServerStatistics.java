@@ -65,8 +65,7 @@ public final class ServerStatistics {
     private boolean hasBufferCache(Connection connection) throws SQLException {
         try (var statement = new BoundStatement(connection, statements.get("has-buffer-cache"));
                 ResultSet row = statement.query()) {
-            row.next();
-            return row.getBoolean(1);
+            return row.next();
         }
     }
 

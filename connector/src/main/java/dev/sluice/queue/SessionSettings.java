@@ -1,13 +1,76 @@
 package dev.sluice.queue;
 
-/** What every session with the server that works on the queue begins with. */
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * The settings that every session on the queue relies on. The server, the database and the role can each have other defaults, so a
+ * session sets all of them before its first use, in one round trip. They go by {@code SET} and not by the parameter {@code options}
+ * of the connection, because PgBouncer refuses that parameter.
+ *
+ * <p>A setting that the server does not have, such as {@code transaction_timeout} before PostgreSQL 17, is left out.
+ */
 public final class SessionSettings {
-    /**
-     * The statement that sets them. The server compiles to machine code what it takes for expensive, and what it plans without a kind
-     * of plan that is forbidden, as {@link QueueWriter} forbids some, it takes for very expensive: 0.3 s were spent on a
-     * statement of 0.3 ms. All of ours are short.
-     */
-    public static final String SQL = "set jit = off";
+    private static final String NO_LIMIT = "0";
+
+    /** Name and value. A session gets a statement timeout of its own. */
+    private static final Map<String, String> VALUES = values();
 
     private SessionSettings() {}
+
+    private static Map<String, String> values() {
+        var values = new LinkedHashMap<String, String>();
+        // The server compiles what it takes for expensive, and it takes a plan of a forbidden kind (see QueueWriter) for very
+        // expensive: it spent 0.3 s on a statement of 0.3 ms. All of our statements are short.
+        values.put("jit", "off");
+        // Claims and acknowledgements lock rows and then read what others have committed.
+        values.put("default_transaction_isolation", "read committed");
+        values.put("default_transaction_read_only", "off");
+        values.put("default_transaction_deferrable", "off");
+        // We bound statements ourselves. Connections that listen, and those of writers, are silent for long.
+        values.put("lock_timeout", NO_LIMIT);
+        values.put("idle_in_transaction_session_timeout", NO_LIMIT);
+        values.put("idle_session_timeout", NO_LIMIT);
+        values.put("transaction_timeout", NO_LIMIT);
+        // How values are read and written as text.
+        values.put("TimeZone", "UTC");
+        values.put("DateStyle", "ISO, MDY");
+        values.put("IntervalStyle", "postgres");
+        values.put("bytea_output", "hex");
+        values.put("extra_float_digits", "3");
+        values.put("standard_conforming_strings", "on");
+        values.put("array_nulls", "on");
+        // A commit that a standby has not confirmed says so in a warning.
+        values.put("client_min_messages", "warning");
+        values.put("plan_cache_mode", "auto");
+        return values;
+    }
+
+    /**
+     * Sets them. Sets {@code synchronous_commit} to {@code on} only if it is {@code off}: a commit that was answered survives a crash
+     * of the server. Every other value waits at least for the local disk, and the operator may have chosen it to wait for more.
+     *
+     * @param statementTimeout longest time of a statement; zero for no limit
+     */
+    public static void begin(Connection connection, Duration statementTimeout) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(sql(statementTimeout));
+        }
+    }
+
+    /** The search path comes first, so that the names in the rest are the server's own. */
+    private static String sql(Duration statementTimeout) {
+        String rows = VALUES.entrySet().stream()
+                .map(each -> "('" + each.getKey() + "', '" + each.getValue() + "')")
+                .collect(Collectors.joining(", "));
+        return "set search_path = pg_catalog; select set_config(s.name, s.value, false) from (values " + rows
+                + ", ('statement_timeout', '" + statementTimeout.toMillis() + "')"
+                + ", ('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'))"
+                + ") as s (name, value) where current_setting(s.name, true) is not null";
+    }
 }

@@ -33,6 +33,7 @@ public final class WakeUps implements AutoCloseable {
     private final Consumer<String> heard;
     private final Thread thread;
     private volatile boolean closed;
+    private volatile boolean renewing;
     private boolean failing;
 
     /**
@@ -59,15 +60,24 @@ public final class WakeUps implements AutoCloseable {
         notifications.add(queues);
     }
 
+    /**
+     * Has it give its connection back and listen on another one: its server may be a standby by now, which would never say so to
+     * a session that only listens. Any thread may call.
+     */
+    public void renew() {
+        renewing = true;
+    }
+
     private void run() {
         while (!closed) {
+            renewing = false;
             try (Connection connection = dataSource.getConnection()) {
                 listen(connection);
                 if (failing) {
                     failing = false;
                     log.info("Other processes wake our consumers again. channel={}", notifications.channel());
                 }
-                while (!closed) {
+                while (!closed && !renewing) {
                     notifications.send(connection);
                     hear(received(connection));
                 }

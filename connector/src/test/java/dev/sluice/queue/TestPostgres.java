@@ -55,7 +55,7 @@ public final class TestPostgres implements AutoCloseable {
         config.setUsername("postgres");
         config.setMaximumPoolSize(connections);
         config.setMinimumIdle(0);
-        config.setConnectionInitSql(SessionSettings.SQL);
+        config.setConnectionInitSql("set jit = off");
         config.setConnectionTimeout(Duration.ofSeconds(1).toMillis());
         this.dataSource = new AskingAgain(config);
     }

@@ -34,6 +34,7 @@ public final class EmbeddedDrain implements Drain {
     private final Thread coordinator;
     private volatile long stopDeadlineNanos;
     private volatile Hold hold = Hold.NONE;
+    private volatile Consumer<String> refused = reason -> {};
 
     /** What lanes of earlier generations are told: to end as soon as they are empty. */
     private final TaskDriver.Control untilEmpty = new Control(true);
@@ -60,6 +61,11 @@ public final class EmbeddedDrain implements Drain {
         @Override
         public Hold hold() {
             return hold;
+        }
+
+        @Override
+        public void refused(String reason) {
+            refused.accept(reason);
         }
 
         @Override
@@ -109,6 +115,11 @@ public final class EmbeddedDrain implements Drain {
         }
         this.coordinator = new Thread(this::drainAll, "sluice-drain");
         this.coordinator.setDaemon(true);
+    }
+
+    /** Sets what is told why a lane gets no connection because PostgreSQL takes no more of them. Call it before {@link #start}. */
+    public void whenRefused(Consumer<String> listener) {
+        refused = listener;
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.sluice.bridge.ingest;
 import dev.sluice.buffer.Entry;
 import dev.sluice.buffer.LogReader;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.SessionFailures;
 import dev.sluice.queue.SourceMovedException;
 import dev.sluice.queue.SourcePartition;
 import java.io.IOException;
@@ -50,6 +51,9 @@ final class TaskDriver {
 
         /** Says whether to move anything. */
         Drain.Hold hold();
+
+        /** Takes note that PostgreSQL takes no more connections, and so not this lane's. */
+        void refused(String reason);
 
         /** Waits; less if the drain is told to stop. Returns false if it is no use to go on. */
         boolean pause(long millis);
@@ -422,6 +426,7 @@ final class TaskDriver {
                 return true;
             } catch (RetriableException e) {
                 failIfTaken(e);
+                tellIfRefused(e);
                 outage.failed(e, isLostConnection(e));
                 if (!control.pause(context.takeTimeoutMs(DEFAULT_RETRY_MS))) {
                     return false;
@@ -451,6 +456,13 @@ final class TaskDriver {
                 lane.name(),
                 moved.expectedOffset(),
                 moved.storedOffset());
+    }
+
+    private void tellIfRefused(RetriableException e) {
+        if (e.getCause() instanceof QueueException cause
+                && cause.sqlState().equals(SessionFailures.TOO_MANY_CONNECTIONS)) {
+            control.refused(String.valueOf(cause.getMessage()));
+        }
     }
 
     private static boolean isLostConnection(RetriableException e) {

@@ -1,0 +1,83 @@
+package dev.sluice.bridge;
+
+import dev.sluice.queue.SessionFailures;
+import dev.sluice.queue.SessionSettings;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Properties;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+/**
+ * Opens connections outside the pools, and those that the pools keep. Each has the settings of {@link SessionSettings}. The server
+ * must let a connection in and answer the settings within {@link #LOGIN_SECONDS}; afterwards a statement may take longer.
+ */
+final class DirectConnections extends ConnectionSource {
+    /** Longest time to reach the server. */
+    private static final int CONNECT_SECONDS = 2;
+
+    /** Longest time until the server has let a connection in. */
+    static final int LOGIN_SECONDS = 4;
+
+    private static final int LOGIN_MILLIS = (int) TimeUnit.SECONDS.toMillis(LOGIN_SECONDS);
+
+    private final String url;
+    private final Properties properties;
+    private final Duration statementTimeout;
+    private final int answerMillis;
+    private final Consumer<SQLException> refused;
+
+    /**
+     * Takes the settings.
+     *
+     * @param name what PostgreSQL shows as the name of the connections
+     * @param statementTimeout longest time the server may work on a statement; zero for no limit
+     * @param answerTimeout longest time to wait for an answer
+     * @param refused told when the server takes no more connections
+     */
+    DirectConnections(Database.Address address, String name, Duration statementTimeout, Duration answerTimeout, Consumer<SQLException> refused) {
+        this.refused = refused;
+        this.url = address.driverUrl();
+        this.properties = address.secrets();
+        this.statementTimeout = statementTimeout;
+        this.answerMillis = (int) answerTimeout.toMillis();
+        properties.setProperty("ApplicationName", name);
+        properties.setProperty("tcpKeepAlive", "true");
+        properties.setProperty("connectTimeout", String.valueOf(CONNECT_SECONDS));
+        properties.setProperty("loginTimeout", String.valueOf(LOGIN_SECONDS));
+        properties.setProperty("socketTimeout", String.valueOf(LOGIN_SECONDS));
+    }
+
+    @Override
+    public Connection getConnection() throws SQLException {
+        Connection connection = open();
+        try {
+            connection.setNetworkTimeout(Runnable::run, LOGIN_MILLIS);
+            SessionSettings.begin(connection, statementTimeout);
+            connection.setNetworkTimeout(Runnable::run, answerMillis);
+            return connection;
+        } catch (SQLException | RuntimeException | Error e) {
+            try (connection) {
+                throw e;
+            }
+        }
+    }
+
+    private Connection open() throws SQLException {
+        try {
+            return DriverManager.getConnection(url, properties);
+        } catch (SQLException e) {
+            if (SessionFailures.TOO_MANY_CONNECTIONS.equals(e.getSQLState())) {
+                refused.accept(e);
+            }
+            throw e;
+        }
+    }
+
+    @Override
+    public int getLoginTimeout() {
+        return LOGIN_SECONDS;
+    }
+}

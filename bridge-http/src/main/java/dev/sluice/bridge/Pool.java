@@ -1,0 +1,206 @@
+package dev.sluice.bridge;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import com.zaxxer.hikari.HikariPoolMXBean;
+import com.zaxxer.hikari.SQLExceptionOverride;
+import dev.sluice.queue.SessionFailures;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.Executor;
+import java.util.function.BiConsumer;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A HikariCP pool that can be replaced by a new one while it is in use, and that says why it cannot give a connection. Its
+ * connections have read-committed isolation, stated explicitly: a pool that has to ask the server for the level, and is cut off while
+ * it asks, keeps the level -1 and refuses every later connection.
+ *
+ * <p>Any thread may call.
+ */
+final class Pool extends ConnectionSource implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Pool.class);
+
+    /** Longest wait of a request for a connection, and of a connection for the answer that shows that it works. */
+    private static final Duration PATIENCE = Duration.ofSeconds(2);
+
+    private static final Duration KEEP_ALIVE = Duration.ofMinutes(1);
+
+    /** How long requests may go on with connections of a pool that has been replaced. */
+    private static final Duration RETIREMENT = Duration.ofSeconds(30);
+
+    private static final Duration RETIREMENT_STEP = Duration.ofMillis(100);
+
+    /** SQLSTATE of a request that got no connection because others have all of them (insufficient resources). */
+    static final String ALL_IN_USE = "53000";
+
+    private final String name;
+    private final DataSource source;
+    private final BiConsumer<Pool, SQLException> suspicious;
+    private volatile HikariDataSource current;
+    private volatile int size;
+    private volatile boolean eager;
+    private volatile @Nullable SQLException failure;
+
+    /**
+     * Makes a pool that opens connections when they are asked for; {@link #replace} makes it keep all of them open.
+     *
+     * @param source where its connections come from
+     * @param suspicious told of exceptions that say that a session is over
+     */
+    Pool(String name, DataSource source, int size, BiConsumer<Pool, SQLException> suspicious) {
+        this.name = name;
+        this.source = source;
+        this.suspicious = suspicious;
+        this.size = size;
+        this.current = make(size, 0);
+    }
+
+    private HikariDataSource make(int most, int least) {
+        var config = new HikariConfig();
+        config.setPoolName(name);
+        config.setDataSource(source);
+        config.setMaximumPoolSize(most);
+        config.setMinimumIdle(least);
+        config.setConnectionTimeout(PATIENCE.toMillis());
+        config.setValidationTimeout(PATIENCE.toMillis());
+        config.setKeepaliveTime(KEEP_ALIVE.toMillis());
+        config.setInitializationFailTimeout(-1); // The service takes pushes without a database.
+        config.setThreadFactory(task -> {
+            var thread = new Thread(task, name + "-pool");
+            thread.setDaemon(true);
+            return thread;
+        });
+        config.setTransactionIsolation("TRANSACTION_READ_COMMITTED");
+        config.setExceptionOverride(new SQLExceptionOverride() {
+            @java.lang.Override
+            public Override adjudicate(SQLException exception) {
+                return judge(exception);
+            }
+        });
+        return new HikariDataSource(config);
+    }
+
+    private SQLExceptionOverride.Override judge(SQLException exception) {
+        if (!SessionFailures.isOver(exception.getSQLState())) {
+            return SQLExceptionOverride.Override.CONTINUE_EVICT;
+        }
+        suspicious.accept(this, exception);
+        return SQLExceptionOverride.Override.MUST_EVICT;
+    }
+
+    String name() {
+        return name;
+    }
+
+    /** Returns how many connections it may have. */
+    int size() {
+        return size;
+    }
+
+    /** Says whether it keeps all of its connections open. */
+    boolean isEager() {
+        return eager;
+    }
+
+    /** Returns a connection, or says why there is none: what the server said last, or that all are in use. */
+    @Override
+    public Connection getConnection() throws SQLException {
+        HikariDataSource from = current;
+        try {
+            Connection connection = from.getConnection();
+            failure = null;
+            return connection;
+        } catch (SQLException e) {
+            if (from != current) {
+                return getConnection(); // It was replaced meanwhile.
+            }
+            SQLException explained = explained(from, e);
+            if (!ALL_IN_USE.equals(explained.getSQLState())) {
+                failure = explained;
+            }
+            throw explained;
+        }
+    }
+
+    private SQLException explained(HikariDataSource from, SQLException e) {
+        int total = from.getHikariPoolMXBean().getTotalConnections();
+        if (total > 0) {
+            return new SQLException(
+                    "all " + total + " connections of pool " + name + " are in use, and none came free within "
+                            + PATIENCE.toSeconds() + " s",
+                    ALL_IN_USE,
+                    e);
+        }
+        if (e.getCause() == null) {
+            return new SQLException(
+                    "pool " + name + " has no connection, and the server let none in within " + PATIENCE.toSeconds()
+                            + " s",
+                    "08001",
+                    e);
+        }
+        Throwable cause = e.getCause();
+        while (cause.getCause() != null && !(cause instanceof SQLException)) {
+            cause = cause.getCause();
+        }
+        String state = cause instanceof SQLException sql ? sql.getSQLState() : null;
+        return new SQLException(
+                "pool " + name + " has no connection: " + cause.getMessage(), state == null ? "08001" : state, e);
+    }
+
+    /** Says whether it has no connection although it should; then {@link #failure} says why, once somebody has asked for one. */
+    boolean isEmpty() {
+        return (eager || failure != null) && state().getTotalConnections() == 0;
+    }
+
+    /** Returns why the last request got no connection; null if the last one got one, or none was made. */
+    @Nullable
+    SQLException failure() {
+        return failure;
+    }
+
+    HikariPoolMXBean state() {
+        return current.getHikariPoolMXBean();
+    }
+
+    /**
+     * Puts a new pool in its place. Requests go on with the connections they have. A new pool opens its connections at once, whatever
+     * keeps the old one from doing so: a pause after a failure, or a server that has not let it in and never will.
+     *
+     * @param keepsAll whether it keeps all of its connections open: a pool that grows may overlook one of several requests that
+     *     come at once
+     * @param background what ends the old one
+     */
+    synchronized void replace(int newSize, boolean keepsAll, Executor background) {
+        HikariDataSource old = current;
+        size = newSize;
+        eager = keepsAll;
+        current = make(newSize, keepsAll ? newSize : 0);
+        failure = null;
+        background.execute(() -> retire(old));
+    }
+
+    private static void retire(HikariDataSource old) {
+        old.getHikariConfigMXBean().setMinimumIdle(0); // It fills up no more.
+        long deadline = System.nanoTime() + RETIREMENT.toNanos();
+        try {
+            do {
+                old.getHikariPoolMXBean().softEvictConnections();
+                Thread.sleep(RETIREMENT_STEP.toMillis());
+            } while (old.getHikariPoolMXBean().getTotalConnections() > 0 && deadline - System.nanoTime() > 0);
+        } catch (InterruptedException e) {
+            log.debug("A replaced pool is closed at once pool={}", old.getPoolName());
+        }
+        old.close();
+    }
+
+    /** Closes the connections, also those in use. */
+    @Override
+    public void close() {
+        current.close();
+    }
+}

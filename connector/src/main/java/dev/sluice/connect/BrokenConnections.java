@@ -1,0 +1,13 @@
+package dev.sluice.connect;
+
+import com.zaxxer.hikari.SQLExceptionOverride;
+import dev.sluice.queue.SessionFailures;
+import java.sql.SQLException;
+
+/** Has a pool close a connection whose session is over, or whose server only reads. Hikari itself knows fewer reasons. */
+final class BrokenConnections implements SQLExceptionOverride {
+    @java.lang.Override
+    public Override adjudicate(SQLException exception) {
+        return SessionFailures.isOver(exception.getSQLState()) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
+    }
+}

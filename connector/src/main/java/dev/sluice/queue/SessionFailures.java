@@ -1,0 +1,29 @@
+package dev.sluice.queue;
+
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Tells from a SQLSTATE what has become of the session that reported it (PostgreSQL documentation, appendix A). */
+public final class SessionFailures {
+    /** The server takes no more sessions of this role, of this database, or at all. */
+    public static final String TOO_MANY_CONNECTIONS = "53300";
+
+    /** The server reads only: it is a standby, or became one while the session stayed. */
+    private static final String READ_ONLY = "25006";
+
+    /** Administrator, crash, start, drop of the database, idle session; idle transaction; transaction that took too long. */
+    private static final Set<String> ENDED =
+            Set.of("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04");
+
+    private SessionFailures() {}
+
+    /** Says whether the session cannot be used any more: it has ended, its connection broke, or its server only reads. */
+    public static boolean isOver(@Nullable String sqlState) {
+        return sqlState != null && (sqlState.startsWith("08") || isServerGone(sqlState));
+    }
+
+    /** Says whether other sessions with the same server are over too, in all likelihood. */
+    public static boolean isServerGone(@Nullable String sqlState) {
+        return sqlState != null && (sqlState.equals(READ_ONLY) || ENDED.contains(sqlState));
+    }
+}
