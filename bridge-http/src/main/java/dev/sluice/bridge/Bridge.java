@@ -336,7 +336,7 @@ final class Bridge implements AutoCloseable {
     /** Fails at once while the database is known to be away, instead of waiting for a connection. */
     private void requireDatabase() {
         if (!schemaReady || !database.isConnected()) {
-            String reason = database.state().lastError();
+            String reason = database.problem();
             throw new QueueException(
                     "could not use the queue",
                     new SQLException(reason == null ? "its schema is not ready yet" : reason, "08001"));
@@ -370,8 +370,13 @@ final class Bridge implements AutoCloseable {
 
     private final class State implements ServiceState {
         @Override
-        public ServiceState.Database database() {
-            return database.state();
+        public boolean databaseConnected() {
+            return database.problem() == null;
+        }
+
+        @Override
+        public @Nullable String databaseProblem() {
+            return database.problem();
         }
 
         @Override

@@ -1,7 +1,6 @@
 package dev.sluice.bridge;
 
 import com.zaxxer.hikari.HikariPoolMXBean;
-import dev.sluice.bridge.api.ServiceState;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.queue.ConnectionUrl;
 import dev.sluice.queue.QueueException;
@@ -101,7 +100,8 @@ final class Database implements AutoCloseable {
     private final Pool writers;
     private final Pool control;
     private final Pool copies;
-    private final DirectConnections direct;
+    private final Address address;
+    private final DataSource direct;
     private final DatabaseWatch watch;
     private final PoolSizes wanted;
     private final int drainConnections;
@@ -136,6 +136,7 @@ final class Database implements AutoCloseable {
             int administrationConnections,
             int writerConnections,
             int drainConnections) {
+        this.address = address;
         this.wanted = new PoolSizes(
                 consumerConnections, administrationConnections, writerConnections, CONTROL_CONNECTIONS);
         this.drainConnections = drainConnections;
@@ -147,11 +148,8 @@ final class Database implements AutoCloseable {
         control = pool(address, "sluice-control", least.control(), Duration.ZERO, ANSWER_TIMEOUT);
         copies = pool(address, "sluice-copies", 1, Duration.ZERO, ANSWER_TIMEOUT);
         Duration answer = Duration.ofSeconds(ANSWER_SECONDS);
-        direct = new DirectConnections(address, "sluice-control", Duration.ZERO, ANSWER_TIMEOUT, refusal -> {});
-        watch = new DatabaseWatch(
-                new DirectConnections(address, "sluice-watch", Duration.ZERO, answer, refusal -> {}),
-                Database::requireWritable,
-                new Watched());
+        direct = direct("sluice-start", ANSWER_TIMEOUT);
+        watch = new DatabaseWatch(direct("sluice-watch", answer), Database::requireWritable, new Watched());
     }
 
     private Pool pool(Address address, String name, int size, Duration statementTimeout, Duration answerTimeout) {
@@ -481,18 +479,30 @@ final class Database implements AutoCloseable {
         watch.ask(probe);
     }
 
-    /** Returns what is known of the database now. It is not well while the drain is refused or a pool is dead. */
-    ServiceState.Database state() {
+    /**
+     * Returns where connections outside the pools come from.
+     *
+     * @param name what PostgreSQL shows as their name
+     * @param answerTimeout longest time to wait for an answer
+     */
+    DataSource direct(String name, Duration answerTimeout) {
+        return new DirectConnections(address, name, Duration.ZERO, answerTimeout, refusal -> {});
+    }
+
+    /**
+     * Returns what is wrong now: the database cannot be used, the drain gets no connection, or a pool has none. Null if nothing is.
+     */
+    @Nullable
+    String problem() {
         if (!watch.isConnected()) {
             String error = watch.lastError();
-            return new ServiceState.Database(false, error == null ? "it has not answered yet" : error);
+            return error == null ? "the database has not answered yet" : error;
         }
         String refusal = drainRefusal;
         if (refusal != null && System.nanoTime() - drainRefusedNanos < REFUSED_PATIENCE.toNanos()) {
-            return new ServiceState.Database(false, refusal);
+            return refusal;
         }
-        String dead = deadPool;
-        return dead == null ? ServiceState.Database.WELL : new ServiceState.Database(false, dead);
+        return deadPool;
     }
 
     /** Returns whether the database could be used when it was last asked; requests are not tried while it could not. */

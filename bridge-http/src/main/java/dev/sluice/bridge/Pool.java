@@ -35,9 +35,6 @@ final class Pool extends ConnectionSource implements AutoCloseable {
 
     private static final Duration RETIREMENT_STEP = Duration.ofMillis(100);
 
-    /** SQLSTATE of a request that got no connection because others have all of them (insufficient resources). */
-    static final String ALL_IN_USE = "53000";
-
     private final String name;
     private final DataSource source;
     private final BiConsumer<Pool, SQLException> suspicious;
@@ -120,7 +117,7 @@ final class Pool extends ConnectionSource implements AutoCloseable {
                 return getConnection(); // It was replaced meanwhile.
             }
             SQLException explained = explained(from, e);
-            if (!ALL_IN_USE.equals(explained.getSQLState())) {
+            if (!SessionFailures.ALL_CONNECTIONS_IN_USE.equals(explained.getSQLState())) {
                 failure = explained;
             }
             throw explained;
@@ -133,7 +130,7 @@ final class Pool extends ConnectionSource implements AutoCloseable {
             return new SQLException(
                     "all " + total + " connections of pool " + name + " are in use, and none came free within "
                             + PATIENCE.toSeconds() + " s",
-                    ALL_IN_USE,
+                    SessionFailures.ALL_CONNECTIONS_IN_USE,
                     e);
         }
         if (e.getCause() == null) {

@@ -8,6 +8,9 @@ public final class SessionFailures {
     /** The server takes no more sessions of this role, of this database, or at all. */
     public static final String TOO_MANY_CONNECTIONS = "53300";
 
+    /** A pool has lent all of its connections: insufficient resources, but of this process and not of the server. */
+    public static final String ALL_CONNECTIONS_IN_USE = "53000";
+
     /** The server reads only: it is a standby, or became one while the session stayed. */
     private static final String READ_ONLY = "25006";
 

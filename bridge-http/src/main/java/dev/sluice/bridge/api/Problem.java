@@ -9,6 +9,7 @@ import dev.sluice.bridge.security.InvalidTokenException;
 import dev.sluice.bridge.security.KeysUnavailableException;
 import dev.sluice.buffer.DiskFullException;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.SessionFailures;
 import io.javalin.http.Context;
 import io.javalin.http.HttpResponseException;
 import io.javalin.http.HttpStatus;
@@ -72,6 +73,9 @@ record Problem(int status, String error, int retryAfterSeconds) {
         }
         if (cause instanceof OverloadedException || cause instanceof KeysUnavailableException) {
             return new Problem(UNAVAILABLE, String.valueOf(cause.getMessage()), RETRY_SOON_SECONDS);
+        }
+        if (cause instanceof QueueException queue && queue.sqlState().equals(SessionFailures.ALL_CONNECTIONS_IN_USE)) {
+            return new Problem(UNAVAILABLE, "All connections to the database are in use", RETRY_SOON_SECONDS);
         }
         if (cause instanceof QueueException queue) {
             return queue.isTransient()

@@ -7,13 +7,12 @@ import org.jspecify.annotations.Nullable;
 
 /** What the status routes tell. Methods return at once, with what is known now; any thread may call. */
 public interface ServiceState {
-    /** Returns what is known of the database; it is asked every second. */
-    Database database();
+    /** Returns whether the database answers and takes writes. Follows a change within about five seconds. */
+    boolean databaseConnected();
 
-    /** Returns whether the database could be used when it was last asked. */
-    default boolean databaseConnected() {
-        return database().connected();
-    }
+    /** Returns what is wrong with the database, or null if it is connected. */
+    @Nullable
+    String databaseProblem();
 
     /** Returns why a push would be refused now, or null when it would be taken. */
     @Nullable
@@ -28,17 +27,6 @@ public interface ServiceState {
      * @throws IOException if that cannot be read
      */
     BufferDetail bufferDetail() throws IOException;
-
-    /**
-     * The database.
-     *
-     * @param connected whether it could be used when it was last asked
-     * @param lastError why it or a part of it cannot be used now; null while all is well
-     */
-    record Database(boolean connected, @Nullable String lastError) {
-        /** All is well. */
-        public static final Database WELL = new Database(true, null);
-    }
 
     /**
      * The local log.

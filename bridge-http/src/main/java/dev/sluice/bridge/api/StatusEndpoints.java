@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@code /live}: the process answers. Never depends on anything else: who restarts on it must not restart because of a
  *       database.
  *   <li>{@code /ready}: a push would be taken, with or without a database.
- *   <li>{@code /health}: for clients that know it; 503 while the database does not answer.
+ *   <li>{@code /health}: for clients that know it; 503 while the database does not answer or takes no writes.
  *   <li>{@code /api/v1/status/buffers}: the local log; with {@code ?detail=true}, all there is to tell about it, see {@link
  *       BufferEndpoints#detail}.
  * </ul>
@@ -33,16 +33,17 @@ final class StatusEndpoints {
         return Answer.json(OK, new JsonOutput(0).raw("{\"status\":\"alive\"}"));
     }
 
-    /** {@code {"status": "ready", "reason": null, "database": "connected"}}, or 503 with a reason. */
+    /** {@code {"status": "ready", "reason": null, "database": "connected", "database_error": null}}, or 503 with a reason. */
     Answer ready() {
         String refusal = state.pushRefusal();
         var out = new JsonOutput(0).raw("{\"status\":\"").raw(refusal == null ? "ready" : "not ready");
         out.raw("\",\"reason\":").string(refusal);
-        out.raw(",\"database\":\"").raw(database()).raw("\"}");
+        out.raw(",\"database\":\"").raw(database());
+        out.raw("\",\"database_error\":").string(state.databaseProblem()).raw("}");
         return Answer.json(refusal == null ? OK : UNAVAILABLE, out);
     }
 
-    /** {@code {"status": "healthy", "database": "connected", "server": "sluice", "worker_id": 0, "version": "…", "shared_state": {…}, …}}. What bridges share is in the database. */
+    /** {@code {"status": "healthy", "database": "connected", "server": "sluice", "worker_id": 0, "version": "…", "shared_state": {…}, …}}; {@code database_error} says what is wrong. */
     Answer health() {
         boolean healthy = state.databaseConnected();
         String refusal = state.pushRefusal();
@@ -53,6 +54,7 @@ final class StatusEndpoints {
         out.raw(",\"shared_state\":{\"enabled\":true,\"running\":").bool(healthy);
         out.raw("},\"queen\":{\"worker_id\":").number(WORKER_ID);
         out.raw(",\"status\":\"").raw(healthy ? "healthy" : "unhealthy").raw("\"}");
+        out.raw(",\"database_error\":").string(state.databaseProblem());
         out.raw(",\"accepting_pushes\":").bool(refusal == null);
         out.raw(",\"drain\":").string(state.buffer().drain()).raw("}");
         return Answer.json(healthy ? OK : UNAVAILABLE, out);

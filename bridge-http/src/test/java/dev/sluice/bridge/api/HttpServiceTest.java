@@ -90,8 +90,13 @@ class HttpServiceTest {
         volatile @Nullable String refusal;
 
         @Override
-        public Database database() {
-            return connected ? Database.WELL : new Database(false, "connection refused");
+        public @Nullable String databaseProblem() {
+            return databaseConnected() ? null : "the database does not answer";
+        }
+
+        @Override
+        public boolean databaseConnected() {
+            return connected;
         }
 
         @Override
@@ -808,7 +813,7 @@ class HttpServiceTest {
             assertThat(response.statusCode()).isEqualTo(200);
             assertThat(response.body())
                     .isEqualTo(
-                            "{'status':'healthy','database':'connected','server':'sluice','worker_id':0,'version':'1.2.3','shared_state':{'enabled':true,'running':true},'queen':{'worker_id':0,'status':'healthy'},'accepting_pushes':true,'drain':'running'}"
+                            "{'status':'healthy','database':'connected','server':'sluice','worker_id':0,'version':'1.2.3','shared_state':{'enabled':true,'running':true},'queen':{'worker_id':0,'status':'healthy'},'database_error':null,'accepting_pushes':true,'drain':'running'}"
                                     .replace('\'', '"'));
             state.connected = false;
             assertThat(get("/health").statusCode()).isEqualTo(503);
@@ -820,7 +825,7 @@ class HttpServiceTest {
             state.connected = false;
             assertThat(get("/ready").statusCode()).isEqualTo(200);
             assertThat(get("/ready").body())
-                    .isEqualTo("{\"status\":\"ready\",\"reason\":null,\"database\":\"disconnected\"}");
+                    .isEqualTo("{\"status\":\"ready\",\"reason\":null,\"database\":\"disconnected\",\"database_error\":\"the database does not answer\"}");
             state.refusal = "the local log is full";
             assertThat(get("/ready").statusCode()).isEqualTo(503);
             assertThat(get("/ready").body()).contains("\"reason\":\"the local log is full\"");
