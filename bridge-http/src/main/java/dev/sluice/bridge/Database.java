@@ -202,7 +202,7 @@ final class Database implements AutoCloseable {
 
     private void fit() {
         try (Connection connection = direct.getConnection()) {
-            fit(connection);
+            fit(connection, open() + 1);
         } catch (SQLException e) {
             throw new QueueException("could not ask PostgreSQL how many connections it allows", e);
         }
@@ -220,11 +220,15 @@ final class Database implements AutoCloseable {
         return refusal;
     }
 
-    /** Makes the pools as large as what is left beside the drain allows, and says so if that is less than they are to be. */
-    private void fit(Connection connection) throws SQLException {
+    /**
+     * Makes the pools as large as what is left beside the drain allows, and says so if that is less than they are to be.
+     *
+     * @param ours how many connections we have now
+     */
+    private void fit(Connection connection, int ours) throws SQLException {
         isLimitSuspect = false;
         limitReadNanos = System.nanoTime();
-        ConnectionLimit limit = ConnectionLimit.read(connection, open() + reserved() - 1);
+        ConnectionLimit limit = ConnectionLimit.read(connection, ours);
         report(limit);
         resize(wanted.within(limit.room() - reserved()));
     }
@@ -343,7 +347,7 @@ final class Database implements AutoCloseable {
             long sinceLimit = System.nanoTime() - limitReadNanos;
             boolean mayGrow = !sizes.equals(wanted) && sinceLimit > LIMIT_INTERVAL.toNanos();
             if (mayGrow || (isLimitSuspect && sinceLimit > RENEWAL_PAUSE.toNanos())) {
-                fit(connection);
+                fit(connection, open() + drainConnections + 1);
             }
         }
 

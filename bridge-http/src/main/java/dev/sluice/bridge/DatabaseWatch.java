@@ -131,7 +131,9 @@ final class DatabaseWatch implements AutoCloseable {
         }
         SQLException second = askOnce();
         if (second == null && connected) {
-            log.info("The connection that watches the database was over, a new one works reason={}", failure.getMessage());
+            log.info(
+                    "The connection that watches the database was over, a new one works reason={}",
+                    SessionFailures.reason(failure));
             listener.answersAgain(); // Those of the pools are as old.
         }
         return second;
@@ -173,7 +175,7 @@ final class DatabaseWatch implements AutoCloseable {
     }
 
     private void failed(SQLException failure) {
-        String reason = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+        String reason = SessionFailures.reason(failure);
         if (SessionFailures.TOO_MANY_CONNECTIONS.equals(failure.getSQLState())) {
             listener.refused(failure); // The server is there: the pools may have connections that work.
             return;

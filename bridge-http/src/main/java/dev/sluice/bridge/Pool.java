@@ -141,12 +141,11 @@ final class Pool extends ConnectionSource implements AutoCloseable {
                     e);
         }
         Throwable cause = e.getCause();
-        while (cause.getCause() != null && !(cause instanceof SQLException)) {
-            cause = cause.getCause();
-        }
-        String state = cause instanceof SQLException sql ? sql.getSQLState() : null;
+        String state = e.getSQLState();
         return new SQLException(
-                "pool " + name + " has no connection: " + cause.getMessage(), state == null ? "08001" : state, e);
+                "pool " + name + " has no connection: " + SessionFailures.reason(cause),
+                state == null ? "08001" : state,
+                e);
     }
 
     /** Says whether it has no connection although it should; then {@link #failure} says why, once somebody has asked for one. */

@@ -21,7 +21,7 @@ public class QueueException extends RuntimeException {
 
     /** Wraps {@code cause}, saying {@code what} was being done. */
     public QueueException(String what, SQLException cause) {
-        super(what + ": " + cause.getMessage() + " (SQLSTATE " + cause.getSQLState() + ")", cause);
+        super(what + ": " + SessionFailures.reason(cause) + " (SQLSTATE " + cause.getSQLState() + ")", cause);
         this.sqlState = cause.getSQLState() == null ? "" : cause.getSQLState();
     }
 

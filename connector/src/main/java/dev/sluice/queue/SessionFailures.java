@@ -29,4 +29,20 @@ public final class SessionFailures {
     public static boolean isServerGone(@Nullable String sqlState) {
         return sqlState != null && (sqlState.equals(READ_ONLY) || ENDED.contains(sqlState));
     }
+
+    /** Returns why something failed: the message, and that of the innermost cause, which the driver's own message often hides. */
+    public static String reason(Throwable failure) {
+        Throwable root = failure;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        String message = text(failure);
+        return root == failure || message.contains(text(root)) ? message : message + " (" + text(root) + ")";
+    }
+
+    /** An I/O error often has a name only. */
+    private static String text(Throwable failure) {
+        String message = failure.getMessage();
+        return message == null || message.isBlank() ? failure.getClass().getSimpleName() : message;
+    }
 }

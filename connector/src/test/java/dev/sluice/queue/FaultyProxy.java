@@ -14,6 +14,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
+import java.util.function.ToIntFunction;
 
 /**
  * Stands between a service and PostgreSQL and does to answers what a {@link Fault} says. It tells connections apart by the name of the
@@ -57,14 +59,15 @@ public final class FaultyProxy implements AutoCloseable {
     private final String path;
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
     private final ConcurrentHashMap<String, AtomicInteger> connections = new ConcurrentHashMap<>();
-    private volatile int target;
+    private volatile ToIntFunction<String> target;
     private volatile Fault fault = NONE;
     private volatile boolean refusing;
 
     /** Starts in front of the server that a JDBC URL names. */
     public FaultyProxy(String jdbcUrl) {
         URI address = URI.create(jdbcUrl.substring("jdbc:".length()));
-        target = address.getPort();
+        int port = address.getPort();
+        target = application -> port;
         path = address.getPath();
         try {
             server = new ServerSocket(0, 200, InetAddress.getLoopbackAddress());
@@ -86,7 +89,14 @@ public final class FaultyProxy implements AutoCloseable {
 
     /** New connections lead to another server of this machine; those that are open stay. */
     public void leadTo(String jdbcUrl) {
-        target = URI.create(jdbcUrl.substring("jdbc:".length())).getPort();
+        leadTo(jdbcUrl, application -> true);
+    }
+
+    /** The same for connections with certain names; others go where they went. */
+    public void leadTo(String jdbcUrl, Predicate<String> applications) {
+        int port = URI.create(jdbcUrl.substring("jdbc:".length())).getPort();
+        ToIntFunction<String> before = target;
+        target = application -> applications.test(application) ? port : before.applyAsInt(application);
     }
 
     /** Cuts all connections. */
@@ -126,10 +136,10 @@ public final class FaultyProxy implements AutoCloseable {
             client.setTcpNoDelay(true);
             var in = new DataInputStream(client.getInputStream());
             byte[] startup = startup(in, client.getOutputStream());
-            var backend = new Socket(InetAddress.getLoopbackAddress(), target);
+            String application = application(startup);
+            var backend = new Socket(InetAddress.getLoopbackAddress(), target.applyAsInt(application));
             backend.setTcpNoDelay(true);
             sockets.add(backend);
-            String application = application(startup);
             int number = connections
                     .computeIfAbsent(application, name -> new AtomicInteger())
                     .incrementAndGet();

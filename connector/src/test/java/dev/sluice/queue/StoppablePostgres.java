@@ -4,6 +4,7 @@ import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -11,6 +12,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /** A PostgreSQL server of its own for one test, which can be stopped and started again on the same port and data. */
@@ -134,6 +136,27 @@ public final class StoppablePostgres implements AutoCloseable {
     public void restart() throws IOException {
         server = open(directory, port);
         isStopped = false;
+    }
+
+    /**
+     * Starts a standby on a copy of the data, while this server is stopped. It follows nobody: it only reads, and has what this server
+     * had.
+     */
+    public StoppablePostgres standby(Path copy) throws IOException {
+        Set<String> ofTheProcess = Set.of("postmaster.pid", "epg-lock");
+        try (Stream<Path> files = Files.walk(directory)) {
+            for (Path file : files.toList()) {
+                if (!ofTheProcess.contains(String.valueOf(file.getFileName()))) {
+                    Files.copy(
+                            file,
+                            copy.resolve(directory.relativize(file).toString()),
+                            StandardCopyOption.COPY_ATTRIBUTES,
+                            StandardCopyOption.REPLACE_EXISTING);
+                }
+            }
+        }
+        Files.createFile(copy.resolve("standby.signal"));
+        return start(copy);
     }
 
     /** Starts it again if a test left it stopped. */
