@@ -205,12 +205,12 @@ final class Bridge implements AutoCloseable {
             database.whenRenewed(due::renew);
             var housekeeping = opened(new Housekeeping(
                     new Retention(
-                            database.control(),
+                            database.housekeeping(),
                             config.queue().schema(),
                             config.idlePartitions(),
                             new RetentionCounts(metrics.counters())),
-                    new MinuteCounters(database.control(), config.queue().schema()),
-                    new Traces(database.control(), config.queue().schema(), config.cipher()),
+                    new MinuteCounters(database.housekeeping(), config.queue().schema()),
+                    new Traces(database.housekeeping(), config.queue().schema(), config.cipher()),
                     config.metricsRetentionDays(),
                     config.retentionInterval()));
             housekeeping.start();

@@ -38,11 +38,21 @@ final class Database implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Database.class);
 
     private static final int ANSWER_SECONDS = 2;
-    /** To hear other bridges, for scheduled messages, and five for what comes and goes. */
-    private static final int CONTROL_CONNECTIONS = 7;
-    /** That of the watch, and one to spare: for copies, and for a lane that checks the schema on two connections. */
-    private static final int OTHER_CONNECTIONS = 2;
+    /** To hear other bridges, for scheduled messages, and four for what comes and goes. */
+    private static final int CONTROL_CONNECTIONS = 6;
+    /**
+     * That of the watch, that of housekeeping, and one to spare: for copies, and for a lane that checks the schema on two
+     * connections.
+     */
+    private static final int OTHER_CONNECTIONS = 3;
 
+    /** Longest time of a statement of a request. The request is answered within 9 s, whatever it waits for. */
+    private static final Duration REQUEST_STATEMENT_TIMEOUT = Duration.ofSeconds(7);
+
+    /** Longest wait for the answer to a statement of a request, or to its commit. */
+    private static final Duration REQUEST_ANSWER_TIMEOUT = Duration.ofSeconds(8);
+
+    /** Longest wait for the answer to a statement that nobody waits for: retention, a copy, a migration. */
     private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(30);
 
     /** Time between two renewals of the same pool for the same kind of reason. */
@@ -99,6 +109,7 @@ final class Database implements AutoCloseable {
     private final Pool administration;
     private final Pool writers;
     private final Pool control;
+    private final Pool housekeeping;
     private final Pool copies;
     private final Address address;
     private final DataSource direct;
@@ -142,13 +153,19 @@ final class Database implements AutoCloseable {
         this.drainConnections = drainConnections;
         PoolSizes least = PoolSizes.least();
         consumers = pool(address, "sluice-consumers", least.consumers(), consumerTimeout, consumerTimeout.plusSeconds(2));
-        administration =
-                pool(address, "sluice-administration", least.administration(), Duration.ZERO, ANSWER_TIMEOUT);
-        writers = pool(address, "sluice-writers", least.writers(), Duration.ZERO, ANSWER_TIMEOUT);
-        control = pool(address, "sluice-control", least.control(), Duration.ZERO, ANSWER_TIMEOUT);
+        administration = pool(
+                address,
+                "sluice-administration",
+                least.administration(),
+                REQUEST_STATEMENT_TIMEOUT,
+                REQUEST_ANSWER_TIMEOUT);
+        writers = pool(
+                address, "sluice-writers", least.writers(), REQUEST_STATEMENT_TIMEOUT, REQUEST_ANSWER_TIMEOUT);
+        control = pool(address, "sluice-control", least.control(), Duration.ZERO, REQUEST_ANSWER_TIMEOUT);
+        housekeeping = pool(address, "sluice-housekeeping", 1, Duration.ZERO, ANSWER_TIMEOUT);
         copies = pool(address, "sluice-copies", 1, Duration.ZERO, ANSWER_TIMEOUT);
         Duration answer = Duration.ofSeconds(ANSWER_SECONDS);
-        direct = direct("sluice-start", ANSWER_TIMEOUT);
+        direct = direct("sluice-start", REQUEST_ANSWER_TIMEOUT);
         watch = new DatabaseWatch(direct("sluice-watch", answer), Database::requireWritable, new Watched());
     }
 
@@ -179,11 +196,7 @@ final class Database implements AutoCloseable {
      */
     void open(String schema, boolean apply) throws StartException {
         try {
-            if (apply) {
-                QueueSchema.apply(direct, schema);
-            } else {
-                QueueSchema.verify(direct, schema);
-            }
+            openSchema(schema, apply);
             fit();
             watch.start();
         } catch (IllegalStateException e) {
@@ -198,6 +211,17 @@ final class Database implements AutoCloseable {
             }
             throw e;
         }
+    }
+
+    /** Only the statements of a migration may take longer than those of a request. */
+    private void openSchema(String schema, boolean apply) {
+        if (!apply) {
+            QueueSchema.verify(direct, schema);
+            return;
+        }
+        int found = QueueSchema.installed(direct, schema);
+        boolean mayTakeLong = found != 0 && found != QueueSchema.version();
+        QueueSchema.apply(mayTakeLong ? direct("sluice-start", ANSWER_TIMEOUT) : direct, schema);
     }
 
     private void fit() {
@@ -291,7 +315,7 @@ final class Database implements AutoCloseable {
         if (closing) {
             return;
         }
-        boolean isKept = pool != copies; // It is hardly ever used.
+        boolean isKept = pool != copies && pool != housekeeping; // They are hardly ever used.
         pool.replace(size, isKept, BACKGROUND);
         renewals.forEach(Runnable::run); // Some keep their connection.
     }
@@ -424,7 +448,7 @@ final class Database implements AutoCloseable {
     }
 
     private List<Pool> pools() {
-        return List.of(consumers, administration, writers, control, copies);
+        return List.of(consumers, administration, writers, control, housekeeping, copies);
     }
 
     /** Returns the pool for pops and acknowledgements. */
@@ -445,6 +469,11 @@ final class Database implements AutoCloseable {
     /** Returns the pool for what runs beside the requests. */
     DataSource control() {
         return control;
+    }
+
+    /** Returns the pool for what deletes and counts, whose statements may take long: one connection, opened when it is asked for. */
+    DataSource housekeeping() {
+        return housekeeping;
     }
 
     /** Returns the pool for copying everything into another database: one connection, opened when it is asked for. */

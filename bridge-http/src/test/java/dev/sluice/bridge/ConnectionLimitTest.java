@@ -53,7 +53,7 @@ class ConnectionLimitTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {9, 12, 16, 20})
+    @ValueSource(ints = {10, 12, 16, 20})
     void everythingWorksWithFewConnections(int connections) {
         limit(connections);
         try (RunningBridge bridge = start()) {

@@ -61,6 +61,19 @@ public final class QueueSchema {
     }
 
     /**
+     * Returns the version of the schema that is there; 0 if there is none.
+     *
+     * @throws QueueException if PostgreSQL cannot be asked
+     */
+    public static int installed(DataSource dataSource, String schema) {
+        try (Connection connection = dataSource.getConnection()) {
+            return exists(connection, schema) ? applied(connection, schema) : 0;
+        } catch (SQLException e) {
+            throw new QueueException("could not read the version of schema " + schema, e);
+        }
+    }
+
+    /**
      * Applies the migrations that are missing; makes the schema if there is none.
      *
      * @throws QueueException if PostgreSQL refuses, with the file and the statement; nothing has changed then

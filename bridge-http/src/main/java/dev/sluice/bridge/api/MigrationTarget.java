@@ -3,8 +3,10 @@ package dev.sluice.bridge.api;
 import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.sluice.queue.SessionSettings;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
@@ -90,8 +92,15 @@ record MigrationTarget(
         dataSource.setTcpKeepAlive(true);
         dataSource.setLogServerErrorDetail(false); // Details of errors have values of rows.
         Connection connection = dataSource.getConnection();
-        connection.setNetworkTimeout(Runnable::run, SILENCE_MILLIS);
-        return connection;
+        try {
+            connection.setNetworkTimeout(Runnable::run, SILENCE_MILLIS);
+            SessionSettings.begin(connection, Duration.ZERO);
+            return connection;
+        } catch (SQLException | RuntimeException | Error e) {
+            try (connection) {
+                throw e;
+            }
+        }
     }
 
     /** Shows neither user nor password. */

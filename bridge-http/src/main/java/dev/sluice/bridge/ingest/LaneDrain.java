@@ -25,6 +25,12 @@ import org.slf4j.LoggerFactory;
 final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
     private static final Logger log = LoggerFactory.getLogger(LaneDrain.class);
 
+    /** Longest wait for a connection. */
+    private static final String CONNECTION_TIMEOUT_MS = "4000";
+
+    /** Longest wait for an answer: an answer that got lost on its way holds the lane for no longer. */
+    private static final String WRITE_TIMEOUT_MS = "8000";
+
     private final Lane lane;
     private final DrainConfig config;
     private final Intake intake;
@@ -196,6 +202,8 @@ final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
         var properties = new HashMap<>(config.task());
         properties.putIfAbsent(QueueSinkConfig.RETRY_BACKOFF_MS, "100");
         properties.putIfAbsent(QueueSinkConfig.RETRY_BACKOFF_MAX_MS, "2000");
+        properties.putIfAbsent(QueueSinkConfig.CONNECTION_TIMEOUT_MS, CONNECTION_TIMEOUT_MS);
+        properties.putIfAbsent(QueueSinkConfig.WRITE_TIMEOUT_MS, WRITE_TIMEOUT_MS);
         properties.put(QueueSinkConfig.SOURCE_NAME, lane.segments().id().toString());
         properties.put(QueueSinkConfig.BATCH_SIZE, Integer.toString(config.batchRecords()));
         properties.put(QueueSinkConfig.BATCH_BYTES, Long.toString(config.batchBytes()));
