@@ -165,7 +165,7 @@ final class Database implements AutoCloseable {
         housekeeping = pool(address, "sluice-housekeeping", 1, Duration.ZERO, ANSWER_TIMEOUT);
         copies = pool(address, "sluice-copies", 1, Duration.ZERO, ANSWER_TIMEOUT);
         Duration answer = Duration.ofSeconds(ANSWER_SECONDS);
-        direct = direct("sluice-start", REQUEST_ANSWER_TIMEOUT);
+        direct = direct("sluice-start", Duration.ofSeconds(DirectConnections.LOGIN_SECONDS));
         watch = new DatabaseWatch(direct("sluice-watch", answer), Database::requireWritable, new Watched());
     }
 
@@ -213,7 +213,7 @@ final class Database implements AutoCloseable {
         }
     }
 
-    /** Only the statements of a migration may take longer than those of a request. */
+    /** Only the statements of a migration, on tables that hold something, may take longer than a login. */
     private void openSchema(String schema, boolean apply) {
         if (!apply) {
             QueueSchema.verify(direct, schema);

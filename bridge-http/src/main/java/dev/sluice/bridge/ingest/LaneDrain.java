@@ -29,7 +29,7 @@ final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
     private static final String CONNECTION_TIMEOUT_MS = "4000";
 
     /** Longest wait for an answer: an answer that got lost on its way holds the lane for no longer. */
-    private static final String WRITE_TIMEOUT_MS = "8000";
+    private static final String WRITE_TIMEOUT_MS = "6000";
 
     private final Lane lane;
     private final DrainConfig config;
