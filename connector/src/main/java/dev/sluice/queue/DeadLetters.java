@@ -77,7 +77,6 @@ public final class DeadLetters {
                     }
                 }
                 long total = count(connection, filter);
-                connection.commit();
                 return new Page(letters, total);
             } finally {
                 connection.rollback();

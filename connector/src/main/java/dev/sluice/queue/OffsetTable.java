@@ -30,7 +30,19 @@ final class OffsetTable {
     }
 
     StoredOffset stored(Connection open, SourcePartition source) throws SQLException {
-        try (BoundStatement statement = bind(open, "stored-offset", source);
+        return read(open, "stored-offset", source);
+    }
+
+    /**
+     * Locks the offset, so that no write of the source is under way. The lock is a change, so the commit that follows waits
+     * for a synchronous standby, and confirms the offset with it.
+     */
+    StoredOffset confirmed(Connection open, SourcePartition source) throws SQLException {
+        return read(open, "confirmed-offset", source);
+    }
+
+    private StoredOffset read(Connection open, String name, SourcePartition source) throws SQLException {
+        try (BoundStatement statement = bind(open, name, source);
                 ResultSet row = statement.query()) {
             return row.next()
                     ? new StoredOffset(OptionalLong.of(row.getLong("next_offset")), row.getString("refused"))

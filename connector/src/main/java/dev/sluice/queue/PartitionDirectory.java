@@ -70,7 +70,7 @@ final class PartitionDirectory {
             create(connection, missing, lanes);
             find(connection, missing);
         }
-        connection.commit();
+        connection.rollback(); // Nothing was changed since the partitions were created.
     }
 
     private List<Name> unknown(Collection<Name> names) {
@@ -142,6 +142,11 @@ final class PartitionDirectory {
                 createPartitions.update();
             }
         }
-        connection.commit();
+        try {
+            Commit.run(connection, "could not create partitions", null);
+        } catch (OutcomeUnknownException e) {
+            // Empty partitions, if they are there, do no harm: what the caller wants to write is not written.
+            throw new SQLException(e.getMessage(), "08006", e);
+        }
     }
 }

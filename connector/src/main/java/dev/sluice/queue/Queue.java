@@ -23,6 +23,8 @@ public final class Queue {
     private final Pop pop;
     private final Acknowledge acknowledge;
     private final PayloadCipher cipher;
+    private final Outcomes outcomes;
+    private final PutBack putBack;
 
     /** Makes a queue on a schema that {@link QueueSchema} has brought up to date. */
     public Queue(DataSource dataSource, QueueConfig config) {
@@ -31,6 +33,8 @@ public final class Queue {
         this.pop = new Pop(statements, config.popMaxBytes());
         this.acknowledge = new Acknowledge(statements);
         this.cipher = config.cipher();
+        this.outcomes = new Outcomes(dataSource);
+        this.putBack = new PutBack(statements);
     }
 
     /**
@@ -39,13 +43,47 @@ public final class Queue {
      *
      * @param requests what each consumer asks for; the first is served first
      * @return an answer for each request, in the same order
-     * @throws QueueException if PostgreSQL failed. Leases may have been given when it failed while committing; they end by
-     *     themselves
+     * @throws PopOutcomeUnknownException if PostgreSQL did not confirm the commit, and its outcome could not be found out
+     *     at once: ask {@link #outcomeOf} for it, then give the results, or {@link #putBack} what nobody got
+     * @throws QueueException if PostgreSQL failed; nobody got anything
      */
     public List<PopResult> pop(PopTarget target, List<PopRequest> requests) {
-        List<PopResult> results =
-                transactions.run("could not pop from " + target, connection -> pop.run(connection, target, requests));
+        String what = "could not pop from " + target;
+        try {
+            return opened(transactions.unsettled(
+                    what,
+                    connection -> pop.run(connection, target, requests),
+                    results -> results.stream().anyMatch(result -> result.status() == PopResult.Status.MESSAGES)));
+        } catch (Transactions.Unsettled e) {
+            List<PopResult> results = opened(e.result());
+            return switch (outcomes.await(e)) {
+                case COMMITTED -> results;
+                case ROLLED_BACK -> throw new QueueException(what + ": rolled back", "40000", e);
+                case PENDING, LOST -> throw new PopOutcomeUnknownException(e, what, results);
+            };
+        }
+    }
+
+    private List<PopResult> opened(List<PopResult> results) {
         return results.stream().map(result -> result.opened(cipher)).toList();
+    }
+
+    /** Asks PostgreSQL what became of a commit. Blocks for a few seconds at most; ask again if the answer is pending. */
+    public CommitOutcome outcomeOf(OutcomeUnknownException unknown) {
+        return outcomes.ask(unknown);
+    }
+
+    /**
+     * Puts the position of a group back before messages that it popped with auto-ack and did not get, so that it gets them
+     * again. Doing so twice does no harm before the group has popped them again.
+     *
+     * @return how many of the messages the group gets again
+     * @throws QueueException if PostgreSQL failed
+     */
+    public int putBack(String group, List<Message> messages) {
+        return transactions.run(
+                "could not put back " + messages.size() + " messages",
+                connection -> putBack.run(connection, group, messages));
     }
 
     /**
@@ -72,8 +110,8 @@ public final class Queue {
      * Takes verdicts on messages, all in one transaction. Verdicts on one message are taken in the order given.
      *
      * @return what each verdict changed, in the same order
-     * @throws QueueException if PostgreSQL failed; when it failed while committing, the verdicts may have been taken, and
-     *     giving them again does no harm
+     * @throws OutcomeUnknownException if the verdicts may have been taken or not; giving them again does no harm
+     * @throws QueueException if PostgreSQL failed; no verdict was taken
      */
     public List<AcknowledgeOutcome> acknowledge(List<Acknowledgement> acknowledgements) {
         return transactions.run(

@@ -5,8 +5,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * PostgreSQL did not do what was asked. The transaction was rolled back, unless the connection broke while it was being
- * committed: then nobody can tell, and the caller finds out by reading what it would have changed.
+ * PostgreSQL did not do what was asked, and the transaction had no effect. If the effect is not known, the exception is an
+ * {@link OutcomeUnknownException}.
  */
 public class QueueException extends RuntimeException {
     private static final long serialVersionUID = 1L;

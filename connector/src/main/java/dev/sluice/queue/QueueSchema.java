@@ -114,7 +114,7 @@ public final class QueueSchema {
             connection.setAutoCommit(false);
             try {
                 apply(connection, schema);
-                connection.commit();
+                Commit.run(connection, "could not bring schema " + schema + " to version " + newest(), null);
             } catch (SQLException | RuntimeException e) {
                 rollback(connection, e);
                 throw e;

@@ -43,6 +43,7 @@ public final class QueueWriter implements AutoCloseable {
     private static final int MAX_RESTARTS = 5;
 
     private final DataSource dataSource;
+    private final Outcomes outcomes;
     private final Statements statements;
     private final DedupWindow dedup;
     private final Duration usualDedupWindow;
@@ -65,6 +66,7 @@ public final class QueueWriter implements AutoCloseable {
     /** Makes one that remembers the transaction ids of so many partitions at once. */
     QueueWriter(DataSource dataSource, QueueWriterConfig config, int maxPartitions) {
         this.dataSource = dataSource;
+        this.outcomes = new Outcomes(dataSource);
         this.statements = Statements.read("writer.sql", config.schema());
         this.dedup = new DedupWindow(config.dedupMaxIds(), maxPartitions, statements, System::nanoTime);
         this.usualDedupWindow = config.dedupWindow();
@@ -81,8 +83,9 @@ public final class QueueWriter implements AutoCloseable {
      * @param progress the sources that move on with them
      * @return what became of each message, in the same order. Committed
      * @throws SourceMovedException if a source is not where its progress expects it; nothing was written
-     * @throws QueueException if PostgreSQL failed. Nothing was written, unless it failed while committing: then
-     *     {@link #storedOffset} tells
+     * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit, and its outcome could not be found out:
+     *     {@link #storedOffset} tells later
+     * @throws QueueException if PostgreSQL failed; nothing was written
      */
     public List<PushOutcome> write(List<NewMessage> messages, List<SourceProgress> progress) {
         return committed("could not write " + messages.size() + " messages", new Flush(messages), (open, flush) -> {
@@ -97,7 +100,8 @@ public final class QueueWriter implements AutoCloseable {
      *
      * @param limit most messages to move
      * @return how many were moved, and to which queues. Committed
-     * @throws QueueException if PostgreSQL failed; nothing was moved, unless it failed while committing
+     * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit; calling again does no harm
+     * @throws QueueException if PostgreSQL failed; nothing was moved
      */
     public Released releaseDue(int limit) {
         Flush released = committed("could not release scheduled messages", new Flush(List.of()), (open, none) -> {
@@ -136,7 +140,7 @@ public final class QueueWriter implements AutoCloseable {
                 double ms = row.getDouble("next_ms");
                 next = row.wasNull() ? null : Duration.ofMillis((long) Math.ceil(Math.max(0, ms)));
             }
-            open.commit();
+            open.rollback();
             return next;
         } catch (SQLException e) {
             giveUpConnection();
@@ -145,7 +149,9 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /**
-     * Returns the next offset of a source that is stored, or nothing when it has never written.
+     * Returns the next offset of a source that is stored, or nothing when it has never written. Waits for a write of that
+     * source whose commit is still under way, and returns only what a crash of the server, or a failover to a synchronous
+     * standby, cannot take back.
      *
      * @throws SourceRefusedException if the source was refused, and its offset not set since
      * @throws QueueException if PostgreSQL cannot be asked
@@ -153,9 +159,12 @@ public final class QueueWriter implements AutoCloseable {
     public OptionalLong storedOffset(SourcePartition source) {
         try {
             Connection open = connection();
-            StoredOffset stored = offsets.stored(open, source);
-            open.commit();
+            StoredOffset stored = offsets.confirmed(open, source);
+            Commit.run(open, "could not confirm the offset of " + source, null);
             return stored.next();
+        } catch (OutcomeUnknownException e) {
+            giveUpConnection();
+            throw e;
         } catch (SQLException e) {
             giveUpConnection();
             throw new QueueException("could not read the offset of " + source, e);
@@ -174,8 +183,11 @@ public final class QueueWriter implements AutoCloseable {
         try {
             Connection open = connection();
             boolean isRefused = offsets.refuse(open, source, offset, reason);
-            open.commit();
+            Commit.run(open, "could not refuse " + source, null);
             return isRefused;
+        } catch (OutcomeUnknownException e) {
+            giveUpConnection();
+            throw e;
         } catch (SQLException e) {
             giveUpConnection();
             throw new QueueException("could not refuse " + source, e);
@@ -204,7 +216,15 @@ public final class QueueWriter implements AutoCloseable {
         try {
             Connection open = connection();
             flush = step.in(open, given);
-            open.commit();
+            TransactionId id = TransactionId.of(open);
+            if (id != null) {
+                CommitGate.pass(dataSource);
+            }
+            Commit.run(open, what, id);
+            flush.rememberIn(dedup);
+        } catch (OutcomeUnknownException e) {
+            giveUpConnection();
+            requireCommitted(what, e);
             flush.rememberIn(dedup);
         } catch (SQLException e) {
             var failure = new QueueException(what, e);
@@ -223,6 +243,15 @@ public final class QueueWriter implements AutoCloseable {
             throw e;
         }
         return flush;
+    }
+
+    /** Finds out what became of a commit that PostgreSQL did not confirm, and throws unless it happened. */
+    private void requireCommitted(String what, OutcomeUnknownException unknown) {
+        switch (outcomes.await(unknown)) {
+            case COMMITTED -> {}
+            case ROLLED_BACK -> throw new QueueException(what + ": rolled back", "40000", unknown);
+            case PENDING, LOST -> throw unknown;
+        }
     }
 
     /** Writes a flush, without committing. Partitions that do not exist are created, and stay whatever comes after. */

@@ -196,8 +196,8 @@ public final class SchemaCopy {
             rows.put(table, empty.contains(table) ? 0 : copy(table, progress));
         }
         continueIdentities();
-        source.commit();
-        target.commit();
+        source.rollback(); // It was only read.
+        Commit.run(target, "could not commit the copy", null);
         return rows;
     }
 

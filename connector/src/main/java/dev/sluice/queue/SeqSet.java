@@ -80,6 +80,24 @@ final class SeqSet {
         return union;
     }
 
+    /** Returns this set without {@code seq}. */
+    SeqSet without(long seq) {
+        var kept = new ArrayList<Range>(ranges.size() + 1);
+        for (Range range : ranges) {
+            if (seq < range.first() || seq > range.last()) {
+                kept.add(range);
+                continue;
+            }
+            if (range.first() < seq) {
+                kept.add(new Range(range.first(), seq - 1));
+            }
+            if (seq < range.last()) {
+                kept.add(new Range(seq + 1, range.last()));
+            }
+        }
+        return new SeqSet(List.copyOf(kept));
+    }
+
     /** Returns the last seq of the run in this set that starts right after {@code position}; {@code position} if none does. */
     long endOfRunAfter(long position) {
         for (Range range : ranges) {

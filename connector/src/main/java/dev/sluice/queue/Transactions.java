@@ -6,11 +6,12 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Runs work in transactions on connections of a pool; a transaction commits when its work returns. One that PostgreSQL
- * rolled back because of a deadlock is run again after a short random pause, so that the other one, whom the rollback
- * lets go on, is not met a second time.
+ * Runs work in transactions on connections of a pool. A transaction commits when its work returns. If PostgreSQL rolls a
+ * transaction back because of a deadlock, it runs again after a short random pause, so that it does not meet the same
+ * transaction a second time. If PostgreSQL does not confirm a commit, another connection asks for its outcome.
  */
 final class Transactions {
     /** Times a transaction is run again after a deadlock. */
@@ -22,6 +23,7 @@ final class Transactions {
     private static final String DEADLOCK_DETECTED = "40P01";
 
     private final DataSource dataSource;
+    private final Outcomes outcomes;
     private final Plans plans;
 
     /** Which plans the server may choose for the work. */
@@ -37,6 +39,7 @@ final class Transactions {
 
     private Transactions(DataSource dataSource, Plans plans) {
         this.dataSource = dataSource;
+        this.outcomes = new Outcomes(dataSource);
         this.plans = plans;
     }
 
@@ -58,16 +61,41 @@ final class Transactions {
         T on(Connection connection) throws SQLException;
     }
 
+    /** Says of a result whether its transaction changed anything that somebody would miss. */
+    interface Changes<T> {
+        boolean in(T result);
+    }
+
     /**
      * Runs the work and commits. The work may run more than once, each time on a transaction of its own.
      *
      * @param what what could not be done, should it fail: the start of the message
-     * @throws QueueException if PostgreSQL failed; rolled back, unless it failed while committing
+     * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit, and its outcome could not be found out
+     * @throws QueueException if PostgreSQL failed; nothing has changed
      */
     <T> T run(String what, Work<T> work) {
+        try {
+            return unsettled(what, work, result -> true);
+        } catch (Unsettled e) {
+            return switch (outcomes.await(e)) {
+                case COMMITTED -> e.result();
+                case ROLLED_BACK -> throw new QueueException(what + ": rolled back", "40000", e);
+                case PENDING, LOST -> throw e;
+            };
+        }
+    }
+
+    /**
+     * Runs the work and commits, as {@link #run} does, but leaves it to the caller to find out the outcome of a commit.
+     *
+     * @param changes what results to ask about; for others a commit without an answer is a failure without effect
+     * @throws Unsettled if PostgreSQL did not confirm the commit
+     * @throws QueueException if PostgreSQL failed; nothing has changed
+     */
+    <T> T unsettled(String what, Work<T> work, Changes<T> changes) {
         for (int deadlocks = 0; true; deadlocks++) {
             try {
-                return once(work);
+                return once(what, work, changes);
             } catch (SQLException e) {
                 if (deadlocks == MAX_DEADLOCKS || !DEADLOCK_DETECTED.equals(e.getSQLState())) {
                     throw new QueueException(what, e);
@@ -78,27 +106,72 @@ final class Transactions {
         }
     }
 
-    private <T> T once(Work<T> work) throws SQLException {
-        try (Connection connection = dataSource.getConnection()) {
+    /** The outcome of a commit is unknown; this has what the transaction would return. */
+    static final class Unsettled extends OutcomeUnknownException {
+        private static final long serialVersionUID = 1L;
+
+        private final transient @Nullable Object result;
+
+        Unsettled(OutcomeUnknownException unknown, String what, @Nullable Object result) {
+            super(what, unknown.getCause(), unknown.transaction());
+            this.result = result;
+        }
+
+        @SuppressWarnings("unchecked") // The caller is the one that runs the work.
+        <T> T result() {
+            return (T) result;
+        }
+    }
+
+    private <T> T once(String what, Work<T> work, Changes<T> changes) throws SQLException {
+        Connection connection = dataSource.getConnection();
+        try (connection) {
             if (plans == Plans.BY_INDEX_IN_SESSION) {
                 IndexPlans.on(connection);
             }
             connection.setAutoCommit(false);
-            boolean committed = false;
+            T result;
+            TransactionId id;
             try {
                 if (plans == Plans.BY_INDEX) {
                     IndexPlans.onInTransaction(connection);
                 }
-                T result = work.on(connection);
-                connection.commit();
-                committed = true;
-                return result;
-            } finally {
-                if (!committed) {
-                    connection.rollback();
+                result = work.on(connection);
+                id = changes.in(result) ? TransactionId.of(connection) : null;
+                if (id != null) {
+                    CommitGate.pass(dataSource);
                 }
-                connection.setAutoCommit(true);
+            } catch (SQLException | RuntimeException | Error e) {
+                rollback(connection, e);
+                throw e;
             }
+            commit(connection, what, result, id);
+            connection.setAutoCommit(true);
+            return result;
+        }
+    }
+
+    private static <T> void commit(Connection connection, String what, T result, @Nullable TransactionId id)
+            throws SQLException {
+        try {
+            Commit.run(connection, what, id);
+        } catch (OutcomeUnknownException e) {
+            if (id == null) { // The transaction changed nothing that matters.
+                throw new QueueException(what, new SQLException(e.getMessage(), "08006", e));
+            }
+            throw new Unsettled(e, what, result);
+        } catch (SQLException | RuntimeException | Error e) {
+            rollback(connection, e);
+            throw e;
+        }
+    }
+
+    private static void rollback(Connection connection, Throwable failure) {
+        try {
+            connection.rollback();
+            connection.setAutoCommit(true);
+        } catch (SQLException e) {
+            failure.addSuppressed(e);
         }
     }
 }

@@ -193,6 +193,16 @@ from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :ack
   as settled (group_id, partition_id, position, acked)
 where c.group_id = any (array[settled.group_id]) and c.partition_id = settled.partition_id;
 
+-- name: put-back
+-- Moves cursors back. A lease that another pop was given meanwhile goes on.
+update sluice.cursors c
+set position = back.position,
+    acked = back.acked::int8multirange,
+    available_at = coalesce(c.available_at, clock_timestamp())
+from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[])
+  as back (group_id, partition_id, position, acked)
+where c.group_id = back.group_id and c.partition_id = back.partition_id;
+
 -- name: read
 -- The messages of the runs [first, last], as slices of segments, in the order of the runs, until :max_bytes of payloads are
 -- passed. Two index probes a run, then one row a segment; only the slices given are unpacked. What is sorted to count the bytes is

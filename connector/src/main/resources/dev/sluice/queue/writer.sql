@@ -94,6 +94,11 @@ on conflict (source, topic, partition) do nothing;
 -- name: stored-offset
 select next_offset, refused from sluice.sink_offsets where source = :source and topic = :topic and partition = :partition;
 
+-- name: confirmed-offset
+-- Waits for a transaction that is moving the offset.
+select next_offset, refused from sluice.sink_offsets where source = :source and topic = :topic and partition = :partition
+for no key update;
+
 -- name: refuse
 -- Where the offset is not stored, by its first record or by who has set it since, the record cannot be taken for another.
 update sluice.sink_offsets set refused = :reason, updated_at = now()

@@ -16,7 +16,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Stands between a client and PostgreSQL and breaks the connection when told to. */
-final class FlakyProxy implements AutoCloseable {
+public final class FlakyProxy implements AutoCloseable {
     /** What the server answers to a commit. */
     private static final byte[] COMMIT = "COMMIT".getBytes(US_ASCII);
 
@@ -28,7 +28,7 @@ final class FlakyProxy implements AutoCloseable {
     private final AtomicInteger dropAnswers = new AtomicInteger();
 
     /** Starts in front of the server that a JDBC URL names. */
-    FlakyProxy(String jdbcUrl) {
+    public FlakyProxy(String jdbcUrl) {
         URI target = URI.create(jdbcUrl.substring("jdbc:".length()));
         port = target.getPort();
         try {
@@ -40,12 +40,12 @@ final class FlakyProxy implements AutoCloseable {
         start(this::accept);
     }
 
-    String url() {
+    public String url() {
         return url;
     }
 
     /** Breaks all connections and refuses new ones, or takes them again. */
-    void down(boolean isDown) {
+    public void down(boolean isDown) {
         down = isDown;
         if (isDown) {
             sockets.forEach(FlakyProxy::close);
@@ -53,7 +53,7 @@ final class FlakyProxy implements AutoCloseable {
     }
 
     /** The next commits reach the server; their answers do not come back, and the connection breaks. */
-    void dropNextCommitAnswers(int count) {
+    public void dropNextCommitAnswers(int count) {
         dropAnswers.set(count);
     }
 

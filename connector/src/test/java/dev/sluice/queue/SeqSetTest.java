@@ -73,4 +73,14 @@ class SeqSetTest {
                 .as("seed %d: %d after %d in %s", seed, count, position, set)
                 .isEqualTo(reached);
     }
+
+    @Test
+    void aSeqCanBeTakenOutWhereverItStands() {
+        SeqSet set = SeqSet.parse("{[4,8),[9,10)}");
+        assertThat(set.without(4)).hasToString("{[5,8),[9,10)}");
+        assertThat(set.without(5)).hasToString("{[4,5),[6,8),[9,10)}");
+        assertThat(set.without(7)).hasToString("{[4,7),[9,10)}");
+        assertThat(set.without(9)).hasToString("{[4,8)}");
+        assertThat(set.without(8)).isEqualTo(set);
+    }
 }
