@@ -37,6 +37,7 @@ import dev.sluice.queue.Retention;
 import dev.sluice.queue.SharedSwitches;
 import dev.sluice.queue.Traces;
 import dev.sluice.queue.WakeUps;
+import dev.sluice.queue.WriteTest;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.BindException;
@@ -54,6 +55,7 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -76,6 +78,9 @@ final class Bridge implements AutoCloseable {
 
     private static final PopResult NO_MESSAGES = new PopResult(PopResult.Status.EMPTY, null, List.of(), 0, null);
 
+    /** How long the probe of writes waits for an answer before it gives up its connection. */
+    private static final Duration PROBE_ANSWER_TIMEOUT = Duration.ofSeconds(10);
+
     private static final Duration FIRST_SCHEMA_PAUSE = Duration.ofMillis(200);
 
     /** What to close, last opened first. */
@@ -88,6 +93,7 @@ final class Bridge implements AutoCloseable {
     private final DataDirectory data;
     private final @Nullable LocalPostgres postgres;
     private final Database database;
+    private final WriteProbe writes;
     private final Lanes lanes;
     private final FailedRecords failed;
     private final Intake intake;
@@ -148,6 +154,13 @@ final class Bridge implements AutoCloseable {
                     config.transactionConnections() + config.directPushConnections(),
                     config.drainsToKafka() ? 0 : config.lanes()));
             openSchema(config, address);
+            String schema = config.queue().schema();
+            writes = opened(new WriteProbe(
+                    database.direct(WriteProbe.NAME, PROBE_ANSWER_TIMEOUT),
+                    new WriteTest(schema),
+                    () -> schemaReady && database.isConnected()));
+            DataSource consumers = new GatedConnections(database.consumers(), this::requireWrites);
+            DataSource control = new GatedConnections(database.control(), this::requireWrites);
 
             SegmentLogConfig logConfig = config.segmentLog();
             Destination destination =
@@ -160,24 +173,24 @@ final class Bridge implements AutoCloseable {
                     lanes,
                     config.pushStoredTimeout(),
                     config.drainsToKafka() ? Durability.BUFFERED : Durability.STORED));
-            var rules = new PushRule.Reader(database.control(), config.queue().schema());
+            var rules = new PushRule.Reader(control, schema);
             door = opened(new Door(intake, config.cipher(), () -> {
                 requireDatabase();
                 return rules.read();
             }));
             door.start();
 
-            var queue = new Queue(database.consumers(), config.queue());
-            var maintenance = opened(new Maintenance(
-                    new SharedSwitches(database.control(), config.queue().schema()), this::requireDatabase));
+            var queue = new Queue(consumers, config.queue());
+            var maintenance = opened(new Maintenance(new SharedSwitches(control, schema), this::requireDatabase));
             var pops = new PopDispatcher(
                     (target, requests) -> {
                         if (maintenance.pops()) {
                             return Collections.nCopies(requests.size(), NO_MESSAGES);
                         }
-                        requireDatabase();
+                        requireWrites();
                         return queue.pop(target, requests);
                     },
+                    queue::outcomeOf,
                     queues -> {
                         requireDatabase();
                         return queue.places(queues);
@@ -186,7 +199,7 @@ final class Bridge implements AutoCloseable {
                     config.popDispatcher());
             database.whenItAnswersAgain(pops::databaseAnswers);
             var metrics = new Metrics(config.metricsMaxQueues(), new ProcessUsage(database::usage, pops::waiting));
-            var wakeUps = opened(new WakeUps(database.control(), config.queue().schema(), pops::wake));
+            var wakeUps = opened(new WakeUps(control, schema, pops::wake));
             wakeUps.start();
             database.whenRenewed(wakeUps::renew);
             Consumer<Set<String>> pushed = queues -> {
@@ -198,45 +211,49 @@ final class Bridge implements AutoCloseable {
             drain = embedded;
             maintenance.start(drain::hold, pops::wakeAll);
             drain.start();
+            writes.start(takesWrites -> {
+                drain.block(!takesWrites && !config.drainsToKafka());
+                if (takesWrites) {
+                    pops.databaseAnswers();
+                }
+            });
             open.push(() -> left = drain.stop(shutdownTimeout).undrained());
 
-            var due = opened(new DueMessages(new QueueWriter(database.control(), config.smallWriter()), pushed));
+            var due = opened(new DueMessages(new QueueWriter(control, config.smallWriter()), pushed));
             due.start();
             database.whenRenewed(due::renew);
+            DataSource background = new GatedConnections(database.housekeeping(), this::requireWrites);
             var housekeeping = opened(new Housekeeping(
-                    new Retention(
-                            database.housekeeping(),
-                            config.queue().schema(),
-                            config.idlePartitions(),
-                            new RetentionCounts(metrics.counters())),
-                    new MinuteCounters(database.housekeeping(), config.queue().schema()),
-                    new Traces(database.housekeeping(), config.queue().schema(), config.cipher()),
+                    new Retention(background, schema, config.idlePartitions(), new RetentionCounts(metrics.counters())),
+                    new MinuteCounters(background, schema),
+                    new Traces(background, schema, config.cipher()),
                     config.metricsRetentionDays(),
                     config.retentionInterval()));
             housekeeping.start();
 
             var acknowledgements = opened(new AcknowledgeDispatcher(
                     batch -> {
-                        requireDatabase();
+                        requireWrites();
                         return queue.acknowledge(batch);
                     },
                     pops::wake,
                     config.acknowledgeThreads(),
                     config.acknowledgeMaxPending()));
             var administration = opened(new Administration(
-                    database.administration(),
-                    database.writers(),
+                    new GatedConnections(database.administration(), this::requireWrites),
+                    new GatedConnections(database.writers(), this::requireWrites),
                     database.copies(),
                     config.administration(),
                     door::refresh,
                     this::requireDatabase,
+                    this::requireWrites,
                     pushed));
             var flush = opened(new MetricsFlush(
                     metrics,
-                    new MinuteCounters(database.control(), config.queue().schema()),
-                    new Resources(database.control(), config.queue().schema()),
+                    new MinuteCounters(control, schema),
+                    new Resources(control, schema),
                     config.metricsMaxQueues(),
-                    this::requireDatabase));
+                    this::requireWrites));
             http = new HttpService(
                     config.http(),
                     door,
@@ -343,10 +360,28 @@ final class Bridge implements AutoCloseable {
         }
     }
 
-    /** Ends the leases of messages nobody waits for any more, as if their consumer had asked for them again. */
+    /** Fails at once while the database is known to be away or to take no writes: a commit that hangs cannot be taken back. */
+    private void requireWrites() {
+        requireDatabase();
+        String refusal = writes.refusal();
+        if (refusal != null) {
+            throw new QueueException("could not write", new SQLException(refusal, "57P03"));
+        }
+    }
+
+    /**
+     * Gives back messages that reached nobody: ends their leases, as if their consumer had asked for them again, and puts
+     * the position back before those that were popped with auto-ack.
+     */
     private static void giveBack(Queue queue, PopTarget target, PopResult result) {
         if (result.leaseId() == null) {
-            return; // Popped with auto-ack: they are gone, as they are when a connection breaks.
+            int back = queue.putBack(target.group(), result.messages());
+            log.info(
+                    "Messages popped with auto-ack reached nobody and were put back target={} popped={} back={}",
+                    target,
+                    result.messages().size(),
+                    back);
+            return;
         }
         Map<Long, Acknowledgement> onePerPartition = new LinkedHashMap<>();
         for (Message message : result.messages()) {
@@ -371,12 +406,13 @@ final class Bridge implements AutoCloseable {
     private final class State implements ServiceState {
         @Override
         public boolean databaseConnected() {
-            return database.problem() == null;
+            return databaseProblem() == null;
         }
 
         @Override
         public @Nullable String databaseProblem() {
-            return database.problem();
+            String problem = database.problem();
+            return problem == null ? writes.refusal() : problem;
         }
 
         @Override

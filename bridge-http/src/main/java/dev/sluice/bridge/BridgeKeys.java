@@ -466,7 +466,7 @@ final class BridgeKeys {
                 4000,
                 between(100, HOUR_MS),
                 Importance.LOW,
-                "Longest time the database may work on one statement of a pop or an acknowledgement; then it is tried again. A pop with auto-ack may be answered this much later than it asked for.");
+                "Longest time the database may work on one statement of a pop or an acknowledgement; then it is tried again.");
         keys.add(
                 ACK_THREADS,
                 ConfigDef.Type.INT,

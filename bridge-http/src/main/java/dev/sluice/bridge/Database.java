@@ -147,12 +147,13 @@ final class Database implements AutoCloseable {
             int administrationConnections,
             int writerConnections,
             int drainConnections) {
-        this.address = address;
-        this.wanted = new PoolSizes(
-                consumerConnections, administrationConnections, writerConnections, CONTROL_CONNECTIONS);
+        this.wanted =
+                new PoolSizes(consumerConnections, administrationConnections, writerConnections, CONTROL_CONNECTIONS);
         this.drainConnections = drainConnections;
+        this.address = address;
         PoolSizes least = PoolSizes.least();
-        consumers = pool(address, "sluice-consumers", least.consumers(), consumerTimeout, consumerTimeout.plusSeconds(2));
+        consumers =
+                pool(address, "sluice-consumers", least.consumers(), consumerTimeout, consumerTimeout.plusSeconds(2));
         administration = pool(
                 address,
                 "sluice-administration",
@@ -481,6 +482,16 @@ final class Database implements AutoCloseable {
         return copies;
     }
 
+    /**
+     * Returns where connections outside the pools come from.
+     *
+     * @param name what PostgreSQL shows as their name
+     * @param answerTimeout longest time to wait for an answer
+     */
+    DataSource direct(String name, Duration answerTimeout) {
+        return new DirectConnections(address, name, Duration.ZERO, answerTimeout, refusal -> {});
+    }
+
     /** Returns how the connections of all pools are used now. */
     ProcessUsage.Pool usage() {
         int size = 0;
@@ -510,16 +521,6 @@ final class Database implements AutoCloseable {
     /** Sets what the watch asks, from its next question on. */
     void ask(Probe probe) {
         watch.ask(probe);
-    }
-
-    /**
-     * Returns where connections outside the pools come from.
-     *
-     * @param name what PostgreSQL shows as their name
-     * @param answerTimeout longest time to wait for an answer
-     */
-    DataSource direct(String name, Duration answerTimeout) {
-        return new DirectConnections(address, name, Duration.ZERO, answerTimeout, refusal -> {});
     }
 
     /**

@@ -91,7 +91,8 @@ final class Outcomes {
             case "aborted":
                 return CommitOutcome.ROLLED_BACK;
             case "committed":
-                // The server may have stopped waiting for its standby. A later commit that is confirmed covers this one.
+                // The server may have stopped waiting for its standby. A later commit that is confirmed covers this
+                // one.
                 try (var statement = connection.createStatement()) {
                     statement.execute(WRITE_LOG);
                 }

@@ -37,7 +37,11 @@ final class PutBack {
         var moved = new ArrayList<Moved>();
         try (var statement = new BoundStatement(connection, statements.get("lock-cursors"))
                         .set("groups", groups)
-                        .set("partitions", seqs.keySet().stream().mapToLong(Long::longValue).toArray());
+                        .set(
+                                "partitions",
+                                seqs.keySet().stream()
+                                        .mapToLong(Long::longValue)
+                                        .toArray());
                 ResultSet row = statement.query()) {
             while (row.next()) {
                 long partition = row.getLong("partition_id");
@@ -77,7 +81,9 @@ final class PutBack {
                 .set("groups", moved.stream().mapToLong(Moved::groupId).toArray())
                 .set("partitions", moved.stream().mapToLong(Moved::partitionId).toArray())
                 .set("positions", moved.stream().mapToLong(Moved::position).toArray())
-                .set("acked", moved.stream().map(each -> each.acked().toString()).toArray(String[]::new))) {
+                .set(
+                        "acked",
+                        moved.stream().map(each -> each.acked().toString()).toArray(String[]::new))) {
             statement.update();
         }
     }

@@ -6,10 +6,12 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -26,6 +28,7 @@ public final class FlakyProxy implements AutoCloseable {
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
     private volatile boolean down;
     private final AtomicInteger dropAnswers = new AtomicInteger();
+    private volatile long delayMillis;
 
     /** Starts in front of the server that a JDBC URL names. */
     public FlakyProxy(String jdbcUrl) {
@@ -57,6 +60,11 @@ public final class FlakyProxy implements AutoCloseable {
         dropAnswers.set(count);
     }
 
+    /** Delays each thing that a client sends: a server that is far away or slow takes so much longer for each statement. */
+    public void delay(Duration delay) {
+        delayMillis = delay.toMillis();
+    }
+
     private void accept() {
         try {
             while (true) {
@@ -65,7 +73,13 @@ public final class FlakyProxy implements AutoCloseable {
                     client.close();
                     continue;
                 }
-                Socket backend = new Socket(InetAddress.getLoopbackAddress(), port);
+                Socket backend;
+                try {
+                    backend = new Socket(InetAddress.getLoopbackAddress(), port);
+                } catch (ConnectException e) {
+                    client.close(); // The server is stopped.
+                    continue;
+                }
                 sockets.add(client);
                 sockets.add(backend);
                 start(() -> pipe(client, backend, true));
@@ -85,8 +99,13 @@ public final class FlakyProxy implements AutoCloseable {
                 if (!toServer && contains(buffer, length) && dropAnswers.getAndDecrement() > 0) {
                     break;
                 }
+                if (toServer && delayMillis > 0) {
+                    Thread.sleep(delayMillis);
+                }
                 out.write(buffer, 0, length);
             }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         } catch (IOException e) {
             // The other direction was closed.
         } finally {

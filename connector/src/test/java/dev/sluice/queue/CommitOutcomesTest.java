@@ -106,7 +106,8 @@ class CommitOutcomesTest {
         assertThat(queue.outcomeOf(unknown.get())).isEqualTo(CommitOutcome.PENDING);
         standby("");
         await().until(() -> queue.outcomeOf(unknown.get()) == CommitOutcome.COMMITTED);
-        assertThat(queue.putBack(PopTarget.DEFAULT_GROUP, unknown.get().results().get(0).messages()))
+        assertThat(queue.putBack(
+                        PopTarget.DEFAULT_GROUP, unknown.get().results().get(0).messages()))
                 .isEqualTo(5);
         assertThat(seqs(queue.pop(TARGET, List.of(FIVE_WITH_AUTO_ACK)))).containsExactly(1L, 2L, 3L, 4L, 5L);
     }
@@ -237,7 +238,8 @@ class CommitOutcomesTest {
         List<PopResult> lost = queue.pop(TARGET, List.of(FIVE_WITH_AUTO_ACK));
         var two = new PopRequest(2, 1, true, Subscription.ALL);
         assertThat(seqs(queue.pop(TARGET, List.of(two)))).containsExactly(6L, 7L);
-        assertThat(queue.putBack(PopTarget.DEFAULT_GROUP, lost.get(0).messages())).isEqualTo(5);
+        assertThat(queue.putBack(PopTarget.DEFAULT_GROUP, lost.get(0).messages()))
+                .isEqualTo(5);
         var ten = new PopRequest(10, 1, true, Subscription.ALL);
         assertThat(seqs(queue.pop(TARGET, List.of(ten)))).containsExactly(1L, 2L, 3L, 4L, 5L, 8L, 9L, 10L);
         assertThat(queue.pop(TARGET, List.of(ten)).get(0).messages()).isEmpty();
@@ -247,9 +249,10 @@ class CommitOutcomesTest {
     void whatIsPutBackBehindALeaseComesAfterTheLease() {
         Queue queue = queue(pool);
         List<PopResult> lost = queue.pop(TARGET, List.of(FIVE_WITH_AUTO_ACK));
-        PopResult leased =
-                queue.pop(TARGET, List.of(new PopRequest(2, 1, false, Subscription.ALL))).get(0);
-        assertThat(queue.putBack(PopTarget.DEFAULT_GROUP, lost.get(0).messages())).isEqualTo(5);
+        PopResult leased = queue.pop(TARGET, List.of(new PopRequest(2, 1, false, Subscription.ALL)))
+                .get(0);
+        assertThat(queue.putBack(PopTarget.DEFAULT_GROUP, lost.get(0).messages()))
+                .isEqualTo(5);
         assertThat(queue.acknowledge(leased.messages().stream()
                         .map(message -> new Acknowledgement(
                                 PopTarget.DEFAULT_GROUP,

@@ -69,6 +69,7 @@ public final class Administration implements AutoCloseable {
      * @param copies another one, for one copy of everything at a time
      * @param configured run when options of a queue have been committed
      * @param requireDatabase throws {@code QueueException} while the database is known to be away
+     * @param requireWrites throws {@code QueueException} while the database is known to be away or to take no writes
      * @param wake told the queues that may have got something to read, after the commit; must not block
      */
     public Administration(
@@ -78,6 +79,7 @@ public final class Administration implements AutoCloseable {
             Config config,
             Runnable configured,
             Runnable requireDatabase,
+            Runnable requireWrites,
             Consumer<Set<String>> wake) {
         this.copies = copies;
         this.schema = config.queue().schema();
@@ -100,13 +102,13 @@ public final class Administration implements AutoCloseable {
                 "sluice-transactions",
                 config.transactions(),
                 () -> new TransactionExecutor(writers, config.writer()),
-                requireDatabase);
+                requireWrites);
         this.directWriters = new WriterPool<>(
                 "direct pushes",
                 "sluice-direct-pushes",
                 config.directPushes(),
                 () -> new QueueWriter(writers, config.writer()),
-                requireDatabase);
+                requireWrites);
     }
 
     /** Runs a task that waits for the database, when it is its turn. */

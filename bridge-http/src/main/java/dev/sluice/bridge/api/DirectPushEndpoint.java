@@ -15,8 +15,8 @@ import java.util.concurrent.CompletableFuture;
  * {@link PushEndpoint}; {@code bufferMs} and {@code bufferMax} mean nothing. The messages are written straight to PostgreSQL, in
  * one transaction a request, and the answer comes after its commit: every item is {@code queued} or {@code duplicate}.
  *
- * <p>While PostgreSQL does not answer it is 503, and nothing is known to be stored; to repeat it with the same transaction ids is
- * safe. Between these messages and those that are still in the local log there is no order.
+ * <p>While PostgreSQL cannot be asked the answer is 503, and nothing is stored. If PostgreSQL does not confirm the commit, the
+ * answer is 503 with {@code outcome_unknown}. To repeat the push with the same transaction ids is safe in both cases. Between these messages and those that are still in the local log there is no order.
  */
 final class DirectPushEndpoint implements Endpoint {
     private static final int CREATED = 201;

@@ -6,10 +6,12 @@ import dev.sluice.bridge.pop.OverloadedException;
 import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.OutcomeUnknownException;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.QueueException;
 import dev.sluice.queue.Subscription;
 import io.javalin.http.Context;
 import java.time.Duration;
@@ -31,6 +33,17 @@ import org.jspecify.annotations.Nullable;
  *                "queue": "orders", "leaseId": "…", "consumerGroup": "__QUEUE_MODE__"}, …]}
  * }</pre>
  *
+ * <p>While the database cannot be asked, and while nobody can tell whether messages were consumed, the answer is 200 with
+ * {@code Retry-After}, because clients end their loop at a 5xx:
+ *
+ * <pre>{@code
+ * {"success": false, "error": "database_unavailable", "messages": []}
+ * {"success": false, "error": "outcome_unknown", "messages": []}
+ * }</pre>
+ *
+ * <p>The first says that nothing was popped. After the second, messages that were consumed come again: the bridge puts the
+ * position back as soon as it knows.
+ *
  * <p>{@code data} is the payload as it was pushed, byte for byte. {@code leaseId} is {@code ""} with auto-ack.
  */
 final class PopEndpoint implements Endpoint {
@@ -46,6 +59,7 @@ final class PopEndpoint implements Endpoint {
     private static final int DEFAULT_TIMEOUT_MILLIS = 30_000;
     private static final int MESSAGE_BYTES = 512;
     private static final int HEAD_BYTES = 256;
+    private static final String RETRY_SECONDS = "1";
 
     private final Popper popper;
     private final PopDispatcher.Return undelivered;
@@ -76,10 +90,13 @@ final class PopEndpoint implements Endpoint {
         var client = new ClientConnection(ctx.req());
         return popper.pop(target, request, wait, client).handle((result, failure) -> {
             boolean gone = client.answered();
-            if (failure != null) {
-                throw new CompletionException(failure);
+            if (failure == null) {
+                return answer(ctx, target, result, gone);
             }
-            return answer(ctx, target, result, gone);
+            if (Problem.unwrap(failure) instanceof QueueException e && e.isTransient()) {
+                return unavailable(ctx, e);
+            }
+            throw new CompletionException(failure);
         });
     }
 
@@ -92,7 +109,22 @@ final class PopEndpoint implements Endpoint {
             return Answer.empty();
         }
         takeMemory(ctx, target, result);
-        return Answer.json(OK, write(result, target.group())).orElse(() -> undelivered.giveBack(target, result));
+        Answer answer = Answer.json(OK, write(result, target.group()));
+        if (result.leaseId() == null) {
+            return answer; // The client may get a part of it, and with auto-ack gets nothing twice.
+        }
+        return answer.orElse(() -> undelivered.giveBack(target, result));
+    }
+
+    private static Answer unavailable(Context ctx, QueueException e) {
+        ctx.header("Retry-After", RETRY_SECONDS);
+        String error = e instanceof OutcomeUnknownException ? Problem.OUTCOME_UNKNOWN : Problem.DATABASE_UNAVAILABLE;
+        return Answer.json(
+                OK,
+                new JsonOutput(0)
+                        .raw("{\"success\":false,\"error\":")
+                        .string(error)
+                        .raw(",\"messages\":[]}"));
     }
 
     /**

@@ -8,12 +8,15 @@ import dev.sluice.bridge.pop.OverloadedException;
 import dev.sluice.bridge.security.InvalidTokenException;
 import dev.sluice.bridge.security.KeysUnavailableException;
 import dev.sluice.buffer.DiskFullException;
+import dev.sluice.queue.OutcomeUnknownException;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.SessionFailures;
 import io.javalin.http.Context;
+import io.javalin.http.HandlerType;
 import io.javalin.http.HttpResponseException;
 import io.javalin.http.HttpStatus;
 import java.io.IOException;
+import java.util.Set;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import org.slf4j.Logger;
@@ -36,6 +39,13 @@ import org.slf4j.LoggerFactory;
  */
 record Problem(int status, String error, int retryAfterSeconds) {
     private static final Logger log = LoggerFactory.getLogger(Problem.class);
+    /** Nothing was done, because the database could not be asked. */
+    static final String DATABASE_UNAVAILABLE = "database_unavailable";
+    /** The database has not confirmed the commit: the request may have taken effect, or may do so later, or not at all. */
+    static final String OUTCOME_UNKNOWN = "outcome_unknown";
+
+    private static final String DATABASE_AWAY = "The database is not available";
+    private static final Set<HandlerType> READING = Set.of(HandlerType.GET, HandlerType.HEAD);
     static final String UNDECODABLE = "The address is not percent-encoded correctly";
     private static final String CHALLENGE = "Bearer realm=\"sluice\"";
     private static final String PROBLEM_JSON = "application/problem+json";
@@ -74,13 +84,14 @@ record Problem(int status, String error, int retryAfterSeconds) {
         if (cause instanceof OverloadedException || cause instanceof KeysUnavailableException) {
             return new Problem(UNAVAILABLE, String.valueOf(cause.getMessage()), RETRY_SOON_SECONDS);
         }
+        if (cause instanceof OutcomeUnknownException) {
+            return new Problem(UNAVAILABLE, OUTCOME_UNKNOWN, RETRY_SOON_SECONDS);
+        }
         if (cause instanceof QueueException queue && queue.sqlState().equals(SessionFailures.ALL_CONNECTIONS_IN_USE)) {
             return new Problem(UNAVAILABLE, "All connections to the database are in use", RETRY_SOON_SECONDS);
         }
         if (cause instanceof QueueException queue) {
-            return queue.isTransient()
-                    ? new Problem(UNAVAILABLE, "The database is not available", RETRY_SOON_SECONDS)
-                    : ofMistake(cause);
+            return queue.isTransient() ? new Problem(UNAVAILABLE, DATABASE_AWAY, RETRY_SOON_SECONDS) : ofMistake(cause);
         }
         if (cause instanceof IOException) {
             return isDiskFull(cause)
@@ -96,7 +107,8 @@ record Problem(int status, String error, int retryAfterSeconds) {
         return ofMistake(cause);
     }
 
-    private static Throwable unwrap(Throwable failure) {
+    /** Returns what the failure of a future was caused by. */
+    static Throwable unwrap(Throwable failure) {
         Throwable cause = failure;
         while ((cause instanceof CompletionException || cause instanceof ExecutionException)
                 && cause.getCause() != null) {
@@ -126,6 +138,9 @@ record Problem(int status, String error, int retryAfterSeconds) {
 
     /** Returns the answer in the form the client prefers. */
     Answer answer(Context ctx) {
+        if (error.equals(OUTCOME_UNKNOWN) && READING.contains(ctx.method())) {
+            return new Problem(status, DATABASE_AWAY, retryAfterSeconds).answer(ctx); // Reading has no outcome.
+        }
         String accept = ctx.header("Accept");
         if (retryAfterSeconds > 0) {
             ctx.header("Retry-After", Integer.toString(retryAfterSeconds));

@@ -62,7 +62,7 @@ final class PrometheusPage {
     private void service(Families families, ProcessUsage.Usage usage) {
         families.gauge(
                 "sluice_database_connected",
-                "1 if PostgreSQL answered when last asked.",
+                "1 if PostgreSQL answers and takes writes.",
                 bit(state.databaseConnected()));
         families.gauge("sluice_accepting_pushes", "1 if a push would be taken now.", bit(state.pushRefusal() == null));
         families.gauge("sluice_pops_parked", "Pops that wait.", usage.waitingPops());

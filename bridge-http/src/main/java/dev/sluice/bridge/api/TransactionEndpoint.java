@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  * {"transactionId": "…", "success": false, "error": "ACK operation failed: Message not found", "results": […]}
  * }</pre>
  *
+ * <p>If PostgreSQL does not confirm the commit in time, the answer is 503 with {@code outcome_unknown}: the transaction may
+ * have taken effect. Repeated with the same transaction ids of its pushes, it fails as a duplicate if it has.
+ *
  * <p>After a failure {@code results} has the operations that were tried, pushes first, with what became of them before they were
  * taken back. A push whose transaction id is taken fails, with the id of the first message and an {@code error}.
  */

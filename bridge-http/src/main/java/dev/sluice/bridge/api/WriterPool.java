@@ -19,7 +19,7 @@ final class WriterPool<W extends AutoCloseable> implements AutoCloseable {
 
     private final Turns turns;
     private final Queue<W> free = new ConcurrentLinkedQueue<>();
-    private final Runnable requireDatabase;
+    private final Runnable requireWrites;
 
     /**
      * Makes the writers.
@@ -27,11 +27,11 @@ final class WriterPool<W extends AutoCloseable> implements AutoCloseable {
      * @param what the requests, for the message when too many wait
      * @param threadName name of the threads
      * @param size how many writers
-     * @param requireDatabase throws {@link QueueException} while the database is known to be away
+     * @param requireWrites throws {@link QueueException} while the database is known to be away or to take no writes
      */
-    WriterPool(String what, String threadName, int size, Supplier<W> writers, Runnable requireDatabase) {
+    WriterPool(String what, String threadName, int size, Supplier<W> writers, Runnable requireWrites) {
         this.turns = new Turns(what, threadName, size, MAX_WAITING);
-        this.requireDatabase = requireDatabase;
+        this.requireWrites = requireWrites;
         for (int i = 0; i < size; i++) {
             free.add(writers.get());
         }
@@ -40,7 +40,7 @@ final class WriterPool<W extends AutoCloseable> implements AutoCloseable {
     /** Runs a task with a writer, when it is its turn. */
     <T> CompletableFuture<T> run(Function<W, T> task) {
         return turns.run(() -> {
-            requireDatabase.run();
+            requireWrites.run();
             W writer = free.remove(); // There is one for each thread.
             try {
                 return task.apply(writer);

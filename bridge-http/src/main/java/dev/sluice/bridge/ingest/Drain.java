@@ -24,6 +24,12 @@ public sealed interface Drain permits EmbeddedDrain {
      */
     void hold(Hold wanted);
 
+    /**
+     * Says whether the database takes no writes. While it takes none nothing is moved, so that transactions whose commit
+     * hangs do not pile up in the server; the lanes are down.
+     */
+    void block(boolean isBlocked);
+
     /** Says how it is going. Any thread may call, at any time. */
     DrainStatus status();
 

@@ -34,6 +34,7 @@ public final class EmbeddedDrain implements Drain {
     private final Thread coordinator;
     private volatile long stopDeadlineNanos;
     private volatile Hold hold = Hold.NONE;
+    private volatile boolean blocked;
     private volatile Consumer<String> refused = reason -> {};
 
     /** What lanes of earlier generations are told: to end as soon as they are empty. */
@@ -60,7 +61,7 @@ public final class EmbeddedDrain implements Drain {
 
         @Override
         public Hold hold() {
-            return hold;
+            return holdNow();
         }
 
         @Override
@@ -188,10 +189,26 @@ public final class EmbeddedDrain implements Drain {
         return stopping.getCount() == 0;
     }
 
+    private Hold holdNow() {
+        return hold == Hold.NONE && blocked ? Hold.UNKNOWN : hold;
+    }
+
     @Override
-    public void hold(Hold wanted) {
+    public synchronized void hold(Hold wanted) {
         hold = wanted;
-        lanes.current().forEach(lane -> lane.setHeld(wanted != Hold.NONE));
+        tellLanes();
+    }
+
+    @Override
+    public synchronized void block(boolean isBlocked) {
+        blocked = isBlocked;
+        tellLanes();
+    }
+
+    /** What is pushed while nothing is moved is answered as buffered. */
+    private void tellLanes() {
+        boolean isHeld = holdNow() != Hold.NONE;
+        lanes.current().forEach(lane -> lane.setHeld(isHeld));
     }
 
     @Override

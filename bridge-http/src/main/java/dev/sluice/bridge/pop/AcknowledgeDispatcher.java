@@ -2,11 +2,18 @@ package dev.sluice.bridge.pop;
 
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.OutcomeUnknownException;
 import dev.sluice.queue.QueueException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,6 +22,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A request's acknowledgements stay together and in order, in one transaction. When a merged transaction is refused for
  * what it is, its requests are tried one by one, so that one cannot spoil another.
+ *
+ * <p>A request is answered within {@value #LONGEST_MILLIS} ms. One whose turn has not come has no effect; the outcome of one
+ * whose transaction is still under way is unknown.
  *
  * <p>Any thread may call; {@link #acknowledge} does not wait. Futures are completed on the dispatcher's threads: go elsewhere
  * for anything that could block.
@@ -26,6 +36,10 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
     static final int MAX_MERGED = 5_000;
 
     private static final long STOP_MILLIS = 5_000;
+    /** Longest time from a request to its answer. */
+    static final long LONGEST_MILLIS = 9_000;
+
+    private static final long LOOK_MILLIS = 250;
 
     /** The transaction. Blocking; outcome i belongs to acknowledgement i. See {@code Queue#acknowledge}. */
     public interface AcknowledgeTransaction {
@@ -40,7 +54,13 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
     }
 
     private record Request(
-            List<Acknowledgement> acknowledgements, CompletableFuture<List<AcknowledgeOutcome>> answer) {}
+            List<Acknowledgement> acknowledgements,
+            CompletableFuture<List<AcknowledgeOutcome>> answer,
+            long arrivedNanos) {
+        boolean isLate(long now) {
+            return now - arrivedNanos > TimeUnit.MILLISECONDS.toNanos(LONGEST_MILLIS - LOOK_MILLIS);
+        }
+    }
 
     private final AcknowledgeTransaction transaction;
     private final ReleaseListener listener;
@@ -49,6 +69,14 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
 
     private final Object lock = new Object();
     private final ArrayDeque<Request> requests = new ArrayDeque<>();
+    /** Requests whose transaction is under way; by identity, because equal ones are different requests. */
+    private final Set<Request> underWay = Collections.newSetFromMap(new IdentityHashMap<>());
+
+    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(task -> {
+        var thread = new Thread(task, "sluice-ack-clock");
+        thread.setDaemon(true);
+        return thread;
+    });
     private int pending;
     private boolean closed;
 
@@ -69,19 +97,49 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
             workers.add(worker);
             worker.start();
         }
+        var unused = clock.scheduleWithFixedDelay(this::answerLate, LOOK_MILLIS, LOOK_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** Answers the requests whose time is over. */
+    private void answerLate() {
+        var waiting = new ArrayList<Request>();
+        var unknown = new ArrayList<Request>();
+        long now = System.nanoTime();
+        synchronized (lock) {
+            while (!requests.isEmpty() && requests.peekFirst().isLate(now)) {
+                Request late = requests.removeFirst();
+                pending -= late.acknowledgements.size();
+                waiting.add(late);
+            }
+            for (Request each : underWay) {
+                if (each.isLate(now)) {
+                    unknown.add(each);
+                }
+            }
+        }
+        for (Request each : waiting) {
+            each.answer.completeExceptionally(
+                    new OverloadedException(
+                            "Too many acknowledgements are waiting: the turn of this one did not come in time, nothing was done"));
+        }
+        for (Request each : unknown) {
+            each.answer.completeExceptionally(
+                    OutcomeUnknownException.because("the database has not answered an acknowledgement in time"));
+        }
     }
 
     /**
      * Acknowledges.
      *
      * @return completes with one outcome per acknowledgement, in order, after the commit; exceptionally with {@link
+     *     OutcomeUnknownException} when nobody can tell yet whether they were taken; and without effect with {@link
      *     OverloadedException} when too many wait or the dispatcher is closed, or with {@link QueueException}
      */
     public CompletableFuture<List<AcknowledgeOutcome>> acknowledge(List<Acknowledgement> acknowledgements) {
         if (acknowledgements.isEmpty()) {
             return CompletableFuture.completedFuture(List.of());
         }
-        var request = new Request(acknowledgements, new CompletableFuture<>());
+        var request = new Request(acknowledgements, new CompletableFuture<>(), System.nanoTime());
         synchronized (lock) {
             if (closed) {
                 return CompletableFuture.failedFuture(new OverloadedException("The service is stopping"));
@@ -100,7 +158,13 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
     private void work() {
         try {
             for (List<Request> merged = take(); !merged.isEmpty(); merged = take()) {
-                write(merged);
+                try {
+                    write(merged);
+                } finally {
+                    synchronized (lock) {
+                        merged.forEach(underWay::remove);
+                    }
+                }
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -127,6 +191,7 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
                 merged.add(requests.removeFirst());
             }
             pending -= count;
+            underWay.addAll(merged);
             return merged;
         }
     }
@@ -206,5 +271,6 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
             request.answer.completeExceptionally(new OverloadedException("The service is stopping"));
         }
         workers.forEach(Thread::interrupt);
+        clock.shutdownNow();
     }
 }

@@ -1,15 +1,19 @@
 package dev.sluice.bridge.pop;
 
 import dev.sluice.bridge.pop.PopLane.Waiter;
-import dev.sluice.queue.Message;
+import dev.sluice.queue.CommitOutcome;
+import dev.sluice.queue.OutcomeUnknownException;
+import dev.sluice.queue.PopOutcomeUnknownException;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueuePlace;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -30,8 +34,12 @@ import org.slf4j.LoggerFactory;
  *
  * <p>An answer comes with messages as soon as there are any; otherwise empty, at once for a request that does not wait and at
  * its deadline for one that does. A request whose transaction is under way at its deadline gets {@value #GRACE_MILLIS} ms more,
- * because messages may have been leased to it already; with auto-ack it gets until the transaction ends, because what that
- * takes cannot be given back. While the database cannot be reached every answer is empty, given without trying each time.
+ * and {@value #AUTO_ACK_GRACE_MILLIS} ms with auto-ack.
+ *
+ * <p>While the database cannot be asked, a request fails with the {@link QueueException} of the last try: one that waits at
+ * its deadline, one that does not wait after {@value #LEAST_FAILURE_MILLIS} ms. If the outcome of a transaction is unknown,
+ * requests that may have got messages with auto-ack wait for the outcome, and fail with {@link OutcomeUnknownException} when
+ * their time is over. Messages that turn out to be popped for a request which was answered are given back.
  *
  * <p>A client that goes away gets nothing: whether it is still there is asked before its request is served, and of all who
  * wait every {@value #ASK_CLIENTS_MILLIS} ms.
@@ -46,6 +54,15 @@ public final class PopDispatcher implements AutoCloseable {
     static final int MAX_MERGED = 64;
 
     private static final long GRACE_MILLIS = 2000;
+    /** Shorter than the 5 s after which clients give up a pop. */
+    private static final long AUTO_ACK_GRACE_MILLIS = 4000;
+    /** Longest time of a request that does not wait, without the grace: with it, its answer comes within 10 s. */
+    private static final long NO_WAIT_MILLIS = 5000;
+    /** For clients that poll in a loop and ignore {@code Retry-After}. */
+    private static final long LEAST_FAILURE_MILLIS = 100;
+    /** Pause before PostgreSQL is asked again about a transaction. */
+    private static final long ASK_OUTCOME_MILLIS = 250;
+
     private static final long ASK_CLIENTS_MILLIS = 1000;
     /** Longer than {@code pop.statement.timeout.ms} usually is: what a transaction takes should still reach its client. */
     private static final long STOP_MILLIS = 5000;
@@ -66,9 +83,15 @@ public final class PopDispatcher implements AutoCloseable {
         Map<String, QueuePlace> places(Set<String> queues);
     }
 
+    /** Finds out what became of a transaction. Blocking. See {@code Queue#outcomeOf}. */
+    public interface Outcomes {
+        /** Asks once. */
+        CommitOutcome outcomeOf(OutcomeUnknownException unknown);
+    }
+
     /** Takes back messages that were popped for a request which had been answered already. May block. */
     public interface Return {
-        /** Gives up the leases in {@code result}. */
+        /** Gives up the leases in {@code result}, or puts the position back before messages popped with auto-ack. */
         void giveBack(PopTarget target, PopResult result);
     }
 
@@ -80,7 +103,8 @@ public final class PopDispatcher implements AutoCloseable {
 
     private final PopTransaction transaction;
     private final Directory directory;
-    private final Return giveBack;
+    private final Outcomes outcomes;
+    private final GiveBacks giveBacks;
     private final PopDispatcherConfig config;
     private final ExecutorService workers;
     private final ScheduledThreadPoolExecutor clock;
@@ -88,6 +112,9 @@ public final class PopDispatcher implements AutoCloseable {
     private final Object lock = new Object();
     private final PopLanes lanes = new PopLanes();
     private final QueuePlaces places = new QueuePlaces();
+    /** Pops whose outcome is not known yet. */
+    private final Set<PopOutcomeUnknownException> unsettled = new HashSet<>();
+
     private int waiting;
     private boolean closed;
 
@@ -95,18 +122,25 @@ public final class PopDispatcher implements AutoCloseable {
     private int databaseFailures;
 
     private long databaseRetryNanos;
+    private QueueException lastFailure = new QueueException("could not pop", new SQLException("not tried", "08001"));
 
     /** Starts the threads. */
-    public PopDispatcher(PopTransaction transaction, Directory directory, Return giveBack, PopDispatcherConfig config) {
+    public PopDispatcher(
+            PopTransaction transaction,
+            Outcomes outcomes,
+            Directory directory,
+            Return giveBack,
+            PopDispatcherConfig config) {
         this.transaction = transaction;
+        this.outcomes = outcomes;
         this.directory = directory;
-        this.giveBack = giveBack;
         this.config = config;
         var number = new AtomicInteger();
         workers = Executors.newFixedThreadPool(
                 config.threads(), task -> daemon(task, "sluice-pop-" + number.incrementAndGet()));
         clock = new ScheduledThreadPoolExecutor(1, task -> daemon(task, "sluice-pop-clock"));
         clock.setRemoveOnCancelPolicy(true);
+        giveBacks = new GiveBacks(giveBack, workers, clock, this::wake);
         long interval = config.pollInterval().toMillis();
         var unusedPoll = clock.scheduleWithFixedDelay(this::poll, interval, interval, TimeUnit.MILLISECONDS);
         var unusedAsk = clock.scheduleWithFixedDelay(
@@ -124,12 +158,14 @@ public final class PopDispatcher implements AutoCloseable {
      *
      * @param wait how long to wait for messages; zero asks once
      * @param client who gets the answer; an empty one if it has gone
-     * @return completes with the answer; exceptionally with {@link OverloadedException} when too many requests wait, or
-     *     with {@link QueueException} when the database refused the request for what it is
+     * @return completes with the answer; exceptionally with {@link OverloadedException} when too many requests wait, with
+     *     {@link OutcomeUnknownException} when nobody can tell yet whether messages were consumed for it, or with {@link
+     *     QueueException} when the database could not be asked or refused the request for what it is; nothing was popped then
      */
     public CompletableFuture<PopResult> pop(PopTarget target, PopRequest request, Duration wait, Client client) {
         boolean parks = !wait.isZero() && !wait.isNegative();
-        var waiter = new Waiter(request, client, System.nanoTime() + wait.toNanos(), parks);
+        Duration patience = parks ? wait : Duration.ofMillis(NO_WAIT_MILLIS);
+        var waiter = new Waiter(request, client, System.nanoTime(), patience, parks);
         synchronized (lock) {
             if (closed) {
                 return CompletableFuture.completedFuture(NOTHING);
@@ -139,14 +175,13 @@ public final class PopDispatcher implements AutoCloseable {
                         new OverloadedException("Too many pops are waiting, pop.max.parked is " + config.maxParked()));
             }
             if (!parks && databaseIsPaused()) {
-                return CompletableFuture.completedFuture(NOTHING);
+                failLater(waiter, lastFailure);
+                return waiter.answer;
             }
             waiting++;
             PopLane lane = lanes.open(target);
             lane.waiters.add(waiter);
-            if (parks) {
-                waiter.alarm = clock.schedule(() -> deadline(lane, waiter), wait.toNanos(), TimeUnit.NANOSECONDS);
-            }
+            waiter.alarm = clock.schedule(() -> deadline(lane, waiter), patience.toNanos(), TimeUnit.NANOSECONDS);
             lane.due = true;
             startIfDue(lane);
         }
@@ -212,15 +247,11 @@ public final class PopDispatcher implements AutoCloseable {
     }
 
     /**
-     * Takes back messages that did not reach the client they were popped for, so that others get them before the lease ends.
-     * With auto-ack there is nothing to give back.
+     * Takes back messages that did not reach the client they were popped for, so that others get them. With auto-ack, only
+     * call it if the client cannot have got any of them.
      */
     public void takeBack(PopTarget target, PopResult result) {
-        try {
-            workers.execute(() -> giveBack(target, result));
-        } catch (RejectedExecutionException e) {
-            log.debug("The service stops; messages that reached nobody stay leased until the lease ends", e);
-        }
+        giveBacks.later(target, result);
     }
 
     /** Returns the number of requests that have no answer yet. */
@@ -276,6 +307,8 @@ public final class PopDispatcher implements AutoCloseable {
         }
         try {
             finish(lane, served, present, call(lane.target, served));
+        } catch (PopOutcomeUnknownException e) {
+            unsettled(lane, served, e);
         } catch (QueueException e) {
             if (e.isTransient()) {
                 databaseFailed(lane, served, e);
@@ -318,12 +351,12 @@ public final class PopDispatcher implements AutoCloseable {
                 Waiter waiter = served.get(i);
                 PopResult result = results.get(i);
                 boolean found = result.status() == PopResult.Status.MESSAGES;
-                waiter.inFlight = false;
+                landed(lane, waiter);
                 if (!found) {
                     nothing = result;
                     nextReadyIn = earliest(nextReadyIn, result.nextReadyIn());
                 }
-                if (waiter.answer.isDone()) {
+                if (waiter.isAnswered) {
                     if (found) {
                         returned.add(result);
                     }
@@ -333,7 +366,7 @@ public final class PopDispatcher implements AutoCloseable {
             }
             if (nothing != null) {
                 for (Waiter waiter : present) {
-                    if (!waiter.inFlight && !waiter.answer.isDone()) {
+                    if (!waiter.inFlight && !waiter.isAnswered) {
                         answered.add(answer(lane, waiter, nothing));
                     }
                 }
@@ -343,11 +376,11 @@ public final class PopDispatcher implements AutoCloseable {
             if (nextReadyIn != null) {
                 wakeAt(lane, now + Math.max(nextReadyIn.toNanos(), TimeUnit.MILLISECONDS.toNanos(1)));
             }
-            endRun(lane, served.size());
+            endRun(lane);
         }
         answered.forEach(Runnable::run);
         for (PopResult result : returned) {
-            giveBack(lane.target, result);
+            giveBacks.now(lane.target, result);
         }
         if (recovered) {
             log.info("Pops reach the database again");
@@ -367,18 +400,48 @@ public final class PopDispatcher implements AutoCloseable {
         return () -> waiter.answer.complete(result);
     }
 
+    /** Takes a waiter out of its lane. The returned step fails its future; run it without the lock. */
+    private Runnable failure(PopLane lane, Waiter waiter, QueueException cause) {
+        leave(lane, waiter);
+        return () -> failLater(waiter, cause);
+    }
+
+    /** Fails a request, but not sooner than {@link #LEAST_FAILURE_MILLIS} after it came. */
+    private void failLater(Waiter waiter, QueueException cause) {
+        long left = waiter.arrivedNanos + TimeUnit.MILLISECONDS.toNanos(LEAST_FAILURE_MILLIS) - System.nanoTime();
+        try {
+            if (left > 0) {
+                var unused =
+                        clock.schedule(() -> waiter.answer.completeExceptionally(cause), left, TimeUnit.NANOSECONDS);
+                return;
+            }
+        } catch (RejectedExecutionException e) {
+            log.trace("The service stops", e);
+        }
+        waiter.answer.completeExceptionally(cause);
+    }
+
+    /** The transaction of a waiter is over. */
+    private static void landed(PopLane lane, Waiter waiter) {
+        if (waiter.inFlight && lane.waiters.contains(waiter)) {
+            lane.inFlight--;
+        }
+        waiter.inFlight = false;
+    }
+
     private void leave(PopLane lane, Waiter waiter) {
+        waiter.isAnswered = true;
         if (lane.waiters.remove(waiter)) {
             waiting--;
+            lane.inFlight -= waiter.inFlight ? 1 : 0;
         }
         if (waiter.alarm != null) {
             waiter.alarm.cancel(false);
         }
     }
 
-    private void endRun(PopLane lane, int served) {
+    private void endRun(PopLane lane) {
         lane.runs--;
-        lane.inFlight -= served;
         startIfDue(lane);
         closeIfUnused(lane);
     }
@@ -417,24 +480,46 @@ public final class PopDispatcher implements AutoCloseable {
         }
     }
 
-    /** A waiting request's time is over. On the clock's thread, not under the lock. */
+    /** A request's time is over. On the clock's thread, not under the lock. */
     private void deadline(PopLane lane, Waiter waiter) {
         Runnable answer = null;
         synchronized (lock) {
-            if (closed) {
+            if (closed || waiter.isAnswered) {
                 return;
             }
-            boolean graceOver = System.nanoTime() - waiter.deadlineNanos >= TimeUnit.MILLISECONDS.toNanos(GRACE_MILLIS);
-            if (waiter.inFlight && (waiter.request.autoAck() || !graceOver)) {
-                waiter.alarm = clock.schedule(() -> deadline(lane, waiter), GRACE_MILLIS, TimeUnit.MILLISECONDS);
-            } else if (!waiter.answer.isDone()) {
-                answer = answer(lane, waiter, NOTHING);
+            long grace = waiter.request.autoAck() ? AUTO_ACK_GRACE_MILLIS : GRACE_MILLIS;
+            long left = waiter.deadlineNanos + TimeUnit.MILLISECONDS.toNanos(grace) - System.nanoTime();
+            if (waiter.inFlight && left > 0) {
+                waiter.alarm = clock.schedule(() -> deadline(lane, waiter), left, TimeUnit.NANOSECONDS);
+            } else {
+                answer = late(lane, waiter);
                 closeIfUnused(lane);
             }
         }
         if (answer != null) {
             answer.run();
         }
+    }
+
+    /** Answers a request whose time is over. The returned step completes its future; run it without the lock. */
+    private Runnable late(PopLane lane, Waiter waiter) {
+        if (waiter.inFlight && waiter.request.autoAck()) {
+            return failure(
+                    lane, waiter, OutcomeUnknownException.because("the database has not answered a pop in time"));
+        }
+        if (waiter.inFlight) { // Should it get messages, they are given back.
+            return failure(lane, waiter, unavailable("the database has not answered a pop in time"));
+        }
+        if (databaseFailures > 0) {
+            return failure(lane, waiter, lastFailure);
+        }
+        return waiter.parks
+                ? answer(lane, waiter, NOTHING)
+                : failure(lane, waiter, unavailable("a pop has waited too long for its turn"));
+    }
+
+    private static QueueException unavailable(String reason) {
+        return new QueueException("could not pop", new SQLException(reason, "57014"));
     }
 
     /** Forgets those whose client has gone. On the clock's thread, not under the lock. */
@@ -471,35 +556,129 @@ public final class PopDispatcher implements AutoCloseable {
         }
     }
 
-    /** Answers with nothing those who do not wait longer, and leaves the database alone for a while. Not under the lock. */
+    /** Fails those who do not wait longer, and leaves the database alone for a while. Not under the lock. */
     private void databaseFailed(PopLane lane, List<Waiter> served, QueueException e) {
         var answered = new ArrayList<Runnable>();
         boolean first;
         synchronized (lock) {
-            first = databaseFailures == 0;
-            long pause = Math.min(
-                    LONGEST_DATABASE_PAUSE_MILLIS, SHORTEST_DATABASE_PAUSE_MILLIS << Math.min(databaseFailures, 10));
-            databaseFailures++;
-            long now = System.nanoTime();
-            databaseRetryNanos = now + TimeUnit.MILLISECONDS.toNanos(pause);
-            for (Waiter waiter : served) {
-                waiter.inFlight = false;
-            }
-            for (PopLane each : List.copyOf(lanes.all())) {
-                for (Waiter waiter : List.copyOf(each.waiters)) {
-                    boolean over = !waiter.parks || waiter.deadlineNanos - now <= 0;
-                    if (over && !waiter.inFlight) {
-                        answered.add(answer(each, waiter, NOTHING));
-                    }
-                }
-                closeIfUnused(each);
-            }
+            served.forEach(waiter -> landed(lane, waiter));
+            first = noteFailure(e, answered);
             lane.due = true;
-            endRun(lane, served.size());
+            endRun(lane);
         }
         answered.forEach(Runnable::run);
         if (first) {
-            log.warn("Pops do not reach the database, answers are empty until they do: {}", e.getMessage());
+            log.warn("Pops cannot use the database, they are answered database_unavailable reason={}", e.getMessage());
+        }
+    }
+
+    /** Fails those who do not wait longer, and returns whether the database did not fail before. */
+    private boolean noteFailure(QueueException e, List<Runnable> answered) {
+        boolean first = databaseFailures == 0;
+        long pause = Math.min(
+                LONGEST_DATABASE_PAUSE_MILLIS, SHORTEST_DATABASE_PAUSE_MILLIS << Math.min(databaseFailures, 10));
+        databaseFailures++;
+        lastFailure = e;
+        long now = System.nanoTime();
+        databaseRetryNanos = now + TimeUnit.MILLISECONDS.toNanos(pause);
+        for (PopLane each : List.copyOf(lanes.all())) {
+            for (Waiter waiter : List.copyOf(each.waiters)) {
+                boolean over = !waiter.parks || waiter.deadlineNanos - now <= 0;
+                if (over && !waiter.inFlight) {
+                    answered.add(failure(each, waiter, e));
+                }
+            }
+            closeIfUnused(each);
+        }
+        return first;
+    }
+
+    /** Messages may have been popped, or not. Those for whom there were none are served again. Not under the lock. */
+    private void unsettled(PopLane lane, List<Waiter> served, PopOutcomeUnknownException e) {
+        var unknown = new ArrayList<Waiter>();
+        var results = new ArrayList<PopResult>();
+        var answered = new ArrayList<Runnable>();
+        QueueException away = unavailable("the outcome of the last transaction is unknown");
+        synchronized (lock) {
+            unsettled.add(e);
+            for (int i = 0; i < served.size(); i++) {
+                if (e.results().get(i).status() == PopResult.Status.MESSAGES) {
+                    unknown.add(served.get(i));
+                    results.add(e.results().get(i));
+                } else {
+                    landed(lane, served.get(i));
+                }
+            }
+            noteFailure(away, answered);
+        }
+        answered.forEach(Runnable::run);
+        log.warn(
+                "The outcome of a pop is unknown, its requests wait for it target={} requests={} reason={}",
+                lane.target,
+                unknown.size(),
+                e.getMessage());
+        askLater(lane, unknown, results, e);
+    }
+
+    private void askLater(PopLane lane, List<Waiter> waiters, List<PopResult> results, PopOutcomeUnknownException e) {
+        Runnable ask = () -> workers.execute(() -> settle(lane, waiters, results, e));
+        try {
+            var unused = clock.schedule(ask, ASK_OUTCOME_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (RejectedExecutionException stopping) {
+            log.debug("The service stops, the outcome of a pop stays unknown", stopping);
+        }
+    }
+
+    /** Asks about a transaction, and answers its requests once the outcome is known. On a worker, not under the lock. */
+    private void settle(PopLane lane, List<Waiter> waiters, List<PopResult> results, PopOutcomeUnknownException e) {
+        CommitOutcome outcome;
+        try {
+            outcome = outcomes.outcomeOf(e);
+        } catch (RuntimeException failure) {
+            log.debug("The outcome of a pop cannot be asked for now", failure);
+            outcome = CommitOutcome.PENDING;
+        }
+        if (outcome != CommitOutcome.PENDING) {
+            synchronized (lock) {
+                unsettled.remove(e);
+            }
+        }
+        switch (outcome) {
+            case PENDING -> askLater(lane, waiters, results, e);
+            case COMMITTED -> {
+                log.info("The outcome of a pop is known: it was committed target={}", lane.target);
+                finish(lane, waiters, List.of(), results);
+            }
+            case ROLLED_BACK -> {
+                log.info("The outcome of a pop is known: it was rolled back target={}", lane.target);
+                synchronized (lock) {
+                    waiters.forEach(waiter -> landed(lane, waiter));
+                    lane.due = true;
+                    endRun(lane);
+                }
+            }
+            case LOST -> {
+                loseAutoAcked(results, "the server does not know the outcome of the pop any more");
+                var answered = new ArrayList<Runnable>();
+                synchronized (lock) {
+                    for (Waiter waiter : waiters) {
+                        if (!waiter.isAnswered) {
+                            answered.add(failure(lane, waiter, e));
+                        }
+                        landed(lane, waiter);
+                    }
+                    endRun(lane);
+                }
+                answered.forEach(Runnable::run);
+            }
+        }
+    }
+
+    private static void loseAutoAcked(List<PopResult> results, String reason) {
+        for (PopResult result : results) {
+            if (result.leaseId() == null && !result.messages().isEmpty()) {
+                GiveBacks.lost(result, reason);
+            }
         }
     }
 
@@ -516,20 +695,22 @@ public final class PopDispatcher implements AutoCloseable {
             fail(lane, served.get(0), cause);
         }
         synchronized (lock) {
-            endRun(lane, 0);
+            endRun(lane);
         }
     }
 
     private void alone(PopLane lane, Waiter waiter) {
         try {
-            PopResult result = call(lane.target, List.of(waiter)).get(0);
-            Runnable answer;
+            List<PopResult> results = call(lane.target, List.of(waiter));
             synchronized (lock) {
-                waiter.inFlight = false;
-                lane.inFlight--;
-                answer = answer(lane, waiter, result);
+                lane.runs++; // It is one of its own.
             }
-            answer.run();
+            finish(lane, List.of(waiter), List.of(), results);
+        } catch (PopOutcomeUnknownException e) {
+            synchronized (lock) {
+                lane.runs++;
+            }
+            unsettled(lane, List.of(waiter), e);
         } catch (RuntimeException | Error e) {
             fail(lane, waiter, e);
         }
@@ -537,21 +718,10 @@ public final class PopDispatcher implements AutoCloseable {
 
     private void fail(PopLane lane, Waiter waiter, Throwable cause) {
         synchronized (lock) {
-            waiter.inFlight = false;
-            lane.inFlight--;
+            landed(lane, waiter);
             leave(lane, waiter);
         }
         waiter.answer.completeExceptionally(cause);
-    }
-
-    /** Not under the lock. */
-    private void giveBack(PopTarget target, PopResult result) {
-        try {
-            giveBack.giveBack(target, result);
-            result.messages().stream().map(Message::queue).distinct().forEach(this::wake);
-        } catch (RuntimeException e) {
-            log.warn("Messages popped too late stay leased until the lease ends. target={}", target, e);
-        }
     }
 
     /** Answers every waiting request with nothing, and stops. Transactions under way are waited for, a short time. */
@@ -581,6 +751,11 @@ public final class PopDispatcher implements AutoCloseable {
         } catch (InterruptedException e) {
             workers.shutdownNow();
             Thread.currentThread().interrupt();
+        }
+        giveBacks.close();
+        synchronized (lock) {
+            unsettled.forEach(
+                    each -> loseAutoAcked(each.results(), "the service stops before the outcome of the pop is known"));
         }
     }
 }

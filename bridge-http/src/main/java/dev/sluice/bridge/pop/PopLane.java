@@ -3,6 +3,7 @@ package dev.sluice.bridge.pop;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -42,18 +43,22 @@ final class PopLane {
     static final class Waiter {
         final PopRequest request;
         final PopDispatcher.Client client;
+        final long arrivedNanos;
         final long deadlineNanos;
         final boolean parks;
         final CompletableFuture<PopResult> answer = new CompletableFuture<>();
         boolean inFlight;
+        /** Its answer is decided, whether or not it was given yet. */
+        boolean isAnswered;
 
         @Nullable
         Future<?> alarm;
 
-        Waiter(PopRequest request, PopDispatcher.Client client, long deadlineNanos, boolean parks) {
+        Waiter(PopRequest request, PopDispatcher.Client client, long arrivedNanos, Duration patience, boolean parks) {
             this.request = request;
             this.client = client;
-            this.deadlineNanos = deadlineNanos;
+            this.arrivedNanos = arrivedNanos;
+            this.deadlineNanos = arrivedNanos + patience.toNanos();
             this.parks = parks;
         }
     }

@@ -19,6 +19,7 @@ import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.OutcomeUnknownException;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
@@ -165,6 +166,7 @@ class HttpServiceTest {
                         new PGSimpleDataSource(),
                         new PGSimpleDataSource(),
                         new Administration.Config(1, 1, 1, new QueueConfig("sluice"), QueueWriterConfig.DEFAULTS),
+                        () -> {},
                         () -> {},
                         () -> {},
                         queues -> {}),
@@ -737,6 +739,25 @@ class HttpServiceTest {
         }
 
         @Test
+        void saysThatTheDatabaseIsUnavailableWithAStatusThatDoesNotEndTheLoopOfAClient() {
+            popAnswer.completeExceptionally(new QueueException("pop", new SQLException("gone", "08006")));
+            HttpResponse<String> response = get("/api/v1/pop/queue/q");
+            assertThat(response.statusCode()).isEqualTo(200);
+            assertThat(response.headers().firstValue("Retry-After")).hasValue("1");
+            assertThat(response.body())
+                    .isEqualTo("{\"success\":false,\"error\":\"database_unavailable\",\"messages\":[]}");
+        }
+
+        @Test
+        void saysThatTheOutcomeIsUnknownAndNotThatThereIsNothing() {
+            popAnswer.completeExceptionally(OutcomeUnknownException.because("no answer"));
+            HttpResponse<String> response = get("/api/v1/pop/queue/q?autoAck=true");
+            assertThat(response.statusCode()).isEqualTo(200);
+            assertThat(response.headers().firstValue("Retry-After")).hasValue("1");
+            assertThat(response.body()).isEqualTo("{\"success\":false,\"error\":\"outcome_unknown\",\"messages\":[]}");
+        }
+
+        @Test
         void isRefusedWhenTooManyWait() {
             popAnswer.completeExceptionally(new OverloadedException("Too many"));
             HttpResponse<String> response = get("/api/v1/pop/queue/q");
@@ -791,6 +812,15 @@ class HttpServiceTest {
         }
 
         @Test
+        void isToldThatItsOutcomeIsUnknown() {
+            acknowledgeAnswer.completeExceptionally(OutcomeUnknownException.because("no answer"));
+            HttpResponse<String> response =
+                    post("/api/v1/ack", "{'transactionId':'t','partitionId':'" + partition + "'}");
+            assertError(response, 503, "outcome_unknown");
+            assertThat(response.headers().firstValue("Retry-After")).hasValue("1");
+        }
+
+        @Test
         void isA503WhileTheDatabaseIsAway() {
             acknowledgeAnswer.completeExceptionally(new QueueException("ack", new SQLException("gone", "08006")));
             HttpResponse<String> response =
@@ -825,7 +855,8 @@ class HttpServiceTest {
             state.connected = false;
             assertThat(get("/ready").statusCode()).isEqualTo(200);
             assertThat(get("/ready").body())
-                    .isEqualTo("{\"status\":\"ready\",\"reason\":null,\"database\":\"disconnected\",\"database_error\":\"the database does not answer\"}");
+                    .isEqualTo(
+                            "{\"status\":\"ready\",\"reason\":null,\"database\":\"disconnected\",\"database_error\":\"the database does not answer\"}");
             state.refusal = "the local log is full";
             assertThat(get("/ready").statusCode()).isEqualTo(503);
             assertThat(get("/ready").body()).contains("\"reason\":\"the local log is full\"");

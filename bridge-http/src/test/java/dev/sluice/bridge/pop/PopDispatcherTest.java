@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.queue.CommitOutcome;
 import dev.sluice.queue.Message;
+import dev.sluice.queue.OutcomeUnknownException;
+import dev.sluice.queue.PopOutcomeUnknownException;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
@@ -28,6 +31,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Nested;
@@ -36,10 +40,15 @@ import org.junit.jupiter.api.Test;
 class PopDispatcherTest {
     private static final PopTarget QUEUE = new PopTarget("q", null, "g");
     private static final Duration LONG = Duration.ofMinutes(10);
+    /** Long enough for a transaction to begin on a busy machine. */
+    private static final Duration SOON = Duration.ofSeconds(1);
+
     private static final Duration NO_WAIT = Duration.ZERO;
+    private static final PopRequest AUTO_ACK = new PopRequest(1, 1, true, Subscription.ALL);
 
     private final FakeQueue queue = new FakeQueue();
     private final List<PopResult> returned = new CopyOnWriteArrayList<>();
+    private final AtomicInteger giveBackFailures = new AtomicInteger();
     private PopDispatcher dispatcher = dispatcher(100, Duration.ofMinutes(10));
 
     /** Messages by queue name, each given once, without leases. A queue is in the namespace of its first letter. */
@@ -55,6 +64,16 @@ class PopDispatcherTest {
         volatile @Nullable RuntimeException placesFailure;
         volatile @Nullable Duration nextReadyIn;
         volatile CountDownLatch gate = new CountDownLatch(0);
+        /** Whether the next transactions end without an answer to their commit. */
+        volatile boolean losesAnswers;
+
+        volatile CommitOutcome outcome = CommitOutcome.PENDING;
+        final AtomicInteger outcomesAsked = new AtomicInteger();
+
+        CommitOutcome outcomeOf(OutcomeUnknownException unknown) {
+            outcomesAsked.incrementAndGet();
+            return outcome;
+        }
 
         @Override
         public List<PopResult> pop(PopTarget target, List<PopRequest> requests) {
@@ -84,6 +103,10 @@ class PopDispatcherTest {
                 }
                 results.add(take(target, request));
             }
+            if (losesAnswers
+                    && results.stream().anyMatch(result -> !result.messages().isEmpty())) {
+                throw new PopOutcomeUnknownException("lost", results);
+            }
             return results;
         }
 
@@ -98,7 +121,8 @@ class PopDispatcherTest {
             }
             return taken.isEmpty()
                     ? new PopResult(PopResult.Status.EMPTY, null, List.of(), 0, nextReadyIn)
-                    : new PopResult(PopResult.Status.MESSAGES, UUID.randomUUID(), taken, 1, null);
+                    : new PopResult(
+                            PopResult.Status.MESSAGES, request.autoAck() ? null : UUID.randomUUID(), taken, 1, null);
         }
 
         private static boolean covers(PopTarget target, String name) {
@@ -129,8 +153,14 @@ class PopDispatcherTest {
     private PopDispatcher dispatcher(int maxParked, Duration pollInterval) {
         return new PopDispatcher(
                 queue,
+                queue::outcomeOf,
                 queue::places,
-                (target, result) -> returned.add(result),
+                (target, result) -> {
+                    if (giveBackFailures.getAndDecrement() > 0) {
+                        throw new QueueException("could not give back", new SQLException("gone", "08006"));
+                    }
+                    returned.add(result);
+                },
                 new PopDispatcherConfig(2, maxParked, pollInterval));
     }
 
@@ -146,6 +176,14 @@ class PopDispatcherTest {
 
     private static PopRequest batch(int size) {
         return new PopRequest(size, 1, false, Subscription.ALL);
+    }
+
+    private static QueueException failure(CompletableFuture<PopResult> answer) {
+        var failure = new AtomicReference<QueueException>();
+        assertThatThrownBy(() -> answer.get(120, TimeUnit.SECONDS))
+                .cause()
+                .isInstanceOfSatisfying(QueueException.class, failure::set);
+        return failure.get();
     }
 
     private static List<String> payloads(CompletableFuture<PopResult> answer) {
@@ -261,27 +299,34 @@ class PopDispatcherTest {
         void givesBackWhatCameTooLate() {
             queue.gate = new CountDownLatch(1);
             queue.add("q", "a");
-            CompletableFuture<PopResult> answer = pop(QUEUE, batch(1), Duration.ofMillis(500));
-            await().until(() -> queue.begun.get() == 1);
-            await().until(answer::isDone);
-            assertThat(payloads(answer)).isEmpty();
+            CompletableFuture<PopResult> answer = pop(QUEUE, batch(1), SOON);
+            assertThat(failure(answer)).isNotInstanceOf(OutcomeUnknownException.class);
             queue.gate.countDown();
             await().until(() -> returned.size() == 1);
             assertThat(returned.get(0).messages()).extracting(Message::payload).containsExactly("a");
         }
 
         @Test
-        void getsWhatItsTransactionTookHoweverLateWithAutoAck() throws Exception {
+        void getsWhatItsTransactionTookSoonAfterItsDeadlineWithAutoAck() {
             queue.gate = new CountDownLatch(1);
             queue.add("q", "a");
-            CompletableFuture<PopResult> answer =
-                    pop(QUEUE, new PopRequest(1, 1, true, Subscription.ALL), Duration.ofMillis(500));
-            await().until(() -> queue.begun.get() == 1);
-            Thread.sleep(3500); // Its deadline, and the grace of those who can be given back to.
-            assertThat(answer).isNotDone();
+            CompletableFuture<PopResult> answer = pop(QUEUE, AUTO_ACK, SOON);
+            long deadline = System.nanoTime() + SOON.toNanos();
+            await().until(() -> System.nanoTime() - deadline > 0);
             queue.gate.countDown();
             assertThat(payloads(answer)).containsExactly("a");
             assertThat(returned).isEmpty();
+        }
+
+        @Test
+        void isToldThatTheOutcomeIsUnknownWhenItsTransactionTakesTooLongWithAutoAck() {
+            queue.gate = new CountDownLatch(1);
+            queue.add("q", "a");
+            CompletableFuture<PopResult> answer = pop(QUEUE, AUTO_ACK, SOON);
+            assertThat(failure(answer)).isInstanceOf(OutcomeUnknownException.class);
+            queue.gate.countDown();
+            await().until(() -> returned.size() == 1);
+            assertThat(returned.get(0).messages()).extracting(Message::payload).containsExactly("a");
         }
 
         @Test
@@ -292,8 +337,7 @@ class PopDispatcherTest {
                     pop(QUEUE, new PopRequest(1, 1, true, Subscription.ALL), Duration.ofMillis(300));
             await().pollDelay(Duration.ofMillis(600)).until(() -> queue.begun.get() == 1);
             queue.gate.countDown();
-            assertThat(answer.orTimeout(120, TimeUnit.SECONDS).join().messages())
-                    .isEmpty();
+            assertThat(failure(answer).sqlState()).isEqualTo("57014");
         }
 
         @Test
@@ -491,12 +535,14 @@ class PopDispatcherTest {
         private final QueueException away = new QueueException("could not pop", new SQLException("gone", "08006"));
 
         @Test
-        void answersAreEmptyWithoutTryingEachTime() {
+        void thoseWhoDoNotWaitAreToldSoWithoutTryingEachTimeAndNotAtOnce() {
             queue.failure = away;
-            for (int i = 0; i < 50; i++) {
-                assertThat(payloads(pop(QUEUE, batch(1), NO_WAIT))).isEmpty();
+            for (int i = 0; i < 20; i++) {
+                long before = System.nanoTime();
+                assertThat(failure(pop(QUEUE, batch(1), NO_WAIT))).isSameAs(away);
+                assertThat(Duration.ofNanos(System.nanoTime() - before)).isGreaterThanOrEqualTo(Duration.ofMillis(100));
             }
-            assertThat(queue.transactions.get()).isLessThan(20);
+            assertThat(queue.transactions.get()).isLessThan(15);
         }
 
         @Test
@@ -527,7 +573,81 @@ class PopDispatcherTest {
         @Test
         void thoseWhoWaitAreAnsweredAtTheirDeadline() {
             queue.failure = away;
-            assertThat(payloads(pop(QUEUE, batch(1), Duration.ofMillis(200)))).isEmpty();
+            long before = System.nanoTime();
+            assertThat(failure(pop(QUEUE, batch(1), Duration.ofMillis(300)))).isSameAs(away);
+            assertThat(Duration.ofNanos(System.nanoTime() - before)).isGreaterThanOrEqualTo(Duration.ofMillis(300));
+        }
+    }
+
+    @Nested
+    class WhenTheOutcomeOfATransactionIsUnknown {
+        @Test
+        void thoseWhoAskedGetTheMessagesOnceItIsKnownToBeCommitted() {
+            queue.losesAnswers = true;
+            queue.add("q", "a");
+            CompletableFuture<PopResult> answer = pop(QUEUE, AUTO_ACK, NO_WAIT);
+            await().until(() -> queue.outcomesAsked.get() >= 2);
+            assertThat(answer).isNotDone();
+            queue.outcome = CommitOutcome.COMMITTED;
+            assertThat(payloads(answer)).containsExactly("a");
+            assertThat(returned).isEmpty();
+        }
+
+        @Test
+        void thoseWhoAskedAreServedAgainOnceItIsKnownToBeRolledBack() {
+            queue.losesAnswers = true;
+            queue.add("q", "a");
+            CompletableFuture<PopResult> answer = pop(QUEUE, AUTO_ACK, LONG);
+            await().until(() -> queue.outcomesAsked.get() >= 1);
+            queue.losesAnswers = false;
+            queue.add("q", "a"); // What rolling back does.
+            queue.outcome = CommitOutcome.ROLLED_BACK;
+            assertThat(payloads(answer)).containsExactly("a");
+            assertThat(returned).isEmpty();
+        }
+
+        @Test
+        void thoseWhoAskedAreToldSoInTimeAndTheMessagesAreGivenBackOnceItIsKnown() {
+            queue.losesAnswers = true;
+            queue.add("q", "a");
+            CompletableFuture<PopResult> answer = pop(QUEUE, AUTO_ACK, SOON);
+            assertThat(failure(answer)).isInstanceOf(OutcomeUnknownException.class);
+            assertThat(returned).isEmpty();
+            queue.outcome = CommitOutcome.COMMITTED;
+            await().until(() -> returned.size() == 1);
+            assertThat(returned.get(0).messages()).extracting(Message::payload).containsExactly("a");
+        }
+
+        @Test
+        void thoseWhoAskedAreToldSoWhenNobodyWillKnow() {
+            queue.losesAnswers = true;
+            queue.outcome = CommitOutcome.LOST;
+            queue.add("q", "a");
+            assertThat(failure(pop(QUEUE, AUTO_ACK, LONG))).isInstanceOf(OutcomeUnknownException.class);
+            assertThat(dispatcher.waiting()).isZero();
+        }
+
+        @Test
+        void othersAreServedMeanwhile() {
+            queue.losesAnswers = true;
+            queue.add("q", "a");
+            CompletableFuture<PopResult> first = pop(QUEUE, AUTO_ACK, LONG);
+            await().until(() -> queue.outcomesAsked.get() >= 1);
+            queue.losesAnswers = false;
+            queue.add("q", "b");
+            assertThat(payloads(pop(QUEUE, batch(1), LONG))).containsExactly("b");
+            assertThat(first).isNotDone();
+        }
+
+        @Test
+        void messagesAreGivenBackHoweverOftenThatFails() {
+            queue.losesAnswers = true;
+            queue.add("q", "a");
+            giveBackFailures.set(2);
+            assertThat(failure(pop(QUEUE, AUTO_ACK, SOON))).isInstanceOf(OutcomeUnknownException.class);
+            queue.outcome = CommitOutcome.COMMITTED;
+            await().until(() -> returned.size() == 1);
+            assertThat(giveBackFailures).hasNegativeValue();
         }
     }
 }

@@ -1,0 +1,224 @@
+package dev.sluice.bridge;
+
+import dev.sluice.queue.OutcomeUnknownException;
+import dev.sluice.queue.WriteTest;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Finds out whether the database takes writes: commits a transaction every second on a connection of its own. A database can
+ * answer questions and yet take no writes, because a synchronous standby is missing, because it only reads, or because its
+ * disk is full.
+ *
+ * <p>A commit that hangs cannot be taken back. The probe waits for it instead of beginning another, and after it had to give
+ * up a connection it begins no other commit before the server has ended the first: so it never fills the server with
+ * transactions that wait.
+ *
+ * <p>Two threads of its own. Any thread may ask.
+ */
+final class WriteProbe implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(WriteProbe.class);
+
+    /** What PostgreSQL shows as the name of the connection. */
+    static final String NAME = "sluice-write-probe";
+
+    /** Pause between two commits. */
+    static final Duration INTERVAL = Duration.ofSeconds(1);
+
+    /** Writes are refused when a commit has taken longer than this. */
+    static final Duration PATIENCE = Duration.ofSeconds(3);
+
+    private static final Duration LOOK_INTERVAL = Duration.ofMillis(250);
+
+    private final DataSource connections;
+    private final WriteTest test;
+    private final BooleanSupplier isReachable;
+    private final CountDownLatch closing = new CountDownLatch(1);
+    private final Thread prober = daemon(this::probeAlways, "sluice-write-probe");
+    private final Thread observer = daemon(this::observeAlways, "sluice-write-observer");
+
+    /** When the write began that has not succeeded yet; 0: none has begun. */
+    private volatile long sinceNanos;
+
+    private volatile @Nullable String failure;
+    private volatile @Nullable String refusal;
+    private volatile Listener listener = takesWrites -> {};
+
+    /** What follows from a change. Runs on a thread of the probe. */
+    interface Listener {
+        /** The database takes no writes, or takes them again. */
+        void changed(boolean takesWrites);
+    }
+
+    /**
+     * Makes it; {@link #start} begins.
+     *
+     * @param connections opens the connection of the probe, with a bounded time for each answer: no pool
+     * @param isReachable whether the database answers questions; while it does not, there is nothing to find out
+     */
+    WriteProbe(DataSource connections, WriteTest test, BooleanSupplier isReachable) {
+        this.connections = connections;
+        this.test = test;
+        this.isReachable = isReachable;
+    }
+
+    private static Thread daemon(Runnable task, String name) {
+        var thread = new Thread(task, name);
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    /** Begins to probe. */
+    void start(Listener toTell) {
+        listener = toTell;
+        prober.start();
+        observer.start();
+    }
+
+    /** Returns why the database takes no writes now; null if it takes them, or if nothing is known against it. */
+    @Nullable
+    String refusal() {
+        return refusal;
+    }
+
+    private void probeAlways() {
+        Connection connection = null;
+        try {
+            do {
+                if (isReachable.getAsBoolean()) {
+                    connection = probe(connection);
+                } else {
+                    connection = closed(connection);
+                    sinceNanos = 0;
+                    failure = null;
+                }
+            } while (!closing.await(INTERVAL.toMillis(), TimeUnit.MILLISECONDS));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            closed(connection);
+        }
+    }
+
+    /**
+     * Probes once, and once more on a new connection if an old one fails: it may be over while the database is well. Returns
+     * the connection for the next time; null if that has to open another.
+     */
+    private @Nullable Connection probe(@Nullable Connection open) {
+        if (open == null) {
+            return attempt(null);
+        }
+        Connection kept = attempt(open);
+        return kept == null && sinceNanos == 0 ? attempt(null) : kept;
+    }
+
+    private @Nullable Connection attempt(@Nullable Connection open) {
+        Connection connection = open;
+        try {
+            if (connection == null) {
+                connection = connections.getConnection();
+            }
+            if ((open == null || sinceNanos != 0) && test.isCommitUnderWay(connection, NAME)) {
+                began(); // By an earlier attempt: nothing new can be found out before the server has ended it.
+                return connection;
+            }
+            began();
+            test.write(connection);
+            sinceNanos = 0;
+            failure = null;
+            return connection;
+        } catch (OutcomeUnknownException e) {
+            log.debug("The database has not confirmed the commit of the probe", e);
+        } catch (SQLException e) {
+            if (open != null) {
+                log.debug("The connection of the probe may be over", e);
+            } else if (WriteTest.refusesWrites(e)) {
+                failure = e.getMessage();
+            } else {
+                log.debug("The probe of writes failed for a reason that is not about writes", e);
+            }
+            if (refusal == null) { // Otherwise a commit hung, and nothing says that it would not now.
+                sinceNanos = 0;
+            }
+        }
+        return closed(connection);
+    }
+
+    private void began() {
+        if (sinceNanos == 0) {
+            sinceNanos = Math.max(1, System.nanoTime());
+        }
+    }
+
+    private static @Nullable Connection closed(@Nullable Connection connection) {
+        if (connection != null) {
+            try {
+                connection.close();
+            } catch (SQLException e) {
+                log.trace("A connection of the probe did not close", e);
+            }
+        }
+        return null;
+    }
+
+    private void observeAlways() {
+        try {
+            do {
+                observe();
+            } while (!closing.await(LOOK_INTERVAL.toMillis(), TimeUnit.MILLISECONDS));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void observe() {
+        long since = sinceNanos;
+        String reason = failure;
+        boolean hangs = since != 0 && System.nanoTime() - since > PATIENCE.toNanos();
+        boolean takesWrites = !hangs && reason == null;
+        if (takesWrites == (refusal == null)) {
+            return;
+        }
+        if (takesWrites) {
+            refusal = null;
+            log.info("The database takes writes again");
+        } else {
+            String first = hangs ? "the database does not confirm commits" : "the database takes no writes: " + reason;
+            refusal = first; // What it waits for takes longer to find out.
+            refusal = hangs ? first + waitingFor() : first;
+            log.warn("Writes to the database are refused, pushes are kept in the local log reason={}", refusal);
+        }
+        listener.changed(takesWrites);
+    }
+
+    /** Asks the server what the commit waits for. */
+    private String waitingFor() {
+        try (Connection connection = connections.getConnection()) {
+            String event = test.waitEvent(connection, NAME);
+            if (event == null) {
+                return "";
+            }
+            return event.equals(WriteTest.WAITS_FOR_STANDBY)
+                    ? ": they wait for a synchronous standby (synchronous_standby_names)"
+                    : ": they wait for " + event;
+        } catch (SQLException e) {
+            log.debug("The server cannot be asked what a commit waits for", e);
+            return "";
+        }
+    }
+
+    @Override
+    public void close() {
+        closing.countDown();
+        prober.interrupt();
+        observer.interrupt();
+    }
+}

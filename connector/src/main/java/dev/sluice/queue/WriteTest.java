@@ -1,0 +1,89 @@
+package dev.sluice.queue;
+
+import dev.sluice.queue.Statements.Sql;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Tries whether a database takes writes, without changing a row. */
+public final class WriteTest {
+    /** The wait event of a commit that waits for a synchronous standby. */
+    public static final String WAITS_FOR_STANDBY = "SyncRep";
+
+    /** Classes of SQLSTATE that say that the server takes no writes: read-only, no resources, shutting down. */
+    private static final Set<String> REFUSALS = Set.of("25", "53", "57", "58");
+
+    /** The server refuses more connections. That says nothing about writes on the connections there are. */
+    private static final String TOO_MANY_CONNECTIONS = "53300";
+
+    private static final Sql UNDER_WAY =
+            Sql.parse("select count(*) from pg_stat_activity where application_name = :name"
+                    + " and datname = current_database() and pid <> pg_backend_pid() and wait_event = 'SyncRep'");
+    private static final Sql WAIT_EVENT = Sql.parse("select wait_event from pg_stat_activity"
+            + " where application_name = :name and datname = current_database() and pid <> pg_backend_pid()"
+            + " and state = 'active' and wait_event is not null order by xact_start limit 1");
+
+    private final String write;
+
+    /** Makes a test for the tables of a schema. */
+    public WriteTest(String schema) {
+        // Updating no row is refused where writes are. The message goes to the server's log, so that the commit is a
+        // real one.
+        this.write = Statements.inSchema(
+                "update sluice.sink_offsets set next_offset = next_offset where false;"
+                        + " select pg_logical_emit_message(true, 'sluice', '')",
+                schema);
+    }
+
+    /**
+     * Commits a transaction that writes.
+     *
+     * @throws OutcomeUnknownException if the server did not confirm it
+     */
+    public void write(Connection connection) throws SQLException {
+        connection.setAutoCommit(false);
+        try (Statement statement = connection.createStatement()) {
+            statement.execute(write);
+        }
+        Commit.run(connection, "could not write", null);
+    }
+
+    /** Returns whether a connection of that name waits for a standby. */
+    public boolean isCommitUnderWay(Connection connection, String name) throws SQLException {
+        try (var statement = new BoundStatement(connection, UNDER_WAY).set("name", name);
+                ResultSet row = statement.query()) {
+            row.next();
+            return row.getLong(1) > 0;
+        } finally {
+            endReading(connection);
+        }
+    }
+
+    /** Returns what a connection of that name waits for; null if none waits. */
+    public @Nullable String waitEvent(Connection connection, String name) throws SQLException {
+        try (var statement = new BoundStatement(connection, WAIT_EVENT).set("name", name);
+                ResultSet row = statement.query()) {
+            return row.next() ? row.getString("wait_event") : null;
+        } finally {
+            endReading(connection);
+        }
+    }
+
+    private static void endReading(Connection connection) throws SQLException {
+        if (!connection.getAutoCommit()) {
+            connection.rollback();
+        }
+    }
+
+    /** Returns whether the server says that it takes no writes now. */
+    public static boolean refusesWrites(SQLException e) {
+        String state = e.getSQLState();
+        return state != null
+                && state.length() == 5
+                && !state.equals(TOO_MANY_CONNECTIONS)
+                && REFUSALS.contains(state.substring(0, 2));
+    }
+}
