@@ -132,6 +132,34 @@ public final class StoppablePostgres implements AutoCloseable {
         isStopped = true;
     }
 
+    /** Has all its processes stand still, as on a machine that hangs: connections stay open, and nothing is answered. */
+    public void freeze() throws IOException, InterruptedException {
+        signal("-STOP");
+    }
+
+    /** Has them go on. */
+    public void thaw() throws IOException, InterruptedException {
+        signal("-CONT");
+    }
+
+    private void signal(String signal) throws IOException, InterruptedException {
+        var command = new ArrayList<>(List.of("kill", signal));
+        ProcessHandle first = postmaster();
+        Stream.concat(Stream.of(first), first.descendants()).forEach(each -> command.add(Long.toString(each.pid())));
+        new ProcessBuilder(command).start().waitFor(); // A process that has ended meanwhile is none to signal.
+    }
+
+    /** Starts it again as a standby, which only reads. {@link #promote} makes it writable, and keeps its sessions. */
+    public void restartAsStandby() throws IOException {
+        Files.createFile(directory.resolve("standby.signal"));
+        restart();
+    }
+
+    /** Makes a standby a server that takes writes, and waits until it does. */
+    public void promote() throws SQLException {
+        execute("select pg_promote()");
+    }
+
     /** Starts it again where it was. */
     public void restart() throws IOException {
         server = open(directory, port);
