@@ -41,10 +41,10 @@ final class Database implements AutoCloseable {
     /** To hear other bridges, for scheduled messages, and four for what comes and goes. */
     private static final int CONTROL_CONNECTIONS = 6;
     /**
-     * That of the watch, that of housekeeping, and one to spare: for copies, and for a lane that checks the schema on two
-     * connections.
+     * That of the watch, that of the probe of writes, that of housekeeping, and one to spare: for copies, and for a lane that checks
+     * the schema on two connections.
      */
-    private static final int OTHER_CONNECTIONS = 3;
+    private static final int OTHER_CONNECTIONS = 4;
 
     /** Longest time of a statement of a request. The request is answered within 9 s, whatever it waits for. */
     private static final Duration REQUEST_STATEMENT_TIMEOUT = Duration.ofSeconds(7);

@@ -53,7 +53,7 @@ class ConnectionLimitTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {10, 12, 16, 20})
+    @ValueSource(ints = {11, 12, 16, 20})
     void everythingWorksWithFewConnections(int connections) {
         limit(connections);
         try (RunningBridge bridge = start()) {
@@ -104,7 +104,7 @@ class ConnectionLimitTest {
         limit(20);
         var others = new ArrayList<Connection>();
         try {
-            for (int i = 0; i < 8; i++) {
+            for (int i = 0; i < 7; i++) {
                 others.add(DriverManager.getConnection(postgres.url(), role, null));
             }
             try (RunningBridge bridge = start()) {

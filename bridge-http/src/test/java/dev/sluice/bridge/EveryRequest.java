@@ -8,9 +8,13 @@ import java.net.URLEncoder;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Every kind of request that uses the database, one after the other, on a queue of its own. */
 final class EveryRequest {
+    private static final Logger log = LoggerFactory.getLogger(EveryRequest.class);
+
     private EveryRequest() {}
 
     /** Sends them; returns the first answer that is not the usual one, with what was sent, or an empty text. */
@@ -68,6 +72,7 @@ final class EveryRequest {
         while (true) {
             String wrong = wrong(bridge);
             Duration took = Duration.ofNanos(System.nanoTime() - start);
+            log.debug("Every request was sent took={} wrong={}", took, wrong);
             if (wrong.isEmpty()) {
                 return took;
             }

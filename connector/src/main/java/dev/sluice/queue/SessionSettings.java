@@ -18,6 +18,14 @@ import java.util.stream.Collectors;
 public final class SessionSettings {
     private static final String NO_LIMIT = "0";
 
+    /**
+     * A server looks every second whether its client is still there, and ends the statement if not. So a statement does not run on
+     * when its connection was given up. The server never ends a commit in this way. Systems that cannot look refuse the setting.
+     */
+    private static final String END_WITH_CLIENT =
+            "do $$ begin perform set_config('client_connection_check_interval', '1s', false);"
+                    + " exception when invalid_parameter_value then null; end $$";
+
     /** Name and value. A session gets a statement timeout of its own. */
     private static final Map<String, String> VALUES = values();
 
@@ -71,6 +79,6 @@ public final class SessionSettings {
         return "set search_path = pg_catalog; select set_config(s.name, s.value, false) from (values " + rows
                 + ", ('statement_timeout', '" + statementTimeout.toMillis() + "')"
                 + ", ('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'))"
-                + ") as s (name, value) where current_setting(s.name, true) is not null";
+                + ") as s (name, value) where current_setting(s.name, true) is not null; " + END_WITH_CLIENT;
     }
 }
