@@ -64,6 +64,8 @@ final class Database implements AutoCloseable {
     /** How long a refused drain counts for health, and how long smaller pools stay before they may grow. */
     private static final Duration REFUSED_PATIENCE = Duration.ofSeconds(5);
 
+    private static final Duration REFUSAL_REPORT_INTERVAL = Duration.ofSeconds(60);
+
     private static final Duration LIMIT_INTERVAL = Duration.ofSeconds(60);
 
     /**
@@ -129,6 +131,7 @@ final class Database implements AutoCloseable {
     private volatile boolean closing;
     private long renewedNanos = System.nanoTime() - RENEWAL_PAUSE.toNanos();
     private long limitReadNanos;
+    private long refusalReportedNanos = System.nanoTime() - REFUSAL_REPORT_INTERVAL.toNanos();
     private String reportedLimit = "";
 
     /**
@@ -331,29 +334,32 @@ final class Database implements AutoCloseable {
         }
     }
 
-    /** A pool was let in no more. */
+    /** A pool or the watch was let in no more. */
     private void refused(SQLException reason) {
-        if (!isLimitSuspect) {
-            isLimitSuspect = true;
-            log.warn(
-                    "PostgreSQL refused a connection wanted={} reason={}",
-                    wanted.total() + reserved(),
-                    reason.getMessage());
-            watch.look();
-        }
+        makeRoom("a pool", SessionFailures.reason(reason));
     }
 
     /** The drain was let in no more: the pools make room for it, and health tells of it until it was let in. */
     void drainRefused(String reason) {
         drainRefusal = "the drain gets no connection: " + reason;
         drainRefusedNanos = System.nanoTime();
-        if (!isLimitSuspect) {
-            isLimitSuspect = true;
+        makeRoom("the drain", reason);
+    }
+
+    private synchronized void makeRoom(String forWhom, String reason) {
+        if (isLimitSuspect) {
+            return;
+        }
+        isLimitSuspect = true;
+        watch.look();
+        long now = System.nanoTime();
+        if (now - refusalReportedNanos > REFUSAL_REPORT_INTERVAL.toNanos()) {
+            refusalReportedNanos = now;
             log.warn(
-                    "PostgreSQL refused a connection to the drain, the pools make room for it wanted={} reason={}",
+                    "PostgreSQL refused a connection, the pools make room for the drain for={} wanted={} reason={}",
+                    forWhom,
                     wanted.total() + reserved(),
                     reason);
-            watch.look();
         }
     }
 
@@ -426,6 +432,8 @@ final class Database implements AutoCloseable {
             emptySince.remove(pool);
             if (reason != null) {
                 dead = reason.getMessage();
+            }
+            if (reason != null && !SessionFailures.TOO_MANY_CONNECTIONS.equals(reason.getSQLState())) {
                 log.warn(
                         "A pool has no connection although the database can be reached; it is replaced pool={} reason={}",
                         pool.name(),
@@ -444,7 +452,7 @@ final class Database implements AutoCloseable {
             pool.getConnection().close();
             return null;
         } catch (SQLException e) {
-            return SessionFailures.TOO_MANY_CONNECTIONS.equals(e.getSQLState()) ? null : e;
+            return e;
         }
     }
 

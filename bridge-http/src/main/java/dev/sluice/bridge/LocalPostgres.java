@@ -1,5 +1,6 @@
 package dev.sluice.bridge;
 
+import dev.sluice.queue.SessionSettings;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -17,6 +18,7 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -410,7 +412,16 @@ final class LocalPostgres implements AutoCloseable {
         properties.setProperty("password", password);
         properties.setProperty("connectTimeout", "5");
         properties.setProperty("socketTimeout", "30");
-        return DriverManager.getConnection("jdbc:postgresql://" + HOST + ":" + port + "/" + database, properties);
+        Connection connection =
+                DriverManager.getConnection("jdbc:postgresql://" + HOST + ":" + port + "/" + database, properties);
+        try {
+            SessionSettings.begin(connection, Duration.ZERO);
+            return connection;
+        } catch (SQLException | RuntimeException | Error e) {
+            try (connection) {
+                throw e;
+            }
+        }
     }
 
     private static String show(Connection connection, String setting) throws SQLException {

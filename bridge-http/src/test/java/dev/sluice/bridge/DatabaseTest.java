@@ -110,6 +110,8 @@ class DatabaseTest {
     void replacesEveryConnectionWhenASessionIsEndedByTheServer() throws SQLException {
         var told = new ArrayList<String>();
         database.whenRenewed(() -> told.add("give back"));
+        await().atMost(PATIENCE).until(() -> backends().size() == 10);
+        List<String> before = backends();
         try (Connection connection = database.writers().getConnection()) {
             postgres.execute("select pg_terminate_backend(pid) from pg_stat_activity where pid = "
                     + connection.unwrap(PGConnection.class).getBackendPID());
@@ -117,13 +119,13 @@ class DatabaseTest {
                     .extracting(e -> ((SQLException) e).getSQLState())
                     .isEqualTo("57P01");
         }
-        List<String> before = backends();
         await().atMost(PATIENCE).untilAsserted(() -> assertThat(backends()).doesNotContainAnyElementsOf(before));
         await().atMost(PATIENCE).until(() -> gives(database.writers()));
         assertThat(told).isNotEmpty();
     }
 
     private List<String> backends() {
+        // Two for consumers, two for writers, six for control.
         return postgres.query("select pid from pg_stat_activity where datname = current_database()"
                 + " and application_name in ('sluice-consumers', 'sluice-writers', 'sluice-control')");
     }
