@@ -43,7 +43,7 @@ record NativeLocale(String name, String encoding) {
     @Nullable
     String problemOfPath(String path) {
         try {
-            Path.of(path);
+            Object unused = Path.of(path);
             return null;
         } catch (InvalidPathException e) {
             return path.indexOf('\0') >= 0

@@ -113,8 +113,8 @@ final class OwnFiles {
 
     private static String octal(String permissions) {
         int bits = 0;
-        for (char each : permissions.toCharArray()) {
-            bits = bits << 1 | (each == '-' ? 0 : 1);
+        for (int i = 0; i < permissions.length(); i++) {
+            bits = bits << 1 | (permissions.charAt(i) == '-' ? 0 : 1);
         }
         return "0" + Integer.toOctalString(bits);
     }

@@ -132,7 +132,7 @@ public final class ConnectionUrl {
 
     private static List<Parameter> parameters(String text) {
         var parameters = new ArrayList<Parameter>();
-        for (String each : text.split("&")) {
+        for (String each : text.split("&", -1)) {
             if (!each.isEmpty()) {
                 int equals = each.indexOf('=');
                 String name = equals < 0 ? each : each.substring(0, equals);
