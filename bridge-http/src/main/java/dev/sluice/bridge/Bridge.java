@@ -40,6 +40,7 @@ import dev.sluice.queue.WakeUps;
 import dev.sluice.queue.WriteTest;
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.BindException;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -277,15 +278,21 @@ final class Bridge implements AutoCloseable {
         } catch (BindException e) {
             throw new StartException(String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
-            throw new StartException(
-                    "the local log in " + given.segmentLog().directory() + " (buffer.dir) cannot be opened: "
-                            + FileProblem.of(e),
-                    e);
+            throw noLog(given, e);
+        } catch (UncheckedIOException e) {
+            throw noLog(given, e.getCause());
         } finally {
             if (!complete) {
                 close();
             }
         }
+    }
+
+    private static StartException noLog(BridgeConfig config, IOException e) {
+        return new StartException(
+                "the local log in " + config.segmentLog().directory() + " (buffer.dir) cannot be opened: "
+                        + FileProblem.of(e),
+                e);
     }
 
     private <T extends AutoCloseable> T opened(T part) throws StartException {

@@ -293,8 +293,11 @@ final class LocalPostgres implements AutoCloseable {
     /** Takes the port of the last time when it is free, so that addresses written down stay true. */
     private int choosePort(int wanted) throws StartException, IOException {
         if (wanted != 0) {
-            if (!isFree(wanted)) {
-                throw new StartException("postgres.port " + wanted + " is taken");
+            try {
+                bind(wanted);
+            } catch (IOException e) {
+                throw new StartException("postgres.port " + wanted + " on " + HOST + " cannot be used: " + e.getMessage()
+                        + "; set another postgres.port, or 0 for a free one", e);
             }
             return wanted;
         }
@@ -311,12 +314,19 @@ final class LocalPostgres implements AutoCloseable {
     }
 
     private static boolean isFree(int port) {
-        try (var socket = new ServerSocket()) {
-            socket.setReuseAddress(true);
-            socket.bind(new InetSocketAddress(ADDRESS, port), 1);
+        try {
+            bind(port);
             return true;
         } catch (IOException e) {
             return false;
+        }
+    }
+
+    /** Takes a port and leaves it again. */
+    private static void bind(int port) throws IOException {
+        try (var socket = new ServerSocket()) {
+            socket.setReuseAddress(true);
+            socket.bind(new InetSocketAddress(ADDRESS, port), 1);
         }
     }
 

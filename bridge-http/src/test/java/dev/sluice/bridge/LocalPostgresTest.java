@@ -150,6 +150,18 @@ class LocalPostgresTest {
     }
 
     @Test
+    void isRefusedOnAPortThatIsTakenWithTheKeyAndTheReason() throws Exception {
+        copyOfOneThatWasStopped();
+        try (var taken = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+            assertThatThrownBy(() -> LocalPostgres.start(
+                            directory.resolve("postgres"), taken.getLocalPort(), progress::add))
+                    .isInstanceOf(StartException.class)
+                    .hasMessageStartingWith("postgres.port " + taken.getLocalPort() + " on 127.0.0.1 cannot be used: ")
+                    .hasMessageEndingWith("; set another postgres.port, or 0 for a free one");
+        }
+    }
+
+    @Test
     void isRefusedWhenTheDataIsOfAnotherVersion() throws Exception {
         copyOfOneThatWasStopped();
         Files.writeString(directory.resolve("postgres/cluster/PG_VERSION"), "9\n");
