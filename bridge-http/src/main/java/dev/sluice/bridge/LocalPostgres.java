@@ -296,8 +296,10 @@ final class LocalPostgres implements AutoCloseable {
             try {
                 bind(wanted);
             } catch (IOException e) {
-                throw new StartException("postgres.port " + wanted + " on " + HOST + " cannot be used: " + e.getMessage()
-                        + "; set another postgres.port, or 0 for a free one", e);
+                throw new StartException(
+                        "postgres.port " + wanted + " on " + HOST + " cannot be used: " + e.getMessage()
+                                + "; set another postgres.port, or 0 for a free one",
+                        e);
             }
             return wanted;
         }

@@ -63,7 +63,7 @@ class ListenAddressTest {
 
     @Test
     void isBlamedOnThePortWhereThePortIsTaken() throws Exception {
-        try (var taken = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+        try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             var address = new ListenAddress("127.0.0.1", taken.getLocalPort());
             assertThatThrownBy(address::refuseUnusable)
                     .isInstanceOf(StartException.class)

@@ -152,9 +152,9 @@ class LocalPostgresTest {
     @Test
     void isRefusedOnAPortThatIsTakenWithTheKeyAndTheReason() throws Exception {
         copyOfOneThatWasStopped();
-        try (var taken = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
-            assertThatThrownBy(() -> LocalPostgres.start(
-                            directory.resolve("postgres"), taken.getLocalPort(), progress::add))
+        try (var taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            assertThatThrownBy(() ->
+                            LocalPostgres.start(directory.resolve("postgres"), taken.getLocalPort(), progress::add))
                     .isInstanceOf(StartException.class)
                     .hasMessageStartingWith("postgres.port " + taken.getLocalPort() + " on 127.0.0.1 cannot be used: ")
                     .hasMessageEndingWith("; set another postgres.port, or 0 for a free one");

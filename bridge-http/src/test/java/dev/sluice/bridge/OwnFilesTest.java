@@ -68,7 +68,7 @@ class OwnFilesTest {
     }
 
     @Test
-    void ofWhichOneCannotBeUsedHaveTheirReasonInWords() {
+    void haveTheReasonWhyTheyCannotBeUsedInWords() {
         assertThat(FileProblem.of(new NoSuchFileException("/a"))).isEqualTo("/a does not exist");
         assertThat(FileProblem.of(new AccessDeniedException("/a")))
                 .isEqualTo("the user " + System.getProperty("user.name") + " has no permission for /a");

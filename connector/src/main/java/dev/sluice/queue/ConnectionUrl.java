@@ -28,7 +28,7 @@ public final class ConnectionUrl {
 
     private static final String PREFIX = "jdbc:postgresql:";
     private static final String EXAMPLE = "jdbc:postgresql://host:5432/database";
-    /** Parameters of which the driver takes more than it tells. */
+    /** Parameters that take more values than the driver tells. */
     private static final Set<PGProperty> LENIENT =
             EnumSet.of(PGProperty.REQUIRE_AUTH, PGProperty.CLEANUP_SAVEPOINTS, PGProperty.LOGIN_TIMEOUT);
 
