@@ -137,8 +137,12 @@ public final class QueueSchema {
                 rights.requireVersion();
                 found = applied(connection, schema);
             }
-            if (writes && found == newest()) {
-                rights.requireTables();
+            if (found == newest()) {
+                if (writes) {
+                    rights.requireTables();
+                } else {
+                    rights.requireMessages();
+                }
             }
         } catch (SQLException e) {
             throw new QueueException("could not read the version of schema " + schema, e);

@@ -6,6 +6,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What the role of a connection may do with a schema. A right that is missing is an {@link IllegalStateException}. Its message
@@ -29,6 +30,9 @@ final class SchemaRights {
                 where not has_table_privilege(c.oid, wanted)), ', ') as missing
             from pg_class c join pg_namespace n on n.oid = c.relnamespace
             where n.nspname = :schema and c.relkind in ('r', 'p') order by c.relname""");
+
+    /** What a reader of messages needs, besides {@link QueueSchema#VERSIONS}. */
+    private static final Set<String> MESSAGES = Set.of("queues", "partitions", "segments");
 
     private final Connection connection;
     private final String schema;
@@ -120,13 +124,22 @@ final class SchemaRights {
 
     /** Refuses when the role may not read which migrations were applied. */
     void requireVersion() throws SQLException {
+        requireSelect(Set.of(QueueSchema.VERSIONS));
+    }
+
+    /** Refuses when the role may not read messages. */
+    void requireMessages() throws SQLException {
+        requireSelect(MESSAGES);
+    }
+
+    private void requireSelect(Set<String> tables) throws SQLException {
         try (var statement = new BoundStatement(connection, TABLES).set("schema", schema);
                 ResultSet row = statement.query()) {
             while (row.next()) {
-                if (row.getString("relname").equals(QueueSchema.VERSIONS)
-                        && row.getString("missing").contains("select")) {
+                String table = row.getString("relname");
+                if (tables.contains(table) && row.getString("missing").contains("select")) {
                     throw missing(
-                            "select on table " + quotedSchema + "." + QueueSchema.VERSIONS,
+                            "select on table " + quotedSchema + "." + table,
                             "grant select on all tables in schema " + quotedSchema + " to " + role + ";");
                 }
             }

@@ -84,9 +84,12 @@ class SchemaRightsTest {
     void aRoleThatMayNotWriteTheTablesOfAnotherIsToldSoAtTheStart() {
         QueueSchema.apply(postgres.dataSource(), "sluice");
         postgres.execute("grant usage on schema sluice to \"" + role + "\"");
+        assertThat(statementFor(
+                        "select on table \"sluice\".migrations", () -> QueueSchema.verifyReadable(application, "sluice")))
+                .isEqualTo("grant select on all tables in schema \"sluice\" to \"" + role + "\";");
+        postgres.execute("grant select on sluice.migrations to \"" + role + "\"");
         postgres.execute(statementFor(
-                "select on table \"sluice\".migrations", () -> QueueSchema.verifyReadable(application, "sluice")));
-        postgres.execute("grant select on all tables in schema sluice to \"" + role + "\"");
+                "select on table \"sluice\".partitions", () -> QueueSchema.verifyReadable(application, "sluice")));
         QueueSchema.verifyReadable(application, "sluice");
         for (ThrowingCallable start : new ThrowingCallable[] {
             () -> QueueSchema.verify(application, "sluice"), () -> QueueSchema.apply(application, "sluice")
