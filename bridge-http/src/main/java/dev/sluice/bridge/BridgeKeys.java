@@ -5,6 +5,7 @@ import static org.apache.kafka.common.config.ConfigDef.Range.between;
 import dev.sluice.bridge.security.JwksConfig;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.buffer.SyncPolicy;
+import dev.sluice.connect.TopicNames;
 import dev.sluice.queue.ConnectionUrl;
 import dev.sluice.queue.QueueConfig;
 import dev.sluice.queue.QueueWriterConfig;
@@ -378,7 +379,7 @@ final class BridgeKeys {
                 KAFKA_TOPIC,
                 ConfigDef.Type.STRING,
                 "sluice.messages",
-                new ConfigDef.NonEmptyString(),
+                ConfigDef.LambdaValidator.with(BridgeKeys::checkTopicName, () -> "a name of a topic"),
                 Importance.MEDIUM,
                 "Topic that messages of all queues go to with `drain.mode=kafka`. Any other key that begins with `kafka.` is passed, without it, to the producer and the admin client: `kafka.bootstrap.servers` (needed), `kafka.security.protocol`, `kafka.ssl.*`, `kafka.sasl.*`, `kafka.compression.type` and so on; not `acks`, `enable.idempotence`, `delivery.timeout.ms`, `retries`, serializers and `transactional.id`.");
         keys.add(
@@ -735,6 +736,16 @@ final class BridgeKeys {
             check.run();
         } catch (IllegalArgumentException e) {
             throw new org.apache.kafka.common.config.ConfigException(key + " " + e.getMessage());
+        }
+    }
+
+    private static void checkTopicName(String key, @Nullable Object value) {
+        if (!TopicNames.isPossible(String.valueOf(value))) {
+            throw new org.apache.kafka.common.config.ConfigException(
+                    key,
+                    value,
+                    "must be 1 to " + TopicNames.MAX_LENGTH
+                            + " letters, digits, dots, underscores and hyphens, and none of" + " Kafka's own topics");
         }
     }
 

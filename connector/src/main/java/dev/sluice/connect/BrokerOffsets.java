@@ -57,7 +57,8 @@ final class BrokerOffsets {
         try {
             long end = ends.partitionResult(partition).get().offset();
             if (offset > end) {
-                throw new ConnectException("offset " + offset + " of " + partition + " is beyond its end, which is " + end);
+                throw new ConnectException(
+                        "offset " + offset + " of " + partition + " is beyond its end, which is " + end);
             }
         } catch (ExecutionException e) {
             if (e.getCause() instanceof UnknownTopicOrPartitionException) {

@@ -65,8 +65,9 @@ final class ConverterPairs {
         } else if (isBytes && converter.equals("Json") && !hasSchemas(VALUE_CONVERTER)) {
             put(
                     QueueSourceConfig.VALUE_TYPE,
-                    setting + " and " + VALUE_CONVERTER + SCHEMAS_ENABLE + "=false: that converter writes bytes as Base64, and no"
-                            + " reader can tell. Set " + VALUE_CONVERTER + "=" + BYTE_ARRAY);
+                    setting + " and " + VALUE_CONVERTER + SCHEMAS_ENABLE
+                            + "=false: that converter writes bytes as Base64, and no" + " reader can tell. Set "
+                            + VALUE_CONVERTER + "=" + BYTE_ARRAY);
         }
     }
 
@@ -75,7 +76,8 @@ final class ConverterPairs {
         if (converter.equals("ByteArray") || NUMBERS.contains(converter)) {
             put(
                     setting,
-                    set(setting) + " does not go with connector.class=" + QueueSourceConnector.class.getName() + ", whose "
+                    set(setting) + " does not go with connector.class=" + QueueSourceConnector.class.getName()
+                            + ", whose "
                             + what + " are text. Set " + setting
                             + "=org.apache.kafka.connect.storage.StringConverter");
         }
@@ -100,9 +102,8 @@ final class ConverterPairs {
                             + "=false");
         }
         String converter = pairs.kind(VALUE_CONVERTER);
-        boolean hasFields = !NUMBERS.contains(converter)
-                && !converter.equals("String")
-                && !converter.equals("ByteArray");
+        boolean hasFields =
+                !NUMBERS.contains(converter) && !converter.equals("String") && !converter.equals("ByteArray");
         boolean isTransformed = !properties.getOrDefault(TRANSFORMS, "").isBlank();
         if (!hasFields && !isTransformed) {
             selectors.forEach((setting, from) -> {

@@ -84,7 +84,8 @@ final class DeadLetterFailures {
             List<ObjectName> beans =
                     ManagementFactory.getPlatformMBeanServer().queryNames(new ObjectName(METRICS), null).stream()
                             .filter(bean -> value(bean, "connector").equals(connector))
-                            .filter(bean -> task.isEmpty() || value(bean, "task").equals(task))
+                            .filter(bean ->
+                                    task.isEmpty() || value(bean, "task").equals(task))
                             .toList();
             var producers = new ArrayList<ObjectName>();
             for (ObjectName bean : beans) {

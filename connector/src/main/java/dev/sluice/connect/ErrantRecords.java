@@ -33,6 +33,9 @@ final class ErrantRecords {
     /** Setting of Connect: whether the worker logs errors. With it and no topic the reporter writes to the log only. */
     private static final String LOG_ENABLE = "errors.log.enable";
 
+    /** Setting of Connect: without {@code all} the reporter sends a record to the topic, and then fails, at every start of the task. */
+    static final String TOLERANCE = "errors.tolerance";
+
     /** Where the reporter of a Connect worker comes from. */
     private static final String WORKER_PACKAGE = "org.apache.kafka.connect.runtime.";
 
@@ -69,7 +72,8 @@ final class ErrantRecords {
 
     /**
      * Takes the worker's reporter, if it has one: workers before 2.6 do not know of it, others may not be set up for it. A reporter
-     * that only writes to the worker's log does not count: no record can be taken from there again.
+     * that only writes to the worker's log does not count: no record can be taken from there again. Nor does one that tolerates
+     * nothing.
      *
      * @param properties of the connector
      */
@@ -81,7 +85,11 @@ final class ErrantRecords {
             reporter = null;
         }
         String topic = properties.getOrDefault(DeadLetterFailures.TOPIC, "");
-        if (topic.isBlank() && Boolean.parseBoolean(properties.getOrDefault(LOG_ENABLE, "").strip())) {
+        boolean onlyLogs = topic.isBlank()
+                && Boolean.parseBoolean(properties.getOrDefault(LOG_ENABLE, "").strip());
+        boolean onlyReports = !topic.isBlank()
+                && !properties.getOrDefault(TOLERANCE, "none").strip().equalsIgnoreCase("all");
+        if (onlyLogs || onlyReports) {
             reporter = null;
         }
         failures = DeadLetterFailures.of(properties);
@@ -114,7 +122,8 @@ final class ErrantRecords {
             throw unplaced(
                     record,
                     new ConnectException(
-                            name(record) + " cannot be written and there is nowhere to report it: " + reason.getMessage()
+                            name(record) + " cannot be written and there is nowhere to report it: "
+                                    + reason.getMessage()
                                     + ". With errors.tolerance=all it would go to the topic " + DeadLetterFailures.TOPIC
                                     + " and the task would go on.",
                             reason));

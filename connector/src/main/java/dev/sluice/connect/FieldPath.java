@@ -133,8 +133,7 @@ final class FieldPath {
         if (to == from + 1) {
             return names.get(from).text;
         }
-        return String.join(
-                ".", names.subList(from, to).stream().map(Name::text).toList());
+        return String.join(".", names.subList(from, to).stream().map(Name::text).toList());
     }
 
     private static @Nullable Found field(@Nullable Schema schema, Object value, String name) {

@@ -291,10 +291,12 @@ public final class QueueSinkTask extends SinkTask {
         var offsets = new LinkedHashMap<TopicPartition, Long>();
         held.records(0, held.size()).forEach(record -> firstNotStored(offsets, record));
         delivered.forEach(record -> firstNotStored(offsets, record));
-        throw new ConnectException("a record that the worker's converter or transform refused could not be sent to the topic "
-                + context.configs().get(DeadLetterFailures.TOPIC) + ", and the worker's log says why. If the record is too"
-                + " large, set producer.override.max.request.size, and max.message.bytes of the topic. Records that"
-                + " were delivered with it are not stored; first offsets that are not: " + offsets);
+        throw new ConnectException(
+                "a record that the worker's converter or transform refused could not be sent to the topic "
+                        + context.configs().get(DeadLetterFailures.TOPIC)
+                        + ", and the worker's log says why. If the record is too"
+                        + " large, set producer.override.max.request.size, and max.message.bytes of the topic. Records that"
+                        + " were delivered with it are not stored; first offsets that are not: " + offsets);
     }
 
     private static void firstNotStored(Map<TopicPartition, Long> offsets, SinkRecord record) {
@@ -700,7 +702,8 @@ public final class QueueSinkTask extends SinkTask {
     public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> currentOffsets) {
         var committable = new HashMap<TopicPartition, OffsetAndMetadata>();
         if (!errant.isSettled()) {
-            return committable; // What Connect has delivered may lie behind a record that is nowhere, or not yet anywhere.
+            return committable; // What Connect has delivered may lie behind a record that is nowhere, or not yet
+            // anywhere.
         }
         currentOffsets.forEach((partition, current) -> {
             Source source = sources.get(partition);

@@ -36,7 +36,6 @@ public final class QueueSourceConfig extends AbstractConfig {
     public static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
 
     private static final String CONNECTOR_CLASS = "connector.class";
-    private static final String TOLERANCE = "errors.tolerance";
     private static final String EXACTLY_ONCE = "exactly.once.support";
 
     /** What a worker takes from a connector for its producer begins with this. */
@@ -100,7 +99,8 @@ public final class QueueSourceConfig extends AbstractConfig {
     static Map<String, String> connectorConflicts(Map<String, String> properties) {
         Map<String, String> conflicts = conflicts(properties);
         boolean isBytes = "bytes".equals(properties.get(VALUE_TYPE));
-        if (isBytes && properties.getOrDefault(ConverterPairs.VALUE_CONVERTER, "").isBlank()) {
+        if (isBytes
+                && properties.getOrDefault(ConverterPairs.VALUE_CONVERTER, "").isBlank()) {
             conflicts.put(
                     VALUE_TYPE,
                     VALUE_TYPE + "=bytes needs " + ConverterPairs.VALUE_CONVERTER + " in this configuration: set "
@@ -111,16 +111,18 @@ public final class QueueSourceConfig extends AbstractConfig {
 
     /** Adds what Kafka's producer would refuse when a task starts, or what would let messages vanish. */
     private static void producerConflicts(Map<String, String> properties, Map<String, String> conflicts) {
-        if (properties.getOrDefault(TOLERANCE, "none").strip().equals("all")) {
+        if (properties.getOrDefault(ErrantRecords.TOLERANCE, "none").strip().equalsIgnoreCase("all")) {
             conflicts.put(
-                    TOLERANCE,
-                    TOLERANCE + "=all does not go with " + CONNECTOR_CLASS + "=" + QueueSourceConnector.class.getName()
+                    ErrantRecords.TOLERANCE,
+                    ErrantRecords.TOLERANCE + "=all does not go with " + CONNECTOR_CLASS + "="
+                            + QueueSourceConnector.class.getName()
                             + ": a source has no dead letter topic, so a message that a topic does not take would vanish");
         }
         if (!properties.getOrDefault(EXACTLY_ONCE, "requested").strip().equalsIgnoreCase("required")) {
             return;
         }
-        forExactlyOnce(properties, conflicts, PRODUCER + "acks", value -> value.equals("all") || value.equals("-1"), "all");
+        forExactlyOnce(
+                properties, conflicts, PRODUCER + "acks", value -> value.equals("all") || value.equals("-1"), "all");
         forExactlyOnce(properties, conflicts, PRODUCER + "enable.idempotence", Boolean::parseBoolean, "true");
         forExactlyOnce(
                 properties,
@@ -356,15 +358,6 @@ public final class QueueSourceConfig extends AbstractConfig {
     static final class TopicFormat {
         static final String QUEUE = "${queue}";
 
-        /** Longest name of a topic. */
-        static final int MAX_LENGTH = 249;
-
-        /** Topics of Kafka's own, which take no records of others. */
-        private static final Set<String> INTERNAL = Set.of(
-                "__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata");
-
-        private static final Pattern ILLEGAL = Pattern.compile("[^a-zA-Z0-9._-]");
-
         private final String format;
 
         /**
@@ -374,10 +367,9 @@ public final class QueueSourceConfig extends AbstractConfig {
          */
         TopicFormat(String format) {
             this.format = format;
-            String rest = format.replace(QUEUE, "");
-            int room = separatesQueues() ? MAX_LENGTH - 1 : MAX_LENGTH;
-            if (format.isEmpty() || ILLEGAL.matcher(rest).find() || rest.length() > room || !isTopic(format)) {
-                throw new IllegalArgumentException("must be 1 to " + MAX_LENGTH
+            // In the place of the queue the shortest name that makes no special one of its neighbours.
+            if (!TopicNames.isPossible(format.replace(QUEUE, "q"))) {
+                throw new IllegalArgumentException("must be 1 to " + TopicNames.MAX_LENGTH
                         + " letters, digits, dots, underscores and hyphens, and " + QUEUE + " for the queue");
             }
         }
@@ -389,17 +381,13 @@ public final class QueueSourceConfig extends AbstractConfig {
          */
         String topic(String queue) {
             NewMessage.checkName("queue", queue);
-            String topic = format.replace(QUEUE, ILLEGAL.matcher(queue).replaceAll("_"));
-            if (topic.length() > MAX_LENGTH || !isTopic(topic)) {
+            String topic =
+                    format.replace(QUEUE, TopicNames.ILLEGAL.matcher(queue).replaceAll("_"));
+            if (!TopicNames.isPossible(topic)) {
                 throw new IllegalArgumentException("queue " + queue + " has no topic: no topic can be named " + topic
                         + "; change " + TOPIC_FORMAT);
             }
             return topic;
-        }
-
-        /** Says whether a name of legal characters is that of a topic that may be written to. */
-        private static boolean isTopic(String name) {
-            return !name.equals(".") && !name.equals("..") && !INTERNAL.contains(name);
         }
 
         /** Says whether each queue is to have a topic of its own. */

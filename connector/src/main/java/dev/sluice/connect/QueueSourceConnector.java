@@ -79,7 +79,8 @@ public final class QueueSourceConnector extends SourceConnector {
     /** Checks every property by itself, then, if each is valid, how they fit together. */
     @Override
     public Config validate(Map<String, String> connectorConfigs) {
-        return Conflicts.addTo(super.validate(connectorConfigs), () -> QueueSourceConfig.connectorConflicts(connectorConfigs));
+        return Conflicts.addTo(
+                super.validate(connectorConfigs), () -> QueueSourceConfig.connectorConflicts(connectorConfigs));
     }
 
     /** Supported: a position is the offset of a record, so a replay from an offset gives the same records. */
@@ -128,8 +129,8 @@ public final class QueueSourceConnector extends SourceConnector {
         String schema = config.postgres().schema();
         try {
             QueueSchema.verify(config.connections(), schema);
-            var reader =
-                    new QueueReader(config.connections(), schema, config.postgres().cipher());
+            var reader = new QueueReader(
+                    config.connections(), schema, config.postgres().cipher());
             var found = new HashMap<Long, Partition>();
             reader.partitions(ids).forEach(partition -> found.put(partition.id(), partition));
             return found;

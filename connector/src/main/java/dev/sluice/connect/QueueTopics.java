@@ -63,7 +63,7 @@ final class QueueTopics {
             try {
                 String known = topics.get(queue);
                 String topic = known == null ? format.topic(queue) : known;
-                String older = format.separatesQueues() ? taken.putIfAbsent(compared(topic), queue) : null;
+                String older = format.separatesQueues() ? taken.putIfAbsent(TopicNames.compared(topic), queue) : null;
                 if (older != null && !older.equals(queue)) {
                     throw new IllegalArgumentException(collision(older, queue, topic));
                 }
@@ -94,13 +94,9 @@ final class QueueTopics {
         }
     }
 
-    private static String compared(String topic) {
-        return topic.replace('.', '_');
-    }
-
     private static String collision(String older, String queue, String topic) {
-        return "queue " + queue + " has no topic: " + topic + " is, to Kafka, the topic of the queue " + older + "; change "
-                + QueueSourceConfig.TOPIC_FORMAT;
+        return "queue " + queue + " has no topic: " + topic + " is, to Kafka, the topic of the queue " + older
+                + "; change " + QueueSourceConfig.TOPIC_FORMAT;
     }
 
     /** Returns the topic of a queue that is read. */
@@ -126,7 +122,7 @@ final class QueueTopics {
         for (String queue : queues) {
             try {
                 String topic = format.topic(queue);
-                String other = format.separatesQueues() ? taken.putIfAbsent(compared(topic), queue) : null;
+                String other = format.separatesQueues() ? taken.putIfAbsent(TopicNames.compared(topic), queue) : null;
                 if (other != null && !other.equals(queue)) {
                     return Optional.of(QueueSourceConfig.QUEUES + " and " + QueueSourceConfig.TOPIC_FORMAT
                             + " do not fit: " + collision(other, queue, topic));

@@ -100,8 +100,8 @@ final class SourceOffsets {
         }
         long seq = ((Number) requireNonNull(offset.get(SEQ))).longValue();
         if (seq > partition.head()) {
-            throw new ConnectException("seq " + seq + " is beyond the newest message of partition " + id(key) + " of queue "
-                    + partition.queue() + ", which has seq " + partition.head());
+            throw new ConnectException("seq " + seq + " is beyond the newest message of partition " + id(key)
+                    + " of queue " + partition.queue() + ", which has seq " + partition.head());
         }
     }
 }

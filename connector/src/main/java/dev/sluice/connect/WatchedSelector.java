@@ -95,7 +95,8 @@ final class WatchedSelector implements Selector {
     private void miss(SinkRecord record) {
         long missed = count.incrementAndGet();
         if (missing == Missing.FAIL) {
-            throw new DataException(setting + "=" + from + " finds nothing in the record (" + Missing.settingOf(setting) + "=fail)");
+            throw new DataException(
+                    setting + "=" + from + " finds nothing in the record (" + Missing.settingOf(setting) + "=fail)");
         }
         if (missing == Missing.WARN && missed >= nextWarning) {
             nextWarning = missed * WARNS_AGAIN_AFTER_TIMES;

@@ -40,7 +40,9 @@ public final class KnownTopics {
                                     .toArray(String[]::new))
                     .set(
                             "partitions",
-                            inOrder.values().stream().mapToInt(Integer::intValue).toArray())) {
+                            inOrder.values().stream()
+                                    .mapToInt(Integer::intValue)
+                                    .toArray())) {
                 return statement.update();
             }
         });
@@ -55,8 +57,8 @@ public final class KnownTopics {
         return transactions.run("could not read the partitions of topics", connection -> {
             var known = new HashMap<String, Integer>();
             for (String topic : topics) {
-                try (var statement =
-                                new BoundStatement(connection, statements.get("known-topic")).set("key", key(source, topic));
+                try (var statement = new BoundStatement(connection, statements.get("known-topic"))
+                                .set("key", key(source, topic));
                         ResultSet row = statement.query()) {
                     if (row.next()) {
                         known.put(topic, row.getInt("partitions"));

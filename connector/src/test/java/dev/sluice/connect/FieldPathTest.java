@@ -18,12 +18,18 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class FieldPathTest {
     private static final Map<String, Object> VALUE = Map.of(
-            "id", 1,
-            "customer", Map.of("id", 2, "address.city", "Oslo", "address", Map.of("city", "Rome", "zip", "00100")),
-            "customer.name", "whole",
-            "a.b", Map.of("c", 3, "c.d", 4),
-            "tick`s", 5,
-            "a", Map.of("b", Map.of("e", 6)));
+            "id",
+            1,
+            "customer",
+            Map.of("id", 2, "address.city", "Oslo", "address", Map.of("city", "Rome", "zip", "00100")),
+            "customer.name",
+            "whole",
+            "a.b",
+            Map.of("c", 3, "c.d", 4),
+            "tick`s",
+            5,
+            "a",
+            Map.of("b", Map.of("e", 6)));
 
     private static @Nullable Object find(String path, Object value) {
         FieldPath.Found found = FieldPath.parse(path).find(null, value);
@@ -83,7 +89,8 @@ class FieldPathTest {
 
     @Test
     void whatFlattenMakesIsFoundUnderThePathItHadBefore() {
-        Schema customer = SchemaBuilder.struct().field("id", Schema.INT64_SCHEMA).build();
+        Schema customer =
+                SchemaBuilder.struct().field("id", Schema.INT64_SCHEMA).build();
         Schema schema = SchemaBuilder.struct().field("customer", customer).build();
         var value = new Struct(schema).put("customer", new Struct(customer).put("id", 99L));
         var record = new SinkRecord("orders", 3, null, null, schema, value, 1042);

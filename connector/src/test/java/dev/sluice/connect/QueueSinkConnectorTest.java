@@ -125,7 +125,11 @@ class QueueSinkConnectorTest {
         void refusesPairsThatCannotWorkAlsoAtStart(String key, String value, String other, String otherValue) {
             Map<String, String> properties = properties(key, value, other, otherValue);
             String named = key.endsWith(".missing") ? "lane.from" : other;
-            assertThat(problems(properties)).singleElement().asString().startsWith(key + ": ").contains(named);
+            assertThat(problems(properties))
+                    .singleElement()
+                    .asString()
+                    .startsWith(key + ": ")
+                    .contains(named);
             assertThatThrownBy(() -> new QueueSinkConnector().start(properties))
                     .isInstanceOf(ConfigException.class)
                     .hasMessageContaining(key)

@@ -929,8 +929,7 @@ class QueueSinkTaskTest {
         void doesNotLetWhatPrecedesItLinger() {
             produce(ORDERS_0, 0, 3);
             produceUnmappable(ORDERS_0, 3);
-            try (FakeWorker worker =
-                    worker().withoutReporter().start(properties(QueueSinkConfig.LINGER_MS, "60000"))) {
+            try (FakeWorker worker = worker().withoutReporter().start(properties(QueueSinkConfig.LINGER_MS, "60000"))) {
                 assertThatTheTaskFails(worker, "before offset 3 are stored");
             }
             assertThat(offsets()).containsExactly("orders-sink|orders|0|3");
@@ -1013,6 +1012,17 @@ class QueueSinkTaskTest {
             try (FakeWorker worker =
                     worker().start(properties("errors.tolerance", "all", "errors.log.enable", "true"))) {
                 assertThatTheTaskFails(worker, "there is nowhere to report it", "before offset 3 are stored");
+                assertThat(worker.reported).isEmpty();
+            }
+        }
+
+        @Test
+        void endsThePartitionWhereTheWorkerWouldReportItAtEveryStartAndFail() {
+            produce(ORDERS_0, 0, 3);
+            produceUnmappable(ORDERS_0, 3);
+            try (FakeWorker worker = worker().start(properties("errors.deadletterqueue.topic.name", "dead"))) {
+                assertThatTheTaskFails(
+                        worker, "With errors.tolerance=all it would go to", "before offset 3 are stored");
                 assertThat(worker.reported).isEmpty();
             }
         }

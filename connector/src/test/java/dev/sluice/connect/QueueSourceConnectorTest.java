@@ -111,7 +111,11 @@ class QueueSourceConnectorTest {
                 })
         void refusesPairsThatCannotWorkAlsoAtStart(String key, String value, String other, String otherValue) {
             Map<String, String> properties = properties(key, value, other, otherValue);
-            assertThat(problems(properties)).singleElement().asString().startsWith(key + ": ").contains(other);
+            assertThat(problems(properties))
+                    .singleElement()
+                    .asString()
+                    .startsWith(key + ": ")
+                    .contains(other);
             assertThatThrownBy(() -> new QueueSourceConnector().start(properties))
                     .isInstanceOf(ConfigException.class)
                     .hasMessageContaining(key)
@@ -163,7 +167,8 @@ class QueueSourceConnectorTest {
                     .singleElement()
                     .asString()
                     .startsWith("topic.format: queues and topic.format do not fit");
-            assertThat(problems(properties("queues", "a.b,a_b", "topic.format", "all"))).isEmpty();
+            assertThat(problems(properties("queues", "a.b,a_b", "topic.format", "all")))
+                    .isEmpty();
         }
 
         @Test

@@ -80,8 +80,10 @@ class QueueTopicsTest {
     @CsvSource({"a.b, a_b", ".., orders", "a b, a/b"})
     void queuesThatAreNamedOneByOneAreCheckedAtOnce(String one, String other) {
         assertThat(QueueTopics.conflict(List.of(one, other), new TopicFormat("${queue}")))
-                .hasValueSatisfying(message ->
-                        assertThat(message).startsWith("queues and topic.format do not fit: ").contains("has no topic"));
-        assertThat(QueueTopics.conflict(List.of("a", "b", "a"), new TopicFormat("${queue}"))).isEmpty();
+                .hasValueSatisfying(message -> assertThat(message)
+                        .startsWith("queues and topic.format do not fit: ")
+                        .contains("has no topic"));
+        assertThat(QueueTopics.conflict(List.of("a", "b", "a"), new TopicFormat("${queue}")))
+                .isEmpty();
     }
 }

@@ -163,7 +163,8 @@ class SinkOffsetsTest {
         reachable.put("admin.override.request.timeout.ms", "500");
         assertThatThrownBy(() -> connector.alterOffsets(reachable, Map.of(new TopicPartition("orders", 0), 1L)))
                 .isInstanceOf(ConnectException.class)
-                .hasMessageStartingWith("Kafka cannot be asked whether the offsets are possible, and nothing is changed");
+                .hasMessageStartingWith(
+                        "Kafka cannot be asked whether the offsets are possible, and nothing is changed");
         assertThat(stored()).isEqualTo(before);
     }
 

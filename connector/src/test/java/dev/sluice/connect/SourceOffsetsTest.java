@@ -47,13 +47,15 @@ class SourceOffsetsTest {
     }
 
     private long id(String queue) {
-        return Long.parseLong(postgres.query("select p.id from sluice.partitions p join sluice.queues q on q.id = p.queue_id"
-                        + " where q.name = '" + queue + "'")
-                .get(0));
+        return Long.parseLong(
+                postgres.query("select p.id from sluice.partitions p join sluice.queues q on q.id = p.queue_id"
+                                + " where q.name = '" + queue + "'")
+                        .get(0));
     }
 
     private Map<String, String> properties() {
-        return Map.of("name", "mine", "queues", "orders", "connection.url", postgres.url(), "connection.user", "postgres");
+        return Map.of(
+                "name", "mine", "queues", "orders", "connection.url", postgres.url(), "connection.user", "postgres");
     }
 
     private static Map<String, Object> key(long id, String queue) {

@@ -213,6 +213,11 @@ public final class ConnectWorker implements AutoCloseable {
                 .count();
     }
 
+    /** Returns a number that a task publishes among the worker's metrics; null if it does not. */
+    public @Nullable Object metric(String connector, String setting, String name) throws Exception {
+        return jvm.attribute("kafka.connect:type=plugins,connector=" + connector + ",setting=" + setting + ",*", name);
+    }
+
     /** Removes a connector. */
     public void delete(String connector) throws IOException, InterruptedException {
         ask("DELETE", "/connectors/" + connector, null);

@@ -1,5 +1,6 @@
 package dev.sluice.connect.worker;
 
+import com.sun.tools.attach.VirtualMachine;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
@@ -10,6 +11,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import javax.management.MBeanServerConnection;
+import javax.management.ObjectName;
+import javax.management.remote.JMXConnector;
+import javax.management.remote.JMXConnectorFactory;
+import javax.management.remote.JMXServiceURL;
+import org.jspecify.annotations.Nullable;
 
 /** One program of Kafka's in a JVM of its own; it ends with this one. */
 final class KafkaJvm {
@@ -100,6 +107,23 @@ final class KafkaJvm {
             Files.write(file, in.readAllBytes());
         }
         return directory;
+    }
+
+    /** Returns an attribute of the first bean of that name in the process, read by JMX; null if there is none. */
+    @SuppressWarnings("BanJNDI") // The address is that of a process that this test has started.
+    @Nullable
+    Object attribute(String name, String attribute) throws Exception {
+        VirtualMachine machine = VirtualMachine.attach(String.valueOf(process.pid()));
+        try (JMXConnector connector =
+                JMXConnectorFactory.connect(new JMXServiceURL(machine.startLocalManagementAgent()))) {
+            MBeanServerConnection server = connector.getMBeanServerConnection();
+            for (ObjectName bean : server.queryNames(new ObjectName(name), null)) {
+                return server.getAttribute(bean, attribute);
+            }
+            return null;
+        } finally {
+            machine.detach();
+        }
     }
 
     boolean isAlive() {

@@ -83,7 +83,8 @@ class OperatorIT {
     private String awaitFailure(String connector) {
         var trace = new String[1];
         await().atMost(PATIENCE).untilAsserted(() -> {
-            var task = worker.ask("GET", "/connectors/" + connector + "/status", null).at("/tasks/0");
+            var task = worker.ask("GET", "/connectors/" + connector + "/status", null)
+                    .at("/tasks/0");
             assertThat(task.path("state").asText()).isEqualTo("FAILED");
             trace[0] = task.path("trace").asText();
         });
@@ -93,11 +94,11 @@ class OperatorIT {
     /** Stops a connector and changes offsets; again while Kafka says that its consumers have not left. */
     private Answer patch(String connector, String offsets) throws Exception {
         worker.ask("PUT", "/connectors/" + connector + "/stop", null);
-        await().atMost(PATIENCE)
-                .until(() -> worker.states(connector).equals(List.of("STOPPED")));
+        await().atMost(PATIENCE).until(() -> worker.states(connector).equals(List.of("STOPPED")));
         var answer = new Answer[1];
         await().atMost(PATIENCE).until(() -> {
-            answer[0] = worker.request("PATCH", "/connectors/" + connector + "/offsets", "{\"offsets\":[" + offsets + "]}");
+            answer[0] =
+                    worker.request("PATCH", "/connectors/" + connector + "/offsets", "{\"offsets\":[" + offsets + "]}");
             String message = answer[0].body().path("message").asText();
             return !message.contains("still") && !message.contains("active") && !message.contains("zombie");
         });
@@ -163,7 +164,10 @@ class OperatorIT {
             String noJson = "{\"no\": json" + "x".repeat(TOO_LARGE);
             Records.send(
                     producer,
-                    List.of(record("later", 0, "k", "0"), record("later", 0, "k", noJson), record("later", 0, "k", "2")));
+                    List.of(
+                            record("later", 0, "k", "0"),
+                            record("later", 0, "k", noJson),
+                            record("later", 0, "k", "2")));
             worker.configure(
                     "later",
                     sink(
@@ -222,12 +226,15 @@ class OperatorIT {
     @Test
     void settingsThatCannotWorkTogetherAreRefused() throws Exception {
         try (TestPostgres database = TestPostgres.withSchema()) {
-            Map<String, String> pair = with(source(database, "queues", "orders", "value.type", "bytes"), "name", "pair");
+            Map<String, String> pair =
+                    with(source(database, "queues", "orders", "value.type", "bytes"), "name", "pair");
             assertThat(worker.validate("QueueSourceConnector", pair))
                     .containsOnlyKeys("value.type")
-                    .hasEntrySatisfying("value.type", text -> assertThat(text)
-                            .contains("value.type=bytes")
-                            .contains("value.converter=org.apache.kafka.connect.storage.StringConverter"));
+                    .hasEntrySatisfying(
+                            "value.type",
+                            text -> assertThat(text)
+                                    .contains("value.type=bytes")
+                                    .contains("value.converter=org.apache.kafka.connect.storage.StringConverter"));
             Answer refused = worker.request("PUT", "/connectors/pair/config", JSON.writeValueAsString(pair));
             assertThat(refused.status()).isEqualTo(400);
             Map<String, String> keys = with(
@@ -238,7 +245,8 @@ class OperatorIT {
                     "org.apache.kafka.connect.converters.ByteArrayConverter");
             assertThat(worker.validate("QueueSourceConnector", keys))
                     .containsOnlyKeys("key.converter")
-                    .hasEntrySatisfying("key.converter", text -> assertThat(text).contains("connector.class"));
+                    .hasEntrySatisfying(
+                            "key.converter", text -> assertThat(text).contains("connector.class"));
             Map<String, String> fields = with(
                     sink(database, "orders", "partition.from", "field:id"),
                     "name",
@@ -312,11 +320,14 @@ class OperatorIT {
                     awaitRecord(topic);
                 }
                 assertThat(worker.states("pass")).containsOnly("RUNNING");
+                assertThat(worker.metric("pass", "topic.format", "queues-without-topic"))
+                        .isEqualTo(2L);
 
                 String partition = database.query("select p.id from sluice.partitions p join sluice.queues q"
                                 + " on q.id = p.queue_id where q.name = 'pass-first'")
                         .get(0);
-                String known = "{\"partition\":{\"partition\":" + partition + ",\"queue\":\"pass-first\"},\"offset\":{\"seq\":0}}";
+                String known = "{\"partition\":{\"partition\":" + partition
+                        + ",\"queue\":\"pass-first\"},\"offset\":{\"seq\":0}}";
                 for (String impossible : List.of(
                         known.replace(":" + partition + ",", ":999999,"),
                         known.replace("pass-first", "pass-none"),
@@ -345,6 +356,8 @@ class OperatorIT {
             try {
                 awaitPayloads(database, "kafka-1.unnamed-not", "1");
                 assertThat(worker.states("unnamed")).containsOnly("RUNNING");
+                assertThat(worker.metric("unnamed", "queue.name.format", "topics-without-queue"))
+                        .isEqualTo(1L);
                 assertThat(offsets(database)).containsExactly("unnamed-not|0|1");
             } finally {
                 worker.delete("unnamed");
