@@ -5,10 +5,12 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Finds settings of a connector that cannot work with the converter that Connect is told to use. Every message names both settings.
+ * Finds settings of a connector that cannot work with the converter that Connect is told to use. Every message names
+ * both settings.
  *
- * <p>Only the converters that come with Connect are known, by their class name or by the short names that a worker accepts. Another
- * converter may do anything. A converter that only the worker's own configuration names cannot be seen from here.
+ * <p>Only the converters that come with Connect are known, by their class name or by the short names that a worker
+ * accepts. Another converter may do anything. A converter that only the worker's own configuration names cannot be seen
+ * from here.
  */
 final class ConverterPairs {
     static final String KEY_CONVERTER = "key.converter";
@@ -127,7 +129,10 @@ final class ConverterPairs {
         return setting + "=" + properties.get(setting);
     }
 
-    /** Returns the short name of a converter of Connect's own, such as {@code Json}; empty if it is another or none is set. */
+    /**
+     * Returns the short name of a converter of Connect's own, such as {@code Json}; empty if it is another or none is
+     * set.
+     */
     private String kind(String setting) {
         String name = properties.getOrDefault(setting, "").strip();
         int dot = name.lastIndexOf('.');

@@ -16,11 +16,11 @@ import org.slf4j.LoggerFactory;
 /**
  * How many records the worker has failed to send to a connector's dead letter topic, by the worker's own metric.
  *
- * <p>The future that {@code ErrantRecordReporter.report} returns does not tell: Connect drops every future that is done when
- * the reporter returns, also one that has failed. A producer fails so if the record is too large, or if the topic is missing.
- * The metric {@code deadletterqueue-produce-failures} counts these failures before {@code report} returns. It counts also the
- * records that a converter or a transform of the worker refused, which the task never sees. Their futures nobody has; that they have
- * arrived shows in the worker's producer, which holds no bytes any more.
+ * <p>The future that {@code ErrantRecordReporter.report} returns does not tell: Connect drops every future that is done
+ * when the reporter returns, also one that has failed. A producer fails so if the record is too large, or if the topic
+ * is missing. The metric {@code deadletterqueue-produce-failures} counts these failures before {@code report} returns.
+ * It counts also the records that a converter or a transform of the worker refused, which the task never sees. Their
+ * futures nobody has; that they have arrived shows in the worker's producer, which holds no bytes any more.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
@@ -67,8 +67,8 @@ final class DeadLetterFailures {
     }
 
     /**
-     * Looks for the metric of a task. Call it on the task's thread, whose name tells which task of the connector it is. On any other
-     * thread the failures of all tasks of the connector in this process count.
+     * Looks for the metric of a task. Call it on the task's thread, whose name tells which task of the connector it is.
+     * On any other thread the failures of all tasks of the connector in this process count.
      *
      * @param properties of the connector
      */
@@ -122,7 +122,10 @@ final class DeadLetterFailures {
         return last;
     }
 
-    /** Says whether every record that was sent to the dead letter topic has arrived or has failed, as far as can be known. */
+    /**
+     * Says whether every record that was sent to the dead letter topic has arrived or has failed, as far as can be
+     * known.
+     */
     boolean isSettled() {
         long requests = read(beans, REQUESTS);
         if (requests != settledRequests) {

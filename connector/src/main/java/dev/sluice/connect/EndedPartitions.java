@@ -7,8 +7,8 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * The partitions that end at a record, because the record is neither in the queue nor where it was reported to. What precedes the record
- * is written, nothing from the record on is, and then the task fails.
+ * The partitions that end at a record, because the record is neither in the queue nor where it was reported to. What
+ * precedes the record is written, nothing from the record on is, and then the task fails.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */

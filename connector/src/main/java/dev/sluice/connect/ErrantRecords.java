@@ -22,8 +22,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The records a sink task cannot write for what they are, from when they are reported until the offset has moved past them.
  *
- * <p>A report counts only if the record has reached its place. The future of the report tells that in the bridge. On a worker
- * {@link DeadLetterFailures} tells what the future hides.
+ * <p>A report counts only if the record has reached its place. The future of the report tells that in the bridge. On a
+ * worker {@link DeadLetterFailures} tells what the future hides.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
@@ -33,7 +33,10 @@ final class ErrantRecords {
     /** Setting of Connect: whether the worker logs errors. With it and no topic the reporter writes to the log only. */
     private static final String LOG_ENABLE = "errors.log.enable";
 
-    /** Setting of Connect: without {@code all} the reporter sends a record to the topic, and then fails, at every start of the task. */
+    /**
+     * Setting of Connect: without {@code all} the reporter sends a record to the topic, and then fails, at every start
+     * of the task.
+     */
     static final String TOLERANCE = "errors.tolerance";
 
     /** Where the reporter of a Connect worker comes from. */
@@ -71,9 +74,9 @@ final class ErrantRecords {
     }
 
     /**
-     * Takes the worker's reporter, if it has one: workers before 2.6 do not know of it, others may not be set up for it. A reporter
-     * that only writes to the worker's log does not count: no record can be taken from there again. Nor does one that tolerates
-     * nothing.
+     * Takes the worker's reporter, if it has one: workers before 2.6 do not know of it, others may not be set up for
+     * it. A reporter that only writes to the worker's log does not count: no record can be taken from there again. Nor
+     * does one that tolerates nothing.
      *
      * @param properties of the connector
      */
@@ -100,8 +103,8 @@ final class ErrantRecords {
                 && reporter.getClass().getName().startsWith(WORKER_PACKAGE);
         if (hidesFailures) {
             log.warn(
-                    "The worker publishes no metrics by JMX. A report to the dead letter topic that ends at once counts as failed"
-                            + " topic={}",
+                    "The worker publishes no metrics by JMX. A report to the dead letter topic that ends at once counts as"
+                            + " failed topic={}",
                     topic);
         }
     }
@@ -114,7 +117,8 @@ final class ErrantRecords {
     /**
      * Reports a record.
      *
-     * @throws ConnectException if there is nowhere to report it, or the report has failed; {@link #takeUnplaced} names it then
+     * @throws ConnectException if there is nowhere to report it, or the report has failed; {@link #takeUnplaced} names
+     *     it then
      */
     void refuse(SinkRecord record, Exception reason) {
         ErrantRecordReporter place = reporter;
@@ -155,8 +159,8 @@ final class ErrantRecords {
 
     private static ConnectException notReported(SinkRecord record, Exception reason, @Nullable Throwable failure) {
         String why = failure == null
-                ? "the producer of the dead letter topic has failed, and the worker's log says why. If the record is too large"
-                        + " for it, set producer.override.max.request.size, and max.message.bytes of the topic"
+                ? "the producer of the dead letter topic has failed, and the worker's log says why. If the record is too"
+                        + " large for it, set producer.override.max.request.size, and max.message.bytes of the topic"
                 : String.valueOf(failure.getMessage());
         return new ConnectException(
                 name(record) + " cannot be written (" + reason.getMessage() + "), and it could not be reported: " + why,
@@ -228,8 +232,9 @@ final class ErrantRecords {
     }
 
     /**
-     * Says whether the worker has lost a record: a converter or a transform refused it, and the dead letter topic did not take it. The
-     * task never sees such a record. Nothing more may be written then, for it would lie behind that record.
+     * Says whether the worker has lost a record: a converter or a transform refused it, and the dead letter topic did
+     * not take it. The task never sees such a record. Nothing more may be written then, for it would lie behind that
+     * record.
      */
     boolean hasLostRecords() {
         return reports.isEmpty() && failures.count() > knownFailures;

@@ -10,10 +10,10 @@ import org.apache.kafka.connect.errors.DataException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A path to a field of a value. {@code customer.id} is the field of that whole name if there is one (the transform {@code Flatten}
- * makes such names), and else the field {@code id} of the field {@code customer}. The longer name wins at every step. A name in
- * back-ticks is taken as it stands and never joined with its neighbours: {@code `customer.id`} or {@code `a.b`.c}; two back-ticks in
- * it stand for one.
+ * A path to a field of a value. {@code customer.id} is the field of that whole name if there is one (the transform
+ * {@code Flatten} makes such names), and else the field {@code id} of the field {@code customer}. The longer name wins
+ * at every step. A name in back-ticks is taken as it stands and never joined with its neighbours: {@code `customer.id`}
+ * or {@code `a.b`.c}; two back-ticks in it stand for one.
  *
  * <p>Immutable; any thread may use it.
  */
@@ -34,7 +34,8 @@ final class FieldPath {
     /**
      * Reads a path.
      *
-     * @throws IllegalArgumentException if a back-tick is not closed, or something follows the closing one that is no dot
+     * @throws IllegalArgumentException if a back-tick is not closed, or something follows the closing one that is no
+     *     dot
      */
     static FieldPath parse(String text) {
         var names = new ArrayList<Name>();

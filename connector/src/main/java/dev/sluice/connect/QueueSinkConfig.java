@@ -300,7 +300,8 @@ public final class QueueSinkConfig extends AbstractConfig {
                 Width.MEDIUM,
                 "Queue name",
                 "Name of the queue a record goes to; ${topic} stands for the topic. A record with the header"
-                        + " sluice.queue goes to the queue named there. A topic that gets no possible name by it is passed over.");
+                        + " sluice.queue goes to the queue named there. A topic that gets no possible name by it is passed"
+                        + " over.");
         defineSelector(
                 group,
                 PARTITION_FROM,
@@ -395,8 +396,8 @@ public final class QueueSinkConfig extends AbstractConfig {
                 Width.SHORT,
                 displayName + ": if missing",
                 "What becomes of a record that has nothing where " + key + " looks: default, it gets what " + key
-                        + " says; warn, the same with a warning; fail, it is an error of the record. Without it warn for"
-                        + " field: and header:, and default for the rest.",
+                        + " says; warn, the same with a warning; fail, it is an error of the record. Without it warn"
+                        + " for field: and header:, and default for the rest.",
                 List.of(),
                 new Recommended(List.of("default", "warn", "fail")));
     }

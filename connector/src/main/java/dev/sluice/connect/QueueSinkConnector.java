@@ -76,8 +76,8 @@ public final class QueueSinkConnector extends SinkConnector {
      * @param offsets by topic partition the next offset, null to forget it. None: all of the connector are forgotten, for Connect
      *     names those its consumer group has, and a group that has none is reset as a whole
      * @throws ConfigException if the configuration is not valid
-     * @throws ConnectException if an offset is not possible, as {@link SinkOffsets} says, the schema does not fit or PostgreSQL failed;
-     *     nothing has changed, unless it failed while committing
+     * @throws ConnectException if an offset is not possible, as {@link SinkOffsets} says, the schema does not fit or
+     *     PostgreSQL failed; nothing has changed, unless it failed while committing
      */
     @Override
     public boolean alterOffsets(Map<String, String> connectorConfig, Map<TopicPartition, Long> offsets) {

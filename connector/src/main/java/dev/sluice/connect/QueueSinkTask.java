@@ -212,8 +212,8 @@ public final class QueueSinkTask extends SinkTask {
     }
 
     /**
-     * Pauses the partitions of topics whose queue can have no name, so that the others go on. Their offsets stay where they are. Where a
-     * transform may give records another topic, the name is known only with each record.
+     * Pauses the partitions of topics whose queue can have no name, so that the others go on. Their offsets stay where
+     * they are. Where a transform may give records another topic, the name is known only with each record.
      */
     private void passOverTopicsWithoutQueue(Collection<TopicPartition> partitions) {
         if (started().config.isTransformed()) {
@@ -226,7 +226,8 @@ public final class QueueSinkTask extends SinkTask {
                 context.pause(partition);
                 if (topicsWithoutQueue.add(partition.topic())) {
                     log.warn(
-                            "A topic is passed over, for its queue can have no name. Change {} topic={} passedOver={} reason={}",
+                            "A topic is passed over, for its queue can have no name. Change {} topic={} passedOver={}"
+                                    + " reason={}",
                             QueueSinkConfig.QUEUE_NAME_FORMAT,
                             partition.topic(),
                             topicsWithoutQueue.size(),
@@ -241,9 +242,9 @@ public final class QueueSinkTask extends SinkTask {
      *
      * @throws RetriableException if PostgreSQL cannot take them now: call again with the same records, after the time given
      *     to {@code context.timeout}. The cause is a {@link SourceMovedException} if somebody else moves the same source
-     * @throws ConnectException if PostgreSQL will not take them until somebody does something about it, a partition begins again, or a
-     *     record can neither be written nor be reported: then everything that precedes the record in its partition is written. Stop the
-     *     task
+     * @throws ConnectException if PostgreSQL will not take them until somebody does something about it, a partition
+     *     begins again, or a record can neither be written nor be reported: then everything that precedes the record in
+     *     its partition is written. Stop the task
      */
     @Override
     public void put(Collection<SinkRecord> delivered) {
@@ -293,10 +294,10 @@ public final class QueueSinkTask extends SinkTask {
         delivered.forEach(record -> firstNotStored(offsets, record));
         throw new ConnectException(
                 "a record that the worker's converter or transform refused could not be sent to the topic "
-                        + context.configs().get(DeadLetterFailures.TOPIC)
-                        + ", and the worker's log says why. If the record is too"
-                        + " large, set producer.override.max.request.size, and max.message.bytes of the topic. Records that"
-                        + " were delivered with it are not stored; first offsets that are not: " + offsets);
+                        + started().config.originals().get(DeadLetterFailures.TOPIC)
+                        + ", and the worker's log says why. If the record is too large, set"
+                        + " producer.override.max.request.size, and max.message.bytes of the topic. Records that were"
+                        + " delivered with it are not stored; first offsets that are not: " + offsets);
     }
 
     private static void firstNotStored(Map<TopicPartition, Long> offsets, SinkRecord record) {
@@ -702,8 +703,7 @@ public final class QueueSinkTask extends SinkTask {
     public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> currentOffsets) {
         var committable = new HashMap<TopicPartition, OffsetAndMetadata>();
         if (!errant.isSettled()) {
-            return committable; // What Connect has delivered may lie behind a record that is nowhere, or not yet
-            // anywhere.
+            return committable; // What Connect has delivered may lie behind a record that has reached no place.
         }
         currentOffsets.forEach((partition, current) -> {
             Source source = sources.get(partition);

@@ -93,8 +93,8 @@ public final class QueueSourceConfig extends AbstractConfig {
     }
 
     /**
-     * The same with what only the connector asks for. Bytes that the worker's own converter writes as something else could not be told from
-     * payloads, so the converter must be named here, where it can be seen.
+     * The same with what only the connector asks for. Bytes that the worker's own converter writes as something else
+     * could not be told from payloads, so the converter must be named here, where it can be seen.
      */
     static Map<String, String> connectorConflicts(Map<String, String> properties) {
         Map<String, String> conflicts = conflicts(properties);
@@ -116,7 +116,8 @@ public final class QueueSourceConfig extends AbstractConfig {
                     ErrantRecords.TOLERANCE,
                     ErrantRecords.TOLERANCE + "=all does not go with " + CONNECTOR_CLASS + "="
                             + QueueSourceConnector.class.getName()
-                            + ": a source has no dead letter topic, so a message that a topic does not take would vanish");
+                            + ": a source has no dead letter topic, so a message that a topic does not take would"
+                            + " vanish");
         }
         if (!properties.getOrDefault(EXACTLY_ONCE, "requested").strip().equalsIgnoreCase("required")) {
             return;
@@ -258,8 +259,8 @@ public final class QueueSourceConfig extends AbstractConfig {
                         Width.MEDIUM,
                         "Topic name",
                         "Topic a queue goes to; ${queue} stands for the queue, with an underscore for every character that no"
-                                + " topic may have. A queue that gets no topic by it, or the topic of an older queue, is passed"
-                                + " over.")
+                                + " topic may have. A queue that gets no topic by it, or the topic of an older queue, is"
+                                + " passed over.")
                 .define(
                         VALUE_TYPE,
                         ConfigDef.Type.STRING,
@@ -269,8 +270,8 @@ public final class QueueSourceConfig extends AbstractConfig {
                         Width.SHORT,
                         "Type of values",
                         "string for value.converter=org.apache.kafka.connect.storage.StringConverter, bytes for"
-                                + " org.apache.kafka.connect.converters.ByteArrayConverter, which must then be in this configuration."
-                                + " With either, the value in the topic is the payload, byte for byte.",
+                                + " org.apache.kafka.connect.converters.ByteArrayConverter, which must then be in this"
+                                + " configuration. With either, the value in the topic is the payload, byte for byte.",
                         List.of(),
                         new Recommender() {
                             @Override

@@ -96,12 +96,13 @@ public final class QueueSourceConnector extends SourceConnector {
     }
 
     /**
-     * Says that offsets may be changed through Connect's API: the task keeps them nowhere else. All entries are checked before Connect
-     * stores one: each must name a partition of the database, in a queue that the connector reads, and a position that the partition has. An
-     * offset may be reset whatever it is, also while the database is away.
+     * Says that offsets may be changed through Connect's API: the task keeps them nowhere else. All entries are checked
+     * before Connect stores one: each must name a partition of the database, in a queue that the connector reads, and a
+     * position that the partition has. An offset may be reset whatever it is, also while the database is away.
      *
      * @throws ConfigException if the configuration is not valid
-     * @throws ConnectException if one is not the position of a partition, or PostgreSQL cannot be asked; Connect stores nothing then
+     * @throws ConnectException if one is not the position of a partition, or PostgreSQL cannot be asked; Connect stores
+     *     nothing then
      */
     @Override
     public boolean alterOffsets(Map<String, String> connectorConfig, Map<Map<String, ?>, Map<String, ?>> newOffsets) {

@@ -13,10 +13,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Which queues a source reads, and into which topics. A queue that can have no topic is passed over and the others are read: its name
- * gives a topic that is too long, or that Kafka keeps for itself, or that an older queue has. Kafka takes two topics whose names differ in
- * dots and underscores alone for one. Nothing of a queue that is passed over is lost: its messages stay in the queue, and it is read as
- * soon as the format or the other queue is gone.
+ * Which queues a source reads, and into which topics. A queue that can have no topic is passed over and the others are
+ * read: its name gives a topic that is too long, or that Kafka keeps for itself, or that an older queue has. Kafka
+ * takes two topics whose names differ in dots and underscores alone for one. Nothing of a queue that is passed over is
+ * lost: its messages stay in the queue, and it is read as soon as the format or the other queue is gone.
  *
  * <p>The task's thread owns it; any thread may read the count.
  */

@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The topics of which a sink task has had partitions, and how many each has at least; noted in PostgreSQL once, for who sets offsets by
- * Connect's API ({@link SinkOffsets}).
+ * The topics of which a sink task has had partitions, and how many each has at least; noted in PostgreSQL once, for who
+ * sets offsets by Connect's API ({@link SinkOffsets}).
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
@@ -51,8 +51,8 @@ final class SeenTopics {
                 throw e;
             }
             log.warn(
-                    "The partitions of topics cannot be noted, so offsets set for a partition that a topic does not have are not refused"
-                            + " source={} reason={}",
+                    "The partitions of topics cannot be noted. Offsets set for a partition that a topic does not have are"
+                            + " not refused source={} reason={}",
                     config.sourceName(),
                     e.getMessage());
         }

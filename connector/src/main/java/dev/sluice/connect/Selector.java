@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  *   <caption>Forms</caption>
  *   <tr><td>{@code key}</td><td>the record's key; none if it is null</td></tr>
  *   <tr><td>{@code header:NAME}</td><td>the last header of that name; none if there is none</td></tr>
- *   <tr><td>{@code field:PATH}</td><td>a field of the value (a struct or a map), see {@link FieldPath}; none if it is missing or
- *       null</td></tr>
+ *   <tr><td>{@code field:PATH}</td><td>a field of the value (a struct or a map), see {@link FieldPath}; none if it is
+ *       missing or null</td></tr>
  *   <tr><td>{@code constant:TEXT}</td><td>always {@code TEXT}</td></tr>
  *   <tr><td>{@code timestamp}</td><td>the record's time in Kafka, milliseconds since 1970; none if it has none</td></tr>
  *   <tr><td>{@code topic-partition}</td><td>topic, dash, Kafka partition: {@code orders-3}</td></tr>

@@ -17,9 +17,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The offsets of a sink that somebody changes through Connect's API. All of them are checked before one is stored.
  *
- * <p>Connect tells a connector neither the broker's address nor the partitions of a topic, so the check goes by what the connector reads
- * ({@code topics}, {@code topics.regex}) and by what its tasks have seen ({@link KnownTopics}), and, if {@code
- * admin.override.bootstrap.servers} is set, by what Kafka says ({@link BrokerOffsets}).
+ * <p>Connect tells a connector neither the broker's address nor the partitions of a topic, so the check goes by what
+ * the connector reads ({@code topics}, {@code topics.regex}) and by what its tasks have seen ({@link KnownTopics}),
+ * and, if {@code admin.override.bootstrap.servers} is set, by what Kafka says ({@link BrokerOffsets}).
  */
 final class SinkOffsets {
     private final Map<String, String> properties;
@@ -33,10 +33,11 @@ final class SinkOffsets {
     /**
      * Sets or forgets offsets, all or none.
      *
-     * @param offsets by topic partition the next offset, null to forget it, which is possible for any partition. None: all of the connector
-     *     are forgotten
+     * @param offsets by topic partition the next offset, null to forget it, which is possible for any partition. None:
+     *     all of the connector are forgotten
      * @throws ConnectException if one is not possible; nothing has changed
-     * @throws dev.sluice.queue.QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
+     * @throws dev.sluice.queue.QueueException if PostgreSQL failed; nothing has changed, unless it failed while
+     *     committing
      * @throws IllegalStateException if the schema does not fit
      */
     void alter(Map<TopicPartition, Long> offsets) {

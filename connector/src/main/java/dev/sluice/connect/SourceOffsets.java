@@ -43,8 +43,8 @@ final class SourceOffsets {
     }
 
     /**
-     * Checks the form of an offset that somebody gives by hand. One whose key has another order would be stored and never found. A key that
-     * is none of ours may be reset, so that what is stored by mistake can be removed.
+     * Checks the form of an offset that somebody gives by hand. One whose key has another order would be stored and
+     * never found. A key that is none of ours may be reset, so that what is stored by mistake can be removed.
      *
      * @param offset null: none any more
      * @throws ConnectException if it is none of ours
@@ -68,7 +68,10 @@ final class SourceOffsets {
         }
     }
 
-    /** Says whether a part of an offset is a whole number: {@code 7.0} would be other text to Connect, and 7.5 is no position. */
+    /**
+     * Says whether a part of an offset is a whole number: {@code 7.0} would be other text to Connect, and 7.5 is no
+     * position.
+     */
     private static boolean isWhole(@Nullable Object value) {
         return value instanceof Long || value instanceof Integer || value instanceof Short || value instanceof Byte;
     }

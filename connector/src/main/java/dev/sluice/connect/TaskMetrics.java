@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Publishes numbers of a task among the worker's metrics, where the worker has a place for them (Kafka 4.1 and later): in JMX
- * {@code kafka.connect:type=plugins}. Elsewhere they are only in the log.
+ * Publishes numbers of a task among the worker's metrics, where the worker has a place for them (Kafka 4.1 and later):
+ * in JMX {@code kafka.connect:type=plugins}. Elsewhere they are only in the log.
  */
 final class TaskMetrics {
     private static final Logger log = LoggerFactory.getLogger(TaskMetrics.class);

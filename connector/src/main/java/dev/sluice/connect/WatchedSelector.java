@@ -55,7 +55,10 @@ final class WatchedSelector implements Selector {
             throw new IllegalArgumentException("must be " + SYNTAX + ", was " + text);
         }
 
-        /** Returns what holds where the setting is not given: a field or header that somebody has named is expected to be there. */
+        /**
+         * Returns what holds where the setting is not given: a field or header that somebody has named is expected to
+         * be there.
+         */
         static Missing usual(String from) {
             return from.startsWith(Selector.FIELD) || from.startsWith(Selector.HEADER) ? WARN : DEFAULT;
         }
@@ -101,8 +104,8 @@ final class WatchedSelector implements Selector {
         if (missing == Missing.WARN && missed >= nextWarning) {
             nextWarning = missed * WARNS_AGAIN_AFTER_TIMES;
             log.warn(
-                    "Records have nothing where a setting looks, and get what the setting takes otherwise setting={} from={}"
-                            + " records={} last={}",
+                    "Records have nothing where a setting looks, and get what the setting takes otherwise setting={}"
+                            + " from={} records={} last={}",
                     setting,
                     from,
                     missed,

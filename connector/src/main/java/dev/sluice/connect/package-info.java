@@ -35,9 +35,9 @@
  *       deleted by hand) are written twice, but for records that bring along a transaction id which is in the duplicate window.
  *   <li><b>A record that cannot be written for what it is</b> is reported to the errant record reporter first, then the
  *       offset moves past it. So it may be reported twice after a crash, but never vanishes.
- *   <li><b>A record that can neither be written nor be reported</b> ends its partition. The task writes what precedes it, in all
- *       partitions, and then fails with the offset from which nothing is stored. A report counts only if the record has reached the
- *       dead letter topic, which Connect's future does not tell ({@code DeadLetterFailures}).
+ *   <li><b>A record that can neither be written nor be reported</b> ends its partition. The task writes what precedes
+ *       it, in all partitions, and then fails with the offset from which nothing is stored. A report counts only if the
+ *       record has reached the dead letter topic, which Connect's future does not tell ({@code DeadLetterFailures}).
  * </ol>
  *
  * <p>All of this rests on a commit that lasts. Where the server, the database or the role has {@code synchronous_commit =

@@ -8,8 +8,9 @@ import java.util.TreeMap;
 import javax.sql.DataSource;
 
 /**
- * How many partitions the topics of a source have, as far as its tasks have seen. Only who reads a topic knows that, and only then; it is
- * kept in {@code state} for whoever changes {@link StoredOffsets} later. The number of a topic never becomes smaller.
+ * How many partitions the topics of a source have, as far as its tasks have seen. Only who reads a topic knows that,
+ * and only then; it is kept in {@code state} for whoever changes {@link StoredOffsets} later. The number of a topic
+ * never becomes smaller.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */

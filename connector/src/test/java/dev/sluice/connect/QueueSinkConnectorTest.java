@@ -114,9 +114,9 @@ class QueueSinkConnectorTest {
                 delimiter = '|',
                 value = {
                     "partition.from | field:id | value.converter | org.apache.kafka.connect.storage.StringConverter",
-                    "created.from | field:at | value.converter | org.apache.kafka.connect.converters.ByteArrayConverter",
+                    "created.from | field:at | value.converter | ByteArrayConverter",
                     "lane.from | field:lane | value.converter | LongConverter",
-                    "header.converter | org.apache.kafka.connect.storage.SimpleHeaderConverter | message.headers | true",
+                    "header.converter | SimpleHeaderConverter | message.headers | true",
                     "header.converter | org.apache.kafka.connect.converters.LongConverter | message.headers | true",
                     "transaction.id.from | constant:one | dedup.window.ms | 3600000",
                     "transaction.id.from | topic-partition | dedup.window.ms | 1",
@@ -144,8 +144,8 @@ class QueueSinkConnectorTest {
                     "partition.from | field:id | value.converter | org.apache.kafka.connect.json.JsonConverter",
                     "partition.from | field:id | value.converter | com.example.AvroConverter",
                     "partition.from | key | value.converter | org.apache.kafka.connect.storage.StringConverter",
-                    "header.converter | org.apache.kafka.connect.storage.SimpleHeaderConverter | message.headers | false",
-                    "header.converter | org.apache.kafka.connect.converters.ByteArrayConverter | message.headers | true",
+                    "header.converter | SimpleHeaderConverter | message.headers | false",
+                    "header.converter | ByteArrayConverter | message.headers | true",
                     "transaction.id.from | constant:one | dedup.window.ms | 0",
                     "lane.from.missing | fail | lane.from | header:lane",
                     "trace.id.from | constant:018f0000-0000-7000-8000-000000000001 | message.headers | true"

@@ -19,7 +19,10 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.Test;
 
-/** What an operator meets on a real worker when records, settings, offsets or names are wrong: nothing vanishes, nothing stops the rest. */
+/**
+ * What an operator meets on a real worker when records, settings, offsets or names are wrong: nothing vanishes, nothing
+ * stops the rest.
+ */
 class OperatorIT {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration PATIENCE = Duration.ofMinutes(2);
