@@ -103,8 +103,8 @@ final class ErrantRecords {
                 && reporter.getClass().getName().startsWith(WORKER_PACKAGE);
         if (hidesFailures) {
             log.warn(
-                    "The worker publishes no metrics by JMX. A report to the dead letter topic that ends at once counts as"
-                            + " failed topic={}",
+                    "The worker publishes no metrics by JMX. A report to the dead letter topic that ends at once counts"
+                            + " as failed topic={}",
                     topic);
         }
     }
@@ -159,8 +159,9 @@ final class ErrantRecords {
 
     private static ConnectException notReported(SinkRecord record, Exception reason, @Nullable Throwable failure) {
         String why = failure == null
-                ? "the producer of the dead letter topic has failed, and the worker's log says why. If the record is too"
-                        + " large for it, set producer.override.max.request.size, and max.message.bytes of the topic"
+                ? "the producer of the dead letter topic has failed, and the worker's log says why. If the record is"
+                        + " too large for it, set producer.override.max.request.size, and max.message.bytes of the"
+                        + " topic"
                 : String.valueOf(failure.getMessage());
         return new ConnectException(
                 name(record) + " cannot be written (" + reason.getMessage() + "), and it could not be reported: " + why,

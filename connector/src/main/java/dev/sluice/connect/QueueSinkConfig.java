@@ -300,8 +300,8 @@ public final class QueueSinkConfig extends AbstractConfig {
                 Width.MEDIUM,
                 "Queue name",
                 "Name of the queue a record goes to; ${topic} stands for the topic. A record with the header"
-                        + " sluice.queue goes to the queue named there. A topic that gets no possible name by it is passed"
-                        + " over.");
+                        + " sluice.queue goes to the queue named there. A topic that gets no possible name by it is"
+                        + " passed over.");
         defineSelector(
                 group,
                 PARTITION_FROM,

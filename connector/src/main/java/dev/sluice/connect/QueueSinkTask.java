@@ -141,14 +141,14 @@ public final class QueueSinkTask extends SinkTask {
     private void publishMetrics(Settings task) {
         for (WatchedSelector selector : task.mapping.watched()) {
             TaskMetrics.publish(
-                    () -> context.pluginMetrics(),
+                    context,
                     "records-missing",
                     "Records that had nothing where the setting looks",
                     selector.setting(),
                     selector::missing);
         }
         TaskMetrics.publish(
-                () -> context.pluginMetrics(),
+                context,
                 "topics-without-queue",
                 "Topics that are passed over, for their queue can have no name",
                 QueueSinkConfig.QUEUE_NAME_FORMAT,

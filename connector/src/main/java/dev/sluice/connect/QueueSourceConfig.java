@@ -259,8 +259,8 @@ public final class QueueSourceConfig extends AbstractConfig {
                         Width.MEDIUM,
                         "Topic name",
                         "Topic a queue goes to; ${queue} stands for the queue, with an underscore for every character that no"
-                                + " topic may have. A queue that gets no topic by it, or the topic of an older queue, is"
-                                + " passed over.")
+                                + " topic may have. A queue that gets no topic by it, or the topic of an older queue,"
+                                + " is passed over.")
                 .define(
                         VALUE_TYPE,
                         ConfigDef.Type.STRING,

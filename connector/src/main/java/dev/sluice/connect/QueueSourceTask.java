@@ -99,7 +99,7 @@ public final class QueueSourceTask extends SourceTask {
         var made = new Settings(config, share);
         settings = made;
         TaskMetrics.publish(
-                () -> context.pluginMetrics(),
+                context,
                 "queues-without-topic",
                 "Queues that are passed over, for they can have no topic",
                 QueueSourceConfig.TOPIC_FORMAT,

@@ -51,8 +51,8 @@ final class SeenTopics {
                 throw e;
             }
             log.warn(
-                    "The partitions of topics cannot be noted. Offsets set for a partition that a topic does not have are"
-                            + " not refused source={} reason={}",
+                    "The partitions of topics cannot be noted. Offsets set for a partition that a topic does not have"
+                            + " are not refused source={} reason={}",
                     config.sourceName(),
                     e.getMessage());
         }

@@ -2,10 +2,11 @@ package dev.sluice.connect;
 
 import java.util.LinkedHashMap;
 import java.util.function.LongSupplier;
-import java.util.function.Supplier;
 import org.apache.kafka.common.MetricName;
 import org.apache.kafka.common.metrics.Gauge;
 import org.apache.kafka.common.metrics.PluginMetrics;
+import org.apache.kafka.connect.sink.SinkTaskContext;
+import org.apache.kafka.connect.source.SourceTaskContext;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -18,31 +19,51 @@ final class TaskMetrics {
 
     private TaskMetrics() {}
 
-    /**
-     * Publishes a number.
-     *
-     * @param metrics the worker's, asked once
-     * @param setting the setting it belongs to, as the tag {@code setting}
-     */
-    static void publish(
-            Supplier<PluginMetrics> metrics, String name, String description, String setting, LongSupplier value) {
+    /** Publishes a number of a sink's task, with the setting it belongs to as the tag {@code setting}. */
+    static void publish(SinkTaskContext context, String name, String description, String setting, LongSupplier value) {
         try {
-            Registration.publish(metrics, name, description, setting, value);
+            Registration.ofSink(context, name, description, setting, value);
         } catch (LinkageError | RuntimeException e) {
-            log.debug("The worker takes no metric of a task name={} setting={}", name, setting, e);
+            refused(name, setting, e);
         }
     }
 
-    /** Apart, so that a worker that does not know the types never loads them. */
+    /** The same of a source's task. */
+    static void publish(
+            SourceTaskContext context, String name, String description, String setting, LongSupplier value) {
+        try {
+            Registration.ofSource(context, name, description, setting, value);
+        } catch (LinkageError | RuntimeException e) {
+            refused(name, setting, e);
+        }
+    }
+
+    private static void refused(String name, String setting, Throwable e) {
+        log.debug("The worker takes no metric of a task name={} setting={}", name, setting, e);
+    }
+
+    /**
+     * Apart from everything else: a worker before Kafka 4.1 does not have these types, and fails when it meets a method
+     * or a lambda that has one in its signature.
+     */
     private static final class Registration {
-        static void publish(
-                Supplier<PluginMetrics> metrics, String name, String description, String setting, LongSupplier value) {
-            PluginMetrics registry = metrics.get();
+        static void ofSink(
+                SinkTaskContext context, String name, String description, String setting, LongSupplier value) {
+            add(context.pluginMetrics(), name, description, setting, value);
+        }
+
+        static void ofSource(
+                SourceTaskContext context, String name, String description, String setting, LongSupplier value) {
+            add(context.pluginMetrics(), name, description, setting, value);
+        }
+
+        private static void add(
+                PluginMetrics metrics, String name, String description, String setting, LongSupplier value) {
             var tags = new LinkedHashMap<String, String>();
             tags.put("setting", setting);
-            MetricName metric = registry.metricName(name, description, tags);
+            MetricName metric = metrics.metricName(name, description, tags);
             Gauge<Long> gauge = (config, now) -> value.getAsLong();
-            registry.addMetric(metric, gauge);
+            metrics.addMetric(metric, gauge);
         }
     }
 }

@@ -18,7 +18,7 @@ class OldestWorkerIT {
     private final KafkaBroker broker = SharedKafka.broker();
 
     @Test
-    void recordsOfATopicArriveInAQueue() throws Exception {
+    void recordsOfATopicArriveInAQueueAndThoseOfTheQueueInATopic() throws Exception {
         broker.createTopic("old", 2, Map.of());
         try (TestPostgres database = TestPostgres.withSchema();
                 Producer<byte[], byte[]> producer = Records.producer(broker);
@@ -42,6 +42,20 @@ class OldestWorkerIT {
                             () -> assertThat(database.query("select count(*), max(seq), max((payload::json->>'n')::int)"
                                             + " from sluice.messages where queue = 'old'"))
                                     .containsExactly("100|100|99"));
+            worker.configure(
+                    "older",
+                    Map.of(
+                            "connector.class", "dev.sluice.connect.QueueSourceConnector",
+                            "queues", "old",
+                            "topic.format", "copy.${queue}",
+                            "topic.creation.default.partitions", "1",
+                            "topic.creation.default.replication.factor", "1",
+                            "value.converter", "org.apache.kafka.connect.storage.StringConverter",
+                            "connection.url", database.url(),
+                            "connection.user", "postgres"));
+            await().atMost(PATIENCE)
+                    .ignoreExceptions()
+                    .until(() -> Records.read(broker, "copy.old", 100).size() == 100);
         }
     }
 }
