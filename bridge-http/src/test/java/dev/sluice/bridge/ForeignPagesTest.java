@@ -7,6 +7,7 @@ import dev.sluice.bridge.RawRequest.Response;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -251,7 +252,7 @@ class ForeignPagesTest {
 
     @Test
     void aClientOfHttp10WithoutAHostIsAnswered() throws IOException {
-        try (var socket = new Socket("127.0.0.1", bridge.port())) {
+        try (var socket = new Socket(InetAddress.getLoopbackAddress(), bridge.port())) {
             socket.setSoTimeout(60_000);
             socket.getOutputStream().write("GET /live HTTP/1.0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
             assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))

@@ -543,6 +543,6 @@ class ReadRoutesTest {
         assertThat(samples.stream().filter(each -> each.startsWith("sluice_pop_empty_total")))
                 .as("three queues by name, and the others")
                 .hasSize(4)
-                .contains("sluice_pop_empty_total{queue=\"other\"}");
+                .contains("sluice_pop_empty_total{queues=\"other\"}");
     }
 }

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * The open connections. Their number is bounded, and the bound never keeps a push out for long:
  *
  * <ul>
- *   <li>A new connection closes the one that has been without a request for the longest time, from seven eighths of the bound on.
+ *   <li>From seven eighths of the bound on, a new connection closes the one that has been without a request for the longest time, if
+ *       that is half a second or more.
  *   <li>Pops wait on seven eighths of the bound at most. Any other pop hardly waits. So the last eighth is never full of waiting
  *       pops, and requests that do not wait, pushes first of all, get through.
  *   <li>While more than seven eighths are open, the connection of a pop ends with the answer.
@@ -33,17 +34,20 @@ final class Connections {
     /** The part of the bound that waiting pops leave free, as a divisor. */
     private static final int FREE_SHARE = 8;
 
-    /** Below the bound, connections that have been without a request for less stay: a client may be about to use it. */
-    private static final long RECENT_NANOS = 1_000_000_000L;
+    /** A connection that has been without a request for less stays: its request may be on the way. */
+    private static final long GRACE_NANOS = 500_000_000L;
 
     /** How long a pop waits when others wait on all connections that pops may take. */
     static final Duration CROWDED_WAIT = Duration.ofMillis(250);
 
-    /** How many connections are closed when the process may open no more files. */
+    /** By how many the connections are too many when the process may open no more files. */
     private static final int FILES_GIVEN_BACK = 16;
 
     /** How long fewer connections are allowed after that. */
     private static final long LOWERED_NANOS = 60_000_000_000L;
+
+    /** How long after a look that found none the next one is worth its time. */
+    private static final long PAUSE_NANOS = 50_000_000L;
 
     /** How many connections one look at all of them finds to close. */
     private static final int CANDIDATES = 64;
@@ -64,6 +68,8 @@ final class Connections {
     /** Those to close next. Only the thread that accepts touches it. */
     private final Deque<Candidate> candidates = new ArrayDeque<>();
 
+    private long nextLookNanos;
+
     /** A connection that is open. */
     interface Held {
         /** Returns since when it has carried no request; null while it carries one. */
@@ -83,6 +89,7 @@ final class Connections {
     Connections(ConnectionLimits limits, LongSupplier nanoClock) {
         this.limits = limits;
         this.nanoClock = nanoClock;
+        this.nextLookNanos = nanoClock.getAsLong();
         this.most = limits.most();
         this.waitingPops = new Semaphore(usual());
         loadClasses();
@@ -93,7 +100,7 @@ final class Connections {
         Held none = new Held() {
             @Override
             public Long idleSinceNanos() {
-                return nanoClock.getAsLong();
+                return nextLookNanos - GRACE_NANOS;
             }
 
             @Override
@@ -110,6 +117,7 @@ final class Connections {
         closeOverdue();
         boolean unused = evict();
         closed(none);
+        nextLookNanos = nanoClock.getAsLong();
     }
 
     /** Returns the bounds. */
@@ -123,14 +131,15 @@ final class Connections {
     }
 
     /**
-     * The process may open no more files. Closes idle connections, and for a minute allows no more than stay open: the log and the
+     * The process may open no more files. For a minute allows fewer connections than are open, and closes idle ones: the log and the
      * database need the files, too.
      */
     void noMoreFiles() {
-        for (int i = 0; i < FILES_GIVEN_BACK && evict(); i++) {
-            // Each gives a file back.
+        most = Math.max(ConnectionLimits.FEWEST, Math.min(most, count() - FILES_GIVEN_BACK));
+        boolean more = true;
+        while (more && count() >= most) {
+            more = evict();
         }
-        most = Math.max(ConnectionLimits.FEWEST, Math.min(most, count()));
         loweredNanos = nanoClock.getAsLong();
     }
 
@@ -202,36 +211,32 @@ final class Connections {
 
     /** Makes room for another connection if there is none. Returns false if all carry a request. */
     boolean makeRoom() {
-        int count = count();
-        if (count < usual()) {
-            return true;
+        boolean more = count() < usual() || evict();
+        while (more && count() >= most) {
+            more = evict();
         }
-        return evict(count < most ? RECENT_NANOS : 0) || count < most;
+        return count() < most;
     }
 
+    /** Closes the connection that has been without a request for the longest time, if that is long enough. */
     private boolean evict() {
-        return evict(0);
-    }
-
-    private boolean evict(long leastIdleNanos) {
-        if (candidates.isEmpty()) {
+        long now = nanoClock.getAsLong();
+        if (candidates.isEmpty() && now - nextLookNanos >= 0) {
             candidates.addAll(idleLongest());
         }
-        long now = nanoClock.getAsLong();
         for (Candidate each = candidates.poll(); each != null; each = candidates.poll()) {
             Long since = each.held().idleSinceNanos();
             if (since == null || since != each.idleSinceNanos()) {
                 continue; // It was used meanwhile.
             }
-            if (now - since < leastIdleNanos) {
+            if (now - since < GRACE_NANOS) {
                 candidates.clear(); // Those after it are more recent.
-                return false;
-            }
-            if (each.held().closeUnlessUsed()) {
+            } else if (each.held().closeUnlessUsed()) {
                 evicted.increment();
                 return true;
             }
         }
+        nextLookNanos = now + PAUSE_NANOS;
         return false;
     }
 

@@ -106,7 +106,7 @@ final class Jwks implements KeySource {
         PublicKey key = known == null ? null : known.find(token);
         if (known != null && key != null) {
             if (nanoClock.getAsLong() - known.atNanos() >= maxAgeNanos) {
-                refresh(); // Nobody waits: the old key serves until the new ones are here.
+                var unused = refresh(); // Nobody waits: the old key serves until the new ones are here.
             }
             return CompletableFuture.completedFuture(key);
         }
@@ -115,7 +115,7 @@ final class Jwks implements KeySource {
 
     /** Begins to fetch the keys, so that they are here when the first token comes. */
     void prepare() {
-        refresh();
+        var unused = refresh();
     }
 
     /** Completes with the fetch, but not later than the wait allows. */
