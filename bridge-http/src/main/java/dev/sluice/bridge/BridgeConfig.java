@@ -81,6 +81,7 @@ import static dev.sluice.bridge.BridgeKeys.TRANSACTION_CONNECTIONS;
 
 import dev.sluice.bridge.api.Administration;
 import dev.sluice.bridge.api.ConnectionLimits;
+import dev.sluice.bridge.api.HeapShares;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.api.RequestLimits;
 import dev.sluice.bridge.api.TrustedOrigins;
@@ -127,14 +128,6 @@ final class BridgeConfig {
     private static final int LARGEST_FRAME_BYTES = 64 << 10;
     private static final long MIN_PENDING_BYTES = 64L << 20;
     private static final int MOST_EDITS = 3;
-    /** Requests get a third of the heap, if nothing else is said. */
-    private static final int REQUEST_PARTS = 3;
-    /** What one transaction of pops or of the drain holds is a part of the heap of which there are so many, at most. */
-    private static final int TRANSACTION_PARTS = 24;
-    /** Transaction ids that are remembered take an eighth of the heap at most. */
-    private static final int IDS_PARTS = 8;
-
-    private static final int BYTES_PER_ID = 32;
 
     private final Map<String, Object> values;
     /** What the clients of Kafka are told, without the prefix. */
@@ -366,20 +359,7 @@ final class BridgeConfig {
 
     private long requestMemoryBytes() {
         long bytes = (Long) values.get(HTTP_MEMORY_BYTES);
-        return bytes == 0 ? heapBytes() / REQUEST_PARTS : bytes;
-    }
-
-    private static long heapBytes() {
-        return Runtime.getRuntime().maxMemory();
-    }
-
-    /** Returns a setting of bytes, made smaller for a small heap. */
-    private long transactionBytes(String key) {
-        return Math.min((Long) values.get(key), Math.max(1, heapBytes() / TRANSACTION_PARTS));
-    }
-
-    private int dedupMaxIds() {
-        return (int) Math.min(integer(DEDUP_MAX_IDS), Math.max(1, heapBytes() / IDS_PARTS / BYTES_PER_ID));
+        return bytes == 0 ? HeapShares.requests() : bytes;
     }
 
     private JwtConfig jwt() {
@@ -444,7 +424,7 @@ final class BridgeConfig {
         task.put(QueueSinkConfig.QUEUE_SCHEMA, text(QUEUE_SCHEMA));
         task.put(QueueSinkConfig.SCHEMA_APPLY, String.valueOf(appliesSchema()));
         task.put(QueueSinkConfig.DEDUP_WINDOW_MS, String.valueOf(values.get(DEDUP_WINDOW_MS)));
-        task.put(QueueSinkConfig.DEDUP_MAX_IDS, String.valueOf(dedupMaxIds()));
+        task.put(QueueSinkConfig.DEDUP_MAX_IDS, String.valueOf(HeapShares.ids(integer(DEDUP_MAX_IDS))));
         if (values.get(ENCRYPTION_KEYS) instanceof Password keys) {
             task.put(QueueSinkConfig.ENCRYPTION_KEYS, keys.value());
             optional(ENCRYPTION_KEY_ID).ifPresent(id -> task.put(QueueSinkConfig.ENCRYPTION_KEY_ID, id));
@@ -452,7 +432,7 @@ final class BridgeConfig {
         return new DrainConfig(
                 task,
                 integer(DRAIN_BATCH_RECORDS),
-                transactionBytes(DRAIN_BATCH_BYTES),
+                HeapShares.transaction((Long) values.get(DRAIN_BATCH_BYTES)),
                 millis(DRAIN_LINGER_MS),
                 millis(DRAIN_RESTART_BACKOFF_MS));
     }
@@ -496,7 +476,7 @@ final class BridgeConfig {
     }
 
     QueueConfig queue() {
-        return new QueueConfig(text(QUEUE_SCHEMA), transactionBytes(POP_MAX_BYTES), cipher());
+        return new QueueConfig(text(QUEUE_SCHEMA), HeapShares.transaction((Long) values.get(POP_MAX_BYTES)), cipher());
     }
 
     /** Whether the service keeps its own database: nobody else needs to know its keys. */
@@ -527,7 +507,7 @@ final class BridgeConfig {
         return new QueueWriterConfig(
                 text(QUEUE_SCHEMA),
                 Duration.ofMillis((Long) values.get(DEDUP_WINDOW_MS)),
-                Math.min(SMALL_WRITER_IDS, dedupMaxIds()),
+                Math.min(SMALL_WRITER_IDS, HeapShares.ids(integer(DEDUP_MAX_IDS))),
                 cipher());
     }
 

@@ -20,12 +20,13 @@ public final class DeadLetters {
     /** Rows purged in one transaction. */
     private static final int ROWS = 1000;
     /** Payloads of a page; the one that passes it is still in it. */
-    private static final long PAGE_BYTES = 16L << 20;
+    public static final long MAX_PAGE_BYTES = 16L << 20;
 
     private final Transactions transactions;
     private final Transactions byIndex;
     private final Statements statements;
     private final PayloadCipher cipher;
+    private final long pageBytes;
 
     /**
      * Makes the administration of a schema that {@link QueueSchema} has brought up to date.
@@ -33,6 +34,16 @@ public final class DeadLetters {
      * @param cipher decrypts the payloads that are listed
      */
     public DeadLetters(DataSource dataSource, String schema, PayloadCipher cipher) {
+        this(dataSource, schema, cipher, MAX_PAGE_BYTES);
+    }
+
+    /**
+     * Makes the same for a process with little memory.
+     *
+     * @param pageBytes payloads of a page; the one that passes it is still in it
+     */
+    public DeadLetters(DataSource dataSource, String schema, PayloadCipher cipher, long pageBytes) {
+        this.pageBytes = pageBytes;
         this.transactions = new Transactions(dataSource);
         this.byIndex = Transactions.byIndex(dataSource);
         this.cipher = cipher;
@@ -52,7 +63,7 @@ public final class DeadLetters {
     }
 
     /**
-     * Returns a part of the dead letters, newest failure first. It ends early when its payloads pass 16 MiB.
+     * Returns a part of the dead letters, newest failure first. It ends early when its payloads pass the bytes of a page.
      *
      * @param limit most of them returned, 0 or more
      * @param offset how many to leave out first, 0 or more
@@ -70,7 +81,7 @@ public final class DeadLetters {
                 try (var statement = filtered(connection, "dead-letters", filter)
                                 .set("limit", limit)
                                 .set("offset", offset)
-                                .set("max_bytes", PAGE_BYTES);
+                                .set("max_bytes", pageBytes);
                         ResultSet row = statement.query()) {
                     while (row.next()) {
                         letters.add(DeadLetter.of(row, cipher));

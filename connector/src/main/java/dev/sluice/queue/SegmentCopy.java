@@ -136,6 +136,7 @@ final class SegmentCopy {
     }
 
     private void writeRow(long partitionId, long firstSeq, Instant writtenAt, List<NewMessage> messages) {
+        room(expectedBytes(messages));
         putShort(COLUMNS);
         putField(partitionId);
         putField(firstSeq);
@@ -216,6 +217,15 @@ final class SegmentCopy {
         }
     }
 
+    /** Returns about what a row takes, so that the buffer is not copied for a few bytes behind a large payload. */
+    private static int expectedBytes(List<NewMessage> messages) {
+        long bytes = ROW_OVERHEAD_BYTES;
+        for (NewMessage message : messages) {
+            bytes += rowBytes(message);
+        }
+        return Math.toIntExact(bytes);
+    }
+
     /** As PostgreSQL has it. {@code ChronoUnit.MICROS} overflows 292 years away, on Java 17. */
     private static long microsSince2000(Instant time) {
         long seconds = time.getEpochSecond() - POSTGRES_EPOCH.getEpochSecond();
@@ -284,7 +294,9 @@ final class SegmentCopy {
 
     private void room(int bytes) {
         if (buffer.length - length < bytes) {
-            buffer = Arrays.copyOf(buffer, Math.max(Math.addExact(length, bytes), buffer.length * 2));
+            // Twice a small buffer, but a large one is large for one payload: twice that would be memory for nothing.
+            int more = buffer.length <= KEEP_BYTES ? buffer.length : buffer.length / 8;
+            buffer = Arrays.copyOf(buffer, Math.max(Math.addExact(length, bytes), Math.addExact(buffer.length, more)));
         }
     }
 

@@ -43,12 +43,26 @@ public final class Streams {
         this(dataSource, schema, cipher, MAX_ROWS, MAX_CHARACTERS);
     }
 
+    /**
+     * Makes the same for a process with little memory.
+     *
+     * @param maxCharacters of values and keys that are returned at once
+     */
+    public Streams(DataSource dataSource, String schema, PayloadCipher cipher, int maxCharacters) {
+        this(dataSource, schema, cipher, MAX_ROWS, maxCharacters);
+    }
+
     Streams(DataSource dataSource, String schema, PayloadCipher cipher, int maxRows, int maxCharacters) {
         this.transactions = Transactions.byIndex(dataSource);
         this.statements = Statements.read("streams.sql", schema);
         this.cipher = cipher;
         this.maxRows = maxRows;
         this.maxCharacters = maxCharacters;
+    }
+
+    /** Returns how many characters of values and keys are returned at once, at most. */
+    public int maxCharacters() {
+        return maxCharacters;
     }
 
     /** How a registration went. */
@@ -166,7 +180,7 @@ public final class Streams {
     /**
      * Returns what a query remembers of a partition, by key, byte by byte. Without such a query or partition that is nothing.
      *
-     * @return nothing when it would be more than {@link #MAX_ROWS} rows or {@link #MAX_CHARACTERS} characters
+     * @return nothing when it would be more than {@link #MAX_ROWS} rows or {@link #maxCharacters} characters
      * @throws QueueException if PostgreSQL failed
      */
     public Optional<List<Row>> state(long queryId, long partitionId, Part part) {

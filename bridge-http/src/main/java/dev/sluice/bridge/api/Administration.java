@@ -92,10 +92,12 @@ public final class Administration implements AutoCloseable {
         this.resources = new Resources(dataSource, schema);
         this.messages = new StoredMessages(dataSource, schema, config.queue().cipher());
         this.traces = new Traces(dataSource, schema, config.queue().cipher());
-        this.streams = new Streams(dataSource, schema, config.queue().cipher());
+        this.streams = new Streams(
+                dataSource, schema, config.queue().cipher(), (int) HeapShares.transaction(Streams.MAX_CHARACTERS));
         this.counters = new MinuteCounters(dataSource, schema);
         this.server = new ServerStatistics(dataSource, schema);
-        this.deadLetters = new DeadLetters(dataSource, schema, config.queue().cipher());
+        this.deadLetters = new DeadLetters(
+                dataSource, schema, config.queue().cipher(), HeapShares.transaction(DeadLetters.MAX_PAGE_BYTES));
         this.redrive = new Redrive(dataSource, config.writer());
         this.transactions = new WriterPool<>(
                 "transactions",

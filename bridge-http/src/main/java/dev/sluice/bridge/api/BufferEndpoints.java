@@ -99,9 +99,15 @@ final class BufferEndpoints implements AutoCloseable {
         if (limit < 1 || limit > MAX_LIMIT) {
             throw badRequest("limit must be 1 to " + MAX_LIMIT);
         }
+        RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
         return turns.run(() -> {
             List<FailedRecord> page = failed.entries().list(after, (int) limit);
-            var out = new JsonOutput(USUAL_BYTES);
+            long bytes = 0;
+            for (FailedRecord record : page) {
+                bytes += USUAL_BYTES + record.payload().length;
+            }
+            memory.take(2 * bytes); // The records and the answer.
+            var out = new JsonOutput(Math.toIntExact(bytes));
             out.raw("{\"count\":").number(failed.count()).raw(",\"next\":");
             boolean more = !page.isEmpty()
                     && !failed.entries().list(page.get(page.size() - 1).id(), 1).isEmpty();

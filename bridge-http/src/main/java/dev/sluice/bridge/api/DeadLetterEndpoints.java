@@ -53,15 +53,27 @@ final class DeadLetterEndpoints {
      *  "total": 1, "pagination": {"limit": 100, "offset": 0, "nextOffset": null}}
      * }</pre>
      *
-     * {@code retryCount} is how often it was delivered again before. {@code data} is the payload byte for byte, decrypted where there is a key. {@code limit} is 1000 at most, and a page ends early at 16 MiB:
+     * {@code retryCount} is how often it was delivered again before. {@code data} is the payload byte for byte, decrypted where there is a key. {@code limit} is 1000 at most, and a page ends early at 16 MiB, or at a 24th of the heap:
      * {@code nextOffset} is where the next one begins, null at the end.
      */
     CompletableFuture<Answer> list(Context ctx) {
         DeadLetterFilter filter = filter(ctx);
         int limit = Parameters.numberInQuery(ctx, "limit", USUAL_LIMIT, 0, MAX_LIMIT);
         int offset = Parameters.numberInQuery(ctx, "offset", 0, 0, Integer.MAX_VALUE);
-        return administration.run(() ->
-                Answer.json(OK, write(administration.deadLetters().list(filter, limit, offset), limit, offset)));
+        RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
+        return administration.run(() -> {
+            DeadLetters.Page page = administration.deadLetters().list(filter, limit, offset);
+            memory.take(2 * expectedBytes(page)); // The letters and the answer.
+            return Answer.json(OK, write(page, limit, offset));
+        });
+    }
+
+    private static long expectedBytes(DeadLetters.Page page) {
+        long bytes = 0;
+        for (DeadLetter letter : page.letters()) {
+            bytes += LETTER_BYTES + letter.payload().length();
+        }
+        return bytes;
     }
 
     private static DeadLetterFilter filter(Context ctx) {
@@ -83,7 +95,7 @@ final class DeadLetterEndpoints {
     }
 
     private static JsonOutput write(DeadLetters.Page page, int limit, int offset) {
-        var out = new JsonOutput(page.letters().size() * LETTER_BYTES);
+        var out = new JsonOutput(Math.toIntExact(expectedBytes(page)));
         out.raw("{\"messages\":[");
         String separator = "";
         for (DeadLetter letter : page.letters()) {

@@ -172,6 +172,11 @@ final class RequestBodies implements AutoCloseable {
         return has && ctx.attribute(READ) == null;
     }
 
+    /** Returns the memory of all requests, of which answers take theirs too. */
+    RequestMemory memory() {
+        return memory;
+    }
+
     /** Ends the clock. */
     @Override
     public void close() {

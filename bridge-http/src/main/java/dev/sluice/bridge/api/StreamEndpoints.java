@@ -234,15 +234,16 @@ final class StreamEndpoints {
                     if (query.isEmpty() || partition.isEmpty()) {
                         return CompletableFuture.completedFuture(Answer.json(OK, write(List.of())));
                     }
-                    return administration.run(() -> Answer.json(
-                            OK,
-                            write(administration
-                                    .streams()
-                                    .state(query.getAsLong(), partition.getAsLong(), part)
-                                    .orElseThrow(() -> InvalidRequestException.tooLarge(
-                                            "the state is more than " + Streams.MAX_ROWS + " rows or "
-                                                    + Streams.MAX_CHARACTERS + " characters; ask for a part of it,"
-                                                    + " by keys or key_prefix")))));
+                    RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
+                    return administration.run(() -> {
+                        Streams streams = administration.streams();
+                        List<Streams.Row> rows = streams.state(query.getAsLong(), partition.getAsLong(), part)
+                                .orElseThrow(() -> InvalidRequestException.tooLarge("the state is more than "
+                                        + Streams.MAX_ROWS + " rows or " + streams.maxCharacters()
+                                        + " characters; ask for a part of it, by keys or key_prefix"));
+                        memory.take(2 * expectedBytes(rows)); // The rows and the answer.
+                        return Answer.json(OK, write(rows));
+                    });
                 });
     }
 
@@ -282,8 +283,16 @@ final class StreamEndpoints {
         }
     }
 
+    private static long expectedBytes(List<Streams.Row> rows) {
+        long bytes = 0;
+        for (Streams.Row row : rows) {
+            bytes += ROW_BYTES + row.key().length() + row.value().length();
+        }
+        return bytes;
+    }
+
     private static JsonOutput write(List<Streams.Row> rows) {
-        var out = new JsonOutput(rows.size() * ROW_BYTES).raw("{\"success\":true,\"rows\":[");
+        var out = new JsonOutput(Math.toIntExact(expectedBytes(rows))).raw("{\"success\":true,\"rows\":[");
         String separator = "{\"key\":";
         for (Streams.Row row : rows) {
             out.raw(separator).string(row.key());

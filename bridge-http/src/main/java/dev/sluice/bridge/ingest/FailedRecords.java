@@ -159,18 +159,21 @@ public final class FailedRecords implements Closeable {
             throws IOException, InterruptedException {
         var retry = new Retry(push);
         var page = new ArrayList<FailedRecord>();
+        long bytes = 0;
         for (long id : ids.stream().distinct().sorted().toList()) {
             Optional<FailedRecord> record = entries.get(id);
             if (record.isEmpty()) {
                 retry.unknown++;
             } else {
                 page.add(record.get());
+                bytes += record.get().payload().length;
             }
-            if (page.size() == PAGE_RECORDS) {
+            if (page.size() == PAGE_RECORDS || bytes >= PAGE_BYTES) {
                 if (!retry.all(page)) {
                     return retry.result();
                 }
                 page.clear();
+                bytes = 0;
             }
         }
         var unused = retry.all(page);

@@ -33,8 +33,7 @@ import java.util.concurrent.atomic.LongAdder;
  * bodies that never end and leave answers unread. Every answer is one the contract names, and the process lives on.
  *
  * <pre>{@code
- * mvn -q test-compile exec:java -pl bridge-http -Dexec.classpathScope=test -Dexec.mainClass=dev.sluice.bridge.e2e.SmallestHeap
- *     -Dexec.args="300 1"
+ * java -cp CLASSPATH dev.sluice.bridge.e2e.SmallestHeap 300 1
  * }</pre>
  *
  * The arguments are seconds and a seed. {@link SmallestHeapTest} is the short form.

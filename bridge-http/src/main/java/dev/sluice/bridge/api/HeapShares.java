@@ -1,0 +1,33 @@
+package dev.sluice.bridge.api;
+
+/**
+ * The parts of the heap that the parts of the service may take at most. {@code docs/operations.md} has the table. Together they leave
+ * room for what lives for long, and for garbage, at the smallest heap of 192 MB.
+ */
+public final class HeapShares {
+    /** All requests together get one part of three. */
+    private static final int REQUESTS = 3;
+    /** What one thread reads from the database for an answer, or from the log for the database, is one part of 24. */
+    private static final int TRANSACTION = 24;
+    /** Transaction ids that are remembered get one part of eight. */
+    private static final int IDS = 8;
+
+    private static final int BYTES_PER_ID = 32;
+
+    private HeapShares() {}
+
+    /** Returns the bytes for all requests. */
+    public static long requests() {
+        return Runtime.getRuntime().maxMemory() / REQUESTS;
+    }
+
+    /** Returns the bytes that one transaction may hold: {@code most}, or less if the heap is small. */
+    public static long transaction(long most) {
+        return Math.min(most, Runtime.getRuntime().maxMemory() / TRANSACTION);
+    }
+
+    /** Returns the number of transaction ids that may be remembered: {@code most}, or less if the heap is small. */
+    public static int ids(int most) {
+        return (int) Math.min(most, Runtime.getRuntime().maxMemory() / IDS / BYTES_PER_ID);
+    }
+}
