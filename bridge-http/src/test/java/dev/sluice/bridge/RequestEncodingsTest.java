@@ -171,7 +171,8 @@ class RequestEncodingsTest {
             byte[] half = compress(encoding, "{\"payload\":1}\n".repeat(20).getBytes(UTF_8));
             String error = "The request body is not " + encoding + ", or is cut off";
             byte[] rest = "{\"payload\":2}\n".repeat(20).getBytes(UTF_8);
-            for (byte[] tail : new byte[][] {rest, {0}, new byte[512], {0x1f, (byte) 0x8b}, {'\n'}, {0x28, (byte) 0xb5}}) {
+            for (byte[] tail :
+                    new byte[][] {rest, {0}, new byte[512], {0x1f, (byte) 0x8b}, {'\n'}, {0x28, (byte) 0xb5}}) {
                 assertRefused(
                         bridge.post(
                                 "/api/v1/push?queue=rest",

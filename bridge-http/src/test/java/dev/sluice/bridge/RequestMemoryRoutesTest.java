@@ -89,7 +89,8 @@ class RequestMemoryRoutesTest {
     }
 
     private static Bodies json(String pattern, String path, String head, String element, String tail) {
-        return new Bodies(pattern, path, JSON, head, element, ",", tail, 100, (BODY_LIMIT - 500) / (element.length() + 1));
+        return new Bodies(
+                pattern, path, JSON, head, element, ",", tail, 100, (BODY_LIMIT - 500) / (element.length() + 1));
     }
 
     private static Bodies lines(String path, String line) {
@@ -131,7 +132,16 @@ class RequestMemoryRoutesTest {
                 json("/streams/v1/state/get", STREAM + "'keys':[", "'k'", "]}"),
                 json("/api/v1/traces", ACK.replace("}", ",'data':["), "'xxxxxxxxx'", "]}"),
                 lines("/api/v1/buffers/requeue", "{'queue':'w','transactionId':'t','payload':1}"),
-                new Bodies("/api/v1/buffers/failed/retry", "/api/v1/buffers/failed/retry", JSON, "{'ids':[", "1", ",", "]}", 100, 90_000),
+                new Bodies(
+                        "/api/v1/buffers/failed/retry",
+                        "/api/v1/buffers/failed/retry",
+                        JSON,
+                        "{'ids':[",
+                        "1",
+                        ",",
+                        "]}",
+                        100,
+                        90_000),
                 tree("/api/v1/configure"),
                 tree("/api/v1/dlq/redrive"),
                 tree("/api/v1/system/maintenance"),
@@ -141,9 +151,7 @@ class RequestMemoryRoutesTest {
                 tree("/api/v1/lease/{leaseId}/extend", "/api/v1/lease/" + ID + "/extend"),
                 tree("/api/v1/consumer-groups/{group}/subscription", "/api/v1/consumer-groups/g/subscription"),
                 tree("/api/v1/consumer-groups/{group}/queues/{queue}/seek", "/api/v1/consumer-groups/g/queues/w/seek"),
-                tree(
-                        "/api/v1/messages/{partitionId}/{transactionId}/dlq",
-                        "/api/v1/messages/" + ID + "/t/dlq"));
+                tree("/api/v1/messages/{partitionId}/{transactionId}/dlq", "/api/v1/messages/" + ID + "/t/dlq"));
     }
 
     @ParameterizedTest
@@ -154,7 +162,8 @@ class RequestMemoryRoutesTest {
         HttpResponse<String> refused = bridge.post(bodies.path(), many, "Content-Type", bodies.type());
         assertThat(refused.statusCode()).as(refused.body()).isEqualTo(413);
         assertThat(refused.body()).contains("http.memory.bytes (" + MEMORY + " bytes)");
-        HttpResponse<String> served = bridge.post(bodies.path(), bodies.of(bodies.few()), "Content-Type", bodies.type());
+        HttpResponse<String> served =
+                bridge.post(bodies.path(), bodies.of(bodies.few()), "Content-Type", bodies.type());
         assertThat(served.statusCode()).as(served.body()).isNotIn(413, 500, 503);
     }
 
@@ -170,7 +179,8 @@ class RequestMemoryRoutesTest {
                 "/api/v1/stats/refresh",
                 "/api/v1/consumer-groups/{group}/queues/{queue}/partitions/{partition}/seek",
                 "/api/v1/messages/{partitionId}/{transactionId}/retry"));
-        assertThat(bodies().stream().map(Bodies::pattern).collect(Collectors.toSet())).isEqualTo(withBody);
+        assertThat(bodies().stream().map(Bodies::pattern).collect(Collectors.toSet()))
+                .isEqualTo(withBody);
     }
 
     @Test
@@ -205,9 +215,10 @@ class RequestMemoryRoutesTest {
                 slow.add(sent("POST /api/v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n"
                         + " ".repeat(50_000)));
             }
-            byte[] large = ("{\"items\":[{\"queue\":\"w\",\"payload\":\"" + "x".repeat(600_000) + "\"}]}").getBytes(UTF_8);
-            await().untilAsserted(() -> assertThat(bridge.post("/api/v1/push", large).statusCode())
-                    .isEqualTo(201));
+            byte[] large =
+                    ("{\"items\":[{\"queue\":\"w\",\"payload\":\"" + "x".repeat(600_000) + "\"}]}").getBytes(UTF_8);
+            await().untilAsserted(() ->
+                    assertThat(bridge.post("/api/v1/push", large).statusCode()).isEqualTo(201));
             for (int i = 0; i < 5; i++) {
                 assertThat(bridge.post("/api/v1/push", large).statusCode()).isEqualTo(201);
             }
@@ -221,9 +232,13 @@ class RequestMemoryRoutesTest {
     /** The part that has come is JSON by itself. */
     @ParameterizedTest
     @ValueSource(
-            strings = {"Content-Length: 100\r\n\r\n{\"payload\":1}\n", "Transfer-Encoding: chunked\r\n\r\ne\r\n{\"payload\":1}\n\r\n"})
+            strings = {
+                "Content-Length: 100\r\n\r\n{\"payload\":1}\n",
+                "Transfer-Encoding: chunked\r\n\r\ne\r\n{\"payload\":1}\n\r\n"
+            })
     void aBodyThatEndsTooEarlyIsRefused(String rest) throws IOException {
-        try (Socket socket = sent("POST /api/v1/push?queue=early HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + LINES + "\r\n" + rest)) {
+        try (Socket socket = sent("POST /api/v1/push?queue=early HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + LINES
+                + "\r\n" + rest)) {
             socket.shutdownOutput();
             String answer = new String(socket.getInputStream().readAllBytes(), UTF_8);
             assertThat(answer).matches("(?s)(HTTP/1.1 400 .*)?");

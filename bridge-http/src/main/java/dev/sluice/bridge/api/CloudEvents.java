@@ -273,8 +273,7 @@ final class CloudEvents {
         return new String(utf8, UTF_8);
     }
 
-    private NewMessage message(
-            Map<String, String> attributes, byte[] event, String where, RequestMemory.Claim memory) {
+    private NewMessage message(Map<String, String> attributes, byte[] event, String where, RequestMemory.Claim memory) {
         checkRequired(attributes, where);
         String transactionId = transactionId(attributes.get("source"), attributes.get("id"));
         UUID traceId = attributes.containsKey("traceparent")
@@ -282,8 +281,8 @@ final class CloudEvents {
                 : null;
         String partition = attributes.get("partitionkey");
         String queue = String.valueOf(defaults.queue());
-        memory.take(PushBody.bytesOf(
-                queue, partition == null ? defaults.partition() : partition, transactionId, event));
+        memory.take(
+                PushBody.bytesOf(queue, partition == null ? defaults.partition() : partition, transactionId, event));
         try {
             return new NewMessage(
                     ids.next(),

@@ -230,7 +230,8 @@ final class ConsumerGroupEndpoints {
     CompletableFuture<Answer> changeSubscription(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");
         return bodies.read(ctx, (bytes, memory) -> {
-                    Instant from = JsonRequest.parse(bytes, limits.depth(), memory).time("subscriptionTimestamp");
+                    Instant from =
+                            JsonRequest.parse(bytes, limits.depth(), memory).time("subscriptionTimestamp");
                     if (from == null) {
                         throw badRequest("subscriptionTimestamp is required");
                     }

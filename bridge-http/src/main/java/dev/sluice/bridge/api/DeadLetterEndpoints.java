@@ -284,8 +284,9 @@ final class DeadLetterEndpoints {
         OptionalLong partition = Parameters.partitionInPath(ctx);
         String transactionId = Parameters.nameInPath(ctx, "transactionId");
         return bodies.read(ctx, (bytes, memory) -> {
-                    JsonRequest json =
-                            bytes.length == 0 ? new JsonRequest(object()) : JsonRequest.parse(bytes, limits.depth(), memory);
+                    JsonRequest json = bytes.length == 0
+                            ? new JsonRequest(object())
+                            : JsonRequest.parse(bytes, limits.depth(), memory);
                     String group = json.text("consumerGroup");
                     String error = storable(json.text("error"));
                     return new Acknowledgement(

@@ -48,7 +48,8 @@ final class DirectPushEndpoint implements Endpoint {
         PushDefaults defaults = PushDefaults.of(ctx);
         return bodies.read(
                         ctx,
-                        (bytes, memory) -> PushBody.parse(bytes, limits, ids, defaults, memory).messages())
+                        (bytes, memory) -> PushBody.parse(bytes, limits, ids, defaults, memory)
+                                .messages())
                 .thenCompose(this::write);
     }
 

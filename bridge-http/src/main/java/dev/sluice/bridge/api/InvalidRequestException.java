@@ -35,7 +35,8 @@ public final class InvalidRequestException extends RuntimeException {
     /** A request that needs more memory than all requests together may have: status 413. */
     static InvalidRequestException needsTooMuchMemory(long limitBytes) {
         return new InvalidRequestException(
-                413, "The request needs more memory than http.memory.bytes (" + limitBytes + " bytes); send it in parts");
+                413,
+                "The request needs more memory than http.memory.bytes (" + limitBytes + " bytes); send it in parts");
     }
 
     /** A request whose answer would be more than one answer may be: status 413. */

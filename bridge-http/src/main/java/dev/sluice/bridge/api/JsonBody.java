@@ -207,8 +207,9 @@ final class JsonBody implements AutoCloseable {
                 i++;
             }
         }
-        throw badRequest("Invalid JSON: Unexpected end-of-input: was expecting closing quote for a string value at byte "
-                + bytes.length);
+        throw badRequest(
+                "Invalid JSON: Unexpected end-of-input: was expecting closing quote for a string value at byte "
+                        + bytes.length);
     }
 
     /** Returns where the value it stands at begins and ends in the body, having moved to its end. */

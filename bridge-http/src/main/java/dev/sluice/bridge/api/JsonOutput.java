@@ -17,6 +17,7 @@ public final class JsonOutput {
     private static final int LONGEST_NUMBER = 20;
     /** A character of a string needs at most six bytes, as an escape. */
     private static final int LONGEST_CHARACTER = 6;
+
     private static final int RUN_CHARACTERS = 1024;
 
     private byte[] bytes;
@@ -68,7 +69,8 @@ public final class JsonOutput {
             if (to < count && Character.isHighSurrogate(text.charAt(to - 1))) {
                 to++; // A pair is not taken apart.
             }
-            // The most a character can take is reserved for the next few only: for a long text it would be six times its size.
+            // The most a character can take is reserved for the next few only: for a long text it would be six times
+            // its size.
             reserve((to - from) * LONGEST_CHARACTER);
             characters(text, from, to);
         }

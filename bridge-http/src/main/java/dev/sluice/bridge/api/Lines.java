@@ -24,8 +24,7 @@ final class Lines {
      * @param memory of the request
      * @throws InvalidRequestException (400) if there are more, or one cannot be parsed; names the line, from 1
      */
-    static <T> List<T> parse(
-            byte[] body, int most, String what, RequestMemory.Claim memory, Parser<T> parser) {
+    static <T> List<T> parse(byte[] body, int most, String what, RequestMemory.Claim memory, Parser<T> parser) {
         var parsed = new ArrayList<T>();
         int number = 1;
         for (int from = 0; from < body.length; number++) {

@@ -44,8 +44,7 @@ final class PushLines {
     private final RequestMemory.Claim memory;
     private final @Nullable String[] lastNames = new @Nullable String[2];
 
-    PushLines(
-            RequestLimits limits, MessageIds ids, PushDefaults defaults, Form form, RequestMemory.Claim memory) {
+    PushLines(RequestLimits limits, MessageIds ids, PushDefaults defaults, Form form, RequestMemory.Claim memory) {
         this.limits = limits;
         this.ids = ids;
         this.defaults = defaults;

@@ -13,4 +13,10 @@ package dev.sluice.bridge.api;
  * @param memoryBytes what all requests may take of the heap ({@code http.memory.bytes}); more is status 413 or 503
  */
 public record RequestLimits(
-        int bodyBytes, int items, int depth, int popBatch, int popTimeoutMillis, int compressionRatio, long memoryBytes) {}
+        int bodyBytes,
+        int items,
+        int depth,
+        int popBatch,
+        int popTimeoutMillis,
+        int compressionRatio,
+        long memoryBytes) {}

@@ -19,7 +19,9 @@ class AcknowledgeBodyTest {
     private static final UUID LEASE = UUID.fromString("0190b8f4-1111-7abc-8abc-0123456789ab");
 
     private static AcknowledgeBody.Item single(String body) {
-        return AcknowledgeBody.parseSingle(json(body), LIMITS, RequestMemory.unlimited()).items().get(0);
+        return AcknowledgeBody.parseSingle(json(body), LIMITS, RequestMemory.unlimited())
+                .items()
+                .get(0);
     }
 
     private static AcknowledgeBody batch(String body) {

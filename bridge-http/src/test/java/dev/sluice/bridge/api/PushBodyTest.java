@@ -170,7 +170,8 @@ class PushBodyTest {
                     "null|items must be objects, item 1 is not"
                 })
         void isRefusedWhenAFieldIsNotWhatItMustBe(String item, String message) {
-            assertRefused("{\"items\":[{\"queue\":\"q\"}," + item.replace('\'', '"') + "]}",
+            assertRefused(
+                    "{\"items\":[{\"queue\":\"q\"}," + item.replace('\'', '"') + "]}",
                     message.startsWith("items") ? message : "item 1: " + message);
         }
 
@@ -326,7 +327,8 @@ class PushBodyTest {
             byte[] whole =
                     "{\"items\":[{\"queue\":\"qä\",\"payload\":{\"a\":[1.5e3,true,null,\"\\u00e4 😋\"]},\"traceId\":\"\"}],\"x\":12}"
                             .getBytes(UTF_8);
-            assertThat(PushBody.parse(whole, LIMITS, ids, PushDefaults.NONE, RequestMemory.unlimited()).messages())
+            assertThat(PushBody.parse(whole, LIMITS, ids, PushDefaults.NONE, RequestMemory.unlimited())
+                            .messages())
                     .hasSize(1);
             for (int length = 1; length < whole.length; length++) {
                 byte[] cut = Arrays.copyOf(whole, length);

@@ -24,7 +24,8 @@ class RequestMemoryTest {
         claim.take(LIMIT - 10);
         assertThatThrownBy(() -> claim.take(11))
                 .isInstanceOfSatisfying(
-                        InvalidRequestException.class, e -> assertThat(e.status()).isEqualTo(413))
+                        InvalidRequestException.class,
+                        e -> assertThat(e.status()).isEqualTo(413))
                 .hasMessageContaining("http.memory.bytes (1048576 bytes)");
         assertThatCode(() -> claim.take(10)).doesNotThrowAnyException();
     }

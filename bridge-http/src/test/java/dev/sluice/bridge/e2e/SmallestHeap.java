@@ -2,6 +2,8 @@ package dev.sluice.bridge.e2e;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -46,10 +48,14 @@ final class SmallestHeap {
     private static final int SLOW_BODIES = 300;
     private static final int SLOW_BODY_BYTES = 100_000;
     private static final int UNREAD_ANSWERS = 20;
+    private static final int LETTERS = 6;
+    private static final int LETTER_BYTES = 4 << 20;
     private static final int MAX_FAULTS = 20;
     private static final int USUAL_SECONDS = 300;
     /** Much longer than anything takes; a request that is not answered by then never is. */
     private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final BridgeProcess bridge;
     private final List<WorstRequests.Request> requests;
@@ -78,8 +84,7 @@ final class SmallestHeap {
     }
 
     /** Starts a bridge, sends for so long, and looks whether the bridge goes on. */
-    static Result run(Path directory, Duration time, long seed, List<WorstRequests.Request> requests)
-            throws Exception {
+    static Result run(Path directory, Duration time, long seed, List<WorstRequests.Request> requests) throws Exception {
         try (TestPostgres postgres = TestPostgres.empty().withoutSyncs()) {
             Map<String, String> settings = Map.of(
                     "SLUICE_CONNECTION_URL", postgres.url(),
@@ -90,10 +95,12 @@ final class SmallestHeap {
             BridgeProcess bridge = BridgeProcess.startWithHeap(HEAP, directory.resolve("data"), settings);
             var run = new SmallestHeap(bridge, requests);
             try {
+                run.bury();
                 run.send(time, seed);
                 run.goesOn();
             } catch (IOException e) {
-                run.fault(e + "; the process " + (bridge.isAlive() ? "is alive" : "has ended") + ":\n" + bridge.output());
+                run.fault(
+                        e + "; the process " + (bridge.isAlive() ? "is alive" : "has ended") + ":\n" + bridge.output());
             } finally {
                 bridge.kill();
             }
@@ -106,6 +113,29 @@ final class SmallestHeap {
     private void fault(String what) {
         if (faults.size() < MAX_FAULTS) {
             faults.add(what);
+        }
+    }
+
+    /** Leaves large dead letters, so that there is something to list. */
+    private void bury() throws Exception {
+        HttpClient client = HttpClient.newHttpClient();
+        String large = "[\"" + "x".repeat(LETTER_BYTES) + "\"]";
+        for (int i = 0; i < LETTERS; i++) {
+            var push =
+                    HttpRequest.newBuilder(address("/api/v1/push?queue=dead")).POST(BodyPublishers.ofString(large));
+            client.send(push.build(), BodyHandlers.discarding());
+            JsonNode message = JSON.readTree(client.send(
+                                    HttpRequest.newBuilder(address("/api/v1/pop/queue/dead?wait=true&timeout=30000"))
+                                            .build(),
+                                    BodyHandlers.ofString())
+                            .body())
+                    .at("/messages/0");
+            var verdict = JSON.createObjectNode().put("status", "dlq");
+            for (String field : List.of("transactionId", "partitionId", "leaseId")) {
+                verdict.set(field, message.path(field));
+            }
+            var ack = HttpRequest.newBuilder(address("/api/v1/ack")).POST(BodyPublishers.ofString(verdict.toString()));
+            client.send(ack.build(), BodyHandlers.discarding());
         }
     }
 
@@ -186,7 +216,9 @@ final class SmallestHeap {
     private HttpRequest built(WorstRequests.Request request) {
         var builder = HttpRequest.newBuilder(address(request.path()))
                 .timeout(PATIENCE)
-                .method(request.method(), BodyPublishers.ofByteArray(request.body().get()));
+                .method(
+                        request.method(),
+                        BodyPublishers.ofByteArray(request.body().get()));
         request.headers().forEach(builder::header);
         return builder.build();
     }
@@ -210,8 +242,7 @@ final class SmallestHeap {
                         BodyHandlers.ofString())
                 .body();
         String popped = client.send(
-                        HttpRequest.newBuilder(
-                                        address("/api/v1/pop/queue/after?autoAck=true&wait=true&timeout=30000"))
+                        HttpRequest.newBuilder(address("/api/v1/pop/queue/after?autoAck=true&wait=true&timeout=30000"))
                                 .build(),
                         BodyHandlers.ofString())
                 .body();

@@ -41,7 +41,11 @@ final class WorstRequests {
             post("one large payload", "/api/v1/push", JSON, () -> payload(repeat("[],", (BODY_BYTES - 100) / 3))),
             post("one large name", "/api/v1/push", JSON, () -> payload(wrap("{\"", text(BODY_BYTES - 100), "\":1},"))),
             post("many names", "/api/v1/push", JSON, () -> payload(names(1_000_000))),
-            post("a large queue name", "/api/v1/push", JSON, () -> wrap("{\"items\":[{\"queue\":\"", text(BODY_BYTES - 100), "\"}]}")),
+            post(
+                    "a large queue name",
+                    "/api/v1/push",
+                    JSON,
+                    () -> wrap("{\"items\":[{\"queue\":\"", text(BODY_BYTES - 100), "\"}]}")),
             new Request(
                     "zeros, compressed",
                     "POST",
@@ -51,23 +55,59 @@ final class WorstRequests {
             post("events", "/api/v1/push/w", "application/cloudevents-batch+json", () -> events(50_000)),
             binary("an event of text", "text/plain"),
             binary("an event of bytes", "application/octet-stream"),
-            post("acknowledgements", "/api/v1/ack/batch", JSON, () -> array("acknowledgments", acknowledgement(""), ITEMS)),
+            post(
+                    "acknowledgements",
+                    "/api/v1/ack/batch",
+                    JSON,
+                    () -> array("acknowledgments", acknowledgement(""), ITEMS)),
             post(
                     "acknowledgements with errors",
                     "/api/v1/ack/batch",
                     JSON,
-                    () -> array("acknowledgments", acknowledgement(",\"status\":\"failed\",\"error\":\"" + "e".repeat(9000) + "\""), 1500)),
-            post("operations", "/api/v1/transaction", JSON, () -> array("operations", acknowledgement(",\"type\":\"ack\""), ITEMS)),
+                    () -> array(
+                            "acknowledgments",
+                            acknowledgement(",\"status\":\"failed\",\"error\":\"" + "e".repeat(9000) + "\""),
+                            1500)),
+            post(
+                    "operations",
+                    "/api/v1/transaction",
+                    JSON,
+                    () -> array("operations", acknowledgement(",\"type\":\"ack\""), ITEMS)),
             post(
                     "a transaction of small items",
                     "/api/v1/transaction",
                     JSON,
-                    () -> wrap("{\"operations\":[{\"type\":\"push\",\"items\":[{\"queue\":\"w\"}", repeat(",{\"queue\":\"w\"}", ITEMS - 1), "]}]}")),
+                    () -> wrap(
+                            "{\"operations\":[{\"type\":\"push\",\"items\":[{\"queue\":\"w\"}",
+                            repeat(",{\"queue\":\"w\"}", ITEMS - 1),
+                            "]}]}")),
             post("unknown operations", "/api/v1/transaction", JSON, () -> array("operations", "{}", 99_999)),
-            post("changes of state", "/streams/v1/cycle", JSON, () -> cycle("{\"type\":\"upsert\",\"key\":\"k\",\"value\":{}}", ITEMS)),
-            post("keys of state", "/streams/v1/state/get", JSON, () -> wrap("{\"query_id\":\"" + UUID + "\",\"partition_id\":\"" + UUID + "\",\"keys\":[\"k\"", repeat(",\"k\"", ITEMS - 1), "]}")),
-            post("a large trace", "/api/v1/traces", JSON, () -> wrap("{\"transactionId\":\"t\",\"partitionId\":\"" + UUID + "\",\"data\":\"", text(BODY_BYTES - 200), "\"}")),
-            post("lines of a log", "/api/v1/buffers/requeue", LINES, () -> repeat("{\"queue\":\"w\",\"transactionId\":\"t\",\"payload\":1}\n", ITEMS)),
+            post(
+                    "changes of state",
+                    "/streams/v1/cycle",
+                    JSON,
+                    () -> cycle("{\"type\":\"upsert\",\"key\":\"k\",\"value\":{}}", ITEMS)),
+            post(
+                    "keys of state",
+                    "/streams/v1/state/get",
+                    JSON,
+                    () -> wrap(
+                            "{\"query_id\":\"" + UUID + "\",\"partition_id\":\"" + UUID + "\",\"keys\":[\"k\"",
+                            repeat(",\"k\"", ITEMS - 1),
+                            "]}")),
+            post(
+                    "a large trace",
+                    "/api/v1/traces",
+                    JSON,
+                    () -> wrap(
+                            "{\"transactionId\":\"t\",\"partitionId\":\"" + UUID + "\",\"data\":\"",
+                            text(BODY_BYTES - 200),
+                            "\"}")),
+            post(
+                    "lines of a log",
+                    "/api/v1/buffers/requeue",
+                    LINES,
+                    () -> repeat("{\"queue\":\"w\",\"transactionId\":\"t\",\"payload\":1}\n", ITEMS)),
             post("ids of failed records", "/api/v1/buffers/failed/retry", JSON, () -> array("ids", "1", ITEMS)),
             post("empty objects", "/api/v1/configure", JSON, () -> tree("{}")),
             post("empty arrays", "/api/v1/dlq/redrive", JSON, () -> tree("[]")),
@@ -80,6 +120,7 @@ final class WorstRequests {
             get("/api/v1/pop/queue/w?batch=10000&autoAck=true"),
             get("/api/v1/pop/queue/w?batch=10000&partitions=100&consumerGroup=all"),
             get("/api/v1/messages?limit=1000"),
+            get("/api/v1/dlq?limit=1000"),
             get("/metrics/prometheus"));
 
     private WorstRequests() {}
@@ -93,8 +134,8 @@ final class WorstRequests {
     }
 
     private static Request binary(String name, String type) {
-        var headers = Map.of(
-                "Content-Type", type, "ce-specversion", "1.0", "ce-id", "1", "ce-source", "/w", "ce-type", "w");
+        var headers =
+                Map.of("Content-Type", type, "ce-specversion", "1.0", "ce-id", "1", "ce-source", "/w", "ce-type", "w");
         return new Request(name, "POST", "/api/v1/push/w", headers, () -> text(BODY_BYTES));
     }
 
