@@ -128,6 +128,8 @@ final class BridgeConfig {
     private static final int LARGEST_FRAME_BYTES = 64 << 10;
     private static final long MIN_PENDING_BYTES = 64L << 20;
     private static final int MOST_EDITS = 3;
+    /** The largest body and what it becomes must fit. */
+    private static final int BODIES_IN_MEMORY = 2;
 
     private final Map<String, Object> values;
     /** What the clients of Kafka are told, without the prefix. */
@@ -359,6 +361,11 @@ final class BridgeConfig {
 
     private long requestMemoryBytes() {
         long bytes = (Long) values.get(HTTP_MEMORY_BYTES);
+        long least = (long) BODIES_IN_MEMORY * integer(HTTP_MAX_BODY_BYTES);
+        if (bytes != 0 && bytes < least) {
+            throw new IllegalArgumentException(HTTP_MEMORY_BYTES + " must be 0, or at least twice " + HTTP_MAX_BODY_BYTES
+                    + " (" + least + "), was " + bytes);
+        }
         return bytes == 0 ? HeapShares.requests() : bytes;
     }
 

@@ -205,7 +205,9 @@ final class BridgeKeys {
                 0L,
                 between(0L, Long.MAX_VALUE),
                 Importance.LOW,
-                "Heap that all requests together may take: their bodies, what the bodies become, and the answers to them. A request that needs more is refused with 413, one that finds it taken by others with 503. 0: a third of the heap.");
+                "Heap that all requests together may take: their bodies, what the bodies become, and the answers to them."
+                        + " A request that needs more is refused with 413, one that finds it taken by others with 503."
+                        + " 0: a third of the heap.");
         keys.group("Local data");
         keys.add(
                 DATA_DIR,

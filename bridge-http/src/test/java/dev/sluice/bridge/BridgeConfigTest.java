@@ -1,6 +1,7 @@
 package dev.sluice.bridge;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
@@ -268,6 +269,11 @@ class BridgeConfigTest {
                     .asString()
                     .contains(
                             "buffer.max.bytes must be at least four times buffer.segment.bytes (500000), was 1000000");
+            assertThat(problems("http.memory.bytes", "2097151", "http.max.body.bytes", "1048576"))
+                    .containsExactly(
+                            "http.memory.bytes must be 0, or at least twice http.max.body.bytes (2097152), was 2097151");
+            assertThatCode(() -> parse("http.memory.bytes", "2097152", "http.max.body.bytes", "1048576"))
+                    .doesNotThrowAnyException();
             assertThat(problems("connection.user", "u"))
                     .containsExactly("connection.user and connection.password have no use without connection.url");
         }

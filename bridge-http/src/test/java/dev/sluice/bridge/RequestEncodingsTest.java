@@ -258,7 +258,8 @@ class RequestEncodingsTest {
         void areItemsWithTheirDefaultsInTheQuery() {
             HttpResponse<String> response = push(
                     "?queue=lines&partition=p",
-                    "{\"payload\":{\"n\": 1},\"transactionId\":\"t1\"}\r\n\n  \n{\"queue\":\"lines2\",\"payload\":null}\n"
+                    "{\"payload\":{\"n\": 1},\"transactionId\":\"t1\"}\r\n\n  \n"
+                            + "{\"queue\":\"lines2\",\"payload\":null}\n"
                             + "{\"partition\":\"q\",\"payload\":[2],\"transactionId\":\"t3\"}");
             assertThat(response.statusCode()).as(response.body()).isEqualTo(201);
             JsonNode results = RunningBridge.json(response.body());

@@ -1,5 +1,6 @@
 package dev.sluice.bridge.api;
 
+import dev.sluice.bridge.pop.OverloadedException;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
 import io.javalin.http.Context;
@@ -32,6 +33,7 @@ final class AcknowledgeEndpoint implements Endpoint {
 
     private static final int OK = 200;
     private static final int RESULT_BYTES = 256;
+    private static final long BYTES_PER_CHARACTER = 3;
 
     private final Acknowledger acknowledger;
     private final RequestBodies bodies;
@@ -45,21 +47,54 @@ final class AcknowledgeEndpoint implements Endpoint {
 
     @Override
     public CompletableFuture<Answer> handle(Context ctx) throws IOException {
-        return bodies.read(ctx, parser).thenCompose(body -> acknowledge(body.items()));
+        RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
+        return bodies.read(ctx, parser).thenCompose(body -> acknowledge(body.items(), memory));
     }
 
-    private CompletableFuture<Answer> acknowledge(List<AcknowledgeBody.Item> items) {
+    private CompletableFuture<Answer> acknowledge(List<AcknowledgeBody.Item> items, RequestMemory.Claim memory) {
         var decidable = new ArrayList<Acknowledgement>(items.size());
         for (AcknowledgeBody.Item item : items) {
             if (item.acknowledgement() != null) {
                 decidable.add(item.acknowledgement());
             }
         }
-        return acknowledger.acknowledge(decidable).thenApply(outcomes -> Answer.json(OK, write(items, outcomes)));
+        return acknowledger.acknowledge(decidable).thenApply(outcomes -> {
+            takeForNames(outcomes, memory);
+            return Answer.json(OK, write(items, outcomes));
+        });
+    }
+
+    /**
+     * Takes memory for the names in the answer, which the body did not have; for the rest the body has taken it.
+     *
+     * @throws OverloadedException if there is none. It is the only refusal of a request that has been served, and says so
+     */
+    private static void takeForNames(List<AcknowledgeOutcome> outcomes, RequestMemory.Claim memory) {
+        try {
+            memory.take(bytesOfNames(outcomes));
+        } catch (InvalidRequestException | OverloadedException e) {
+            throw new OverloadedException("The acknowledgements are done, but there is no memory for the answer to them"
+                    + " (http.memory.bytes); send fewer at once");
+        }
+    }
+
+    private static long bytesOfNames(List<AcknowledgeOutcome> outcomes) {
+        long characters = 0;
+        for (AcknowledgeOutcome outcome : outcomes) {
+            if (outcome instanceof AcknowledgeOutcome.Acknowledged done) {
+                characters += done.queue().length() + done.partition().length();
+            } else if (outcome instanceof AcknowledgeOutcome.Unread unread) {
+                characters += unread.queue().length() + unread.partition().length();
+            } else if (outcome instanceof AcknowledgeOutcome.LeaseInvalid invalid) {
+                characters += invalid.queue().length() + invalid.partition().length();
+            }
+        }
+        return BYTES_PER_CHARACTER * characters;
     }
 
     static JsonOutput write(List<AcknowledgeBody.Item> items, List<AcknowledgeOutcome> outcomes) {
-        var out = new JsonOutput(items.size() * RESULT_BYTES);
+        long expected = (long) items.size() * RESULT_BYTES + bytesOfNames(outcomes);
+        var out = new JsonOutput((int) Math.min(expected, Integer.MAX_VALUE - 8));
         int next = 0;
         out.raw("[");
         for (int i = 0; i < items.size(); i++) {

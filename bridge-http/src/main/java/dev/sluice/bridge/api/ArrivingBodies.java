@@ -7,8 +7,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bodies that are still arriving, and how much memory they have: all together and those of each client. When there is no
- * room for more of a body, the slowest gives way. Any thread may call.
+ * The bodies that are still arriving, and how much memory they have: all together and those of each client. When
+ * there is no room for more of a body, the slowest gives way. Any thread may call.
  */
 final class ArrivingBodies {
     /** A body that is still arriving. */

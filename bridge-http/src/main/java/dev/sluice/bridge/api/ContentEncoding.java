@@ -75,8 +75,8 @@ enum ContentEncoding {
     /**
      * Decompresses a body. An empty one stays empty. The room keeps the size of the result taken.
      *
-     * @throws InvalidRequestException (400) if it is not what its header says, is cut off, or has something behind its end;
-     *     (413) if it has no room
+     * @throws InvalidRequestException (400) if it is not what its header says, is cut off, or has something behind
+     *     its end; (413) if it has no room
      */
     byte[] decode(byte[] body, Room room) {
         if (body.length == 0) {
@@ -107,7 +107,8 @@ enum ContentEncoding {
 
     /**
      * Decompresses in one go into an array that is large enough. Decompressing as a stream would allocate, outside the heap, the
-     * window a frame asks for, up to 128 MiB; this way there is none. Takes several frames, and refuses bytes behind the last.
+     * window a frame asks for, up to 128 MiB; this way there is none. Takes several frames, and refuses bytes
+     * behind the last.
      */
     private static byte[] unzstd(byte[] body, Room room) {
         long announced = Zstd.getFrameContentSize(body);

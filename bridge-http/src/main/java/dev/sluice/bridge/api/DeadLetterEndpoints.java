@@ -53,7 +53,9 @@ final class DeadLetterEndpoints {
      *  "total": 1, "pagination": {"limit": 100, "offset": 0, "nextOffset": null}}
      * }</pre>
      *
-     * {@code retryCount} is how often it was delivered again before. {@code data} is the payload byte for byte, decrypted where there is a key. {@code limit} is 1000 at most, and a page ends early at 16 MiB, or at a 24th of the heap:
+     * {@code retryCount} is how often it was delivered again before. {@code data} is the payload byte for byte,
+     * decrypted where there is a key. {@code limit} is 1000 at most, and a page ends early at 16 MiB, or at a 24th
+     * of the heap:
      * {@code nextOffset} is where the next one begins, null at the end.
      */
     CompletableFuture<Answer> list(Context ctx) {

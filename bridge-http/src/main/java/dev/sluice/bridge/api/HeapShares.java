@@ -1,8 +1,8 @@
 package dev.sluice.bridge.api;
 
 /**
- * The parts of the heap that the parts of the service may take at most. {@code docs/operations.md} has the table. Together they leave
- * room for what lives for long, and for garbage, at the smallest heap of 192 MB.
+ * The parts of the heap that the parts of the service may take at most. {@code docs/operations.md} has the table.
+ * Together they leave room for what lives for long, and for garbage, at the smallest heap of 192 MB.
  */
 public final class HeapShares {
     /** All requests together get one part of three. */

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * allows. One thread.
  */
 final class JsonBody implements AutoCloseable {
-    /** Longest name of a field: a name is decoded into four arrays, so an endless one would cost ten times its size. */
+    /** Longest name of a field. The parser decodes a name into several arrays, about ten times its size together. */
     static final int MAX_NAME_BYTES = 64 << 10;
 
     private static final JsonFactory FACTORY = JsonFactory.builder()
@@ -179,7 +179,7 @@ final class JsonBody implements AutoCloseable {
         return Math.toIntExact(parser.currentTokenLocation().getByteOffset());
     }
 
-    /** Says whether it stands at a string that is better not decoded. */
+    /** Returns whether the current value is a string that is too large to be decoded without need. */
     private boolean isLargeString() {
         if (bytes.length <= SMALL_BYTES || parser.currentToken() != JsonToken.VALUE_STRING) {
             return false;
@@ -286,7 +286,7 @@ final class JsonBody implements AutoCloseable {
         memory.take(needed);
     }
 
-    /** Moves to the end of the value it stands at, checking all of it; a large string is checked on the way to the next token. */
+    /** Moves to the end of the current value and checks it. The step to the next token checks a large string. */
     void skip() {
         try {
             if (isLargeString()) {

@@ -152,6 +152,7 @@ final class PopEndpoint implements Endpoint {
         long bytes = HEAD_BYTES;
         for (Message message : messages) {
             bytes += MESSAGE_BYTES + message.payload().length();
+            bytes += message.queue().length() + message.partition().length();
         }
         return bytes;
     }

@@ -16,8 +16,8 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for one that is lines, as its {@code
- * Content-Type} says, or a bare array. The answer is an array with one element per item.
+ * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for one that is lines, as
+ * its {@code Content-Type} says, or a bare array. The answer is an array with one element per item.
  */
 final class PushEndpoint implements Endpoint {
     /** Takes messages in. See {@code Door}. */

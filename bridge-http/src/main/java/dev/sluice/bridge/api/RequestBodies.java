@@ -16,18 +16,19 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the bodies of requests into memory: each up to a limit and within a time. No thread waits for a client, so slow clients
- * hold up nobody.
+ * Reads the bodies of requests into memory: each up to a limit and within a time. No thread waits for a client, so
+ * slow clients hold up nobody.
  *
- * <p>A body takes its memory from {@link RequestMemory} as it arrives, and the request keeps what it has taken until it is answered.
- * Bodies that are still arriving may have half of that memory, and those of one client a quarter. If a body finds no room, the
- * slowest body that is still arriving, of the same client if the client has its share, is refused with 503 in its place: clients
- * that send slowly, however many, cannot keep out one that does not. Any thread may call.
+ * <p>A body takes its memory from {@link RequestMemory} as it arrives, and the request keeps what it has taken
+ * until it is answered. Bodies that are still arriving may have half of that memory, and those of one client a
+ * quarter. If a body finds no room, the slowest body that is still arriving, of the same client if the client has
+ * its share, is refused with 503 in its place: clients that send slowly, however many, cannot keep out one that
+ * does not. Any thread may call.
  */
 final class RequestBodies implements AutoCloseable {
     /** What to make of a body. */
     interface Parser<T> {
-        /** Parses a body; the array is not used by anyone else. What the result needs is taken from {@code memory} first. */
+        /** Parses a body and owns its array. Takes from {@code memory} what the result needs, before it makes it. */
         T parse(byte[] body, RequestMemory.Claim memory);
     }
 
@@ -39,15 +40,15 @@ final class RequestBodies implements AutoCloseable {
 
     private static final int FIRST_BYTES = 4 << 10;
     private static final int CHUNK_BYTES = 16 << 10;
-    /** What bodies that are still arriving may have of the memory: all of them one part of so many, those of a client another. */
+    /** All bodies that are still arriving may have one part of two of the memory. */
     private static final int ARRIVING_PARTS = 2;
-
+    /** The arriving bodies of one client may have one part of four of the memory. */
     private static final int CLIENT_PARTS = 4;
     /** Attribute of a request whose body somebody reads. */
     private static final String READ = "sluice.body.read";
 
     private static final byte[] NONE = new byte[0];
-    /** Takes bytes that nobody looks at, of all requests. */
+    /** Receives the bytes of all requests that are dropped. Nobody reads it. */
     private static final byte[] DISCARDED = new byte[CHUNK_BYTES];
 
     private final int limitBytes;
@@ -85,8 +86,9 @@ final class RequestBodies implements AutoCloseable {
      * Reads the body of a request, which is empty when there is none, and parses it. The request must be asynchronous already.
      *
      * @return completes on a thread of the HTTP server; exceptionally with {@link InvalidRequestException} if the body is over
-     *     the limit, as it came or decompressed (413), needs more memory than there is (413), did not come in time (408), is not
-     *     whole or not what the parser expects (400), or with {@link OverloadedException} if other requests have the memory
+     *     the limit, as it came or decompressed (413), needs more memory than there is (413), did not come in time
+     *     (408), is not whole or not what the parser expects (400), or with {@link OverloadedException} if other
+     *     requests have the memory
      */
     <T> CompletableFuture<T> read(Context ctx, Parser<T> parser) throws IOException {
         ContentEncoding encoding;
@@ -307,7 +309,7 @@ final class RequestBodies implements AutoCloseable {
             }
         }
 
-        /** Returns the bytes, whose memory stays taken, and keeps them no more. */
+        /** Hands the bytes over. Their memory stays taken. */
         synchronized byte[] take() {
             byte[] taken = bytes;
             bytes = NONE;
