@@ -15,6 +15,14 @@ import org.postgresql.PGConnection;
 
 /** A {@link Sql} statement on a connection, with its parameters set by name. */
 final class BoundStatement implements AutoCloseable {
+    private static final int MILLIS_PER_SECOND = 1000;
+
+    /** Least time left for the cancellation and its answer. */
+    private static final int CANCEL_MARGIN_MS = 1000;
+
+    /** The part of the time for an answer that is left for the cancellation, if that is more. */
+    private static final int CANCEL_MARGIN_PART = 10;
+
     private final Sql sql;
     private final Connection connection;
     private final PreparedStatement statement;
@@ -23,6 +31,24 @@ final class BoundStatement implements AutoCloseable {
         this.sql = sql;
         this.connection = connection;
         this.statement = connection.prepareStatement(sql.text());
+        int seconds = answerSeconds(connection.getNetworkTimeout());
+        if (seconds > 0) {
+            statement.setQueryTimeout(seconds);
+        }
+    }
+
+    /**
+     * Returns after how many seconds the driver cancels the statement in the server; 0: never. That is before the connection gives up
+     * waiting for the answer. A connection that is given up alone leaves its statement running in the server.
+     *
+     * @param networkTimeoutMs how long the connection waits for an answer; 0: as long as it takes
+     */
+    static int answerSeconds(int networkTimeoutMs) {
+        if (networkTimeoutMs <= 0) {
+            return 0;
+        }
+        int margin = Math.max(CANCEL_MARGIN_MS, networkTimeoutMs / CANCEL_MARGIN_PART);
+        return Math.max(1, (networkTimeoutMs - margin) / MILLIS_PER_SECOND);
     }
 
     BoundStatement set(String name, long value) throws SQLException {

@@ -1,5 +1,6 @@
 package dev.sluice.queue;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -75,12 +76,28 @@ final class SegmentCopy {
             putShort(-1);
             send(copy);
             return copy.endCopy();
+        } catch (SQLException e) {
+            abortIfBroken(connection, e);
+            throw e;
         } finally {
-            if (copy.isActive()) {
+            if (!connection.isClosed() && copy.isActive()) {
                 copy.cancelCopy();
             }
             if (buffer.length > KEEP_BYTES) {
                 buffer = new byte[FLUSH_BYTES];
+            }
+        }
+    }
+
+    /**
+     * Closes the connection if no answer came. The driver does not do that during a copy, and takes the late answer for that of the next
+     * statement: even for that of a commit.
+     */
+    private static void abortIfBroken(Connection connection, SQLException failure) throws SQLException {
+        for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
+            if (cause instanceof IOException) {
+                connection.abort(Runnable::run);
+                return;
             }
         }
     }
