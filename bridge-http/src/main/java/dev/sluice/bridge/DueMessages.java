@@ -65,6 +65,12 @@ final class DueMessages implements AutoCloseable {
                     released.accept(moved.queues());
                 }
             } while (moved.messages() == MAX_MESSAGES && !thread.isShutdown());
+            do {
+                moved = writer.releaseParked(MAX_MESSAGES);
+                if (!moved.queues().isEmpty()) {
+                    released.accept(moved.queues());
+                }
+            } while (moved.messages() > 0 && !thread.isShutdown());
             if (failing) {
                 failing = false;
                 log.info("Scheduled messages are released again");

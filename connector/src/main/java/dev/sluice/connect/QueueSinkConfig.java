@@ -37,6 +37,7 @@ public final class QueueSinkConfig extends AbstractConfig {
     public static final String CONNECTION_PASSWORD = PostgresSettings.CONNECTION_PASSWORD;
     public static final String CONNECTION_TIMEOUT_MS = PostgresSettings.CONNECTION_TIMEOUT_MS;
     public static final String WRITE_TIMEOUT_MS = "write.timeout.ms";
+    public static final String LOCK_TIMEOUT_MS = "lock.timeout.ms";
     public static final String QUEUE_SCHEMA = PostgresSettings.QUEUE_SCHEMA;
     public static final String SCHEMA_APPLY = PostgresSettings.SCHEMA_APPLY;
     public static final String SOURCE_NAME = "source.name";
@@ -177,7 +178,8 @@ public final class QueueSinkConfig extends AbstractConfig {
                 postgres().schema(),
                 Duration.ofMillis(getLong(DEDUP_WINDOW_MS)),
                 getInt(DEDUP_MAX_IDS),
-                postgres().cipher());
+                postgres().cipher(),
+                Duration.ofMillis(getLong(LOCK_TIMEOUT_MS)));
     }
 
     RecordMapping mapping() {
@@ -273,6 +275,17 @@ public final class QueueSinkConfig extends AbstractConfig {
                         "Longest time to wait for an answer of PostgreSQL, rounded up to seconds. The connection is given up"
                                 + " after it, and the batch tried again. Keep it, together with put.timeout.ms, below the"
                                 + " consumer's max.poll.interval.ms.")
+                .define(
+                        LOCK_TIMEOUT_MS,
+                        ConfigDef.Type.LONG,
+                        2_000L,
+                        ConfigDef.Range.between(0, 3_600_000),
+                        Importance.LOW,
+                        Width.SHORT,
+                        "Lock timeout (ms)",
+                        "Longest time to wait for rows that somebody else has locked. After it the messages of the queues that are"
+                                + " held wait in the table parked, in order, and the messages of other queues go on. 0 waits"
+                                + " as long as write.timeout.ms, and parks nothing.")
                 .define(
                         SOURCE_NAME,
                         ConfigDef.Type.STRING,

@@ -48,6 +48,9 @@ import org.slf4j.LoggerFactory;
 public final class QueueSinkTask extends SinkTask {
     private static final Logger log = LoggerFactory.getLogger(QueueSinkTask.class);
 
+    /** Parked messages of a queue released in one transaction. */
+    private static final int PARKED_RECORDS = 2_000;
+
     private final OutcomeObserver observer;
     /** Whether to tell bridges, which are other processes, that there is something to read. */
     private final boolean wakesConsumers;
@@ -57,6 +60,7 @@ public final class QueueSinkTask extends SinkTask {
     private final HeldRecords held = new HeldRecords();
     private final ErrantRecords errant = new ErrantRecords();
     private final Retries retries = new Retries();
+    private final BatchLimit batchLimit = new BatchLimit();
     private final NewBeginnings newBeginnings = new NewBeginnings();
     private final EndedPartitions ended = new EndedPartitions();
 
@@ -259,6 +263,7 @@ public final class QueueSinkTask extends SinkTask {
         undelivered = delivered;
         if (isIdle(records)) {
             undelivered = List.of();
+            releaseParked();
             wakeConsumers(Duration.ZERO);
             return;
         }
@@ -278,6 +283,7 @@ public final class QueueSinkTask extends SinkTask {
         }
         undelivered = List.of();
         retries.succeeded();
+        releaseParked();
         wakeConsumers(lingering);
         if (!ended.isEmpty()) {
             throw ended.failure();
@@ -308,6 +314,18 @@ public final class QueueSinkTask extends SinkTask {
     private void noteTopics() {
         if (wakesConsumers) {
             seenTopics.note(started().config);
+        }
+    }
+
+    /** Writes parked messages to their queues, and has bridges told. In a bridge another thread does that. */
+    private void releaseParked() {
+        if (!wakesConsumers) {
+            return;
+        }
+        try {
+            started().wakeUps.released(started().writer.releaseParked(PARKED_RECORDS));
+        } catch (QueueException e) {
+            log.warn("Parked messages wait until the database takes them reason={}", e.getMessage());
         }
     }
 
@@ -521,7 +539,9 @@ public final class QueueSinkTask extends SinkTask {
         try {
             while (written < held.size()) {
                 int end = held.batchEnd(
-                        written, started().config.batchSize(), started().config.batchBytes());
+                        written,
+                        batchLimit.records(started().config.batchSize()),
+                        started().config.batchBytes());
                 Duration wait = lingerLeft(end);
                 if (!wait.isZero()) {
                     return wait;
@@ -569,11 +589,13 @@ public final class QueueSinkTask extends SinkTask {
         } catch (QueueException e) {
             if (!e.isAboutData()) {
                 ends.forEach(Source::attempt);
+                batchLimit.failed(e, to - from);
                 throw e;
             }
             writeInParts(from, to, e);
             return;
         }
+        batchLimit.succeeded();
         written = to;
         ends.forEach(Source::moveTo);
         report(from, to, outcomes);

@@ -31,4 +31,11 @@ public sealed interface PushOutcome {
      * @param dueAt when it will be in the queue, by the database's clock
      */
     record Scheduled(UUID id, long partitionId, Instant dueAt) implements PushOutcome {}
+
+    /**
+     * The message is stored, and waits until its queue can be written to. It gets its position then, or turns out to be a duplicate.
+     *
+     * @param id the message's own id
+     */
+    record Parked(UUID id) implements PushOutcome {}
 }

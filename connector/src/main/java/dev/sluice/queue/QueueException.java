@@ -1,5 +1,6 @@
 package dev.sluice.queue;
 
+import java.net.SocketTimeoutException;
 import java.sql.SQLException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +17,8 @@ public class QueueException extends RuntimeException {
 
     /** SQLSTATEs of class 25 that say nothing of the request, but of its session: another session can do it. */
     private static final List<String> SESSION_OVER = List.of("25006", "25P03", "25P04");
+    private static final String QUERY_CANCELED = "57014";
+    private static final String LOCK_NOT_AVAILABLE = "55P03";
 
     private final String sqlState;
 
@@ -49,6 +52,27 @@ public class QueueException extends RuntimeException {
             case "08", "40", "53", "55", "57", "58" -> true;
             default -> SESSION_OVER.contains(sqlState);
         };
+    }
+
+    /**
+     * Returns true when the server answered that a statement has taken too long, for a lock or by itself, and was given up. A
+     * smaller part of the work, or that of other queues, may succeed.
+     */
+    public boolean isTimeout() {
+        return sqlState.equals(QUERY_CANCELED) || sqlState.equals(LOCK_NOT_AVAILABLE);
+    }
+
+    /** Returns true when the work took too long, whether the server said so or gave no answer in time. */
+    public boolean isByTime() {
+        if (isTimeout()) {
+            return true;
+        }
+        for (Throwable cause = getCause(); cause != null; cause = cause.getCause()) {
+            if (cause instanceof SocketTimeoutException) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /**

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -22,8 +23,11 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Writes messages into the queue, many at a time, exactly once: the flush. One transaction (1) moves the offsets of the
@@ -42,6 +46,18 @@ public final class QueueWriter implements AutoCloseable {
     /** Times a flush starts again because a partition was deleted under it. */
     private static final int MAX_RESTARTS = 5;
 
+    /** How long the release of parked messages waits for a lock: it is tried again, and others wait for it. */
+    private static final Duration RELEASE_LOCK_TIMEOUT = Duration.ofMillis(50);
+
+    /** Shortest pause after a release in vain; after one that took long, the pause is this many times as long. */
+    private static final Duration RELEASE_PAUSE = Duration.ofMillis(500);
+
+    private static final int RELEASE_PAUSE_FACTOR = 10;
+
+    private static final int QUEUES_IN_LOG = 10;
+
+    private static final Logger log = LoggerFactory.getLogger(QueueWriter.class);
+
     private final DataSource dataSource;
     private final Outcomes outcomes;
     private final Statements statements;
@@ -51,6 +67,10 @@ public final class QueueWriter implements AutoCloseable {
     private final PartitionDirectory directory;
     private final OffsetTable offsets;
     private final SegmentCopy segments = new SegmentCopy();
+    private final Duration lockTimeout;
+    private final Parking parking;
+    /** When releasing parked messages may be tried again. */
+    private long releaseAtNanos = System.nanoTime();
     private final String copySql;
     private @Nullable Connection connection;
     /** When the server was started whose partitions and transaction ids are known. */
@@ -71,6 +91,8 @@ public final class QueueWriter implements AutoCloseable {
         this.dedup = new DedupWindow(config.dedupMaxIds(), maxPartitions, statements, System::nanoTime);
         this.usualDedupWindow = config.dedupWindow();
         this.cipher = config.cipher();
+        this.lockTimeout = config.lockTimeout();
+        this.parking = new Parking(statements, cipher, config.schema());
         this.directory = new PartitionDirectory(statements);
         this.offsets = new OffsetTable(statements);
         this.copySql = statements.get("copy-segments").text();
@@ -88,11 +110,153 @@ public final class QueueWriter implements AutoCloseable {
      * @throws QueueException if PostgreSQL failed; nothing was written
      */
     public List<PushOutcome> write(List<NewMessage> messages, List<SourceProgress> progress) {
-        return committed("could not write " + messages.size() + " messages", new Flush(messages), (open, flush) -> {
+        if (lockTimeout.isZero()) {
+            return writeAll(messages, progress);
+        }
+        try {
+            return write(messages, progress, Set.of());
+        } catch (QueueException e) {
+            if (!e.isTimeout()) {
+                throw e;
+            }
+            Set<String> held = held(messages);
+            if (held.isEmpty()) {
+                throw e;
+            }
+            log.warn(
+                    "Queues cannot be written to in time, so their messages wait in the table parked, and the messages of other"
+                            + " queues go on queues={} reason={}",
+                    held.stream().limit(QUEUES_IN_LOG).toList(),
+                    e.getMessage());
+            return write(messages, progress, held);
+        }
+    }
+
+    private List<PushOutcome> writeAll(List<NewMessage> messages, List<SourceProgress> progress) {
+        return committed(couldNotWrite(messages), new Flush(messages), (open, flush) -> {
                     flushIn(open, flush, progress);
                     return flush;
                 })
                 .outcomes();
+    }
+
+    private static String couldNotWrite(List<NewMessage> messages) {
+        return "could not write " + messages.size() + " messages";
+    }
+
+    /** Writes messages and moves sources on; parks those of queues that are held, and of queues that have parked messages. */
+    private List<PushOutcome> write(List<NewMessage> messages, List<SourceProgress> progress, Set<String> held) {
+        var split = new AtomicReference<>(SplitMessages.of(messages, held));
+        Flush flush = committed(couldNotWrite(messages), new Flush(List.of()), (open, none) -> {
+            var aside = new HashSet<>(parking.queues(open));
+            aside.addAll(held);
+            SplitMessages parts = SplitMessages.of(messages, aside);
+            split.set(parts);
+            var direct = new Flush(parts.direct());
+            flushIn(open, direct, progress);
+            parking.park(open, parts.parked());
+            return direct;
+        });
+        parking.parked(held);
+        return split.get().outcomes(flush.outcomes());
+    }
+
+    /**
+     * Returns the queues that keep a write of these messages from going on: those of which somebody else holds a row, or the only
+     * queue there is. Nothing if that cannot be told.
+     */
+    private Set<String> held(List<NewMessage> messages) {
+        var flush = new Flush(messages);
+        var queues = new HashSet<String>();
+        flush.names().forEach(name -> queues.add(name.queue()));
+        try {
+            Connection open = connection();
+            queues.removeAll(parking.queues(open));
+            if (queues.size() <= 1) {
+                return queues;
+            }
+            Set<String> held = parking.held(open, flush.names(), directory::idOf);
+            held.retainAll(queues);
+            return held;
+        } catch (SQLException e) {
+            giveUpConnection();
+            throw new QueueException("could not find out which queues are held", e);
+        } finally {
+            rollback();
+        }
+    }
+
+    /**
+     * Writes parked messages to their queues, those of one queue in the order in which they were parked. A queue that still cannot
+     * be written to is tried again later.
+     *
+     * @param limit most messages of a queue to move in one transaction
+     * @return how many were moved, and to which queues. Committed
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Released releaseParked(int limit) {
+        var moved = new HashSet<String>();
+        int messages = 0;
+        if (System.nanoTime() - releaseAtNanos < 0) {
+            return new Released(0, Set.of());
+        }
+        var queues = new ArrayList<>(parkedQueues());
+        Collections.shuffle(queues);
+        for (String queue : queues) {
+            long start = System.nanoTime();
+            try {
+                int count = releaseParked(queue, limit);
+                messages += count;
+                if (count > 0) {
+                    moved.add(queue);
+                }
+            } catch (QueueException e) {
+                if (!e.isTimeout()) {
+                    throw e;
+                }
+                // One attempt in vain at a time: whoever calls has other work.
+                long spent = System.nanoTime() - start;
+                releaseAtNanos =
+                        System.nanoTime() + Math.max(RELEASE_PAUSE.toNanos(), RELEASE_PAUSE_FACTOR * spent);
+                break;
+            }
+        }
+        return new Released(messages, moved);
+    }
+
+    private Set<String> parkedQueues() {
+        try {
+            return parking.all(connection());
+        } catch (SQLException e) {
+            giveUpConnection();
+            throw new QueueException("could not read the parked messages", e);
+        } finally {
+            rollback();
+        }
+    }
+
+    private int releaseParked(String queue, int limit) {
+        return committed("could not release the parked messages of queue " + queue, new Flush(List.of()), (open, none) -> {
+                    boundRelease(open);
+                    List<Parking.Parked> next = parking.next(open, queue, limit);
+                    var flush = new Flush(next.stream().map(Parking.Parked::message).toList());
+                    resolve(open, flush); // May end the transaction, and with it what is set and locked.
+                    boundRelease(open);
+                    if (next.isEmpty() || !parking.lock(open, queue)) {
+                        return none;
+                    }
+                    flushIn(open, flush, List.of());
+                    parking.remove(open, queue, next);
+                    return flush;
+                })
+                .outcomes()
+                .size();
+    }
+
+    private static void boundRelease(Connection open) throws SQLException {
+        try (var statement = open.createStatement()) {
+            statement.execute("set local lock_timeout = " + RELEASE_LOCK_TIMEOUT.toMillis());
+        }
     }
 
     /**
@@ -594,6 +758,8 @@ public final class QueueWriter implements AutoCloseable {
             connection = open;
             try {
                 IndexPlans.on(open);
+                setLockTimeout(open);
+                parking.forget();
                 readServer(open);
                 open.setAutoCommit(false);
             } catch (SQLException | RuntimeException | Error e) {
@@ -615,6 +781,22 @@ public final class QueueWriter implements AutoCloseable {
                 dedup.forgetAll();
                 directory.forgetAll();
                 serverStart = start;
+            }
+        }
+    }
+
+    private void setLockTimeout(Connection open) throws SQLException {
+        if (!lockTimeout.isZero()) {
+            try (var statement = open.createStatement()) {
+                statement.execute("set lock_timeout = " + lockTimeout.toMillis());
+            }
+        }
+    }
+
+    private void resetLockTimeout(Connection open) throws SQLException {
+        if (!lockTimeout.isZero()) {
+            try (var statement = open.createStatement()) {
+                statement.execute("reset lock_timeout");
             }
         }
     }
@@ -641,6 +823,7 @@ public final class QueueWriter implements AutoCloseable {
                 open.rollback();
             }
             open.setAutoCommit(true);
+            resetLockTimeout(open);
             IndexPlans.off(open);
         } catch (SQLException ignored) {
             // The connection is of no use any more; whoever called us reports why.

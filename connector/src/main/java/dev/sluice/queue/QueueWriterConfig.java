@@ -11,8 +11,11 @@ import java.time.Duration;
  *     partition they are of, of which there are at most an eighth as many
  * @param cipher encrypts the payloads of queues that want it. Without a key, writing to such a queue fails as if PostgreSQL were
  *     away, so that nothing is stored in clear and nothing is lost
+ * @param lockTimeout how long a write waits for rows that somebody else has locked. Then {@link QueueWriter#write} parks the messages
+ *     of the queues that are held, and writes the others. Zero: it waits as long as the connection does, and parks nothing
  */
-public record QueueWriterConfig(String schema, Duration dedupWindow, int dedupMaxIds, PayloadCipher cipher) {
+public record QueueWriterConfig(
+        String schema, Duration dedupWindow, int dedupMaxIds, PayloadCipher cipher, Duration lockTimeout) {
     /** One hour, and 4,000,000 ids. */
     public static final QueueWriterConfig DEFAULTS = new QueueWriterConfig("sluice", Duration.ofHours(1), 4_000_000);
 
@@ -26,6 +29,11 @@ public record QueueWriterConfig(String schema, Duration dedupWindow, int dedupMa
         if (dedupMaxIds < 1 || dedupMaxIds > MAX_DEDUP_IDS) {
             throw new IllegalArgumentException("dedup.max.ids must be 1 to " + MAX_DEDUP_IDS + ", was " + dedupMaxIds);
         }
+    }
+
+    /** Makes the settings of a writer that waits for locks. */
+    public QueueWriterConfig(String schema, Duration dedupWindow, int dedupMaxIds, PayloadCipher cipher) {
+        this(schema, dedupWindow, dedupMaxIds, cipher, Duration.ZERO);
     }
 
     /** Makes the settings of a writer without a key. */

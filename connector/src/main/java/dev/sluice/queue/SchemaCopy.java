@@ -39,6 +39,7 @@ public final class SchemaCopy {
             "dead_letters",
             "deletions",
             "scheduled",
+            "parked",
             "sink_offsets",
             "traces",
             "trace_names",

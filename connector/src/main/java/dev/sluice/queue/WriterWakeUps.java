@@ -43,6 +43,12 @@ public final class WriterWakeUps {
         Duration unused = sendRest();
     }
 
+    /** Tells of the queues that have got messages that were parked. */
+    public void released(QueueWriter.Released released) {
+        notifications.add(released.queues());
+        Duration unused = sendRest();
+    }
+
     /**
      * Sends what is to be told, unless it is too early: then call again.
      *

@@ -70,6 +70,8 @@ class SchemaCopyTest {
                 + "insert into sluice.minute_samples values (now(), 'w', 1, '{a}', '{1}', '{1}', '{1}', '{1}');"
                 + "insert into sluice.state (key, value) values ('k', '{\"enabled\": true}');"
                 + "insert into sluice.stream_queries (name, source_queue, config_hash) values ('s', 'q', 'h');"
+                + "insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload)"
+                + " values ('q', 'p', gen_random_uuid(), 't', false, '{}');"
                 + "insert into sluice.stream_state (partition_id, query_id, key, value) values (1, 1, 'k', '1')");
     }
 

@@ -46,6 +46,9 @@ public sealed interface PushResult {
         if (outcome instanceof PushOutcome.Scheduled scheduled) {
             return new Queued(scheduled.id(), scheduled.partitionId());
         }
+        if (outcome instanceof PushOutcome.Parked) {
+            return Buffered.BUFFERED; // Durable, and not in its queue yet.
+        }
         throw new AssertionError(outcome);
     }
 }
