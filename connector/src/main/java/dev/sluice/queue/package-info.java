@@ -62,6 +62,17 @@
  *       option with the partition's lock ({@link PayloadCipher}).
  * </ol>
  *
+ * <h2>Queues that are held</h2>
+ *
+ * <p>A writer that has waited for a lock too long finds the queues whose rows somebody else holds. It writes the others and keeps the
+ * messages of these in {@code parked}, in the transaction that moves the source on ({@link Parking}). What follows for such a queue
+ * waits behind them. They go to their queue in order, each in the transaction that removes it from there.
+ *
+ * <h2>Plans</h2>
+ *
+ * <p>Statements that name their rows run under {@link IndexPlans}. The head of {@code writer.sql} says how they are written, so that no
+ * statistics of the server can spoil their plans.
+ *
  * <p>Locks are taken in one order: {@code queues}, {@code sink_offsets}, the advisory lock of a cycle, {@code stream_queries}, {@code
  * dead_letters} by id, {@code partitions} by id,
  * {@code cursors} by group and partition. The partition locks of pops and acks never wait ({@code skip locked}), so they may come last.

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Properties;
 import org.junit.jupiter.api.AfterEach;
@@ -36,9 +37,7 @@ class GivenUpStatementsTest {
         properties.setProperty("user", "postgres");
         properties.setProperty("socketTimeout", socketTimeoutSeconds);
         Connection connection = DriverManager.getConnection(postgres.url(), properties);
-        try (var statement = connection.createStatement()) {
-            statement.execute(SessionSettings.SQL);
-        }
+        SessionSettings.begin(connection, Duration.ZERO);
         return connection;
     }
 
