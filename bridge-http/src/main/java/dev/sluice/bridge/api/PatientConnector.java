@@ -90,7 +90,7 @@ final class PatientConnector extends ServerConnector {
     @Override
     public void accept(int acceptor) throws IOException {
         if (!connections.makeRoom()) {
-            warn("All connections carry requests, so new ones wait", null);
+            warn("There is no room for more connections, so new ones wait", null);
             LockSupport.parkNanos(PAUSE.toNanos());
             return;
         }

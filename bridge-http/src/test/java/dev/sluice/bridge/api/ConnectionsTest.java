@@ -138,7 +138,9 @@ class ConnectionsTest {
         }
         nanos += Duration.ofSeconds(1).toNanos();
         many.noMoreFiles();
-        assertThat(closed).as("16 files, and one for the next connection").containsExactlyElementsOf(all.subList(0, 17));
+        assertThat(closed)
+                .as("16 files, and one for the next connection")
+                .containsExactlyElementsOf(all.subList(0, 17));
         assertThat(many.most()).isEqualTo(84);
         nanos += Duration.ofSeconds(59).toNanos();
         many.closeOverdue();
