@@ -87,19 +87,17 @@ final class Outcomes {
         if (status == null) {
             return CommitOutcome.LOST;
         }
-        switch (status) {
-            case "aborted":
-                return CommitOutcome.ROLLED_BACK;
-            case "committed":
-                // The server may have stopped waiting for its standby. A later commit that is confirmed covers this
-                // one.
-                try (var statement = connection.createStatement()) {
-                    statement.execute(WRITE_LOG);
-                }
-                Commit.run(connection, "could not confirm a commit", TransactionId.of(connection));
-                return CommitOutcome.COMMITTED;
-            default:
-                return CommitOutcome.PENDING;
+        if (status.equals("aborted")) {
+            return CommitOutcome.ROLLED_BACK;
         }
+        if (!status.equals("committed")) {
+            return CommitOutcome.PENDING;
+        }
+        // The server may have stopped waiting for its standby. A later commit that is confirmed covers this one.
+        try (var statement = connection.createStatement()) {
+            statement.execute(WRITE_LOG);
+        }
+        Commit.run(connection, "could not confirm a commit", TransactionId.of(connection));
+        return CommitOutcome.COMMITTED;
     }
 }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 
 /**
@@ -49,13 +50,18 @@ public final class Queue {
      */
     public List<PopResult> pop(PopTarget target, List<PopRequest> requests) {
         String what = "could not pop from " + target;
+        var popped = new AtomicReference<List<PopResult>>(List.of());
         try {
             return opened(transactions.unsettled(
                     what,
-                    connection -> pop.run(connection, target, requests),
+                    connection -> {
+                        List<PopResult> results = pop.run(connection, target, requests);
+                        popped.set(results);
+                        return results;
+                    },
                     results -> results.stream().anyMatch(result -> result.status() == PopResult.Status.MESSAGES)));
-        } catch (Transactions.Unsettled e) {
-            List<PopResult> results = opened(e.result());
+        } catch (OutcomeUnknownException e) {
+            List<PopResult> results = opened(popped.get());
             return switch (outcomes.await(e)) {
                 case COMMITTED -> results;
                 case ROLLED_BACK -> throw new QueueException(what + ": rolled back", "40000", e);

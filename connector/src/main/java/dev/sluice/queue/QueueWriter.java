@@ -386,10 +386,14 @@ public final class QueueWriter implements AutoCloseable {
             }
             Commit.run(open, what, id);
             flush.rememberIn(dedup);
+            if (id != null) {
+                Effects.changed();
+            }
         } catch (OutcomeUnknownException e) {
             giveUpConnection();
             requireCommitted(what, e);
             flush.rememberIn(dedup);
+            Effects.changed();
         } catch (SQLException e) {
             var failure = new QueueException(what, e);
             if (failure.isTransient()) {

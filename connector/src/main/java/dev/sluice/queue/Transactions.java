@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -74,11 +75,17 @@ final class Transactions {
      * @throws QueueException if PostgreSQL failed; nothing has changed
      */
     <T> T run(String what, Work<T> work) {
+        var done = new AtomicReference<T>();
+        Work<T> noted = connection -> {
+            T result = work.on(connection);
+            done.set(result);
+            return result;
+        };
         try {
-            return unsettled(what, work, result -> true);
-        } catch (Unsettled e) {
+            return unsettled(what, noted, result -> true);
+        } catch (OutcomeUnknownException e) {
             return switch (outcomes.await(e)) {
-                case COMMITTED -> e.result();
+                case COMMITTED -> done.get();
                 case ROLLED_BACK -> throw new QueueException(what + ": rolled back", "40000", e);
                 case PENDING, LOST -> throw e;
             };
@@ -89,7 +96,7 @@ final class Transactions {
      * Runs the work and commits, as {@link #run} does, but leaves it to the caller to find out the outcome of a commit.
      *
      * @param changes what results to ask about; for others a commit without an answer is a failure without effect
-     * @throws Unsettled if PostgreSQL did not confirm the commit
+     * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit
      * @throws QueueException if PostgreSQL failed; nothing has changed
      */
     <T> T unsettled(String what, Work<T> work, Changes<T> changes) {
@@ -103,23 +110,6 @@ final class Transactions {
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(
                         ThreadLocalRandom.current().nextInt(1, MAX_PAUSE_MS + 1)));
             }
-        }
-    }
-
-    /** The outcome of a commit is unknown; this has what the transaction would return. */
-    static final class Unsettled extends OutcomeUnknownException {
-        private static final long serialVersionUID = 1L;
-
-        private final transient @Nullable Object result;
-
-        Unsettled(OutcomeUnknownException unknown, String what, @Nullable Object result) {
-            super(what, unknown.getCause(), unknown.transaction());
-            this.result = result;
-        }
-
-        @SuppressWarnings("unchecked") // The caller is the one that runs the work.
-        <T> T result() {
-            return (T) result;
         }
     }
 
@@ -145,21 +135,23 @@ final class Transactions {
                 rollback(connection, e);
                 throw e;
             }
-            commit(connection, what, result, id);
+            commit(connection, what, id);
+            if (id != null) {
+                Effects.changed();
+            }
             connection.setAutoCommit(true);
             return result;
         }
     }
 
-    private static <T> void commit(Connection connection, String what, T result, @Nullable TransactionId id)
-            throws SQLException {
+    private static void commit(Connection connection, String what, @Nullable TransactionId id) throws SQLException {
         try {
             Commit.run(connection, what, id);
         } catch (OutcomeUnknownException e) {
             if (id == null) { // The transaction changed nothing that matters.
                 throw new QueueException(what, new SQLException(e.getMessage(), "08006", e));
             }
-            throw new Unsettled(e, what, result);
+            throw e;
         } catch (SQLException | RuntimeException | Error e) {
             rollback(connection, e);
             throw e;

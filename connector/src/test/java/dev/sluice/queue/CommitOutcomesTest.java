@@ -206,6 +206,38 @@ class CommitOutcomesTest {
         }
     }
 
+    @Test
+    void whatWasStoredByACommitWithoutAnAnswerIsADuplicateForTheSameWriter() throws Exception {
+        try (var writer = new QueueWriter(pool, QueueWriterConfig.DEFAULTS)) {
+            writer.write(run(11, 12), List.of()); // Now the writer knows the ids of the partition.
+            standby("nobody");
+            assertThatThrownBy(() -> writer.write(run(13, 14), List.of())).isInstanceOf(OutcomeUnknownException.class);
+            standby("");
+            await().until(() -> count("select max(head) from sluice.partitions") == 14);
+            assertThat(writer.write(run(13, 15), List.of()))
+                    .extracting(outcome -> outcome instanceof PushOutcome.Duplicate)
+                    .containsExactly(true, true, false);
+            assertThat(count("select max(head) from sluice.partitions")).isEqualTo(15);
+        }
+    }
+
+    @Test
+    void aTaskThatFailsAfterAPartOfItIsDoneDoesNotSayThatNothingWas() {
+        Queue queue = queue(pool);
+        var gone = new QueueException("could not go on", "08006", null);
+        assertThatThrownBy(() -> Effects.of(() -> {
+                    queue.pop(new PopTarget("none", null, PopTarget.DEFAULT_GROUP), List.of(FIVE_WITH_AUTO_ACK));
+                    throw gone;
+                }))
+                .isSameAs(gone);
+        assertThatThrownBy(() -> Effects.of(() -> {
+                    queue.pop(TARGET, List.of(FIVE_WITH_AUTO_ACK));
+                    throw gone;
+                }))
+                .isInstanceOf(OutcomeUnknownException.class)
+                .hasMessageContaining("a part of it is done");
+    }
+
     private long count(String sql) {
         try (var connection = pool.getConnection();
                 var statement = connection.createStatement();

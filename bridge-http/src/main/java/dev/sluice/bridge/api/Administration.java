@@ -2,7 +2,9 @@ package dev.sluice.bridge.api;
 
 import dev.sluice.queue.ConsumerGroups;
 import dev.sluice.queue.DeadLetters;
+import dev.sluice.queue.Effects;
 import dev.sluice.queue.MinuteCounters;
+import dev.sluice.queue.OutcomeUnknownException;
 import dev.sluice.queue.Queue;
 import dev.sluice.queue.QueueConfig;
 import dev.sluice.queue.QueueWriter;
@@ -113,12 +115,15 @@ public final class Administration implements AutoCloseable {
                 requireWrites);
     }
 
-    /** Runs a task that waits for the database, when it is its turn. */
+    /**
+     * Runs a task that waits for the database, when it is its turn. A task of several transactions that fails after one of
+     * them changed something fails with {@link OutcomeUnknownException}.
+     */
     <T> CompletableFuture<T> run(Callable<T> task) {
-        return turns.run(() -> {
+        return turns.run(() -> Effects.of(() -> {
             requireDatabase.run();
             return task.call();
-        });
+        }));
     }
 
     /** Throws {@code QueueException} while the database is known to be away. */
