@@ -152,7 +152,8 @@ final class DrainBenchmark implements AutoCloseable {
         for (int from = 0; from < count; from += ITEMS_THAT_MAKE) {
             var items = new ArrayList<String>();
             for (int i = from; i < from + ITEMS_THAT_MAKE; i++) {
-                items.add("{\"queue\":\"" + queue.of(i) + "\",\"partition\":\"" + partition.of(i) + "\",\"payload\":" + i + "}");
+                items.add("{\"queue\":\"" + queue.of(i) + "\",\"partition\":\"" + partition.of(i) + "\",\"payload\":"
+                        + i + "}");
             }
             pushes.add("{\"items\":[" + String.join(",", items) + "]}");
         }
@@ -170,7 +171,8 @@ final class DrainBenchmark implements AutoCloseable {
 
     /** Holds the partition of the poisoned queue until it is closed. */
     AutoCloseable hold() throws SQLException {
-        await(() -> postgres.query("select count(*) from sluice.partitions where name = 'p'").equals(List.of("1")));
+        await(() -> postgres.query("select count(*) from sluice.partitions where name = 'p'")
+                .equals(List.of("1")));
         Connection connection = postgres.dataSource().getConnection();
         connection.setAutoCommit(false);
         try (var statement = connection.createStatement()) {
@@ -202,8 +204,8 @@ final class DrainBenchmark implements AutoCloseable {
             while (!over.get()) {
                 var items = new ArrayList<String>();
                 for (int i = 0; i < ITEMS; i++) {
-                    items.add("{\"queue\":\"healthy-" + number % HEALTHY_QUEUES + "\",\"partition\":\"h" + number / 10 % 10
-                            + "\",\"payload\":" + number++ + "}");
+                    items.add("{\"queue\":\"healthy-" + number % HEALTHY_QUEUES + "\",\"partition\":\"h"
+                            + number / 10 % 10 + "\",\"payload\":" + number++ + "}");
                 }
                 String answer = push("{\"items\":[" + String.join(",", items) + "]}");
                 stored.addAndGet(answer.split("\"status\":\"queued\"", -1).length - 1L);

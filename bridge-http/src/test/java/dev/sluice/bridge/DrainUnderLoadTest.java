@@ -28,7 +28,8 @@ class DrainUnderLoadTest {
                 drain.during("held", drain.stored(MESSAGES));
                 drain.poison();
                 drain.during("held", drain.stored(MESSAGES));
-                assertThat(postgres.query("select count(*) > 0 from sluice.parked")).containsExactly("t");
+                assertThat(postgres.query("select count(*) > 0 from sluice.parked"))
+                        .containsExactly("t");
             }
             drain.awaitReleased();
             drain.during("let go", drain.stored(MESSAGES));

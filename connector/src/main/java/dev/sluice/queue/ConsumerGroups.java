@@ -190,8 +190,7 @@ public final class ConsumerGroups {
         String after = "";
         while (true) {
             String start = after;
-            Map<String, Long> page =
-                    byIndex.run(what, connection -> page(connection, group.queue(), partition, start));
+            Map<String, Long> page = byIndex.run(what, connection -> page(connection, group.queue(), partition, start));
             if (page.isEmpty()) {
                 return moved;
             }

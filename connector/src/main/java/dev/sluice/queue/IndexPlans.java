@@ -21,15 +21,16 @@ final class IndexPlans {
     static final String ON = "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off;"
             + " set enable_bitmapscan = off; set enable_memoize = off";
 
-    static final String OFF = "reset enable_hashjoin; reset enable_mergejoin; reset enable_seqscan; reset enable_bitmapscan;"
-            + " reset enable_memoize";
+    static final String OFF =
+            "reset enable_hashjoin; reset enable_mergejoin; reset enable_seqscan; reset enable_bitmapscan;"
+                    + " reset enable_memoize";
 
     /** The same until the end of the transaction, for a connection that also serves others. */
     private static final String ON_IN_TRANSACTION = ON.replace("set ", "set local ");
 
     /** The connections on which they are set; the driver's own, since a pool gives a new wrapper each time. */
-    private static final Set<PGConnection> SET = Collections.synchronizedSet(
-            Collections.newSetFromMap(new WeakHashMap<>()));
+    private static final Set<PGConnection> SET =
+            Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
 
     private IndexPlans() {}
 

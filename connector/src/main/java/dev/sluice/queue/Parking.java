@@ -59,8 +59,8 @@ final class Parking {
             queues.addAll(all);
             isLoaded = true;
         } else if (!queues.isEmpty()) {
-            Set<String> still = names(
-                    new BoundStatement(connection, statements.get("still-parked")).set("queues", array(queues)));
+            Set<String> still =
+                    names(new BoundStatement(connection, statements.get("still-parked")).set("queues", array(queues)));
             queues.retainAll(still);
         }
         return Set.copyOf(queues);
@@ -105,7 +105,7 @@ final class Parking {
                         messages.stream()
                                 .map(each -> each.delay() == null
                                         ? null
-                                        : Double.valueOf(each.delay().toMillis()))
+                                        : Double.valueOf((double) each.delay().toMillis()))
                                 .toArray(Double[]::new))
                 .set(
                         "lanes",
@@ -141,8 +141,8 @@ final class Parking {
 
     /** Takes the right to release the parked messages of a queue until the end of the transaction; false if another has it. */
     boolean lock(Connection connection, String queue) throws SQLException {
-        try (var statement =
-                        new BoundStatement(connection, statements.get("lock-parked")).set("key", LOCK + schema + " " + queue);
+        try (var statement = new BoundStatement(connection, statements.get("lock-parked"))
+                        .set("key", LOCK + schema + " " + queue);
                 ResultSet row = statement.query()) {
             row.next();
             return row.getBoolean("locked");
@@ -192,7 +192,8 @@ final class Parking {
                 .set("queue", queue)
                 .set("ids", gone.stream().mapToLong(Parked::id).toArray())) {
             if (statement.update() != gone.size()) {
-                throw new QueueException("another process releases the parked messages of queue " + queue, "40001", null);
+                throw new QueueException(
+                        "another process releases the parked messages of queue " + queue, "40001", null);
             }
         }
     }

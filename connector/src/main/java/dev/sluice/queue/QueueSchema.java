@@ -27,7 +27,8 @@ public final class QueueSchema {
     private static final String ENCODING = "UTF8";
 
     /** Files in {@code migrations/}, in order; the number of a migration is its place in this list. */
-    private static final List<String> FILES = List.of("001_initial.sql", "002_streams.sql", "003_refused_offsets.sql", "004_idle_cursors.sql", "005_parked.sql");
+    private static final List<String> FILES = List.of(
+            "001_initial.sql", "002_streams.sql", "003_refused_offsets.sql", "004_idle_cursors.sql", "005_parked.sql");
 
     private static final QueueSchema CURRENT =
             new QueueSchema(FILES.stream().map(Migration::read).toList(), OLDEST_SERVER);

@@ -71,6 +71,7 @@ public final class QueueWriter implements AutoCloseable {
     private final Parking parking;
     /** When releasing parked messages may be tried again. */
     private long releaseAtNanos = System.nanoTime();
+
     private final String copySql;
     private @Nullable Connection connection;
     /** When the server was started whose partitions and transaction ids are known. */
@@ -216,8 +217,7 @@ public final class QueueWriter implements AutoCloseable {
                 }
                 // One attempt in vain at a time: whoever calls has other work.
                 long spent = System.nanoTime() - start;
-                releaseAtNanos =
-                        System.nanoTime() + Math.max(RELEASE_PAUSE.toNanos(), RELEASE_PAUSE_FACTOR * spent);
+                releaseAtNanos = System.nanoTime() + Math.max(RELEASE_PAUSE.toNanos(), RELEASE_PAUSE_FACTOR * spent);
                 break;
             }
         }
@@ -236,19 +236,23 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     private int releaseParked(String queue, int limit) {
-        return committed("could not release the parked messages of queue " + queue, new Flush(List.of()), (open, none) -> {
-                    boundRelease(open);
-                    List<Parking.Parked> next = parking.next(open, queue, limit);
-                    var flush = new Flush(next.stream().map(Parking.Parked::message).toList());
-                    resolve(open, flush); // May end the transaction, and with it what is set and locked.
-                    boundRelease(open);
-                    if (next.isEmpty() || !parking.lock(open, queue)) {
-                        return none;
-                    }
-                    flushIn(open, flush, List.of());
-                    parking.remove(open, queue, next);
-                    return flush;
-                })
+        return committed(
+                        "could not release the parked messages of queue " + queue,
+                        new Flush(List.of()),
+                        (open, none) -> {
+                            boundRelease(open);
+                            List<Parking.Parked> next = parking.next(open, queue, limit);
+                            var flush = new Flush(
+                                    next.stream().map(Parking.Parked::message).toList());
+                            resolve(open, flush); // May end the transaction, and with it what is set and locked.
+                            boundRelease(open);
+                            if (next.isEmpty() || !parking.lock(open, queue)) {
+                                return none;
+                            }
+                            flushIn(open, flush, List.of());
+                            parking.remove(open, queue, next);
+                            return flush;
+                        })
                 .outcomes()
                 .size();
     }

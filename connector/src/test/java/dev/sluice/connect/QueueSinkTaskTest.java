@@ -163,31 +163,37 @@ class QueueSinkTaskTest {
     @Nested
     class WritesWhatItIsGiven {
         /** The server takes a hundredth of a second for each segment; only a part of the batch fits in the time for an answer. */
-    @Test
-    void aBatchThatTakesTooLongIsWrittenInParts() {
-        postgres.execute("create function slow() returns trigger language plpgsql as"
-                + " $$ begin perform pg_sleep(0.01); return new; end $$;"
-                + " create trigger slow before insert on sluice.segments for each row execute function slow()");
-        for (int offset = 0; offset < 200; offset++) {
-            topics.get(ORDERS_0)
-                    .add(new SinkRecord(
-                            "orders", 0, Schema.STRING_SCHEMA, "k" + offset, null, Map.of("number", offset), offset));
+        @Test
+        void aBatchThatTakesTooLongIsWrittenInParts() {
+            postgres.execute("create function slow() returns trigger language plpgsql as"
+                    + " $$ begin perform pg_sleep(0.01); return new; end $$;"
+                    + " create trigger slow before insert on sluice.segments for each row execute function slow()");
+            for (int offset = 0; offset < 200; offset++) {
+                topics.get(ORDERS_0)
+                        .add(new SinkRecord(
+                                "orders",
+                                0,
+                                Schema.STRING_SCHEMA,
+                                "k" + offset,
+                                null,
+                                Map.of("number", offset),
+                                offset));
+            }
+            try (FakeWorker worker = new FakeWorker(new QueueSinkTask(observed), topics, 200)
+                    .start(properties(
+                            QueueSinkConfig.WRITE_TIMEOUT_MS, "1000",
+                            QueueSinkConfig.PARTITION_FROM, "key"))) {
+                worker.pollAll();
+                assertThat(worker.failures).isNotEmpty();
+            }
+            assertThat(postgres.query("select count(*), count(distinct transaction_id) from sluice.messages"))
+                    .containsExactly("200|200");
+            await().until(() -> postgres.query("select count(*) from pg_stat_activity where state = 'active'"
+                            + " and pid <> pg_backend_pid() and datname = current_database()")
+                    .equals(List.of("0")));
         }
-        try (FakeWorker worker = new FakeWorker(new QueueSinkTask(observed), topics, 200)
-                .start(properties(
-                        QueueSinkConfig.WRITE_TIMEOUT_MS, "1000",
-                        QueueSinkConfig.PARTITION_FROM, "key"))) {
-            worker.pollAll();
-            assertThat(worker.failures).isNotEmpty();
-        }
-        assertThat(postgres.query("select count(*), count(distinct transaction_id) from sluice.messages"))
-                .containsExactly("200|200");
-        await().until(() -> postgres.query("select count(*) from pg_stat_activity where state = 'active'"
-                        + " and pid <> pg_backend_pid() and datname = current_database()")
-                .equals(List.of("0")));
-    }
 
-    @Test
+        @Test
         void inOrderPerPartitionWithTheOffsetsInTheSameTransaction() {
             produce(ORDERS_0, 0, 120);
             produce(ORDERS_1, 0, 80);

@@ -53,8 +53,7 @@ class ParkingTest {
 
     private List<PushOutcome> write(NewMessage... messages) {
         long next = Math.max(0, offset) + messages.length;
-        List<PushOutcome> outcomes =
-                writer.write(List.of(messages), List.of(new SourceProgress(SOURCE, offset, next)));
+        List<PushOutcome> outcomes = writer.write(List.of(messages), List.of(new SourceProgress(SOURCE, offset, next)));
         offset = next;
         return outcomes;
     }
@@ -89,8 +88,8 @@ class ParkingTest {
     }
 
     private Held partitionOf(String queue) throws SQLException {
-        return new Held("select from sluice.partitions where queue_id = (select id from sluice.queues where name = '" + queue
-                + "') for update");
+        return new Held("select from sluice.partitions where queue_id = (select id from sluice.queues where name = '"
+                + queue + "') for update");
     }
 
     private void release() {
@@ -175,19 +174,30 @@ class ParkingTest {
                 new Origin(Instant.parse("2020-01-02T03:04:05.678901Z"), PriorityLane.HIGH));
         try (var held = partitionOf("bad")) {
             var later = new NewMessage(
-                    UUID.randomUUID(), "bad", "p", "later", false, "{}".getBytes(StandardCharsets.UTF_8), null, null, null,
+                    UUID.randomUUID(),
+                    "bad",
+                    "p",
+                    "later",
+                    false,
+                    "{}".getBytes(StandardCharsets.UTF_8),
+                    null,
+                    null,
+                    null,
                     Duration.ofHours(1));
             write(to("bad", "b2"), later);
             assertThat(write(full)).first().isInstanceOf(PushOutcome.Parked.class);
         }
         release();
-        assertThat(postgres.query("select id, transaction_id, payload, trace_id, producer_sub, created_at from sluice.messages"
-                        + " where partition = 'other'"))
-                .containsExactly(plain.id() + "|full|{\"ü\": \"\\u0000\"}|" + plain.id()
-                        + "|sub|2020-01-02 03:04:05.678901+00");
-        assertThat(postgres.query("select lane from sluice.partitions where name = 'other'")).containsExactly("1");
-        assertThat(postgres.query("select transaction_id, due_at between now() + interval '58 min' and now() + interval '1 hour'"
-                        + " from sluice.scheduled"))
+        assertThat(postgres.query(
+                        "select id, transaction_id, payload, trace_id, producer_sub, created_at from sluice.messages"
+                                + " where partition = 'other'"))
+                .containsExactly(
+                        plain.id() + "|full|{\"ü\": \"\\u0000\"}|" + plain.id() + "|sub|2020-01-02 03:04:05.678901+00");
+        assertThat(postgres.query("select lane from sluice.partitions where name = 'other'"))
+                .containsExactly("1");
+        assertThat(postgres.query(
+                        "select transaction_id, due_at between now() + interval '58 min' and now() + interval '1 hour'"
+                                + " from sluice.scheduled"))
                 .containsExactly("later|t");
     }
 
@@ -204,11 +214,16 @@ class ParkingTest {
     @Test
     void messagesOfAnEncryptedQueueAreParkedSealed() throws SQLException {
         new Queues(postgres.dataSource(), "sluice", CIPHER, () -> {})
-                .configure("bad", null, null, old -> old.toBuilder().encryptionEnabled(true).build());
+                .configure(
+                        "bad",
+                        null,
+                        null,
+                        old -> old.toBuilder().encryptionEnabled(true).build());
         write(to("bad", "b1"));
         try (var held = partitionOf("bad")) {
             write(to("bad", "b2"), to("good", "g1"));
-            assertThat(postgres.query("select payload like '%b2%' from sluice.parked")).containsExactly("f");
+            assertThat(postgres.query("select payload like '%b2%' from sluice.parked"))
+                    .containsExactly("f");
         }
         release();
         assertThat(stored("bad")).containsExactly("b1", "b2");
@@ -227,10 +242,11 @@ class ParkingTest {
         try (QueueWriter other = writer()) {
             var releases = new ArrayList<CompletableFuture<Void>>();
             for (QueueWriter each : List.of(writer, other)) {
-                releases.add(CompletableFuture.runAsync(() -> await().ignoreExceptions().until(() -> {
-                    each.releaseParked(3);
-                    return parked().isEmpty();
-                })));
+                releases.add(CompletableFuture.runAsync(
+                        () -> await().ignoreExceptions().until(() -> {
+                            each.releaseParked(3);
+                            return parked().isEmpty();
+                        })));
             }
             for (CompletableFuture<Void> each : releases) {
                 each.get(60, TimeUnit.SECONDS);
@@ -250,8 +266,9 @@ class ParkingTest {
             CompletableFuture<List<PushOutcome>> waiting;
             try (var held = partitionOf("bad")) {
                 waiting = CompletableFuture.supplyAsync(() -> patient.write(List.of(to("bad", "b2")), List.of()));
-                await().until(() -> postgres.query("select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-                                + " and datname = current_database()")
+                await().until(() -> postgres.query(
+                                "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+                                        + " and datname = current_database()")
                         .equals(List.of("1")));
                 assertThat(waiting).isNotDone();
             }

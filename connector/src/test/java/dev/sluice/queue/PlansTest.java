@@ -11,7 +11,6 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -31,17 +30,40 @@ class PlansTest {
     private static final Map<String, Set<String>> READ_ALL = Map.of(
             "admin.sql",
             Set.of(
-                    "queues", "partitions", "groups", "group-partitions", "lagging", "dead-letters", "dead-letter-ids",
-                    "count-dead-letters", "purge-dead-letters", "queues-with-limits", "switches-on", "newest-dead-letter",
-                    "delete-offsets-of-old-epochs", "delete-pending-subscriptions"),
+                    "queues",
+                    "partitions",
+                    "groups",
+                    "group-partitions",
+                    "lagging",
+                    "dead-letters",
+                    "dead-letter-ids",
+                    "count-dead-letters",
+                    "purge-dead-letters",
+                    "queues-with-limits",
+                    "switches-on",
+                    "newest-dead-letter",
+                    "delete-offsets-of-old-epochs",
+                    "delete-pending-subscriptions"),
             "reads.sql",
             Set.of(
-                    "queues", "consumed-by-queue", "lag", "leases", "dead-letter-errors", "dead-letter-count", "messages",
-                    "dead-messages", "named-groups", "partitions",
-                    "message", "groups-of-message"), // Of one message, with what all groups make of it.
-            "by_position.sql", Set.of("queues", "partitions"),
-            "traces.sql", Set.of("names", "count-names", "prune"),
-            "counters.sql", Set.of("partitions-created", "prune", "prune-samples"));
+                    "queues",
+                    "consumed-by-queue",
+                    "lag",
+                    "leases",
+                    "dead-letter-errors",
+                    "dead-letter-count",
+                    "messages",
+                    "dead-messages",
+                    "named-groups",
+                    "partitions",
+                    "message",
+                    "groups-of-message"), // Of one message, with what all groups make of it.
+            "by_position.sql",
+            Set.of("queues", "partitions"),
+            "traces.sql",
+            Set.of("names", "count-names", "prune"),
+            "counters.sql",
+            Set.of("partitions-created", "prune", "prune-samples"));
 
     /** What else is meant, as a part of the fault: of these statements that work on whole queues, groups or sources. */
     private static final Map<String, String> MEANT = Map.ofEntries(
@@ -95,9 +117,10 @@ class PlansTest {
             @Override
             void make(TestPostgres postgres) {
                 fill(postgres, 1, 3, 3);
-                postgres.execute("delete from sluice.cursors; delete from sluice.consumer_groups; delete from sluice.queues;"
-                        + " delete from sluice.partitions; delete from sluice.segments; delete from sluice.scheduled;"
-                        + " delete from sluice.dead_letters; delete from sluice.deletions; analyze");
+                postgres.execute(
+                        "delete from sluice.cursors; delete from sluice.consumer_groups; delete from sluice.queues;"
+                                + " delete from sluice.partitions; delete from sluice.segments; delete from sluice.scheduled;"
+                                + " delete from sluice.dead_letters; delete from sluice.deletions; analyze");
                 fill(postgres, 10, QUEUES, QUEUES);
             }
         },
@@ -175,14 +198,23 @@ class PlansTest {
     }
 
     private static void requireIndexes(TestPostgres postgres, Beliefs beliefs) throws SQLException, IOException {
-        postgres.execute("do $$ declare r record; begin for r in select tablename from pg_tables where schemaname = 'sluice'"
-                + " loop execute format('alter table sluice.%I set (autovacuum_enabled = off)', r.tablename); end loop; end $$");
+        postgres.execute(
+                "do $$ declare r record; begin for r in select tablename from pg_tables where schemaname = 'sluice'"
+                        + " loop execute format('alter table sluice.%I set (autovacuum_enabled = off)', r.tablename); end loop; end $$");
         beliefs.make(postgres);
         var faults = new TreeSet<String>();
         try (Connection connection = postgres.dataSource().getConnection();
                 Statement statement = connection.createStatement()) {
             statement.execute(IndexPlans.ON);
-            for (String file : List.of("writer.sql", "reader.sql", "admin.sql", "by_position.sql", "streams.sql", "traces.sql", "counters.sql", "reads.sql")) {
+            for (String file : List.of(
+                    "writer.sql",
+                    "reader.sql",
+                    "admin.sql",
+                    "by_position.sql",
+                    "streams.sql",
+                    "traces.sql",
+                    "counters.sql",
+                    "reads.sql")) {
                 Statements statements = Statements.read(file, "sluice");
                 for (String name : statements.names()) {
                     if (READ_ALL.getOrDefault(file, Set.of()).contains(name)) {
@@ -191,7 +223,8 @@ class PlansTest {
                     try {
                         for (String fault : faults(statement, statements.get(name))) {
                             String meant = MEANT.get(file + " " + name);
-                            if (meant == null || !Pattern.compile(meant).matcher(fault).find()) {
+                            if (meant == null
+                                    || !Pattern.compile(meant).matcher(fault).find()) {
                                 faults.add(file + " " + name + ": " + fault);
                             }
                         }
@@ -250,7 +283,10 @@ class PlansTest {
     private static JsonNode plan(Statement statement, List<String> types, int count) throws SQLException, IOException {
         String arguments = types.isEmpty()
                 ? ""
-                : "(" + String.join(", ", types.stream().map(type -> value(type, count)).toList()) + ")";
+                : "("
+                        + String.join(
+                                ", ",
+                                types.stream().map(type -> value(type, count)).toList()) + ")";
         try (ResultSet row = statement.executeQuery("explain (format json) execute planned" + arguments)) {
             row.next();
             return new ObjectMapper().readTree(row.getString(1)).get(0).get("Plan");

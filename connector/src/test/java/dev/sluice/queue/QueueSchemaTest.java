@@ -197,7 +197,14 @@ class QueueSchemaTest {
                         + " where c.relnamespace = 'sluice'::regnamespace and c.relkind = 'r'"
                         + " and c.reloptions::text like '%autovacuum_vacuum_scale_factor%' order by c.relname"))
                 .containsExactly(
-                        "cursors", "deletions", "parked", "partitions", "scheduled", "segments", "sink_offsets", "stream_state");
+                        "cursors",
+                        "deletions",
+                        "parked",
+                        "partitions",
+                        "scheduled",
+                        "segments",
+                        "sink_offsets",
+                        "stream_state");
         assertThat(
                         postgres.query(
                                 "select c.relname, option from pg_class c, unnest(c.reloptions) as option"

@@ -43,6 +43,7 @@ class SqlDocumentationTest {
             Map.entry("Bytes of a queue", List.of("orders\\|\\d\\|6\\|.* bytes")),
             Map.entry("Oldest unread message", List.of("orders\\|billing\\|customer-7\\|.*\\|2")),
             Map.entry("Scheduled messages", List.of("orders\\|customer-9\\|.*\\|order-2001")),
+            Map.entry("Parked messages", List.of("orders\\|1\\|.*")),
             Map.entry("Queues nobody reads", List.of("invoices\\|1")),
             Map.entry("How far each source has been written", List.of("log\\|topic\\|0\\|7\\|.*")),
             Map.entry("What is still to be deleted", List.of("\\d+\\|all\\|.*")),
@@ -83,6 +84,8 @@ class SqlDocumentationTest {
                 List.of(later, Messages.message("invoices", "p", "i", "1"), Messages.message("gone", "p", "g", "1")),
                 List.of(new SourceProgress(new SourcePartition("log", "topic", 0), SourceProgress.NONE, 7)));
         sluice.queues.delete("gone");
+        sluice.postgres.execute("insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload)"
+                + " values ('orders', 'customer-9', gen_random_uuid(), 'order-3001', false, '1')");
 
         PopTarget shipping = new PopTarget("orders", null, "shipping");
         sluice.acknowledge("shipping", sluice.pop(shipping, 100), Verdict.COMPLETED);

@@ -74,7 +74,8 @@ class WakeUpsTest {
                 name.setLength(0);
             }
         }
-        names.addAll(List.of("\n", "a\nb", "\r", "a\r\nb", "\u2028", "\u0085", "%", "%0", "%000a", "%zzzz", " ", " a ", "a\tb"));
+        names.addAll(List.of(
+                "\n", "a\nb", "\r", "a\r\nb", "\u2028", "\u0085", "%", "%0", "%000a", "%zzzz", " ", " a ", "a\tb"));
         a.tell(names);
         await().until(() -> heardByB.size() >= names.size());
         assertThat(heardByB).containsExactlyInAnyOrderElementsOf(names);
