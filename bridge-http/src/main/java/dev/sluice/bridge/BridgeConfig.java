@@ -363,8 +363,8 @@ final class BridgeConfig {
         long bytes = (Long) values.get(HTTP_MEMORY_BYTES);
         long least = (long) BODIES_IN_MEMORY * integer(HTTP_MAX_BODY_BYTES);
         if (bytes != 0 && bytes < least) {
-            throw new IllegalArgumentException(HTTP_MEMORY_BYTES + " must be 0, or at least twice " + HTTP_MAX_BODY_BYTES
-                    + " (" + least + "), was " + bytes);
+            throw new IllegalArgumentException(HTTP_MEMORY_BYTES + " must be 0, or at least twice "
+                    + HTTP_MAX_BODY_BYTES + " (" + least + "), was " + bytes);
         }
         return bytes == 0 ? HeapShares.requests() : bytes;
     }

@@ -163,8 +163,7 @@ final class Database implements AutoCloseable {
                 least.administration(),
                 REQUEST_STATEMENT_TIMEOUT,
                 REQUEST_ANSWER_TIMEOUT);
-        writers = pool(
-                address, "sluice-writers", least.writers(), REQUEST_STATEMENT_TIMEOUT, REQUEST_ANSWER_TIMEOUT);
+        writers = pool(address, "sluice-writers", least.writers(), REQUEST_STATEMENT_TIMEOUT, REQUEST_ANSWER_TIMEOUT);
         control = pool(address, "sluice-control", least.control(), Duration.ZERO, REQUEST_ANSWER_TIMEOUT);
         housekeeping = pool(address, "sluice-housekeeping", 1, Duration.ZERO, ANSWER_TIMEOUT);
         copies = pool(address, "sluice-copies", 1, Duration.ZERO, ANSWER_TIMEOUT);

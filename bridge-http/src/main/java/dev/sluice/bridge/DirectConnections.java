@@ -37,7 +37,12 @@ final class DirectConnections extends ConnectionSource {
      * @param answerTimeout longest time to wait for an answer
      * @param refused told when the server takes no more connections
      */
-    DirectConnections(Database.Address address, String name, Duration statementTimeout, Duration answerTimeout, Consumer<SQLException> refused) {
+    DirectConnections(
+            Database.Address address,
+            String name,
+            Duration statementTimeout,
+            Duration answerTimeout,
+            Consumer<SQLException> refused) {
         this.refused = refused;
         this.url = address.driverUrl();
         this.properties = address.secrets();

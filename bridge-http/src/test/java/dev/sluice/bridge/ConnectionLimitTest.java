@@ -33,8 +33,8 @@ class ConnectionLimitTest {
     void open() {
         postgres = TestPostgres.empty();
         postgres.execute("create role " + role + " login");
-        postgres.execute("do $$ begin execute format('grant all on database %I to " + role
-                + "', current_database()); end $$");
+        postgres.execute(
+                "do $$ begin execute format('grant all on database %I to " + role + "', current_database()); end $$");
     }
 
     @AfterEach
@@ -68,8 +68,8 @@ class ConnectionLimitTest {
         try (RunningBridge bridge = start()) {
             EveryRequest.awaitRight(bridge, PATIENCE);
             limit(12);
-            postgres.execute("select pg_terminate_backend(pid) from pg_stat_activity"
-                    + " where usename = '" + role + "' and application_name like 'sluice sink%'");
+            postgres.execute("select pg_terminate_backend(pid) from pg_stat_activity" + " where usename = '" + role
+                    + "' and application_name like 'sluice sink%'");
             EveryRequest.awaitRight(bridge, PATIENCE);
             await().atMost(PATIENCE)
                     .untilAsserted(() -> assertThat(Integer.parseInt(postgres.query(
@@ -84,13 +84,15 @@ class ConnectionLimitTest {
         try (RunningBridge bridge = start()) {
             EveryRequest.awaitRight(bridge, PATIENCE);
             limit(0);
-            postgres.execute("select pg_terminate_backend(pid) from pg_stat_activity"
-                    + " where usename = '" + role + "' and application_name like 'sluice sink%'");
+            postgres.execute("select pg_terminate_backend(pid) from pg_stat_activity" + " where usename = '" + role
+                    + "' and application_name like 'sluice sink%'");
             await().atMost(PATIENCE).untilAsserted(() -> {
-                assertThat(bridge.push("{\"items\":[{\"queue\":\"q\",\"payload\":1}]}").body())
+                assertThat(bridge.push("{\"items\":[{\"queue\":\"q\",\"payload\":1}]}")
+                                .body())
                         .contains("\"buffered\"");
                 assertThat(bridge.get("/health").statusCode()).isEqualTo(503);
-                assertThat(bridge.get("/health").body()).contains("the drain gets no connection", "too many connections");
+                assertThat(bridge.get("/health").body())
+                        .contains("the drain gets no connection", "too many connections");
             });
             limit(40);
             EveryRequest.awaitRight(bridge, PATIENCE);

@@ -243,9 +243,13 @@ class ConsumerGroupRoutesTest {
         JsonNode back = ok(bridge.post(path + "?timestamp=2000-01-01", ""));
         assertThat(back.get("targetTimestamp").asText()).isEqualTo("2000-01-01T00:00:00.000Z");
         assertThat(back.get("cursorMovedTo").intValue()).isZero();
-        assertThat(ok(bridge.post(path, "{\"toEnd\":true}")).get("cursorMovedTo").intValue())
+        assertThat(ok(bridge.post(path, "{\"toEnd\":true}"))
+                        .get("cursorMovedTo")
+                        .intValue())
                 .isEqualTo(2);
-        assertThat(ok(bridge.post(path, "{\"timestamp\":0}")).get("cursorMovedTo").intValue())
+        assertThat(ok(bridge.post(path, "{\"timestamp\":0}"))
+                        .get("cursorMovedTo")
+                        .intValue())
                 .isZero();
         assertRefused(
                 bridge.post(path + "?toEnd=true", "{\"timestamp\":0}"),

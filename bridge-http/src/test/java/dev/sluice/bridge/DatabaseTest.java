@@ -63,7 +63,8 @@ class DatabaseTest {
         assertThat(gives(database.consumers())).isTrue();
         proxy.fault(FaultyProxy.NONE);
         await().atMost(PATIENCE).until(() -> gives(database.writers()));
-        await().atMost(PATIENCE).untilAsserted(() -> assertThat(database.problem()).isNull());
+        await().atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(database.problem()).isNull());
     }
 
     /** Not waiting for a pool is not an outage. */
@@ -102,7 +103,8 @@ class DatabaseTest {
                 .hasMessageNotContaining("timed out");
         proxy.refuse(false);
         await().atMost(PATIENCE).until(() -> database.isConnected() && gives(database.consumers()));
-        await().atMost(PATIENCE).untilAsserted(() -> assertThat(database.problem()).isNull());
+        await().atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(database.problem()).isNull());
     }
 
     /** Whoever keeps a connection for long is told to give it back, for the new ones may lead to another server. */

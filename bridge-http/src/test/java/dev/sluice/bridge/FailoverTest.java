@@ -71,7 +71,8 @@ class FailoverTest {
     }
 
     private static void assertThatNothingIsLeftOnTheStandby() {
-        await().atMost(SECONDS).untilAsserted(() -> assertThat(standbySessions()).isEqualTo("0"));
+        await().atMost(SECONDS)
+                .untilAsserted(() -> assertThat(standbySessions()).isEqualTo("0"));
         await().atMost(SECONDS)
                 .untilAsserted(() -> assertThat(primary.query(
                                 "select count(*) > 0 from pg_stat_activity where application_name = 'sluice-control'"

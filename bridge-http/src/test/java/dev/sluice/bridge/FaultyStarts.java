@@ -138,8 +138,8 @@ final class FaultyStarts {
                 slow.add(outcome);
             }
         }
-        System.out.println(starts + " starts, the longest took " + longest.toMillis() + " ms after the fault; too slow: "
-                + List.copyOf(slow));
+        System.out.println(starts + " starts, the longest took " + longest.toMillis()
+                + " ms after the fault; too slow: " + List.copyOf(slow));
         System.exit(slow.isEmpty() ? 0 : 1);
     }
 }

@@ -81,7 +81,8 @@ class GaugesAfterRefusalsTest {
     }
 
     private JsonNode buffers() {
-        return RunningBridge.json(bridge.get("/api/v1/status/buffers?detail=true").body());
+        return RunningBridge.json(
+                bridge.get("/api/v1/status/buffers?detail=true").body());
     }
 
     /** Gauges that are not 0 and say how many of something there are; ages and sizes are looked at alone. */
@@ -120,7 +121,9 @@ class GaugesAfterRefusalsTest {
             assertThat(buffers.at("/lanes/0/log/uncommittedEntries").asLong())
                     .as(after)
                     .isEqualTo(held);
-            assertThat(buffers.at("/lanes/0/log/pendingBytes").asLong()).as(after).isZero();
+            assertThat(buffers.at("/lanes/0/log/pendingBytes").asLong())
+                    .as(after)
+                    .isZero();
             assertThat(buffers.get("usedBytes").asLong()).as(after).isEqualTo(bytesOnDisk());
             assertThat(buffers.at("/intake/waiting").asLong()).as(after).isZero();
             if (held == 0) {
@@ -137,7 +140,9 @@ class GaugesAfterRefusalsTest {
             for (String kind : new String[] {"Queued", "Duplicate", "Buffered", "Failed"}) {
                 answered += intake.get("answered" + kind).asLong();
             }
-            assertThat(intake.get("messages").asLong()).as(after + ": " + intake).isEqualTo(answered);
+            assertThat(intake.get("messages").asLong())
+                    .as(after + ": " + intake)
+                    .isEqualTo(answered);
             assertThat(counts()).as(after).isEqualTo(before);
         });
     }
@@ -163,11 +168,11 @@ class GaugesAfterRefusalsTest {
         bridge.post("/api/v1/configure", "{\"queue\":\"narrow\",\"options\":{\"maxSize\":1}}");
         assertThat(bridge.push(item("narrow", 1)).body()).contains("\"queued\"");
         await().atMost(SOON)
-                .untilAsserted(
-                        () -> assertThat(bridge.push(item("narrow", 1)).statusCode()).isEqualTo(429));
+                .untilAsserted(() ->
+                        assertThat(bridge.push(item("narrow", 1)).statusCode()).isEqualTo(429));
         await().atMost(SOON)
-                .untilAsserted(
-                        () -> assertThat(bridge.push(item("secret", 1)).statusCode()).isEqualTo(503));
+                .untilAsserted(() ->
+                        assertThat(bridge.push(item("secret", 1)).statusCode()).isEqualTo(503));
         double noKey = metrics("counter").get("sluice_push_refused_total{reason=\"no_key\"}");
         Map<String, Double> atRest = counts();
         assertHeld("nothing", 0, atRest);

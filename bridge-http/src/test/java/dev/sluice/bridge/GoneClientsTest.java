@@ -57,8 +57,7 @@ class GoneClientsTest {
                     var statement = other.createStatement()) {
                 other.setAutoCommit(false);
                 statement.execute("lock table sluice.cursors in access exclusive mode");
-                held = CompletableFuture.supplyAsync(
-                        () -> bridge.pop("q?wait=true&timeout=200&autoAck=true")
+                held = CompletableFuture.supplyAsync(() -> bridge.pop("q?wait=true&timeout=200&autoAck=true")
                         .path("error")
                         .asText());
                 await().until(held::isDone);

@@ -58,8 +58,8 @@ class SessionDefaultsTest {
     void open() {
         postgres = TestPostgres.empty();
         postgres.execute("create role " + role + " login");
-        postgres.execute("do $$ begin execute format('grant all on database %I to " + role
-                + "', current_database()); end $$");
+        postgres.execute(
+                "do $$ begin execute format('grant all on database %I to " + role + "', current_database()); end $$");
     }
 
     @AfterEach
@@ -83,10 +83,12 @@ class SessionDefaultsTest {
         try (RunningBridge bridge = RunningBridge.start(postgres.url(), data, settings)) {
             assertThat(EveryRequest.wrong(bridge)).isEmpty();
             assertThat(bridge.get("/health").statusCode()).isEqualTo(200);
-            assertThat(bridge.get("/api/v1/analytics/postgres-stats").statusCode()).isEqualTo(200);
+            assertThat(bridge.get("/api/v1/analytics/postgres-stats").statusCode())
+                    .isEqualTo(200);
             // No default ends a session that is silent for longer than it allows.
-            await().untilAsserted(() -> assertThat(postgres.query("select count(*) > 3 from pg_stat_activity where usename = '"
-                            + role + "' and state = 'idle' and now() - state_change > interval '1500 milliseconds'"))
+            await().untilAsserted(() -> assertThat(
+                            postgres.query("select count(*) > 3 from pg_stat_activity where usename = '" + role
+                                    + "' and state = 'idle' and now() - state_change > interval '1500 milliseconds'"))
                     .containsExactly("t"));
             assertThat(EveryRequest.wrong(bridge)).isEmpty();
         }
@@ -156,8 +158,7 @@ class SessionDefaultsTest {
     @ValueSource(strings = {"LATIN1", "SQL_ASCII"})
     void aDatabaseInAnotherEncodingIsRefusedAtStart(String encoding) {
         String database = "odd_" + UUID.randomUUID().toString().replace("-", "");
-        postgres.execute("create database " + database + " encoding '" + encoding
-                + "' locale 'C' template template0");
+        postgres.execute("create database " + database + " encoding '" + encoding + "' locale 'C' template template0");
         String url = postgres.url().replaceAll("/[^/]*$", "/" + database);
         try {
             assertThatThrownBy(() -> RunningBridge.start(url, data))

@@ -53,7 +53,11 @@ class TimesInRequestsTest {
      * @param understood where the answer says which time was understood; empty if it does not
      */
     private record Place(
-            String name, String parameter, boolean isBody, String understood, Function<String, HttpResponse<String>> send) {
+            String name,
+            String parameter,
+            boolean isBody,
+            String understood,
+            Function<String, HttpResponse<String>> send) {
         @Override
         public String toString() {
             return name;
@@ -166,8 +170,7 @@ class TimesInRequestsTest {
                     .as(place + " " + sent + ": " + response.body())
                     .isBetween(200, 204);
             if (!place.understood().isEmpty()) {
-                JsonNode understood =
-                        RunningBridge.json(response.body()).at(place.understood());
+                JsonNode understood = RunningBridge.json(response.body()).at(place.understood());
                 assertThat(Instant.parse(understood.asText()))
                         .as(place + " " + sent)
                         .isEqualTo(time);
@@ -236,7 +239,8 @@ class TimesInRequestsTest {
             bridge.pop("q?consumerGroup=from-" + number++ + "&subscriptionFrom=" + form.replace(' ', '+'));
         }
         int found = 0;
-        for (JsonNode group : RunningBridge.json(bridge.get("/api/v1/consumer-groups").body())) {
+        for (JsonNode group :
+                RunningBridge.json(bridge.get("/api/v1/consumer-groups").body())) {
             if (group.get("name").asText().startsWith("from-")) {
                 found++;
                 assertThat(group.get("subscriptionTimestamp").asText()).isEqualTo("2026-05-16T10:00:00.000Z");

@@ -65,8 +65,8 @@ final class UnwrittenOffsets {
     /** Returns the first offset at or after this one that is not unwritten. */
     synchronized long skip(long offset) {
         var range = ranges.floorEntry(offset);
-        boolean isWhole = range != null
-                && range.getValue().count() == range.getValue().end() - range.getKey();
+        boolean isWhole =
+                range != null && range.getValue().count() == range.getValue().end() - range.getKey();
         return isWhole ? Math.max(offset, range.getValue().end()) : offset;
     }
 

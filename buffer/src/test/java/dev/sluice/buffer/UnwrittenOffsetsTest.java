@@ -23,7 +23,8 @@ class UnwrittenOffsetsTest {
             }
             long from = random.nextLong(next + 2);
             long to = from + random.nextLong(next + 2);
-            assertThat(unwritten.count(from, to)).isEqualTo(model.subSet(from, to).size());
+            assertThat(unwritten.count(from, to))
+                    .isEqualTo(model.subSet(from, to).size());
             long skipped = from;
             while (model.contains(skipped)) {
                 skipped++;
@@ -48,7 +49,9 @@ class UnwrittenOffsetsTest {
             unwritten.add(10L * i, 10L * i + 3);
         }
         assertThat(unwritten.count(0, 10L * ranges)).isEqualTo(3L * ranges);
-        assertThat(unwritten.skip(0)).as("where not all of a range is unwritten, nothing is skipped").isZero();
+        assertThat(unwritten.skip(0))
+                .as("where not all of a range is unwritten, nothing is skipped")
+                .isZero();
         assertThat(unwritten.skip(10L * (ranges - 1))).isEqualTo(10L * (ranges - 1) + 3);
     }
 

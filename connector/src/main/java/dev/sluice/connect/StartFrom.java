@@ -36,7 +36,8 @@ record StartFrom(Kind kind, @Nullable Instant time) {
         } else if (text.equals("end")) {
             return new StartFrom(Kind.END, null);
         } else if (text.startsWith(TIMESTAMP)) {
-            return new StartFrom(Kind.TIME, TimeText.parse("the text after timestamp:", text.substring(TIMESTAMP.length())));
+            return new StartFrom(
+                    Kind.TIME, TimeText.parse("the text after timestamp:", text.substring(TIMESTAMP.length())));
         }
         throw new IllegalArgumentException("must be " + SYNTAX + ", was " + text);
     }

@@ -17,6 +17,7 @@ public class QueueException extends RuntimeException {
 
     /** SQLSTATEs of class 25 that say nothing of the request, but of its session: another session can do it. */
     private static final List<String> SESSION_OVER = List.of("25006", "25P03", "25P04");
+
     private static final String QUERY_CANCELED = "57014";
     private static final String LOCK_NOT_AVAILABLE = "55P03";
 

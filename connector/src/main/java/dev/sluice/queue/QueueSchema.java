@@ -238,7 +238,8 @@ public final class QueueSchema {
             String encoding = row.getString("encoding");
             if (!encoding.equals(ENCODING)) {
                 throw new IllegalStateException("database " + row.getString("name") + " has encoding " + encoding
-                        + ", which cannot hold every name and payload; Sluice needs a database with encoding " + ENCODING
+                        + ", which cannot hold every name and payload; Sluice needs a database with encoding "
+                        + ENCODING
                         + ": create database NAME encoding '" + ENCODING + "' template template0");
             }
         }

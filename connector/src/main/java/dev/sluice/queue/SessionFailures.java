@@ -15,8 +15,7 @@ public final class SessionFailures {
     private static final String READ_ONLY = "25006";
 
     /** Administrator, crash, start, drop of the database, idle session; idle transaction; transaction that took too long. */
-    private static final Set<String> ENDED =
-            Set.of("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04");
+    private static final Set<String> ENDED = Set.of("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04");
 
     private SessionFailures() {}
 

@@ -35,9 +35,11 @@ public final class TimeText {
     static final int LAST_YEAR = 9999;
 
     /** What a time must be, for messages: follows "must be". */
-    public static final String FORMS = "a time: RFC 3339 like 2026-05-16T10:00:00Z (with T or a space; without an offset it is"
-            + " UTC), a date like 2026-05-16 (its midnight UTC), or milliseconds since 1970; in the years " + FIRST_YEAR
-            + " to " + LAST_YEAR;
+    public static final String FORMS =
+            "a time: RFC 3339 like 2026-05-16T10:00:00Z (with T or a space; without an offset it is"
+                    + " UTC), a date like 2026-05-16 (its midnight UTC), or milliseconds since 1970; in the years "
+                    + FIRST_YEAR
+                    + " to " + LAST_YEAR;
 
     private static final Instant EARLIEST = Instant.parse("0001-01-01T00:00:00Z");
     private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999999Z");
@@ -47,9 +49,10 @@ public final class TimeText {
     private static final int MAX_LENGTH = 64;
 
     private static final Pattern NUMBER = Pattern.compile("-?\\d+(\\.\\d+)?([eE][+-]?\\d{1,3})?");
-    private static final Pattern DATE_TIME = Pattern.compile("(\\d{4})-(\\d\\d)-(\\d\\d)" // 1, 2, 3: date
-            + "(?:[Tt ](\\d\\d):(\\d\\d)(?::(\\d\\d)(?:\\.(\\d+))?)?" // 4, 5, 6, 7: time
-            + "([Zz]|(?: ?([+-])|  ?)(\\d\\d)(?::?(\\d\\d))?)?)?"); // 8: offset, of 9 (sign), 10 and 11
+    private static final Pattern DATE_TIME = Pattern.compile(
+            "(\\d{4})-(\\d\\d)-(\\d\\d)" // 1, 2, 3: date
+                    + "(?:[Tt ](\\d\\d):(\\d\\d)(?::(\\d\\d)(?:\\.(\\d+))?)?" // 4, 5, 6, 7: time
+                    + "([Zz]|(?: ?([+-])|  ?)(\\d\\d)(?::?(\\d\\d))?)?)?"); // 8: offset, of 9 (sign), 10 and 11
 
     private static final int NANO_DIGITS = 9;
     private static final int LAST_SECOND = 59;

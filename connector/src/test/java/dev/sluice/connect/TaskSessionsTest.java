@@ -44,8 +44,8 @@ class TaskSessionsTest {
         postgres = TestPostgres.withSchema();
         postgres.execute("create role " + role + " login; grant usage on schema sluice to " + role);
         postgres.execute("grant select, insert, update, delete on all tables in schema sluice to " + role);
-        var message = new NewMessage(
-                new MessageIds().next(), "orders", "p", "t", false, "1".getBytes(UTF_8), null, null);
+        var message =
+                new NewMessage(new MessageIds().next(), "orders", "p", "t", false, "1".getBytes(UTF_8), null, null);
         try (var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
             writer.write(List.of(message), List.of());
         }
@@ -59,10 +59,14 @@ class TaskSessionsTest {
 
     private Map<String, String> properties(String url, String... more) {
         var properties = new HashMap<>(Map.of(
-                "name", "source",
-                QueueSinkConfig.CONNECTION_URL, url,
-                QueueSinkConfig.CONNECTION_USER, role,
-                QueueSinkConfig.CONNECTION_TIMEOUT_MS, "1000"));
+                "name",
+                "source",
+                QueueSinkConfig.CONNECTION_URL,
+                url,
+                QueueSinkConfig.CONNECTION_USER,
+                role,
+                QueueSinkConfig.CONNECTION_TIMEOUT_MS,
+                "1000"));
         for (int i = 0; i < more.length; i += 2) {
             properties.put(more[i], more[i + 1]);
         }

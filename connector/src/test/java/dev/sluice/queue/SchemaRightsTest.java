@@ -85,7 +85,8 @@ class SchemaRightsTest {
         QueueSchema.apply(postgres.dataSource(), "sluice");
         postgres.execute("grant usage on schema sluice to \"" + role + "\"");
         assertThat(statementFor(
-                        "select on table \"sluice\".migrations", () -> QueueSchema.verifyReadable(application, "sluice")))
+                        "select on table \"sluice\".migrations",
+                        () -> QueueSchema.verifyReadable(application, "sluice")))
                 .isEqualTo("grant select on all tables in schema \"sluice\" to \"" + role + "\";");
         postgres.execute("grant select on sluice.migrations to \"" + role + "\"");
         postgres.execute(statementFor(

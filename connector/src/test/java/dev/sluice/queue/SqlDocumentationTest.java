@@ -84,8 +84,9 @@ class SqlDocumentationTest {
                 List.of(later, Messages.message("invoices", "p", "i", "1"), Messages.message("gone", "p", "g", "1")),
                 List.of(new SourceProgress(new SourcePartition("log", "topic", 0), SourceProgress.NONE, 7)));
         sluice.queues.delete("gone");
-        sluice.postgres.execute("insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload)"
-                + " values ('orders', 'customer-9', gen_random_uuid(), 'order-3001', false, '1')");
+        sluice.postgres.execute(
+                "insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload)"
+                        + " values ('orders', 'customer-9', gen_random_uuid(), 'order-3001', false, '1')");
 
         PopTarget shipping = new PopTarget("orders", null, "shipping");
         sluice.acknowledge("shipping", sluice.pop(shipping, 100), Verdict.COMPLETED);

@@ -76,8 +76,8 @@ final class Inspect {
             lines.add((name.equals(BufferLogs.FAILED) ? "failed      " + failed + " records" : "lane        " + name)
                     + ", log " + log.id());
             if (!name.equals(BufferLogs.FAILED)) {
-                lines.add("  waiting   " + log.uncommittedEntries() + " messages, offsets " + log.committedOffset() + " to "
-                        + log.nextOffset());
+                lines.add("  waiting   " + log.uncommittedEntries() + " messages, offsets " + log.committedOffset()
+                        + " to " + log.nextOffset());
             }
             lines.add("  closed    " + (log.closedCleanly() ? "cleanly" : "not cleanly, or open") + ", epoch "
                     + log.epoch());

@@ -258,7 +258,8 @@ final class ConsumerGroupEndpoints {
         String group = Parameters.nameInPath(ctx, "group");
         String queue = Parameters.nameInPath(ctx, "queue");
         SeekTarget inQuery = targetInQuery(ctx);
-        return bodies.read(ctx, (bytes, memory) -> target(inQuery, bytes, memory).orElseThrow(() -> badRequest(SEEK_TO)))
+        return bodies.read(
+                        ctx, (bytes, memory) -> target(inQuery, bytes, memory).orElseThrow(() -> badRequest(SEEK_TO)))
                 .thenCompose(target -> administration.run(() -> {
                     int updated = administration.groups().seek(group, queue, null, target);
                     administration.wake(Set.of(queue));
@@ -271,9 +272,7 @@ final class ConsumerGroupEndpoints {
 
     private static ObjectNode put(ObjectNode answer, SeekTarget target) {
         return answer.put("seekToEnd", target instanceof SeekTarget.End)
-                .put(
-                        "targetTimestamp",
-                        target instanceof SeekTarget.After after ? AdminJson.time(after.time()) : null);
+                .put("targetTimestamp", target instanceof SeekTarget.After after ? AdminJson.time(after.time()) : null);
     }
 
     /** Returns where to seek; nothing if neither the query nor the body says so. */
@@ -290,8 +289,7 @@ final class ConsumerGroupEndpoints {
     }
 
     private static @Nullable SeekTarget targetInQuery(Context ctx) {
-        return target(
-                Parameters.flagInQuery(ctx, "toEnd", false), Parameters.timeInQuery(ctx, "timestamp"));
+        return target(Parameters.flagInQuery(ctx, "toEnd", false), Parameters.timeInQuery(ctx, "timestamp"));
     }
 
     private static @Nullable SeekTarget target(boolean toEnd, @Nullable Instant time) {
@@ -313,7 +311,8 @@ final class ConsumerGroupEndpoints {
         String queue = Parameters.nameInPath(ctx, "queue");
         String partition = Parameters.nameInPath(ctx, "partition");
         SeekTarget inQuery = targetInQuery(ctx);
-        return bodies.read(ctx, (bytes, memory) -> target(inQuery, bytes, memory).orElseGet(SeekTarget.End::new))
+        return bodies.read(
+                        ctx, (bytes, memory) -> target(inQuery, bytes, memory).orElseGet(SeekTarget.End::new))
                 .thenCompose(target -> administration.run(() -> seekPartition(group, queue, partition, target)));
     }
 

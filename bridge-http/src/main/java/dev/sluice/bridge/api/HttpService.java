@@ -187,8 +187,10 @@ public final class HttpService implements AutoCloseable {
         return new Routes.Endpoints(
                 new PushEndpoint(counted.push(intake), config.usualDurability(), bodies, limits, ids),
                 new PopEndpoint(counted.pop(unlessCrowded(pops, connections)), undelivered, shared, limits),
-                new AcknowledgeEndpoint(counting, bodies, (bytes, memory) -> AcknowledgeBody.parseSingle(bytes, limits, memory)),
-                new AcknowledgeEndpoint(counting, bodies, (bytes, memory) -> AcknowledgeBody.parseBatch(bytes, limits, memory)),
+                new AcknowledgeEndpoint(
+                        counting, bodies, (bytes, memory) -> AcknowledgeBody.parseSingle(bytes, limits, memory)),
+                new AcknowledgeEndpoint(
+                        counting, bodies, (bytes, memory) -> AcknowledgeBody.parseBatch(bytes, limits, memory)),
                 new StatusEndpoints(state, version),
                 new BufferEndpoints(state::bufferDetail, failed, intake, bodies, limits),
                 new ResourceEndpoints(administration),

@@ -301,8 +301,8 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
                 yield null;
             }
             case VALUE_STRING -> Parameters.time(field, json.text(null));
-            case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> Parameters.time(
-                    field, new String(json.slice(), StandardCharsets.US_ASCII));
+            case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT ->
+                Parameters.time(field, new String(json.slice(), StandardCharsets.US_ASCII));
             default -> throw badRequest(field + " must be " + TimeText.FORMS);
         };
     }

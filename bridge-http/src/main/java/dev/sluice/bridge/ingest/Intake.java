@@ -6,7 +6,6 @@ import dev.sluice.queue.PushOutcome;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -279,7 +278,8 @@ public final class Intake implements AutoCloseable {
 
     private void fail(Push.Part part, Throwable failure) {
         counters.answeredFailed.add(part.size());
-        boolean isFirst = part.fail(failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure);
+        boolean isFirst = part.fail(
+                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure);
         if (isFirst) {
             counters.failedWrites.increment();
         }

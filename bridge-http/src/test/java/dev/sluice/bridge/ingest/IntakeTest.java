@@ -322,9 +322,9 @@ class IntakeTest {
                 assertThatThrownBy(() -> ingest.push(STORED, messages.toArray(NewMessage[]::new))
                                 .get(60, TimeUnit.SECONDS))
                         .hasCauseInstanceOf(MessageTooLargeException.class);
-                assertThat(ingest.lanes.current()).allSatisfy(lane -> assertThat(
-                                lane.segments().nextOffset())
-                        .isZero());
+                assertThat(ingest.lanes.current())
+                        .allSatisfy(
+                                lane -> assertThat(lane.segments().nextOffset()).isZero());
                 assertBalanced(ingest, 0);
             }
         }

@@ -466,9 +466,8 @@ class WorkflowTest {
                             .batch(10)
                             .with("subscriptionFrom", "1970-01-01"))))
                     .isEqualTo(range(0, 4));
-            assertThat(client.pop(PopQuery.of("from-a-time")
-                            .group("since when")
-                            .with("subscriptionFrom", "yesterday or so")))
+            assertThat(client.pop(
+                            PopQuery.of("from-a-time").group("since when").with("subscriptionFrom", "yesterday or so")))
                     .isEmpty();
         }
     }
