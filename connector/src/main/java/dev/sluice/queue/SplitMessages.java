@@ -26,6 +26,7 @@ record SplitMessages(List<NewMessage> all, List<NewMessage> direct, List<NewMess
     }
 
     /** Returns the outcomes of all, given those of the messages that were written. */
+    @SuppressWarnings("ReferenceEquality") // The parts hold the same objects, and others may be equal to them.
     List<PushOutcome> outcomes(List<PushOutcome> ofDirect) {
         if (parked.isEmpty()) {
             return ofDirect;
