@@ -125,13 +125,13 @@ final class Gzip {
     }
 
     private int twoBytes(int index) {
-        return unsigned(index) | unsigned(index + 1) << 8;
+        return unsigned(index) | (unsigned(index + 1) << 8);
     }
 
     private static long littleEndian(byte[] bytes, int index) {
         long value = 0;
         for (int i = 3; i >= 0; i--) {
-            value = value << 8 | bytes[index + i] & 0xff;
+            value = (value << 8) | (bytes[index + i] & 0xff);
         }
         return value;
     }
