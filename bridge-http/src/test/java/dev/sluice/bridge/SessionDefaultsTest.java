@@ -111,11 +111,13 @@ class SessionDefaultsTest {
         makeHostile();
         var address = new Database.Address(postgres.url(), role, null);
         try (var database = new Database(address, 1, Duration.ofSeconds(7), 1, 1, 1)) {
+            List<DataSource> ofRequests = List.of(database.consumers(), database.administration(), database.writers());
             for (DataSource pool : List.of(
                     database.consumers(),
                     database.administration(),
                     database.writers(),
                     database.control(),
+                    database.housekeeping(),
                     database.copies(),
                     database.direct("other", Duration.ofSeconds(2)))) {
                 assertThat(shown(pool, "transaction_isolation")).isEqualTo("read committed");
@@ -123,7 +125,7 @@ class SessionDefaultsTest {
                 assertThat(shown(pool, "transaction_deferrable")).isEqualTo("off");
                 assertThat(shown(pool, "search_path")).isEqualTo("pg_catalog");
                 assertThat(shown(pool, "synchronous_commit")).isEqualTo("on");
-                assertThat(shown(pool, "statement_timeout")).isEqualTo(pool == database.consumers() ? "7s" : "0");
+                assertThat(shown(pool, "statement_timeout")).isEqualTo(ofRequests.contains(pool) ? "7s" : "0");
                 for (String none : List.of("lock_timeout", "idle_session_timeout", "transaction_timeout")) {
                     assertThat(shown(pool, none)).as(none).isEqualTo("0");
                 }
