@@ -3,6 +3,7 @@ package dev.sluice.bridge;
 import static dev.sluice.bridge.BridgeKeys.ACK_MAX_PENDING;
 import static dev.sluice.bridge.BridgeKeys.ACK_THREADS;
 import static dev.sluice.bridge.BridgeKeys.ADMINISTRATION_CONNECTIONS;
+import static dev.sluice.bridge.BridgeKeys.ADMINISTRATION_READERS;
 import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_ALGORITHM;
 import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_AUDIENCE;
 import static dev.sluice.bridge.BridgeKeys.AUTH_JWT_CLOCK_SKEW_MS;
@@ -44,6 +45,7 @@ import static dev.sluice.bridge.BridgeKeys.HTTP_BODY_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.HTTP_HEADER_TIMEOUT_MS;
 import static dev.sluice.bridge.BridgeKeys.HTTP_HOST;
 import static dev.sluice.bridge.BridgeKeys.HTTP_IDLE_TIMEOUT_MS;
+import static dev.sluice.bridge.BridgeKeys.HTTP_LIST_MAX;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_BODY_BYTES;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_COMPRESSION_RATIO;
 import static dev.sluice.bridge.BridgeKeys.HTTP_MAX_CONNECTIONS;
@@ -547,7 +549,7 @@ final class BridgeConfig {
     }
 
     int administrationConnections() {
-        return integer(ADMINISTRATION_CONNECTIONS);
+        return integer(ADMINISTRATION_CONNECTIONS) + integer(ADMINISTRATION_READERS);
     }
 
     int metricsMaxQueues() {
@@ -568,7 +570,13 @@ final class BridgeConfig {
 
     Administration.Config administration() {
         return new Administration.Config(
-                administrationConnections(), transactionConnections(), directPushConnections(), queue(), smallWriter());
+                integer(ADMINISTRATION_CONNECTIONS),
+                integer(ADMINISTRATION_READERS),
+                integer(HTTP_LIST_MAX),
+                transactionConnections(),
+                directPushConnections(),
+                queue(),
+                smallWriter());
     }
 
     Duration shutdownGrace() {

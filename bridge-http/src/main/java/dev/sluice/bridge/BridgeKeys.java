@@ -79,6 +79,8 @@ final class BridgeKeys {
     static final String SHUTDOWN_GRACE_MS = "shutdown.grace.ms";
     static final String SHUTDOWN_TIMEOUT_MS = "shutdown.timeout.ms";
     static final String ADMINISTRATION_CONNECTIONS = "administration.connections";
+    static final String ADMINISTRATION_READERS = "administration.readers";
+    static final String HTTP_LIST_MAX = "http.list.max";
     static final String TRANSACTION_CONNECTIONS = "transaction.connections";
     static final String PUSH_LEGACY_CONNECTIONS = "push.legacy.connections";
 
@@ -185,6 +187,13 @@ final class BridgeKeys {
                 between(1, 250_000),
                 Importance.LOW,
                 "Most messages in a push, and most acknowledgements in a batch. More is refused with 400.");
+        keys.add(
+                HTTP_LIST_MAX,
+                ConfigDef.Type.INT,
+                10_000,
+                between(1, 100_000),
+                Importance.LOW,
+                "Most rows of a list in one answer. More are on the next page: `limit` and `cursor`.");
         keys.add(
                 HTTP_MAX_DEPTH,
                 ConfigDef.Type.INT,
@@ -491,7 +500,14 @@ final class BridgeKeys {
                 4,
                 between(1, 256),
                 Importance.LOW,
-                "Requests of administration (queues, groups, dead letters, leases, statistics) the database works on at once. As many connections.");
+                "Requests of administration (queues, groups, dead letters, leases) that change something and that the database works on at once. As many connections.");
+        keys.add(
+                ADMINISTRATION_READERS,
+                ConfigDef.Type.INT,
+                2,
+                between(1, 64),
+                Importance.LOW,
+                "Requests that only read (lists, messages, statistics) and that the database works on at once. As many connections more.");
         keys.add(
                 TRANSACTION_CONNECTIONS,
                 ConfigDef.Type.INT,

@@ -194,8 +194,8 @@ class QueueRoutesTest {
         JsonNode first = ok(bridge.get("/api/v1/resources/partitions?queue=listed&limit=1"));
         assertThat(JsonShape.of(first))
                 .isEqualTo(
-                        "{pagination: {limit: int, offset: int}, partitions: [{createdAt: time, id: uuid, lastActivity: time,"
-                                + " messages: {scheduled: int, total: int}, name: text, queue: text}]}");
+                        "{nextCursor: text, pagination: {limit: int, offset: int}, partitions: [{createdAt: time, id: uuid, lastActivity: time,"
+                                + " messages: {scheduled: int, total: int}, name: text, queue: text}], truncated: bool}");
         assertThat(first.at("/partitions/0/name").textValue()).isEqualTo("a");
         JsonNode second = ok(bridge.get("/api/v1/resources/partitions?queue=listed&limit=5&offset=1"));
         assertThat(second.get("partitions")).hasSize(1);

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -42,16 +43,43 @@ public final class ConsumerGroups {
     private record Registered(long id, String queue, Subscription subscription, Instant createdAt) {}
 
     /**
-     * Returns the groups with what they have left, a row for each group and queue, by group and queue.
+     * Where a page of groups ended, in the order of group and queue.
+     *
+     * @param group name of the group of the last row
+     * @param queue name of its queue
+     */
+    public record Key(String group, String queue) {}
+
+    /**
+     * Where a page of lagging groups ended, in the order of its fields.
+     *
+     * @param oldestUnreadAt when the oldest message was written that the group of the last row has not read
+     * @param group name of that group
+     * @param partition its partition
+     */
+    public record LagKey(Instant oldestUnreadAt, String group, PartitionKey partition) {}
+
+    /** Returns all groups of a filter with what they have left, as {@link #list(String, String, Key, int)}. */
+    public List<GroupInfo> list(@Nullable String group, @Nullable String queue) {
+        return list(group, queue, null, Integer.MAX_VALUE);
+    }
+
+    /**
+     * Returns groups with what they have left, a row for each group and queue, by group and queue.
      *
      * @param group only the group of that name; null: all
      * @param queue only on the queue of that name; null: all
+     * @param after where the page before ended; null: from the first on
+     * @param limit most rows returned, 0 or more
      * @throws QueueException if PostgreSQL failed
      */
-    public List<GroupInfo> list(@Nullable String group, @Nullable String queue) {
+    public List<GroupInfo> list(@Nullable String group, @Nullable String queue, @Nullable Key after, int limit) {
         return transactions.run("could not read the consumer groups", connection -> {
             var groups = new ArrayList<GroupInfo>();
-            try (var statement = ofGroup(connection, "groups", group, queue);
+            try (var statement = ofGroup(connection, "groups", group, queue)
+                            .set("after_group", after == null ? null : after.group())
+                            .set("after_queue", after == null ? null : after.queue())
+                            .set("limit", limit);
                     ResultSet row = statement.query()) {
                 while (row.next()) {
                     Timestamp oldest = row.getTimestamp("oldest_unread_at");
@@ -75,27 +103,60 @@ public final class ConsumerGroups {
     /**
      * Returns how far a group has read each partition, by queue and partition.
      *
-     * @param queue only on the queue of that name; null: on all it reads
+     * @param after where the page before ended; null: from the first on
+     * @param limit most rows returned, 0 or more
      * @throws QueueException if PostgreSQL failed
      */
-    public List<GroupPartition> partitions(String group, @Nullable String queue) {
+    public List<GroupPartition> partitions(String group, @Nullable PartitionKey after, int limit) {
         requireNonNull(group, "group");
         return transactions.run(
                 "could not read consumer group " + group,
-                connection -> groupPartitions(ofGroup(connection, "group-partitions", group, queue)));
+                connection -> groupPartitions(groupPartitions(connection, group, null, after, limit)));
+    }
+
+    /**
+     * Returns how far a group has read one partition; nothing if it has never read the queue.
+     *
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Optional<GroupPartition> partition(String group, PartitionKey partition) {
+        requireNonNull(group, "group");
+        return transactions.run(
+                "could not read consumer group " + group,
+                connection -> groupPartitions(groupPartitions(connection, group, partition, null, 1)).stream()
+                        .findFirst());
+    }
+
+    private BoundStatement groupPartitions(
+            Connection connection, String group, @Nullable PartitionKey only, @Nullable PartitionKey after, int limit)
+            throws SQLException {
+        return ofGroup(connection, "group-partitions", group, only == null ? null : only.queue())
+                .set("partition", only == null ? null : only.partition())
+                .set("after_queue", after == null ? null : after.queue())
+                .set("after_partition", after == null ? null : after.partition())
+                .set("limit", limit);
     }
 
     /**
      * Returns where the oldest message a group has left is at least that old, oldest first, over all groups.
      *
      * @param limit most rows returned
+     * @param after where the page before ended; null: from the first on
      * @throws QueueException if PostgreSQL failed
      */
-    public List<GroupPartition> lagging(Duration minLag, int limit) {
+    public List<GroupPartition> lagging(Duration minLag, int limit, @Nullable LagKey after) {
         return transactions.run(
                 "could not read the lag of the consumer groups",
                 connection -> groupPartitions(new BoundStatement(connection, statements.get("lagging"))
                         .set("min_lag_ms", minLag.toMillis())
+                        .set("after_at", after == null ? null : after.oldestUnreadAt())
+                        .set("after_group", after == null ? null : after.group())
+                        .set(
+                                "after_queue",
+                                after == null ? null : after.partition().queue())
+                        .set(
+                                "after_partition",
+                                after == null ? null : after.partition().partition())
                         .set("limit", limit)));
     }
 

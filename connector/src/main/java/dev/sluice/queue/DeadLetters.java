@@ -5,10 +5,12 @@ import static java.util.Objects.requireNonNull;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The messages consumer groups gave up on. They outlive retention, and go with their message, partition or queue when
@@ -54,23 +56,33 @@ public final class DeadLetters {
      * A part of what a filter lets through.
      *
      * @param letters the part asked for, newest failure first
+     * @param more whether there are more after them
      * @param total how many there are in all, at the same moment
      */
-    public record Page(List<DeadLetter> letters, long total) {
+    public record Page(List<DeadLetter> letters, boolean more, long total) {
         public Page {
             letters = List.copyOf(letters);
         }
     }
 
     /**
-     * Returns a part of the dead letters, newest failure first. It ends early when its payloads pass the bytes of a
-     * page.
+     * Where a page ended.
+     *
+     * @param failedAt when the last letter of the page failed
+     * @param id its id
+     */
+    public record Key(Instant failedAt, long id) {}
+
+    /**
+     * Returns a part of the dead letters, newest failure first. It ends early when its payloads pass the bytes
+     * of a page.
      *
      * @param limit most of them returned, 0 or more
      * @param offset how many to leave out first, 0 or more
+     * @param before where the page before ended; null: from the newest on
      * @throws QueueException if PostgreSQL failed
      */
-    public Page list(DeadLetterFilter filter, int limit, long offset) {
+    public Page list(DeadLetterFilter filter, int limit, long offset, @Nullable Key before) {
         if (limit < 0 || offset < 0) {
             throw new IllegalArgumentException("limit and offset must be 0 or more, were " + limit + " and " + offset);
         }
@@ -79,17 +91,22 @@ public final class DeadLetters {
             connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
             try {
                 var letters = new ArrayList<DeadLetter>();
+                long found = 0;
                 try (var statement = filtered(connection, "dead-letters", filter)
-                                .set("limit", limit)
+                                .set("limit", limit + 1) // One more tells whether there are more.
                                 .set("offset", offset)
+                                .set("before_at", before == null ? null : before.failedAt())
+                                .set("before_id", before == null ? null : (Long) before.id())
                                 .set("max_bytes", pageBytes);
                         ResultSet row = statement.query()) {
                     while (row.next()) {
+                        found = row.getLong("found");
                         letters.add(DeadLetter.of(row, cipher));
                     }
                 }
                 long total = count(connection, filter);
-                return new Page(letters, total);
+                boolean more = letters.size() > limit || letters.size() < found;
+                return new Page(letters.subList(0, Math.min(limit, letters.size())), more, total);
             } finally {
                 connection.rollback();
                 connection.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);

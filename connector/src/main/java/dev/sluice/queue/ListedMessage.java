@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
  * @param createdAt when it was written, or what it brought along ({@link Origin}); the order of lists goes by the first
+ * @param writtenAt when it was written
  * @param leasedUntil when the lease on its partition ends; null unless it is being processed
  * @param groups named groups that read the partition
  * @param consumedBy of these, how many are past it
@@ -40,6 +41,7 @@ public record ListedMessage(
         @Nullable UUID traceId,
         @Nullable String producerSub,
         Instant createdAt,
+        Instant writtenAt,
         @Nullable Instant leasedUntil,
         int groups,
         int consumedBy) {
@@ -60,6 +62,7 @@ public record ListedMessage(
                 row.getObject("trace_id", UUID.class),
                 row.getString("producer_sub"),
                 row.getTimestamp("created_at").toInstant(),
+                row.getTimestamp("written_at").toInstant(),
                 state == MessageState.PROCESSING ? PartitionStatus.instant(row, "leased_until") : null,
                 row.getInt("groups"),
                 row.getInt("past"));

@@ -7,8 +7,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -20,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
 public final class MinuteCounters {
-    /** Most rows a series has; the newest are kept. */
-    public static final int MAX_POINTS = 100_000;
+    /** Most samples and counts of partitions that are read at a time. */
+    private static final int MAX_ROWS = 100_000;
 
     private static final int ROWS = 1000;
 
@@ -71,7 +73,7 @@ public final class MinuteCounters {
      *
      * @param from from this time
      * @param to up to this time
-     * @param bucket length of a bucket, whole minutes
+     * @param bucket length of a bucket, whole minutes; zero: all of the time is one bucket
      * @param queues of these queues
      * @param host name of the machine of the bridge; null: any
      */
@@ -131,20 +133,49 @@ public final class MinuteCounters {
     }
 
     /**
-     * Returns counts by time, newest first.
+     * Where a page of a series ended.
+     *
+     * @param bucket of the last point
+     * @param queue of the last point
+     * @param worker of the last point
+     */
+    public record Key(Instant bucket, String queue, String worker) {}
+
+    /** Which points of a series are wanted. */
+    public enum Which {
+        ALL,
+        /** Those of a queue. */
+        NAMED,
+        /** Those of a queue with popped messages. */
+        POPPED,
+        /** Those of a queue on which pops waited. */
+        PARKED
+    }
+
+    /**
+     * Returns counts by time, newest first; of one time by queue and bridge.
      *
      * @param byQueue a point for each queue; otherwise of all together
      * @param byWorker a point for each bridge; otherwise of all together
+     * @param which which points
+     * @param limit most points returned, 0 or more
+     * @param after where the page before ended; null: from the newest on
      * @throws QueueException if PostgreSQL failed
      */
-    public List<Point> series(Range range, boolean byQueue, boolean byWorker) {
+    public List<Point> series(
+            Range range, boolean byQueue, boolean byWorker, Which which, int limit, @Nullable Key after) {
         return transactions.run("could not read the counters", connection -> {
             var points = new ArrayList<Point>();
             try (var statement = range.queues()
                             .set(bounded(statement(connection, "series"), range))
                             .set("host", like(range.host()))
                             .set("by_queue", byQueue)
-                            .set("by_worker", byWorker);
+                            .set("by_worker", byWorker)
+                            .set("which", which.name().toLowerCase(Locale.ROOT))
+                            .set("after_bucket", after == null ? null : after.bucket())
+                            .set("after_queue", after == null ? null : after.queue())
+                            .set("after_worker", after == null ? null : after.worker())
+                            .set("limit", limit);
                     ResultSet row = statement.query()) {
                 while (row.next()) {
                     points.add(point(row));
@@ -173,15 +204,16 @@ public final class MinuteCounters {
     public record Created(Instant bucket, String queue, long partitions) {}
 
     /**
-     * Returns how many partitions were made that still exist, by time and queue, newest first.
+     * Returns how many partitions of some queues were made that still exist, by time and queue, newest first.
      *
      * @throws QueueException if PostgreSQL failed
      */
-    public List<Created> partitionsCreated(Range range) {
+    public List<Created> partitionsCreated(Range range, Collection<String> queues) {
         return transactions.run("could not read the partitions", connection -> {
             var created = new ArrayList<Created>();
             try (var statement = bounded(statement(connection, "partitions-created"), range)
-                            .set("queue", range.queues().queue());
+                            .set("names", queues.toArray(String[]::new))
+                            .set("limit", MAX_ROWS);
                     ResultSet row = statement.query()) {
                 while (row.next()) {
                     created.add(new Created(
@@ -234,8 +266,9 @@ public final class MinuteCounters {
     public List<Sample> samples(Range range) {
         return transactions.run("could not read the samples", connection -> {
             var samples = new ArrayList<Sample>();
-            try (var statement =
-                            bounded(statement(connection, "samples"), range).set("host", like(range.host()));
+            try (var statement = bounded(statement(connection, "samples"), range)
+                            .set("host", like(range.host()))
+                            .set("limit", MAX_ROWS);
                     ResultSet row = statement.query()) {
                 while (row.next()) {
                     samples.add(new Sample(
@@ -282,8 +315,7 @@ public final class MinuteCounters {
         return statement
                 .set("from", range.from())
                 .set("to", range.to())
-                .set("minutes", range.bucket().toMinutes())
-                .set("limit", MAX_POINTS);
+                .set("minutes", range.bucket().toMinutes());
     }
 
     /** Returns the pattern of the workers on a machine. */

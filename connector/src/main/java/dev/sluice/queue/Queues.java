@@ -161,13 +161,17 @@ public final class Queues {
      * @param queue only those of the queue of that name; null: of all queues
      * @param limit most of them returned, 0 or more
      * @param offset how many to leave out first, 0 or more
+     * @param after where the page before ended; null: from the first on
      * @throws QueueException if PostgreSQL failed
      */
-    public List<PartitionInfo> listPartitions(@Nullable String queue, int limit, long offset) {
+    public List<PartitionInfo> listPartitions(
+            @Nullable String queue, int limit, long offset, @Nullable PartitionKey after) {
         return transactions.run("could not read the partitions", connection -> {
             var partitions = new ArrayList<PartitionInfo>();
             try (var statement = new BoundStatement(connection, statements.get("partitions"))
                             .set("queue", queue)
+                            .set("after_queue", after == null ? null : after.queue())
+                            .set("after_partition", after == null ? null : after.partition())
                             .set("limit", limit)
                             .set("offset", offset);
                     ResultSet row = statement.query()) {

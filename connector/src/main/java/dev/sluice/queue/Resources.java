@@ -4,22 +4,22 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the queues of a schema hold, counted by arithmetic on heads and cursors. Costs a look at every partition of the queues
- * asked for and its cursors, and never depends on the number of messages.
+ * asked for and its cursors, and never depends on the number of messages. A list costs what its page holds: it continues after
+ * the last row of the page before.
  *
  * <p>Every method is one transaction and blocks. Safe for use by many threads.
  */
 public final class Resources {
-    /** Most queues a list has. */
-    public static final int MAX_QUEUES = 100_000;
-
     /** Dead letters of which the errors are counted. */
     private static final int SCANNED_LETTERS = 10_000;
 
@@ -79,14 +79,41 @@ public final class Resources {
     public record ErrorCount(String error, long letters) {}
 
     /**
+     * What the queues of a namespace, of a task or of a filter hold together.
+     *
+     * @param label name of the namespace or task; empty for a filter
+     * @param queues how many queues
+     * @param partitions how many partitions they have
+     * @param counts their messages
+     */
+    public record Sum(String label, long queues, long partitions, MessageCounts counts) {
+        static Sum of(String label, ResultSet row) throws SQLException {
+            return new Sum(label, row.getLong("queues"), row.getLong("partitions"), MessageCounts.of(row));
+        }
+    }
+
+    /**
+     * What all queues of a filter hold.
+     *
+     * @param sum all of it
+     * @param namespaces how many namespaces they are in
+     * @param tasks how many tasks
+     */
+    public record Totals(Sum sum, long namespaces, long tasks) {}
+
+    /**
      * Returns queues, newest first.
      *
+     * @param before id of the last queue of the page before; null: from the newest on
+     * @param limit most of them returned, 0 or more
+     * @param offset how many to leave out first, 0 or more
      * @throws QueueException if PostgreSQL failed
      */
-    public List<QueueStatus> queues(ResourceFilter filter, int limit, long offset) {
+    public List<QueueStatus> queues(ResourceFilter filter, @Nullable Long before, int limit, long offset) {
         return transactions.run("could not read the queues", connection -> {
             var queues = new ArrayList<QueueStatus>();
             try (var statement = filter.set(statement(connection, "queues"))
+                            .set("before", before)
                             .set("limit", limit)
                             .set("offset", offset);
                     ResultSet row = statement.query()) {
@@ -100,18 +127,67 @@ public final class Resources {
 
     /** Returns the queue of that name, or nothing when there is none. */
     public Optional<QueueStatus> queue(String name) {
-        return queues(ResourceFilter.ofQueue(name), 1, 0).stream().findFirst();
+        return queues(ResourceFilter.ofQueue(name), null, 1, 0).stream().findFirst();
+    }
+
+    /**
+     * Returns what all queues of a filter hold together.
+     *
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Totals totals(ResourceFilter filter) {
+        return transactions.run("could not read the queues", connection -> {
+            try (var statement = filter.set(statement(connection, "totals"));
+                    ResultSet row = statement.query()) {
+                row.next();
+                return new Totals(Sum.of("", row), row.getLong("namespaces"), row.getLong("tasks"));
+            }
+        });
+    }
+
+    /**
+     * Returns namespaces by name, with what their queues hold. Dead letters are not counted.
+     *
+     * @param after last namespace of the page before; null: from the first on
+     * @param limit most of them returned, 0 or more
+     * @throws QueueException if PostgreSQL failed
+     */
+    public List<Sum> namespaces(@Nullable String after, int limit) {
+        return sums("namespaces", after, limit);
+    }
+
+    /** The same of tasks. */
+    public List<Sum> tasks(@Nullable String after, int limit) {
+        return sums("tasks", after, limit);
+    }
+
+    private List<Sum> sums(String name, @Nullable String after, int limit) {
+        return transactions.run("could not read the " + name, connection -> {
+            var sums = new ArrayList<Sum>();
+            try (var statement = statement(connection, name).set("after", after).set("limit", limit);
+                    ResultSet row = statement.query()) {
+                while (row.next()) {
+                    sums.add(Sum.of(row.getString("label"), row));
+                }
+            }
+            return sums;
+        });
     }
 
     /**
      * Returns the partitions of a queue, by name.
      *
+     * @param after name of the last partition of the page before; empty: from the first on
+     * @param limit most of them returned, 0 or more
      * @throws QueueException if PostgreSQL failed
      */
-    public List<PartitionStatus> partitions(long queueId) {
+    public List<PartitionStatus> partitions(long queueId, String after, int limit) {
         return transactions.run("could not read the partitions", connection -> {
             var partitions = new ArrayList<PartitionStatus>();
-            try (var statement = statement(connection, "partitions").set("queue_id", queueId);
+            try (var statement = statement(connection, "partitions")
+                            .set("queue_id", queueId)
+                            .set("after", after)
+                            .set("limit", limit);
                     ResultSet row = statement.query()) {
                 while (row.next()) {
                     partitions.add(PartitionStatus.of(row));
@@ -125,18 +201,38 @@ public final class Resources {
      * Returns, by the id of the queue, how many messages groups have passed, summed over the groups. A queue nobody reads is
      * not there.
      *
+     * @param queues ids of the queues
      * @throws QueueException if PostgreSQL failed
      */
-    public Map<Long, Long> consumedByQueue() {
+    public Map<Long, Long> consumedByQueue(Collection<Long> queues) {
         return transactions.run("could not read the consumer groups", connection -> {
             var consumed = new HashMap<Long, Long>();
-            try (var statement = statement(connection, "consumed-by-queue");
+            try (var statement = statement(connection, "consumed-by-queue").set("queues", Trim.longs(queues));
                     ResultSet row = statement.query()) {
                 while (row.next()) {
                     consumed.put(row.getLong("queue_id"), row.getLong("consumed"));
                 }
             }
             return consumed;
+        });
+    }
+
+    /**
+     * Returns how many partitions queues have, by name. A queue that does not exist is not there.
+     *
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Map<String, Long> partitionNumbers(Collection<String> queues) {
+        return transactions.run("could not read the partitions", connection -> {
+            var numbers = new HashMap<String, Long>();
+            try (var statement =
+                            statement(connection, "partition-numbers").set("names", queues.toArray(String[]::new));
+                    ResultSet row = statement.query()) {
+                while (row.next()) {
+                    numbers.put(row.getString("name"), row.getLong("number"));
+                }
+            }
+            return numbers;
         });
     }
 

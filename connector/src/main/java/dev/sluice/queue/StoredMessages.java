@@ -77,15 +77,25 @@ public final class StoredMessages {
     }
 
     /**
+     * Where a page ended.
+     *
+     * @param writtenAt when the last message of the page was written
+     * @param partitionId id of its partition
+     * @param seq its position there
+     */
+    public record Key(Instant writtenAt, long partitionId, long seq) {}
+
+    /**
      * Returns a part of the messages, newest first. Scheduled ones are not among them. A page may be short, and the next one
      * not, where messages were deleted one by one.
      *
      * @param limit most of them returned
      * @param offset how many to leave out first
+     * @param before where the page before ended; null: from the newest on
      * @throws IllegalArgumentException if limit or offset is negative, or both together are above {@value #MAX_DEPTH}
      * @throws QueueException if PostgreSQL failed
      */
-    public Page list(MessageFilter filter, int limit, int offset) {
+    public Page list(MessageFilter filter, int limit, int offset, @Nullable Key before) {
         if (limit < 0 || offset < 0 || (long) limit + offset > MAX_DEPTH) {
             throw new IllegalArgumentException("limit and offset must be 0 or more and together at most " + MAX_DEPTH
                     + ", were " + limit + " and " + offset);
@@ -93,7 +103,12 @@ public final class StoredMessages {
         return transactions.run("could not read the messages", connection -> {
             withoutJit(connection);
             var messages = new ArrayList<ListedMessage>();
-            try (var statement = bind(connection, filter).set("limit", limit).set("offset", offset)) {
+            try (var statement = bind(connection, filter, before)
+                    .set("limit", limit)
+                    .set("offset", offset)
+                    .set("before_at", before == null ? null : before.writtenAt())
+                    .set("before_partition", before == null ? null : (Long) before.partitionId())
+                    .set("before_seq", before == null ? null : (Long) before.seq())) {
                 if (filter.state() != MessageState.DEAD_LETTER) {
                     statement.set("partitions", MAX_PARTITIONS).set("scanned", limit + offset + SLACK);
                 }
@@ -113,7 +128,7 @@ public final class StoredMessages {
         }
     }
 
-    private BoundStatement bind(Connection connection, MessageFilter filter) throws SQLException {
+    private BoundStatement bind(Connection connection, MessageFilter filter, @Nullable Key before) throws SQLException {
         MessageState state = filter.state();
         boolean dead = state == MessageState.DEAD_LETTER;
         var statement = new BoundStatement(connection, statements.get(dead ? "dead-messages" : "messages"));
@@ -124,7 +139,7 @@ public final class StoredMessages {
                 .set(statement)
                 .set("partition", filter.partition())
                 .set("from", orElse(filter.from(), EARLIEST))
-                .set("to", orElse(filter.to(), LATEST));
+                .set("to", before == null ? orElse(filter.to(), LATEST) : before.writtenAt());
     }
 
     private static Instant orElse(@Nullable Instant time, Instant otherwise) {

@@ -8,6 +8,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.OptionalLong;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What consumers note about messages, found again by message or by a name that several messages share.
@@ -16,12 +17,14 @@ import javax.sql.DataSource;
  */
 public final class Traces {
     /** Most traces of one message that are returned. */
-    public static final int MAX_OF_MESSAGE = 10_000;
 
     /** How far from a group's position a message is looked for first. */
     private static final int NEAR = 10_000;
     /** Newest segments of a partition in which the payload of a trace's message is looked for. */
     private static final int SEGMENTS = 20;
+
+    /** Data and payloads of a page; the trace that passes it is still in it. */
+    private static final long PAGE_BYTES = 16L << 20;
 
     private static final int ROWS = 1000;
 
@@ -44,9 +47,10 @@ public final class Traces {
      * A part of a list.
      *
      * @param entries the part
+     * @param more whether there are more after them
      * @param total how many there are in all
      */
-    public record Page<T>(List<T> entries, long total) {
+    public record Page<T>(List<T> entries, boolean more, long total) {
         public Page {
             entries = List.copyOf(entries);
         }
@@ -111,41 +115,52 @@ public final class Traces {
     }
 
     /**
-     * Returns the traces of a message, oldest first, {@value #MAX_OF_MESSAGE} at most.
+     * Returns the traces of a message, oldest first. The page ends early when its data pass 16 MiB.
      *
+     * @param after id of the last trace of the page before; 0: from the oldest on
+     * @param limit most of them returned, 0 or more
      * @throws QueueException if PostgreSQL failed
      */
-    public List<Trace> ofMessage(long partitionId, String transactionId) {
+    public Page<Trace> ofMessage(long partitionId, String transactionId, long after, int limit) {
         return transactions.run("could not read the traces of message " + transactionId, connection -> {
             var traces = new ArrayList<Trace>();
+            long found = 0;
             try (var statement = new BoundStatement(connection, statements.get("of-message"))
                             .set("partition", partitionId)
                             .set("transaction_id", transactionId)
-                            .set("limit", MAX_OF_MESSAGE);
+                            .set("after", after)
+                            .set("max_bytes", PAGE_BYTES)
+                            .set("limit", limit + 1); // One more tells whether there are more.
                     ResultSet row = statement.query()) {
                 while (row.next()) {
+                    found = row.getLong("found");
                     traces.add(Trace.of(row));
                 }
             }
-            return traces;
+            return page(traces, limit, found, found);
         });
     }
 
     /**
-     * Returns traces of a name, newest first.
+     * Returns traces of a name, newest first. The page ends early when its data and payloads pass 16 MiB.
      *
+     * @param before id of the last trace of the page before; null: from the newest on
      * @throws QueueException if PostgreSQL failed
      */
-    public Page<Trace.Found> byName(String name, int limit, long offset) {
+    public Page<Trace.Found> byName(String name, int limit, long offset, @Nullable Long before) {
         return transactions.run("could not read the traces named " + name, connection -> {
             var traces = new ArrayList<Trace.Found>();
+            long found = 0;
             try (var statement = new BoundStatement(connection, statements.get("by-name"))
                             .set("name", name)
+                            .set("before", before)
                             .set("segments", SEGMENTS)
-                            .set("limit", limit)
+                            .set("max_bytes", PAGE_BYTES)
+                            .set("limit", limit + 1)
                             .set("offset", offset);
                     ResultSet row = statement.query()) {
                 while (row.next()) {
+                    found = row.getLong("found");
                     String queue = row.getString("queue");
                     String stored = row.getString("payload");
                     traces.add(new Trace.Found(
@@ -158,21 +173,29 @@ public final class Traces {
             try (var statement = new BoundStatement(connection, statements.get("count-by-name")).set("name", name);
                     ResultSet row = statement.query()) {
                 row.next();
-                return new Page<>(traces, row.getLong(1));
+                return page(traces, limit, found, row.getLong(1));
             }
         });
+    }
+
+    /** Returns the page of what was read, which is one entry more than asked for unless there are no more. */
+    private static <T> Page<T> page(List<T> read, int limit, long found, long total) {
+        boolean more = read.size() > limit || read.size() < found;
+        return new Page<>(read.subList(0, Math.min(limit, read.size())), more, total);
     }
 
     /**
      * Returns names of traces, in their order.
      *
+     * @param after last name of the page before; null: from the first on
      * @throws QueueException if PostgreSQL failed
      */
-    public Page<Name> names(int limit, long offset) {
+    public Page<Name> names(int limit, long offset, @Nullable String after) {
         return transactions.run("could not read the names of traces", connection -> {
             var names = new ArrayList<Name>();
             try (var statement = new BoundStatement(connection, statements.get("names"))
-                            .set("limit", limit)
+                            .set("after", after)
+                            .set("limit", limit + 1)
                             .set("offset", offset);
                     ResultSet row = statement.query()) {
                 while (row.next()) {
@@ -187,7 +210,7 @@ public final class Traces {
             try (var statement = new BoundStatement(connection, statements.get("count-names"));
                     ResultSet row = statement.query()) {
                 row.next();
-                return new Page<>(names, row.getLong(1));
+                return page(names, limit, names.size(), row.getLong(1));
             }
         });
     }

@@ -88,7 +88,8 @@ order by q.created_at desc, q.id desc;
 select p.*, q.name as queue
 from sluice.partitions p
 join sluice.queues q on q.id = p.queue_id
-where :queue::text is null or q.name = :queue
+where (:queue::text is null or q.name = :queue)
+  and (:after_queue::text is null or (q.name, p.name) > (:after_queue, :after_partition))
 order by q.name, p.name
 limit :limit offset :offset;
 
@@ -608,32 +609,47 @@ where (known.value ->> 'partitions')::int < (excluded.value ->> 'partitions')::i
 select (value ->> 'partitions')::int as partitions from sluice.state where key = :key;
 
 -- name: groups
--- A row for each group and queue, with what it has left.
-select g.name as group_name, q.name as queue, g.subscription_mode, g.subscription_from, g.created_at,
-       count(l.partition_id) as partitions,
-       count(*) filter (where l.lag > 0) as partitions_with_lag,
-       coalesce(sum(l.lag), 0)::bigint as lag,
-       coalesce(bool_or(l.head - l.lag > 0), false) as has_read,
-       min(l.oldest_unread_at) as oldest_unread_at,
-       coalesce(extract(epoch from now() - min(l.oldest_unread_at)) * 1000, 0)::bigint as time_lag_ms
-from sluice.consumer_groups g
-join sluice.queues q on q.id = g.queue_id
-left join sluice.group_lag l on l.group_id = g.id
-where (:group::text is null or g.name = :group) and (:queue::text is null or q.name = :queue)
-group by g.id, q.id
-order by g.name, q.name;
+-- A row for each group and queue, with what it has left; after those named. Only the groups of the page are counted.
+select page.group_name, page.queue, page.subscription_mode, page.subscription_from, page.created_at, held.*,
+       coalesce(extract(epoch from now() - held.oldest_unread_at) * 1000, 0)::bigint as time_lag_ms
+from (
+  select g.id, g.name as group_name, q.name as queue, g.subscription_mode, g.subscription_from, g.created_at
+  from sluice.consumer_groups g
+  join sluice.queues q on q.id = g.queue_id
+  where (:group::text is null or g.name = :group) and (:queue::text is null or q.name = :queue)
+    and (:after_group::text is null or (g.name, q.name) > (:after_group, :after_queue))
+  order by g.name, q.name
+  limit :limit
+) page
+cross join lateral (
+  select count(*) as partitions,
+         count(*) filter (where l.lag > 0) as partitions_with_lag,
+         coalesce(sum(l.lag), 0)::bigint as lag,
+         coalesce(bool_or(l.head - l.lag > 0), false) as has_read,
+         min(l.oldest_unread_at) as oldest_unread_at
+  from sluice.group_lag l
+  where l.group_id = page.id
+) held
+order by page.group_name, page.queue;
 
 -- name: group-partitions
+-- Of all queues of a group, or of the one named, or one partition of it; after those named.
 select l.*, coalesce(extract(epoch from now() - l.oldest_unread_at) * 1000, 0)::bigint as time_lag_ms
 from sluice.group_lag l
 where l.group_name = :group and (:queue::text is null or l.queue = :queue)
-order by l.queue, l.partition;
+  and (:partition::text is null or l.partition = :partition)
+  and (:after_queue::text is null or (l.queue, l.partition) > (:after_queue, :after_partition))
+order by l.queue, l.partition
+limit :limit;
 
 -- name: lagging
--- Where the oldest unread message is at least this old, worst first.
+-- Where the oldest unread message is at least this old, worst first; after the one named.
 select late.*, (extract(epoch from now() - late.oldest_unread_at) * 1000)::bigint as time_lag_ms
 from (select l.* from sluice.group_lag l where l.lag > 0 offset 0) late
 where late.oldest_unread_at <= now() - :min_lag_ms * interval '1 millisecond'
+  and (:after_at::timestamptz is null
+    or (late.oldest_unread_at, late.group_name, late.queue, late.partition)
+      > (:after_at::timestamptz, :after_group, :after_queue, :after_partition))
 order by late.oldest_unread_at, late.group_name, late.queue, late.partition
 limit :limit;
 
@@ -727,7 +743,7 @@ update sluice.consumer_groups set subscription_mode = 'from', subscription_from 
 -- Newest failure first, until :max_bytes of payloads are passed. Relies on dead_letters_by_queue when a queue is named.
 -- octet_length does not unpack a payload.
 select * from (
-  select part.*, sum(octet_length(payload)) over (order by failed_at desc, id desc) - octet_length(payload) as bytes_before
+  select part.*, count(*) over () as found, sum(octet_length(payload)) over (order by failed_at desc, id desc) - octet_length(payload) as bytes_before
   from (
     select l.*, q.name as queue, p.name as partition
     from sluice.dead_letters l
@@ -739,6 +755,7 @@ select * from (
       and (:from::timestamptz is null or l.failed_at >= :from)
       and (:to::timestamptz is null or l.failed_at < :to)
       and (:error::text is null or strpos(lower(l.error), lower(:error)) > 0)
+      and (:before_at::timestamptz is null or (l.failed_at, l.id) < (:before_at::timestamptz, :before_id::bigint))
     order by l.failed_at desc, l.id desc
     limit :limit offset :offset
   ) part

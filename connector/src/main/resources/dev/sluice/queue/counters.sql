@@ -46,9 +46,12 @@ on conflict (bucket, queue, worker) do update set
   parked = greatest(m.parked, excluded.parked);
 
 -- name: series
--- Sums over buckets of :minutes minutes, newest first. By queue, by worker, by both or by neither: what is not asked for is
+-- Sums over buckets of :minutes minutes, or over all of the time if :minutes is 0, newest first; after the one named. By queue, by worker, by both or by neither: what is not asked for is
 -- empty.
-select to_timestamp(floor(extract(epoch from m.bucket) / (:minutes * 60)) * :minutes * 60) as bucket,
+select * from (
+select coalesce(
+         to_timestamp(floor(extract(epoch from m.bucket) / nullif(:minutes * 60, 0)) * :minutes * 60),
+         date_trunc('minute', :from::timestamptz)) as bucket,
        case when :by_queue then m.queue else '' end as queue,
        case when :by_worker then m.worker else '' end as worker,
        sum(m.push_requests)::bigint as push_requests, sum(m.push_messages)::bigint as push_messages,
@@ -70,7 +73,14 @@ where m.bucket >= date_trunc('minute', :from::timestamptz) and m.bucket <= :to::
     where q.name = m.queue and (:namespace::text is null or q.namespace = :namespace) and (:task::text is null or q.task = :task)))
   and (:host::text is null or m.worker like :host)
 group by 1, 2, 3
-order by 1 desc, 2, 3
+) series
+where case :which when 'all' then true
+                  when 'named' then series.queue <> ''
+                  when 'popped' then series.queue <> '' and series.pop_messages > 0
+                  when 'parked' then series.queue <> '' and series.parked > 0 end
+  and (:after_bucket::timestamptz is null or series.bucket < :after_bucket::timestamptz
+    or (series.bucket = :after_bucket::timestamptz and (series.queue, series.worker) > (:after_queue, :after_worker)))
+order by series.bucket desc, series.queue, series.worker
 limit :limit;
 
 -- name: prune
@@ -125,7 +135,7 @@ select to_timestamp(floor(extract(epoch from p.created_at) / (:minutes * 60)) * 
        count(*) as created
 from sluice.partitions p
 join sluice.queues q on q.id = p.queue_id
-where p.created_at >= :from and p.created_at <= :to and (:queue::text is null or q.name = :queue)
+where p.created_at >= :from and p.created_at <= :to and q.name = any (:names::text[])
 group by 1, 2
 order by 1 desc, 2
 limit :limit;

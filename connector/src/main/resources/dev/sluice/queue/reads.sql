@@ -2,23 +2,84 @@
 -- of the segments only the rows are read that the page asked for needs, by their primary key.
 
 -- name: queues
--- With what is in them, newest first; or the one named.
-select q.*, count(c.partition_id) as partitions,
+-- With what is in them, newest first; or the one named. Only what is in the queues of the page is counted.
+select page.*, held.*,
+       (select count(*) from sluice.dead_letters d where d.queue_id = page.id) as dead_letters
+from (
+  select q.* from sluice.queues q
+  where (:queue::text is null or q.name = :queue)
+    and (:namespace::text is null or q.namespace = :namespace)
+    and (:task::text is null or q.task = :task)
+    and (:before::bigint is null or q.id < :before)
+  order by q.id desc
+  limit :limit offset :offset
+) page
+cross join lateral (
+  select count(*) as partitions, coalesce(sum(c.total), 0)::bigint as total,
+         coalesce(sum(c.pending), 0)::bigint as pending, coalesce(sum(c.processing), 0)::bigint as processing,
+         coalesce(sum(c.completed), 0)::bigint as completed, coalesce(sum(c.total), 0)::bigint as messages
+  from sluice.partition_counts c
+  where c.queue_id = page.id
+) held
+order by page.id desc;
+
+-- name: totals
+-- What is in all queues of a filter together.
+select count(distinct q.id) as queues, count(c.partition_id) as partitions, count(distinct q.namespace) as namespaces,
+       count(distinct q.task) as tasks,
        coalesce(sum(c.total), 0)::bigint as total, coalesce(sum(c.pending), 0)::bigint as pending,
        coalesce(sum(c.processing), 0)::bigint as processing, coalesce(sum(c.completed), 0)::bigint as completed,
-       (select count(*) from sluice.dead_letters d where d.queue_id = q.id) as dead_letters,
-       coalesce(sum(c.total), 0)::bigint as messages
+       (select count(*) from sluice.dead_letters d
+        where d.queue_id in (
+          select f.id from sluice.queues f
+          where (:queue::text is null or f.name = :queue)
+            and (:namespace::text is null or f.namespace = :namespace)
+            and (:task::text is null or f.task = :task)
+        )) as dead_letters
 from sluice.queues q
 left join sluice.partition_counts c on c.queue_id = q.id
 where (:queue::text is null or q.name = :queue)
   and (:namespace::text is null or q.namespace = :namespace)
-  and (:task::text is null or q.task = :task)
-group by q.id
-order by q.created_at desc, q.id desc
-limit :limit offset :offset;
+  and (:task::text is null or q.task = :task);
+
+-- name: namespaces
+-- By name, after :after.
+select page.label, count(distinct q.id) as queues, count(c.partition_id) as partitions,
+       coalesce(sum(c.total), 0)::bigint as total, coalesce(sum(c.pending), 0)::bigint as pending,
+       coalesce(sum(c.processing), 0)::bigint as processing, coalesce(sum(c.completed), 0)::bigint as completed,
+       0 as dead_letters
+from (
+  select q.namespace as label from sluice.queues q
+  where :after::text is null or q.namespace collate "C" > :after
+  group by q.namespace
+  order by q.namespace collate "C"
+  limit :limit
+) page
+join sluice.queues q on q.namespace = page.label
+left join sluice.partition_counts c on c.queue_id = q.id
+group by page.label
+order by page.label collate "C";
+
+-- name: tasks
+-- By name, after :after.
+select page.label, count(distinct q.id) as queues, count(c.partition_id) as partitions,
+       coalesce(sum(c.total), 0)::bigint as total, coalesce(sum(c.pending), 0)::bigint as pending,
+       coalesce(sum(c.processing), 0)::bigint as processing, coalesce(sum(c.completed), 0)::bigint as completed,
+       0 as dead_letters
+from (
+  select q.task as label from sluice.queues q
+  where :after::text is null or q.task collate "C" > :after
+  group by q.task
+  order by q.task collate "C"
+  limit :limit
+) page
+join sluice.queues q on q.task = page.label
+left join sluice.partition_counts c on c.queue_id = q.id
+group by page.label
+order by page.label collate "C";
 
 -- name: partitions
--- Of one queue, by name. The times of the oldest and the newest message are two index probes each.
+-- Of one queue, by name, after :after. The times of the oldest and the newest message are two index probes each.
 select c.*, dead.letters as dead_letters, consumed.messages as consumed,
        (select s.created_at from sluice.segments s
         where s.partition_id = c.partition_id and s.first_seq <= c.tail and c.tail <= c.head
@@ -26,16 +87,24 @@ select c.*, dead.letters as dead_letters, consumed.messages as consumed,
        (select s.created_at from sluice.segments s
         where s.partition_id = c.partition_id and c.tail <= c.head
         order by s.first_seq desc limit 1) as newest_at
-from sluice.queues q
-join sluice.partition_counts c on c.queue_id = q.id
+from (
+  select p.id from sluice.partitions p
+  where p.queue_id = :queue_id and p.name > :after
+  order by p.name
+  limit :limit
+) page
+cross join lateral (
+  select * from sluice.partition_counts c where c.queue_id = :queue_id and c.partition_id = page.id
+  offset 0 -- Keeps it from being computed for all partitions.
+) c
 cross join lateral (select count(*) as letters from sluice.dead_letters d where d.partition_id = c.partition_id) dead
 cross join lateral (
   select coalesce(sum(r.position), 0)::bigint as messages
-  from sluice.consumer_groups g
-  join sluice.cursors r on r.group_id = g.id and r.partition_id = c.partition_id
-  where g.queue_id = q.id
+  from (select g.id from sluice.consumer_groups g where g.queue_id = :queue_id offset 0) g
+  cross join lateral (
+    select r.position from sluice.cursors r where r.group_id = g.id and r.partition_id = c.partition_id offset 0
+  ) r
 ) consumed
-where q.id = :queue_id
 order by c.partition;
 
 -- name: consumed-by-queue
@@ -43,7 +112,15 @@ order by c.partition;
 select g.queue_id, sum(c.position)::bigint as consumed
 from sluice.consumer_groups g
 join sluice.cursors c on c.group_id = g.id
+where g.queue_id = any (:queues::bigint[])
 group by g.queue_id;
+
+-- name: partition-numbers
+-- How many partitions the named queues have.
+select q.name, partitions.number
+from unnest(:names::text[]) as wanted (name)
+cross join lateral (select q.id, q.name from sluice.queues q where q.name = wanted.name offset 0) q
+cross join lateral (select count(*) as number from sluice.partitions p where p.queue_id = q.id) partitions;
 
 -- name: lag
 -- Over the partitions that have something unread: how much, and how long its oldest message has waited.
@@ -163,7 +240,15 @@ with recursive candidates as (
     order by s.first_seq desc
     limit (select segments from few)
   ) s
-  cross join lateral (select least(s.last_seq, e.high) - greatest(s.first_seq - 1, e.low) as messages) size
+  cross join lateral (
+    select least(s.last_seq, e.high, case
+             when :before_at::timestamptz is null then s.last_seq
+             when (s.created_at, e.partition_id) < (:before_at::timestamptz, :before_partition::bigint) then s.last_seq
+             when (s.created_at, e.partition_id) = (:before_at::timestamptz, :before_partition::bigint)
+               then :before_seq::bigint - 1
+             else 0
+           end) - greatest(s.first_seq - 1, e.low) as messages
+  ) size
   where size.messages > 0 and s.created_at >= :from::timestamptz
 ), enough as (
   select coalesce(max(created_at) filter (where through >= :scanned), :from::timestamptz) as since
@@ -213,7 +298,15 @@ with recursive candidates as (
     order by s.first_seq desc
     limit :scanned
   ) s
-  cross join lateral (select least(s.last_seq, r.high) - greatest(s.first_seq - 1, r.low) as messages) size
+  cross join lateral (
+    select least(s.last_seq, r.high, case
+             when :before_at::timestamptz is null then s.last_seq
+             when (s.written_at, r.partition_id) < (:before_at::timestamptz, :before_partition::bigint) then s.last_seq
+             when (s.written_at, r.partition_id) = (:before_at::timestamptz, :before_partition::bigint)
+               then :before_seq::bigint - 1
+             else 0
+           end) - greatest(s.first_seq - 1, r.low) as messages
+  ) size
   where size.messages > 0
 ), page as (
   select f.queue_id, f.queue, f.partition, f.namespace, f.task, f.priority, f.partition_id, f.leased_until,
@@ -237,6 +330,8 @@ with recursive candidates as (
   ) state
   where f.through - f.size < :scanned
     and at.seq > f.low and at.seq <= f.high
+    and (:before_at::timestamptz is null
+      or (f.written_at, f.partition_id, at.seq) < (:before_at::timestamptz, :before_partition::bigint, :before_seq::bigint))
     and (not s.has_deletions or m.payload is not null)
     and (:state::text is null or state.name = :state)
   order by f.written_at desc, f.partition_id desc, at.seq desc
@@ -266,6 +361,8 @@ with page as (
     and (:namespace::text is null or q.namespace = :namespace)
     and (:task::text is null or q.task = :task)
     and d.created_at >= :from and d.created_at <= :to
+    and (:before_at::timestamptz is null
+      or (d.created_at, d.partition_id, d.seq) < (:before_at::timestamptz, :before_partition::bigint, :before_seq::bigint))
   order by d.created_at desc, d.partition_id desc, d.seq desc
   limit :limit offset :offset
 )

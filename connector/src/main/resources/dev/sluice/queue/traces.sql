@@ -45,16 +45,29 @@ returning id;
 insert into sluice.trace_names (name, trace_id) select distinct name, :trace from unnest(:names::text[]) as names (name);
 
 -- name: of-message
--- Oldest first. Relies on traces_by_message.
-select t.*, (select array_agg(n.name order by n.name) from sluice.trace_names n where n.trace_id = t.id) as names
-from sluice.traces t
-where t.partition_id = :partition and t.transaction_id = :transaction_id
-order by t.id
-limit :limit;
+-- Oldest first, after :after, until :max_bytes of data are passed. Relies on traces_by_message.
+select page.*, (select array_agg(n.name order by n.name) from sluice.trace_names n where n.trace_id = page.id) as names
+from (
+  select part.*, count(*) over () as found,
+         sum(octet_length(part.data)) over (order by part.id) - octet_length(part.data) as bytes_before
+  from (
+    select t.* from sluice.traces t
+    where t.partition_id = :partition and t.transaction_id = :transaction_id and t.id > :after
+    order by t.id
+    limit :limit
+  ) part
+) page
+where page.bytes_before < :max_bytes
+order by page.id;
 
 -- name: by-name
--- Newest first. Relies on the primary key of trace_names. The payload is that of the message if it is among the newest of its
+-- Newest first, before :before, until :max_bytes of data and payloads are passed. Relies on the primary key of trace_names. The payload is that of the message if it is among the newest of its
 -- partition, else null.
+select * from (
+select part.*, count(*) over () as found,
+       sum(octet_length(part.data) + coalesce(octet_length(part.payload), 0)) over (order by part.id desc)
+         - octet_length(part.data) - coalesce(octet_length(part.payload), 0) as bytes_before
+from (
 select t.*, q.name as queue, p.name as partition,
        (select array_agg(n.name order by n.name) from sluice.trace_names n where n.trace_id = t.id) as names,
        (select recent.payloads[array_position(recent.transaction_ids, t.transaction_id)]
@@ -70,17 +83,21 @@ from sluice.trace_names named
 cross join lateral (select * from sluice.traces t where t.id = named.trace_id offset 0) t
 left join lateral (select * from sluice.partitions p where p.id = t.partition_id offset 0) p on true
 left join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q on true
-where named.name = :name
+where named.name = :name and (:before::bigint is null or named.trace_id < :before)
 order by named.trace_id desc
-limit :limit offset :offset;
+limit :limit offset :offset
+) part
+) page
+where page.bytes_before < :max_bytes
+order by page.id desc;
 
 -- name: count-by-name
 select count(*) from sluice.trace_names where name = :name;
 
 -- name: names
--- Every name, and what there is of each on the page. The names are found by one index probe each, whatever they have.
+-- Every name after :after, and what there is of each on the page. The names are found by one index probe each, whatever they have.
 with recursive names as (
-  (select name from sluice.trace_names order by name limit 1)
+  (select name from sluice.trace_names where :after::text is null or name > :after order by name limit 1)
   union all
   select (select n.name from sluice.trace_names n where n.name > names.name order by n.name limit 1)
   from names where names.name is not null

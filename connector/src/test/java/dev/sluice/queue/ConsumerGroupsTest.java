@@ -114,7 +114,7 @@ class ConsumerGroupsTest {
         void isGivenForEachPartitionWithItsLease() {
             sluice.push(message("a", "t1"), message("b", "t2"));
             PopResult popped = sluice.pop(new PopTarget("q", "a", "g"), 1);
-            List<GroupPartition> partitions = groups.partitions("g", "q");
+            List<GroupPartition> partitions = groups.partitions("g", null, 100);
             assertThat(partitions).extracting(GroupPartition::partition).containsExactly("a", "b");
             GroupPartition leased = partitions.get(0);
             assertThat(leased.leaseId()).isEqualTo(popped.leaseId());
@@ -125,7 +125,7 @@ class ConsumerGroupsTest {
             assertThat(leased.partitionId()).isEqualTo(sluice.partition("a"));
             assertThat(partitions.get(1).leaseId()).isNull();
             assertThat(partitions.get(1).leasedUntil()).isNull();
-            assertThat(groups.partitions("none", null)).isEmpty();
+            assertThat(groups.partitions("none", null, 100)).isEmpty();
         }
 
         @Test
@@ -136,11 +136,11 @@ class ConsumerGroupsTest {
             sluice.pop("g", 10);
             sluice.postgres.execute("update sluice.segments s set created_at = now() - p.id * interval '10 minutes'"
                     + " from sluice.partitions p where p.id = s.partition_id");
-            assertThat(groups.lagging(Duration.ofMinutes(15), 10))
+            assertThat(groups.lagging(Duration.ofMinutes(15), 10, null))
                     .extracting(GroupPartition::partition)
                     .containsExactly("c", "b");
-            assertThat(groups.lagging(Duration.ofMinutes(15), 1)).hasSize(1);
-            assertThat(groups.lagging(Duration.ofHours(1), 10)).isEmpty();
+            assertThat(groups.lagging(Duration.ofMinutes(15), 1, null)).hasSize(1);
+            assertThat(groups.lagging(Duration.ofHours(1), 10, null)).isEmpty();
         }
     }
 

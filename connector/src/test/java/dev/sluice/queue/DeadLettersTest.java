@@ -37,7 +37,7 @@ class DeadLettersTest {
     }
 
     private List<String> ids(DeadLetterFilter filter) {
-        List<String> ids = letters.list(filter, 1000, 0).letters().stream()
+        List<String> ids = letters.list(filter, 1000, 0, null).letters().stream()
                 .map(DeadLetter::transactionId)
                 .toList();
         assertThat(letters.count(filter)).isEqualTo(ids.size());
@@ -59,7 +59,8 @@ class DeadLettersTest {
         sluice.push(sent);
         PopResult popped = sluice.pop("g", 1);
         sluice.acknowledge("g", popped, Verdict.DLQ);
-        DeadLetter letter = letters.list(DeadLetterFilter.ALL, 10, 0).letters().get(0);
+        DeadLetter letter =
+                letters.list(DeadLetterFilter.ALL, 10, 0, null).letters().get(0);
         assertThat(letter.messageId()).isEqualTo(sent.id());
         assertThat(letter.transactionId()).isEqualTo("t1");
         assertThat(letter.queue()).isEqualTo("q");
@@ -81,17 +82,17 @@ class DeadLettersTest {
         bury("g", "p", "t1", "t2", "t3", "t4", "t5");
         var seen = new ArrayList<String>();
         for (int offset = 0; offset < 6; offset += 2) {
-            DeadLetters.Page page = letters.list(DeadLetterFilter.ALL, 2, offset);
+            DeadLetters.Page page = letters.list(DeadLetterFilter.ALL, 2, offset, null);
             assertThat(page.total()).isEqualTo(5);
             page.letters().forEach(letter -> seen.add(letter.transactionId()));
         }
         assertThat(seen).containsExactly("t5", "t4", "t3", "t2", "t1");
-        assertThat(letters.list(DeadLetterFilter.ALL, 2, 5).letters()).isEmpty();
-        assertThat(letters.list(DeadLetterFilter.ALL, 2, 5).total()).isEqualTo(5);
-        assertThat(letters.list(DeadLetterFilter.ALL, 0, 0).letters()).isEmpty();
-        assertThatThrownBy(() -> letters.list(DeadLetterFilter.ALL, -1, 0))
+        assertThat(letters.list(DeadLetterFilter.ALL, 2, 5, null).letters()).isEmpty();
+        assertThat(letters.list(DeadLetterFilter.ALL, 2, 5, null).total()).isEqualTo(5);
+        assertThat(letters.list(DeadLetterFilter.ALL, 0, 0, null).letters()).isEmpty();
+        assertThatThrownBy(() -> letters.list(DeadLetterFilter.ALL, -1, 0, null))
                 .isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> letters.list(DeadLetterFilter.ALL, 1, -1))
+        assertThatThrownBy(() -> letters.list(DeadLetterFilter.ALL, 1, -1, null))
                 .isInstanceOf(IllegalArgumentException.class);
     }
 
@@ -114,7 +115,7 @@ class DeadLettersTest {
     @Test
     void areFilteredByTheTimeTheyFailed() {
         bury("g", "p", "t1", "t2", "t3");
-        List<DeadLetter> all = letters.list(DeadLetterFilter.ALL, 10, 0).letters();
+        List<DeadLetter> all = letters.list(DeadLetterFilter.ALL, 10, 0, null).letters();
         Instant second = all.get(1).failedAt();
         assertThat(ids(new DeadLetterFilter(null, null, null, second, null, null)))
                 .containsExactly("t3", "t2");
@@ -125,7 +126,7 @@ class DeadLettersTest {
     @Test
     void arePurgedById() {
         bury("g", "p", "t1", "t2", "t3");
-        List<DeadLetter> all = letters.list(DeadLetterFilter.ALL, 10, 0).letters();
+        List<DeadLetter> all = letters.list(DeadLetterFilter.ALL, 10, 0, null).letters();
         assertThat(letters.purge(List.of(all.get(0).id(), all.get(2).id(), 999_999L)))
                 .isEqualTo(2);
         assertThat(letters.purge(List.of())).isZero();

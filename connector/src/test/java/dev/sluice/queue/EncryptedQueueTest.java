@@ -129,7 +129,7 @@ class EncryptedQueueTest {
         bury("g");
         assertNothingInClear();
         var letters = new DeadLetters(postgres.dataSource(), "sluice", B_AND_A)
-                .list(DeadLetterFilter.ALL, 10, 0)
+                .list(DeadLetterFilter.ALL, 10, 0, null)
                 .letters();
         assertThat(letters).extracting(DeadLetter::payload).containsExactly(payload("1"));
         String stored =

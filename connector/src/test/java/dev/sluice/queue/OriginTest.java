@@ -61,7 +61,7 @@ class OriginTest {
 
         var messages = new StoredMessages(postgres.dataSource(), "sluice", PayloadCipher.NONE);
         var filter = new MessageFilter(ResourceFilter.ofQueue("q"), null, null, null, null);
-        assertThat(messages.list(filter, 10, 0).messages())
+        assertThat(messages.list(filter, 10, 0, null).messages())
                 .extracting(ListedMessage::createdAt)
                 .containsExactly(popped.get(1).createdAt(), CREATED);
     }

@@ -414,7 +414,9 @@ class QueuesTest {
             assertThat(queues.deletePartition("q", "a")).isTrue();
             assertThat(queues.deletePartition("q", "a")).isFalse();
             assertThat(queues.deletePartition("none", "a")).isFalse();
-            assertThat(sluice.deadLetters.list(DeadLetterFilter.ALL, 10, 0).letters())
+            assertThat(sluice.deadLetters
+                            .list(DeadLetterFilter.ALL, 10, 0, null)
+                            .letters())
                     .extracting(DeadLetter::transactionId)
                     .containsExactly("t2");
             assertThat(transactionIds(sluice.pop(GROUP, 10))).containsExactly("t4");
@@ -457,7 +459,9 @@ class QueuesTest {
             sluice.acknowledge("a", sluice.pop("a", 10), Verdict.DLQ);
             sluice.acknowledge("b", sluice.pop("b", 10), Verdict.DLQ);
             queues.deleteMessage(sluice.partition("p"), "t1");
-            assertThat(sluice.deadLetters.list(DeadLetterFilter.ALL, 10, 0).letters())
+            assertThat(sluice.deadLetters
+                            .list(DeadLetterFilter.ALL, 10, 0, null)
+                            .letters())
                     .extracting(DeadLetter::transactionId)
                     .containsExactly("t2", "t2");
         }

@@ -128,8 +128,8 @@ class RestrictedRoleTest {
         queues.configure(
                 "q", null, null, before -> before.toBuilder().priority(0).build());
         assertThat(groups.list(null, null)).hasSize(1);
-        assertThat(groups.partitions("g", "q")).hasSize(3);
-        assertThat(groups.lagging(Duration.ZERO, 10)).isNotEmpty();
+        assertThat(groups.partitions("g", null, 100)).hasSize(3);
+        assertThat(groups.lagging(Duration.ZERO, 10, null)).isNotEmpty();
         for (SeekTarget target :
                 List.of(new SeekTarget.Beginning(), new SeekTarget.End(), new SeekTarget.After(Instant.EPOCH))) {
             assertThat(groups.seek("g", "q", null, target)).isEqualTo(3);
@@ -138,7 +138,7 @@ class RestrictedRoleTest {
         long partition = queues.findPartition("q", "p").orElseThrow();
         assertThat(queues.deleteMessage(partition, "t1")).isTrue();
         assertThat(queues.deleteMessage(partition, "t4")).isTrue();
-        assertThat(letters.list(DeadLetterFilter.ALL, 10, 0).total()).isPositive();
+        assertThat(letters.list(DeadLetterFilter.ALL, 10, 0, null).total()).isPositive();
         letters.purge(DeadLetterFilter.ALL);
         queues.clear("q", null);
         queues.deletePartition("q", "other");

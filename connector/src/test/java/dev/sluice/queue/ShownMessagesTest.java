@@ -54,7 +54,7 @@ class ShownMessagesTest {
     }
 
     private List<String> ids(MessageState state) {
-        return messages.list(filter(state), 100, 0).messages().stream()
+        return messages.list(filter(state), 100, 0, null).messages().stream()
                 .map(ListedMessage::transactionId)
                 .toList();
     }
@@ -117,7 +117,7 @@ class ShownMessagesTest {
                     ResourceFilter.ofQueue("q"), null, state.isEmpty() ? null : MessageState.of(state), from, to);
             int limit = random.nextInt(200);
             int offset = random.nextInt(10) == 0 ? 3000 : random.nextInt(100);
-            assertThat(messages.list(filter, limit, offset).messages())
+            assertThat(messages.list(filter, limit, offset, null).messages())
                     .as("%s from %s to %s, %s of %s", state, from, to, limit, offset)
                     .extracting(ListedMessage::transactionId)
                     .isEqualTo(sluice.postgres.query("""
@@ -174,9 +174,10 @@ class ShownMessagesTest {
         sluice.readAll("two");
         sluice.acknowledge("one", sluice.pop("one", 2), Verdict.COMPLETED);
         assertThat(counts()).isEqualTo(new MessageCounts(3, 1, 0, 2, 0));
-        ListedMessage newest = messages.list(filter(null), 1, 0).messages().get(0);
+        ListedMessage newest =
+                messages.list(filter(null), 1, 0, null).messages().get(0);
         assertThat(List.of(newest.groups(), newest.consumedBy())).containsExactly(2, 1);
-        assertThat(messages.list(filter(null), 1, 0).readers()).isEqualTo(new StoredMessages.Readers(false, 2));
+        assertThat(messages.list(filter(null), 1, 0, null).readers()).isEqualTo(new StoredMessages.Readers(false, 2));
     }
 
     @Test
@@ -194,15 +195,15 @@ class ShownMessagesTest {
                 Instant.parse("2026-01-01T00:00:03Z"));
         // The partition is older than what is said of its messages.
         sluice.postgres.execute("update sluice.partitions set created_at = '2026-01-01Z'");
-        assertThat(messages.list(between, 10, 0).messages())
+        assertThat(messages.list(between, 10, 0, null).messages())
                 .extracting(ListedMessage::transactionId)
                 .containsExactly("t3", "t2");
-        assertThat(messages.list(between, 1, 1).messages())
+        assertThat(messages.list(between, 1, 1, null).messages())
                 .extracting(ListedMessage::transactionId)
                 .containsExactly("t2");
-        assertThat(messages.list(between, 1, StoredMessages.MAX_DEPTH - 1).messages())
+        assertThat(messages.list(between, 1, StoredMessages.MAX_DEPTH - 1, null).messages())
                 .isEmpty();
-        assertThatThrownBy(() -> messages.list(between, 1, StoredMessages.MAX_DEPTH))
+        assertThatThrownBy(() -> messages.list(between, 1, StoredMessages.MAX_DEPTH, null))
                 .isInstanceOf(IllegalArgumentException.class);
     }
 
@@ -228,10 +229,10 @@ class ShownMessagesTest {
         assertThat(page).contains("segments_pkey").doesNotContain("Seq Scan on segments");
         assertThat(plan("queues", "limit", 100, "offset", 0)).doesNotContain("segments");
         assertThat(plan("lag")).contains("segments_pkey").doesNotContain("Seq Scan on segments");
-        assertThat(messages.list(filter(null), 200, 0).messages()).hasSize(200);
+        assertThat(messages.list(filter(null), 200, 0, null).messages()).hasSize(200);
         assertThat(buffers("messages", "limit", 200, "offset", 0)).isLessThan(buffersOfAllSegments() / 2);
         assertThat(resources.partitions(
-                        resources.queue("q").orElseThrow().queue().id()))
+                        resources.queue("q").orElseThrow().queue().id(), "", 100))
                 .extracting(PartitionStatus::id)
                 .containsExactly(partition);
     }
@@ -307,21 +308,23 @@ class ShownMessagesTest {
         assertThat(traces.add(partition, "nobody", "g", "info", "1", List.of())).isEmpty();
         traces.add(partition, "t1", "g", "info", "{\"a\": 1.50}", List.of("n", "m"));
         traces.add(partition, "t2", "g", "warn", "2", List.of("n"));
-        assertThat(traces.ofMessage(partition, "t1")).extracting(Trace::data).containsExactly("{\"a\": 1.50}");
-        assertThat(traces.byName("n", 1, 0).entries())
+        assertThat(traces.ofMessage(partition, "t1", 0, 100).entries())
+                .extracting(Trace::data)
+                .containsExactly("{\"a\": 1.50}");
+        assertThat(traces.byName("n", 1, 0, null).entries())
                 .extracting(found -> found.trace().transactionId() + " " + found.queue() + " " + found.payload())
                 .containsExactly("t2 q {\"tx\":\"t2\"}");
-        assertThat(traces.byName("n", 1, 1).entries())
+        assertThat(traces.byName("n", 1, 1, null).entries())
                 .extracting(found -> found.trace().names())
                 .containsExactly(List.of("m", "n"));
-        assertThat(traces.byName("n", 1, 1).total()).isEqualTo(2);
-        assertThat(traces.names(10, 0).entries())
+        assertThat(traces.byName("n", 1, 1, null).total()).isEqualTo(2);
+        assertThat(traces.names(10, 0, null).entries())
                 .extracting(name -> name.name() + name.traces() + name.messages())
                 .containsExactly("m11", "n22");
-        assertThat(traces.names(1, 1).total()).isEqualTo(2);
+        assertThat(traces.names(1, 1, null).total()).isEqualTo(2);
         sluice.queues.deleteMessage(partition, "t1");
-        assertThat(traces.ofMessage(partition, "t1")).isEmpty();
-        assertThat(traces.names(10, 0).total()).isEqualTo(1);
+        assertThat(traces.ofMessage(partition, "t1", 0, 100).entries()).isEmpty();
+        assertThat(traces.names(10, 0, null).total()).isEqualTo(1);
         sluice.queues.delete("q");
         sluice.retention.deleteRemains();
         assertThat(sluice.one("select count(*) from sluice.traces")).isEqualTo("0");
@@ -343,7 +346,9 @@ class ShownMessagesTest {
         sluice.postgres.execute("update sluice.minute_samples set bucket = bucket - interval '91 days'");
         assertThat(counters.prune(90)).isEqualTo(2);
         assertThat(traces.prune(90)).isEqualTo(1);
-        assertThat(traces.ofMessage(partition, "t1")).extracting(Trace::data).containsExactly("2");
+        assertThat(traces.ofMessage(partition, "t1", 0, 100).entries())
+                .extracting(Trace::data)
+                .containsExactly("2");
     }
 
     @Test
@@ -371,6 +376,6 @@ class ShownMessagesTest {
                 Duration.ofDays(3650),
                 new ResourceFilter(queue, null, null),
                 host);
-        return counters.series(range, byQueue, false);
+        return counters.series(range, byQueue, false, MinuteCounters.Which.ALL, 1000, null);
     }
 }

@@ -26,13 +26,15 @@ import javax.sql.DataSource;
 
 /**
  * What the routes of administration work on. Its parts block until PostgreSQL has answered, so they are only to be used inside
- * {@link #run}. Transactions and direct pushes have threads and connections of their own: a slow statistic does not hold them
+ * {@link #run} and {@link #read}. Transactions and direct pushes have threads and connections of their own: a slow statistic does not hold them
  * up.
  */
 public final class Administration implements AutoCloseable {
     private static final int MAX_WAITING = 1000;
 
     private final Turns turns;
+    private final Turns readers;
+    private final int listMax;
     private final DataSource copies;
     private final String schema;
     private final Runnable requireDatabase;
@@ -54,14 +56,22 @@ public final class Administration implements AutoCloseable {
     /**
      * How much may be done at a time.
      *
-     * @param threads requests that are worked on at a time, each with a connection of the first pool
+     * @param threads requests that change something and are worked on at a time, each with a connection of the first pool
+     * @param readers requests that only read and are worked on at a time, each with a connection of the first pool
+     * @param listMax most rows of a list in one answer
      * @param transactions transactions at a time, each with a connection of the second
      * @param directPushes direct pushes at a time, each with a connection of the second
      * @param queue settings of the queue
      * @param writer settings of each writer
      */
     public record Config(
-            int threads, int transactions, int directPushes, QueueConfig queue, QueueWriterConfig writer) {}
+            int threads,
+            int readers,
+            int listMax,
+            int transactions,
+            int directPushes,
+            QueueConfig queue,
+            QueueWriterConfig writer) {}
 
     /**
      * Makes the parts. Does not ask the database yet.
@@ -86,6 +96,8 @@ public final class Administration implements AutoCloseable {
         this.copies = copies;
         this.schema = config.queue().schema();
         this.turns = new Turns("requests of administration", "sluice-admin", config.threads(), MAX_WAITING);
+        this.readers = new Turns("requests that read", "sluice-readers", config.readers(), MAX_WAITING);
+        this.listMax = config.listMax();
         this.requireDatabase = requireDatabase;
         this.wake = wake;
         this.queues = new Queues(dataSource, schema, config.queue().cipher(), configured);
@@ -113,6 +125,22 @@ public final class Administration implements AutoCloseable {
                 config.directPushes(),
                 () -> new QueueWriter(writers, config.writer()),
                 requireWrites);
+    }
+
+    /**
+     * Runs a task that only reads from the database, when it is its turn: on threads of its own, few enough that lists, however
+     * many are asked for, leave the rest of the service its processors, memory and connections.
+     */
+    <T> CompletableFuture<T> read(Callable<T> task) {
+        return readers.run(() -> {
+            requireDatabase.run();
+            return task.call();
+        });
+    }
+
+    /** Returns the most rows of a list in one answer. */
+    int listMax() {
+        return listMax;
     }
 
     /**
@@ -211,6 +239,7 @@ public final class Administration implements AutoCloseable {
     @Override
     public void close() {
         turns.close();
+        readers.close();
         transactions.close();
         directWriters.close();
     }

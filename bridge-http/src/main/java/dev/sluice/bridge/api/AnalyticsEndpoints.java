@@ -8,15 +8,20 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.queue.Counter;
+import dev.sluice.queue.MessageCounts;
+import dev.sluice.queue.MinuteCounters;
 import dev.sluice.queue.MinuteCounters.Created;
 import dev.sluice.queue.MinuteCounters.Point;
 import dev.sluice.queue.MinuteCounters.Range;
+import dev.sluice.queue.MinuteCounters.Which;
 import dev.sluice.queue.QueueIds;
 import dev.sluice.queue.QueueStatus;
 import dev.sluice.queue.ResourceFilter;
 import dev.sluice.queue.Resources;
 import io.javalin.http.Context;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
@@ -34,6 +39,8 @@ import org.jspecify.annotations.Nullable;
 final class AnalyticsEndpoints {
     private static final Duration HOUR = Duration.ofHours(1);
     private static final Duration DAY = Duration.ofDays(1);
+    /** Points by time alone: of the least length a chart of this number has, more than thirteen years. */
+    private static final int TIMES = 20_000;
 
     private final Administration administration;
 
@@ -66,8 +73,9 @@ final class AnalyticsEndpoints {
      */
     CompletableFuture<Answer> status(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
-        return administration.run(() -> {
-            List<Point> points = administration.counters().series(asked.range(), false, false);
+        PageRequest page = PageRequest.of(ctx, "queues", administration.listMax(), administration.listMax(), 1);
+        return administration.read(() -> {
+            List<Point> points = byTime(asked);
             UsageByTime usage = UsageByTime.read(administration.counters(), asked.range());
             ObjectNode body = object();
             asked.time().describe(body);
@@ -76,7 +84,7 @@ final class AnalyticsEndpoints {
             points.forEach(point ->
                     throughputPoint(throughput.addObject(), point, asked.time().bucket(), usage));
             Sums sums = Sums.of(points);
-            statusOfQueues(body, asked.queues(), sums);
+            statusOfQueues(ctx, page, body, asked.queues(), sums);
             Resources.Leases leases = administration.resources().leases(asked.queues());
             body.putObject("leases")
                     .put("active", leases.active())
@@ -91,7 +99,7 @@ final class AnalyticsEndpoints {
             letters.errors()
                     .forEach(each ->
                             errors.addObject().put("error", each.error()).put("count", each.letters()));
-            workers(body.putArray("workers"), asked.range());
+            workers(body.putArray("workers"), asked);
             body.putObject("errors")
                     .put("dbErrors", sums.get(Counter.DATABASE_ERRORS))
                     .put("ackFailed", sums.get(Counter.ACK_FAILED))
@@ -100,12 +108,33 @@ final class AnalyticsEndpoints {
         });
     }
 
-    private void statusOfQueues(ObjectNode body, ResourceFilter filter, Sums sums) {
-        Map<Long, Long> consumed = administration.resources().consumedByQueue();
+    private List<Point> byTime(Asked asked) {
+        return administration.counters().series(asked.range(), false, false, Which.ALL, TIMES, null);
+    }
+
+    /** The sums of all the time, of each queue or of each bridge; queues after that one. */
+    private List<Point> sums(Asked asked, boolean byQueue, int limit, @Nullable String after) {
+        var all = new Range(asked.time().from(), asked.time().to(), Duration.ZERO, asked.queues(), asked.host());
+        Instant bucket = all.from().truncatedTo(ChronoUnit.MINUTES);
+        return administration
+                .counters()
+                .series(
+                        all,
+                        byQueue,
+                        !byQueue,
+                        byQueue ? Which.POPPED : Which.ALL,
+                        limit,
+                        after == null ? null : new MinuteCounters.Key(bucket, after, ""));
+    }
+
+    private void statusOfQueues(Context ctx, PageRequest page, ObjectNode body, ResourceFilter filter, Sums sums) {
+        List<QueueStatus> rows = administration.resources().queues(filter, page.number(0), page.rows(), page.offset());
+        List<QueueStatus> shown = page.page(rows);
+        Map<Long, Long> consumed = administration
+                .resources()
+                .consumedByQueue(shown.stream().map(each -> each.queue().id()).toList());
         ArrayNode list = body.putArray("queues");
-        var all = new ResourceEndpoints.Sum();
-        for (QueueStatus each : administration.resources().queues(filter, Resources.MAX_QUEUES, 0)) {
-            all.add(each);
+        for (QueueStatus each : shown) {
             list.addObject()
                     .put("id", QueueIds.toUuid(each.queue().id()).toString())
                     .put("name", each.queue().name())
@@ -114,8 +143,15 @@ final class AnalyticsEndpoints {
                     .put("partitions", each.queue().partitions())
                     .put("totalConsumed", consumed.getOrDefault(each.queue().id(), 0L));
         }
+        PageRequest.announce(
+                ctx,
+                body,
+                page.isTruncated(rows)
+                        ? page.cursor(shown.get(shown.size() - 1).queue().id())
+                        : null);
         ObjectNode messages = body.putObject("messages");
-        ResourceEndpoints.counts(messages, all.counts);
+        ResourceEndpoints.counts(
+                messages, administration.resources().totals(filter).sum().counts());
         messages.putObject("requests")
                 .put("push", sums.get(Counter.PUSH_REQUESTS))
                 .put("pop", sums.get(Counter.POP_REQUESTS))
@@ -151,12 +187,12 @@ final class AnalyticsEndpoints {
                 .put("dbPoolSize", used.poolSize());
     }
 
-    private void workers(ArrayNode list, Range range) {
+    private void workers(ArrayNode list, Asked asked) {
         Map<String, Sums> byWorker = new TreeMap<>();
-        for (Point point : administration.counters().series(range, false, true)) {
+        for (Point point : sums(asked, false, administration.listMax(), null)) {
             byWorker.computeIfAbsent(point.worker(), unused -> new Sums()).add(point);
         }
-        Map<String, UsageByTime> usage = UsageByTime.byWorker(administration.counters(), range);
+        Map<String, UsageByTime> usage = UsageByTime.byWorker(administration.counters(), asked.range());
         byWorker.forEach((name, sums) -> {
             UsageByTime.Usage used = UsageByTime.last(usage.get(name));
             Worker.of(name)
@@ -170,35 +206,52 @@ final class AnalyticsEndpoints {
         });
     }
 
-    /** {@code {"dataPoints": [{"timestamp": "…", "messages": 10}], "interval": "hour", "from": "…", "to": "…"}}, oldest first. */
+    /** {@code {"dataPoints": [{"timestamp": "…", "messages": 10}], "interval": "hour", "from": "…", "to": "…"}}, oldest first; the first page has the newest points. */
     CompletableFuture<Answer> pushes(Context ctx) {
         Asked asked = Asked.of(ctx, DAY);
         String interval = Parameters.textInQuery(ctx, "interval");
         Duration bucket = "minute".equals(interval) ? Duration.ofMinutes(1) : "day".equals(interval) ? DAY : HOUR;
         var range = new Range(asked.time().from(), asked.time().to(), bucket, asked.queues(), null);
-        return administration.run(() -> {
+        PageRequest page = PageRequest.of(ctx, "pushes", administration.listMax(), administration.listMax(), 1);
+        return administration.read(() -> {
             ObjectNode body = object();
             ArrayNode list = body.putArray("dataPoints");
-            List<Point> points = administration.counters().series(range, false, false);
+            Instant after = page.time(0);
+            List<Point> rows = administration
+                    .counters()
+                    .series(
+                            range,
+                            false,
+                            false,
+                            Which.ALL,
+                            page.rows(),
+                            after == null ? null : new MinuteCounters.Key(after, "", ""));
+            List<Point> points = page.page(rows);
             for (int i = points.size() - 1; i >= 0; i--) {
                 list.addObject()
                         .put("timestamp", time(points.get(i).bucket()))
                         .put("messages", points.get(i).get(Counter.PUSH_MESSAGES));
             }
+            body.put("interval", interval == null ? "hour" : interval)
+                    .put("from", time(range.from()))
+                    .put("to", time(range.to()));
             return Answer.json(
                     OK,
-                    body.put("interval", interval == null ? "hour" : interval)
-                            .put("from", time(range.from()))
-                            .put("to", time(range.to())));
+                    PageRequest.announce(
+                            ctx,
+                            body,
+                            page.isTruncated(rows)
+                                    ? page.cursor(points.get(points.size() - 1).bucket())
+                                    : null));
         });
     }
 
     /** Counts of the bridges by time, newest first; by bridge; by queue; and their sums. */
     CompletableFuture<Answer> workerMetrics(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
-        return administration.run(() -> {
-            List<Point> points =
-                    asked.nobody() ? List.of() : administration.counters().series(asked.range(), false, false);
+        PageRequest page = PageRequest.of(ctx, "worker-queues", administration.listMax(), administration.listMax(), 1);
+        return administration.read(() -> {
+            List<Point> points = asked.nobody() ? List.of() : byTime(asked);
             UsageByTime usage = UsageByTime.read(administration.counters(), asked.range());
             ObjectNode body = object();
             asked.time().describe(body);
@@ -207,30 +260,23 @@ final class AnalyticsEndpoints {
                     point -> workerPoint(series.addObject(), point, asked.time().bucket(), usage));
             ArrayNode workers = body.putArray("workers");
             if (!asked.nobody()) {
-                workers(workers, asked.range());
+                workers(workers, asked);
             }
-            Map<String, Sums> byQueue = new TreeMap<>();
-            if (!asked.nobody()) {
-                for (Point point : administration.counters().series(asked.range(), true, false)) {
-                    byQueue.computeIfAbsent(point.queue(), unused -> new Sums()).add(point);
-                }
-            }
+            List<Point> rows = asked.nobody() ? List.of() : sums(asked, true, page.rows(), page.text(0));
             ArrayNode queues = body.putArray("queues");
-            byQueue.forEach((name, sums) -> {
-                if (!name.isEmpty() && sums.get(Counter.POP_MESSAGES) > 0) {
-                    queues.addObject()
-                            .put("queueName", name)
-                            .put("popCount", sums.get(Counter.POP_MESSAGES))
-                            .put("avgLagMs", ratio(sums.get(Counter.LAG_SUM_MS), sums.get(Counter.LAG_COUNT)))
-                            .put("maxLagMs", sums.get(Counter.LAG_MAX_MS));
-                }
-            });
+            String last = "";
+            for (Point point : page.page(rows)) {
+                last = point.queue();
+                queues.addObject()
+                        .put("queueName", last)
+                        .put("popCount", point.get(Counter.POP_MESSAGES))
+                        .put("avgLagMs", ratio(point.get(Counter.LAG_SUM_MS), point.get(Counter.LAG_COUNT)))
+                        .put("maxLagMs", point.get(Counter.LAG_MAX_MS));
+            }
+            PageRequest.announce(ctx, body, page.isTruncated(rows) ? page.cursor(last) : null);
             Sums sums = Sums.of(points);
-            var all = new ResourceEndpoints.Sum();
-            administration
-                    .resources()
-                    .queues(ResourceFilter.ALL, Resources.MAX_QUEUES, 0)
-                    .forEach(all::add);
+            MessageCounts all =
+                    administration.resources().totals(ResourceFilter.ALL).sum().counts();
             body.putObject("summary")
                     .put("totalPushMessages", sums.get(Counter.PUSH_MESSAGES))
                     .put("totalPopMessages", sums.get(Counter.POP_MESSAGES))
@@ -241,7 +287,7 @@ final class AnalyticsEndpoints {
                     .put("totalDbErrors", sums.get(Counter.DATABASE_ERRORS))
                     .put("totalAckFailed", sums.get(Counter.ACK_FAILED))
                     .put("totalDlq", sums.get(Counter.DEAD_LETTERS))
-                    .put("pendingMessages", all.counts.pending());
+                    .put("pendingMessages", all.pending());
             return Answer.json(OK, body);
         });
     }
@@ -281,48 +327,67 @@ final class AnalyticsEndpoints {
     /** {@code [{"queueName": "orders", "popCount": 10, "avgLagMs": 12.5, "maxLagMs": 40, "bucketTime": "…"}]}, newest first. */
     CompletableFuture<Answer> queueLag(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
-        return administration.run(() -> {
+        PageRequest page = pageOfPoints(ctx, "queue-lag");
+        return administration.read(() -> {
             ArrayNode list = JsonNodeFactory.instance.arrayNode();
-            for (Point point : administration.counters().series(asked.range(), true, false)) {
-                if (!point.queue().isEmpty() && point.get(Counter.POP_MESSAGES) > 0) {
-                    ObjectNode node = list.addObject()
-                            .put("queueName", point.queue())
-                            .put("popCount", point.get(Counter.POP_MESSAGES));
-                    lag(node, point);
-                    node.put("bucketTime", time(point.bucket()));
-                }
+            List<Point> rows =
+                    administration.counters().series(asked.range(), true, false, Which.POPPED, page.rows(), key(page));
+            PageRequest.announce(ctx, next(page, rows));
+            for (Point point : page.page(rows)) {
+                ObjectNode node = list.addObject()
+                        .put("queueName", point.queue())
+                        .put("popCount", point.get(Counter.POP_MESSAGES));
+                lag(node, point);
+                node.put("bucketTime", time(point.bucket()));
             }
             return Answer.json(OK, list);
         });
     }
 
+    private PageRequest pageOfPoints(Context ctx, String list) {
+        return PageRequest.of(ctx, list, administration.listMax(), administration.listMax(), 3);
+    }
+
+    private static MinuteCounters.@Nullable Key key(PageRequest page) {
+        Instant bucket = page.time(0);
+        String queue = page.text(1);
+        String worker = page.text(2);
+        return bucket == null || queue == null || worker == null ? null : new MinuteCounters.Key(bucket, queue, worker);
+    }
+
+    private static @Nullable String next(PageRequest page, List<Point> rows) {
+        if (!page.isTruncated(rows)) {
+            return null;
+        }
+        Point last = rows.get(page.limit() - 1);
+        return page.cursor(last.bucket(), last.queue(), last.worker());
+    }
+
     /** Counts by time and queue, newest first, and the names of the queues. */
     CompletableFuture<Answer> queueOps(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
-        return administration.run(() -> {
+        PageRequest page = pageOfPoints(ctx, "queue-ops");
+        return administration.read(() -> {
             Duration bucket = asked.time().bucket();
-            Map<String, Long> partitions = new HashMap<>();
-            administration
-                    .resources()
-                    .queues(asked.queues(), Resources.MAX_QUEUES, 0)
-                    .forEach(each ->
-                            partitions.put(each.queue().name(), each.queue().partitions()));
+            List<Point> rows =
+                    administration.counters().series(asked.range(), true, false, Which.NAMED, page.rows(), key(page));
+            List<Point> points = page.page(rows);
+            Set<String> names = new TreeSet<>();
+            points.forEach(point -> names.add(point.queue()));
+            Map<String, Long> partitions = administration.resources().partitionNumbers(names);
             Map<String, Long> created = new HashMap<>();
-            for (Created each : administration.counters().partitionsCreated(asked.range())) {
+            for (Created each : administration.counters().partitionsCreated(asked.range(), names)) {
                 created.put(each.bucket() + " " + each.queue(), each.partitions());
             }
             ObjectNode body = object();
             asked.time().describe(body);
+            PageRequest.announce(ctx, body, next(page, rows));
             ArrayNode series = body.putArray("series");
-            Set<String> names = new TreeSet<>();
-            for (Point point : administration.counters().series(asked.range(), true, false)) {
-                if (!point.queue().isEmpty()) {
-                    names.add(point.queue());
-                    ObjectNode node = operations(series.addObject(), point, bucket);
-                    node.put("partitionsCreated", created.getOrDefault(point.bucket() + " " + point.queue(), 0L))
-                            .put("partitionsDeleted", point.get(Counter.PARTITIONS_DELETED))
-                            .put("partitionCount", partitions.getOrDefault(point.queue(), 0L));
-                }
+            for (Point point : points) {
+                operations(series.addObject(), point, bucket)
+                        .put("partitionsCreated", created.getOrDefault(point.bucket() + " " + point.queue(), 0L))
+                        .put("partitionsDeleted", point.get(Counter.PARTITIONS_DELETED))
+                        .put("partitionCount", partitions.getOrDefault(point.queue(), 0L));
             }
             ArrayNode queues = body.putArray("queues");
             names.forEach(queues::add);
@@ -352,19 +417,20 @@ final class AnalyticsEndpoints {
     /** The most pops that waited at a time, by time, queue and bridge; and the bridges. */
     CompletableFuture<Answer> parked(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
-        return administration.run(() -> {
+        PageRequest page = pageOfPoints(ctx, "parked");
+        return administration.read(() -> {
             ObjectNode body = object();
             asked.time().describe(body);
             ArrayNode series = body.putArray("series");
             Set<String> names = new TreeSet<>();
-            for (Point point : administration.counters().series(asked.range(), true, true)) {
-                if (!point.queue().isEmpty() && point.get(Counter.PARKED) > 0) {
-                    names.add(point.worker());
-                    ObjectNode node = series.addObject()
-                            .put("bucket", time(point.bucket()))
-                            .put("queueName", point.queue());
-                    Worker.of(point.worker()).describe(node).put("parkedCount", point.get(Counter.PARKED));
-                }
+            List<Point> rows =
+                    administration.counters().series(asked.range(), true, true, Which.PARKED, page.rows(), key(page));
+            PageRequest.announce(ctx, body, next(page, rows));
+            for (Point point : page.page(rows)) {
+                names.add(point.worker());
+                ObjectNode node =
+                        series.addObject().put("bucket", time(point.bucket())).put("queueName", point.queue());
+                Worker.of(point.worker()).describe(node).put("parkedCount", point.get(Counter.PARKED));
             }
             ArrayNode replicas = body.putArray("replicas");
             names.forEach(name -> Worker.of(name).describe(replicas.addObject()));
@@ -375,12 +441,12 @@ final class AnalyticsEndpoints {
     /** Messages that had their time, by time and reason, newest first; and their sums. */
     CompletableFuture<Answer> retention(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
-        return administration.run(() -> {
+        return administration.read(() -> {
             ObjectNode body = object();
             asked.time().describe(body);
             ArrayNode series = body.putArray("series");
             var sums = new Sums();
-            for (Point point : administration.counters().series(asked.range(), false, false)) {
+            for (Point point : byTime(asked)) {
                 var one = Sums.of(List.of(point));
                 if (one.get(Counter.RETENTION_EVENTS) > 0) {
                     retained(series.addObject().put("bucket", time(point.bucket())), one);
@@ -406,7 +472,7 @@ final class AnalyticsEndpoints {
     /** How the bridges were: samples by bridge and time, oldest first. */
     CompletableFuture<Answer> systemMetrics(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
-        return administration.run(() -> {
+        return administration.read(() -> {
             ObjectNode body = object();
             asked.time().describe(body);
             SystemMetricsJson.write(

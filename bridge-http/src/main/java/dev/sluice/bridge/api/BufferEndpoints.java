@@ -91,10 +91,14 @@ final class BufferEndpoints implements AutoCloseable {
      *    {"id": 8, …, "message": null, "entry": "base64 of what is not a message"}]}
      * }</pre>
      *
-     * {@code next} is for {@code after}; null when there are no more.
+     * {@code next} is for {@code after}, {@code nextCursor} for {@code cursor}; null when there are no more.
      */
     CompletableFuture<Answer> listFailed(Context ctx) {
-        long after = number(ctx.queryParam("after"), "after", -1);
+        Long cursor = PageRequest.of(ctx, "failed", USUAL_LIMIT, MAX_LIMIT, 1).number(0);
+        if (cursor != null && ctx.queryParam("after") != null) {
+            throw badRequest("cursor and after exclude each other");
+        }
+        long after = cursor == null ? number(ctx.queryParam("after"), "after", -1) : cursor;
         long limit = number(ctx.queryParam("limit"), "limit", USUAL_LIMIT);
         if (limit < 1 || limit > MAX_LIMIT) {
             throw badRequest("limit must be 1 to " + MAX_LIMIT);
@@ -119,7 +123,11 @@ final class BufferEndpoints implements AutoCloseable {
                 write(out, record);
                 separator = ",";
             }
-            return Answer.json(OK, out.raw("]}"));
+            String next = more
+                    ? new PageRequest("failed", (int) limit, 0, List.of())
+                            .cursor(page.get(page.size() - 1).id())
+                    : null;
+            return Answer.json(OK, PageRequest.announce(ctx, out.raw("]"), next).raw("}"));
         });
     }
 

@@ -8,9 +8,11 @@ import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.queue.ConsumerGroups;
 import dev.sluice.queue.GroupInfo;
 import dev.sluice.queue.GroupPartition;
 import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.PartitionKey;
 import dev.sluice.queue.SeekTarget;
 import dev.sluice.queue.Subscription;
 import io.javalin.http.Context;
@@ -33,7 +35,6 @@ final class ConsumerGroupEndpoints {
     private static final long USUAL_MIN_LAG_S = 3600;
     private static final long MAX_MIN_LAG_S = Integer.MAX_VALUE;
     private static final int USUAL_LAGGING = 1000;
-    private static final int MAX_LAGGING = 10_000;
     private static final BigDecimal SECONDS_PER_HOUR = BigDecimal.valueOf(3600);
     private static final int HOUR_DECIMALS = 2;
     private static final String SEEK_TO = "either \"toEnd\": true or a timestamp is required";
@@ -61,11 +62,20 @@ final class ConsumerGroupEndpoints {
      * in seconds. {@code state} is {@code Dead} for a group that has read nothing, {@code Lagging} above 300 seconds.
      */
     CompletableFuture<Answer> list(Context ctx) {
-        return administration.run(() -> {
+        PageRequest page = PageRequest.of(ctx, "groups", administration.listMax(), administration.listMax(), 2);
+        return administration.read(() -> {
             ArrayNode answer = array();
-            for (GroupInfo group : administration.groups().list(null, null)) {
-                write(answer.addObject(), group);
+            String group = page.text(0);
+            String queue = page.text(1);
+            var after = group == null || queue == null ? null : new ConsumerGroups.Key(group, queue);
+            List<GroupInfo> rows = administration.groups().list(null, null, after, page.rows());
+            GroupInfo last = null;
+            for (GroupInfo each : page.page(rows)) {
+                write(answer.addObject(), each);
+                last = each;
             }
+            PageRequest.announce(
+                    ctx, page.isTruncated(rows) && last != null ? page.cursor(last.name(), last.queue()) : null);
             return Answer.json(OK, answer);
         });
     }
@@ -111,10 +121,13 @@ final class ConsumerGroupEndpoints {
      */
     CompletableFuture<Answer> lagging(Context ctx) {
         Duration minLag = minLag(Parameters.textInQuery(ctx, "minLagSeconds"));
-        int limit = Parameters.numberInQuery(ctx, "limit", USUAL_LAGGING, 0, MAX_LAGGING);
-        return administration.run(() -> {
+        PageRequest page = PageRequest.of(ctx, "lagging", USUAL_LAGGING, administration.listMax(), 4);
+        return administration.read(() -> {
             ArrayNode answer = array();
-            for (GroupPartition partition : administration.groups().lagging(minLag, limit)) {
+            List<GroupPartition> rows = administration.groups().lagging(minLag, page.rows(), lagKey(page));
+            GroupPartition last = null;
+            for (GroupPartition partition : page.page(rows)) {
+                last = partition;
                 long seconds = partition.timeLag().toSeconds();
                 answer.addObject()
                         .put("consumer_group", partition.group())
@@ -133,8 +146,24 @@ final class ConsumerGroupEndpoints {
                         .put("oldest_unconsumed_at", AdminJson.time(partition.oldestUnreadAt()))
                         .put("last_consumed_at", AdminJson.time(partition.consumedAt()));
             }
+            Instant oldest = last == null ? null : last.oldestUnreadAt();
+            PageRequest.announce(
+                    ctx,
+                    page.isTruncated(rows) && oldest != null
+                            ? page.cursor(oldest, last.group(), last.queue(), last.partition())
+                            : null);
             return Answer.json(OK, answer);
         });
+    }
+
+    private static ConsumerGroups.@Nullable LagKey lagKey(PageRequest page) {
+        Instant oldest = page.time(0);
+        String group = page.text(1);
+        String queue = page.text(2);
+        String partition = page.text(3);
+        return oldest == null || group == null || queue == null || partition == null
+                ? null
+                : new ConsumerGroups.LagKey(oldest, group, new PartitionKey(queue, partition));
     }
 
     private static Duration minLag(@Nullable String text) {
@@ -160,9 +189,17 @@ final class ConsumerGroupEndpoints {
      */
     CompletableFuture<Answer> details(Context ctx) {
         String group = Parameters.nameInPath(ctx, "group");
-        return administration.run(() -> {
+        PageRequest page =
+                PageRequest.of(ctx, "group-partitions", administration.listMax(), administration.listMax(), 2);
+        return administration.read(() -> {
             ObjectNode answer = object();
-            for (GroupPartition partition : administration.groups().partitions(group, null)) {
+            String queue = page.text(0);
+            String name = page.text(1);
+            var after = queue == null || name == null ? null : new PartitionKey(queue, name);
+            List<GroupPartition> rows = administration.groups().partitions(group, after, page.rows());
+            GroupPartition last = null;
+            for (GroupPartition partition : page.page(rows)) {
+                last = partition;
                 answer.withObjectProperty(partition.queue())
                         .withArrayProperty("partitions")
                         .addObject()
@@ -174,6 +211,8 @@ final class ConsumerGroupEndpoints {
                         .put("timeLagSeconds", partition.timeLag().toSeconds())
                         .put("leaseActive", partition.leaseId() != null);
             }
+            PageRequest.announce(
+                    ctx, page.isTruncated(rows) && last != null ? page.cursor(last.queue(), last.partition()) : null);
             return Answer.json(OK, answer);
         });
     }
@@ -331,13 +370,11 @@ final class ConsumerGroupEndpoints {
     }
 
     private @Nullable Long position(String group, String queue, String partition) {
-        List<GroupPartition> partitions = administration.groups().partitions(group, queue);
-        for (GroupPartition each : partitions) {
-            if (each.partition().equals(partition)) {
-                return each.position();
-            }
-        }
-        return null;
+        return administration
+                .groups()
+                .partition(group, new PartitionKey(queue, partition))
+                .map(GroupPartition::position)
+                .orElse(null);
     }
 
     private static ArrayNode array() {

@@ -18,6 +18,7 @@ import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.Redrive;
 import io.javalin.http.Context;
 import java.io.IOException;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -53,20 +54,31 @@ final class DeadLetterEndpoints {
      *  "total": 1, "pagination": {"limit": 100, "offset": 0, "nextOffset": null}}
      * }</pre>
      *
-     * {@code retryCount} is how often it was delivered again before. {@code data} is the payload byte for byte,
-     * decrypted where there is a key. {@code limit} is 1000 at most, and a page ends early at 16 MiB, or at a 24th
-     * of the heap:
-     * {@code nextOffset} is where the next one begins, null at the end.
+     * {@code retryCount} is how often the message was delivered again before. {@code data} is the payload byte for byte,
+     * decrypted where there is a key. {@code limit} is 1000 at most, and a page ends early at 16 MiB, or at a
+     * 24th of the heap. The next page begins at
+     * {@code nextCursor}, or at {@code nextOffset} for clients that count; both are null at the end.
      */
     CompletableFuture<Answer> list(Context ctx) {
         DeadLetterFilter filter = filter(ctx);
-        int limit = Parameters.numberInQuery(ctx, "limit", USUAL_LIMIT, 0, MAX_LIMIT);
-        int offset = Parameters.numberInQuery(ctx, "offset", 0, 0, Integer.MAX_VALUE);
         RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
-        return administration.run(() -> {
-            DeadLetters.Page page = administration.deadLetters().list(filter, limit, offset);
-            memory.take(2 * expectedBytes(page)); // The letters and the answer.
-            return Answer.json(OK, write(page, limit, offset));
+        PageRequest page = PageRequest.of(ctx, "dlq", USUAL_LIMIT, MAX_LIMIT, 2);
+        return administration.read(() -> {
+            Instant failedAt = page.time(0);
+            Long id = page.number(1);
+            DeadLetters.Page found = administration
+                    .deadLetters()
+                    .list(
+                            filter,
+                            page.limit(),
+                            page.offset(),
+                            failedAt == null || id == null ? null : new DeadLetters.Key(failedAt, id));
+            memory.take(2 * expectedBytes(found)); // The letters and the answer.
+            List<DeadLetter> letters = found.letters();
+            DeadLetter last = letters.isEmpty() ? null : letters.get(letters.size() - 1);
+            String next = found.more() && last != null ? page.cursor(last.failedAt(), last.id()) : null;
+            return Answer.json(
+                    OK, PageRequest.announce(ctx, write(found, page), next).raw("}"));
         });
     }
 
@@ -96,7 +108,7 @@ final class DeadLetterEndpoints {
         return error;
     }
 
-    private static JsonOutput write(DeadLetters.Page page, int limit, int offset) {
+    private static JsonOutput write(DeadLetters.Page page, PageRequest asked) {
         var out = new JsonOutput(Math.toIntExact(expectedBytes(page)));
         out.raw("{\"messages\":[");
         String separator = "";
@@ -105,14 +117,14 @@ final class DeadLetterEndpoints {
             write(out, letter);
             separator = ",";
         }
-        long next = (long) offset + page.letters().size();
-        boolean more = next < page.total() && !page.letters().isEmpty();
+        long next = (long) asked.offset() + page.letters().size();
+        boolean more = page.more() && asked.isFirst() && !page.letters().isEmpty();
         out.raw("],\"total\":").number(page.total());
-        out.raw(",\"pagination\":{\"limit\":").number(limit);
-        out.raw(",\"offset\":").number(offset);
+        out.raw(",\"pagination\":{\"limit\":").number(asked.limit());
+        out.raw(",\"offset\":").number(asked.offset());
         return out.raw(",\"nextOffset\":")
                 .raw(more ? Long.toString(next) : "null")
-                .raw("}}");
+                .raw("}");
     }
 
     private static void write(JsonOutput out, DeadLetter letter) {

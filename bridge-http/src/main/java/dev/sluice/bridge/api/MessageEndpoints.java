@@ -68,45 +68,73 @@ final class MessageEndpoints {
                 state(Parameters.textInQuery(ctx, "status")),
                 from == null ? Instant.now().minus(USUAL_TIME) : from,
                 end);
-        int limit = Parameters.numberInQuery(ctx, "limit", USUAL_LIMIT, 0, MAX_LIMIT);
-        int offset = offset(ctx, limit);
-        return administration.run(() -> {
-            StoredMessages.Page page = administration.messages().list(filter, limit, offset);
+        PageRequest page = page(ctx, USUAL_LIMIT);
+        return administration.read(() -> {
+            StoredMessages.Page found = read(filter, page);
             ObjectNode body = object();
             ArrayNode list = body.putArray("messages");
-            page.messages().forEach(message -> listed(list.addObject(), message));
+            found.messages().forEach(message -> listed(list.addObject(), message));
             mode(
                     body.putObject("mode"),
-                    page.readers().queueMode(),
-                    page.readers().named());
-            return Answer.json(OK, body);
+                    found.readers().queueMode(),
+                    found.readers().named());
+            return Answer.json(OK, PageRequest.announce(ctx, body, next(ctx, page, found)));
         });
     }
 
     /** {@code [{"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "…", "queue": …, "status": …, "createdAt": …}]}. */
     CompletableFuture<Answer> ofQueue(Context ctx) {
         var filter = new MessageFilter(ResourceFilter.ofQueue(ctx.pathParam("queue")), null, null, null, null);
-        int limit = Parameters.numberInQuery(ctx, "limit", USUAL_LIMIT_OF_QUEUE, 0, MAX_LIMIT);
-        int offset = offset(ctx, limit);
-        return administration.run(() -> {
+        PageRequest page = page(ctx, USUAL_LIMIT_OF_QUEUE);
+        return administration.read(() -> {
             ArrayNode list = JsonNodeFactory.instance.arrayNode();
-            for (ListedMessage message :
-                    administration.messages().list(filter, limit, offset).messages()) {
+            StoredMessages.Page found = read(filter, page);
+            for (ListedMessage message : found.messages()) {
                 place(list.addObject(), message)
                         .put("status", message.state().text())
                         .put("createdAt", time(message.createdAt()));
             }
+            PageRequest.announce(ctx, next(ctx, page, found));
             return Answer.json(OK, list);
         });
     }
 
-    private static int offset(Context ctx, int limit) {
-        int offset = Parameters.numberInQuery(ctx, "offset", 0, 0, Integer.MAX_VALUE);
-        if (offset > StoredMessages.MAX_DEPTH - limit) {
+    private static PageRequest page(Context ctx, int usual) {
+        PageRequest page = PageRequest.of(ctx, "messages", usual, MAX_LIMIT, 3);
+        if (page.offset() > StoredMessages.MAX_DEPTH - page.limit()) {
             throw badRequest("offset and limit together must be at most " + StoredMessages.MAX_DEPTH
-                    + "; set to (a time) to see older messages");
+                    + "; take the cursor to see older messages, or set to (a time)");
         }
-        return offset;
+        return page;
+    }
+
+    private StoredMessages.Page read(MessageFilter filter, PageRequest page) {
+        Instant writtenAt = page.time(0);
+        Long partition = page.number(1);
+        Long seq = page.number(2);
+        return administration
+                .messages()
+                .list(
+                        filter,
+                        page.limit(),
+                        page.offset(),
+                        writtenAt == null || partition == null || seq == null
+                                ? null
+                                : new StoredMessages.Key(writtenAt, partition, seq));
+    }
+
+    /**
+     * A page may be short where messages were deleted one by one, so for a client that pages only after an empty one there is
+     * no other.
+     */
+    private static @Nullable String next(Context ctx, PageRequest page, StoredMessages.Page found) {
+        List<ListedMessage> shown = found.messages();
+        boolean isPaging = ctx.queryParam("limit") != null || !page.isFirst();
+        if (shown.isEmpty() || (shown.size() < page.limit() && !isPaging)) {
+            return null;
+        }
+        ListedMessage last = shown.get(shown.size() - 1);
+        return page.cursor(last.writtenAt(), last.partitionId(), last.seq());
     }
 
     private static @Nullable MessageState state(@Nullable String text) {
@@ -177,7 +205,7 @@ final class MessageEndpoints {
     CompletableFuture<Answer> one(Context ctx) {
         OptionalLong partition = Parameters.partitionInPath(ctx);
         String transactionId = Parameters.nameInPath(ctx, "transactionId");
-        return administration.run(() -> {
+        return administration.read(() -> {
             MessageDetail message = partition.isEmpty()
                     ? null
                     : administration

@@ -10,6 +10,7 @@ import dev.sluice.bridge.metrics.Counters;
 import dev.sluice.queue.Counter;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PartitionInfo;
+import dev.sluice.queue.PartitionKey;
 import dev.sluice.queue.QueueIds;
 import dev.sluice.queue.QueueInfo;
 import dev.sluice.queue.QueueOptions;
@@ -23,8 +24,8 @@ import java.util.concurrent.CompletableFuture;
 
 /** The routes that configure queues, list partitions, and delete queues, partitions and messages. */
 final class QueueEndpoints {
+    private static final int MAX_LIMIT = 1_000;
     private static final int USUAL_LIMIT = 100;
-    private static final int MAX_LIMIT = 1000;
 
     private final Administration administration;
     private final Counters counters;
@@ -178,10 +179,21 @@ final class QueueEndpoints {
      */
     CompletableFuture<Answer> partitions(Context ctx) {
         String queue = Parameters.nameInQuery(ctx, "queue");
-        int limit = Parameters.numberInQuery(ctx, "limit", USUAL_LIMIT, 0, MAX_LIMIT);
-        int offset = Parameters.numberInQuery(ctx, "offset", 0, 0, Integer.MAX_VALUE);
-        return administration.run(() ->
-                Answer.json(OK, write(administration.queues().listPartitions(queue, limit, offset), limit, offset)));
+        PageRequest page =
+                PageRequest.of(ctx, "all-partitions", USUAL_LIMIT, Math.min(MAX_LIMIT, administration.listMax()), 2);
+        return administration.read(() -> {
+            String ofQueue = page.text(0);
+            String name = page.text(1);
+            var after = ofQueue == null || name == null ? null : new PartitionKey(ofQueue, name);
+            List<PartitionInfo> rows = administration.queues().listPartitions(queue, page.rows(), page.offset(), after);
+            List<PartitionInfo> shown = page.page(rows);
+            String next = null;
+            if (page.isTruncated(rows)) {
+                PartitionInfo last = shown.get(shown.size() - 1);
+                next = page.cursor(last.queue(), last.name());
+            }
+            return Answer.json(OK, PageRequest.announce(ctx, write(shown, page.limit(), page.offset()), next));
+        });
     }
 
     private static ObjectNode write(List<PartitionInfo> partitions, int limit, int offset) {

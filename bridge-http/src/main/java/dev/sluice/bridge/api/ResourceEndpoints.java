@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.queue.Counter;
 import dev.sluice.queue.MessageCounts;
+import dev.sluice.queue.MinuteCounters.Which;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PartitionStatus;
 import dev.sluice.queue.QueueIds;
@@ -21,8 +22,6 @@ import io.javalin.http.Context;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -33,6 +32,8 @@ final class ResourceEndpoints {
     private static final int USUAL_LIMIT = 100;
     /** Time over which the throughput of the overview is taken. */
     private static final Duration RECENT = Duration.ofMinutes(5);
+    /** A point a minute, and the one that is not over. */
+    private static final int RECENT_POINTS = 6;
 
     private final Administration administration;
 
@@ -45,36 +46,45 @@ final class ResourceEndpoints {
      * {"queues": [{"id": "…", "name": "orders", "namespace": "orders", "task": "", "createdAt": "…", "partitions": 3,
      *              "messages": {"total": 10, "pending": 7, "processing": 1}}, …]}
      * }</pre>
+     *
+     * Newest first.
      */
     CompletableFuture<Answer> queues(Context ctx) {
-        return administration.run(() -> Answer.json(OK, list(ResourceFilter.ALL, Resources.MAX_QUEUES, 0)));
+        PageRequest page = PageRequest.of(ctx, "queues", administration.listMax(), administration.listMax(), 1);
+        ResourceFilter filter = filter(ctx);
+        return administration.read(() -> Answer.json(OK, list(ctx, filter, page)));
     }
 
-    /** As {@link #queues}, a part of it, with {@code "pagination": {"limit": 100, "offset": 0}}. */
+    /** As {@link #queues}, a hundred of them unless it says otherwise, with {@code "pagination": {"limit": 100, "offset": 0}}. */
     CompletableFuture<Answer> statusQueues(Context ctx) {
-        var filter =
-                new ResourceFilter(null, Parameters.textInQuery(ctx, "namespace"), Parameters.textInQuery(ctx, "task"));
-        int limit = Parameters.numberInQuery(ctx, "limit", USUAL_LIMIT, 0, MAX_LIMIT);
-        int offset = Parameters.numberInQuery(ctx, "offset", 0, 0, Integer.MAX_VALUE);
-        return administration.run(() -> {
-            ObjectNode body = list(filter, limit, offset);
-            body.putObject("pagination").put("limit", limit).put("offset", offset);
+        ResourceFilter filter = filter(ctx);
+        PageRequest page = PageRequest.of(ctx, "queues", USUAL_LIMIT, Math.min(MAX_LIMIT, administration.listMax()), 1);
+        return administration.read(() -> {
+            ObjectNode body = list(ctx, filter, page);
+            body.putObject("pagination").put("limit", page.limit()).put("offset", page.offset());
             return Answer.json(OK, body);
         });
     }
 
-    private ObjectNode list(ResourceFilter filter, int limit, int offset) {
+    private static ResourceFilter filter(Context ctx) {
+        return new ResourceFilter(null, Parameters.textInQuery(ctx, "namespace"), Parameters.textInQuery(ctx, "task"));
+    }
+
+    private ObjectNode list(Context ctx, ResourceFilter filter, PageRequest page) {
         ObjectNode body = object();
         ArrayNode list = body.putArray("queues");
-        for (QueueStatus each : administration.resources().queues(filter, limit, offset)) {
+        List<QueueStatus> rows = administration.resources().queues(filter, page.number(0), page.rows(), page.offset());
+        long last = 0;
+        for (QueueStatus each : page.page(rows)) {
             ObjectNode queue = queue(list.addObject(), each.queue());
             queue.put("partitions", each.queue().partitions());
             queue.putObject("messages")
                     .put("total", each.counts().total())
                     .put("pending", each.counts().pending())
                     .put("processing", each.counts().processing());
+            last = each.queue().id();
         }
-        return body;
+        return PageRequest.announce(ctx, body, page.isTruncated(rows) ? page.cursor(last) : null);
     }
 
     /**
@@ -85,22 +95,38 @@ final class ResourceEndpoints {
      *                  "oldestMessage": "…", "newestMessage": "…"}],
      *  "totals": {"total": 10, …}}
      * }</pre>
+     *
+     * Partitions are by name, and paged; {@code totals} are those of the whole queue.
      */
     CompletableFuture<Answer> queue(Context ctx) {
         String name = ctx.pathParam("queue");
+        PageRequest page = partitionsOf(ctx);
         return found(name, status -> {
             ObjectNode body = queue(object(), status.queue());
             ArrayNode list = body.putArray("partitions");
-            for (PartitionStatus each :
-                    administration.resources().partitions(status.queue().id())) {
+            List<PartitionStatus> rows = partitions(status, page);
+            for (PartitionStatus each : page.page(rows)) {
                 ObjectNode partition = partition(list.addObject(), each);
                 counts(partition.putObject("stats"), each.counts());
                 partition.put("oldestMessage", time(each.oldestAt()));
                 partition.put("newestMessage", time(each.newestAt()));
             }
             counts(body.putObject("totals"), status.counts());
-            return body;
+            return PageRequest.announce(ctx, body, next(page, rows));
         });
+    }
+
+    private PageRequest partitionsOf(Context ctx) {
+        return PageRequest.of(ctx, "partitions", administration.listMax(), administration.listMax(), 1);
+    }
+
+    private List<PartitionStatus> partitions(QueueStatus queue, PageRequest page) {
+        String after = page.text(0);
+        return administration.resources().partitions(queue.queue().id(), after == null ? "" : after, page.rows());
+    }
+
+    private static @Nullable String next(PageRequest page, List<PartitionStatus> rows) {
+        return page.isTruncated(rows) ? page.cursor(rows.get(page.limit() - 1).name()) : null;
     }
 
     /**
@@ -109,6 +135,7 @@ final class ResourceEndpoints {
      */
     CompletableFuture<Answer> statusQueue(Context ctx) {
         String name = ctx.pathParam("queue");
+        PageRequest page = partitionsOf(ctx);
         return found(name, status -> {
             ObjectNode body = object();
             QueueOptions options = status.queue().options();
@@ -125,8 +152,8 @@ final class ResourceEndpoints {
                     .put("maxQueueSize", options.maxSize())
                     .put("deadLetterQueue", options.deadLetterQueue());
             ArrayNode list = body.putArray("partitions");
-            for (PartitionStatus each :
-                    administration.resources().partitions(status.queue().id())) {
+            List<PartitionStatus> rows = partitions(status, page);
+            for (PartitionStatus each : page.page(rows)) {
                 ObjectNode partition = partition(list.addObject(), each);
                 counts(partition.putObject("messages"), each.counts());
                 counts(partition.putObject("stats"), each.counts());
@@ -141,12 +168,12 @@ final class ResourceEndpoints {
             ObjectNode totals = body.putObject("totals");
             counts(totals.putObject("messages"), status.counts());
             counts(totals, status.counts());
-            return body;
+            return PageRequest.announce(ctx, body, next(page, rows));
         });
     }
 
     private CompletableFuture<Answer> found(String name, Function<QueueStatus, ObjectNode> body) {
-        return administration.run(() -> {
+        return administration.read(() -> {
             @Nullable
             QueueStatus status = administration.resources().queue(name).orElse(null);
             return status == null
@@ -155,51 +182,43 @@ final class ResourceEndpoints {
         });
     }
 
-    /** {@code {"namespaces": [{"namespace": "orders", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}}. */
+    /**
+     * {@code {"namespaces": [{"namespace": "orders", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}}, by name.
+     */
     CompletableFuture<Answer> namespaces(Context ctx) {
-        return grouped("namespaces", "namespace", QueueInfo::namespace);
+        return grouped(ctx, "namespaces", "namespace", administration.resources()::namespaces);
     }
 
-    /** {@code {"tasks": [{"task": "", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}}. */
+    /**
+     * {@code {"tasks": [{"task": "", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}}, by name.
+     */
     CompletableFuture<Answer> tasks(Context ctx) {
-        return grouped("tasks", "task", QueueInfo::task);
+        return grouped(ctx, "tasks", "task", administration.resources()::tasks);
     }
 
-    private CompletableFuture<Answer> grouped(String field, String name, Function<QueueInfo, String> key) {
-        return administration.run(() -> {
+    private interface Sums {
+        List<Resources.Sum> after(@Nullable String label, int limit);
+    }
+
+    private CompletableFuture<Answer> grouped(Context ctx, String field, String name, Sums sums) {
+        PageRequest page = PageRequest.of(ctx, field, administration.listMax(), administration.listMax(), 1);
+        return administration.read(() -> {
             ObjectNode body = object();
             ArrayNode list = body.putArray(field);
-            Map<String, Sum> sums = new TreeMap<>();
-            for (QueueStatus each : all()) {
-                sums.computeIfAbsent(key.apply(each.queue()), unused -> new Sum())
-                        .add(each);
+            List<Resources.Sum> rows = sums.after(page.text(0), page.rows());
+            String last = "";
+            for (Resources.Sum sum : page.page(rows)) {
+                last = sum.label();
+                list.addObject()
+                        .put(name, sum.label())
+                        .put("queues", sum.queues())
+                        .put("partitions", sum.partitions())
+                        .putObject("messages")
+                        .put("total", sum.counts().total())
+                        .put("pending", sum.counts().pending());
             }
-            sums.forEach((value, sum) -> list.addObject()
-                    .put(name, value)
-                    .put("queues", sum.queues)
-                    .put("partitions", sum.partitions)
-                    .putObject("messages")
-                    .put("total", sum.counts.total())
-                    .put("pending", sum.counts.pending()));
-            return Answer.json(OK, body);
+            return Answer.json(OK, PageRequest.announce(ctx, body, page.isTruncated(rows) ? page.cursor(last) : null));
         });
-    }
-
-    private List<QueueStatus> all() {
-        return administration.resources().queues(ResourceFilter.ALL, Resources.MAX_QUEUES, 0);
-    }
-
-    /** What several queues hold together. */
-    static final class Sum {
-        long queues;
-        long partitions;
-        MessageCounts counts = MessageCounts.NONE;
-
-        void add(QueueStatus status) {
-            queues++;
-            partitions += status.queue().partitions();
-            counts = counts.plus(status.counts());
-        }
     }
 
     /**
@@ -214,15 +233,13 @@ final class ResourceEndpoints {
      * is that of the last five minutes.
      */
     CompletableFuture<Answer> overview(Context ctx) {
-        return administration.run(() -> {
-            List<QueueStatus> queues = all();
-            var sum = new Sum();
-            queues.forEach(sum::add);
-            ObjectNode body = object().put("queues", sum.queues)
-                    .put("partitions", sum.partitions)
-                    .put("namespaces", distinct(queues, QueueInfo::namespace))
-                    .put("tasks", distinct(queues, QueueInfo::task));
-            counts(body.putObject("messages"), sum.counts);
+        return administration.read(() -> {
+            Resources.Totals totals = administration.resources().totals(ResourceFilter.ALL);
+            ObjectNode body = object().put("queues", totals.sum().queues())
+                    .put("partitions", totals.sum().partitions())
+                    .put("namespaces", totals.namespaces())
+                    .put("tasks", totals.tasks());
+            counts(body.putObject("messages"), totals.sum().counts());
             Resources.Lag lag = administration.resources().lag();
             ObjectNode lags = body.putObject("lag");
             spread(lags.putObject("time"), lag.seconds());
@@ -230,7 +247,9 @@ final class ResourceEndpoints {
             TimeRange recent = TimeRange.last(RECENT);
             long ingested = 0;
             long processed = 0;
-            for (var point : administration.counters().series(recent.of(ResourceFilter.ALL, null), false, false)) {
+            for (var point : administration
+                    .counters()
+                    .series(recent.of(ResourceFilter.ALL, null), false, false, Which.ALL, RECENT_POINTS, null)) {
                 ingested += point.get(Counter.PUSH_MESSAGES);
                 processed += point.get(Counter.ACK_COMPLETED);
             }
@@ -243,23 +262,17 @@ final class ResourceEndpoints {
 
     /** Counts are never stale, so there is nothing to do but to say how much there is. */
     CompletableFuture<Answer> refresh(Context ctx) {
-        return administration.run(() -> {
-            List<QueueStatus> queues = all();
-            var sum = new Sum();
-            queues.forEach(sum::add);
+        return administration.read(() -> {
+            Resources.Totals totals = administration.resources().totals(ResourceFilter.ALL);
             ObjectNode body = object();
-            body.putObject("partition").put("partitionsUpdated", sum.partitions);
-            body.putObject("queue").put("queuesUpdated", sum.queues);
-            body.putObject("namespace").put("namespacesUpdated", distinct(queues, QueueInfo::namespace));
-            body.putObject("task").put("tasksUpdated", distinct(queues, QueueInfo::task));
+            body.putObject("partition").put("partitionsUpdated", totals.sum().partitions());
+            body.putObject("queue").put("queuesUpdated", totals.sum().queues());
+            body.putObject("namespace").put("namespacesUpdated", totals.namespaces());
+            body.putObject("task").put("tasksUpdated", totals.tasks());
             body.putObject("system").put("systemUpdated", true);
             body.putObject("cleanup").put("orphanedDeleted", 0);
             return Answer.json(OK, body);
         });
-    }
-
-    static long distinct(List<QueueStatus> queues, Function<QueueInfo, String> of) {
-        return queues.stream().map(each -> of.apply(each.queue())).distinct().count();
     }
 
     static double perSecond(long count, Duration time) {

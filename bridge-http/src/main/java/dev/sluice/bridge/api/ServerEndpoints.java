@@ -44,7 +44,7 @@ final class ServerEndpoints {
      * {@code bufferUsage} is empty without the extension {@code pg_buffercache}.
      */
     CompletableFuture<Answer> statistics(Context ctx) {
-        return administration.run(() -> {
+        return administration.read(() -> {
             Map<String, Part> parts = administration.server().read();
             ObjectNode body = object();
             Map<String, @Nullable Object> now = row(parts, "now");

@@ -74,16 +74,24 @@ final class TraceEndpoints {
     CompletableFuture<Answer> ofMessage(Context ctx) {
         OptionalLong partition = Parameters.partitionInPath(ctx);
         String transactionId = Parameters.nameInPath(ctx, "transactionId");
-        return administration.run(() -> {
-            List<Trace> traces = partition.isEmpty()
-                    ? List.of()
-                    : administration.traces().ofMessage(partition.getAsLong(), transactionId);
+        PageRequest page = PageRequest.of(ctx, "traces-of-message", MAX_LIMIT, MAX_LIMIT, 1);
+        return administration.read(() -> {
+            Long after = page.number(0);
+            Traces.Page<Trace> found = partition.isEmpty()
+                    ? new Traces.Page<>(List.of(), false, 0)
+                    : administration
+                            .traces()
+                            .ofMessage(partition.getAsLong(), transactionId, after == null ? 0 : after, page.limit());
+            List<Trace> traces = found.entries();
             var out = new JsonOutput(traces.size() * TRACE_BYTES).raw("{\"traces\":[");
             for (int i = 0; i < traces.size(); i++) {
                 write(out.raw(i == 0 ? "" : ","), traces.get(i));
                 out.raw("}");
             }
-            return Answer.json(OK, out.raw("]}"));
+            String next = found.more() && !traces.isEmpty()
+                    ? page.cursor(traces.get(traces.size() - 1).id())
+                    : null;
+            return Answer.json(OK, PageRequest.announce(ctx, out.raw("]"), next).raw("}"));
         });
     }
 
@@ -94,13 +102,15 @@ final class TraceEndpoints {
      */
     CompletableFuture<Answer> byName(Context ctx) {
         String name = Parameters.nameInPath(ctx, "traceName");
-        int limit = Parameters.numberInQuery(ctx, "limit", USUAL_LIMIT, 0, MAX_LIMIT);
-        int offset = Parameters.numberInQuery(ctx, "offset", 0, 0, Integer.MAX_VALUE);
-        return administration.run(() -> {
-            Traces.Page<Trace.Found> page = administration.traces().byName(name, limit, offset);
-            var out = new JsonOutput(page.entries().size() * TRACE_BYTES).raw("{\"traces\":[");
+        PageRequest page = PageRequest.of(ctx, "traces-by-name", USUAL_LIMIT, MAX_LIMIT, 1);
+        return administration.read(() -> {
+            Traces.Page<Trace.Found> rows =
+                    administration.traces().byName(name, page.limit(), page.offset(), page.number(0));
+            var out = new JsonOutput(rows.entries().size() * TRACE_BYTES).raw("{\"traces\":[");
             String separator = "";
-            for (Trace.Found found : page.entries()) {
+            long last = 0;
+            for (Trace.Found found : rows.entries()) {
+                last = found.trace().id();
                 write(out.raw(separator), found.trace());
                 out.raw(",\"transaction_id\":").string(found.trace().transactionId());
                 out.raw(",\"partition_id\":")
@@ -111,9 +121,11 @@ final class TraceEndpoints {
                 out.raw("}");
                 separator = ",";
             }
-            out.raw("],\"total\":").number(page.total());
-            out.raw(",\"pagination\":{\"limit\":").number(limit);
-            return Answer.json(OK, out.raw(",\"offset\":").number(offset).raw("}}"));
+            out.raw("],\"total\":").number(rows.total());
+            out.raw(",\"pagination\":{\"limit\":").number(page.limit());
+            out.raw(",\"offset\":").number(page.offset()).raw("}");
+            String next = rows.more() && !rows.entries().isEmpty() ? page.cursor(last) : null;
+            return Answer.json(OK, PageRequest.announce(ctx, out, next).raw("}"));
         });
     }
 
@@ -139,22 +151,25 @@ final class TraceEndpoints {
      * }</pre>
      */
     CompletableFuture<Answer> names(Context ctx) {
-        int limit = Parameters.numberInQuery(ctx, "limit", USUAL_NAMES, 0, MAX_LIMIT);
-        int offset = Parameters.numberInQuery(ctx, "offset", 0, 0, Integer.MAX_VALUE);
-        return administration.run(() -> {
-            Traces.Page<Traces.Name> page = administration.traces().names(limit, offset);
+        PageRequest page =
+                PageRequest.of(ctx, "trace-names", USUAL_NAMES, Math.min(MAX_LIMIT, administration.listMax()), 1);
+        return administration.read(() -> {
+            Traces.Page<Traces.Name> rows = administration.traces().names(page.limit(), page.offset(), page.text(0));
             ObjectNode body = object();
             ArrayNode list = body.putArray("trace_names");
-            for (Traces.Name name : page.entries()) {
+            String last = "";
+            for (Traces.Name name : rows.entries()) {
+                last = name.name();
                 list.addObject()
                         .put("trace_name", name.name())
                         .put("trace_count", name.traces())
                         .put("message_count", name.messages())
                         .put("last_seen", time(name.lastSeen()));
             }
-            body.put("total", page.total());
-            body.putObject("pagination").put("limit", limit).put("offset", offset);
-            return Answer.json(OK, body);
+            body.put("total", rows.total());
+            body.putObject("pagination").put("limit", page.limit()).put("offset", page.offset());
+            String next = rows.more() && !rows.entries().isEmpty() ? page.cursor(last) : null;
+            return Answer.json(OK, PageRequest.announce(ctx, body, next));
         });
     }
 }

@@ -6,6 +6,7 @@ import dev.sluice.queue.PushOutcome;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -157,22 +158,22 @@ public final class Intake implements AutoCloseable {
             laneOf[i] = laneOf(message.queue(), message.partition(), lanes.size());
             sizes[laneOf[i]]++;
         }
+        var push = new Push(messages.size(), (int)
+                Arrays.stream(sizes).filter(size -> size > 0).count());
         var parts = new ArrayList<LanePart>();
         for (int lane = 0; lane < sizes.length; lane++) {
             if (sizes[lane] > 0) {
-                parts.add(part(messages, laneOf, lane, sizes[lane]));
+                parts.add(part(push, messages, laneOf, lane, sizes[lane]));
             }
         }
         // Before the first append: a push that is refused leaves nothing behind.
-        parts.forEach(part -> lanes.get(part.lane()).segments().requireFits(part.payloads()));
-        var push = new Push(messages.size(), parts.size());
+        parts.forEach(each -> lanes.get(each.lane()).segments().requireFits(each.payloads()));
         var refused = new ArrayList<Push.Part>();
         AppendResult.Full lastFull = null;
         for (LanePart each : parts) {
-            Push.Part part = Push.Part.of(push, each.places());
-            AppendResult.Full full = append(lanes.get(each.lane()), each.payloads(), part, durability, patience);
+            AppendResult.Full full = append(lanes.get(each.lane()), each.payloads(), each.part(), durability, patience);
             if (full != null) {
-                refused.add(part);
+                refused.add(each.part());
                 lastFull = full;
             }
         }
@@ -188,14 +189,10 @@ public final class Intake implements AutoCloseable {
         return counted(push);
     }
 
-    /**
-     * What goes into one lane.
-     *
-     * @param places place in the push of each payload
-     */
-    private record LanePart(int lane, int[] places, List<byte[]> payloads) {}
+    /** What goes into one lane. */
+    private record LanePart(int lane, Push.Part part, List<byte[]> payloads) {}
 
-    private static LanePart part(List<NewMessage> messages, int[] laneOf, int lane, int size) {
+    private static LanePart part(Push push, List<NewMessage> messages, int[] laneOf, int lane, int size) {
         int[] places = new int[size];
         var payloads = new ArrayList<byte[]>(size);
         for (int i = 0; i < laneOf.length; i++) {
@@ -204,7 +201,7 @@ public final class Intake implements AutoCloseable {
                 payloads.add(MessageCodec.encode(messages.get(i)));
             }
         }
-        return new LanePart(lane, places, payloads);
+        return new LanePart(lane, Push.Part.of(push, places), payloads);
     }
 
     /**

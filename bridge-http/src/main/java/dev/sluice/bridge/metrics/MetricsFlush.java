@@ -70,7 +70,7 @@ public final class MetricsFlush implements AutoCloseable {
                 flush();
             }
             if (seconds % LOOK_SECONDS == 0) {
-                metrics.queues(resources.queues(ResourceFilter.ALL, maxQueues, 0));
+                metrics.queues(resources.queues(ResourceFilter.ALL, null, maxQueues, 0));
             }
         } catch (QueueException e) {
             log.debug("Counters are written later", e);

@@ -165,7 +165,8 @@ class HttpServiceTest {
                         new PGSimpleDataSource(),
                         new PGSimpleDataSource(),
                         new PGSimpleDataSource(),
-                        new Administration.Config(1, 1, 1, new QueueConfig("sluice"), QueueWriterConfig.DEFAULTS),
+                        new Administration.Config(
+                                1, 1, 100, 1, 1, new QueueConfig("sluice"), QueueWriterConfig.DEFAULTS),
                         () -> {},
                         () -> {},
                         () -> {},
