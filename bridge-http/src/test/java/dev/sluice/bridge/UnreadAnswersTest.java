@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.queue.TestPostgres;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.http.HttpResponse;
@@ -31,7 +32,7 @@ class UnreadAnswersTest {
             assertThat(pushed.statusCode()).as(pushed.body()).isEqualTo(201);
             try (Socket unread = new Socket()) {
                 unread.setReceiveBufferSize(4096);
-                unread.connect(new InetSocketAddress("127.0.0.1", bridge.port()));
+                unread.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), bridge.port()));
                 unread.getOutputStream()
                         .write(("GET /api/v1/pop/queue/large?consumerGroup=slow&wait=true&timeout=60000 HTTP/1.1\r\n"
                                         + "Host: localhost\r\n\r\n")
