@@ -294,7 +294,6 @@ class PlansTest {
     }
 
     private static String value(String type, int count) {
-        String series = " from generate_series(1, " + count + ") i)";
         return switch (type) {
             case "text" -> "'q1'";
             case "bigint", "integer", "smallint", "numeric", "double precision" -> "10";
