@@ -13,9 +13,9 @@ order by p.id;
 
 -- name: partitions-by-id
 select p.id, q.name as queue, p.name as partition, p.lane, p.head, p.tail
-from sluice.partitions p
-join sluice.queues q on q.id = p.queue_id
-where p.id = any (:ids::bigint[]);
+from unnest(:ids::bigint[]) as wanted (id)
+cross join lateral (select * from sluice.partitions p where p.id = wanted.id offset 0) p
+cross join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q;
 
 -- name: positions-at
 -- After the last message of each partition that was written before a time. Found by halving (low, high]: everything up to low was

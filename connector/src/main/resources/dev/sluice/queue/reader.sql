@@ -201,7 +201,7 @@ set position = back.position,
     available_at = coalesce(c.available_at, clock_timestamp())
 from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[])
   as back (group_id, partition_id, position, acked)
-where c.group_id = back.group_id and c.partition_id = back.partition_id;
+where c.group_id = any (array[back.group_id]) and c.partition_id = back.partition_id;
 
 -- name: read
 -- The messages of the runs [first, last], as slices of segments, in the order of the runs, until :max_bytes of payloads are

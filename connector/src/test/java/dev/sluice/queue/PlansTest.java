@@ -55,7 +55,11 @@ class PlansTest {
                     "messages",
                     "dead-messages",
                     "named-groups",
+                    "namespaces",
+                    "partition-numbers",
                     "partitions",
+                    "tasks",
+                    "totals",
                     "message",
                     "groups-of-message"), // Of one message, with what all groups make of it.
             "by_position.sql",

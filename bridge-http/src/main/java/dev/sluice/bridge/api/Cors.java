@@ -12,7 +12,7 @@ final class Cors {
     private static final String REQUEST_HEADERS =
             "Content-Type, Authorization, Content-Encoding, Idempotency-Key, traceparent, tracestate";
     private static final String RESPONSE_HEADERS =
-            "Retry-After, Content-Encoding, Idempotency-Key, traceparent, tracestate";
+            "Retry-After, Link, Sluice-Next-Cursor, Sluice-Truncated, Content-Encoding, Idempotency-Key, traceparent, tracestate";
     /** Headers with the attributes of a CloudEvent; a list of allowed headers cannot name a prefix. */
     private static final String EVENT_PREFIX = "ce-";
 
