@@ -133,7 +133,8 @@ class ForeignPagesTest {
         assertThat(answer.headers())
                 .containsEntry("Access-Control-Allow-Origin", origin)
                 .containsEntry("Vary", "Origin");
-        assertThat(answer.headers().get("Access-Control-Expose-Headers")).contains("Retry-After", "Link", "Sluice-Next-Cursor", "Sluice-Truncated");
+        assertThat(answer.headers().get("Access-Control-Expose-Headers"))
+                .contains("Retry-After", "Link", "Sluice-Next-Cursor", "Sluice-Truncated");
     }
 
     @Test
