@@ -3,7 +3,6 @@ package dev.sluice.bridge;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.HikariPoolMXBean;
-import com.zaxxer.hikari.SQLExceptionOverride;
 import dev.sluice.queue.SessionFailures;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -73,21 +72,8 @@ final class Pool extends ConnectionSource implements AutoCloseable {
             return thread;
         });
         config.setTransactionIsolation("TRANSACTION_READ_COMMITTED");
-        config.setExceptionOverride(new SQLExceptionOverride() {
-            @java.lang.Override
-            public Override adjudicate(SQLException exception) {
-                return judge(exception);
-            }
-        });
+        config.setExceptionOverride(new BrokenSessions(exception -> suspicious.accept(this, exception)));
         return new HikariDataSource(config);
-    }
-
-    private SQLExceptionOverride.Override judge(SQLException exception) {
-        if (!SessionFailures.isOver(exception.getSQLState())) {
-            return SQLExceptionOverride.Override.CONTINUE_EVICT;
-        }
-        suspicious.accept(this, exception);
-        return SQLExceptionOverride.Override.MUST_EVICT;
     }
 
     String name() {
