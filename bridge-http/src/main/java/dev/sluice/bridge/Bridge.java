@@ -209,6 +209,9 @@ final class Bridge implements AutoCloseable {
             };
             var embedded = new EmbeddedDrain(lanes, intake, failed, config.drain(address), pushed, destination);
             embedded.whenRefused(database::drainRefused);
+            if (!config.drainsToKafka()) {
+                embedded.whenAway(() -> schemaReady && (!database.isConnected() || writes.refusal() != null));
+            }
             drain = embedded;
             maintenance.start(drain::hold, pops::wakeAll);
             drain.start();

@@ -5,6 +5,7 @@ import dev.sluice.queue.WriteTest;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -36,6 +37,8 @@ final class WriteProbe implements AutoCloseable {
     /** Writes are refused when a commit has taken longer than this. */
     static final Duration PATIENCE = Duration.ofSeconds(3);
 
+    private static final String HANGS = "the database does not confirm commits";
+
     private static final Duration LOOK_INTERVAL = Duration.ofMillis(250);
 
     private final DataSource connections;
@@ -50,6 +53,9 @@ final class WriteProbe implements AutoCloseable {
 
     private volatile @Nullable String failure;
     private volatile @Nullable String refusal;
+    /** What was found out last, without what it waits for. Of the observer. */
+    private @Nullable String known;
+
     private volatile Listener listener = takesWrites -> {};
 
     /** What follows from a change. Runs on a thread of the probe. */
@@ -181,22 +187,31 @@ final class WriteProbe implements AutoCloseable {
 
     private void observe() {
         long since = sinceNanos;
-        String reason = failure;
         boolean hangs = since != 0 && System.nanoTime() - since > PATIENCE.toNanos();
-        boolean takesWrites = !hangs && reason == null;
-        if (takesWrites == (refusal == null)) {
+        String reason = failure;
+        String now = null;
+        if (hangs) {
+            now = HANGS;
+        } else if (reason != null) {
+            now = "the database takes no writes: " + reason;
+        }
+        if (Objects.equals(now, known)) {
             return;
         }
-        if (takesWrites) {
-            refusal = null;
+        boolean changed = (now == null) != (known == null);
+        known = now;
+        refusal = now;
+        if (now == null) {
             log.info("The database takes writes again");
         } else {
-            String first = hangs ? "the database does not confirm commits" : "the database takes no writes: " + reason;
-            refusal = first; // What it waits for takes longer to find out.
-            refusal = hangs ? first + waitingFor() : first;
+            if (hangs) {
+                refusal = now + waitingFor(); // This takes longer to find out.
+            }
             log.warn("Writes to the database are refused, pushes are kept in the local log reason={}", refusal);
         }
-        listener.changed(takesWrites);
+        if (changed) {
+            listener.changed(now == null);
+        }
     }
 
     /** Asks the server what the commit waits for. */

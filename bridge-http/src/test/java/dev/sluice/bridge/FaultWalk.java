@@ -40,6 +40,9 @@ final class FaultWalk implements AutoCloseable {
 
     private static final Duration SLOW = Duration.ofMillis(200);
     private static final Duration LONGEST_RECOVERY = Duration.ofSeconds(60);
+    /** The server has taken up the setting: somebody waits. */
+    private static final String WAITS_FOR_STANDBY = "select 1 from pg_stat_activity where wait_event = 'SyncRep'";
+
     private static final String WAIT_MILLIS = "1500";
 
     /** What happens to the database. */
@@ -214,6 +217,9 @@ final class FaultWalk implements AutoCloseable {
 
     private void begin(Fault fault) throws Exception {
         notice = Duration.ZERO;
+        if (fault.stopsWrites()) {
+            watch(System.nanoTime());
+        }
         switch (fault) {
             case NONE -> {}
             case STOPPED -> server.stop();
@@ -226,11 +232,11 @@ final class FaultWalk implements AutoCloseable {
                 server.execute("alter role app connection limit 0");
                 server.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'");
             }
-            case STANDBY_MISSING -> standby("nobody");
+            case STANDBY_MISSING -> {
+                standby("nobody");
+                await().atMost(LONGEST_RECOVERY).until(() -> !server.query(WAITS_FOR_STANDBY).isEmpty());
+            }
             case SLOW -> proxy.delay(SLOW);
-        }
-        if (fault.stopsWrites()) {
-            watch(System.nanoTime());
         }
     }
 

@@ -13,8 +13,8 @@ public final class WriteTest {
     /** The wait event of a commit that waits for a synchronous standby. */
     public static final String WAITS_FOR_STANDBY = "SyncRep";
 
-    /** Classes of SQLSTATE that say that the server takes no writes: read-only, no resources, shutting down. */
-    private static final Set<String> REFUSALS = Set.of("25", "53", "57", "58");
+    /** Classes of SQLSTATE that say that the server takes no writes: it only reads, it has no disk or memory, its files fail. */
+    private static final Set<String> REFUSALS = Set.of("25", "53", "58");
 
     /** The server refuses more connections. That says nothing about writes on the connections there are. */
     private static final String TOO_MANY_CONNECTIONS = "53300";

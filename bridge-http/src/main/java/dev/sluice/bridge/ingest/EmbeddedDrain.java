@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -35,6 +36,7 @@ public final class EmbeddedDrain implements Drain {
     private volatile long stopDeadlineNanos;
     private volatile Hold hold = Hold.NONE;
     private volatile boolean blocked;
+    private volatile BooleanSupplier away = () -> false;
     private volatile Consumer<String> refused = reason -> {};
 
     /** What lanes of earlier generations are told: to end as soon as they are empty. */
@@ -67,6 +69,11 @@ public final class EmbeddedDrain implements Drain {
         @Override
         public void refused(String reason) {
             refused.accept(reason);
+        }
+
+        @Override
+        public boolean isAway() {
+            return away.getAsBoolean();
         }
 
         @Override
@@ -197,6 +204,11 @@ public final class EmbeddedDrain implements Drain {
     public synchronized void hold(Hold wanted) {
         hold = wanted;
         tellLanes();
+    }
+
+    /** Sets who knows whether the database cannot be used: lanes are shown as down meanwhile, and go on trying. */
+    public void whenAway(BooleanSupplier isAway) {
+        away = isAway;
     }
 
     @Override

@@ -273,7 +273,7 @@ final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
         return switch (control.hold()) {
             case MAINTENANCE -> DrainStatus.State.PAUSED;
             case UNKNOWN -> DrainStatus.State.DOWN;
-            case NONE -> lane.isDown() ? DrainStatus.State.DOWN : now;
+            case NONE -> lane.isDown() || control.isAway() ? DrainStatus.State.DOWN : now;
         };
     }
 

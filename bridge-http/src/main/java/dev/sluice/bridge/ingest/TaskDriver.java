@@ -52,6 +52,11 @@ final class TaskDriver {
         /** Says whether to move anything. */
         Drain.Hold hold();
 
+        /** Says whether others have found that the database cannot be used, even if the lane still waits for its answer. */
+        default boolean isAway() {
+            return false;
+        }
+
         /** Takes note that PostgreSQL takes no more connections, and so not this lane's. */
         void refused(String reason);
 
