@@ -28,6 +28,7 @@ public final class FlakyProxy implements AutoCloseable {
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
     private volatile boolean down;
     private final AtomicInteger dropAnswers = new AtomicInteger();
+    private volatile boolean downAfterDrop;
     private volatile long delayMillis;
 
     /** Starts in front of the server that a JDBC URL names. */
@@ -58,6 +59,12 @@ public final class FlakyProxy implements AutoCloseable {
     /** The next commits reach the server; their answers do not come back, and the connection breaks. */
     public void dropNextCommitAnswers(int count) {
         dropAnswers.set(count);
+    }
+
+    /** The next commit reaches the server; its answer does not come back, and nobody can ask the server until it is up again. */
+    public void dropNextCommitAnswerAndGoDown() {
+        downAfterDrop = true;
+        dropAnswers.set(1);
     }
 
     /** Delays each thing that a client sends: a server that is far away or slow takes so much longer for each statement. */
@@ -97,6 +104,9 @@ public final class FlakyProxy implements AutoCloseable {
             OutputStream out = to.getOutputStream();
             for (int length = in.read(buffer); length >= 0; length = in.read(buffer)) {
                 if (!toServer && contains(buffer, length) && dropAnswers.getAndDecrement() > 0) {
+                    if (downAfterDrop) {
+                        down(true);
+                    }
                     break;
                 }
                 if (toServer && delayMillis > 0) {

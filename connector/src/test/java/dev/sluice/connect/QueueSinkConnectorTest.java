@@ -86,7 +86,7 @@ class QueueSinkConnectorTest {
                     "lane.from | timestamp | lane.from must not be timestamp, which is never a lane",
                     "trace.id.from | constant:7 | trace.id.from must be a UUID, was 7",
                     "trace.id.from | topic-partition-offset | which is never a UUID",
-                    "created.from | constant:soon | created.from must be a time like",
+                    "created.from | constant:soon | created.from must be a time: RFC 3339 like",
                     "created.from | topic-partition | which is never a time",
                     "partition.from | field:`a | partition.from has a back-tick that is not closed: `a",
                     "partition.from.missing | ignore | must be default, warn or fail, was ignore",

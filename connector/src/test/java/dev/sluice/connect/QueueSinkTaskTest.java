@@ -671,7 +671,7 @@ class QueueSinkTaskTest {
         }
 
         @Test
-        void aCommitWhoseAnswerGotLostIsFoundOutAboutAndNotRepeated() {
+        void aCommitWhoseAnswerGotLostIsFoundOutAboutAtOnce() {
             produce(ORDERS_0, 0, 100);
             produce(ORDERS_1, 0, 30);
             try (var proxy = new FlakyProxy(postgres.url());
@@ -679,7 +679,25 @@ class QueueSinkTaskTest {
                 worker.poll();
                 proxy.dropNextCommitAnswers(1);
                 worker.pollAll();
+                assertThat(worker.failures).isEmpty();
+            }
+            assertThat(storedNames()).hasSize(130).doesNotHaveDuplicates();
+            assertThat(observed.alreadyStored).isEmpty();
+            assertThat(observed.committed).hasSize(130);
+        }
+
+        @Test
+        void aCommitThatNobodyCanBeAskedAboutIsNotRepeated() {
+            produce(ORDERS_0, 0, 100);
+            produce(ORDERS_1, 0, 30);
+            try (var proxy = new FlakyProxy(postgres.url());
+                    FakeWorker worker = worker().start(properties(proxy.url()))) {
+                worker.poll();
+                proxy.dropNextCommitAnswerAndGoDown();
+                worker.poll();
                 assertThat(worker.failures).hasSize(1);
+                proxy.down(false);
+                worker.pollAll();
             }
             assertThat(storedNames()).hasSize(130).doesNotHaveDuplicates();
             assertThat(observed.alreadyStored).hasSize(50);
