@@ -234,7 +234,8 @@ final class FaultWalk implements AutoCloseable {
             }
             case STANDBY_MISSING -> {
                 standby("nobody");
-                await().atMost(LONGEST_RECOVERY).until(() -> !server.query(WAITS_FOR_STANDBY).isEmpty());
+                await().atMost(LONGEST_RECOVERY)
+                        .until(() -> !server.query(WAITS_FOR_STANDBY).isEmpty());
             }
             case SLOW -> proxy.delay(SLOW);
         }
