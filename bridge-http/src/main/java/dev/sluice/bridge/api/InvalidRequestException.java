@@ -7,6 +7,9 @@ package dev.sluice.bridge.api;
 public final class InvalidRequestException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
+    /** How the message begins if the body is not JSON. */
+    private static final String INVALID_JSON = "Invalid JSON: ";
+
     private final int status;
 
     private InvalidRequestException(int status, String message) {
@@ -70,15 +73,13 @@ public final class InvalidRequestException extends RuntimeException {
         return new InvalidRequestException(status, place + ": " + getMessage());
     }
 
-    /** Returns the same with the index of the item that is wrong. */
+    /** Returns the same with the index of the item that is wrong. A message about invalid JSON still begins and ends as it did. */
     InvalidRequestException inItem(int index) {
-        return isInvalidJson()
-                ? new InvalidRequestException(status, getMessage() + ", in item " + index)
+        String message = String.valueOf(getMessage());
+        return message.startsWith(INVALID_JSON)
+                ? new InvalidRequestException(
+                        status, INVALID_JSON + "item " + index + ": " + message.substring(INVALID_JSON.length()))
                 : at("item " + index);
-    }
-
-    private boolean isInvalidJson() {
-        return String.valueOf(getMessage()).startsWith("Invalid JSON: ");
     }
 
     /** Returns the HTTP status, 4xx. */

@@ -273,7 +273,7 @@ class PushBodyTest {
                             UTF_8))
                     .isEqualTo(seven);
             String body = "{\"items\":[{\"queue\":\"q\",\"payload\":[" + seven + "]}]}";
-            assertRefused(body, "Invalid JSON: nested deeper than http.max.depth (10) at byte 40, in item 0");
+            assertRefused(body, "Invalid JSON: item 0: nested deeper than http.max.depth (10) at byte 40");
             assertRefused(
                     "{\"x\":" + "[".repeat(100_000), "Invalid JSON: nested deeper than http.max.depth (10) at byte 14");
         }
