@@ -323,6 +323,11 @@ class RequestEncodingsTest {
             assertThat(bridge.get("/api/v1/pop/queue/as?autoAck=true&wait=true&timeout=30000")
                             .body())
                     .contains("\"data\":1,");
+            assertThat(push("?queue=as", "{\"payload\":2,\"producerSub\":\"me\",\"transactionId\":\"as-2\"}").body())
+                    .contains("as-2");
+            assertThat(bridge.get("/api/v1/pop/queue/as?autoAck=true&wait=true&timeout=30000")
+                            .body())
+                    .contains("\"data\":2,\"producerSub\":null,");
             assertRefused(push("?queue=as&as=envelope", "{\"log\":1}"), 400, "line 1: payload is missing");
             assertRefused(push("?queue=as&as=envelope", line + "\n2"), 400, "line 2: an item must be an object");
             assertRefused(push("?queue=as&as=line", line), 400, "as must be event or envelope");

@@ -38,6 +38,7 @@ public final class Administration implements AutoCloseable {
     private final DataSource copies;
     private final String schema;
     private final Runnable requireDatabase;
+    private final Runnable requireWrites;
     private final Consumer<Set<String>> wake;
     private final Queues queues;
     private final Queue queue;
@@ -99,6 +100,7 @@ public final class Administration implements AutoCloseable {
         this.readers = new Turns("requests that read", "sluice-readers", config.readers(), MAX_WAITING);
         this.listMax = config.listMax();
         this.requireDatabase = requireDatabase;
+        this.requireWrites = requireWrites;
         this.wake = wake;
         this.queues = new Queues(dataSource, schema, config.queue().cipher(), configured);
         this.queue = new Queue(dataSource, config.queue());
@@ -144,12 +146,12 @@ public final class Administration implements AutoCloseable {
     }
 
     /**
-     * Runs a task that waits for the database, when it is its turn. A task of several transactions that fails after one of
-     * them changed something fails with {@link OutcomeUnknownException}.
+     * Runs a task that writes to the database, when it is its turn. While the database takes no writes, the task does not begin. A
+     * task of several transactions that fails after one of them changed something fails with {@link OutcomeUnknownException}.
      */
     <T> CompletableFuture<T> run(Callable<T> task) {
         return turns.run(() -> Effects.of(() -> {
-            requireDatabase.run();
+            requireWrites.run();
             return task.call();
         }));
     }

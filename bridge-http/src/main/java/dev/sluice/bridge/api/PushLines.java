@@ -31,9 +31,9 @@ final class PushLines {
         EITHER
     }
 
-    /** All that {@link PushBody} reads of an item. */
+    /** All that an item may have. {@link PushBody} ignores {@code producerSub}: the token says who the producer is. */
     private static final Set<String> MEMBERS =
-            Set.of("queue", "partition", "transactionId", "traceId", "payload", "deliverAt", "delayMs");
+            Set.of("queue", "partition", "transactionId", "traceId", "producerSub", "payload", "deliverAt", "delayMs");
 
     private static final String PAYLOAD = "payload";
 

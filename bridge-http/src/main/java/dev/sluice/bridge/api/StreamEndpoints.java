@@ -235,7 +235,7 @@ final class StreamEndpoints {
                         return CompletableFuture.completedFuture(Answer.json(OK, write(List.of())));
                     }
                     RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
-                    return administration.run(() -> {
+                    return administration.read(() -> {
                         Streams streams = administration.streams();
                         List<Streams.Row> rows = streams.state(query.getAsLong(), partition.getAsLong(), part)
                                 .orElseThrow(() -> InvalidRequestException.tooLarge("the state is more than "
