@@ -22,7 +22,19 @@ final class Outcomes {
     /** The status of an id of another timeline would be that of another transaction. */
     private static final Sql STATUS = Sql.parse("select case when"
             + " substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) = :timeline"
-            + " then pg_xact_status( :id ::xid8) end as status");
+            + " then pg_xact_status( :id ::xid8) end as status,"
+            + " coalesce(pg_stat_get_bgwriter_stat_reset_time() > :at ::timestamptz, true) as has_crashed");
+
+    /**
+     * A server that crashes forgets ids whose records were not in its log yet, and gives them out again. The checkpoint at the end of
+     * its recovery knows the next id: lower ones are what they were. The next checkpoint comes later than this says, and knows more ids.
+     */
+    private static final Sql SURVIVED = Sql.parse("select now() - checkpoint_time < interval '25 seconds'"
+            + " and :id ::text::numeric < split_part(next_xid, ':', 1)::numeric * 4294967296"
+            + " + split_part(next_xid, ':', 2)::numeric as is_known from pg_control_checkpoint()");
+
+    /** The id is one that the server has not given out: it crashed, and the transaction left no trace. */
+    private static final String INVALID_PARAMETER_VALUE = "22023";
 
     /** Writes to the server's log and to no table, so that the next commit waits for the standbys as every write does. */
     private static final String WRITE_LOG = "select pg_logical_emit_message(true, 'sluice', '')";
@@ -58,7 +70,7 @@ final class Outcomes {
             connection.setNetworkTimeout(Runnable::run, ANSWER_MS);
             connection.setAutoCommit(false);
             try {
-                return outcome(connection, status(connection, id));
+                return outcome(connection, status(connection, id), id);
             } finally {
                 if (!connection.isClosed()) {
                     connection.rollback();
@@ -73,17 +85,34 @@ final class Outcomes {
         }
     }
 
-    private static @Nullable String status(Connection connection, TransactionId id) throws SQLException {
+    private record Status(@Nullable String status, boolean hasCrashed) {}
+
+    private static Status status(Connection connection, TransactionId id) throws SQLException {
         try (var statement = new BoundStatement(connection, STATUS)
                         .set("timeline", id.timeline())
-                        .set("id", id.id());
+                        .set("id", id.id())
+                        .set("at", id.at());
                 ResultSet row = statement.query()) {
             row.next();
-            return row.getString("status");
+            return new Status(row.getString("status"), row.getBoolean("has_crashed"));
+        } catch (SQLException e) {
+            if (INVALID_PARAMETER_VALUE.equals(e.getSQLState())) {
+                return new Status("aborted", true);
+            }
+            throw e;
         }
     }
 
-    private static CommitOutcome outcome(Connection connection, @Nullable String status) throws SQLException {
+    private static boolean survived(Connection connection, TransactionId id) throws SQLException {
+        try (var statement = new BoundStatement(connection, SURVIVED).set("id", id.id());
+                ResultSet row = statement.query()) {
+            row.next();
+            return row.getBoolean("is_known");
+        }
+    }
+
+    private static CommitOutcome outcome(Connection connection, Status found, TransactionId id) throws SQLException {
+        String status = found.status();
         if (status == null) {
             return CommitOutcome.LOST;
         }
@@ -92,6 +121,9 @@ final class Outcomes {
         }
         if (!status.equals("committed")) {
             return CommitOutcome.PENDING;
+        }
+        if (found.hasCrashed() && !survived(connection, id)) {
+            return CommitOutcome.LOST; // It may be the status of another transaction.
         }
         // The server may have stopped waiting for its standby. A later commit that is confirmed covers this one.
         try (var statement = connection.createStatement()) {

@@ -9,6 +9,8 @@ import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.sluice.connect.FlakyProxy;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
@@ -303,6 +305,63 @@ class CommitOutcomesTest {
         }
         var ten = new PopRequest(10, 1, true, Subscription.ALL);
         assertThat(seqs(queue.pop(TARGET, List.of(ten)))).containsExactly(1L, 2L, 3L, 4L, 5L, 8L, 9L, 10L);
+    }
+
+    /** Has the server recover from a crash: one of its processes dies. */
+    private void crash() throws SQLException {
+        try (var connection = DriverManager.getConnection(url, "postgres", "");
+                var statement = connection.createStatement();
+                var row = statement.executeQuery("select pg_backend_pid()")) {
+            row.next();
+            ProcessHandle.of(row.getLong(1)).orElseThrow().destroyForcibly();
+            await().until(() -> !connection.isValid(1));
+        }
+        await().ignoreExceptions().until(() -> server.query("select 1").equals(List.of("1")));
+    }
+
+    private TransactionId begun(Connection connection) throws SQLException {
+        connection.setAutoCommit(false);
+        try (var statement = connection.createStatement()) {
+            statement.execute("select pg_current_xact_id()");
+        }
+        return java.util.Objects.requireNonNull(TransactionId.of(connection));
+    }
+
+    private CommitOutcome outcomeOf(TransactionId id) {
+        var outcomes = new Outcomes(pool);
+        var unknown = new OutcomeUnknownException("could not write", null, id);
+        await().until(() -> outcomes.ask(unknown) != CommitOutcome.PENDING);
+        return outcomes.ask(unknown);
+    }
+
+    @Test
+    void aTransactionWhoseIdTheServerGivesOutAgainAfterACrashIsNotTakenForCommitted() throws Exception {
+        TransactionId lost;
+        try (var connection = DriverManager.getConnection(url, "postgres", "")) {
+            server.execute("checkpoint");
+            lost = begun(connection);
+            crash();
+        }
+        assertThat(outcomeOf(lost)).isEqualTo(CommitOutcome.ROLLED_BACK);
+        await().until(() -> {
+            server.execute("select pg_current_xact_id()");
+            return server.query("select pg_snapshot_xmin(pg_current_snapshot()) > '" + lost.id() + "'::xid8")
+                    .equals(List.of("t"));
+        });
+        assertThat(server.query("select pg_xact_status('" + lost.id() + "'::xid8)")).containsExactly("committed");
+        assertThat(outcomeOf(lost)).isEqualTo(CommitOutcome.LOST);
+    }
+
+    @Test
+    void aTransactionThatWasCommittedBeforeACrashIsCommitted() throws Exception {
+        TransactionId kept;
+        try (var connection = DriverManager.getConnection(url, "postgres", "")) {
+            kept = begun(connection);
+            connection.createStatement().execute("select pg_logical_emit_message(true, 'test', '')");
+            connection.commit();
+            crash();
+        }
+        assertThat(outcomeOf(kept)).isEqualTo(CommitOutcome.COMMITTED);
     }
 
     @Test
