@@ -149,12 +149,17 @@ final class Parking {
         }
     }
 
-    /** Returns the messages of a queue that have been parked longest, in order. */
-    List<Parked> next(Connection connection, String queue, int limit) throws SQLException {
+    /**
+     * Returns the messages of a queue that have been parked longest, in order.
+     *
+     * @param maxBytes of payloads; the message that passes it is still returned
+     */
+    List<Parked> next(Connection connection, String queue, int limit, long maxBytes) throws SQLException {
         var next = new ArrayList<Parked>();
         try (var statement = new BoundStatement(connection, statements.get("next-parked"))
                         .set("queue", queue)
-                        .set("limit", limit);
+                        .set("limit", limit)
+                        .set("max_bytes", maxBytes);
                 ResultSet row = statement.query()) {
             while (row.next()) {
                 next.add(new Parked(

@@ -54,6 +54,17 @@ public final class QueueWriter implements AutoCloseable {
 
     private static final int RELEASE_PAUSE_FACTOR = 10;
 
+    private static final String COULD_NOT_RELEASE = "could not release scheduled messages";
+
+    /** Payloads that a release moves in one transaction; the message that passes it is still in it. */
+    private static final long RELEASE_BYTES = 4L << 20;
+
+    /** How long the release of scheduled messages waits for a lock before it passes over the partitions that are held. */
+    private static final Duration DUE_LOCK_TIMEOUT = Duration.ofSeconds(1);
+
+    /** How long it passes over them. */
+    private static final Duration DUE_PAUSE = Duration.ofSeconds(5);
+
     private static final int QUEUES_IN_LOG = 10;
 
     private static final Logger log = LoggerFactory.getLogger(QueueWriter.class);
@@ -71,6 +82,11 @@ public final class QueueWriter implements AutoCloseable {
     private final Parking parking;
     /** When releasing parked messages may be tried again. */
     private long releaseAtNanos = System.nanoTime();
+
+    /** Partitions that are passed over until {@link #dueAtNanos}, for somebody holds them. */
+    private final Set<Long> heldDue = new HashSet<>();
+
+    private long dueAtNanos = System.nanoTime();
 
     private final String copySql;
     private @Nullable Connection connection;
@@ -240,12 +256,12 @@ public final class QueueWriter implements AutoCloseable {
                         "could not release the parked messages of queue " + queue,
                         new Flush(List.of()),
                         (open, none) -> {
-                            boundRelease(open);
-                            List<Parking.Parked> next = parking.next(open, queue, limit);
+                            boundLocks(open, RELEASE_LOCK_TIMEOUT);
+                            List<Parking.Parked> next = parking.next(open, queue, limit, RELEASE_BYTES);
                             var flush = new Flush(
                                     next.stream().map(Parking.Parked::message).toList());
                             resolve(open, flush); // May end the transaction, and with it what is set and locked.
-                            boundRelease(open);
+                            boundLocks(open, RELEASE_LOCK_TIMEOUT);
                             if (next.isEmpty() || !parking.lock(open, queue)) {
                                 return none;
                             }
@@ -257,14 +273,15 @@ public final class QueueWriter implements AutoCloseable {
                 .size();
     }
 
-    private static void boundRelease(Connection open) throws SQLException {
+    private static void boundLocks(Connection open, Duration timeout) throws SQLException {
         try (var statement = open.createStatement()) {
-            statement.execute("set local lock_timeout = " + RELEASE_LOCK_TIMEOUT.toMillis());
+            statement.execute("set local lock_timeout = " + timeout.toMillis());
         }
     }
 
     /**
-     * Puts scheduled messages that are due into the queue, in the order of their times.
+     * Puts scheduled messages that are due into the queue, in the order of their times. Those of a partition that somebody holds
+     * wait, and the others go on.
      *
      * @param limit most messages to move
      * @return how many were moved, and to which queues. Committed
@@ -272,13 +289,65 @@ public final class QueueWriter implements AutoCloseable {
      * @throws QueueException if PostgreSQL failed; nothing was moved
      */
     public Released releaseDue(int limit) {
-        Flush released = committed("could not release scheduled messages", new Flush(List.of()), (open, none) -> {
-            Map<Name, Long> due = duePartitions(open, limit);
-            return due.isEmpty() ? none : release(open, due, limit);
-        });
+        Flush released = releaseFlush(limit);
         var queues = new HashSet<String>();
         released.names().forEach(name -> queues.add(name.queue()));
         return new Released(released.outcomes().size(), queues);
+    }
+
+    private Flush releaseFlush(int limit) {
+        if (System.nanoTime() - dueAtNanos >= 0) {
+            heldDue.clear();
+            try {
+                return committed(COULD_NOT_RELEASE, new Flush(List.of()), (open, none) -> {
+                    boundLocks(open, DUE_LOCK_TIMEOUT);
+                    Map<Name, Long> due = duePartitions(open, limit);
+                    if (!due.isEmpty()) {
+                        due.values().retainAll(locked(open, "lock-partitions", due.values()));
+                    }
+                    return due.isEmpty() ? none : release(open, due, limit);
+                });
+            } catch (QueueException e) {
+                if (!e.isTimeout()) {
+                    throw e;
+                }
+                dueAtNanos = System.nanoTime() + DUE_PAUSE.toNanos();
+            }
+        }
+        return committed(COULD_NOT_RELEASE, new Flush(List.of()), (open, none) -> {
+            boundLocks(open, DUE_LOCK_TIMEOUT);
+            Map<Name, Long> due = freeDuePartitions(open, limit);
+            return due.isEmpty() ? none : release(open, due, limit);
+        });
+    }
+
+    /** Returns and locks partitions with messages that are due, without those that somebody holds. */
+    private Map<Name, Long> freeDuePartitions(Connection open, int limit) throws SQLException {
+        while (true) {
+            Map<Name, Long> due = duePartitions(open, limit);
+            Set<Long> free = due.isEmpty() ? Set.of() : locked(open, "free-partitions", due.values());
+            heldDue.addAll(due.values());
+            heldDue.removeAll(free);
+            boolean isOver = due.isEmpty();
+            due.values().retainAll(free);
+            if (isOver || !due.isEmpty()) {
+                return due;
+            }
+        }
+    }
+
+    private Set<Long> locked(Connection open, String name, Collection<Long> partitions) throws SQLException {
+        var locked = new HashSet<Long>();
+        try (var statement = new BoundStatement(open, statements.get(name))
+                        .set(
+                                "partitions",
+                                partitions.stream().mapToLong(Long::longValue).toArray());
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                locked.add(row.getLong("id"));
+            }
+        }
+        return locked;
     }
 
     /**
@@ -473,19 +542,8 @@ public final class QueueWriter implements AutoCloseable {
         return claimed;
     }
 
+    /** What is taken is gone from the scheduled messages: so only from partitions that are locked, and there. */
     private Flush release(Connection open, Map<Name, Long> due, int limit) throws SQLException {
-        // What is taken below is gone from the scheduled messages: so only from partitions that are locked, and there.
-        var locked = new HashSet<Long>();
-        try (var statement = new BoundStatement(open, statements.get("lock-partitions"))
-                        .set(
-                                "partitions",
-                                due.values().stream().mapToLong(Long::longValue).toArray());
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                locked.add(row.getLong("id"));
-            }
-        }
-        due.values().retainAll(locked);
         Flush flush = new Flush(takeDue(open, due, limit));
         if (!flush.locate(name -> due.getOrDefault(name, PartitionDirectory.UNKNOWN)) || !claim(open, flush, true)) {
             throw new IllegalStateException("a partition is gone that was locked");
@@ -496,7 +554,11 @@ public final class QueueWriter implements AutoCloseable {
 
     private Map<Name, Long> duePartitions(Connection open, int limit) throws SQLException {
         var due = new HashMap<Name, Long>();
-        try (var statement = new BoundStatement(open, statements.get("due-partitions")).set("limit", limit);
+        try (var statement = new BoundStatement(open, statements.get("due-partitions"))
+                        .set("limit", limit)
+                        .set(
+                                "except",
+                                heldDue.stream().mapToLong(Long::longValue).toArray());
                 ResultSet row = statement.query()) {
             while (row.next()) {
                 due.put(new Name(row.getString("queue"), row.getString("partition")), row.getLong("id"));
@@ -513,7 +575,8 @@ public final class QueueWriter implements AutoCloseable {
                         .set(
                                 "partitions",
                                 due.values().stream().mapToLong(Long::longValue).toArray())
-                        .set("limit", limit);
+                        .set("limit", limit)
+                        .set("max_bytes", RELEASE_BYTES);
                 ResultSet row = statement.query()) {
             while (row.next()) {
                 Name name = names.get(row.getLong("partition_id"));
@@ -804,7 +867,7 @@ public final class QueueWriter implements AutoCloseable {
     private void resetLockTimeout(Connection open) throws SQLException {
         if (!lockTimeout.isZero()) {
             try (var statement = open.createStatement()) {
-                statement.execute("reset lock_timeout");
+                statement.execute("set lock_timeout = 0"); // A reset would bring back the default of the role.
             }
         }
     }

@@ -196,6 +196,7 @@ public final class Queues {
                 return false;
             }
             deletePartitions(connection, found.get().id(), null);
+            deleteParked(connection, queue, null);
             run(connection, "delete-groups", found.get().id());
             run(connection, "delete-queue", found.get().id());
             return true;
@@ -212,7 +213,12 @@ public final class Queues {
         requireNonNull(partition, "partition");
         return byIndex.run("could not delete partition " + partition + " of queue " + queue, connection -> {
             Optional<QueueInfo> found = lock(connection, queue);
-            return found.isPresent() && deletePartitions(connection, found.get().id(), partition) > 0;
+            if (found.isEmpty()) {
+                return false;
+            }
+            int partitions = deletePartitions(connection, found.get().id(), partition);
+            int parked = deleteParked(connection, queue, partition);
+            return partitions > 0 || parked > 0;
         });
     }
 
@@ -257,7 +263,7 @@ public final class Queues {
     }
 
     /**
-     * Deletes the messages of a queue, scheduled ones too, and ends its leases. The queue stays with its partitions and
+     * Deletes the messages of a queue, scheduled and parked ones too, and ends its leases. The queue stays with its partitions and
      * groups; so do its dead letters. Goes a hundred partitions at a time; after a failure some may be empty and others not.
      *
      * @param partition clears only the partition of that name; null: all
@@ -265,7 +271,9 @@ public final class Queues {
      * @throws QueueException if PostgreSQL failed; to be repeated
      */
     public long clear(String queue, @Nullable String partition) {
-        long cleared = 0;
+        // First: one that is released meanwhile is in a partition by then.
+        long cleared = byIndex.run(
+                "could not clear queue " + queue, connection -> deleteParked(connection, queue, partition));
         String after = "";
         while (true) {
             String start = after;
@@ -408,6 +416,15 @@ public final class Queues {
             lock.query().close();
             cursors.update();
             return partitions.update();
+        }
+    }
+
+    /** Deletes messages that wait for the queue: otherwise they would create it again. After the partitions, as those who release them. */
+    private int deleteParked(Connection connection, String queue, @Nullable String partition) throws SQLException {
+        try (var statement = new BoundStatement(connection, statements.get("delete-parked"))
+                .set("queue", queue)
+                .set("partition", partition)) {
+            return statement.update();
         }
     }
 

@@ -143,6 +143,10 @@ delete from sluice.consumer_groups where queue_id = :queue_id;
 -- name: delete-queue
 delete from sluice.queues where id = :queue_id;
 
+-- name: delete-parked
+-- The messages that wait for a queue, or for a partition of it, because it was held.
+delete from sluice.parked where queue = :queue and (:partition::text is null or partition = :partition);
+
 -- name: delete-message
 -- Under EvalPlanQual the arrays are those of the newest version of the row, so deletions in one segment add up.
 update sluice.segments s

@@ -180,11 +180,15 @@ from (select partition_id, count(*) as count from added group by partition_id) a
 where p.id = any (array[added.partition_id]);
 
 -- name: due-partitions
--- The partitions of the messages that are due, longest due first. Relies on scheduled_due.
+-- The partitions of the messages that are due, longest due first, without those of :except. Relies on scheduled_due.
 select distinct due.partition_id as id, due.queue, due.partition
 from (
   select s.partition_id, p.queue, p.partition
-  from (select s.partition_id from sluice.scheduled s where s.due_at <= now() order by s.due_at, s.id) s
+  from (
+    select s.partition_id from sluice.scheduled s
+    where s.due_at <= now() and s.partition_id + 0 <> all (:except::bigint[])
+    order by s.due_at, s.id
+  ) s
   cross join lateral (
     select q.name as queue, p.name as partition
     from (select p.queue_id, p.name from sluice.partitions p where p.id = s.partition_id offset 0) p
@@ -195,15 +199,22 @@ from (
 ) due;
 
 -- name: take-due
--- Takes what is due in these partitions, in the order of its time. Relies on scheduled_due: what is due stands first there. An index on the
+-- Takes what is due in these partitions, in the order of its time, until :max_bytes of payloads are passed. Relies on scheduled_due: what is due stands first there. An index on the
 -- partition would read what is due in a year. Under the locks of lock-partitions.
 with taken as (
   delete from sluice.scheduled s
   where s.id = any (array(
-    select w.id from sluice.scheduled w
-    where w.due_at <= now() and w.partition_id + 0 = any (:partitions::bigint[])
-    order by w.due_at, w.id
-    limit :limit
+    select w.id
+    from (
+      select w.id, sum(w.bytes) over (order by w.due_at, w.id) - w.bytes as bytes_before
+      from (
+        select w.id, w.due_at, octet_length(w.payload) as bytes from sluice.scheduled w
+        where w.due_at <= now() and w.partition_id + 0 = any (:partitions::bigint[])
+        order by w.due_at, w.id
+        limit :limit
+      ) w
+    ) w
+    where w.bytes_before < :max_bytes
   ))
   returning s.*
 ), counted as (
@@ -313,7 +324,13 @@ cross join lateral (select 1 from sluice.parked p where p.queue = wanted.queue l
 select pg_try_advisory_xact_lock(hashtextextended( :key , 0)) as locked;
 
 -- name: next-parked
-select * from sluice.parked where queue = :queue order by id limit :limit;
+-- In order, until :max_bytes of payloads are passed.
+select * from (
+  select p.*, sum(octet_length(p.payload)) over (order by p.id) - octet_length(p.payload) as bytes_before
+  from (select * from sluice.parked where queue = :queue order by id limit :limit) p
+) p
+where bytes_before < :max_bytes
+order by id;
 
 -- name: remove-parked
 delete from sluice.parked p

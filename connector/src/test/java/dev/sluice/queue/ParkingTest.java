@@ -283,4 +283,131 @@ class ParkingTest {
                 .isInstanceOf(QueueException.class);
         assertThat(parked()).isEmpty();
     }
+
+    private void park(String queue, String... transactionIds) throws SQLException {
+        try (var held = partitionOf(queue)) {
+            write(java.util.Arrays.stream(transactionIds)
+                    .map(each -> to(queue, each))
+                    .toArray(NewMessage[]::new));
+        }
+        assertThat(parked()).hasSize(transactionIds.length);
+    }
+
+    @Test
+    void aQueueThatIsDeletedTakesItsParkedMessagesAlong() throws SQLException {
+        write(to("bad", "b1"));
+        park("bad", "b2");
+        assertThat(new Queues(postgres.dataSource(), "sluice").delete("bad")).isTrue();
+        assertThat(parked()).isEmpty();
+        write(to("bad", "b3"));
+        assertThat(stored("bad")).containsExactly("b3");
+    }
+
+    @Test
+    void aQueueThatIsClearedTakesItsParkedMessagesAlong() throws SQLException {
+        write(to("bad", "b1"));
+        park("bad", "b2", "b3");
+        var queues = new Queues(postgres.dataSource(), "sluice");
+        assertThat(queues.clear("bad", "other")).isZero();
+        assertThat(parked()).hasSize(2);
+        assertThat(queues.clear("bad", null)).isEqualTo(3);
+        assertThat(parked()).isEmpty();
+        assertThat(postgres.query("select head - tail + 1 from sluice.partitions")).containsExactly("0");
+    }
+
+    @Test
+    void aPartitionThatIsDeletedTakesItsParkedMessagesAlong() throws SQLException {
+        write(to("bad", "b1"));
+        park("bad", "b2");
+        assertThat(new Queues(postgres.dataSource(), "sluice").deletePartition("bad", "p"))
+                .isTrue();
+        assertThat(parked()).isEmpty();
+    }
+
+    private static String large() {
+        return "\"" + "x".repeat(3 << 20) + "\"";
+    }
+
+    @Test
+    void largeParkedMessagesAreReleasedAFewAtATime() throws SQLException {
+        write(to("bad", "b1"));
+        try (var held = partitionOf("bad")) {
+            write(
+                    message("bad", "p", "b2", large()),
+                    message("bad", "p", "b3", large()),
+                    message("bad", "p", "b4", large()));
+        }
+        assertThat(writer.releaseParked(10).messages()).isEqualTo(2);
+        assertThat(writer.releaseParked(10).messages()).isEqualTo(1);
+        assertThat(stored("bad")).containsExactly("b1", "b2", "b3", "b4");
+    }
+
+    private static NewMessage later(String queue, String transactionId, String payload) {
+        NewMessage message = message(queue, "p", transactionId, payload);
+        return new NewMessage(
+                message.id(),
+                queue,
+                "p",
+                transactionId,
+                false,
+                message.payload(),
+                null,
+                null,
+                Instant.now().plusSeconds(3600),
+                null);
+    }
+
+    private void makeDue() {
+        postgres.execute("update sluice.scheduled set due_at = now() - interval '1 second'");
+    }
+
+    @Test
+    void aPartitionThatSomebodyHoldsDoesNotHoldScheduledMessagesOfOthers() throws SQLException {
+        write(later("bad", "b1", "1"), later("bad", "b2", "1"), later("good", "g1", "1"), later("good", "g2", "1"));
+        makeDue();
+        try (var held = partitionOf("bad")) {
+            assertThat(writer.releaseDue(2)).isEqualTo(new QueueWriter.Released(2, java.util.Set.of("good")));
+            assertThat(writer.releaseDue(2).messages()).isZero();
+        }
+        await().until(() -> writer.releaseDue(2).messages() == 2);
+        assertThat(stored("bad")).containsExactly("b1", "b2");
+        assertThat(stored("good")).containsExactly("g1", "g2");
+    }
+
+    @Test
+    void largeScheduledMessagesAreReleasedAFewAtATime() {
+        write(later("q", "1", large()), later("q", "2", large()), later("q", "3", large()));
+        makeDue();
+        assertThat(writer.releaseDue(10).messages()).isEqualTo(2);
+        assertThat(writer.releaseDue(10).messages()).isEqualTo(1);
+    }
+
+    @Test
+    void aWriterLeavesNoLockTimeoutOfTheRoleOnTheConnectionItGivesBack() throws SQLException {
+        String role = "alter role current_user in database " + postgres.query("select current_database()").get(0);
+        postgres.execute(role + " set lock_timeout = '123ms'");
+        try (var pool = new com.zaxxer.hikari.HikariDataSource()) {
+            pool.setDataSource(new org.postgresql.ds.PGSimpleDataSource() {
+                private static final long serialVersionUID = 1L;
+
+                @Override
+                public Connection getConnection() throws SQLException {
+                    Connection connection = java.sql.DriverManager.getConnection(postgres.url(), "postgres", "");
+                    SessionSettings.begin(connection, Duration.ZERO);
+                    return connection;
+                }
+            });
+            pool.setMaximumPoolSize(1);
+            try (var once = new QueueWriter(
+                    pool, new QueueWriterConfig("sluice", Duration.ofHours(1), 1000, CIPHER, LOCK_TIMEOUT))) {
+                once.write(List.of(to("q", "1")), List.of());
+            }
+            try (var connection = pool.getConnection();
+                    var statement = connection.createStatement();
+                    var row = statement.executeQuery("show lock_timeout")) {
+                row.next();
+                assertThat(row.getString(1)).isEqualTo("0");
+            }
+        }
+    }
 }
