@@ -1,6 +1,8 @@
 package dev.sluice.bridge.pop;
 
+import dev.sluice.queue.CommitOutcome;
 import dev.sluice.queue.Message;
+import dev.sluice.queue.OutcomeUnknownException;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
@@ -25,18 +27,27 @@ import org.slf4j.LoggerFactory;
 final class GiveBacks {
     private static final Logger log = LoggerFactory.getLogger(GiveBacks.class);
 
+    private static final String STOPS = "the service stops before the database is back";
+
     private static final long RETRY_MILLIS = 1000;
     /** Tries for a lease. Afterwards it has nearly ended, whatever its length. */
     private static final int LEASE_TRIES = 30;
 
     private final PopDispatcher.Return giveBack;
+    private final PopDispatcher.Outcomes outcomes;
     private final Executor workers;
     private final ScheduledExecutorService clock;
     private final Consumer<String> wake;
     private final Set<PopResult> kept = new HashSet<>();
 
-    GiveBacks(PopDispatcher.Return giveBack, Executor workers, ScheduledExecutorService clock, Consumer<String> wake) {
+    GiveBacks(
+            PopDispatcher.Return giveBack,
+            PopDispatcher.Outcomes outcomes,
+            Executor workers,
+            ScheduledExecutorService clock,
+            Consumer<String> wake) {
         this.giveBack = giveBack;
+        this.outcomes = outcomes;
         this.workers = workers;
         this.clock = clock;
         this.wake = wake;
@@ -45,7 +56,7 @@ final class GiveBacks {
     /** Gives back on a worker. */
     void later(PopTarget target, PopResult result) {
         keep(result);
-        execute(target, result, 1);
+        execute(result, () -> attempt(target, result, 1));
     }
 
     /** Gives back now; blocks. */
@@ -62,25 +73,19 @@ final class GiveBacks {
         }
     }
 
-    private void done(PopResult result) {
+    private boolean done(PopResult result) {
         synchronized (kept) {
-            kept.remove(result);
-        }
-    }
-
-    private void execute(PopTarget target, PopResult result, int attempt) {
-        try {
-            workers.execute(() -> attempt(target, result, attempt));
-        } catch (RejectedExecutionException e) {
-            log.debug("The service stops; messages that reached nobody are not given back target={}", target, e);
+            return kept.remove(result);
         }
     }
 
     private void attempt(PopTarget target, PopResult result, int attempt) {
         try {
             giveBack.giveBack(target, result);
-            done(result);
-            result.messages().stream().map(Message::queue).distinct().forEach(wake);
+            given(result);
+        } catch (OutcomeUnknownException e) {
+            log.debug("It is unknown whether messages that reached nobody were given back target={}", target, e);
+            pause(result, () -> settle(target, result, e, attempt));
         } catch (QueueException e) {
             boolean mayWait = result.leaseId() == null || attempt < LEASE_TRIES;
             if (!e.isTransient() || !mayWait) {
@@ -88,14 +93,60 @@ final class GiveBacks {
                 return;
             }
             log.debug("Messages that reached nobody could not be given back yet target={}", target, e);
-            try {
-                var unused =
-                        clock.schedule(() -> execute(target, result, attempt + 1), RETRY_MILLIS, TimeUnit.MILLISECONDS);
-            } catch (RejectedExecutionException stopping) {
-                log.debug("The service stops; messages that reached nobody are not given back", stopping);
-            }
+            pause(result, () -> attempt(target, result, attempt + 1));
         } catch (RuntimeException e) {
             log.warn("Messages that reached nobody could not be given back target={}", target, e);
+        }
+    }
+
+    private void given(PopResult result) {
+        var unused = done(result);
+        result.messages().stream().map(Message::queue).distinct().forEach(wake);
+    }
+
+    /**
+     * Finds out whether an attempt was committed. To try again without knowing could give back what another consumer has popped since,
+     * which would then be delivered twice.
+     */
+    private void settle(PopTarget target, PopResult result, OutcomeUnknownException unknown, int attempt) {
+        CommitOutcome outcome;
+        try {
+            outcome = outcomes.outcomeOf(unknown);
+        } catch (RuntimeException e) {
+            log.debug("The outcome of giving back cannot be asked for now target={}", target, e);
+            outcome = CommitOutcome.PENDING;
+        }
+        switch (outcome) {
+            case COMMITTED -> given(result);
+            case ROLLED_BACK -> attempt(target, result, attempt + 1);
+            case PENDING -> pause(result, () -> settle(target, result, unknown, attempt));
+            case LOST -> {
+                if (done(result)) {
+                    lost(result, "the server does not know any more whether they were put back");
+                }
+            }
+        }
+    }
+
+    private void pause(PopResult result, Runnable next) {
+        try {
+            var unused = clock.schedule(() -> execute(result, next), RETRY_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (RejectedExecutionException e) {
+            stopped(result);
+        }
+    }
+
+    private void execute(PopResult result, Runnable task) {
+        try {
+            workers.execute(task);
+        } catch (RejectedExecutionException e) {
+            stopped(result);
+        }
+    }
+
+    private void stopped(PopResult result) {
+        if (done(result)) {
+            lost(result, STOPS);
         }
     }
 
@@ -103,7 +154,7 @@ final class GiveBacks {
     void close() {
         synchronized (kept) {
             for (PopResult result : kept) {
-                lost(result, "the service stops before the database is back");
+                lost(result, STOPS);
             }
             kept.clear();
         }

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
@@ -115,6 +116,9 @@ public final class PopDispatcher implements AutoCloseable {
     /** Pops whose outcome is not known yet. */
     private final Set<PopOutcomeUnknownException> unsettled = new HashSet<>();
 
+    /** Requests that fail in a moment; see {@link #failLater}. */
+    private final Map<Waiter, QueueException> failing = new ConcurrentHashMap<>();
+
     private int waiting;
     private boolean closed;
 
@@ -140,7 +144,7 @@ public final class PopDispatcher implements AutoCloseable {
                 config.threads(), task -> daemon(task, "sluice-pop-" + number.incrementAndGet()));
         clock = new ScheduledThreadPoolExecutor(1, task -> daemon(task, "sluice-pop-clock"));
         clock.setRemoveOnCancelPolicy(true);
-        giveBacks = new GiveBacks(giveBack, workers, clock, this::wake);
+        giveBacks = new GiveBacks(giveBack, outcomes, workers, clock, this::wake);
         long interval = config.pollInterval().toMillis();
         var unusedPoll = clock.scheduleWithFixedDelay(this::poll, interval, interval, TimeUnit.MILLISECONDS);
         var unusedAsk = clock.scheduleWithFixedDelay(
@@ -411,14 +415,14 @@ public final class PopDispatcher implements AutoCloseable {
         long left = waiter.arrivedNanos + TimeUnit.MILLISECONDS.toNanos(LEAST_FAILURE_MILLIS) - System.nanoTime();
         try {
             if (left > 0) {
-                var unused =
-                        clock.schedule(() -> waiter.answer.completeExceptionally(cause), left, TimeUnit.NANOSECONDS);
+                failing.put(waiter, cause);
+                var unused = clock.schedule(() -> failing(waiter, cause), left, TimeUnit.NANOSECONDS);
                 return;
             }
         } catch (RejectedExecutionException e) {
             log.trace("The service stops", e);
         }
-        waiter.answer.completeExceptionally(cause);
+        failing(waiter, cause);
     }
 
     /** The transaction of a waiter is over. */
@@ -742,6 +746,7 @@ public final class PopDispatcher implements AutoCloseable {
             }
         }
         answered.forEach(Runnable::run);
+        failNow();
         clock.shutdownNow();
         workers.shutdown();
         try {
@@ -753,9 +758,35 @@ public final class PopDispatcher implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         giveBacks.close();
+        answerTheRest();
         synchronized (lock) {
             unsettled.forEach(
                     each -> loseAutoAcked(each.results(), "the service stops before the outcome of the pop is known"));
         }
+    }
+
+    /** Answers those whose transaction has not ended: nobody will be there to do so. */
+    private void answerTheRest() {
+        var answered = new ArrayList<Runnable>();
+        synchronized (lock) {
+            for (PopLane lane : lanes.all()) {
+                for (Waiter waiter : List.copyOf(lane.waiters)) {
+                    leave(lane, waiter);
+                    answered.add(() -> waiter.answer.completeExceptionally(OutcomeUnknownException.because(
+                            "the service stops before the outcome of a pop is known")));
+                }
+            }
+        }
+        answered.forEach(Runnable::run);
+    }
+
+    /** Fails those at once that would be failed in a moment. */
+    private void failNow() {
+        List.copyOf(failing.entrySet()).forEach(each -> failing(each.getKey(), each.getValue()));
+    }
+
+    private void failing(Waiter waiter, QueueException cause) {
+        failing.remove(waiter);
+        waiter.answer.completeExceptionally(cause);
     }
 }

@@ -49,6 +49,8 @@ class PopDispatcherTest {
     private final FakeQueue queue = new FakeQueue();
     private final List<PopResult> returned = new CopyOnWriteArrayList<>();
     private final AtomicInteger giveBackFailures = new AtomicInteger();
+    private final AtomicInteger unknownGiveBacks = new AtomicInteger();
+    private final AtomicInteger giveBacks = new AtomicInteger();
     private PopDispatcher dispatcher = dispatcher(100, Duration.ofMinutes(10));
 
     /** Messages by queue name, each given once, without leases. A queue is in the namespace of its first letter. */
@@ -156,6 +158,10 @@ class PopDispatcherTest {
                 queue::outcomeOf,
                 queue::places,
                 (target, result) -> {
+                    giveBacks.incrementAndGet();
+                    if (unknownGiveBacks.getAndDecrement() > 0) {
+                        throw OutcomeUnknownException.because("the answer got lost");
+                    }
                     if (giveBackFailures.getAndDecrement() > 0) {
                         throw new QueueException("could not give back", new SQLException("gone", "08006"));
                     }
@@ -648,6 +654,54 @@ class PopDispatcherTest {
             queue.outcome = CommitOutcome.COMMITTED;
             await().until(() -> returned.size() == 1);
             assertThat(giveBackFailures).hasNegativeValue();
+        }
+
+        private void popAndGiveBackWithoutAnswer() {
+            queue.losesAnswers = true;
+            queue.add("q", "a");
+            unknownGiveBacks.set(1);
+            assertThat(failure(pop(QUEUE, AUTO_ACK, SOON))).isInstanceOf(OutcomeUnknownException.class);
+            queue.outcome = CommitOutcome.COMMITTED;
+            await().until(() -> giveBacks.get() == 1);
+        }
+
+        @Test
+        void messagesThatWereGivenBackWithoutAnAnswerAreNotGivenBackTwice() {
+            popAndGiveBackWithoutAnswer();
+            int asked = queue.outcomesAsked.get();
+            await().until(() -> queue.outcomesAsked.get() > asked);
+            await().during(Duration.ofMillis(1500)).until(() -> giveBacks.get() == 1);
+        }
+
+        @Test
+        void messagesAreGivenBackAgainOnceTheFirstTryIsKnownToBeRolledBack() {
+            popAndGiveBackWithoutAnswer();
+            queue.outcome = CommitOutcome.ROLLED_BACK;
+            await().until(() -> returned.size() == 1);
+        }
+
+        @Test
+        void thoseWhoAskedAreToldSoWhenTheServiceStops() {
+            queue.losesAnswers = true;
+            queue.add("q", "a");
+            CompletableFuture<PopResult> answer = pop(QUEUE, AUTO_ACK, LONG);
+            await().until(() -> queue.outcomesAsked.get() >= 1);
+            dispatcher.close();
+            assertThat(failure(answer)).isInstanceOf(OutcomeUnknownException.class);
+        }
+
+        @Test
+        void thoseWhoseFailureIsHeldAreToldWhenTheServiceStops() {
+            queue.failure = new QueueException("could not pop", new SQLException("gone", "08006"));
+            CompletableFuture<PopResult> first = pop(QUEUE, batch(1), NO_WAIT);
+            await().until(() -> queue.begun.get() >= 1);
+            List<CompletableFuture<PopResult>> more = new ArrayList<>();
+            for (int i = 0; i < 5; i++) {
+                more.add(pop(QUEUE, batch(1), NO_WAIT));
+            }
+            dispatcher.close();
+            await().until(first::isDone);
+            await().until(() -> more.stream().allMatch(CompletableFuture::isDone));
         }
     }
 }
