@@ -95,7 +95,7 @@ final class DatabaseWatch implements AutoCloseable {
     private void run() {
         try {
             while (!closing) {
-                see();
+                seeOnce();
                 boolean early = asked.tryAcquire(INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
                 log.trace("Looking at the database early={}", early);
                 asked.drainPermits();
@@ -103,6 +103,18 @@ final class DatabaseWatch implements AutoCloseable {
         } catch (InterruptedException e) {
             log.debug("The watch of the database has ended");
         } finally {
+            closeOwn();
+        }
+    }
+
+    /** Nothing ends the watch: without it no pool would be renewed, and health would show the last state for ever. */
+    private void seeOnce() {
+        try {
+            see();
+        } catch (RuntimeException | Error e) {
+            log.error("The database could not be watched, it is looked at again", e);
+            lastError = SessionFailures.reason(e);
+            connected = false; // So that all that follows from a success follows from the next one.
             closeOwn();
         }
     }

@@ -64,7 +64,7 @@ final class DueMessages implements AutoCloseable {
                 if (!moved.queues().isEmpty()) {
                     released.accept(moved.queues());
                 }
-            } while (moved.messages() == MAX_MESSAGES && !thread.isShutdown());
+            } while (moved.messages() > 0 && !thread.isShutdown());
             do {
                 moved = writer.releaseParked(MAX_MESSAGES);
                 if (!moved.queues().isEmpty()) {
@@ -80,7 +80,7 @@ final class DueMessages implements AutoCloseable {
                 failing = true;
                 log.warn("Scheduled messages wait until the database takes them: {}", e.getMessage());
             }
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) { // Whatever it throws would end the repetition.
             log.error("Scheduled messages could not be released", e);
         }
     }

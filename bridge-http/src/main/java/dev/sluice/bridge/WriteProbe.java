@@ -55,6 +55,8 @@ final class WriteProbe implements AutoCloseable {
     private volatile @Nullable String refusal;
     /** What was found out last, without what it waits for. Of the observer. */
     private @Nullable String known;
+    /** Whether the listener does not know of the last change. Of the observer. */
+    private boolean untold;
 
     private volatile Listener listener = takesWrites -> {};
 
@@ -99,19 +101,28 @@ final class WriteProbe implements AutoCloseable {
         Connection connection = null;
         try {
             do {
-                if (isReachable.getAsBoolean()) {
-                    connection = probe(connection);
-                } else {
-                    connection = closed(connection);
-                    sinceNanos = 0;
-                    failure = null;
-                }
+                connection = probeOnce(connection);
             } while (!closing.await(INTERVAL.toMillis(), TimeUnit.MILLISECONDS));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } finally {
             closed(connection);
         }
+    }
+
+    /** Nothing ends the probe: without it health would show the last state for ever. */
+    private @Nullable Connection probeOnce(@Nullable Connection open) {
+        try {
+            if (isReachable.getAsBoolean()) {
+                return probe(open);
+            }
+            sinceNanos = 0;
+            failure = null;
+        } catch (RuntimeException | Error e) {
+            log.error("Writes could not be probed, they are probed again", e);
+            sinceNanos = 0;
+        }
+        return closed(open);
     }
 
     /**
@@ -178,10 +189,19 @@ final class WriteProbe implements AutoCloseable {
     private void observeAlways() {
         try {
             do {
-                observe();
+                observeOnce();
             } while (!closing.await(LOOK_INTERVAL.toMillis(), TimeUnit.MILLISECONDS));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    private void observeOnce() {
+        try {
+            observe();
+        } catch (RuntimeException | Error e) {
+            log.error("What the probe found out could not be told, it is told again", e);
+            untold = true;
         }
     }
 
@@ -195,10 +215,10 @@ final class WriteProbe implements AutoCloseable {
         } else if (reason != null) {
             now = "the database takes no writes: " + reason;
         }
-        if (Objects.equals(now, known)) {
+        if (Objects.equals(now, known) && !untold) {
             return;
         }
-        boolean changed = (now == null) != (known == null);
+        boolean changed = untold || (now == null) != (known == null);
         known = now;
         refusal = now;
         if (now == null) {
@@ -211,6 +231,7 @@ final class WriteProbe implements AutoCloseable {
         }
         if (changed) {
             listener.changed(now == null);
+            untold = false;
         }
     }
 

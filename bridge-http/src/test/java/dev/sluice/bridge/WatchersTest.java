@@ -1,0 +1,113 @@
+package dev.sluice.bridge;
+
+import static org.awaitility.Awaitility.await;
+
+import dev.sluice.queue.QueueWriter;
+import dev.sluice.queue.QueueWriterConfig;
+import dev.sluice.queue.WriteTest;
+import java.lang.reflect.Proxy;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Threads that look after the database go on, whatever is thrown on them. */
+@Timeout(60)
+class WatchersTest {
+    /** Gives connections that do nothing, or throws. */
+    private static final class FakeSource extends ConnectionSource {
+        final AtomicInteger asked = new AtomicInteger();
+        private final @Nullable Error error;
+        private final @Nullable SQLException exception;
+
+        FakeSource(@Nullable Error error, @Nullable SQLException exception) {
+            this.error = error;
+            this.exception = exception;
+        }
+
+        @Override
+        public Connection getConnection() throws SQLException {
+            asked.incrementAndGet();
+            if (error != null) {
+                throw error;
+            }
+            if (exception != null) {
+                throw exception;
+            }
+            return (Connection) Proxy.newProxyInstance(
+                    getClass().getClassLoader(), new Class<?>[] {Connection.class}, (proxy, method, given) -> null);
+        }
+    }
+
+    /** Counts what it is told, and throws the first time. */
+    private static final class Throwing implements DatabaseWatch.Listener {
+        final AtomicInteger again = new AtomicInteger();
+        final AtomicInteger answered = new AtomicInteger();
+
+        @Override
+        public void answersAgain() {
+            if (again.incrementAndGet() == 1) {
+                throw new IllegalStateException("a listener failed");
+            }
+        }
+
+        @Override
+        public void answered(Connection connection) {
+            answered.incrementAndGet();
+        }
+
+        @Override
+        public void refused(SQLException reason) {
+            throw new AssertionError(reason);
+        }
+    }
+
+    @Test
+    void theWatchGoesOnAndTellsAgainWhatCouldNotBeTold() {
+        var listener = new Throwing();
+        var questions = new AtomicInteger();
+        Database.Probe probe = connection -> {
+            switch (questions.incrementAndGet()) {
+                case 1 -> throw new IllegalStateException("a question failed");
+                case 2 -> throw new OutOfMemoryError("no memory for a question");
+                default -> {}
+            }
+        };
+        try (var watch = new DatabaseWatch(new FakeSource(null, null), probe, listener)) {
+            watch.start();
+            await().until(() -> listener.again.get() == 2 && listener.answered.get() > 0);
+            await().until(watch::isConnected);
+        }
+    }
+
+    @Test
+    void theProbeGoesOnAndTellsAgainWhatCouldNotBeTold() {
+        var asked = new AtomicInteger();
+        var told = new AtomicInteger();
+        var source = new FakeSource(null, new SQLException("cannot write in a read-only transaction", "25006"));
+        try (var probe = new WriteProbe(source, new WriteTest("sluice"), () -> {
+            if (asked.incrementAndGet() == 1) {
+                throw new IllegalStateException("a question failed");
+            }
+            return true;
+        })) {
+            probe.start(takesWrites -> {
+                if (told.incrementAndGet() == 1) {
+                    throw new IllegalStateException("a listener failed");
+                }
+            });
+            await().until(() -> told.get() == 2);
+        }
+    }
+
+    @Test
+    void theReleaseOfScheduledMessagesGoesOn() throws Exception {
+        var source = new FakeSource(new OutOfMemoryError("no memory for a connection"), null);
+        try (var due = new DueMessages(new QueueWriter(source, QueueWriterConfig.DEFAULTS), queues -> {})) {
+            due.start();
+            await().until(() -> source.asked.get() >= 3);
+        }
+    }
+}
