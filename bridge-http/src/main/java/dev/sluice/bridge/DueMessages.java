@@ -3,11 +3,13 @@ package dev.sluice.bridge;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueWriter;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,7 +24,13 @@ final class DueMessages implements AutoCloseable {
     private static final int MAX_MESSAGES = 2_000;
     private static final long STOP_SECONDS = 5;
 
+    /** Puts messages into their queues, and says how many. */
+    private interface Release {
+        QueueWriter.Released run(int limit);
+    }
+
     private final QueueWriter writer;
+    private final List<Release> releases;
     private final Consumer<Set<String>> released;
     private final ScheduledExecutorService thread =
             Executors.newSingleThreadScheduledExecutor(run -> new Thread(run, "due-messages"));
@@ -39,6 +47,7 @@ final class DueMessages implements AutoCloseable {
      */
     DueMessages(QueueWriter writer, Consumer<Set<String>> released) {
         this.writer = writer;
+        this.releases = List.of(writer::releaseDue, writer::releaseParked);
         this.released = released;
     }
 
@@ -58,31 +67,39 @@ final class DueMessages implements AutoCloseable {
                 renewing = false;
                 writer.close();
             }
-            QueueWriter.Released moved;
-            do {
-                moved = writer.releaseDue(MAX_MESSAGES);
-                if (!moved.queues().isEmpty()) {
-                    released.accept(moved.queues());
+            int moved;
+            QueueException failure;
+            do { // In turn, and each for itself: neither keeps the other waiting.
+                moved = 0;
+                failure = null;
+                for (Release release : releases) {
+                    try {
+                        moved += told(release.run(MAX_MESSAGES));
+                    } catch (QueueException e) {
+                        failure = e;
+                    }
                 }
-            } while (moved.messages() > 0 && !thread.isShutdown());
-            do {
-                moved = writer.releaseParked(MAX_MESSAGES);
-                if (!moved.queues().isEmpty()) {
-                    released.accept(moved.queues());
-                }
-            } while (moved.messages() > 0 && !thread.isShutdown());
-            if (failing) {
-                failing = false;
-                log.info("Scheduled messages are released again");
-            }
-        } catch (QueueException e) {
-            if (!failing) {
-                failing = true;
-                log.warn("Scheduled messages wait until the database takes them: {}", e.getMessage());
-            }
+            } while (moved > 0 && !thread.isShutdown());
+            note(failure);
         } catch (RuntimeException | Error e) { // Whatever it throws would end the repetition.
             log.error("Scheduled messages could not be released", e);
         }
+    }
+
+    private int told(QueueWriter.Released moved) {
+        if (!moved.queues().isEmpty()) {
+            released.accept(moved.queues());
+        }
+        return moved.messages();
+    }
+
+    private void note(@Nullable QueueException failure) {
+        if (failure != null && !failing) {
+            log.warn("Scheduled messages wait until the database takes them: {}", failure.getMessage());
+        } else if (failure == null && failing) {
+            log.info("Scheduled messages are released again");
+        }
+        failing = failure != null;
     }
 
     @Override

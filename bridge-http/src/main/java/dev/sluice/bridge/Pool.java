@@ -90,20 +90,32 @@ final class Pool extends ConnectionSource implements AutoCloseable {
         return eager;
     }
 
-    /** Returns a connection, or says why there is none: what the server said last, or that all are in use. */
+    /**
+     * Returns a connection, or says why there is none: what the server said last, or that all are in use. If the pool is replaced
+     * meanwhile the new one is asked, once: pools that are replaced again and again must not hold a request for ever.
+     */
     @Override
     public Connection getConnection() throws SQLException {
-        HikariDataSource from = current;
+        HikariDataSource first = current;
+        try {
+            return connection(first);
+        } catch (SQLException e) {
+            HikariDataSource second = current;
+            if (first != second) {
+                return connection(second);
+            }
+            throw e;
+        }
+    }
+
+    private Connection connection(HikariDataSource from) throws SQLException {
         try {
             Connection connection = from.getConnection();
             failure = null;
             return connection;
         } catch (SQLException e) {
-            if (from != current) {
-                return getConnection(); // It was replaced meanwhile.
-            }
             SQLException explained = explained(from, e);
-            if (!SessionFailures.ALL_CONNECTIONS_IN_USE.equals(explained.getSQLState())) {
+            if (from == current && !SessionFailures.ALL_CONNECTIONS_IN_USE.equals(explained.getSQLState())) {
                 failure = explained;
             }
             throw explained;

@@ -2,12 +2,19 @@ package dev.sluice.bridge;
 
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.QueueWriter;
 import dev.sluice.queue.QueueWriterConfig;
+import dev.sluice.queue.TestPostgres;
 import dev.sluice.queue.WriteTest;
 import java.lang.reflect.Proxy;
+import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -108,6 +115,56 @@ class WatchersTest {
         try (var due = new DueMessages(new QueueWriter(source, QueueWriterConfig.DEFAULTS), queues -> {})) {
             due.start();
             await().until(() -> source.asked.get() >= 3);
+        }
+    }
+
+    @Test
+    void aScheduledMessageThatCannotBeReleasedDoesNotHoldParkedOnes() throws Exception {
+        try (var postgres = TestPostgres.withSchema();
+                var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
+            var secret = new NewMessage(
+                    UUID.randomUUID(),
+                    "secret",
+                    "p",
+                    "t",
+                    false,
+                    "1".getBytes(StandardCharsets.UTF_8),
+                    null,
+                    null,
+                    null,
+                    Duration.ofHours(1));
+            writer.write(List.of(secret), List.of());
+            postgres.execute("update sluice.scheduled set due_at = now()");
+            postgres.execute("update sluice.queues set encryption_enabled = true"); // And this writer has no key.
+            postgres.execute("insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload)"
+                    + " values ('q', 'p', gen_random_uuid(), 'parked', false, '1')");
+            try (var due = new DueMessages(writer, queues -> {})) {
+                due.start();
+                await().until(() -> postgres.query("select transaction_id from sluice.messages where queue = 'q'")
+                        .equals(List.of("parked")));
+            }
+        }
+    }
+
+    @Test
+    void aRequestDoesNotWaitForEverForAPoolThatIsReplacedAgainAndAgain() throws Exception {
+        var source = new FakeSource(null, new SQLException("no", "08001"));
+        var ended = new CompletableFuture<Void>();
+        try (var pool = new Pool("test", source, 1, (which, reason) -> {})) {
+            var request = new Thread(() -> {
+                try (Connection unexpected = pool.getConnection()) {
+                    ended.completeExceptionally(new AssertionError(unexpected));
+                } catch (SQLException e) {
+                    ended.complete(null);
+                }
+            });
+            request.setDaemon(true);
+            request.start();
+            await().pollInterval(Duration.ofMillis(500)).atMost(Duration.ofSeconds(30)).until(() -> {
+                pool.replace(1, true, Runnable::run);
+                return ended.isDone();
+            });
+            ended.join();
         }
     }
 }
