@@ -136,8 +136,9 @@ class WatchersTest {
             writer.write(List.of(secret), List.of());
             postgres.execute("update sluice.scheduled set due_at = now()");
             postgres.execute("update sluice.queues set encryption_enabled = true"); // And this writer has no key.
-            postgres.execute("insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload)"
-                    + " values ('q', 'p', gen_random_uuid(), 'parked', false, '1')");
+            postgres.execute(
+                    "insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload)"
+                            + " values ('q', 'p', gen_random_uuid(), 'parked', false, '1')");
             try (var due = new DueMessages(writer, queues -> {})) {
                 due.start();
                 await().until(() -> postgres.query("select transaction_id from sluice.messages where queue = 'q'")
@@ -160,10 +161,12 @@ class WatchersTest {
             });
             request.setDaemon(true);
             request.start();
-            await().pollInterval(Duration.ofMillis(500)).atMost(Duration.ofSeconds(30)).until(() -> {
-                pool.replace(1, true, Runnable::run);
-                return ended.isDone();
-            });
+            await().pollInterval(Duration.ofMillis(500))
+                    .atMost(Duration.ofSeconds(30))
+                    .until(() -> {
+                        pool.replace(1, true, Runnable::run);
+                        return ended.isDone();
+                    });
             ended.join();
         }
     }

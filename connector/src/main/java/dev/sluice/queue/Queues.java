@@ -272,8 +272,8 @@ public final class Queues {
      */
     public long clear(String queue, @Nullable String partition) {
         // First: one that is released meanwhile is in a partition by then.
-        long cleared = byIndex.run(
-                "could not clear queue " + queue, connection -> deleteParked(connection, queue, partition));
+        long cleared =
+                byIndex.run("could not clear queue " + queue, connection -> deleteParked(connection, queue, partition));
         String after = "";
         while (true) {
             String start = after;

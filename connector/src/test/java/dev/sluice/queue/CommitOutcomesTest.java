@@ -348,7 +348,8 @@ class CommitOutcomesTest {
             return server.query("select pg_snapshot_xmin(pg_current_snapshot()) > '" + lost.id() + "'::xid8")
                     .equals(List.of("t"));
         });
-        assertThat(server.query("select pg_xact_status('" + lost.id() + "'::xid8)")).containsExactly("committed");
+        assertThat(server.query("select pg_xact_status('" + lost.id() + "'::xid8)"))
+                .containsExactly("committed");
         assertThat(outcomeOf(lost)).isEqualTo(CommitOutcome.LOST);
     }
 

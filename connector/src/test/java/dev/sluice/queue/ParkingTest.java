@@ -312,7 +312,8 @@ class ParkingTest {
         assertThat(parked()).hasSize(2);
         assertThat(queues.clear("bad", null)).isEqualTo(3);
         assertThat(parked()).isEmpty();
-        assertThat(postgres.query("select head - tail + 1 from sluice.partitions")).containsExactly("0");
+        assertThat(postgres.query("select head - tail + 1 from sluice.partitions"))
+                .containsExactly("0");
     }
 
     @Test
@@ -384,7 +385,8 @@ class ParkingTest {
 
     @Test
     void aWriterLeavesNoLockTimeoutOfTheRoleOnTheConnectionItGivesBack() throws SQLException {
-        String role = "alter role current_user in database " + postgres.query("select current_database()").get(0);
+        String role = "alter role current_user in database "
+                + postgres.query("select current_database()").get(0);
         postgres.execute(role + " set lock_timeout = '123ms'");
         try (var pool = new com.zaxxer.hikari.HikariDataSource()) {
             pool.setDataSource(new org.postgresql.ds.PGSimpleDataSource() {

@@ -772,8 +772,8 @@ public final class PopDispatcher implements AutoCloseable {
             for (PopLane lane : lanes.all()) {
                 for (Waiter waiter : List.copyOf(lane.waiters)) {
                     leave(lane, waiter);
-                    answered.add(() -> waiter.answer.completeExceptionally(OutcomeUnknownException.because(
-                            "the service stops before the outcome of a pop is known")));
+                    answered.add(() -> waiter.answer.completeExceptionally(
+                            OutcomeUnknownException.because("the service stops before the outcome of a pop is known")));
                 }
             }
         }
