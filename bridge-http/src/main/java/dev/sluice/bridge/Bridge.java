@@ -351,6 +351,8 @@ final class Bridge implements AutoCloseable {
                     log.warn("The schema still cannot be opened reason={}", e.getMessage());
                     lastError = String.valueOf(e.getMessage());
                 }
+            } catch (RuntimeException | Error e) {
+                log.error("The schema could not be opened, it is tried again", e);
             } catch (InterruptedException e) {
                 return;
             }

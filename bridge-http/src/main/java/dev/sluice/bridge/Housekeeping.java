@@ -57,7 +57,7 @@ final class Housekeeping implements AutoCloseable {
             }
         } catch (QueueException e) {
             log.warn("Nothing was deleted, the next sweep tries again: {}", e.getMessage());
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) { // Whatever it throws would end the repetition.
             log.error("The sweep failed", e);
         }
     }

@@ -80,7 +80,7 @@ final class Maintenance implements MaintenanceMode, AutoCloseable {
                 log.error("Whether something is on hold cannot be read, so nothing is: {}", e.getMessage());
                 take(Set.of());
             }
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) { // Whatever it throws would end the repetition.
             log.error("Whether something is on hold cannot be read", e);
         }
     }

@@ -2,10 +2,16 @@ package dev.sluice.bridge;
 
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.queue.MinuteCounters;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueWriter;
 import dev.sluice.queue.QueueWriterConfig;
+import dev.sluice.queue.Retention;
+import dev.sluice.queue.SharedSwitches;
 import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.Traces;
+import dev.sluice.queue.WakeUps;
 import dev.sluice.queue.WriteTest;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
@@ -115,6 +121,43 @@ class WatchersTest {
         try (var due = new DueMessages(new QueueWriter(source, QueueWriterConfig.DEFAULTS), queues -> {})) {
             due.start();
             await().until(() -> source.asked.get() >= 3);
+        }
+    }
+
+    private static FakeSource withoutMemory() {
+        return new FakeSource(new OutOfMemoryError("no memory for a connection"), null);
+    }
+
+    @Test
+    void theSweepsGoOn() {
+        FakeSource source = withoutMemory();
+        var retention = new Retention(source, "sluice");
+        try (var housekeeping = new Housekeeping(
+                retention,
+                new MinuteCounters(source, "sluice"),
+                new Traces(source, "sluice", PayloadCipher.NONE),
+                1,
+                Duration.ofMillis(10))) {
+            housekeeping.start();
+            await().until(() -> source.asked.get() >= 3);
+        }
+    }
+
+    @Test
+    void theReadingOfSwitchesGoesOn() {
+        FakeSource source = withoutMemory();
+        try (var maintenance = new Maintenance(new SharedSwitches(source, "sluice"), () -> {})) {
+            maintenance.start(hold -> {}, () -> {});
+            await().until(() -> source.asked.get() >= 3);
+        }
+    }
+
+    @Test
+    void listeningToOtherProcessesGoesOn() {
+        FakeSource source = withoutMemory();
+        try (var wakeUps = new WakeUps(source, "sluice", queue -> {})) {
+            wakeUps.start();
+            await().until(() -> source.asked.get() >= 2);
         }
     }
 

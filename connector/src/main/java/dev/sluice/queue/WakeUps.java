@@ -90,6 +90,9 @@ public final class WakeUps implements AutoCloseable {
                             e.getMessage());
                 }
                 pause();
+            } catch (RuntimeException | Error e) { // Without the thread, no other process wakes our consumers any more.
+                log.error("Other processes could not be listened to, it is tried again", e);
+                pause();
             }
         }
     }

@@ -127,7 +127,7 @@ public final class Door implements AutoCloseable {
                 failing = true;
                 log.warn("The options of queues cannot be read, the last ones count: {}", e.getMessage());
             }
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) { // Whatever it throws would end the repetition.
             failedReads.increment();
             log.error("The options of queues could not be read", e);
         }

@@ -74,7 +74,7 @@ public final class MetricsFlush implements AutoCloseable {
             }
         } catch (QueueException e) {
             log.debug("Counters are written later", e);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) { // Whatever it throws would end the repetition.
             log.error("Counters could not be written", e);
         }
         seconds++;

@@ -146,9 +146,18 @@ public final class PopDispatcher implements AutoCloseable {
         clock.setRemoveOnCancelPolicy(true);
         giveBacks = new GiveBacks(giveBack, outcomes, workers, clock, this::wake);
         long interval = config.pollInterval().toMillis();
-        var unusedPoll = clock.scheduleWithFixedDelay(this::poll, interval, interval, TimeUnit.MILLISECONDS);
+        var unusedPoll = clock.scheduleWithFixedDelay(() -> repeated(this::poll), interval, interval, TimeUnit.MILLISECONDS);
         var unusedAsk = clock.scheduleWithFixedDelay(
-                this::forgetGone, ASK_CLIENTS_MILLIS, ASK_CLIENTS_MILLIS, TimeUnit.MILLISECONDS);
+                () -> repeated(this::forgetGone), ASK_CLIENTS_MILLIS, ASK_CLIENTS_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** Whatever the task throws would end its repetition. */
+    private static void repeated(Runnable task) {
+        try {
+            task.run();
+        } catch (RuntimeException | Error e) {
+            log.error("Those who wait could not be looked after, they are looked after again", e);
+        }
     }
 
     private static Thread daemon(Runnable task, String name) {

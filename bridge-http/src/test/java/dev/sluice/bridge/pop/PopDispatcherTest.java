@@ -359,6 +359,21 @@ class PopDispatcherTest {
         }
 
         @Test
+        void isForgottenAlthoughItCouldNotBeAskedOnce() {
+            var asked = new AtomicInteger();
+            CompletableFuture<PopResult> answer = dispatcher.pop(QUEUE, batch(1), LONG, () -> {
+                if (!Thread.currentThread().getName().equals("sluice-pop-clock")) {
+                    return false;
+                }
+                if (asked.incrementAndGet() == 1) {
+                    throw new IllegalStateException("cannot be asked");
+                }
+                return true;
+            });
+            assertThat(payloads(answer)).isEmpty();
+        }
+
+        @Test
         void isForgottenSoonAfterItsClientHasGone() {
             var gone = new AtomicBoolean();
             CompletableFuture<PopResult> answer = dispatcher.pop(QUEUE, batch(1), LONG, gone::get);
