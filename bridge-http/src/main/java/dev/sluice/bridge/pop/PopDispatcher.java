@@ -146,7 +146,8 @@ public final class PopDispatcher implements AutoCloseable {
         clock.setRemoveOnCancelPolicy(true);
         giveBacks = new GiveBacks(giveBack, outcomes, workers, clock, this::wake);
         long interval = config.pollInterval().toMillis();
-        var unusedPoll = clock.scheduleWithFixedDelay(() -> repeated(this::poll), interval, interval, TimeUnit.MILLISECONDS);
+        var unusedPoll =
+                clock.scheduleWithFixedDelay(() -> repeated(this::poll), interval, interval, TimeUnit.MILLISECONDS);
         var unusedAsk = clock.scheduleWithFixedDelay(
                 () -> repeated(this::forgetGone), ASK_CLIENTS_MILLIS, ASK_CLIENTS_MILLIS, TimeUnit.MILLISECONDS);
     }
