@@ -340,8 +340,23 @@ class RequestEncodingsTest {
             String good = "{\"queue\":\"none\",\"payload\":1}\n";
             assertRefused(push("", good + "\n{\"log\":\"x\"}"), 400, "line 3: queue and payload are missing");
             assertRefused(push("", good + "{\"queue\":\"none\"}"), 400, "line 2: payload is missing");
-            assertRefused(push("", good + "{\"payload\":1}"), 400, "line 2: Queue must be a string");
+            assertRefused(push("", good + "{\"payload\":1}"), 400, "line 2: queue is missing");
             assertThat(bridge.pop("none").path("messages")).isEmpty();
+        }
+
+        /** Which of two payloads is meant nobody knows, and one of them would vanish. */
+        @Test
+        void thatHaveAMemberOfAnEnvelopeTwiceAreRefusedUnlessTheyAreEvents() {
+            String line = "{\"payload\":1,\"payload\":2}";
+            String error = "payload must not be there more than once";
+            assertRefused(push("?queue=twice", "{\"log\":1}\n" + line), 400, "line 2: " + error);
+            assertRefused(push("?queue=twice&as=envelope", line), 400, "line 1: " + error);
+            assertRefused(bridge.post("/api/v1/push?queue=twice", "[1," + line + "]"), 400, "item 1: " + error);
+            assertThat(bridge.pop("twice").path("messages")).isEmpty();
+            assertThat(push("?queue=twice&as=event", line).statusCode()).isEqualTo(201);
+            assertThat(bridge.get("/api/v1/pop/queue/twice?autoAck=true&wait=true&timeout=30000")
+                            .body())
+                    .contains("\"data\":" + line + ",");
         }
 
         @Test

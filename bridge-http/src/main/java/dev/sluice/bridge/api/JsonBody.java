@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -367,6 +368,34 @@ final class JsonBody implements AutoCloseable {
     void refuseSecond(String field, boolean isSecond) {
         if (isSecond) {
             throw badRequest(field + " must not be there more than once");
+        }
+    }
+
+    /**
+     * Returns what watches over the members of the object it stands at.
+     *
+     * @param names the members that are read, at most 32; all others are passed over and may be there more than once
+     */
+    Members members(List<String> names) {
+        return new Members(names);
+    }
+
+    /** Refuses an object that has a member twice: what the first one holds would vanish. */
+    final class Members {
+        private final List<String> names;
+        private int seen;
+
+        private Members(List<String> names) {
+            this.names = names;
+        }
+
+        void refuseSecond(String field) {
+            int index = names.indexOf(field);
+            if (index >= 0) {
+                int bit = 1 << index;
+                JsonBody.this.refuseSecond(field, (seen & bit) != 0);
+                seen |= bit;
+            }
         }
     }
 

@@ -12,6 +12,7 @@ import dev.sluice.queue.NewMessage;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
+import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -34,6 +35,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MessageLine {
     private static final String DEFAULT_PARTITION = "Default";
+    /** All that is read of a line; the payload may stand in one of two. */
+    private static final List<String> MEMBERS = List.of(
+            "queue", "partition", "transactionId", "id", "traceId", "producerSub", "deliverAt", "delayMs", "payload",
+            "payloadText");
+
     private static final int MAX_DEPTH = Integer.MAX_VALUE;
 
     /** An id of version 7 begins with the milliseconds since 1970. */
@@ -183,6 +189,7 @@ public final class MessageLine {
     /** The fields of a line. */
     private static final class Fields {
         private final JsonBody json;
+        private final JsonBody.Members members;
         private @Nullable String queue;
         private @Nullable String partition;
         private @Nullable String transactionId;
@@ -195,9 +202,11 @@ public final class MessageLine {
 
         Fields(JsonBody json) {
             this.json = json;
+            this.members = json.members(MEMBERS);
         }
 
         void read(String field, JsonToken value) {
+            members.refuseSecond(field);
             switch (field) {
                 case "queue" -> queue = string(field, value);
                 case "partition" -> partition = string(field, value);

@@ -44,6 +44,10 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
     /** As long as a generated transaction id. */
     private static final String GENERATED = "-".repeat(36);
 
+    /** All that an item may have. {@code producerSub} is ignored: the token says who the producer is. */
+    static final List<String> MEMBERS = List.of(
+            "queue", "partition", "transactionId", "traceId", "producerSub", "payload", "deliverAt", "delayMs");
+
     static final byte[] NULL_PAYLOAD = "null".getBytes(StandardCharsets.US_ASCII);
 
     /** What a message takes besides its texts and its payload, with its outcome and its part of the answer. */
@@ -211,8 +215,10 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
             byte[] payload = null;
             Instant deliverAt = null;
             Duration delay = null;
+            var members = json.members(MEMBERS);
             for (String field = json.nextField(); field != null; field = json.nextField()) {
                 JsonToken value = json.value();
+                members.refuseSecond(field);
                 switch (field) {
                     case "queue" -> {
                         queue = string(value, "Queue", lastQueue);
@@ -234,7 +240,7 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
                 throw badRequest(queue == null ? "queue and payload are missing" : "payload is missing");
             }
             if (queue == null) {
-                throw badRequest("Queue must be a string");
+                throw badRequest(needsPayload ? "queue is missing" : "Queue must be a string");
             }
             if (payload == null) {
                 payload = payloadByDefault;

@@ -7,7 +7,6 @@ import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import io.javalin.http.Context;
 import java.util.ArrayList;
-import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -30,10 +29,6 @@ final class PushLines {
         /** Each value is what it looks like. */
         EITHER
     }
-
-    /** All that an item may have. {@link PushBody} ignores {@code producerSub}: the token says who the producer is. */
-    private static final Set<String> MEMBERS =
-            Set.of("queue", "partition", "transactionId", "traceId", "producerSub", "payload", "deliverAt", "delayMs");
 
     private static final String PAYLOAD = "payload";
 
@@ -140,7 +135,7 @@ final class PushLines {
                 return false;
             }
             for (String field = json.nextField(); field != null; field = json.nextField()) {
-                if (!MEMBERS.contains(field)) {
+                if (!PushBody.MEMBERS.contains(field)) {
                     return false;
                 }
                 hasPayload |= field.equals(PAYLOAD);

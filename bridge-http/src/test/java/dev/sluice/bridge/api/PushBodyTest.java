@@ -40,6 +40,26 @@ class PushBodyTest {
                 .isEqualTo(400);
     }
 
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "\"queue\":\"q\"",
+                "\"partition\":\"p\"",
+                "\"transactionId\":\"t\"",
+                "\"traceId\":\"\"",
+                "\"payload\":null",
+                "\"deliverAt\":null",
+                "\"delayMs\":null"
+            })
+    void aMemberThatAnItemHasTwiceIsRefused(String member) {
+        String name = member.substring(1, member.indexOf(':') - 1);
+        String others = name.equals("queue") ? "" : "\"queue\":\"q\",";
+        assertThat(parseOne("{" + others + member + ",\"unknown\":1,\"unknown\":2}")).isNotNull();
+        assertRefused(
+                "{\"items\":[{\"queue\":\"q\"},{" + others + member + "," + member + "}]}",
+                "item 1: " + name + " must not be there more than once");
+    }
+
     @Nested
     class APayload {
         @ParameterizedTest
@@ -103,15 +123,6 @@ class PushBodyTest {
         void isNullWhenItIsMissing() {
             assertThat(new String(parseOne("{\"queue\":\"q\"}").payload(), UTF_8))
                     .isEqualTo("null");
-        }
-
-        @Test
-        void isTheLastOfTwo() {
-            assertThat(new String(
-                            parseOne("{\"payload\":1,\"queue\":\"q\",\"payload\":2}")
-                                    .payload(),
-                            UTF_8))
-                    .isEqualTo("2");
         }
     }
 
@@ -179,7 +190,8 @@ class PushBodyTest {
         @ValueSource(strings = {"\\u0000", "\\ud800", "\\udc00x", "\\ude0b\\ud83d"})
         void isRefusedWhenANameCannotBeStored(String name) {
             for (String field : List.of("queue", "partition", "transactionId")) {
-                String item = "{\"queue\":\"q\",\"" + field + "\":\"a" + name + "\"}";
+                String queue = field.equals("queue") ? "" : "\"queue\":\"q\",";
+                String item = "{" + queue + "\"" + field + "\":\"a" + name + "\"}";
                 assertThatThrownBy(() -> parseOne(item))
                         .isInstanceOf(InvalidRequestException.class)
                         .hasMessageStartingWith("item 0: " + field + " must not contain");
