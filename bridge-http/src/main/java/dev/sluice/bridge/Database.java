@@ -6,6 +6,7 @@ import dev.sluice.queue.ConnectionUrl;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueSchema;
 import dev.sluice.queue.SessionFailures;
+import dev.sluice.queue.SessionSettings;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -160,6 +161,7 @@ final class Database implements AutoCloseable {
         administration = pool(
                 address,
                 "sluice-administration",
+                SessionSettings::beginForLists,
                 least.administration(),
                 REQUEST_STATEMENT_TIMEOUT,
                 REQUEST_ANSWER_TIMEOUT);
@@ -173,7 +175,17 @@ final class Database implements AutoCloseable {
     }
 
     private Pool pool(Address address, String name, int size, Duration statementTimeout, Duration answerTimeout) {
-        var source = new DirectConnections(address, name, statementTimeout, answerTimeout, this::refused);
+        return pool(address, name, SessionSettings::begin, size, statementTimeout, answerTimeout);
+    }
+
+    private Pool pool(
+            Address address,
+            String name,
+            DirectConnections.SessionStart start,
+            int size,
+            Duration statementTimeout,
+            Duration answerTimeout) {
+        var source = new DirectConnections(address, name, start, statementTimeout, answerTimeout, this::refused);
         return new Pool(name, source, size, this::suspect);
     }
 
@@ -496,7 +508,7 @@ final class Database implements AutoCloseable {
      * @param answerTimeout longest time to wait for an answer
      */
     DataSource direct(String name, Duration answerTimeout) {
-        return new DirectConnections(address, name, Duration.ZERO, answerTimeout, refusal -> {});
+        return new DirectConnections(address, name, SessionSettings::begin, Duration.ZERO, answerTimeout, refusal -> {});
     }
 
     /** Returns how the connections of all pools are used now. */

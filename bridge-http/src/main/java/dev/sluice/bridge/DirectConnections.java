@@ -21,10 +21,16 @@ final class DirectConnections extends ConnectionSource {
     /** Longest time until the server has let a connection in. */
     static final int LOGIN_SECONDS = 4;
 
+    /** Sets what a session relies on. */
+    interface SessionStart {
+        void begin(Connection connection, Duration statementTimeout) throws SQLException;
+    }
+
     private static final int LOGIN_MILLIS = (int) TimeUnit.SECONDS.toMillis(LOGIN_SECONDS);
 
     private final String url;
     private final Properties properties;
+    private final SessionStart start;
     private final Duration statementTimeout;
     private final int answerMillis;
     private final Consumer<SQLException> refused;
@@ -33,6 +39,7 @@ final class DirectConnections extends ConnectionSource {
      * Takes the settings.
      *
      * @param name what PostgreSQL shows as the name of the connections
+     * @param start sets what the sessions rely on
      * @param statementTimeout longest time the server may work on a statement; zero for no limit
      * @param answerTimeout longest time to wait for an answer
      * @param refused told when the server takes no more connections
@@ -40,10 +47,12 @@ final class DirectConnections extends ConnectionSource {
     DirectConnections(
             Database.Address address,
             String name,
+            SessionStart start,
             Duration statementTimeout,
             Duration answerTimeout,
             Consumer<SQLException> refused) {
         this.refused = refused;
+        this.start = start;
         this.url = address.driverUrl();
         this.properties = address.secrets();
         this.statementTimeout = statementTimeout;
@@ -60,7 +69,7 @@ final class DirectConnections extends ConnectionSource {
         Connection connection = open();
         try {
             connection.setNetworkTimeout(Runnable::run, LOGIN_MILLIS);
-            SessionSettings.begin(connection, statementTimeout);
+            start.begin(connection, statementTimeout);
             connection.setNetworkTimeout(Runnable::run, answerMillis);
             return connection;
         } catch (SQLException | RuntimeException | Error e) {

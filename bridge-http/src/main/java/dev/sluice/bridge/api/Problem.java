@@ -90,6 +90,10 @@ record Problem(int status, String error, int retryAfterSeconds) {
         if (cause instanceof QueueException queue && queue.sqlState().equals(SessionFailures.ALL_CONNECTIONS_IN_USE)) {
             return new Problem(UNAVAILABLE, "All connections to the database are in use", RETRY_SOON_SECONDS);
         }
+        if (cause instanceof QueueException queue && queue.isTimeout()) {
+            log.warn("The database did not finish a statement of a request in time", cause);
+            return new Problem(UNAVAILABLE, "The database did not finish a statement in time", RETRY_SOON_SECONDS);
+        }
         if (cause instanceof QueueException queue) {
             return queue.isTransient() ? new Problem(UNAVAILABLE, DATABASE_AWAY, RETRY_SOON_SECONDS) : ofMistake(cause);
         }

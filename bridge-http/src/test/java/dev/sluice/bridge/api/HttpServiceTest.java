@@ -829,6 +829,15 @@ class HttpServiceTest {
             assertError(response, 503, "The database is not available");
         }
 
+        /** A database that ends a statement is there. */
+        @Test
+        void isToldThatAStatementTookTooLong() {
+            acknowledgeAnswer.completeExceptionally(new QueueException("ack", new SQLException("timeout", "57014")));
+            HttpResponse<String> response =
+                    post("/api/v1/ack", "{'transactionId':'t','partitionId':'" + partition + "'}");
+            assertError(response, 503, "The database did not finish a statement in time");
+        }
+
         @Test
         void isRefusedWithoutABody() {
             assertError(post("/api/v1/ack", ""), 400, "Empty request body");
