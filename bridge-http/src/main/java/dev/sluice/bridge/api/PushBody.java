@@ -229,7 +229,7 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
                         lastPartition = partition;
                     }
                     case "transactionId" -> transactionId = string(value, "TransactionId", null);
-                    case "traceId" -> traceId = traceId(string(value, "TraceId", null));
+                    case "traceId" -> traceId = traceId(value);
                     case "payload" -> payload = json.slice();
                     case "deliverAt" -> deliverAt = time(json, field, value);
                     case "delayMs" -> delay = delay(value);
@@ -287,7 +287,11 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
                     + " digits");
         }
 
-        private static @Nullable UUID traceId(String text) {
+        private @Nullable UUID traceId(JsonToken value) {
+            if (value == JsonToken.VALUE_NULL) {
+                return null;
+            }
+            String text = string(value, "TraceId", null);
             if (text.isEmpty()) {
                 return null;
             }

@@ -149,6 +149,13 @@ class PushBodyTest {
             assertThat(message.traceId()).isNull();
         }
 
+        /** As clients send it that write every field of theirs. */
+        @Test
+        void mayHaveNullForItsTraceId() {
+            assertThat(parseOne("{\"queue\":\"q\",\"traceId\":null}").traceId())
+                    .isNull();
+        }
+
         @Test
         void sharesItsNamesWithTheItemBefore() {
             List<NewMessage> messages = parse(
