@@ -70,6 +70,27 @@ class ForeignPagesTest {
                 .replaceAll("\\{[^}]*}", "nobody");
     }
 
+    /** A page may open web sockets to any address, and no browser asks the service before. */
+    @Test
+    void itGetsNothingByAWebSocket() {
+        for (String path : List.of("/api/v1/pop/queue/socket", "/api/v1/pop?namespace=socket", "/live", "/nowhere")) {
+            var answer = RawRequest.send(
+                    bridge.port(),
+                    "GET",
+                    path,
+                    "",
+                    "Host: " + host(),
+                    "Origin: https://evil.example",
+                    "Connection: Upgrade",
+                    "Upgrade: websocket",
+                    "Sec-WebSocket-Version: 13",
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==");
+            int plain = path.startsWith("/api/v1/pop") ? 403 : path.equals("/live") ? 200 : 404;
+            assertThat(answer.status()).as(path).isEqualTo(plain);
+            assertThat(answer.headers()).as("the service keeps nothing of it").doesNotContainKey("Set-Cookie");
+        }
+    }
+
     @Test
     void itCanNeitherChangeNorPopAnything() {
         var wrong = new ArrayList<String>();

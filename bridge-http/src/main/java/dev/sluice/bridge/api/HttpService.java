@@ -26,9 +26,12 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
@@ -290,8 +293,31 @@ public final class HttpService implements AutoCloseable {
                 UriCompliance.Violation.AMBIGUOUS_PATH_PARAMETER,
                 UriCompliance.Violation.SUSPICIOUS_PATH_CHARACTERS)));
         http.addCustomizer(PatientConnector.requests());
+        http.addCustomizer((request, responseHeaders) -> withoutWebSocket(request));
         http.setSendServerVersion(false);
         http.setRequestHeaderSize(MAX_HEADER_BYTES);
+    }
+
+    /**
+     * There are no web sockets here. Javalin answers a handshake with a 404 before any check of ours, and keeps a session of each for
+     * ever. A server may ignore the wish to change the protocol, so a handshake is the plain request that it also is.
+     */
+    private static Request withoutWebSocket(Request request) {
+        if (!request.getHeaders().contains(HttpHeader.SEC_WEBSOCKET_VERSION)
+                && !request.getHeaders().contains(HttpHeader.SEC_WEBSOCKET_KEY)) {
+            return request;
+        }
+        HttpFields headers = HttpFields.build(request.getHeaders())
+                .remove(HttpHeader.SEC_WEBSOCKET_VERSION)
+                .remove(HttpHeader.SEC_WEBSOCKET_KEY)
+                .remove(HttpHeader.UPGRADE)
+                .asImmutable();
+        return new Request.Wrapper(request) {
+            @Override
+            public HttpFields getHeaders() {
+                return headers;
+            }
+        };
     }
 
     private void configure(Server server) {
