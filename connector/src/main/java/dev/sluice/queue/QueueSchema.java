@@ -64,11 +64,17 @@ public final class QueueSchema {
     /**
      * Returns the version of the schema that is there; 0 if there is none.
      *
+     * @throws IllegalStateException if the role may not read it; the message has the SQL statement that grants the right
      * @throws QueueException if PostgreSQL cannot be asked
      */
     public static int installed(DataSource dataSource, String schema) {
         try (Connection connection = dataSource.getConnection()) {
-            return exists(connection, schema) ? applied(connection, schema) : 0;
+            var rights = new SchemaRights(connection, schema);
+            if (!rights.exists() || !exists(connection, schema)) {
+                return 0;
+            }
+            rights.requireVersion();
+            return applied(connection, schema);
         } catch (SQLException e) {
             throw new QueueException("could not read the version of schema " + schema, e);
         }

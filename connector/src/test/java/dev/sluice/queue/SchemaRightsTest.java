@@ -107,6 +107,16 @@ class SchemaRightsTest {
     }
 
     @Test
+    void aRoleThatMayNotReadTheVersionIsToldWhichRightIsMissing() {
+        assertThat(QueueSchema.installed(application, "sluice")).isZero();
+        QueueSchema.apply(postgres.dataSource(), "sluice");
+        postgres.execute(statementFor("usage on schema", () -> QueueSchema.installed(application, "sluice")));
+        postgres.execute(statementFor(
+                "select on table \"sluice\".migrations", () -> QueueSchema.installed(application, "sluice")));
+        assertThat(QueueSchema.installed(application, "sluice")).isEqualTo(QueueSchema.version());
+    }
+
+    @Test
     void tablesOfOthersInTheSchemaAreNotAskedFor() {
         postgres.execute("create schema sluice authorization \"" + role + "\"");
         postgres.execute("create table sluice.audit (id integer); revoke all on sluice.audit from public");
