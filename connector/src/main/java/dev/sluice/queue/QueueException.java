@@ -18,6 +18,9 @@ public class QueueException extends RuntimeException {
     /** SQLSTATEs of class 25 that say nothing of the request, but of its session: another session can do it. */
     private static final List<String> SESSION_OVER = List.of("25006", "25P03", "25P04");
 
+    /** SQLSTATEs of a right, a table and a schema that are not there. */
+    private static final List<String> SCHEMA_MISSING = List.of("42501", "42P01", "3F000");
+
     private static final String QUERY_CANCELED = "57014";
     private static final String LOCK_NOT_AVAILABLE = "55P03";
 
@@ -53,6 +56,14 @@ public class QueueException extends RuntimeException {
             case "08", "40", "53", "55", "57", "58" -> true;
             default -> SESSION_OVER.contains(sqlState);
         };
+    }
+
+    /**
+     * Returns true when the schema, one of its tables or a right of the role is missing. The start has found all of them, so
+     * somebody has taken them away, and a repair of the database helps.
+     */
+    public boolean isAboutSchema() {
+        return SCHEMA_MISSING.contains(sqlState);
     }
 
     /**

@@ -6,6 +6,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Tries whether a database takes writes, without changing a row. */
@@ -13,8 +14,13 @@ public final class WriteTest {
     /** The wait event of a commit that waits for a synchronous standby. */
     public static final String WAITS_FOR_STANDBY = "SyncRep";
 
-    /** Classes of SQLSTATE that say that the server takes no writes: it only reads, it has no disk or memory, its files fail. */
-    private static final Set<String> REFUSALS = Set.of("25", "53", "58");
+    /**
+     * Classes of SQLSTATE that say that the server takes no writes: it only reads, it has no disk or memory, its files fail, or
+     * the tables and the rights are not there any more.
+     */
+    private static final Set<String> REFUSALS = Set.of("25", "53", "58", "3F", "42", "XX");
+
+    private static final String INSUFFICIENT_PRIVILEGE = "42501";
 
     /** The server refuses more connections. That says nothing about writes on the connections there are. */
     private static final String TOO_MANY_CONNECTIONS = "53300";
@@ -27,6 +33,8 @@ public final class WriteTest {
             + " and state = 'active' and wait_event is not null order by xact_start limit 1");
 
     private final String write;
+    private final String rights;
+    private final String schema;
 
     /** Makes a test for the tables of a schema. */
     public WriteTest(String schema) {
@@ -36,10 +44,24 @@ public final class WriteTest {
                 "update sluice.sink_offsets set next_offset = next_offset where false;"
                         + " select pg_logical_emit_message(true, 'sluice', '')",
                 schema);
+        // Asking for rights takes no lock on the tables.
+        this.rights = Statements.inSchema(
+                QueueSchema.TABLES.stream()
+                        .sorted()
+                        .map(table -> "('sluice." + table + "')")
+                        .collect(Collectors.joining(
+                                ", ",
+                                "select min(name), current_user from (values ",
+                                ") tables (name) where not (has_table_privilege(name, 'select')"
+                                        + " and has_table_privilege(name, 'insert')"
+                                        + " and has_table_privilege(name, 'update')"
+                                        + " and has_table_privilege(name, 'delete'))")),
+                schema);
+        this.schema = schema;
     }
 
     /**
-     * Commits a transaction that writes.
+     * Commits a transaction that writes, and checks that the role may write all tables.
      *
      * @throws OutcomeUnknownException if the server did not confirm it
      */
@@ -47,8 +69,22 @@ public final class WriteTest {
         connection.setAutoCommit(false);
         try (Statement statement = connection.createStatement()) {
             statement.execute(write);
+            requireRights(statement);
         }
         Commit.run(connection, "could not write", null);
+    }
+
+    private void requireRights(Statement statement) throws SQLException {
+        try (ResultSet row = statement.executeQuery(rights)) {
+            row.next();
+            String table = row.getString(1);
+            if (table != null) {
+                throw new SQLException(
+                        "the role " + row.getString(2) + " lacks a right on table " + table
+                                + "; it needs select, insert, update and delete on all tables in schema " + schema,
+                        INSUFFICIENT_PRIVILEGE);
+            }
+        }
     }
 
     /** Returns whether a connection of that name waits for a standby. */

@@ -93,7 +93,7 @@ final class PopEndpoint implements Endpoint {
             if (failure == null) {
                 return answer(ctx, target, result, gone);
             }
-            if (Problem.unwrap(failure) instanceof QueueException e && e.isTransient()) {
+            if (Problem.unwrap(failure) instanceof QueueException e && Problem.isDatabaseAway(e)) {
                 return unavailable(ctx, e);
             }
             throw new CompletionException(failure);

@@ -95,7 +95,7 @@ record Problem(int status, String error, int retryAfterSeconds) {
             return new Problem(UNAVAILABLE, "The database did not finish a statement in time", RETRY_SOON_SECONDS);
         }
         if (cause instanceof QueueException queue) {
-            return queue.isTransient() ? new Problem(UNAVAILABLE, DATABASE_AWAY, RETRY_SOON_SECONDS) : ofMistake(cause);
+            return isDatabaseAway(queue) ? new Problem(UNAVAILABLE, DATABASE_AWAY, RETRY_SOON_SECONDS) : ofMistake(cause);
         }
         if (cause instanceof IOException) {
             return isDiskFull(cause)
@@ -109,6 +109,11 @@ record Problem(int status, String error, int retryAfterSeconds) {
             return new Problem(BAD_REQUEST, UNDECODABLE, 0);
         }
         return ofMistake(cause);
+    }
+
+    /** Says whether the database did nothing for a reason that lies in the database and may pass. */
+    static boolean isDatabaseAway(QueueException failure) {
+        return failure.isTransient() || failure.isAboutSchema();
     }
 
     /** Returns what the failure of a future was caused by. */

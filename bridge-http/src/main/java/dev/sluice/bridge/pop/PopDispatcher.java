@@ -324,7 +324,7 @@ public final class PopDispatcher implements AutoCloseable {
         } catch (PopOutcomeUnknownException e) {
             unsettled(lane, served, e);
         } catch (QueueException e) {
-            if (e.isTransient()) {
+            if (e.isTransient() || e.isAboutSchema()) {
                 databaseFailed(lane, served, e);
             } else {
                 refused(lane, served, e);
