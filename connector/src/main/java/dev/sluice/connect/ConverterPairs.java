@@ -95,7 +95,19 @@ final class ConverterPairs {
             Map<String, String> properties, Map<String, String> selectors, boolean readsHeaders) {
         var pairs = new ConverterPairs(properties);
         String headers = pairs.kind(HEADER_CONVERTER);
-        if (readsHeaders && (headers.equals(GUESSING) || NUMBERS.contains(headers))) {
+        boolean isNoText = headers.equals(GUESSING) || NUMBERS.contains(headers);
+        if (isNoText) {
+            selectors.forEach((setting, from) -> {
+                if (from.startsWith(Selector.HEADER)) {
+                    pairs.put(
+                            setting,
+                            setting + "=" + from + " does not go with " + pairs.set(HEADER_CONVERTER)
+                                    + ": that converter makes 7 of 007, and two texts may become one. Set "
+                                    + HEADER_CONVERTER + "=org.apache.kafka.connect.storage.StringConverter");
+                }
+            });
+        }
+        if (readsHeaders && isNoText) {
             pairs.put(
                     HEADER_CONVERTER,
                     pairs.set(HEADER_CONVERTER) + " does not go with " + QueueSinkConfig.MESSAGE_HEADERS

@@ -77,17 +77,26 @@ final class FieldPath {
         }
     }
 
+    /** A path leads into a text, a number, an array or another value that can have no fields. */
+    static final class NoFieldsException extends DataException {
+        private static final long serialVersionUID = 1L;
+
+        NoFieldsException(String message) {
+            super(message);
+        }
+    }
+
     /**
      * Returns the field; null if the value has none there, or the field is null.
      *
-     * @throws DataException if the path leads into something that can have no fields, and to nothing else
+     * @throws NoFieldsException if the path leads into something that can have no fields, and to nothing else
      */
     @Nullable
     Found find(@Nullable Schema schema, @Nullable Object value) {
         var search = new Search();
         Found found = search.find(schema, value, 0);
         if (found == null && search.withoutFields != null) {
-            throw new DataException(
+            throw new NoFieldsException(
                     "value has no field " + text + ": it is a " + search.withoutFields + " and not a struct or a map");
         }
         return found;

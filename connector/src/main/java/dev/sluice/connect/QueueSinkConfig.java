@@ -200,7 +200,7 @@ public final class QueueSinkConfig extends AbstractConfig {
             return Selector.parse(key, from);
         }
         String missing = getString(Missing.settingOf(key));
-        return new WatchedSelector(key, from, missing == null ? Missing.usual(from) : Missing.parse(missing));
+        return new WatchedSelector(key, from, missing == null ? null : Missing.parse(missing));
     }
 
     /** Says whether transforms may give records another topic than Kafka has them in. */

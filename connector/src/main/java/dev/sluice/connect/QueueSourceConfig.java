@@ -185,7 +185,7 @@ public final class QueueSourceConfig extends AbstractConfig {
         String pattern = getString(QUEUES_PATTERN);
         return pattern == null
                 ? Set.copyOf(getList(QUEUES))::contains
-                : Pattern.compile(pattern).asMatchPredicate();
+                : compiled(pattern).asMatchPredicate();
     }
 
     /** Returns which queues are read, and into which topics. */
@@ -240,7 +240,7 @@ public final class QueueSourceConfig extends AbstractConfig {
                         Width.LONG,
                         "Queues",
                         "Names of the queues to read, separated by commas. A queue that does not exist yet is read when it does."
-                                + " Either this or queues.pattern.")
+                                + " A name with a comma needs queues.pattern. Either this or queues.pattern.")
                 .define(
                         QUEUES_PATTERN,
                         ConfigDef.Type.STRING,
@@ -249,7 +249,8 @@ public final class QueueSourceConfig extends AbstractConfig {
                         Importance.HIGH,
                         Width.LONG,
                         "Pattern of queues",
-                        "Regular expression (java.util.regex) for the whole name of the queues to read, present and future ones.")
+                        "Regular expression (java.util.regex) for the whole name of the queues to read, present and future ones."
+                                + " A dot stands for a line end, too.")
                 .define(
                         TOPIC_FORMAT,
                         ConfigDef.Type.STRING,
@@ -286,9 +287,14 @@ public final class QueueSourceConfig extends AbstractConfig {
                         });
     }
 
+    /** Names of queues may hold line ends, and {@code .*} means all queues. */
+    private static Pattern compiled(String pattern) {
+        return Pattern.compile(pattern, Pattern.DOTALL);
+    }
+
     private static void checkPattern(String text) {
         try {
-            Pattern.compile(text);
+            compiled(text);
         } catch (PatternSyntaxException e) {
             throw new IllegalArgumentException("must be a regular expression: " + e.getMessage(), e);
         }

@@ -22,6 +22,7 @@ final class WatchedSelector implements Selector {
     private final String from;
     private final Selector selector;
     private final Missing missing;
+    private final boolean isChosen;
     private final AtomicLong count = new AtomicLong();
     private long nextWarning = 1;
 
@@ -69,12 +70,15 @@ final class WatchedSelector implements Selector {
      *
      * @param setting such as {@code partition.from}
      * @param from value of the setting
+     * @param chosen what to do about a record that has nothing there; null: the usual, and a path into a value without
+     *     fields is an error of the record
      */
-    WatchedSelector(String setting, String from, Missing missing) {
+    WatchedSelector(String setting, String from, @Nullable Missing chosen) {
         this.setting = setting;
         this.from = from;
         this.selector = Selector.parse(setting, from);
-        this.missing = missing;
+        this.missing = chosen == null ? Missing.usual(from) : chosen;
+        this.isChosen = chosen != null;
     }
 
     String setting() {
@@ -88,11 +92,22 @@ final class WatchedSelector implements Selector {
 
     @Override
     public @Nullable String select(SinkRecord record) {
-        String found = selector.select(record);
+        String found = find(record);
         if (found == null) {
             miss(record);
         }
         return found;
+    }
+
+    private @Nullable String find(SinkRecord record) {
+        try {
+            return selector.select(record);
+        } catch (FieldPath.NoFieldsException e) {
+            if (isChosen) {
+                return null;
+            }
+            throw e;
+        }
     }
 
     private void miss(SinkRecord record) {

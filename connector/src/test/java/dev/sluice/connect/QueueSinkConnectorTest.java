@@ -155,6 +155,20 @@ class QueueSinkConnectorTest {
         }
 
         @Test
+        void refusesASelectorOfHeadersThatTheConverterMakesNumbersOf() {
+            Map<String, String> properties =
+                    properties("transaction.id.from", "header:id", "header.converter", "SimpleHeaderConverter");
+            properties.put("message.headers", "false");
+            assertThat(problems(properties))
+                    .singleElement()
+                    .asString()
+                    .startsWith("transaction.id.from: transaction.id.from=header:id does not go with header.converter=");
+            assertThatThrownBy(() -> new QueueSinkConnector().start(properties)).isInstanceOf(ConfigException.class);
+            properties.put("header.converter", "org.apache.kafka.connect.storage.StringConverter");
+            assertThat(problems(properties)).isEmpty();
+        }
+
+        @Test
         void takesFieldsOfTextThatATransformMayMakeAStructOf() {
             assertThat(problems(properties(
                             "partition.from", "field:id",

@@ -189,6 +189,16 @@ class QueueSourceTaskTest {
     }
 
     @Test
+    void aPatternForAllQueuesFindsThoseWithLineEndsInTheirNames() {
+        push("a\nb", "p", 0, 1);
+        push("\r\n\u2028", "p", 1, 2);
+        try (FakeSourceWorker worker = worker("queues.pattern", ".*")) {
+            worker.pollUntil(2);
+            assertThat(worker.records).extracting(SourceRecord::topic).containsExactlyInAnyOrder("a_b", "___");
+        }
+    }
+
+    @Test
     void readsTheQueuesNamed() {
         push("a", "p", 0, 1);
         push("b", "p", 1, 2);

@@ -72,6 +72,23 @@ class WatchedSelectorTest {
     }
 
     @Test
+    void aPathIntoAValueWithoutFieldsIsMissingWhereSomebodyHasSaidWhatToDo() {
+        String path = "field:customer.id";
+        for (Object customer : new Object[] {"Ada", 7, java.util.List.of(Map.of("id", "7"))}) {
+            var record = new SinkRecord("orders", 3, null, null, null, Map.of("customer", customer), 1042);
+            RecordMapping lenient = mapping("partition.from", path, "partition.from.missing", "default");
+            assertThat(lenient.map(record).partition()).isEqualTo("orders-3");
+            assertThat(missing(lenient, "partition.from")).isEqualTo(1);
+            assertThatThrownBy(() -> mapping("partition.from", path, "partition.from.missing", "fail").map(record))
+                    .isInstanceOf(DataException.class)
+                    .hasMessageContaining("partition.from=field:customer.id finds nothing");
+            assertThatThrownBy(() -> mapping("partition.from", path).map(record))
+                    .isInstanceOf(DataException.class)
+                    .hasMessageContaining("has no field customer.id: it is a ");
+        }
+    }
+
+    @Test
     void aConstantIsNeverMissing() {
         assertThat(mapping("partition.from", "constant:all").watched())
                 .extracting(WatchedSelector::setting)
