@@ -275,7 +275,7 @@ final class Bridge implements AutoCloseable {
             flush.start(ProcessUsage.hostName() + ":" + http.port());
             complete = true;
             open.push(new ShutdownGrace(config.shutdownGrace()));
-            log.info("Serving. host={} port={} data={}", listens.host(), http.port(), data.path());
+            log.info("Serving requests host={} port={} data={}", listens.host(), http.port(), data.path());
         } catch (LogLockedException e) {
             throw new StartException(e.getMessage() + "; stop it, or set another data.dir or buffer.dir", e);
         } catch (BindException e) {
@@ -372,7 +372,7 @@ final class Bridge implements AutoCloseable {
         }
     }
 
-    /** Fails at once while the database is known to be away or to take no writes: a commit that hangs cannot be taken back. */
+    /** Fails at once while the database is away or takes no writes: nobody can take back a commit that hangs. */
     private void requireWrites() {
         requireDatabase();
         String refusal = writes.refusal();

@@ -154,7 +154,7 @@ final class BridgeConfig {
         return parse(new ConfigSources.Found(settings, Map.of()));
     }
 
-    /** Does the same with what was found, and reports what is wrong there together with the rest. */
+    /** Does the same with the values found, and reports their problems together with the rest. */
     static BridgeConfig parse(ConfigSources.Found found) throws ConfigException {
         Map<String, String> settings = found.values();
         ConfigDef definition = BridgeKeys.definition();
@@ -183,7 +183,7 @@ final class BridgeConfig {
         for (ConfigValue value : definition.validate(given(settings, definition))) {
             values.put(value.name(), value.value());
             if (!value.errorMessages().isEmpty()) {
-                problems.add(value.errorMessages().get(0)); // The next only follow from it.
+                problems.add(value.errorMessages().get(0)); // The others follow from it.
                 wrong.add(value.name());
                 values.put(value.name(), definition.defaultValues().get(value.name()));
             }

@@ -5,14 +5,14 @@ import dev.sluice.queue.SessionFailures;
 import java.sql.SQLException;
 import java.util.function.Consumer;
 
-/** Has a pool close a connection whose session is over, or whose server only reads, and tells of it. Hikari knows fewer reasons. */
+/** Makes a pool close a connection whose session has ended or whose server is read-only, and reports it. Hikari knows fewer reasons. */
 final class BrokenSessions implements SQLExceptionOverride {
     private final Consumer<SQLException> listener;
 
     /**
      * Makes it.
      *
-     * @param listener told of exceptions that say that a session is over
+     * @param listener called with each exception that says that a session has ended
      */
     BrokenSessions(Consumer<SQLException> listener) {
         this.listener = listener;

@@ -6,11 +6,11 @@ import java.sql.SQLException;
 import java.sql.Statement;
 
 /**
- * How many connections PostgreSQL lets us have: the tightest of the limits of the role, the database and the server, less what others
- * have open now. Roles that are superusers have no limit but the server's.
+ * How many connections PostgreSQL lets us have: the tightest limit of the role, the database and the server, minus the connections
+ * that others have open now. For a superuser only the limit of the server counts.
  *
  * @param what what sets the limit: the statement or setting that changes it
- * @param room how many we may have, with those we have
+ * @param room how many connections we may have, including those we have now
  */
 record ConnectionLimit(String what, int room) {
     private static final String SQL = """
@@ -52,7 +52,7 @@ record ConnectionLimit(String what, int room) {
         }
     }
 
-    /** Returns the tighter of this and another limit, which is negative if there is none. */
+    /** Returns the tighter of this limit and another one. The other one is negative if it does not exist. */
     private ConnectionLimit or(String other, int limit, int othersSessions) {
         int otherRoom = limit - Math.max(0, othersSessions);
         return limit >= 0 && otherRoom < room ? new ConnectionLimit(other, otherRoom) : this;

@@ -8,7 +8,7 @@ import java.util.logging.Logger;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
-/** A source of connections that does nothing but open them; the rest of {@link DataSource} is refused. */
+/** A source of connections that only opens them. It refuses every other method of {@link DataSource}. */
 abstract class ConnectionSource implements DataSource {
     @Override
     public abstract Connection getConnection() throws SQLException;

@@ -33,21 +33,21 @@ import org.slf4j.LoggerFactory;
  * it, and all pools if the server has become read-only or ends sessions. When the database can be used again after an outage, all
  * connections are replaced. A pool without a connection, while the watch reaches the server, is replaced as a whole.
  *
- * <p>The drain comes first: pools are as large as the limits of role, database and server allow beside the drain's connections.
+ * <p>The drain comes first: the pools share the connections that the limits of role, database and server leave beside the drain's.
  */
 final class Database implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Database.class);
 
     private static final int ANSWER_SECONDS = 2;
-    /** To hear other bridges, for scheduled messages, and four for what comes and goes. */
+    /** One listens to other bridges, one serves scheduled messages, and four serve short tasks. */
     private static final int CONTROL_CONNECTIONS = 6;
     /**
-     * That of the watch, that of the probe of writes, that of housekeeping, and one to spare: for copies, and for a lane that checks
-     * the schema on two connections.
+     * One each for the watch, the probe of writes and housekeeping. One is spare: for copies, and for a lane that checks the schema
+     * on two connections.
      */
     private static final int OTHER_CONNECTIONS = 4;
 
-    /** Longest time of a statement of a request. The request is answered within 9 s, whatever it waits for. */
+    /** Longest time of a statement of a request. The bridge answers the request within 9 s, whatever it waits for. */
     private static final Duration REQUEST_STATEMENT_TIMEOUT = Duration.ofSeconds(7);
 
     /** Longest wait for the answer to a statement of a request, or to its commit. */
@@ -97,7 +97,7 @@ final class Database implements AutoCloseable {
 
     /** What the watch asks every second, on a connection of its own: whether the database can be used. */
     interface Probe {
-        /** Returns if the database can be used; otherwise throws what the server or the driver says. */
+        /** Returns if the database can be used. Otherwise throws the exception of the server or the driver. */
         void ask(Connection connection) throws SQLException;
     }
 
@@ -189,7 +189,7 @@ final class Database implements AutoCloseable {
         return new Pool(name, source, size, this::suspect);
     }
 
-    /** What the watch asks unless it is told otherwise: whether the server answers, and is none that only reads. */
+    /** The default question of the watch: does the server answer, and is it no standby? */
     private static void requireWritable(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement();
                 ResultSet row = statement.executeQuery("select pg_is_in_recovery()")) {
@@ -260,7 +260,7 @@ final class Database implements AutoCloseable {
     }
 
     /**
-     * Makes the pools as large as what is left beside the drain allows, and says so if that is less than they are to be.
+     * Fits the pools into the connections that the drain leaves. Logs it if the pools become smaller than configured.
      *
      * @param ours how many connections we have now
      */
@@ -295,15 +295,15 @@ final class Database implements AutoCloseable {
             log.info("PostgreSQL allows as many connections as are wanted wanted={}", all);
         } else if (limit.room() >= least) {
             log.warn(
-                    "PostgreSQL allows fewer connections than are wanted; the pools are smaller and the drain comes first."
-                            + " Raise the limit, or set fewer connections wanted={} least={} allowed={} limit={}",
+                    "PostgreSQL allows fewer connections than are wanted; the pools are smaller and the drain comes first;"
+                            + " raise the limit, or set fewer connections wanted={} least={} allowed={} limit={}",
                     all,
                     least,
                     limit.room(),
                     limit.what());
         } else {
             log.error(
-                    "PostgreSQL allows fewer connections than are needed; requests and the drain will fail. Raise the limit"
+                    "PostgreSQL allows fewer connections than are needed; requests and the drain will fail; raise the limit"
                             + " wanted={} least={} allowed={} limit={}",
                     all,
                     least,
@@ -345,12 +345,12 @@ final class Database implements AutoCloseable {
         }
     }
 
-    /** A pool or the watch was let in no more. */
+    /** PostgreSQL refused a connection to a pool or to the watch. */
     private void refused(SQLException reason) {
         makeRoom("a pool", SessionFailures.reason(reason));
     }
 
-    /** The drain was let in no more: the pools make room for it, and health tells of it until it was let in. */
+    /** PostgreSQL refused a connection to the drain. The pools make room, and health reports it until the drain has its connection. */
     void drainRefused(String reason) {
         drainRefusal = "the drain gets no connection: " + reason;
         drainRefusedNanos = System.nanoTime();
@@ -367,14 +367,14 @@ final class Database implements AutoCloseable {
         if (now - refusalReportedNanos > REFUSAL_REPORT_INTERVAL.toNanos()) {
             refusalReportedNanos = now;
             log.warn(
-                    "PostgreSQL refused a connection, the pools make room for the drain for={} wanted={} reason={}",
+                    "PostgreSQL refused a connection, so the pools make room for the drain for={} wanted={} reason={}",
                     forWhom,
                     wanted.total() + reserved(),
                     reason);
         }
     }
 
-    /** What follows from what the watch sees. */
+    /** What the bridge does when the watch reports a change. */
     private final class Watched implements DatabaseWatch.Listener {
         @Override
         public void answersAgain() {
@@ -532,7 +532,7 @@ final class Database implements AutoCloseable {
         answersAgain = listener;
     }
 
-    /** Adds what is run when connections are replaced, for those who keep theirs for long: they give it back soon. */
+    /** Adds a callback for the replacement of connections. A holder of a long-lived connection uses it to give the connection back. */
     void whenRenewed(Runnable listener) {
         renewals.add(listener);
     }

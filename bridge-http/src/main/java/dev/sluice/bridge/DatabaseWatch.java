@@ -12,14 +12,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Asks every second whether the database can be used, on a connection of its own: to wait for a pool is no outage. A connection
- * that was open before may be broken, or lead to a server that only reads by now, while the database is well; so if the question
- * fails on such a connection, it is put once more on a new one.
+ * Asks every second whether the database can be used. It uses a connection of its own, because waiting for a pool is no outage. An
+ * old connection may be broken, or its server may have become read-only, while the database is well. So if the question fails on an
+ * old connection, the watch asks once more on a new one.
  *
  * <p>One thread of its own. {@link #look} and the getters may be called by any thread.
  */
 final class DatabaseWatch implements AutoCloseable {
-    /** What follows from what the watch sees. Runs on the thread of the watch. */
+    /** Gets the findings of the watch, on its thread. */
     interface Listener {
         /** The database can be used again after it could not, or over a new connection only. */
         void answersAgain();
@@ -27,7 +27,7 @@ final class DatabaseWatch implements AutoCloseable {
         /** The database can be used, as it could before or since {@link #answersAgain}. */
         void answered(Connection connection) throws SQLException;
 
-        /** The database lets the watch in no more: others have all connections. */
+        /** The database refuses a connection to the watch: others have all connections. */
         void refused(SQLException reason);
     }
 
@@ -48,7 +48,7 @@ final class DatabaseWatch implements AutoCloseable {
     /**
      * Makes it; {@link #start} begins.
      *
-     * @param connections where its connection comes from: no pool
+     * @param connections opens its connection, outside the pools
      */
     DatabaseWatch(DataSource connections, Database.Probe probe, Listener listener) {
         this.connections = connections;
@@ -70,12 +70,12 @@ final class DatabaseWatch implements AutoCloseable {
         probe = question;
     }
 
-    /** Has the watch look now. */
+    /** Makes the watch look now. */
     void look() {
         asked.release();
     }
 
-    /** Has the watch look now, on a new connection. */
+    /** Makes the watch look now, on a new connection. */
     void lookAgain() {
         renewing = true;
         asked.release();
@@ -144,7 +144,7 @@ final class DatabaseWatch implements AutoCloseable {
         SQLException second = askOnce();
         if (second == null && connected) {
             log.info(
-                    "The connection that watches the database was over, a new one works reason={}",
+                    "The connection of the database watch had ended, a new one works reason={}",
                     SessionFailures.reason(failure));
             listener.answersAgain(); // Those of the pools are as old.
         }

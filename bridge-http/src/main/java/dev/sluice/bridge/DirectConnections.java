@@ -11,14 +11,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
- * Opens connections outside the pools, and those that the pools keep. Each has the settings of {@link SessionSettings}. The server
- * must let a connection in and answer the settings within {@link #LOGIN_SECONDS}; afterwards a statement may take longer.
+ * Opens connections for the pools and for users outside the pools. Each connection has the settings of {@link SessionSettings}. The
+ * server must accept a connection and answer the settings within {@link #LOGIN_SECONDS}; later statements may take longer.
  */
 final class DirectConnections extends ConnectionSource {
     /** Longest time to reach the server. */
     private static final int CONNECT_SECONDS = 2;
 
-    /** Longest time until the server has let a connection in. */
+    /** Longest time until the server has accepted a connection. */
     static final int LOGIN_SECONDS = 4;
 
     /** Sets what a session relies on. */
@@ -42,7 +42,7 @@ final class DirectConnections extends ConnectionSource {
      * @param start sets what the sessions rely on
      * @param statementTimeout longest time the server may work on a statement; zero for no limit
      * @param answerTimeout longest time to wait for an answer
-     * @param refused told when the server takes no more connections
+     * @param refused called when the server takes no more connections
      */
     DirectConnections(
             Database.Address address,

@@ -56,7 +56,7 @@ final class DueMessages implements AutoCloseable {
         thread.scheduleWithFixedDelay(this::look, INTERVAL.toMillis(), INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    /** Has the writer give its connection back before it looks again. Any thread may call. */
+    /** Makes the writer give its connection back before it looks again. Any thread may call. */
     void renew() {
         renewing = true;
     }

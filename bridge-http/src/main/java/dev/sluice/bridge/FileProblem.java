@@ -7,7 +7,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 
-/** Says in words why a file cannot be used. The messages of many exceptions are nothing but the path. */
+/** Explains why a file cannot be used. The messages of many exceptions are only the path. */
 final class FileProblem {
     private FileProblem() {}
 

@@ -40,8 +40,8 @@ record ListenAddress(String host, int port) {
     }
 
     /**
-     * Fails before anything is unpacked or started if nobody can listen there. The port could still be lost in between; then the
-     * server says so.
+     * Fails if the service cannot listen there, before anything is unpacked or started. Another process may still take the port in
+     * between; then the server reports it.
      */
     void refuseUnusable() throws StartException {
         InetAddress address;

@@ -324,7 +324,7 @@ final class LocalPostgres implements AutoCloseable {
         }
     }
 
-    /** Takes a port and leaves it again. */
+    /** Binds a port and releases it. */
     private static void bind(int port) throws IOException {
         try (var socket = new ServerSocket()) {
             socket.setReuseAddress(true);

@@ -21,12 +21,12 @@ final class OwnFiles {
     private OwnFiles() {}
 
     /**
-     * Takes away permissions that others have. Does nothing if the file is missing or the file system has no permissions.
+     * Removes permissions of other users. Does nothing if the file is missing or the file system has no permissions.
      *
      * @param most the most permissions that may stay, as {@code rwxr-x---}
      * @param wanted the permissions that are set when there are more
-     * @param demand what depends on it, the beginning of the message
-     * @throws StartException if that does not work; the message has the command that does
+     * @param demand why the permissions matter, as the beginning of the message
+     * @throws StartException if the permissions cannot be changed; the message has the command for it
      */
     static void tighten(Path file, String most, String wanted, String demand) throws StartException {
         tighten(file, most, wanted, demand, Files::setPosixFilePermissions);
@@ -74,7 +74,7 @@ final class OwnFiles {
                 + Shell.quoted(file.toString()));
     }
 
-    /** Does the same where nothing but privacy depends on it: a warning has the command. */
+    /** Does the same where only privacy is at stake: a failure is a warning with the command. */
     static void tryToTighten(Path file, String most, String wanted) {
         try {
             tighten(file, most, wanted, "Nobody but Sluice should use it");
@@ -83,7 +83,7 @@ final class OwnFiles {
         }
     }
 
-    /** Takes away the right to write that others have, if that works. */
+    /** Removes the write permission of other users where possible. */
     static void tryToWriteAlone(Path file) {
         try {
             var permissions = EnumSet.noneOf(PosixFilePermission.class);

@@ -15,9 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A HikariCP pool that can be replaced by a new one while it is in use, and that says why it cannot give a connection. Its
- * connections have read-committed isolation, stated explicitly: a pool that has to ask the server for the level, and is cut off while
- * it asks, keeps the level -1 and refuses every later connection.
+ * A HikariCP pool that can be replaced while it is in use. It says why it cannot give a connection. The isolation level of its
+ * connections is set explicitly (read committed). If a pool asks the server for the level and the connection breaks meanwhile, the
+ * pool keeps the level -1 and refuses every later connection.
  *
  * <p>Any thread may call.
  */
@@ -46,7 +46,7 @@ final class Pool extends ConnectionSource implements AutoCloseable {
      * Makes a pool that opens connections when they are asked for; {@link #replace} makes it keep all of them open.
      *
      * @param source where its connections come from
-     * @param suspicious told of exceptions that say that a session is over
+     * @param suspicious called with each exception that says that a session has ended
      */
     Pool(String name, DataSource source, int size, BiConsumer<Pool, SQLException> suspicious) {
         this.name = name;
@@ -146,7 +146,7 @@ final class Pool extends ConnectionSource implements AutoCloseable {
                 e);
     }
 
-    /** Says whether it has no connection although it should; then {@link #failure} says why, once somebody has asked for one. */
+    /** Returns whether it has no connection although it should. {@link #failure} then says why, once a request has asked for one. */
     boolean isEmpty() {
         return (eager || failure != null) && state().getTotalConnections() == 0;
     }
@@ -162,12 +162,12 @@ final class Pool extends ConnectionSource implements AutoCloseable {
     }
 
     /**
-     * Puts a new pool in its place. Requests go on with the connections they have. A new pool opens its connections at once, whatever
-     * keeps the old one from doing so: a pause after a failure, or a server that has not let it in and never will.
+     * Puts a new pool in its place. Requests keep the connections they have. The new pool opens its connections at once, even if the
+     * old one pauses after a failure or waits for a server that will never answer.
      *
      * @param keepsAll whether it keeps all of its connections open: a pool that grows may overlook one of several requests that
      *     come at once
-     * @param background what ends the old one
+     * @param background closes the old pool
      */
     synchronized void replace(int newSize, boolean keepsAll, Executor background) {
         HikariDataSource old = current;

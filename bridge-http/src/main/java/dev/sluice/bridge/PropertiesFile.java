@@ -13,8 +13,8 @@ import java.util.Properties;
 import java.util.TreeMap;
 
 /**
- * A file in the format of {@link Properties}, in UTF-8. A byte order mark at its beginning is passed over: editors on Windows
- * write one. No message holds any part of the content, which may be a secret.
+ * A file in the format of {@link Properties}, in UTF-8. The reader skips a byte order mark at its beginning, because editors on
+ * Windows write one. No message holds any part of the content, which may be a secret.
  */
 final class PropertiesFile {
     private static final char BYTE_ORDER_MARK = '\uFEFF';

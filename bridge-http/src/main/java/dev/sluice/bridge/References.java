@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
 
 /**
  * Replaces references in values: <code>${env:NAME}</code>, and <code>${file:PATH:KEY}</code> for a key of a file in the format of
- * {@link PropertiesFile}. A doubled dollar before a brace stands for a dollar before a brace. What a reference leads to is taken
+ * {@link PropertiesFile}. A doubled dollar before a brace stands for a dollar before a brace. The value of a reference is taken
  * as it is. No message shows a value, which may be a password: it shows a reference at most.
  */
 final class References {

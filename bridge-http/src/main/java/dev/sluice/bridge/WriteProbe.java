@@ -15,13 +15,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Finds out whether the database takes writes: commits a transaction every second on a connection of its own. A database can
- * answer questions and yet take no writes, because a synchronous standby is missing, because it only reads, or because its
+ * Finds out whether the database takes writes: commits a transaction every second on a connection of its own. A database may
+ * answer queries and still take no writes, because a synchronous standby is missing, because it is read-only, or because its
  * disk is full.
  *
- * <p>A commit that hangs cannot be taken back. The probe waits for it instead of beginning another, and after it had to give
- * up a connection it begins no other commit before the server has ended the first: so it never fills the server with
- * transactions that wait.
+ * <p>Nobody can take back a commit that hangs. So the probe waits for it instead of beginning another one. If the probe gives
+ * up its connection, it begins no other commit before the server has ended the first one. So it never fills the server
+ * with waiting transactions.
  *
  * <p>Two threads of its own. Any thread may ask.
  */
@@ -48,19 +48,19 @@ final class WriteProbe implements AutoCloseable {
     private final Thread prober = daemon(this::probeAlways, "sluice-write-probe");
     private final Thread observer = daemon(this::observeAlways, "sluice-write-observer");
 
-    /** When the write began that has not succeeded yet; 0: none has begun. */
+    /** Start of the write that has not succeeded yet; 0: no write is under way. */
     private volatile long sinceNanos;
 
     private volatile @Nullable String failure;
     private volatile @Nullable String refusal;
-    /** What was found out last, without what it waits for. Of the observer. */
+    /** The last finding, without the name of the wait event. Only the observer uses it. */
     private @Nullable String known;
     /** Whether the listener does not know of the last change. Of the observer. */
     private boolean untold;
 
     private volatile Listener listener = takesWrites -> {};
 
-    /** What follows from a change. Runs on a thread of the probe. */
+    /** Gets each change, on a thread of the probe. */
     interface Listener {
         /** The database takes no writes, or takes them again. */
         void changed(boolean takesWrites);
@@ -69,8 +69,8 @@ final class WriteProbe implements AutoCloseable {
     /**
      * Makes it; {@link #start} begins.
      *
-     * @param connections opens the connection of the probe, with a bounded time for each answer: no pool
-     * @param isReachable whether the database answers questions; while it does not, there is nothing to find out
+     * @param connections opens the connection of the probe outside the pools, with a bounded time for each answer
+     * @param isReachable whether the database answers queries; the probe finds out nothing while it does not
      */
     WriteProbe(DataSource connections, WriteTest test, BooleanSupplier isReachable) {
         this.connections = connections;
@@ -126,8 +126,8 @@ final class WriteProbe implements AutoCloseable {
     }
 
     /**
-     * Probes once, and once more on a new connection if an old one fails: it may be over while the database is well. Returns
-     * the connection for the next time; null if that has to open another.
+     * Probes once. If an old connection fails, probes once more on a new one: the old one may have ended while the database
+     * is well. Returns the connection for the next probe, or null if the next probe must open one.
      */
     private @Nullable Connection probe(@Nullable Connection open) {
         if (open == null) {
@@ -144,7 +144,7 @@ final class WriteProbe implements AutoCloseable {
                 connection = connections.getConnection();
             }
             if ((open == null || sinceNanos != 0) && test.isCommitUnderWay(connection, NAME)) {
-                began(); // By an earlier attempt: nothing new can be found out before the server has ended it.
+                began(); // An earlier commit hangs: wait until the server has ended it.
                 return connection;
             }
             began();
@@ -162,7 +162,7 @@ final class WriteProbe implements AutoCloseable {
             } else {
                 log.debug("The probe of writes failed for a reason that is not about writes", e);
             }
-            if (refusal == null) { // Otherwise a commit hung, and nothing says that it would not now.
+            if (refusal == null) { // Otherwise a commit hung, and would probably hang again.
                 sinceNanos = 0;
             }
         }

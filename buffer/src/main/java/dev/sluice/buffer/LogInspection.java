@@ -11,7 +11,7 @@ import java.util.UUID;
  * @param epoch newest epoch begun; the next opening raises it if the log was not closed cleanly
  * @param committedOffset next offset not yet committed, as far as that became durable
  * @param nextOffset offset the next append will get
- * @param uncommittedEntries entries from committed to next; of segments that were not read, every offset counts
+ * @param uncommittedEntries entries from committed to next; in segments that were not read every offset counts
  * @param bytes size of all segments
  * @param segments oldest first
  * @param quarantine what was set aside

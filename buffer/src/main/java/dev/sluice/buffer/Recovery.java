@@ -24,7 +24,7 @@ final class Recovery {
      * @param writtenEnd offset after the last one in the newest segment: where the next frame begins
      * @param files the segments, as people want to see them
      * @param nextOffset offset of the next append; beyond {@code writtenEnd} if offsets must not be used again
-     * @param unwritten the offsets below it that were found to hold no record
+     * @param unwritten the offsets below it that hold no record
      */
     record Recovered(
             UUID id,

@@ -3,8 +3,8 @@ package dev.sluice.buffer;
 import java.util.TreeMap;
 
 /**
- * Offsets that are in no file: of appends that failed, and of entries that were lost. Whoever counts what a log holds leaves
- * them out.
+ * Offsets that are in no file: those of appends that failed and of entries that were lost. Counts of the entries of a log
+ * leave them out.
  *
  * <p>Neighbours merge, so a disk that stays full costs one range. Bounded: beyond {@link #MAX_RANGES} the two lowest ranges
  * become one that remembers how many offsets both had, so the count stays exact for positions before them. Thread-safe.

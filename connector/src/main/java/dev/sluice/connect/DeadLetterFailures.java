@@ -19,8 +19,8 @@ import org.slf4j.LoggerFactory;
  * <p>The future that {@code ErrantRecordReporter.report} returns does not tell: Connect drops every future that is done
  * when the reporter returns, also one that has failed. A producer fails so if the record is too large, or if the topic
  * is missing. The metric {@code deadletterqueue-produce-failures} counts these failures before {@code report} returns.
- * It counts also the records that a converter or a transform of the worker refused, which the task never sees. Their
- * futures nobody has; that they have arrived shows in the worker's producer, which holds no bytes any more.
+ * It also counts the records that a converter or a transform of the worker refused, which the task never sees. Nobody
+ * holds their futures. They have arrived when the worker's producer holds no bytes any more.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
@@ -138,7 +138,7 @@ final class DeadLetterFailures {
     }
 
     /**
-     * Waits until that is so.
+     * Waits until every such record has arrived or has failed.
      *
      * @return false if it was not within the time
      * @throws InterruptedException if the thread is interrupted

@@ -103,7 +103,7 @@ final class ErrantRecords {
                 && reporter.getClass().getName().startsWith(WORKER_PACKAGE);
         if (hidesFailures) {
             log.warn(
-                    "The worker publishes no metrics by JMX. A report to the dead letter topic that ends at once counts"
+                    "The worker publishes no metrics by JMX, so a report to the dead letter topic that ends at once counts"
                             + " as failed topic={}",
                     topic);
         }

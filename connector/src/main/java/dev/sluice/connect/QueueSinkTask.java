@@ -230,7 +230,7 @@ public final class QueueSinkTask extends SinkTask {
                 context.pause(partition);
                 if (topicsWithoutQueue.add(partition.topic())) {
                     log.warn(
-                            "A topic is passed over, for its queue can have no name. Change {} topic={} passedOver={}"
+                            "A topic is passed over because its queue can have no name; change {} topic={} passedOver={}"
                                     + " reason={}",
                             QueueSinkConfig.QUEUE_NAME_FORMAT,
                             partition.topic(),
@@ -246,9 +246,9 @@ public final class QueueSinkTask extends SinkTask {
      *
      * @throws RetriableException if PostgreSQL cannot take them now: call again with the same records, after the time given
      *     to {@code context.timeout}. The cause is a {@link SourceMovedException} if somebody else moves the same source
-     * @throws ConnectException if PostgreSQL will not take them until somebody does something about it, a partition
-     *     begins again, or a record can neither be written nor be reported: then everything that precedes the record in
-     *     its partition is written. Stop the task
+     * @throws ConnectException if PostgreSQL refuses them until an operator acts, if a partition begins again, or if a
+     *     record can neither be written nor be reported; everything that precedes the record in its partition is written
+     *     then. Stop the task
      */
     @Override
     public void put(Collection<SinkRecord> delivered) {
@@ -310,14 +310,14 @@ public final class QueueSinkTask extends SinkTask {
         offsets.putIfAbsent(topicPartition(record), record.originalKafkaOffset());
     }
 
-    /** Keeps how many partitions the topics have; in the bridge nobody asks for it. */
+    /** Stores how many partitions the topics have. The bridge does not need it. */
     private void noteTopics() {
         if (wakesConsumers) {
             seenTopics.note(started().config);
         }
     }
 
-    /** Writes parked messages to their queues, and has bridges told. In a bridge another thread does that. */
+    /** Writes parked messages to their queues and notifies the bridges. In a bridge another thread does that. */
     private void releaseParked() {
         if (!wakesConsumers) {
             return;

@@ -83,7 +83,7 @@ final class QueueTopics {
             without.forEach((queue, reason) -> {
                 if (!warned.contains(queue)) {
                     log.warn(
-                            "A queue is passed over, for it can have no topic. Its messages stay in the queue queue={}"
+                            "A queue is passed over because it can have no topic; its messages stay in the queue queue={}"
                                     + " passedOver={} reason={}",
                             queue,
                             without.size(),

@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The topics of which a sink task has had partitions, and how many each has at least; noted in PostgreSQL once, for who
- * sets offsets by Connect's API ({@link SinkOffsets}).
+ * The topics whose partitions a sink task has had, each with the least number of its partitions. The task notes them in
+ * PostgreSQL once. {@link SinkOffsets} checks offsets set by Connect's API against them.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
@@ -21,7 +21,7 @@ final class SeenTopics {
     /** Number of partitions by topic. */
     private final Map<String, Integer> seen = new HashMap<>();
 
-    /** Topics of which PostgreSQL has not been told. */
+    /** Topics that are not noted in PostgreSQL yet. */
     private final Map<String, Integer> untold = new HashMap<>();
 
     /** Takes partitions that are the task's now. */
@@ -51,7 +51,7 @@ final class SeenTopics {
                 throw e;
             }
             log.warn(
-                    "The partitions of topics cannot be noted. Offsets set for a partition that a topic does not have"
+                    "The partitions of topics cannot be noted, so offsets set for a partition that a topic does not have"
                             + " are not refused source={} reason={}",
                     config.sourceName(),
                     e.getMessage());

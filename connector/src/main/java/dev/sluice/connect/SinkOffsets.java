@@ -15,7 +15,7 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The offsets of a sink that somebody changes through Connect's API. All of them are checked before one is stored.
+ * Changes offsets of a sink for Connect's API. It checks all of them before it stores one.
  *
  * <p>Connect tells a connector neither the broker's address nor the partitions of a topic, so the check goes by what
  * the connector reads ({@code topics}, {@code topics.regex}) and by what its tasks have seen ({@link KnownTopics}),

@@ -43,8 +43,8 @@ final class SourceOffsets {
     }
 
     /**
-     * Checks the form of an offset that somebody gives by hand. One whose key has another order would be stored and
-     * never found. A key that is none of ours may be reset, so that what is stored by mistake can be removed.
+     * Checks the form of an offset that an operator sets. Connect would store a key whose parts have another order, and the
+     * task would never find it. An operator may reset any key, to remove one that was stored by mistake.
      *
      * @param offset null: none any more
      * @throws ConnectException if it is none of ours

@@ -9,7 +9,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A selector that counts the records that have nothing where it looks, and does about them what a setting says.
+ * A selector that counts the records that have nothing where it looks, and handles them as a setting says.
  *
  * <p>The task's thread selects; any thread may read the count.
  */
@@ -57,8 +57,8 @@ final class WatchedSelector implements Selector {
         }
 
         /**
-         * Returns what holds where the setting is not given: a field or header that somebody has named is expected to
-         * be there.
+         * Returns the default. A field or header that the configuration names is expected to exist, so its absence is a
+         * warning.
          */
         static Missing usual(String from) {
             return from.startsWith(Selector.FIELD) || from.startsWith(Selector.HEADER) ? WARN : DEFAULT;

@@ -8,6 +8,6 @@ public enum CommitOutcome {
     ROLLED_BACK,
     /** It still runs, or the server cannot be asked now. */
     PENDING,
-    /** The server does not know any more. Nobody will find out. */
+    /** The server has forgotten the outcome. It stays unknown. */
     LOST
 }

@@ -9,7 +9,7 @@ import java.util.WeakHashMap;
 import org.postgresql.PGConnection;
 
 /**
- * Settings under which the server looks rows up by index, one after the other, whatever it believes of the tables. Our
+ * Settings under which the server looks rows up by index, one after the other, whatever its statistics say. Our
  * statements name the rows they want. A plan that was made while a table was empty reads the whole table, and the server keeps it after
  * the table has filled. The statements are written so that, under these settings, every plan that is left has all columns of the key in the
  * condition of the index; {@code PlansTest} reads the plans.
@@ -17,7 +17,7 @@ import org.postgresql.PGConnection;
  * <p>They are settings of a session, set once for each connection. Statements that show whole tables run without them.
  */
 final class IndexPlans {
-    /** To remember what was found is of no use to statements by key: no partition comes twice. */
+    /** Memoize is useless for statements by key: no partition comes twice. */
     static final String ON = "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off;"
             + " set enable_bitmapscan = off; set enable_memoize = off";
 

@@ -8,9 +8,9 @@ import java.util.TreeMap;
 import javax.sql.DataSource;
 
 /**
- * How many partitions the topics of a source have, as far as its tasks have seen. Only who reads a topic knows that,
- * and only then; it is kept in {@code state} for whoever changes {@link StoredOffsets} later. The number of a topic
- * never becomes smaller.
+ * How many partitions the topics of a source have, as far as its tasks have seen. Only a running task knows that, so it
+ * keeps the numbers in {@code state}; a later change of {@link StoredOffsets} is checked against them. The number of a
+ * topic never decreases.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
@@ -50,7 +50,7 @@ public final class KnownTopics {
     }
 
     /**
-     * Returns how many partitions topics have; those of which nothing is known are left out.
+     * Returns how many partitions topics have. Leaves out unknown topics.
      *
      * @throws QueueException if PostgreSQL failed
      */

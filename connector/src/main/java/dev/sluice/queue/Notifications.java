@@ -59,7 +59,7 @@ final class Notifications {
         return channel;
     }
 
-    /** Adds queues. A name that no queue can have is left out: nobody waits for it. */
+    /** Adds queues. Leaves out a name that no queue can have: no consumer waits for it. */
     void add(Iterable<String> queues) {
         synchronized (told) {
             queues.forEach(queue -> {

@@ -19,9 +19,9 @@ import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The messages that wait in the table {@code parked} for queues that cannot be written to. A message is parked in the transaction that
- * moves its source on, and leaves in the transaction that writes it to its queue. While a queue has parked messages, the messages that
- * follow are parked behind them: so the order of each partition stays.
+ * The messages that wait in the table {@code parked} for queues that cannot be written to. The transaction that moves the source on
+ * parks a message. The transaction that writes the message to its queue removes it from the table. While a queue has parked messages,
+ * the writer parks the messages that follow behind them, which keeps the order of each partition.
  *
  * <p>Owned by one writer.
  */
@@ -204,8 +204,8 @@ final class Parking {
     }
 
     /**
-     * Returns the queues of which somebody else holds a row that a flush needs. Locks the others, so the transaction must be rolled
-     * back.
+     * Returns the queues in which another transaction holds a row that a flush needs. It locks the rows of the other queues, so the
+     * caller must roll back.
      *
      * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not known
      */

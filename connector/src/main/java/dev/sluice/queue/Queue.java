@@ -45,7 +45,7 @@ public final class Queue {
      * @param requests what each consumer asks for; the first is served first
      * @return an answer for each request, in the same order
      * @throws PopOutcomeUnknownException if PostgreSQL did not confirm the commit, and its outcome could not be found out
-     *     at once: ask {@link #outcomeOf} for it, then give the results, or {@link #putBack} what nobody got
+     *     at once: ask {@link #outcomeOf} for it, then give the results, or {@link #putBack} what no consumer got
      * @throws QueueException if PostgreSQL failed; nobody got anything
      */
     public List<PopResult> pop(PopTarget target, List<PopRequest> requests) {

@@ -179,8 +179,8 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /**
-     * Returns the queues that keep a write of these messages from going on: those of which somebody else holds a row, or the only
-     * queue there is. Nothing if that cannot be told.
+     * Returns the queues that keep a write of these messages from going on: those in which another transaction holds a row, or the
+     * only queue of the batch. Empty if the writer cannot tell.
      */
     private Set<String> held(List<NewMessage> messages) {
         var flush = new Flush(messages);
@@ -231,7 +231,7 @@ public final class QueueWriter implements AutoCloseable {
                 if (!e.isTimeout()) {
                     throw e;
                 }
-                // One attempt in vain at a time: whoever calls has other work.
+                // One failed attempt a call: the caller has other work.
                 long spent = System.nanoTime() - start;
                 releaseAtNanos = System.nanoTime() + Math.max(RELEASE_PAUSE.toNanos(), RELEASE_PAUSE_FACTOR * spent);
                 break;

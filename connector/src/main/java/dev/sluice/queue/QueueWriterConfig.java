@@ -11,7 +11,7 @@ import java.time.Duration;
  *     partition they are of, of which there are at most an eighth as many
  * @param cipher encrypts the payloads of queues that want it. Without a key, writing to such a queue fails as if PostgreSQL were
  *     away, so that nothing is stored in clear and nothing is lost
- * @param lockTimeout how long a write waits for rows that somebody else has locked. Then {@link QueueWriter#write} parks the messages
+ * @param lockTimeout how long a write waits for rows that another transaction has locked. Then {@link QueueWriter#write} parks the messages
  *     of the queues that are held, and writes the others. Zero: it waits as long as the connection does, and parks nothing
  */
 public record QueueWriterConfig(

@@ -90,8 +90,8 @@ final class SegmentCopy {
     }
 
     /**
-     * Closes the connection if no answer came. The driver does not do that during a copy, and takes the late answer for that of the next
-     * statement: even for that of a commit.
+     * Closes the connection if no answer came. The driver does not close it during a copy. It would take the late answer for the answer
+     * to the next statement, even to a commit.
      */
     private static void abortIfBroken(Connection connection, SQLException failure) throws SQLException {
         for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {

@@ -62,7 +62,7 @@ final class Transactions {
         T on(Connection connection) throws SQLException;
     }
 
-    /** Says of a result whether its transaction changed anything that somebody would miss. */
+    /** Returns whether the transaction of a result changed anything that would be missed. */
     interface Changes<T> {
         boolean in(T result);
     }

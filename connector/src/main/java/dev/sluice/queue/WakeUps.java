@@ -61,8 +61,8 @@ public final class WakeUps implements AutoCloseable {
     }
 
     /**
-     * Has it give its connection back and listen on another one: its server may be a standby by now, which would never say so to
-     * a session that only listens. Any thread may call.
+     * Makes it give its connection back and listen on another one. Its server may be a standby by now, and a session that only
+     * listens would never notice. Any thread may call.
      */
     public void renew() {
         renewing = true;

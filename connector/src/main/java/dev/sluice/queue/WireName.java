@@ -36,7 +36,7 @@ final class WireName {
         return wire.toString();
     }
 
-    /** Returns the name. An escape that is not complete stands for itself: it is a hint of something else, and wakes nobody. */
+    /** Returns the name. An incomplete escape stands for itself: the name is another hint and wakes no consumer. */
     static String read(String wire) {
         var name = new StringBuilder(wire.length());
         int i = 0;

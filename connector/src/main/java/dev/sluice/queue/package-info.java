@@ -64,9 +64,10 @@
  *
  * <h2>Queues that are held</h2>
  *
- * <p>A writer that has waited for a lock too long finds the queues whose rows somebody else holds. It writes the others and keeps the
- * messages of these in {@code parked}, in the transaction that moves the source on ({@link Parking}). What follows for such a queue
- * waits behind them. They go to their queue in order, each in the transaction that removes it from there.
+ * <p>A writer that has waited too long for a lock finds the held queues: another transaction holds their rows. It writes the messages
+ * of the other queues and keeps those of the held ones in {@code parked}, in the transaction that moves the source on ({@link
+ * Parking}). Later messages of a held queue wait behind them. The release writes them to their queue in order, and removes each in
+ * the same transaction.
  *
  * <h2>Plans</h2>
  *

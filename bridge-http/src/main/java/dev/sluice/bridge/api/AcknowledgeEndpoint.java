@@ -65,9 +65,9 @@ final class AcknowledgeEndpoint implements Endpoint {
     }
 
     /**
-     * Takes memory for the names in the answer, which the body did not have; for the rest the body has taken it.
+     * Takes memory for the names in the answer, which are not in the body. The body has taken the memory for the rest.
      *
-     * @throws OverloadedException if there is none. It is the only refusal of a request that has been served, and says so
+     * @throws OverloadedException if there is none. The acknowledgements have been applied then, and the message says so
      */
     private static void takeForNames(List<AcknowledgeOutcome> outcomes, RequestMemory.Claim memory) {
         try {

@@ -130,8 +130,8 @@ public final class Administration implements AutoCloseable {
     }
 
     /**
-     * Runs a task that only reads from the database, when it is its turn: on threads of its own, few enough that lists, however
-     * many are asked for, leave the rest of the service its processors, memory and connections.
+     * Runs a task that only reads from the database, when it is its turn. Such tasks have a few threads of their own, so any number
+     * of requested lists leaves processors, memory and connections for the rest of the service.
      */
     <T> CompletableFuture<T> read(Callable<T> task) {
         return readers.run(() -> {

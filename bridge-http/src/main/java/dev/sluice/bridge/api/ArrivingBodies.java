@@ -7,8 +7,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bodies that are still arriving, and how much memory they have: all together and those of each client. When
- * there is no room for more of a body, the slowest gives way. Any thread may call.
+ * The bodies that are still arriving, and their memory: of all together and of each client. If a body finds no room for
+ * more, the slowest body gives way. Any thread may call.
  */
 final class ArrivingBodies {
     /** A body that is still arriving. */
@@ -22,7 +22,7 @@ final class ArrivingBodies {
         /** Returns when it began, as of {@link System#nanoTime}. */
         long startNanos();
 
-        /** Refuses the body, whose memory another one needs. Must not block. */
+        /** Refuses this body, because another one needs its memory. Must not block. */
         void evicted();
     }
 

@@ -18,7 +18,7 @@ public record ConnectionLimits(int most, Duration headerTimeout) {
     /** Heap for a connection with a waiting request. */
     private static final long HEAP_BYTES = 16 << 10;
 
-    /** However little there is, so many are open at once. */
+    /** So many connections may be open even with less heap or fewer files. */
     static final int FEWEST = 16;
 
     /**

@@ -40,13 +40,13 @@ final class Connections {
     /** How long a pop waits when others wait on all connections that pops may take. */
     static final Duration CROWDED_WAIT = Duration.ofMillis(250);
 
-    /** By how many the connections are too many when the process may open no more files. */
+    /** By how many the bound drops when the process may open no more files. */
     private static final int FILES_GIVEN_BACK = 16;
 
     /** How long fewer connections are allowed after that. */
     private static final long LOWERED_NANOS = 60_000_000_000L;
 
-    /** How long after a look that found none the next one is worth its time. */
+    /** Pause after a look that found nothing to close. */
     private static final long PAUSE_NANOS = 50_000_000L;
 
     /** How many connections one look at all of them finds to close. */
@@ -65,7 +65,7 @@ final class Connections {
 
     private volatile long loweredNanos;
 
-    /** Those to close next. Only the thread that accepts touches it. */
+    /** The connections to close next. Only the thread that accepts touches it. */
     private final Deque<Candidate> candidates = new ArrayDeque<>();
 
     private long nextLookNanos;
@@ -95,7 +95,7 @@ final class Connections {
         loadClasses();
     }
 
-    /** Closes a connection that is none. A process that may open no more files cannot load the classes for that any more. */
+    /** Closes a dummy connection, to load the classes for it. A process that may open no more files could not load them. */
     private void loadClasses() {
         Held none = new Held() {
             @Override

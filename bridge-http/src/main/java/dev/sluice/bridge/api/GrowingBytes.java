@@ -60,7 +60,7 @@ final class GrowingBytes {
         room.giveBack(before);
     }
 
-    /** Returns an array of exactly the bytes there are. The room keeps their size taken. */
+    /** Returns the bytes in an array of exactly their size. The room keeps that size taken. */
     byte[] exact() {
         if (length == bytes.length) {
             return bytes;

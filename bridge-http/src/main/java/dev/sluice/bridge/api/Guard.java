@@ -56,7 +56,7 @@ final class Guard {
                 ctx.attribute(SUBJECT, caller.join().subject());
                 handler.handle(ctx);
             } else {
-                // Whatever thread knows the keys, the request goes on in one of ours.
+                // The keys may arrive on any thread; the request goes on in one of ours.
                 ctx.future(() -> caller.whenCompleteAsync((known, unknown) -> {}, executor)
                         .exceptionallyCompose(refusal -> this.<Principal>refuse(ctx, refusal))
                         .thenCompose(principal -> letThrough(ctx, principal, handler)));

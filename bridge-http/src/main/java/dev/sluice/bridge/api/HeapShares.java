@@ -2,12 +2,12 @@ package dev.sluice.bridge.api;
 
 /**
  * The parts of the heap that the parts of the service may take at most. {@code docs/operations.md} has the table.
- * Together they leave room for what lives for long, and for garbage, at the smallest heap of 192 MB.
+ * Together they leave room for long-lived objects and for garbage at the smallest heap, 192 MB.
  */
 public final class HeapShares {
     /** All requests together get one part of three. */
     private static final int REQUESTS = 3;
-    /** What one thread reads from the database for an answer, or from the log for the database, is one part of 24. */
+    /** One thread reads at most one part of 24 from the database for an answer, or from the log for the database. */
     private static final int TRANSACTION = 24;
     /** Transaction ids that are remembered get one part of eight. */
     private static final int IDS = 8;

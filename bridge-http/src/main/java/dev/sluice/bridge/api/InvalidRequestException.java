@@ -63,7 +63,7 @@ public final class InvalidRequestException extends RuntimeException {
         return new InvalidRequestException(403, "Insufficient permissions");
     }
 
-    /** A request that the settings do not allow, whoever sends it: status 403. */
+    /** A request that the settings allow nobody: status 403. */
     static InvalidRequestException refused(String message) {
         return new InvalidRequestException(403, message);
     }

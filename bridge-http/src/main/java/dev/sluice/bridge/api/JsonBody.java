@@ -40,7 +40,7 @@ final class JsonBody implements AutoCloseable {
                     .build())
             .build();
     private static final int UUID_LENGTH = 36;
-    /** Tokens of up to this many bytes are garbage nobody needs to count. */
+    /** Tokens of up to this many bytes are short-lived and are not counted. */
     private static final int SMALL_BYTES = 64 << 10;
 
     private static final int OBJECT_BYTES = 48;
@@ -282,7 +282,7 @@ final class JsonBody implements AutoCloseable {
         return new String(bytes, range[0], length, StandardCharsets.UTF_8);
     }
 
-    /** Takes memory for what is made of the body besides its texts and slices. */
+    /** Takes memory for objects made of the body besides its texts and slices. */
     void take(long needed) {
         memory.take(needed);
     }
@@ -361,7 +361,7 @@ final class JsonBody implements AutoCloseable {
     }
 
     /**
-     * Refuses a field that is there twice: what the first one holds would vanish.
+     * Refuses a field that occurs twice: the content of the first one would vanish.
      *
      * @param isSecond whether it has been there before
      */

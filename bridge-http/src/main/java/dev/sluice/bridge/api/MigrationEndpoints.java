@@ -46,7 +46,8 @@ final class MigrationEndpoints implements AutoCloseable {
     /**
      * Makes the routes.
      *
-     * @param enabled whether they do anything but refuse: a copy sends everything to an address that a request names
+     * @param enabled whether the routes work. If false they refuse every request, because a copy sends everything to an address that a
+     *     request names
      */
     MigrationEndpoints(boolean enabled, Administration administration, RequestBodies bodies, RequestLimits limits) {
         this.enabled = enabled;

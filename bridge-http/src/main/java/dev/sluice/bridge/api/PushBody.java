@@ -50,7 +50,7 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
 
     static final byte[] NULL_PAYLOAD = "null".getBytes(StandardCharsets.US_ASCII);
 
-    /** What a message takes besides its texts and its payload, with its outcome and its part of the answer. */
+    /** Bytes of a message besides its texts and its payload, including its outcome and its part of the answer. */
     private static final int MESSAGE_BYTES = 400;
 
     /**

@@ -282,7 +282,7 @@ final class RequestBodies implements AutoCloseable {
             }
         }
 
-        /** Keeps nothing of the body, and reads the rest of it: a client that is still sending would not see why. */
+        /** Drops the body and reads the rest of it, because a client that is still sending would not see the answer. */
         private void refuse(RuntimeException why) {
             refusal = why;
             letGo();

@@ -93,7 +93,7 @@ final class RequestMemory {
             neededBytes = needed;
         }
 
-        /** Takes memory although there may be none: for what must not be refused any more. */
+        /** Takes memory even if there is none, for a request that can no longer be refused. */
         synchronized void takeAnyway(long bytes) {
             if (!closed) {
                 neededBytes += bytes;

@@ -32,7 +32,7 @@ final class ResourceEndpoints {
     private static final int USUAL_LIMIT = 100;
     /** Time over which the throughput of the overview is taken. */
     private static final Duration RECENT = Duration.ofMinutes(5);
-    /** A point a minute, and the one that is not over. */
+    /** A point for each minute, and one for the current minute. */
     private static final int RECENT_POINTS = 6;
 
     private final Administration administration;

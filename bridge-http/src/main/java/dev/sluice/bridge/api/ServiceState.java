@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /** What the status routes tell. Methods return at once, with what is known now; any thread may call. */
 public interface ServiceState {
-    /** Returns whether the database answers and takes writes. Follows a change within about five seconds. */
+    /** Returns whether the database answers and takes writes. Follows a fault within 6 s. */
     boolean databaseConnected();
 
     /** Returns what is wrong with the database, or null if it is connected. */

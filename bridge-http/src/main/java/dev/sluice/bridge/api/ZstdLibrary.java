@@ -12,7 +12,7 @@ import org.slf4j.LoggerFactory;
  * The native library of zstd. It is unpacked into a directory and loaded once for the process. Where that fails, zstd is not
  * supported, and the reason is the same for every request.
  *
- * <p>No other class of zstd may be touched before: its first failure would be an error, and every later one another error.
+ * <p>Load no other class of zstd before this one: its first failure would be one error, and every later failure another one.
  */
 public final class ZstdLibrary {
     private static final Logger log = LoggerFactory.getLogger(ZstdLibrary.class);
@@ -38,7 +38,7 @@ public final class ZstdLibrary {
                 problem = reason(e);
             }
         }
-        log.warn("Requests compressed with zstd are refused, for the library cannot be loaded error={}", problem);
+        log.warn("Requests compressed with zstd are refused because the library cannot be loaded error={}", problem);
     }
 
     private static String reason(Throwable e) {

@@ -125,7 +125,7 @@ public final class EmbeddedDrain implements Drain {
         this.coordinator.setDaemon(true);
     }
 
-    /** Sets what is told why a lane gets no connection because PostgreSQL takes no more of them. Call it before {@link #start}. */
+    /** Sets the callback for a connection that PostgreSQL refuses to a lane because it has too many. Call it before {@link #start}. */
     public void whenRefused(Consumer<String> listener) {
         refused = listener;
     }
@@ -206,7 +206,7 @@ public final class EmbeddedDrain implements Drain {
         tellLanes();
     }
 
-    /** Sets who knows whether the database cannot be used: lanes are shown as down meanwhile, and go on trying. */
+    /** Sets the check whether the database cannot be used. While it cannot, lanes show as down and keep trying. */
     public void whenAway(BooleanSupplier isAway) {
         away = isAway;
     }
@@ -217,7 +217,7 @@ public final class EmbeddedDrain implements Drain {
         tellLanes();
     }
 
-    /** What is pushed while nothing is moved is answered as buffered. */
+    /** Pushes that come while nothing is moved are answered as buffered. */
     private void tellLanes() {
         boolean isHeld = holdNow() != Hold.NONE;
         lanes.current().forEach(lane -> lane.setHeld(isHeld));

@@ -130,7 +130,7 @@ final class Lane implements Closeable {
      * @param deadlineNanos until when, as of {@link System#nanoTime}
      * @param patience how long the messages may stay here
      */
-    @SuppressWarnings("FutureReturnValueIgnored") // What it does on failure is all there is to do.
+    @SuppressWarnings("FutureReturnValueIgnored") // The task handles its failure itself.
     AppendResult append(List<byte[]> payloads, Push.@Nullable Part part, long deadlineNanos, Patience patience) {
         synchronized (this) {
             // Before they can be read.

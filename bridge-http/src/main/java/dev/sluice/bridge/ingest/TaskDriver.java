@@ -57,7 +57,7 @@ final class TaskDriver {
             return false;
         }
 
-        /** Takes note that PostgreSQL takes no more connections, and so not this lane's. */
+        /** Notes that PostgreSQL takes no more connections, so this lane gets none. */
         void refused(String reason);
 
         /** Waits; less if the drain is told to stop. Returns false if it is no use to go on. */

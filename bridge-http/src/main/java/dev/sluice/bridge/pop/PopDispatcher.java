@@ -570,7 +570,7 @@ public final class PopDispatcher implements AutoCloseable {
         }
     }
 
-    /** Fails those who do not wait longer, and leaves the database alone for a while. Not under the lock. */
+    /** Fails the requests whose time is over, and pauses before the next transaction. Not under the lock. */
     private void databaseFailed(PopLane lane, List<Waiter> served, QueueException e) {
         var answered = new ArrayList<Runnable>();
         boolean first;
@@ -582,11 +582,11 @@ public final class PopDispatcher implements AutoCloseable {
         }
         answered.forEach(Runnable::run);
         if (first) {
-            log.warn("Pops cannot use the database, they are answered database_unavailable reason={}", e.getMessage());
+            log.warn("Pops cannot use the database and are answered database_unavailable reason={}", e.getMessage());
         }
     }
 
-    /** Fails those who do not wait longer, and returns whether the database did not fail before. */
+    /** Fails the requests whose time is over. Returns true if the database had not failed before. */
     private boolean noteFailure(QueueException e, List<Runnable> answered) {
         boolean first = databaseFailures == 0;
         long pause = Math.min(
@@ -607,7 +607,7 @@ public final class PopDispatcher implements AutoCloseable {
         return first;
     }
 
-    /** Messages may have been popped, or not. Those for whom there were none are served again. Not under the lock. */
+    /** Handles an unknown outcome. Requests for which there were no messages are served again. Not under the lock. */
     private void unsettled(PopLane lane, List<Waiter> served, PopOutcomeUnknownException e) {
         var unknown = new ArrayList<Waiter>();
         var results = new ArrayList<PopResult>();
@@ -627,7 +627,7 @@ public final class PopDispatcher implements AutoCloseable {
         }
         answered.forEach(Runnable::run);
         log.warn(
-                "The outcome of a pop is unknown, its requests wait for it target={} requests={} reason={}",
+                "The outcome of a pop is unknown, so its requests wait target={} requests={} reason={}",
                 lane.target,
                 unknown.size(),
                 e.getMessage());

@@ -89,7 +89,7 @@ final class Jwks implements KeySource {
      *
      * @param maxAge age of keys after which they are fetched again
      * @param refreshInterval the shortest time between two fetches
-     * @param wait how long after the beginning of a fetch somebody still waits for it
+     * @param wait how long after the beginning of a fetch a request still waits for it
      */
     Jwks(Endpoint endpoint, Duration maxAge, Duration refreshInterval, Duration wait, LongSupplier nanoClock) {
         this.endpoint = endpoint;
