@@ -381,8 +381,8 @@ final class BridgeKeys {
                 4_000_000,
                 between(1, QueueWriterConfig.MAX_DEDUP_IDS),
                 Importance.LOW,
-                "Most transaction ids remembered at once, 16 to 32 bytes of memory each, and 450 for each of their partitions, of which"
-                        + " there are at most an eighth as many. With more, partitions not written to for an eighth of their"
+                "Most transaction ids remembered at once, 16 to 32 bytes of memory each, and 450 for each of their partitions. There are"
+                        + " at most an eighth as many partitions. With more ids, partitions not written to for an eighth of their"
                         + " window are forgotten, and read back from PostgreSQL when needed; of those in use only the newest"
                         + " ids are known. At most what fits into an eighth of the heap.");
         keys.group("Kafka");
@@ -413,7 +413,7 @@ final class BridgeKeys {
                 0,
                 between(0, Short.MAX_VALUE),
                 Importance.LOW,
-                "Copies of the topic if it is made here, all but one of which must have a message (`min.insync.replicas`). 0: three, or as many as there are brokers.");
+                "Copies of the topic if the service makes it. All but one must have a message (`min.insync.replicas`). 0: three, or as many as there are brokers.");
         keys.group("Pop and acknowledge");
         keys.add(
                 POP_THREADS,

@@ -283,8 +283,8 @@ public final class QueueSinkConfig extends AbstractConfig {
                         Importance.LOW,
                         Width.SHORT,
                         "Lock timeout (ms)",
-                        "Longest time to wait for rows that somebody else has locked. After it the messages of the queues that are"
-                                + " held wait in the table parked, in order, and the messages of other queues go on. 0 waits"
+                        "Longest time to wait for rows that another transaction has locked. Then the messages of these queues"
+                                + " wait in the table parked, in order, and the messages of other queues go on. 0 waits"
                                 + " as long as write.timeout.ms, and parks nothing.")
                 .define(
                         SOURCE_NAME,
@@ -408,8 +408,8 @@ public final class QueueSinkConfig extends AbstractConfig {
                 Importance.LOW,
                 Width.SHORT,
                 displayName + ": if missing",
-                "What becomes of a record that has nothing where " + key + " looks: default, it gets what " + key
-                        + " says; warn, the same with a warning; fail, it is an error of the record. Without it warn"
+                "Effect on a record that has nothing where " + key + " looks. default: it gets the default of " + key
+                        + "; warn: the same with a warning; fail: the record is an error. If not set: warn"
                         + " for field: and header:, and default for the rest.",
                 List.of(),
                 new Recommended(List.of("default", "warn", "fail")));
@@ -536,8 +536,8 @@ public final class QueueSinkConfig extends AbstractConfig {
                         Importance.LOW,
                         Width.SHORT,
                         "Most remembered ids",
-                        "Most transaction ids a task remembers, 16 to 32 bytes each, and 450 for each of their partitions, of which"
-                                + " there are at most an eighth as many. With more, partitions not written to for an eighth of"
+                        "Most transaction ids a task remembers, 16 to 32 bytes each, and 450 for each of their partitions. There are"
+                                + " at most an eighth as many partitions. With more ids, partitions not written to for an eighth of"
                                 + " their window are forgotten, and read back from PostgreSQL when needed; of those in use only"
                                 + " the newest ids are known.");
     }

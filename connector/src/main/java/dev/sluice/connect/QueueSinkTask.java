@@ -154,7 +154,7 @@ public final class QueueSinkTask extends SinkTask {
         TaskMetrics.publish(
                 context,
                 "topics-without-queue",
-                "Topics that are passed over, for their queue can have no name",
+                "Topics that are passed over because their queue can have no name",
                 QueueSinkConfig.QUEUE_NAME_FORMAT,
                 topicsWithoutQueue::size);
     }

@@ -101,7 +101,7 @@ public final class QueueSourceTask extends SourceTask {
         TaskMetrics.publish(
                 context,
                 "queues-without-topic",
-                "Queues that are passed over, for they can have no topic",
+                "Queues that are passed over because they can have no topic",
                 QueueSourceConfig.TOPIC_FORMAT,
                 made.topics::passedOver);
         log.info(

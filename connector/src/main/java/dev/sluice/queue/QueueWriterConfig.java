@@ -8,7 +8,7 @@ import java.time.Duration;
  * @param schema PostgreSQL schema of the queue
  * @param dedupWindow how long a transaction id is remembered in queues that do not say; zero: not at all
  * @param dedupMaxIds most transaction ids remembered at once, 1 to {@value #MAX_DEDUP_IDS}; 16 to 32 bytes each, and 450 for each
- *     partition they are of, of which there are at most an eighth as many
+ *     of their partitions, at most an eighth as many
  * @param cipher encrypts the payloads of queues that want it. Without a key, writing to such a queue fails as if PostgreSQL were
  *     away, so that nothing is stored in clear and nothing is lost
  * @param lockTimeout how long a write waits for rows that another transaction has locked. Then {@link QueueWriter#write} parks the messages

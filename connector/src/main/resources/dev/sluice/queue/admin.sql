@@ -166,7 +166,7 @@ where s.partition_id = :partition
 delete from sluice.dead_letters where id = any (array(
   select id from sluice.dead_letters
   where partition_id = :partition and transaction_id = :transaction_id
-  order by id + 0 -- The order of an index would have all of it read.
+  order by id + 0 -- In the order of an index the server would read all of it.
   for update
 ));
 
@@ -287,7 +287,7 @@ on conflict (partition_id) do update set before_seq = greatest(d.before_seq, exc
 select pg_try_advisory_xact_lock(hashtextextended(:key, 0));
 
 -- name: set-up-step
--- The locks of a step are not held while the disk turns: what a crash takes back is done again by the next sweep.
+-- A step does not hold its locks while the disk syncs. If a crash undoes a step, the next sweep does it again.
 select set_config('synchronous_commit', 'off', true);
 
 -- name: queues-with-limits
@@ -483,7 +483,7 @@ order by id
 limit :limit;
 
 -- name: lock-idle-partitions
--- Those that are still idle and that nobody holds. A push that comes now waits, and then makes the partition anew.
+-- Those that are still idle and that nobody holds. A push that comes now waits, and then makes the partition again.
 select id from sluice.partitions
 where id = any (:partitions::bigint[]) and tail > head and scheduled = 0
   and coalesce(last_push_at, created_at) < now() - :idle_ms * interval '1 millisecond'
@@ -563,7 +563,7 @@ with epochs as (
       select * from sluice.sink_offsets
       where starts_with(topic, :prefix || source || '-')
         and right(topic, -length(:prefix || source || '-')) ~ '^[0-9]{1,18}$'
-      offset 0 -- What is no number is not cast.
+      offset 0 -- Keeps the cast away from text that is no number.
     ) of_logs
   ) numbered
 ), old as (
@@ -602,7 +602,7 @@ where o.source = any (array[doomed.source]) and o.topic = doomed.topic
   and o.partition = doomed.partition;
 
 -- name: note-topics
--- Changes nothing where as many partitions are known already. The caller sorts the keys, so that two of them do not meet crosswise.
+-- Changes nothing if as many partitions are known already. The caller sorts the keys, so that two callers cannot deadlock.
 insert into sluice.state as known (key, value)
 select key, jsonb_build_object('partitions', partitions)
 from unnest(:keys::text[], :partitions::int[]) as topic (key, partitions)
@@ -783,7 +783,7 @@ order by l.id
 limit :limit;
 
 -- name: dead-letter-ids-of-message
--- The order is that of id; as a sum, for else the server may read all of the index that has it.
+-- Ordered by id. The sum keeps the server from reading all of the index on id.
 select id from sluice.dead_letters where partition_id = :partition and transaction_id = :transaction_id order by id + 0;
 
 -- name: count-dead-letters

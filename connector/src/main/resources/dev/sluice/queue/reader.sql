@@ -194,7 +194,7 @@ from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :ack
 where c.group_id = any (array[settled.group_id]) and c.partition_id = settled.partition_id;
 
 -- name: put-back
--- Moves cursors back. A lease that another pop was given meanwhile goes on.
+-- Moves cursors back. A lease that another pop got meanwhile stays.
 update sluice.cursors c
 set position = back.position,
     acked = back.acked::int8multirange,

@@ -95,7 +95,7 @@ from (
 ) page
 cross join lateral (
   select * from sluice.partition_counts c where c.queue_id = :queue_id and c.partition_id = page.id
-  offset 0 -- Keeps it from being computed for all partitions.
+  offset 0 -- Keeps the server from computing it for all partitions.
 ) c
 cross join lateral (select count(*) as letters from sluice.dead_letters d where d.partition_id = c.partition_id) dead
 cross join lateral (
@@ -194,7 +194,7 @@ with recursive candidates as (
   ) chosen
   cross join lateral (
     select * from sluice.partition_counts c where c.queue_id = chosen.queue_id and c.partition_id = chosen.id
-    offset 0 -- Keeps it from being computed for all partitions.
+    offset 0 -- Keeps the server from computing it for all partitions.
   ) c
 ), search_end as (
   select c.partition_id,
@@ -445,7 +445,7 @@ from (
 left join sluice.partitions p on p.id = found.partition_id
 left join lateral (
   select * from sluice.partition_counts c where c.queue_id = p.queue_id and c.partition_id = p.id
-  offset 0 -- Keeps it from being computed for all partitions.
+  offset 0 -- Keeps the server from computing it for all partitions.
 ) c on true
 join sluice.queues q on q.id = coalesce(c.queue_id, found.dead_queue_id)
 left join lateral (

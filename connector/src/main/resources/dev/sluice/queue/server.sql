@@ -63,7 +63,7 @@ limit :limit;
 select current_setting('shared_buffers') as shared_buffers, pg_size_bytes(current_setting('shared_buffers')) as bytes;
 
 -- name: has-buffer-cache
--- Makes the extension's view visible for the rest of the transaction, whatever its schema. No row: there is no such extension.
+-- Makes the extension's view visible for the rest of the transaction, in any schema. No row: the extension is not installed.
 select set_config('search_path', 'pg_catalog, ' || quote_ident(n.nspname), true)
 from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_buffercache';
 

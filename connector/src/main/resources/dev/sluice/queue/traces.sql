@@ -95,7 +95,7 @@ order by page.id desc;
 select count(*) from sluice.trace_names where name = :name;
 
 -- name: names
--- Every name after :after, and what there is of each on the page. The names are found by one index probe each, whatever they have.
+-- Every name after :after, and what there is of each on the page. One index probe finds each name, however many traces it has.
 with recursive names as (
   (select name from sluice.trace_names where :after::text is null or name > :after order by name limit 1)
   union all

@@ -239,7 +239,7 @@ select (
 with idle as (
   select group_id, partition_id from sluice.cursors
   where partition_id + 0 = any (:partitions::bigint[]) and available_at is null
-  order by group_id + 0, partition_id -- In the order of the primary key, all of that could be read.
+  order by group_id + 0, partition_id -- In the order of the primary key the server could read all of it.
   for no key update
 )
 update sluice.cursors c set available_at = clock_timestamp()
@@ -290,7 +290,7 @@ for update of d;
 delete from sluice.dead_letters where id = any (:ids::bigint[]);
 
 -- name: park
--- Keeps messages for queues that cannot be written to now. A delay counts from here.
+-- Parks messages for held queues. Their delay counts from now.
 insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload, trace_id, producer_sub, deliver_at,
   lane, origin_at)
 select wanted.queue, wanted.partition, wanted.message_id, wanted.transaction_id, wanted.generated_id, wanted.payload, wanted.trace_id,
@@ -304,7 +304,7 @@ from unnest(:queues::text[], :partitions::text[], :ids::uuid[], :transaction_ids
 order by wanted.ordinal;
 
 -- name: parked-queues
--- The queues with parked messages: one index probe each, whatever they have.
+-- The queues with parked messages: one index probe each, however many messages they have.
 with recursive names as (
   (select queue from sluice.parked order by queue limit 1)
   union all
@@ -342,11 +342,11 @@ where p.queue = any (array[gone.queue]) and p.id = gone.id;
 select name from sluice.queues where name = any (:queues::text[]) and encryption_enabled;
 
 -- name: free-partitions
--- Which of these partitions nobody else holds.
+-- The partitions among these that no other transaction holds.
 select id from sluice.partitions where id = any (:partitions::bigint[]) for no key update skip locked;
 
 -- name: held-queues
--- Which of these queues somebody else holds.
+-- The queues among these that another transaction holds.
 with free as (
   select name from sluice.queues where name = any (:queues::text[]) for update skip locked
 )
