@@ -74,9 +74,9 @@ final class ErrantRecords {
     }
 
     /**
-     * Takes the worker's reporter, if it has one: workers before 2.6 do not know of it, others may not be set up for
-     * it. A reporter that only writes to the worker's log does not count: no record can be taken from there again. Nor
-     * does one that tolerates nothing.
+     * Takes the worker's reporter, if it has one: workers before 2.6 have none, and others may not be set up for it. A
+     * reporter that only writes to the worker's log does not count, because nobody can take a record from there. A
+     * reporter that tolerates nothing does not count either.
      *
      * @param properties of the connector
      */

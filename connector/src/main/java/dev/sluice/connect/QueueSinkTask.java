@@ -618,7 +618,7 @@ public final class QueueSinkTask extends SinkTask {
         refuseIfRecordsAreLost(held.records(from, to));
     }
 
-    /** Returns how far a range moves each partition, those left out of which nothing may be written. */
+    /** Returns how far a range moves each partition. Leaves out partitions of which nothing may be written. */
     private Map<Source, Long> ends(int from, int to) {
         var ends = new LinkedHashMap<Source, Long>();
         @Nullable Source current = null;

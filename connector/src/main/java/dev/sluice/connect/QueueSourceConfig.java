@@ -38,12 +38,12 @@ public final class QueueSourceConfig extends AbstractConfig {
     private static final String CONNECTOR_CLASS = "connector.class";
     private static final String EXACTLY_ONCE = "exactly.once.support";
 
-    /** What a worker takes from a connector for its producer begins with this. */
+    /** Prefix of the properties that a worker takes from a connector for its producer. */
     private static final String PRODUCER = "producer.override.";
 
     /**
-     * Age at which a connection is replaced. A read does not notice that its server has become a standby of the one that is written
-     * to, and that one gets nothing new any more.
+     * Age at which a connection is replaced. A read does not notice that its server has lost its role to another one, and then
+     * gets no new messages.
      */
     private static final Duration LONGEST_LIFE = Duration.ofSeconds(30);
 
@@ -374,7 +374,7 @@ public final class QueueSourceConfig extends AbstractConfig {
          */
         TopicFormat(String format) {
             this.format = format;
-            // In the place of the queue the shortest name that makes no special one of its neighbours.
+            // The shortest queue name that makes no special name together with the text around it.
             if (!TopicNames.isPossible(format.replace(QUEUE, "q"))) {
                 throw new IllegalArgumentException("must be 1 to " + TopicNames.MAX_LENGTH
                         + " letters, digits, dots, underscores and hyphens, and " + QUEUE + " for the queue");

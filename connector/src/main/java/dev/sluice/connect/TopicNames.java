@@ -3,7 +3,7 @@ package dev.sluice.connect;
 import java.util.Set;
 import java.util.regex.Pattern;
 
-/** Which names a topic may have that messages are written to. Pure; any thread may call. */
+/** Checks names of topics to which messages are written. Pure; any thread may call. */
 public final class TopicNames {
     /** Longest name of a topic. */
     public static final int MAX_LENGTH = 249;

@@ -145,7 +145,7 @@ final class PartitionDirectory {
         try {
             Commit.run(connection, "could not create partitions", null);
         } catch (OutcomeUnknownException e) {
-            // Empty partitions, if they are there, do no harm: what the caller wants to write is not written.
+            // The partitions may exist. Empty ones do no harm, and the messages of the caller are not written.
             throw new SQLException(e.getMessage(), "08006", e);
         }
     }

@@ -311,7 +311,7 @@ final class SegmentCopy {
 
     private void room(int bytes) {
         if (buffer.length - length < bytes) {
-            // Twice a small buffer, but a large one is large for one payload: twice that would be memory for nothing.
+            // Doubles a small buffer. A large buffer holds one large payload, and doubling it would waste memory.
             int more = buffer.length <= KEEP_BYTES ? buffer.length : buffer.length / 8;
             buffer = Arrays.copyOf(buffer, Math.max(Math.addExact(length, bytes), Math.addExact(buffer.length, more)));
         }

@@ -33,9 +33,8 @@ public final class SessionSettings {
 
     private static Map<String, String> values() {
         var values = new LinkedHashMap<String, String>();
-        // The server compiles what it takes for expensive, and it takes a plan of a forbidden kind (see QueueWriter)
-        // for very
-        // expensive: it spent 0.3 s on a statement of 0.3 ms. All of our statements are short.
+        // The server compiles plans that it believes expensive. It believes that of plans of a forbidden kind (see
+        // QueueWriter), and spent 0.3 s on a statement of 0.3 ms. All of our statements are short.
         values.put("jit", "off");
         // Claims and acknowledgements lock rows and then read what others have committed.
         values.put("default_transaction_isolation", "read committed");

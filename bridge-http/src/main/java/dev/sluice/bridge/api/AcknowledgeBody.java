@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 record AcknowledgeBody(List<Item> items) {
     private static final int MAX_ERROR_LENGTH = 10_000;
-    /** What an acknowledgement takes besides its texts, with its outcome and its part of the answer. */
+    /** Bytes of an acknowledgement besides its texts, with its outcome and its part of the answer. */
     static final int ITEM_BYTES = 480;
 
     /**

@@ -112,7 +112,7 @@ final class AnalyticsEndpoints {
         return administration.counters().series(asked.range(), false, false, Which.ALL, TIMES, null);
     }
 
-    /** The sums of all the time, of each queue or of each bridge; queues after that one. */
+    /** Returns the sums of the whole time, of each queue or of each bridge; of queues after {@code after}. */
     private List<Point> sums(Asked asked, boolean byQueue, int limit, @Nullable String after) {
         var all = new Range(asked.time().from(), asked.time().to(), Duration.ZERO, asked.queues(), asked.host());
         Instant bucket = all.from().truncatedTo(ChronoUnit.MINUTES);

@@ -69,8 +69,8 @@ public final class JsonOutput {
             if (to < count && Character.isHighSurrogate(text.charAt(to - 1))) {
                 to++; // A pair is not taken apart.
             }
-            // The most a character can take is reserved for the next few only: for a long text it would be six times
-            // its size.
+            // Reserves the most that a character can take for the next few characters only. For a long text that would
+            // be six times its size.
             reserve((to - from) * LONGEST_CHARACTER);
             characters(text, from, to);
         }

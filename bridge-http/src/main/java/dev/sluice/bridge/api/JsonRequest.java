@@ -24,9 +24,9 @@ import org.jspecify.annotations.Nullable;
  * that is {@code null} counts as absent.
  */
 record JsonRequest(JsonNode fields) {
-    /** What an object or an array takes, with its place in another one. */
+    /** Bytes of an object or an array, with its place in another one. */
     private static final int STRUCTURE_BYTES = 176;
-    /** What a name or a value takes besides its text, with its place. */
+    /** Bytes of a name or a value besides its text, with its place. */
     private static final int SCALAR_BYTES = 80;
 
     /**

@@ -124,8 +124,8 @@ final class MessageEndpoints {
     }
 
     /**
-     * A page may be short where messages were deleted one by one, so for a client that pages only after an empty one there is
-     * no other.
+     * A page may be short if messages were deleted one by one. So only an empty page is the last one for a client that asks for
+     * pages.
      */
     private static @Nullable String next(Context ctx, PageRequest page, StoredMessages.Page found) {
         List<ListedMessage> shown = found.messages();

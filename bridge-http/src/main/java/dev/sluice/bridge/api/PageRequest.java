@@ -74,7 +74,7 @@ record PageRequest(String list, int limit, int offset, List<String> after) {
                 }
             }
         } catch (JsonProcessingException | RuntimeException e) {
-            // Said below.
+            // The message below says so.
         }
         throw wrongCursor();
     }
@@ -123,7 +123,7 @@ record PageRequest(String list, int limit, int offset, List<String> after) {
         return rows.subList(0, Math.min(limit, rows.size()));
     }
 
-    /** Returns whether the rows that were asked for are more than the page holds. Behind an empty page begins no other. */
+    /** Returns whether the rows that were asked for are more than the page holds. No page follows an empty one. */
     boolean isTruncated(List<?> rows) {
         return limit > 0 && rows.size() > limit;
     }

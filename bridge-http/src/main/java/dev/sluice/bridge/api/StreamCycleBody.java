@@ -46,7 +46,7 @@ record StreamCycleBody(
         boolean releases,
         @Nullable String refusal) {
     private static final int MAX_COUNT_DIGITS = 9;
-    /** What a change of the state takes besides its key and its value, here and on the way to the database. */
+    /** Bytes of a change of the state besides its key and its value, here and on the way to the database. */
     private static final int CHANGE_BYTES = 200;
 
     /**

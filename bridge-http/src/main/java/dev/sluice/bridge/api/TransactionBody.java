@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param refusal why it cannot be done, whatever the database says; null if it is to be tried
  */
 record TransactionBody(List<Operation> operations, @Nullable String refusal) {
-    /** What an operation takes besides its texts: the acknowledgement with its outcome and its part of the answer. */
+    /** Bytes of an operation besides its texts: the acknowledgement with its outcome and its part of the answer. */
     private static final int OPERATION_BYTES = AcknowledgeBody.ITEM_BYTES;
 
     private static final byte[] EMPTY_PAYLOAD = "{}".getBytes(StandardCharsets.US_ASCII);
