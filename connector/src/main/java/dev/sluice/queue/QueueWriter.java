@@ -388,7 +388,8 @@ public final class QueueWriter implements AutoCloseable {
     /**
      * Returns the next offset of a source that is stored, or nothing when it has never written. Waits for a write of that
      * source whose commit is still under way, and returns only what a crash of the server, or a failover to a synchronous
-     * standby, cannot take back.
+     * standby, cannot take back. Another writer may have parked messages of the source before that offset, so the next write
+     * looks again which queues have parked messages.
      *
      * @throws SourceRefusedException if the source was refused, and its offset not set since
      * @throws QueueException if PostgreSQL cannot be asked
@@ -398,6 +399,7 @@ public final class QueueWriter implements AutoCloseable {
             Connection open = connection();
             StoredOffset stored = offsets.confirmed(open, source);
             Commit.run(open, "could not confirm the offset of " + source, null);
+            parking.forget();
             return stored.next();
         } catch (OutcomeUnknownException e) {
             giveUpConnection();

@@ -135,6 +135,22 @@ class ParkingTest {
     }
 
     @Test
+    void whatFollowsStaysBehindWhatAnotherWriterOfTheSourceHasParked() throws SQLException {
+        write(to("good", "g1"), to("bad", "b1"));
+        try (QueueWriter other = writer()) {
+            other.write(List.of(to("else", "e1")), List.of()); // It knows that nothing is parked.
+            try (var held = partitionOf("bad")) {
+                write(to("good", "g2"), to("bad", "b2"));
+            }
+            long stored = other.storedOffset(SOURCE).orElseThrow(); // The source moves to the other writer.
+            other.write(List.of(to("bad", "b3")), List.of(new SourceProgress(SOURCE, stored, stored + 1)));
+            assertThat(parked()).containsExactly("bad|b2", "bad|b3");
+        }
+        release();
+        assertThat(stored("bad")).containsExactly("b1", "b2", "b3");
+    }
+
+    @Test
     void aQueueWhoseRowSomebodyHoldsDoesNotHoldOthersWhenPartitionsAreMade() throws SQLException {
         write(to("bad", "b1"));
         try (var held = new Held("select from sluice.queues where name = 'bad' for update")) {
