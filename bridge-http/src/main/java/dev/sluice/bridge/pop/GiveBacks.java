@@ -89,13 +89,21 @@ final class GiveBacks {
         } catch (QueueException e) {
             boolean mayWait = result.leaseId() == null || attempt < LEASE_TRIES;
             if (!e.isTransient() || !mayWait) {
-                log.warn("Messages that reached nobody stay leased until the lease ends target={}", target, e);
+                refused(target, result, e);
                 return;
             }
             log.debug("Messages that reached nobody could not be given back yet target={}", target, e);
             pause(result, () -> attempt(target, result, attempt + 1));
         } catch (RuntimeException e) {
-            log.warn("Messages that reached nobody could not be given back target={}", target, e);
+            refused(target, result, e);
+        }
+    }
+
+    private void refused(PopTarget target, PopResult result, RuntimeException reason) {
+        if (done(result)) {
+            lost(result, String.valueOf(reason.getMessage()));
+        } else {
+            log.warn("Messages that reached nobody stay leased until the lease ends target={}", target, reason);
         }
     }
 
