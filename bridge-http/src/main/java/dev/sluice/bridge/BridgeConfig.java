@@ -414,10 +414,21 @@ final class BridgeConfig {
         long frameBytes = USUAL_FRAME_BYTES + (seals ? PayloadCipher.sealedBytes(0) : 0);
         int appendBytes =
                 (int) Math.min(SegmentLogConfig.MAX_APPEND_BYTES, recordBytes + integer(HTTP_MAX_ITEMS) * frameBytes);
-        return SegmentLogConfig.defaults(directory)
-                .withLimits(recordBytes, appendBytes, Math.max(MIN_PENDING_BYTES, 2L * appendBytes))
-                .withSizes((Long) values.get(BUFFER_SEGMENT_BYTES), (Long) values.get(BUFFER_MAX_BYTES))
-                .withSync(SyncPolicy.parse(text(BUFFER_FSYNC)));
+        try {
+            return SegmentLogConfig.defaults(directory)
+                    .withLimits(recordBytes, appendBytes, Math.max(MIN_PENDING_BYTES, 2L * appendBytes))
+                    .withSizes((Long) values.get(BUFFER_SEGMENT_BYTES), (Long) values.get(BUFFER_MAX_BYTES))
+                    .withSync(SyncPolicy.parse(text(BUFFER_FSYNC)));
+        } catch (IllegalArgumentException e) {
+            // Of the names of the log's own limits, this one is no key of ours.
+            throw new IllegalArgumentException(
+                    String.valueOf(e.getMessage())
+                            .replace(
+                                    "buffer.max.append.bytes",
+                                    "the largest push that " + HTTP_MAX_BODY_BYTES + " and " + HTTP_MAX_ITEMS
+                                            + " allow"),
+                    e);
+        }
     }
 
     /** Returns how the local log is drained, into the database at {@code address}. */

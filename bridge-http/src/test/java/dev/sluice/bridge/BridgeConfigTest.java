@@ -269,6 +269,12 @@ class BridgeConfigTest {
                     .asString()
                     .contains(
                             "buffer.max.bytes must be at least four times buffer.segment.bytes (500000), was 1000000");
+            assertThat(problems("buffer.max.bytes", "4194304", "buffer.segment.bytes", "1048576"))
+                    .singleElement()
+                    .asString()
+                    .startsWith("buffer.max.bytes must be at least twice the largest push that http.max.body.bytes and"
+                            + " http.max.items allow (")
+                    .endsWith("), was 4194304");
             assertThat(problems("http.memory.bytes", "2097151", "http.max.body.bytes", "1048576"))
                     .containsExactly(
                             "http.memory.bytes must be 0, or at least twice http.max.body.bytes (2097152), was 2097151");
