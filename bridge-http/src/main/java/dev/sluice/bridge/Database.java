@@ -508,7 +508,8 @@ final class Database implements AutoCloseable {
      * @param answerTimeout longest time to wait for an answer
      */
     DataSource direct(String name, Duration answerTimeout) {
-        return new DirectConnections(address, name, SessionSettings::begin, Duration.ZERO, answerTimeout, refusal -> {});
+        return new DirectConnections(
+                address, name, SessionSettings::begin, Duration.ZERO, answerTimeout, refusal -> {});
     }
 
     /** Returns how the connections of all pools are used now. */

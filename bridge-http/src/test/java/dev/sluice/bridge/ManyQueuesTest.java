@@ -35,10 +35,12 @@ class ManyQueuesTest {
         bridge = RunningBridge.start(postgres.url(), directory, Map.of("administration.readers", "1"));
         try (Connection connection = DriverManager.getConnection(postgres.url(), "postgres", "");
                 Statement statement = connection.createStatement()) {
-            statement.execute("insert into sluice.queues (name, namespace, task) select 'q' || i, 'n' || i % 50, 't' || i"
-                    + " from generate_series(1, " + QUEUES + ") i");
-            statement.execute("insert into sluice.partitions (queue_id, name) select q.id, 'p' || i from sluice.queues q,"
-                    + " generate_series(1, " + PARTITIONS + ") i");
+            statement.execute(
+                    "insert into sluice.queues (name, namespace, task) select 'q' || i, 'n' || i % 50, 't' || i"
+                            + " from generate_series(1, " + QUEUES + ") i");
+            statement.execute(
+                    "insert into sluice.partitions (queue_id, name) select q.id, 'p' || i from sluice.queues q,"
+                            + " generate_series(1, " + PARTITIONS + ") i");
             statement.execute("analyze");
         }
     }

@@ -37,7 +37,15 @@ public final class MessageLine {
     private static final String DEFAULT_PARTITION = "Default";
     /** All that is read of a line; the payload may stand in one of two. */
     private static final List<String> MEMBERS = List.of(
-            "queue", "partition", "transactionId", "id", "traceId", "producerSub", "deliverAt", "delayMs", "payload",
+            "queue",
+            "partition",
+            "transactionId",
+            "id",
+            "traceId",
+            "producerSub",
+            "deliverAt",
+            "delayMs",
+            "payload",
             "payloadText");
 
     private static final int MAX_DEPTH = Integer.MAX_VALUE;

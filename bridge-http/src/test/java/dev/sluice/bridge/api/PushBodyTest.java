@@ -54,7 +54,8 @@ class PushBodyTest {
     void aMemberThatAnItemHasTwiceIsRefused(String member) {
         String name = member.substring(1, member.indexOf(':') - 1);
         String others = name.equals("queue") ? "" : "\"queue\":\"q\",";
-        assertThat(parseOne("{" + others + member + ",\"unknown\":1,\"unknown\":2}")).isNotNull();
+        assertThat(parseOne("{" + others + member + ",\"unknown\":1,\"unknown\":2}"))
+                .isNotNull();
         assertRefused(
                 "{\"items\":[{\"queue\":\"q\"},{" + others + member + "," + member + "}]}",
                 "item 1: " + name + " must not be there more than once");
@@ -152,8 +153,7 @@ class PushBodyTest {
         /** As clients send it that write every field of theirs. */
         @Test
         void mayHaveNullForItsTraceId() {
-            assertThat(parseOne("{\"queue\":\"q\",\"traceId\":null}").traceId())
-                    .isNull();
+            assertThat(parseOne("{\"queue\":\"q\",\"traceId\":null}").traceId()).isNull();
         }
 
         @Test
