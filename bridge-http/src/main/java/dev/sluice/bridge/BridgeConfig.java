@@ -114,6 +114,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.common.config.types.Password;
@@ -130,6 +131,10 @@ final class BridgeConfig {
     private static final int LARGEST_FRAME_BYTES = 64 << 10;
     private static final long MIN_PENDING_BYTES = 64L << 20;
     private static final int MOST_EDITS = 3;
+
+    /** Other text in the place of a key may be a line of a password or of a private key. */
+    private static final Pattern LOOKS_LIKE_A_KEY =
+            Pattern.compile("[a-z]{1,20}|[a-z][a-z0-9]{0,19}(?:[._-][a-z0-9]{1,20}){1,6}");
     /** The largest body and what it becomes must fit. */
     private static final int BODIES_IN_MEMORY = 2;
 
@@ -288,7 +293,13 @@ final class BridgeConfig {
                 closest = candidate;
             }
         }
-        return "unknown key " + key + (closest == null ? "" : ", did you mean " + closest + "?");
+        if (closest != null) {
+            return "unknown key " + key + ", did you mean " + closest + "?";
+        }
+        return LOOKS_LIKE_A_KEY.matcher(key).matches()
+                ? "unknown key " + key
+                : "unknown key of " + key.length() + " characters, which is not shown, for it may be a part of a value;"
+                        + " a value goes on in the next line if its line ends with \\";
     }
 
     /** Returns the edit distance of two keys (Levenshtein). */

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class BridgeConfigTest {
     @TempDir
@@ -237,6 +238,16 @@ class BridgeConfigTest {
             } else {
                 assertThat(problems(key, "x")).containsExactly("unknown key " + key + ", did you mean " + meant + "?");
             }
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = {"s3cret", "MIIEvQIBADANBgkqhkiG9w0/+", "-----END", "Secret", "{\"http\""})
+        void inTheFormOfAValueIsNotShown(String key) {
+            assertThat(problems(key, "x"))
+                    .singleElement()
+                    .asString()
+                    .startsWith("unknown key of " + key.length() + " characters, which is not shown")
+                    .doesNotContain(key);
         }
 
         @Test

@@ -26,8 +26,8 @@ class LostRightsTest {
     @BeforeEach
     void start(@TempDir Path data) {
         postgres = TestPostgres.empty();
-        postgres.execute("create role " + role + " login; create schema sluice; grant usage, create on schema sluice to "
-                + role);
+        postgres.execute("create role " + role
+                + " login; create schema sluice; grant usage, create on schema sluice to " + role);
         bridge = RunningBridge.start(
                 postgres.url(), data, Map.of("connection.user", role, "push.stored.timeout.ms", "500"));
         assertThat(EveryRequest.wrong(bridge)).isEmpty();
@@ -64,7 +64,9 @@ class LostRightsTest {
         HttpResponse<String> health;
         do {
             assertThat(bridge.post("/api/v1/push-legacy", ITEMS).statusCode()).isEqualTo(503);
-            assertThat(bridge.post("/api/v1/transaction", "{\"operations\":[{\"type\":\"push\"," + ITEMS.substring(1) + "]}")
+            assertThat(bridge.post(
+                                    "/api/v1/transaction",
+                                    "{\"operations\":[{\"type\":\"push\"," + ITEMS.substring(1) + "]}")
                             .statusCode())
                     .isEqualTo(503);
             HttpResponse<String> popped = bridge.get("/api/v1/pop/queue/orders");

@@ -162,7 +162,8 @@ class QueueSinkConnectorTest {
             assertThat(problems(properties))
                     .singleElement()
                     .asString()
-                    .startsWith("transaction.id.from: transaction.id.from=header:id does not go with header.converter=");
+                    .startsWith(
+                            "transaction.id.from: transaction.id.from=header:id does not go with header.converter=");
             assertThatThrownBy(() -> new QueueSinkConnector().start(properties)).isInstanceOf(ConfigException.class);
             properties.put("header.converter", "org.apache.kafka.connect.storage.StringConverter");
             assertThat(problems(properties)).isEmpty();

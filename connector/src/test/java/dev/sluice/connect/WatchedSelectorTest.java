@@ -79,7 +79,8 @@ class WatchedSelectorTest {
             RecordMapping lenient = mapping("partition.from", path, "partition.from.missing", "default");
             assertThat(lenient.map(record).partition()).isEqualTo("orders-3");
             assertThat(missing(lenient, "partition.from")).isEqualTo(1);
-            assertThatThrownBy(() -> mapping("partition.from", path, "partition.from.missing", "fail").map(record))
+            assertThatThrownBy(() -> mapping("partition.from", path, "partition.from.missing", "fail")
+                            .map(record))
                     .isInstanceOf(DataException.class)
                     .hasMessageContaining("partition.from=field:customer.id finds nothing");
             assertThatThrownBy(() -> mapping("partition.from", path).map(record))

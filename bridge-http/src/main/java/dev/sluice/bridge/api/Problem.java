@@ -95,7 +95,9 @@ record Problem(int status, String error, int retryAfterSeconds) {
             return new Problem(UNAVAILABLE, "The database did not finish a statement in time", RETRY_SOON_SECONDS);
         }
         if (cause instanceof QueueException queue) {
-            return isDatabaseAway(queue) ? new Problem(UNAVAILABLE, DATABASE_AWAY, RETRY_SOON_SECONDS) : ofMistake(cause);
+            return isDatabaseAway(queue)
+                    ? new Problem(UNAVAILABLE, DATABASE_AWAY, RETRY_SOON_SECONDS)
+                    : ofMistake(cause);
         }
         if (cause instanceof IOException) {
             return isDiskFull(cause)
