@@ -323,7 +323,8 @@ class RequestEncodingsTest {
             assertThat(bridge.get("/api/v1/pop/queue/as?autoAck=true&wait=true&timeout=30000")
                             .body())
                     .contains("\"data\":1,");
-            assertThat(push("?queue=as", "{\"payload\":2,\"producerSub\":\"me\",\"transactionId\":\"as-2\"}").body())
+            assertThat(push("?queue=as", "{\"payload\":2,\"producerSub\":\"me\",\"transactionId\":\"as-2\"}")
+                            .body())
                     .contains("as-2");
             assertThat(bridge.get("/api/v1/pop/queue/as?autoAck=true&wait=true&timeout=30000")
                             .body())

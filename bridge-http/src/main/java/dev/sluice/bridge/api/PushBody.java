@@ -45,8 +45,8 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
     private static final String GENERATED = "-".repeat(36);
 
     /** All that an item may have. {@code producerSub} is ignored: the token says who the producer is. */
-    static final List<String> MEMBERS = List.of(
-            "queue", "partition", "transactionId", "traceId", "producerSub", "payload", "deliverAt", "delayMs");
+    static final List<String> MEMBERS =
+            List.of("queue", "partition", "transactionId", "traceId", "producerSub", "payload", "deliverAt", "delayMs");
 
     static final byte[] NULL_PAYLOAD = "null".getBytes(StandardCharsets.US_ASCII);
 
