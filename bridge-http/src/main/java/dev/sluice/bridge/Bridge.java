@@ -62,7 +62,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The running service: the wiring diagram, as code. Parts are started from the data towards the client and closed in reverse.
+ * The running service: the wiring diagram, as code. Parts are started from the data towards the client and closed in
+ * reverse.
  *
  * <pre>
  *  HttpService ──▶ Door, Intake ──▶ Lanes ◀── Drain ──▶ PostgreSQL ◀── Queue ◀── PopDispatcher, AcknowledgeDispatcher ◀── HttpService
@@ -382,8 +383,8 @@ final class Bridge implements AutoCloseable {
     }
 
     /**
-     * Gives back messages that reached nobody: ends their leases, as if their consumer had asked for them again, and puts
-     * the position back before those that were popped with auto-ack.
+     * Gives back messages that reached nobody: ends their leases, as if their consumer had asked for them again, and
+     * puts the position back before those that were popped with auto-ack.
      */
     private static void giveBack(Queue queue, PopTarget target, PopResult result) {
         if (result.leaseId() == null) {
@@ -522,9 +523,9 @@ final class Bridge implements AutoCloseable {
     }
 
     /**
-     * Stops: not ready any more, but serving for the shutdown grace; then waiting pops answered, requests under way finished, the
-     * log drained for the shutdown timeout and synced, connections closed, PostgreSQL stopped. Does nothing the second
-     * time.
+     * Stops: not ready any more, but serving for the shutdown grace; then waiting pops answered, requests under way
+     * finished, the log drained for the shutdown timeout and synced, connections closed, PostgreSQL stopped. Does
+     * nothing the second time.
      */
     @Override
     public synchronized void close() {

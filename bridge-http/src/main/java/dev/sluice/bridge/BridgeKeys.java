@@ -18,8 +18,8 @@ import org.apache.kafka.common.config.ConfigDef.Width;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Every key of the settings: type, default, range, one sentence. The definition here is what the parser reads, what checks
- * values, and what {@code docs/configuration.md} is written from.
+ * Every key of the settings: type, default, range, one sentence. The definition here is what the parser reads, what
+ * checks values, and what {@code docs/configuration.md} is written from.
  */
 final class BridgeKeys {
     static final String HTTP_HOST = "http.host";

@@ -5,7 +5,10 @@ import dev.sluice.queue.SessionFailures;
 import java.sql.SQLException;
 import java.util.function.Consumer;
 
-/** Makes a pool close a connection whose session has ended or whose server is read-only, and reports it. Hikari knows fewer reasons. */
+/**
+ * Makes a pool close a connection whose session has ended or whose server is read-only, and reports it. Hikari knows
+ * fewer reasons.
+ */
 final class BrokenSessions implements SQLExceptionOverride {
     private final Consumer<SQLException> listener;
 

@@ -8,9 +8,9 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where settings come from: a {@link PropertiesFile} and the environment, which wins. A key is found in the environment in
- * capitals, with {@code SLUICE_} in front and {@code _} for each dot. An empty variable counts as not set. Values may refer to
- * other places, see {@link References}.
+ * Where settings come from: a {@link PropertiesFile} and the environment, which wins. A key is found in the environment
+ * in capitals, with {@code SLUICE_} in front and {@code _} for each dot. An empty variable counts as not set. Values
+ * may refer to other places, see {@link References}.
  */
 final class ConfigSources {
     private static final String ENVIRONMENT_PREFIX = "SLUICE_";

@@ -6,8 +6,8 @@ import java.sql.SQLException;
 import java.sql.Statement;
 
 /**
- * How many connections PostgreSQL lets us have: the tightest limit of the role, the database and the server, minus the connections
- * that others have open now. For a superuser only the limit of the server counts.
+ * How many connections PostgreSQL lets us have: the tightest limit of the role, the database and the server, minus the
+ * connections that others have open now. For a superuser only the limit of the server counts.
  *
  * @param what what sets the limit: the statement or setting that changes it
  * @param room how many connections we may have, including those we have now

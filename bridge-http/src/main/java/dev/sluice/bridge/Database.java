@@ -26,14 +26,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The connections to PostgreSQL that are not the drain's, in pools that cannot starve each other, and the knowledge whether the
- * database can be used ({@link DatabaseWatch}).
+ * The connections to PostgreSQL that are not the drain's, in pools that cannot starve each other, and the knowledge
+ * whether the database can be used ({@link DatabaseWatch}).
  *
- * <p>Three things end a pool's connections before their time. A connection that reports that its session is over takes its pool with
- * it, and all pools if the server has become read-only or ends sessions. When the database can be used again after an outage, all
- * connections are replaced. A pool without a connection, while the watch reaches the server, is replaced as a whole.
+ * <p>Three things end a pool's connections before their time. A connection that reports that its session is over takes
+ * its pool with it, and all pools if the server has become read-only or ends sessions. When the database can be used
+ * again after an outage, all connections are replaced. A pool without a connection, while the watch reaches the server,
+ * is replaced as a whole.
  *
- * <p>The drain comes first: the pools share the connections that the limits of role, database and server leave beside the drain's.
+ * <p>The drain comes first: the pools share the connections that the limits of role, database and server leave beside
+ * the drain's.
  */
 final class Database implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Database.class);
@@ -42,8 +44,8 @@ final class Database implements AutoCloseable {
     /** One listens to other bridges, one serves scheduled messages, and four serve short tasks. */
     private static final int CONTROL_CONNECTIONS = 6;
     /**
-     * One each for the watch, the probe of writes and housekeeping. One is spare: for copies, and for a lane that checks the schema
-     * on two connections.
+     * One each for the watch, the probe of writes and housekeeping. One is spare: for copies, and for a lane that
+     * checks the schema on two connections.
      */
     private static final int OTHER_CONNECTIONS = 4;
 
@@ -201,12 +203,12 @@ final class Database implements AutoCloseable {
     }
 
     /**
-     * Brings the schema up to date, or checks it, fits the pools into what the server allows, and begins to watch the server. Waits
-     * for no pool.
+     * Brings the schema up to date, or checks it, fits the pools into what the server allows, and begins to watch the
+     * server. Waits for no pool.
      *
      * @param apply whether to change anything
-     * @throws StartException if the server does not let us in, has no such database, or has a schema that is not ours to use
-     *     or cannot be brought up to date
+     * @throws StartException if the server does not let us in, has no such database, or has a schema that is not ours
+     *     to use or cannot be brought up to date
      * @throws QueueException if the server cannot be reached now
      */
     void open(String schema, boolean apply) throws StartException {
@@ -350,7 +352,10 @@ final class Database implements AutoCloseable {
         makeRoom("a pool", SessionFailures.reason(reason));
     }
 
-    /** PostgreSQL refused a connection to the drain. The pools make room, and health reports it until the drain has its connection. */
+    /**
+     * PostgreSQL refused a connection to the drain. The pools make room, and health reports it until the drain has its
+     * connection.
+     */
     void drainRefused(String reason) {
         drainRefusal = "the drain gets no connection: " + reason;
         drainRefusedNanos = System.nanoTime();
@@ -491,7 +496,10 @@ final class Database implements AutoCloseable {
         return control;
     }
 
-    /** Returns the pool for what deletes and counts, whose statements may take long: one connection, opened when it is asked for. */
+    /**
+     * Returns the pool for what deletes and counts, whose statements may take long: one connection, opened when it is
+     * asked for.
+     */
     DataSource housekeeping() {
         return housekeeping;
     }
@@ -533,7 +541,10 @@ final class Database implements AutoCloseable {
         answersAgain = listener;
     }
 
-    /** Adds a callback for the replacement of connections. A holder of a long-lived connection uses it to give the connection back. */
+    /**
+     * Adds a callback for the replacement of connections. A holder of a long-lived connection uses it to give the
+     * connection back.
+     */
     void whenRenewed(Runnable listener) {
         renewals.add(listener);
     }
@@ -544,7 +555,8 @@ final class Database implements AutoCloseable {
     }
 
     /**
-     * Returns what is wrong now: the database cannot be used, the drain gets no connection, or a pool has none. Null if nothing is.
+     * Returns what is wrong now: the database cannot be used, the drain gets no connection, or a pool has none. Null if
+     * nothing is.
      */
     @Nullable
     String problem() {

@@ -12,9 +12,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Asks every second whether the database can be used. It uses a connection of its own, because waiting for a pool is no outage. An
- * old connection may be broken, or its server may have become read-only, while the database is well. So if the question fails on an
- * old connection, the watch asks once more on a new one.
+ * Asks every second whether the database can be used. It uses a connection of its own, because waiting for a pool is no
+ * outage. An old connection may be broken, or its server may have become read-only, while the database is well. So if
+ * the question fails on an old connection, the watch asks once more on a new one.
  *
  * <p>One thread of its own. {@link #look} and the getters may be called by any thread.
  */

@@ -11,8 +11,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
- * Opens connections for the pools and for users outside the pools. Each connection has the settings of {@link SessionSettings}. The
- * server must accept a connection and answer the settings within {@link #LOGIN_SECONDS}; later statements may take longer.
+ * Opens connections for the pools and for users outside the pools. Each connection has the settings of
+ * {@link SessionSettings}. The server must accept a connection and answer the settings within {@link #LOGIN_SECONDS};
+ * later statements may take longer.
  */
 final class DirectConnections extends ConnectionSource {
     /** Longest time to reach the server. */

@@ -14,8 +14,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Puts scheduled messages into their queues when they are due: looks twice a second, by the database's clock. Any number of
- * bridges may do it on one database. A thread of its own, which owns the writer.
+ * Puts scheduled messages into their queues when they are due: looks twice a second, by the database's clock. Any
+ * number of bridges may do it on one database. A thread of its own, which owns the writer.
  */
 final class DueMessages implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(DueMessages.class);

@@ -12,7 +12,10 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Has what has had its time deleted, every {@code retention.interval.ms}. One thread; of several bridges one sweeps at a time. */
+/**
+ * Has what has had its time deleted, every {@code retention.interval.ms}. One thread; of several bridges one sweeps at
+ * a time.
+ */
 final class Housekeeping implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Housekeeping.class);
 

@@ -40,8 +40,8 @@ record ListenAddress(String host, int port) {
     }
 
     /**
-     * Fails if the service cannot listen there, before anything is unpacked or started. Another process may still take the port in
-     * between; then the server reports it.
+     * Fails if the service cannot listen there, before anything is unpacked or started. Another process may still take
+     * the port in between; then the server reports it.
      */
     void refuseUnusable() throws StartException {
         InetAddress address;

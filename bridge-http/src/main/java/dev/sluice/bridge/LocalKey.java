@@ -17,10 +17,10 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * The key for encrypted queues of a service that keeps its own database and was given no key: one line with an id and 64
- * hexadecimal digits, in the file {@code encryption.key} of the data directory. It is made once, is on the disk before anything
- * is encrypted with it, and may be read by its owner only. Whoever has the data directory has the key; so it protects a dump of
- * the database or a copy of the log, not the machine.
+ * The key for encrypted queues of a service that keeps its own database and was given no key: one line with an id and
+ * 64 hexadecimal digits, in the file {@code encryption.key} of the data directory. It is made once, is on the disk
+ * before anything is encrypted with it, and may be read by its owner only. Whoever has the data directory has the key;
+ * so it protects a dump of the database or a copy of the log, not the machine.
  */
 final class LocalKey {
     static final String FILE = "encryption.key";
@@ -36,8 +36,8 @@ final class LocalKey {
      * Returns the key, as {@code encryption.keys} has it; makes it if there is none.
      *
      * @param directory the data directory, held by this process
-     * @throws StartException if it cannot be read, written, or is no key. What is encrypted with it could not be read with
-     *     another, so none is made in its place
+     * @throws StartException if it cannot be read, written, or is no key. What is encrypted with it could not be read
+     *     with another, so none is made in its place
      */
     static String in(Path directory) throws StartException {
         Path file = directory.resolve(FILE);

@@ -43,12 +43,13 @@ import org.slf4j.LoggerFactory;
  * postgres.log         what the server says
  * </pre>
  *
- * <p>The server listens on 127.0.0.1 only, asks for a password, keeps UTF-8 and UTC, and is durable: {@code fsync}, {@code
- * synchronous_commit} and {@code full_page_writes} are on, or the service does not start. It outlives a killed service; the
- * next one takes it over. While it should run, it is looked at every second and started again when it is gone.
+ * <p>The server listens on 127.0.0.1 only, asks for a password, keeps UTF-8 and UTC, and is durable: {@code fsync},
+ * {@code synchronous_commit} and {@code full_page_writes} are on, or the service does not start. It outlives a killed
+ * service; the next one takes it over. While it should run, it is looked at every second and started again when it is
+ * gone.
  *
- * <p>PostgreSQL refuses to run as root. Started by root on Linux, it runs in a user namespace without privileges ({@code
- * unshare --user}).
+ * <p>PostgreSQL refuses to run as root. Started by root on Linux, it runs in a user namespace without privileges
+ * ({@code unshare --user}).
  */
 final class LocalPostgres implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(LocalPostgres.class);
@@ -95,8 +96,8 @@ final class LocalPostgres implements AutoCloseable {
     }
 
     /**
-     * Starts a server on the data in {@code directory}, or takes over the one that runs on it already. Makes the data on the
-     * first call. Returns when the server answers.
+     * Starts a server on the data in {@code directory}, or takes over the one that runs on it already. Makes the data
+     * on the first call. Returns when the server answers.
      *
      * @param port port on 127.0.0.1, or 0 for a free one
      * @param progress told, line by line, what takes long
@@ -256,8 +257,8 @@ final class LocalPostgres implements AutoCloseable {
     }
 
     /**
-     * Returns whether a process can be the server of this data: a PostgreSQL that was started on it, or stands in it as servers
-     * do. True if the system does not tell.
+     * Returns whether a process can be the server of this data: a PostgreSQL that was started on it, or stands in it as
+     * servers do. True if the system does not tell.
      */
     private boolean isServer(long pid) {
         Optional<ProcessHandle.Info> process = ProcessHandle.of(pid).map(ProcessHandle::info);
@@ -333,8 +334,8 @@ final class LocalPostgres implements AutoCloseable {
     }
 
     /**
-     * The number of a server that is gone may belong to another program now. PostgreSQL does not look closer and would refuse
-     * to start. Nobody else starts one here: the data directory is locked.
+     * The number of a server that is gone may belong to another program now. PostgreSQL does not look closer and would
+     * refuse to start. Nobody else starts one here: the data directory is locked.
      */
     private void removeForeignPidFile() throws IOException {
         Path pidFile = cluster.resolve("postmaster.pid");
@@ -375,7 +376,9 @@ final class LocalPostgres implements AutoCloseable {
         }
     }
 
-    /** Durability is spelled out although it is the default: nobody should have to know. Errors are logged without data. */
+    /**
+     * Durability is spelled out although it is the default: nobody should have to know. Errors are logged without data.
+     */
     private String settings() {
         return """
                 # Written by sluice at every start. Put your own settings into postgresql.conf after the include.

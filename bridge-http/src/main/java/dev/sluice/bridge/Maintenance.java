@@ -12,9 +12,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What is on hold, as the database says: read again every second, so that what is set at one bridge counts at all of them. What
- * was read last counts while the database does not answer. Until it has been read for the first time the drain is held: it might
- * be that nothing shall be moved.
+ * What is on hold, as the database says: read again every second, so that what is set at one bridge counts at all of
+ * them. What was read last counts while the database does not answer. Until it has been read for the first time the
+ * drain is held: it might be that nothing shall be moved.
  */
 final class Maintenance implements MaintenanceMode, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Maintenance.class);

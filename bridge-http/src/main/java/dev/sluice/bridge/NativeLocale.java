@@ -8,8 +8,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The locale of the process. Java reads variables and arguments, and writes paths, in its encoding. In the locale C that is
- * ASCII: Java reads every other byte as {@code U+FFFD} and can write no other character.
+ * The locale of the process. Java reads variables and arguments, and writes paths, in its encoding. In the locale C
+ * that is ASCII: Java reads every other byte as {@code U+FFFD} and can write no other character.
  *
  * @param name the variable that sets the locale and its value, as {@code LC_ALL=C}
  * @param encoding the encoding, as {@code ANSI_X3.4-1968}

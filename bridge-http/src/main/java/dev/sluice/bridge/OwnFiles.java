@@ -12,8 +12,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The permissions of files that must belong to the service alone. Kubernetes makes everything on a volume writable for a group
- * when {@code fsGroup} is set, at every start. PostgreSQL refuses such a directory, and {@code psql} such a password file.
+ * The permissions of files that must belong to the service alone. Kubernetes makes everything on a volume writable for
+ * a group when {@code fsGroup} is set, at every start. PostgreSQL refuses such a directory, and {@code psql} such a
+ * password file.
  */
 final class OwnFiles {
     private static final Logger log = LoggerFactory.getLogger(OwnFiles.class);

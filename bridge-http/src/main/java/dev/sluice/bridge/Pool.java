@@ -15,9 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A HikariCP pool that can be replaced while it is in use. It says why it cannot give a connection. The isolation level of its
- * connections is set explicitly (read committed). If a pool asks the server for the level and the connection breaks meanwhile, the
- * pool keeps the level -1 and refuses every later connection.
+ * A HikariCP pool that can be replaced while it is in use. It says why it cannot give a connection. The isolation level
+ * of its connections is set explicitly (read committed). If a pool asks the server for the level and the connection
+ * breaks meanwhile, the pool keeps the level -1 and refuses every later connection.
  *
  * <p>Any thread may call.
  */
@@ -91,8 +91,9 @@ final class Pool extends ConnectionSource implements AutoCloseable {
     }
 
     /**
-     * Returns a connection, or says why there is none: what the server said last, or that all are in use. If the pool is replaced
-     * meanwhile the new one is asked, once: pools that are replaced again and again must not hold a request for ever.
+     * Returns a connection, or says why there is none: what the server said last, or that all are in use. If the pool
+     * is replaced meanwhile the new one is asked, once: pools that are replaced again and again must not hold a request
+     * for ever.
      */
     @Override
     public Connection getConnection() throws SQLException {
@@ -146,7 +147,10 @@ final class Pool extends ConnectionSource implements AutoCloseable {
                 e);
     }
 
-    /** Returns whether it has no connection although it should. {@link #failure} then says why, once a request has asked for one. */
+    /**
+     * Returns whether it has no connection although it should. {@link #failure} then says why, once a request has asked
+     * for one.
+     */
     boolean isEmpty() {
         return (eager || failure != null) && state().getTotalConnections() == 0;
     }
@@ -162,11 +166,11 @@ final class Pool extends ConnectionSource implements AutoCloseable {
     }
 
     /**
-     * Puts a new pool in its place. Requests keep the connections they have. The new pool opens its connections at once, even if the
-     * old one pauses after a failure or waits for a server that will never answer.
+     * Puts a new pool in its place. Requests keep the connections they have. The new pool opens its connections at
+     * once, even if the old one pauses after a failure or waits for a server that will never answer.
      *
-     * @param keepsAll whether it keeps all of its connections open: a pool that grows may overlook one of several requests that
-     *     come at once
+     * @param keepsAll whether it keeps all of its connections open: a pool that grows may overlook one of several
+     *     requests that come at once
      * @param background closes the old pool
      */
     synchronized void replace(int newSize, boolean keepsAll, Executor background) {

@@ -9,7 +9,9 @@ package dev.sluice.bridge;
  * @param control for what runs beside the requests
  */
 record PoolSizes(int consumers, int administration, int writers, int control) {
-    /** The control pool lends one connection for good to what listens and one to scheduled messages; the rest share one. */
+    /**
+     * The control pool lends one connection for good to what listens and one to scheduled messages; the rest share one.
+     */
     private static final int LEAST_CONTROL = 3;
 
     /** Returns the fewest connections with which everything works, if slowly. */
@@ -22,8 +24,8 @@ record PoolSizes(int consumers, int administration, int writers, int control) {
     }
 
     /**
-     * Returns these sizes if they fit into {@code room}; otherwise smaller ones, which get a connection in turn, consumers first. Never
-     * less than {@link #least}.
+     * Returns these sizes if they fit into {@code room}; otherwise smaller ones, which get a connection in turn,
+     * consumers first. Never less than {@link #least}.
      */
     PoolSizes within(int room) {
         if (total() <= room) {

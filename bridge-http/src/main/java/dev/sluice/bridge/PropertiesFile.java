@@ -13,8 +13,8 @@ import java.util.Properties;
 import java.util.TreeMap;
 
 /**
- * A file in the format of {@link Properties}, in UTF-8. The reader skips a byte order mark at its beginning, because editors on
- * Windows write one. No message holds any part of the content, which may be a secret.
+ * A file in the format of {@link Properties}, in UTF-8. The reader skips a byte order mark at its beginning, because
+ * editors on Windows write one. No message holds any part of the content, which may be a secret.
  */
 final class PropertiesFile {
     private static final char BYTE_ORDER_MARK = '\uFEFF';
@@ -71,7 +71,9 @@ final class PropertiesFile {
         }
     }
 
-    /** UTF-16 begins with its own mark. Without the mark every ASCII character has a byte 0, which no text in UTF-8 has. */
+    /**
+     * UTF-16 begins with its own mark. Without the mark every ASCII character has a byte 0, which no text in UTF-8 has.
+     */
     private static boolean isUtf16(byte[] bytes) {
         if (bytes.length >= 2) {
             int first = bytes[0] & BYTE;

@@ -7,9 +7,9 @@ import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
- * Replaces references in values: <code>${env:NAME}</code>, and <code>${file:PATH:KEY}</code> for a key of a file in the format of
- * {@link PropertiesFile}. A doubled dollar before a brace stands for a dollar before a brace. The value of a reference is taken
- * as it is. No message shows a value, which may be a password: it shows a reference at most.
+ * Replaces references in values: <code>${env:NAME}</code>, and <code>${file:PATH:KEY}</code> for a key of a file in the
+ * format of {@link PropertiesFile}. A doubled dollar before a brace stands for a dollar before a brace. The value of a
+ * reference is taken as it is. No message shows a value, which may be a password: it shows a reference at most.
  */
 final class References {
     private static final String OPENING = "${";

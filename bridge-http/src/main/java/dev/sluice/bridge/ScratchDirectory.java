@@ -11,8 +11,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The directory for files of libraries that need not outlive the process: {@code tmp} in the data directory. In a container {@code
- * java.io.tmpdir} is often missing or read-only, and on many machines no file in it may be executed.
+ * The directory for files of libraries that need not outlive the process: {@code tmp} in the data directory. In a
+ * container {@code java.io.tmpdir} is often missing or read-only, and on many machines no file in it may be executed.
  */
 final class ScratchDirectory {
     private static final Logger log = LoggerFactory.getLogger(ScratchDirectory.class);
@@ -24,8 +24,8 @@ final class ScratchDirectory {
     private ScratchDirectory() {}
 
     /**
-     * Empties the directory, and lets libraries use it if they have no other one. Never fails: a library that needs a directory fails
-     * when it is used.
+     * Empties the directory, and lets libraries use it if they have no other one. Never fails: a library that needs a
+     * directory fails when it is used.
      *
      * @param data the data directory, held by this process
      * @return the directories that can be used, the best first

@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * Hides likely secrets in a text for people. It is the last barrier: code that knows where a secret stands does not put it into
- * a text at all. The layout of {@code logback.xml} does the same for the log.
+ * Hides likely secrets in a text for people. It is the last barrier: code that knows where a secret stands does not put
+ * it into a text at all. The layout of {@code logback.xml} does the same for the log.
  */
 final class Secrets {
     static final String HIDDEN = "[hidden]";

@@ -15,13 +15,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Finds out whether the database takes writes: commits a transaction every second on a connection of its own. A database may
- * answer queries and still take no writes, because a synchronous standby is missing, because it is read-only, or because its
- * disk is full.
+ * Finds out whether the database takes writes: commits a transaction every second on a connection of its own. A
+ * database may answer queries and still take no writes, because a synchronous standby is missing, because it is
+ * read-only, or because its disk is full.
  *
- * <p>Nobody can take back a commit that hangs. So the probe waits for it instead of beginning another one. If the probe gives
- * up its connection, it begins no other commit before the server has ended the first one. So it never fills the server
- * with waiting transactions.
+ * <p>Nobody can take back a commit that hangs. So the probe waits for it instead of beginning another one. If the probe
+ * gives up its connection, it begins no other commit before the server has ended the first one. So it never fills the
+ * server with waiting transactions.
  *
  * <p>Two threads of its own. Any thread may ask.
  */
@@ -126,8 +126,8 @@ final class WriteProbe implements AutoCloseable {
     }
 
     /**
-     * Probes once. If an old connection fails, probes once more on a new one: the old one may have ended while the database
-     * is well. Returns the connection for the next probe, or null if the next probe must open one.
+     * Probes once. If an old connection fails, probes once more on a new one: the old one may have ended while the
+     * database is well. Returns the connection for the next probe, or null if the next probe must open one.
      */
     private @Nullable Connection probe(@Nullable Connection open) {
         if (open == null) {

@@ -107,7 +107,7 @@ class DatabaseTest {
                 .untilAsserted(() -> assertThat(database.problem()).isNull());
     }
 
-    /** Whoever keeps a connection for long is told to give it back, for the new ones may lead to another server. */
+    /** A thread that keeps a connection for long must give it back: the new connections may lead to another server. */
     @Test
     void replacesEveryConnectionWhenASessionIsEndedByTheServer() throws SQLException {
         var told = new ArrayList<String>();

@@ -18,8 +18,9 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
 /**
- * How fast the drain moves the messages of healthy queues: alone; while queues and partitions are made by the ten thousand; while one
- * queue cannot be written to; and after each of these. The rates of one run are comparable with each other.
+ * How fast the drain moves the messages of healthy queues: alone; while queues and partitions are made by the ten
+ * thousand; while one queue cannot be written to; and after each of these. The rates of one run are comparable with
+ * each other.
  *
  * <p>Arguments: queues to make, partitions to make in one queue, seconds of a phase. Without them 20000, 60000 and 15.
  */
@@ -185,7 +186,9 @@ final class DrainBenchmark implements AutoCloseable {
         };
     }
 
-    /** Waits until all messages of the poisoned queue are in it, and fails if they are not in the order of their pushes. */
+    /**
+     * Waits until all messages of the poisoned queue are in it, and fails if they are not in the order of their pushes.
+     */
     void awaitReleased() {
         await(() -> postgres.query("select count(*) from sluice.messages where queue = 'poisoned'")
                 .equals(List.of(String.valueOf(poisoned))));

@@ -14,7 +14,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A failover after which sessions stay on a server that only reads, while new connections reach the one that is written to. */
+/**
+ * A failover after which sessions stay on a server that only reads, while new connections reach the one that is written
+ * to.
+ */
 class FailoverTest {
     private static final Duration SECONDS = Duration.ofSeconds(10);
     private static final Duration PATIENCE = Duration.ofSeconds(60);

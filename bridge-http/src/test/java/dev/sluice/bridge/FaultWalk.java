@@ -28,11 +28,12 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Walks a bridge through the faults of a database, one after the other. During each it sends every kind of request, at the
- * moment when the fault begins and again when the bridge knows of it, and reads every output about health. Afterwards it
- * counts: what was accepted is there, what was refused is not, and nothing came twice.
+ * Walks a bridge through the faults of a database, one after the other. During each it sends every kind of request, at
+ * the moment when the fault begins and again when the bridge knows of it, and reads every output about health.
+ * Afterwards it counts: what was accepted is there, what was refused is not, and nothing came twice.
  *
- * <p>{@link FaultWalkTest} checks what it notes. Run by itself, the class prints the table of {@code docs/operations.md}.
+ * <p>{@link FaultWalkTest} checks what it notes. Run by itself, the class prints the table of
+ * {@code docs/operations.md}.
  */
 final class FaultWalk implements AutoCloseable {
     /** Health follows a fault within this time: documented. */

@@ -15,7 +15,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** During every fault of the database every answer is true and comes in time, and every output about health says the same. */
+/**
+ * During every fault of the database every answer is true and comes in time, and every output about health says the
+ * same.
+ */
 class FaultWalkTest {
     private static final Duration BOUND = Duration.ofSeconds(10);
     /** These only read, or find that there is nothing to change. */

@@ -18,8 +18,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.stream.Stream;
 
 /**
- * Starts of a service through a proxy that does something to its connections during the first two seconds. Everything is served within
- * {@link #MOST} of the end of the fault.
+ * Starts of a service through a proxy that does something to its connections during the first two seconds. Everything
+ * is served within {@link #MOST} of the end of the fault.
  *
  * <p>Arguments of {@link #main}: how many starts (50), the seed of the first (1).
  */

@@ -24,8 +24,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Whatever a bridge refuses, every gauge on every page says what is there and nothing more. While pushes are held each kind
- * of refusal happens twice; then the gauges must be what they were, and in the end all that was accepted is delivered.
+ * After any refusal, every gauge on every page counts what the log holds and nothing more. While pushes are held each
+ * kind of refusal happens twice; then the gauges must be what they were, and in the end all that was accepted is
+ * delivered.
  */
 class GaugesAfterRefusalsTest {
     private static final int HELD = 7;

@@ -21,7 +21,9 @@ class ManyQueuesTest {
     private static final int QUEUES = 2_000;
     private static final int PARTITIONS = 2;
 
-    /** The driver names a statement at the fifth execution, and the server considers a plan for every value five later. */
+    /**
+     * The driver names a statement at the fifth execution, and the server considers a plan for every value five later.
+     */
     private static final int EXECUTIONS = 14;
 
     private static final Duration BOUND = Duration.ofSeconds(4);

@@ -40,7 +40,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The contract in openapi.yaml is what the service does: its routes, who may use them, and the answers to its examples. */
+/**
+ * The contract in openapi.yaml is what the service does: its routes, who may use them, and the answers to its examples.
+ */
 class OpenApiTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Set<String> METHODS = Set.of("get", "put", "post", "delete", "patch", "options", "head");

@@ -30,7 +30,9 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Pops that wait: how many may, what wakes them, and what a stop does. Nothing polls, so what wakes them is what shall. */
+/**
+ * Pops that wait: how many may, what wakes them, and what a stop does. Nothing polls, so what wakes them is what shall.
+ */
 class ParkedPopsTest {
     private static final int MOST = 10_000;
     private static final int SPARE_DESCRIPTORS = 1_000;

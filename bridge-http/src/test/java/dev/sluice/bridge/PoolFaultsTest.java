@@ -21,14 +21,17 @@ import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 
 /**
- * The first connection of every pool is disturbed at each of its answers. A HikariCP pool that asks it for the isolation level, and
- * gets no answer, refuses every connection for good.
+ * The first connection of every pool is disturbed at each of its answers. A HikariCP pool that asks it for the
+ * isolation level, and gets no answer, refuses every connection for good.
  */
 class PoolFaultsTest {
     private static final List<String> POOLS =
             List.of("sluice-consumers", "sluice-administration", "sluice-writers", "sluice-control");
 
-    /** Answers of a first connection: to the login, the settings, the question whether it works, and the one for the level. */
+    /**
+     * Answers of a first connection: to the login, the settings, the question whether it works, and the one for the
+     * level.
+     */
     private static final int STEPS = 4;
 
     private static final Duration SOON = Duration.ofSeconds(10);

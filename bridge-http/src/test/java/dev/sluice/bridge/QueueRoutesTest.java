@@ -13,7 +13,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The routes that configure, list, clear and delete, over HTTP and with a database. Each test has queues of its own. */
+/**
+ * The routes that configure, list, clear and delete, over HTTP and with a database. Each test has queues of its own.
+ */
 class QueueRoutesTest {
     private static final String CONFIGURED =
             "{configured: bool, namespace: text, options: {completedRetentionSeconds: int, deadLetterQueue: bool,"

@@ -86,9 +86,9 @@ class ReadRoutesTest {
     }
 
     /**
-     * Checks the shape of a value: {@code n} number, {@code s} text, {@code t} time, {@code u} UUID, {@code b} boolean, {@code ?}
-     * before one of these also null; {@code *} anything; {@code [shape]} a list with at least one element; {@code {name:shape}} an
-     * object with exactly these fields.
+     * Checks the shape of a value: {@code n} number, {@code s} text, {@code t} time, {@code u} UUID, {@code b} boolean,
+     * {@code ?} before one of these also null; {@code *} anything; {@code [shape]} a list with at least one element;
+     * {@code {name:shape}} an object with exactly these fields.
      */
     private static void assertShape(JsonNode value, String shape) {
         assertThat(value).isNotNull();

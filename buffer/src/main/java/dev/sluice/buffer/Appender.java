@@ -60,7 +60,9 @@ final class Appender implements WrittenOffset {
     private volatile @Nullable String failure;
     private volatile boolean stoppedForGood;
 
-    /** When the oldest append of the group that is being written was accepted; {@link #NONE} if none is being written. */
+    /**
+     * When the oldest append of the group that is being written was accepted; {@link #NONE} if none is being written.
+     */
     private volatile long writingSinceMillis = NONE;
 
     // Of the writing thread.
@@ -543,8 +545,8 @@ final class Appender implements WrittenOffset {
     }
 
     /**
-     * Ends writing, with no other thread in {@link #step} any more. Returns whether every offset ever given out is written
-     * and the end of the log is durable.
+     * Ends writing, with no other thread in {@link #step} any more. Returns whether every offset ever given out is
+     * written and the end of the log is durable.
      */
     boolean finish() {
         stop();

@@ -23,12 +23,12 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Poison records set aside, with the reason: add, list in pages, get, remove. Kept in a {@link SegmentLog} of its own, in
- * its own directory, always synced: a record added and a removal survive whatever a {@link SegmentLog} survives. A crash in
- * the middle of either leaves it done or not done.
+ * Poison records set aside, with the reason: add, list in pages, get, remove. Kept in a {@link SegmentLog} of its own,
+ * in its own directory, always synced: a record added and a removal survive whatever a {@link SegmentLog} survives. A
+ * crash in the middle of either leaves it done or not done.
  *
- * <p>In memory there are two numbers for each record; payloads stay on disk. Thread-safe; methods wait for the disk, so call
- * them from threads that may wait.
+ * <p>In memory there are two numbers for each record; payloads stay on disk. Thread-safe; methods wait for the disk, so
+ * call them from threads that may wait.
  */
 public final class FailedLog implements Closeable {
     /** Most records kept at a time. */
@@ -105,8 +105,8 @@ public final class FailedLog implements Closeable {
 
     /**
      * Gives the records in a directory to {@code reader}, one at a time, whether or not somebody has them open. Changes
-     * nothing. They come in the order of their places in the files, which is that of their ids but for records that were
-     * written again. What is added or removed meanwhile may be missing.
+     * nothing. They come in the order of their places in the files, which is that of their ids but for records that
+     * were written again. What is added or removed meanwhile may be missing.
      *
      * @return how many there were
      * @throws IOException if there is no such directory, or reading fails

@@ -11,8 +11,8 @@ import java.util.ArrayList;
 import java.util.Optional;
 
 /**
- * The directory of a log that is not running, for tools: look, check, mend, and read. Nothing but {@link #repair} changes
- * anything. Memory is bounded however large the log is. Not thread-safe.
+ * The directory of a log that is not running, for tools: look, check, mend, and read. Nothing but {@link #repair}
+ * changes anything. Memory is bounded however large the log is. Not thread-safe.
  */
 public final class LogDirectory implements Closeable {
 
@@ -53,8 +53,8 @@ public final class LogDirectory implements Closeable {
     }
 
     /**
-     * Opens a log whether or not it is running, for reading only. What is being written or deleted meanwhile may look torn
-     * or be missing.
+     * Opens a log whether or not it is running, for reading only. What is being written or deleted meanwhile may look
+     * torn or be missing.
      *
      * @throws IOException if there is no such directory or it cannot be read
      */

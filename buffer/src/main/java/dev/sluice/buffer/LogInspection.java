@@ -34,8 +34,8 @@ public record LogInspection(
     }
 
     /**
-     * A file in {@code quarantine/}: a copy of a damaged range, named {@code <segment>.<from>-<to>} with the bytes' place in
-     * the segment, or a whole file that was moved there.
+     * A file in {@code quarantine/}: a copy of a damaged range, named {@code <segment>.<from>-<to>} with the bytes'
+     * place in the segment, or a whole file that was moved there.
      *
      * @param file file name within {@code quarantine/}
      * @param bytes its size

@@ -13,15 +13,15 @@ import java.util.Optional;
  * @param committedOffset next offset not yet committed
  * @param nextOffset offset the next append will get
  * @param durableOffset everything below is durable, or was reported as failed
- * @param uncommittedEntries entries from committed to next, without the offsets of appends that could not be written; 0 when
- *     all has been moved on
+ * @param uncommittedEntries entries from committed to next, without the offsets of appends that could not be written; 0
+ *     when all has been moved on
  * @param oldestUncommittedAge how long the oldest uncommitted entry has waited, exact to a second; empty when there is
  *     none
  * @param segments number of files
  * @param epoch epoch of new appends
  * @param failure what is wrong now with writing, syncing or trimming; empty when the last attempt of each succeeded
- * @param failureAge how long ago that was, if it was an append and none has been tried since; zero if it is tried over and
- *     over, or never again
+ * @param failureAge how long ago that was, if it was an append and none has been tried since; zero if it is tried over
+ *     and over, or never again
  * @param counters counts since the log was opened
  */
 public record LogStatus(

@@ -12,8 +12,8 @@ import java.util.OptionalLong;
 import java.util.UUID;
 
 /**
- * Finds out what a log directory holds, and mends it. The steps are in the package comment. With {@code mend} off it looks
- * and reports the same without changing anything. Used once; one thread.
+ * Finds out what a log directory holds, and mends it. The steps are in the package comment. With {@code mend} off it
+ * looks and reports the same without changing anything. Used once; one thread.
  */
 final class Recovery {
 

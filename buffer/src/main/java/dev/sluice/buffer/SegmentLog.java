@@ -15,15 +15,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A durable, append-only log of byte arrays in one directory, with a position up to which its contents have been moved on.
- * The package comment describes the files, the invariants and what a crash can and cannot lose.
+ * A durable, append-only log of byte arrays in one directory, with a position up to which its contents have been moved
+ * on. The package comment describes the files, the invariants and what a crash can and cannot lose.
  *
  * <p>In short: {@link #append} gives records their offsets at once; {@link #sync} says when they are durable; a
- * {@link LogReader} gives them back in order; {@link #commit} says what is not needed any more. An append is atomic: after
- * a crash all of its records are there or none.
+ * {@link LogReader} gives them back in order; {@link #commit} says what is not needed any more. An append is atomic:
+ * after a crash all of its records are there or none.
  *
- * <p>All methods may be called from any thread. None but {@link #open} and {@link #close} waits for the disk. The log runs
- * two threads of its own, one that writes and one that keeps the position.
+ * <p>All methods may be called from any thread. None but {@link #open} and {@link #close} waits for the disk. The log
+ * runs two threads of its own, one that writes and one that keeps the position.
  */
 public final class SegmentLog implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(SegmentLog.class);
@@ -45,9 +45,9 @@ public final class SegmentLog implements Closeable {
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /**
-     * Opens a log, or creates it: takes the lock, finds out what is there and mends it, raises the epoch unless the log was
-     * closed cleanly, and starts. Bad contents never make this fail; they are set aside and reported. Blocks for as long as
-     * reading {@code buffer.verify.bytes} takes.
+     * Opens a log, or creates it: takes the lock, finds out what is there and mends it, raises the epoch unless the log
+     * was closed cleanly, and starts. Bad contents never make this fail; they are set aside and reported. Blocks for as
+     * long as reading {@code buffer.verify.bytes} takes.
      *
      * @throws LogLockedException if somebody else has the log open
      * @throws IOException if the directory cannot be created, listed, or written to; nothing is lost, try again later
@@ -154,21 +154,21 @@ public final class SegmentLog implements Closeable {
     }
 
     /**
-     * Returns the epoch of new appends. Raised by each opening that does not follow a clean close, durably and before the
-     * first append, so that (id, epoch, offset) never names two different records, whatever was lost.
+     * Returns the epoch of new appends. Raised by each opening that does not follow a clean close, durably and before
+     * the first append, so that (id, epoch, offset) never names two different records, whatever was lost.
      */
     public long epoch() {
         return epoch;
     }
 
     /**
-     * Accepts records as one atomic append: all of them are recovered after a crash or none. Returns at once; the disk is
-     * not waited for. The arrays are not copied: do not change them until {@code written} has completed.
+     * Accepts records as one atomic append: all of them are recovered after a crash or none. Returns at once; the disk
+     * is not waited for. The arrays are not copied: do not change them until {@code written} has completed.
      *
      * @param payloads 1 to {@link SegmentLogConfig#MAX_RECORDS_PER_APPEND} records
      * @return offsets and a future, or that the log is full
-     * @throws IllegalArgumentException if there is no record, or one is larger than {@code buffer.max.record.bytes}, or all
-     *     are larger than {@code buffer.max.append.bytes}; nothing is appended
+     * @throws IllegalArgumentException if there is no record, or one is larger than {@code buffer.max.record.bytes}, or
+     *     all are larger than {@code buffer.max.append.bytes}; nothing is appended
      * @throws IllegalStateException if the log is closed or has stopped after an internal error
      */
     public AppendResult append(List<byte[]> payloads) {
@@ -176,12 +176,12 @@ public final class SegmentLog implements Closeable {
     }
 
     /**
-     * Returns a future that completes when the records up to and including the offset have the durability that the policy
-     * promises: with {@code always} they are on disk, with {@code interval} and {@code os} in the hands of the operating
-     * system. All who wait at the same time share one fdatasync.
+     * Returns a future that completes when the records up to and including the offset have the durability that the
+     * policy promises: with {@code always} they are on disk, with {@code interval} and {@code os} in the hands of the
+     * operating system. All who wait at the same time share one fdatasync.
      *
-     * <p>It fails with an {@link IOException} if the append at this offset was not written or could not be synced, however
-     * often it is asked. Completes on the log's own thread: continue elsewhere with anything slow.
+     * <p>It fails with an {@link IOException} if the append at this offset was not written or could not be synced,
+     * however often it is asked. Completes on the log's own thread: continue elsewhere with anything slow.
      *
      * @param offset an offset that {@link #append} has given out
      * @throws IllegalArgumentException if it has not
@@ -191,8 +191,8 @@ public final class SegmentLog implements Closeable {
     }
 
     /**
-     * Returns a reader that begins at an offset, or at the first retained one if that is higher. It sees appends when they
-     * are written, synced or not.
+     * Returns a reader that begins at an offset, or at the first retained one if that is higher. It sees appends when
+     * they are written, synced or not.
      *
      * @throws IllegalArgumentException if the offset is negative or beyond the next one
      */
@@ -205,9 +205,9 @@ public final class SegmentLog implements Closeable {
     }
 
     /**
-     * Says that everything below an offset has been moved on. Takes effect at once and becomes durable within {@code
-     * buffer.position.interval.ms} and at close; files are deleted only after that. The position never goes back: a lower
-     * offset than before only ends what {@link #retain} asked for, up to there.
+     * Says that everything below an offset has been moved on. Takes effect at once and becomes durable within
+     * {@code buffer.position.interval.ms} and at close; files are deleted only after that. The position never goes
+     * back: a lower offset than before only ends what {@link #retain} asked for, up to there.
      *
      * @throws IllegalArgumentException if the offset is beyond the next one
      */
@@ -216,8 +216,9 @@ public final class SegmentLog implements Closeable {
     }
 
     /**
-     * Keeps what is still there from an offset on, committed or not, until {@link #commit} passes it once more: whoever the
-     * entries were moved on to may have lost them. Opening does the same for all that it finds. The committed position stays.
+     * Keeps what is still there from an offset on, committed or not, until {@link #commit} passes it once more: whoever
+     * the entries were moved on to may have lost them. Opening does the same for all that it finds. The committed
+     * position stays.
      */
     public void retain(long fromOffset) {
         keeper.retain(fromOffset);
@@ -270,8 +271,8 @@ public final class SegmentLog implements Closeable {
     }
 
     /**
-     * Returns whether there is no entry at or after an offset: all that was appended from there on could not be written. An
-     * append that is on its way counts as an entry.
+     * Returns whether there is no entry at or after an offset: all that was appended from there on could not be
+     * written. An append that is on its way counts as an entry.
      */
     public boolean isEmptyFrom(long offset) {
         return unwritten.skip(offset) >= appender.nextOffset();
@@ -287,8 +288,8 @@ public final class SegmentLog implements Closeable {
     }
 
     /**
-     * Writes and syncs what was accepted, makes the position durable with the mark of a clean close, and frees the lock.
-     * Waits for all of that. Closing twice does nothing.
+     * Writes and syncs what was accepted, makes the position durable with the mark of a clean close, and frees the
+     * lock. Waits for all of that. Closing twice does nothing.
      *
      * @throws IOException if any of it fails; the log is closed all the same, and the next opening raises the epoch
      */

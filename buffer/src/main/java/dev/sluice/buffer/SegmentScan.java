@@ -15,7 +15,8 @@ import java.util.TreeMap;
  * @param entries records in intact frames
  * @param epoch newest epoch in any frame; 0 if there is none
  * @param damages ranges in the middle that hold no frame, and gaps between frames
- * @param unwritten offsets below {@code nextOffset} that hold no record, by the first of each range, with the one after its last
+ * @param unwritten offsets below {@code nextOffset} that hold no record, by the first of each range, with the one after
+ *     its last
  * @param tail what follows {@code validEnd}
  */
 record SegmentScan(

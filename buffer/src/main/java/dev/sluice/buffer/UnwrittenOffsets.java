@@ -3,11 +3,12 @@ package dev.sluice.buffer;
 import java.util.TreeMap;
 
 /**
- * Offsets that are in no file: those of appends that failed and of entries that were lost. Counts of the entries of a log
- * leave them out.
+ * Offsets that are in no file: those of appends that failed and of entries that were lost. Counts of the entries of a
+ * log leave them out.
  *
- * <p>Neighbours merge, so a disk that stays full costs one range. Bounded: beyond {@link #MAX_RANGES} the two lowest ranges
- * become one that remembers how many offsets both had, so the count stays exact for positions before them. Thread-safe.
+ * <p>Neighbours merge, so a disk that stays full costs one range. Bounded: beyond {@link #MAX_RANGES} the two lowest
+ * ranges become one that remembers how many offsets both had, so the count stays exact for positions before them.
+ * Thread-safe.
  */
 final class UnwrittenOffsets {
     static final int MAX_RANGES = 10_000;
@@ -21,7 +22,10 @@ final class UnwrittenOffsets {
 
     private final TreeMap<Long, Range> ranges = new TreeMap<>();
 
-    /** Adds the range from {@code from} (inclusive) to {@code to} (exclusive), which has no offset in common with others. */
+    /**
+     * Adds the range from {@code from} (inclusive) to {@code to} (exclusive), which has no offset in common with
+     * others.
+     */
     synchronized void add(long from, long to) {
         if (from >= to) {
             return;

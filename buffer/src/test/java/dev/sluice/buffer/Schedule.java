@@ -17,8 +17,8 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * One random life of a log on a {@link CrashableStorage}, decided by a seed, beside a model in memory that knows what was
- * appended, what was promised, and what may therefore be missing. Each step must agree with the model.
+ * One random life of a log on a {@link CrashableStorage}, decided by a seed, beside a model in memory that knows what
+ * was appended, what was promised, and what may therefore be missing. Each step must agree with the model.
  *
  * <p>The log runs without threads of its own: the schedule decides when its writer and its keeper take a step.
  */

@@ -3,8 +3,8 @@ package dev.sluice.connect;
 import dev.sluice.queue.QueueException;
 
 /**
- * How many records a transaction takes. A batch that takes too long halves the limit, down to one record. Each batch that succeeds
- * doubles it again, up to the configured limit.
+ * How many records a transaction takes. A batch that takes too long halves the limit, down to one record. Each batch
+ * that succeeds doubles it again, up to the configured limit.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */

@@ -9,9 +9,9 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
- * Opens connections whose sessions have the settings of {@link SessionSettings}. A confirmed commit on them survives a crash of
- * the server, because the task reports offsets and the local log forgets records after that answer. Each new connection costs one
- * more round trip, which the server must answer within the login timeout.
+ * Opens connections whose sessions have the settings of {@link SessionSettings}. A confirmed commit on them survives a
+ * crash of the server, because the task reports offsets and the local log forgets records after that answer. Each new
+ * connection costs one more round trip, which the server must answer within the login timeout.
  */
 final class DurableDataSource extends PGSimpleDataSource {
     private static final long serialVersionUID = 1L;

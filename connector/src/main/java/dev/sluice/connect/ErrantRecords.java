@@ -20,7 +20,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The records a sink task cannot write for what they are, from when they are reported until the offset has moved past them.
+ * The records a sink task cannot write for what they are, from when they are reported until the offset has moved past
+ * them.
  *
  * <p>A report counts only if the record has reached its place. The future of the report tells that in the bridge. On a
  * worker {@link DeadLetterFailures} tells what the future hides.

@@ -13,8 +13,8 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.sink.SinkConnector;
 
 /**
- * Moves Kafka topics into Sluice queues. Every task gets the same configuration; Connect gives each its share of the topic
- * partitions.
+ * Moves Kafka topics into Sluice queues. Every task gets the same configuration; Connect gives each its share of the
+ * topic partitions.
  *
  * @see QueueSinkConfig
  * @see QueueSinkTask
@@ -67,14 +67,14 @@ public final class QueueSinkConnector extends SinkConnector {
     }
 
     /**
-     * Sets or resets the offsets in PostgreSQL, which the tasks go by, as somebody has asked Connect's API to. What is read again is
-     * written again, and what is skipped never written.
+     * Sets or resets the offsets in PostgreSQL, which the tasks go by, as somebody has asked Connect's API to. What is
+     * read again is written again, and what is skipped never written.
      *
-     * <p>Connect asks this first and then Kafka, which refuses while the consumer group has members: so after an error the rows may have
-     * changed, and a task that still ran followed them. Ask again once the tasks have stopped.
+     * <p>Connect asks this first and then Kafka, which refuses while the consumer group has members: so after an error
+     * the rows may have changed, and a task that still ran followed them. Ask again once the tasks have stopped.
      *
-     * @param offsets by topic partition the next offset, null to forget it. None: all of the connector are forgotten, for Connect
-     *     names those its consumer group has, and a group that has none is reset as a whole
+     * @param offsets by topic partition the next offset, null to forget it. None: all of the connector are forgotten,
+     *     for Connect names those its consumer group has, and a group that has none is reset as a whole
      * @throws ConfigException if the configuration is not valid
      * @throws ConnectException if an offset is not possible, as {@link SinkOffsets} says, the schema does not fit or
      *     PostgreSQL failed; nothing has changed, unless it failed while committing

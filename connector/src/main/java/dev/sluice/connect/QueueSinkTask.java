@@ -35,13 +35,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes the records of its topic partitions into queues, exactly once and in order. The package comment says how, and what
- * it does about failures.
+ * Writes the records of its topic partitions into queues, exactly once and in order. The package comment says how, and
+ * what it does about failures.
  *
- * <p>Records are held from {@link #put} until they are written: at once, or when {@code batch.size}, {@code batch.bytes} or
- * {@code linger.ms} says so. {@link #preCommit} names only what is written, so whatever is held when the task ends is
- * delivered again. {@link #put} throws {@link RetriableException} with records held; Connect then delivers the same records
- * once more, which are recognised by their offsets.
+ * <p>Records are held from {@link #put} until they are written: at once, or when {@code batch.size},
+ * {@code batch.bytes} or {@code linger.ms} says so. {@link #preCommit} names only what is written, so whatever is held
+ * when the task ends is delivered again. {@link #put} throws {@link RetriableException} with records held; Connect then
+ * delivers the same records once more, which are recognised by their offsets.
  *
  * <p>All methods are called on one thread, by Connect or by the bridge's drain.
  */
@@ -73,7 +73,10 @@ public final class QueueSinkTask extends SinkTask {
     private @Nullable Source lastSource;
     private int written;
 
-    /** What the last {@link #put} was given, if it threw: Connect delivers it again, or what is left of it, from before any rewind. */
+    /**
+     * What the last {@link #put} was given, if it threw: Connect delivers it again, or what is left of it, from before
+     * any rewind.
+     */
     private Collection<SinkRecord> undelivered = List.of();
 
     /** What {@link #start} makes of the configuration. */
@@ -115,8 +118,8 @@ public final class QueueSinkTask extends SinkTask {
     }
 
     /**
-     * Reads the configuration and checks (or applies) the schema. If PostgreSQL cannot be reached the task starts all the
-     * same and catches up on the check with the first records.
+     * Reads the configuration and checks (or applies) the schema. If PostgreSQL cannot be reached the task starts all
+     * the same and catches up on the check with the first records.
      *
      * @throws ConfigException if the configuration is not valid
      * @throws ConnectException if the schema does not fit
@@ -244,11 +247,12 @@ public final class QueueSinkTask extends SinkTask {
     /**
      * Takes the records and writes those that are due.
      *
-     * @throws RetriableException if PostgreSQL cannot take them now: call again with the same records, after the time given
-     *     to {@code context.timeout}. The cause is a {@link SourceMovedException} if somebody else moves the same source
+     * @throws RetriableException if PostgreSQL cannot take them now: call again with the same records, after the time
+     *     given to {@code context.timeout}. The cause is a {@link SourceMovedException} if somebody else moves the same
+     *     source
      * @throws ConnectException if PostgreSQL refuses them until an operator acts, if a partition begins again, or if a
-     *     record can neither be written nor be reported; everything that precedes the record in its partition is written
-     *     then. Stop the task
+     *     record can neither be written nor be reported; everything that precedes the record in its partition is
+     *     written then. Stop the task
      */
     @Override
     public void put(Collection<SinkRecord> delivered) {
@@ -354,8 +358,8 @@ public final class QueueSinkTask extends SinkTask {
     }
 
     /**
-     * Returns the records of partitions that are still this task's. Connect takes others out of a redelivery, but by the topic that a
-     * transform has given them.
+     * Returns the records of partitions that are still this task's. Connect takes others out of a redelivery, but by
+     * the topic that a transform has given them.
      */
     private Collection<SinkRecord> ofOpenPartitions(Collection<SinkRecord> delivered) {
         var open = new ArrayList<SinkRecord>(delivered.size());
@@ -367,7 +371,10 @@ public final class QueueSinkTask extends SinkTask {
         return open;
     }
 
-    /** Tells those who wait for messages, and has Connect come back when there is more to tell or, before that, to write. */
+    /**
+     * Tells those who wait for messages, and has Connect come back when there is more to tell or, before that, to
+     * write.
+     */
     private void wakeConsumers(Duration lingering) {
         Duration untold = started().wakeUps.sendRest();
         Duration next =

@@ -22,7 +22,9 @@ import org.apache.kafka.common.config.ConfigDef.Width;
 import org.apache.kafka.common.config.ConfigException;
 import org.jspecify.annotations.Nullable;
 
-/** Settings of the source: where PostgreSQL is, which queues go to which topics, from where on, and how they are read. */
+/**
+ * Settings of the source: where PostgreSQL is, which queues go to which topics, from where on, and how they are read.
+ */
 public final class QueueSourceConfig extends AbstractConfig {
     public static final String QUEUES = "queues";
     public static final String QUEUES_PATTERN = "queues.pattern";
@@ -42,8 +44,8 @@ public final class QueueSourceConfig extends AbstractConfig {
     private static final String PRODUCER = "producer.override.";
 
     /**
-     * Age at which a connection is replaced. A read does not notice that its server has lost its role to another one, and then
-     * gets no new messages.
+     * Age at which a connection is replaced. A read does not notice that its server has lost its role to another one,
+     * and then gets no new messages.
      */
     private static final Duration LONGEST_LIFE = Duration.ofSeconds(30);
 

@@ -18,8 +18,8 @@ import org.apache.kafka.connect.source.ExactlyOnceSupport;
 import org.apache.kafka.connect.source.SourceConnector;
 
 /**
- * Moves Sluice queues into Kafka topics. Every partition belongs to one task, by the remainder of its id; each task finds new
- * queues and partitions of its share by itself, so nothing has to be reconfigured when they come.
+ * Moves Sluice queues into Kafka topics. Every partition belongs to one task, by the remainder of its id; each task
+ * finds new queues and partitions of its share by itself, so nothing has to be reconfigured when they come.
  *
  * @see QueueSourceConfig
  * @see QueueSourceTask

@@ -32,17 +32,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the partitions of its share by position and hands their messages to Connect, each as {@link RecordHeaders} says. Where
- * it stands is known to Connect alone ({@link SourceOffsets}), with the records: after any crash it goes on behind the last
- * message in the topic, at least once, or exactly once where the worker supports that ({@code exactly.once.source.support}).
+ * Reads the partitions of its share by position and hands their messages to Connect, each as {@link RecordHeaders}
+ * says. Where it stands is known to Connect alone ({@link SourceOffsets}), with the records: after any crash it goes on
+ * behind the last message in the topic, at least once, or exactly once where the worker supports that
+ * ({@code exactly.once.source.support}).
  *
  * <p>A queue that can have no topic is passed over ({@link QueueTopics}), and the others are read.
  *
- * <p>When nothing that is known is left, it looks which partitions have moved, and which are new. {@link #poll} waits at most
- * {@code poll.interval.ms} for something, or {@code retry.backoff.ms} when PostgreSQL cannot be read, which is tried for ever.
+ * <p>When nothing that is known is left, it looks which partitions have moved, and which are new. {@link #poll} waits
+ * at most {@code poll.interval.ms} for something, or {@code retry.backoff.ms} when PostgreSQL cannot be read, which is
+ * tried for ever.
  *
- * <p>All methods are called on one thread, except {@link #stop}, which may be called on another: it ends a wait, and a read by
- * taking its connection away.
+ * <p>All methods are called on one thread, except {@link #stop}, which may be called on another: it ends a wait, and a
+ * read by taking its connection away.
  */
 public final class QueueSourceTask extends SourceTask {
     private static final Logger log = LoggerFactory.getLogger(QueueSourceTask.class);
@@ -86,7 +88,8 @@ public final class QueueSourceTask extends SourceTask {
     }
 
     /**
-     * Reads the configuration. PostgreSQL is asked for the first time by {@link #poll}, so that a task starts without it.
+     * Reads the configuration. PostgreSQL is asked for the first time by {@link #poll}, so that a task starts without
+     * it.
      *
      * @throws ConfigException if the configuration is not valid
      */

@@ -19,8 +19,9 @@ import org.apache.kafka.connect.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message as a Kafka record: the value is the payload byte for byte, the key is {@code <queue>/<partition>} in UTF-8, so that
- * messages of one partition stay in one topic partition, in order; everything else is in headers, each of them text in UTF-8.
+ * A message as a Kafka record: the value is the payload byte for byte, the key is {@code <queue>/<partition>} in UTF-8,
+ * so that messages of one partition stay in one topic partition, in order; everything else is in headers, each of them
+ * text in UTF-8.
  *
  * <table>
  *   <caption>Headers</caption>
@@ -33,15 +34,19 @@ import org.jspecify.annotations.Nullable;
  *   <tr><td>{@value #PRODUCER_SUB}</td><td>subject of the producer's token</td><td>it has none</td></tr>
  *   <tr><td>{@value #CREATED_AT}</td><td>when it was created: {@code 2026-05-16T10:00:00.123456Z}</td>
  *       <td>when it is written to the queue</td></tr>
- *   <tr><td>{@value #LANE}</td><td>lane of its partition: {@code critical}, {@code high}, {@code normal}, {@code low}</td>
+ *   <tr><td>{@value #LANE}</td><td>lane of its partition: {@code critical}, {@code high}, {@code normal},
+ *   {@code low}</td>
  *       <td>that of the queue's priority</td></tr>
- *   <tr><td>{@value #DELIVER_AT}</td><td>time before which it is not delivered, written as the one above</td><td>at once</td></tr>
+ *   <tr><td>{@value #DELIVER_AT}</td><td>time before which it is not delivered, written as the one above</td><td>at
+ *   once</td></tr>
  *   <tr><td>{@value #DELAY_MS}</td><td>milliseconds it waits once it is written to the queue</td><td>none</td></tr>
- *   <tr><td>{@value #GENERATED}</td><td>{@code true}: the transaction id cannot occur twice, so it is not remembered. Read, and
+ *   <tr><td>{@value #GENERATED}</td><td>{@code true}: the transaction id cannot occur twice, so it is not remembered.
+ *   Read, and
  *       never written: a topic may hold a message twice</td><td>it is remembered</td></tr>
  * </table>
  *
- * <p>Nothing says whether a payload is encrypted: a ciphertext carries its own proof ({@link dev.sluice.queue.PayloadCipher}).
+ * <p>Nothing says whether a payload is encrypted: a ciphertext carries its own proof
+ * ({@link dev.sluice.queue.PayloadCipher}).
  *
  * <p>Written for a producer by {@link #kafka}, for a connector by {@link #connect}. Pure; any thread may call.
  */
@@ -127,7 +132,8 @@ public final class RecordHeaders {
     }
 
     /**
-     * Reads a time in any of the forms of {@link TimeText}. A record may be older than 1970, so here a number may be negative.
+     * Reads a time in any of the forms of {@link TimeText}. A record may be older than 1970, so here a number may be
+     * negative.
      *
      * @param what where it is, for the message
      * @throws IllegalArgumentException if it is no time

@@ -15,11 +15,11 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes a message of a Kafka record. Two records that are the same give the same message, but for the ids made here. Owned by one
- * thread, for it keeps the name it made last.
+ * Makes a message of a Kafka record. Two records that are the same give the same message, but for the ids made here.
+ * Owned by one thread, for it keeps the name it made last.
  *
- * <p>A record whose value already is a {@link NewMessage} (those of the bridge's log) passes through. For any other, the first
- * of these that the record has:
+ * <p>A record whose value already is a {@link NewMessage} (those of the bridge's log) passes through. For any other,
+ * the first of these that the record has:
  *
  * <table>
  *   <caption>Where each part of the message comes from</caption>
@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
  *   <tr><td>partition</td><td>{@link RecordHeaders#PARTITION}</td>
  *       <td>{@code partition.from}, then {@code <topic>-<partition>}</td></tr>
  *   <tr><td>transaction id</td><td>{@link RecordHeaders#TRANSACTION_ID}</td>
- *       <td>{@code transaction.id.from}, then {@code <topic>-<partition>-<offset>}, which is not remembered: the offsets in PostgreSQL
- *       see to it that it comes only once</td></tr>
+ *       <td>{@code transaction.id.from}, then {@code <topic>-<partition>-<offset>}, which is not remembered: the
+ *       offsets in PostgreSQL see to it that it comes only once</td></tr>
  *   <tr><td>id</td><td>{@link RecordHeaders#ID}</td><td>a new UUIDv7</td></tr>
  *   <tr><td>trace id</td><td>{@link RecordHeaders#TRACE_ID}</td><td>{@code trace.id.from}, then none</td></tr>
  *   <tr><td>created time</td><td>{@link RecordHeaders#CREATED_AT}</td><td>{@code created.from}, then none</td></tr>
@@ -39,12 +39,12 @@ import org.jspecify.annotations.Nullable;
  *   <tr><td>payload</td><td></td><td>the value as JSON, see {@link JsonText}</td></tr>
  * </table>
  *
- * <p>A record without a value (a tombstone) is a message like any other, with the payload {@code null}: nothing vanishes on the
- * way. Who wants none of them has the worker drop them: the transform {@code Filter} with the predicate
+ * <p>A record without a value (a tombstone) is a message like any other, with the payload {@code null}: nothing
+ * vanishes on the way. Who wants none of them has the worker drop them: the transform {@code Filter} with the predicate
  * {@code RecordIsTombstone}.
  *
- * <p>Topic, partition and offset are those in Kafka, whatever transforms did to the record. Use {@code StringConverter} as
- * {@code header.converter}: Connect's default one guesses types and would turn {@code 007} into 7.
+ * <p>Topic, partition and offset are those in Kafka, whatever transforms did to the record. Use {@code StringConverter}
+ * as {@code header.converter}: Connect's default one guesses types and would turn {@code 007} into 7.
  */
 final class RecordMapping {
     private static final MessageIds IDS = new MessageIds();
@@ -154,7 +154,10 @@ final class RecordMapping {
         return queueOfTopic;
     }
 
-    /** Returns the transaction id that the record brings along; null if its place in Kafka is to be the id, which comes only once. */
+    /**
+     * Returns the transaction id that the record brings along; null if its place in Kafka is to be the id, which comes
+     * only once.
+     */
     private @Nullable String givenTransactionId(SinkRecord record) {
         return selectors.get(Part.TRANSACTION_ID) == Selector.TOPIC_PARTITION_OFFSET
                 ? header(record, RecordHeaders.TRANSACTION_ID)

@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  *   <tr><td>{@code field:PATH}</td><td>a field of the value (a struct or a map), see {@link FieldPath}; none if it is
  *       missing or null</td></tr>
  *   <tr><td>{@code constant:TEXT}</td><td>always {@code TEXT}</td></tr>
- *   <tr><td>{@code timestamp}</td><td>the record's time in Kafka, milliseconds since 1970; none if it has none</td></tr>
+ *   <tr><td>{@code timestamp}</td><td>the record's time in Kafka, milliseconds since 1970; none if it has
+ *   none</td></tr>
  *   <tr><td>{@code topic-partition}</td><td>topic, dash, Kafka partition: {@code orders-3}</td></tr>
  *   <tr><td>{@code topic-partition-offset}</td><td>the same with the offset: {@code orders-3-1042}</td></tr>
  * </table>
@@ -104,8 +105,8 @@ interface Selector {
     }
 
     /**
-     * Returns a value as text: a string as it is, bytes as UTF-8, or as Base64 if they are not UTF-8, anything else as the
-     * JSON it would be as a payload, without the quotes of a JSON string.
+     * Returns a value as text: a string as it is, bytes as UTF-8, or as Base64 if they are not UTF-8, anything else as
+     * the JSON it would be as a payload, without the quotes of a JSON string.
      */
     private static @Nullable String text(@Nullable Schema schema, @Nullable Object value) {
         if (value == null) {

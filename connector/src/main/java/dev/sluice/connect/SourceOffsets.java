@@ -11,9 +11,9 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What Connect remembers of a partition: under <code>{"partition": id, "queue": name}</code> the offset
- * <code>{"seq": n}</code>, n being the seq of the last message that is in the topic. The id of a partition is never used again,
- * so one that is deleted and made anew begins at its beginning.
+ * What Connect remembers of a partition: under <code>{"partition": id, "queue": name}</code> the offset <code>{"seq":
+ * n}</code>, n being the seq of the last message that is in the topic. The id of a partition is never used again, so
+ * one that is deleted and made anew begins at its beginning.
  */
 final class SourceOffsets {
     private static final String QUEUE = "queue";
@@ -23,8 +23,9 @@ final class SourceOffsets {
     private SourceOffsets() {}
 
     /**
-     * Returns the key of a partition. Connect compares keys as JSON text, so the order of the parts counts. It is the one in which
-     * a {@link java.util.HashMap} has them, for that is what Connect reads them into, and writes them from when it resets offsets.
+     * Returns the key of a partition. Connect compares keys as JSON text, so the order of the parts counts. It is the
+     * one in which a {@link java.util.HashMap} has them, for that is what Connect reads them into, and writes them from
+     * when it resets offsets.
      */
     static Map<String, Object> key(Partition partition) {
         var key = new LinkedHashMap<String, Object>();
@@ -43,8 +44,8 @@ final class SourceOffsets {
     }
 
     /**
-     * Checks the form of an offset that an operator sets. Connect would store a key whose parts have another order, and the
-     * task would never find it. An operator may reset any key, to remove one that was stored by mistake.
+     * Checks the form of an offset that an operator sets. Connect would store a key whose parts have another order, and
+     * the task would never find it. An operator may reset any key, to remove one that was stored by mistake.
      *
      * @param offset null: none any more
      * @throws ConnectException if it is none of ours

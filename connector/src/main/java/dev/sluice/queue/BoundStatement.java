@@ -38,8 +38,8 @@ final class BoundStatement implements AutoCloseable {
     }
 
     /**
-     * Returns after how many seconds the driver cancels the statement in the server; 0: never. That is before the connection gives up
-     * waiting for the answer. If only the connection gives up, the statement runs on in the server.
+     * Returns after how many seconds the driver cancels the statement in the server; 0: never. That is before the
+     * connection gives up waiting for the answer. If only the connection gives up, the statement runs on in the server.
      *
      * @param networkTimeoutMs how long the connection waits for an answer; 0: as long as it takes
      */

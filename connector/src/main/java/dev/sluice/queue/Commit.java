@@ -10,15 +10,17 @@ import org.jspecify.annotations.Nullable;
 /**
  * Commits transactions. A commit either succeeds, fails without effect, or has an unknown outcome.
  *
- * <p>PostgreSQL answers a cancelled wait for a synchronous standby with success and a warning. Therefore no timeout of the
- * server covers the commit, nobody cancels it, and a commit with a warning has an unknown outcome. If no answer comes, the
- * socket timeout of the connection ends the wait and this class closes the connection.
+ * <p>PostgreSQL answers a cancelled wait for a synchronous standby with success and a warning. Therefore no timeout of
+ * the server covers the commit, nobody cancels it, and a commit with a warning has an unknown outcome. If no answer
+ * comes, the socket timeout of the connection ends the wait and this class closes the connection.
  */
 final class Commit {
     /** Goes out in one round trip. The setting ends with the transaction. */
     private static final String COMMIT = "set local statement_timeout = 0; commit";
 
-    /** Classes of SQLSTATE that say nothing about the transaction: lost connections, shutdowns, crashes, failing disks. */
+    /**
+     * Classes of SQLSTATE that say nothing about the transaction: lost connections, shutdowns, crashes, failing disks.
+     */
     private static final Set<String> UNCLEAR_CLASSES = Set.of("01", "08", "53", "57", "58", "XX");
 
     /** A cancelled statement. Before the commit record is written, a cancelled COMMIT rolls back with this state. */
@@ -71,7 +73,9 @@ final class Commit {
         return !state.equals(QUERY_CANCELED) && UNCLEAR_CLASSES.contains(state.substring(0, 2));
     }
 
-    /** Closes the socket without another word to the server. A pool sees that the connection is closed and replaces it. */
+    /**
+     * Closes the socket without another word to the server. A pool sees that the connection is closed and replaces it.
+     */
     private static void abort(Connection connection, SQLException failure) {
         try {
             connection.abort(Runnable::run);

@@ -1,8 +1,8 @@
 package dev.sluice.queue;
 
 /**
- * Knows whether the server confirms commits now. A transaction that changed something asks a data source that implements
- * it before it commits. Nobody can take back a commit that hangs, so the transaction rolls back instead.
+ * Knows whether the server confirms commits now. A transaction that changed something asks a data source that
+ * implements it before it commits. Nobody can take back a commit that hangs, so the transaction rolls back instead.
  */
 public interface CommitGate {
     /**

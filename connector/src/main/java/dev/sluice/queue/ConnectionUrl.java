@@ -17,8 +17,9 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.PGProperty;
 
 /**
- * The JDBC address of a PostgreSQL server, taken apart into what may be shown and what is secret. The driver gets {@link
- * #address}, which holds no secret, and the secrets beside it. So no exception and no log of a driver or a pool can show one.
+ * The JDBC address of a PostgreSQL server, taken apart into what may be shown and what is secret. The driver gets
+ * {@link #address}, which holds no secret, and the secrets beside it. So no exception and no log of a driver or a pool
+ * can show one.
  *
  * <p>No message of this class holds any part of the text: the text may be a password in the wrong place.
  */
@@ -49,7 +50,10 @@ public final class ConnectionUrl {
      * @param written the parameter as it stands in the address
      */
     private record Parameter(String name, String value, String written) {
-        /** Returns whether the value must not be shown. Parameters that the driver does not know may be misspelt passwords. */
+        /**
+         * Returns whether the value must not be shown. Parameters that the driver does not know may be misspelt
+         * passwords.
+         */
         boolean hides() {
             String lower = name.toLowerCase(Locale.ROOT);
             return PGProperty.forName(name) == null || lower.contains("password") || lower.endsWith("arg");
@@ -67,8 +71,8 @@ public final class ConnectionUrl {
     /**
      * Reads an address.
      *
-     * @throws IllegalArgumentException if the driver would not understand it, or if it holds a user and a password before the host,
-     *     which the driver does not understand either
+     * @throws IllegalArgumentException if the driver would not understand it, or if it holds a user and a password
+     *     before the host, which the driver does not understand either
      */
     public static ConnectionUrl parse(String text) {
         if (!text.startsWith(PREFIX)) {

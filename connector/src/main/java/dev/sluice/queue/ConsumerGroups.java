@@ -18,8 +18,8 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The consumer groups of a schema: what they have left, and where they go on. A group is made by its first pop on a queue
- * ({@link Queue#pop}).
+ * The consumer groups of a schema: what they have left, and where they go on. A group is made by its first pop on a
+ * queue ({@link Queue#pop}).
  *
  * <p>What is left is arithmetic on heads and positions, never a count of messages. A position goes back only here.
  *
@@ -161,12 +161,13 @@ public final class ConsumerGroups {
     }
 
     /**
-     * Sets where a group goes on in a queue. Its leases end, so that verdicts given under them come too late; what it had
-     * acknowledged beyond its position is forgotten, and so are failed attempts. Goes some hundred partitions at a time; after
-     * a failure some may have moved and others not.
+     * Sets where a group goes on in a queue. Its leases end, so that verdicts given under them come too late; what it
+     * had acknowledged beyond its position is forgotten, and so are failed attempts. Goes some hundred partitions at a
+     * time; after a failure some may have moved and others not.
      *
      * @param partition only in the partition of that name; null: in all
-     * @return how many partitions it was set in: 0 when the group has never read the queue, or there is no such partition
+     * @return how many partitions it was set in: 0 when the group has never read the queue, or there is no such
+     *     partition
      * @throws QueueException if PostgreSQL failed; to be repeated
      */
     public int seek(String group, String queue, @Nullable String partition, SeekTarget target) {
@@ -180,8 +181,8 @@ public final class ConsumerGroups {
     }
 
     /**
-     * Sets a group back to where its subscription starts: to the beginning, to when it was registered, or to the time it
-     * asked for. As {@link #seek} for the rest.
+     * Sets a group back to where its subscription starts: to the beginning, to when it was registered, or to the time
+     * it asked for. As {@link #seek} for the rest.
      *
      * @param queue only on the queue of that name; null: on all it reads
      * @return how many partitions it was set in
@@ -229,7 +230,8 @@ public final class ConsumerGroups {
     }
 
     /**
-     * Changes where a group starts, on all queues it reads. Its positions stay where they are: {@link #restart} moves them.
+     * Changes where a group starts, on all queues it reads. Its positions stay where they are: {@link #restart} moves
+     * them.
      *
      * @return how many queues it reads
      * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing

@@ -3,8 +3,8 @@ package dev.sluice.queue;
 import java.util.concurrent.Callable;
 
 /**
- * Knows whether a task of several transactions has already changed something. If such a task fails, a part of it is done, and
- * the failure must not say that nothing was.
+ * Knows whether a task of several transactions has already changed something. If such a task fails, a part of it is
+ * done, and the failure must not say that nothing was.
  */
 public final class Effects {
     private static final ThreadLocal<Boolean> CHANGED = ThreadLocal.withInitial(() -> false);
@@ -14,7 +14,8 @@ public final class Effects {
     /**
      * Runs a task on this thread.
      *
-     * @throws OutcomeUnknownException instead of a transient failure if an earlier transaction of the task has changed something
+     * @throws OutcomeUnknownException instead of a transient failure if an earlier transaction of the task has changed
+     *     something
      */
     public static <T> T of(Callable<T> task) throws Exception {
         CHANGED.set(false);

@@ -10,9 +10,9 @@ import org.postgresql.PGConnection;
 
 /**
  * Settings under which the server looks rows up by index, one after the other, whatever its statistics say. Our
- * statements name the rows they want. A plan that was made while a table was empty reads the whole table, and the server keeps it after
- * the table has filled. The statements are written so that, under these settings, every plan that is left has all columns of the key in the
- * condition of the index; {@code PlansTest} reads the plans.
+ * statements name the rows they want. A plan that was made while a table was empty reads the whole table, and the
+ * server keeps it after the table has filled. The statements are written so that, under these settings, every plan that
+ * is left has all columns of the key in the condition of the index; {@code PlansTest} reads the plans.
  *
  * <p>They are settings of a session, set once for each connection. Statements that show whole tables run without them.
  */

@@ -16,8 +16,8 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What charts are drawn from: per minute, what each bridge did for each queue, and how it was. Bridges add to it every few
- * seconds; nothing else depends on it.
+ * What charts are drawn from: per minute, what each bridge did for each queue, and how it was. Bridges add to it every
+ * few seconds; nothing else depends on it.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */

@@ -13,9 +13,9 @@ import java.util.UUID;
 import org.postgresql.PGNotification;
 
 /**
- * What a process tells others on the same database by {@code NOTIFY}: names of queues that have got something to read. Collected
- * here until they are sent, each once. A payload is one line that says whose it is, then queues, one a line, each as {@link
- * WireName} writes it.
+ * What a process tells others on the same database by {@code NOTIFY}: names of queues that have got something to read.
+ * Collected here until they are sent, each once. A payload is one line that says whose it is, then queues, one a line,
+ * each as {@link WireName} writes it.
  *
  * <p>Any thread may add; who has the connection sends.
  */

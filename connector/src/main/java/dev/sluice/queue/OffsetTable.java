@@ -34,8 +34,8 @@ final class OffsetTable {
     }
 
     /**
-     * Locks the offset, so that no write of the source is under way. The lock is a change, so the commit that follows waits
-     * for a synchronous standby, and confirms the offset with it.
+     * Locks the offset, so that no write of the source is under way. The lock is a change, so the commit that follows
+     * waits for a synchronous standby, and confirms the offset with it.
      */
     StoredOffset confirmed(Connection open, SourcePartition source) throws SQLException {
         return read(open, "confirmed-offset", source);
@@ -50,7 +50,10 @@ final class OffsetTable {
         }
     }
 
-    /** Keeps a source from going on until its offset is set. Returns false, and does nothing, if it has not stored the offset. */
+    /**
+     * Keeps a source from going on until its offset is set. Returns false, and does nothing, if it has not stored the
+     * offset.
+     */
     boolean refuse(Connection open, SourcePartition source, long offset, String reason) throws SQLException {
         try (BoundStatement statement =
                 bind(open, "refuse", source).set("offset", offset).set("reason", reason)) {

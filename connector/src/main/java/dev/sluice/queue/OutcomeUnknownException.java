@@ -3,8 +3,8 @@ package dev.sluice.queue;
 import org.jspecify.annotations.Nullable;
 
 /**
- * PostgreSQL did not say whether it committed. The changes may be stored or not, so the caller must not report a failure
- * that had no effect.
+ * PostgreSQL did not say whether it committed. The changes may be stored or not, so the caller must not report a
+ * failure that had no effect.
  */
 public class OutcomeUnknownException extends QueueException {
     private static final long serialVersionUID = 1L;

@@ -26,8 +26,9 @@ final class Outcomes {
             + " coalesce(pg_stat_get_bgwriter_stat_reset_time() > :at ::timestamptz, true) as has_crashed");
 
     /**
-     * A server that crashes forgets ids whose records were not in its log yet, and gives them out again. The checkpoint at the end of
-     * its recovery knows the next id: lower ones are what they were. The next checkpoint comes later than this says, and knows more ids.
+     * A server that crashes forgets ids whose records were not in its log yet, and gives them out again. The checkpoint
+     * at the end of its recovery knows the next id: lower ones are what they were. The next checkpoint comes later than
+     * this says, and knows more ids.
      */
     private static final Sql SURVIVED = Sql.parse("select now() - checkpoint_time < interval '25 seconds'"
             + " and :id ::text::numeric < split_part(next_xid, ':', 1)::numeric * 4294967296"
@@ -36,7 +37,9 @@ final class Outcomes {
     /** The id is one that the server has not given out: it crashed, and the transaction left no trace. */
     private static final String INVALID_PARAMETER_VALUE = "22023";
 
-    /** Writes to the server's log and to no table, so that the next commit waits for the standbys as every write does. */
+    /**
+     * Writes to the server's log and to no table, so that the next commit waits for the standbys as every write does.
+     */
     private static final String WRITE_LOG = "select pg_logical_emit_message(true, 'sluice', '')";
 
     private final DataSource dataSource;

@@ -19,9 +19,10 @@ import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The messages that wait in the table {@code parked} for queues that cannot be written to. The transaction that moves the source on
- * parks a message. The transaction that writes the message to its queue removes it from the table. While a queue has parked messages,
- * the writer parks the messages that follow behind them, which keeps the order of each partition.
+ * The messages that wait in the table {@code parked} for queues that cannot be written to. The transaction that moves
+ * the source on parks a message. The transaction that writes the message to its queue removes it from the table. While
+ * a queue has parked messages, the writer parks the messages that follow behind them, which keeps the order of each
+ * partition.
  *
  * <p>Owned by one writer.
  */
@@ -139,7 +140,10 @@ final class Parking {
         return sealed;
     }
 
-    /** Takes the right to release the parked messages of a queue until the end of the transaction; false if another has it. */
+    /**
+     * Takes the right to release the parked messages of a queue until the end of the transaction; false if another has
+     * it.
+     */
     boolean lock(Connection connection, String queue) throws SQLException {
         try (var statement = new BoundStatement(connection, statements.get("lock-parked"))
                         .set("key", LOCK + schema + " " + queue);
@@ -190,7 +194,8 @@ final class Parking {
     /**
      * Removes parked messages of a queue; in the transaction that writes them.
      *
-     * @throws QueueException of the transient kind if another process has released some of them: then the write must be rolled back
+     * @throws QueueException of the transient kind if another process has released some of them: then the write must be
+     *     rolled back
      */
     void remove(Connection connection, String queue, List<Parked> gone) throws SQLException {
         try (var statement = new BoundStatement(connection, statements.get("remove-parked"))
@@ -204,8 +209,8 @@ final class Parking {
     }
 
     /**
-     * Returns the queues in which another transaction holds a row that a flush needs. It locks the rows of the other queues, so the
-     * caller must roll back.
+     * Returns the queues in which another transaction holds a row that a flush needs. It locks the rows of the other
+     * queues, so the caller must roll back.
      *
      * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not known
      */

@@ -12,8 +12,9 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The ids of partitions by name, as far as one writer has met them. Queues and partitions that do not exist are created.
- * An id may be out of date when somebody deletes the partition: who locks it notices, and says {@link #forget}.
+ * The ids of partitions by name, as far as one writer has met them. Queues and partitions that do not exist are
+ * created. An id may be out of date when somebody deletes the partition: who locks it notices, and says
+ * {@link #forget}.
  *
  * <p>Owned by one thread.
  */
@@ -50,8 +51,8 @@ final class PartitionDirectory {
     }
 
     /**
-     * Gets to know the partitions named. Creates those that are missing in transactions of its own; the connection must not
-     * be within one, and is not afterwards. One that is deleted meanwhile stays unknown.
+     * Gets to know the partitions named. Creates those that are missing in transactions of its own; the connection must
+     * not be within one, and is not afterwards. One that is deleted meanwhile stays unknown.
      *
      * @param lanes the lane each is created in
      */
@@ -109,8 +110,8 @@ final class PartitionDirectory {
     }
 
     /**
-     * Creates queues and partitions; none if one of the queues is deleted meanwhile, for what then comes in its place is not
-     * locked, and a group that is registered at that moment would not get its cursors.
+     * Creates queues and partitions; none if one of the queues is deleted meanwhile, for what then comes in its place
+     * is not locked, and a group that is registered at that moment would not get its cursors.
      */
     private void create(Connection connection, List<Name> names, Lanes lanes) throws SQLException {
         var queueNames = new TreeSet<String>();

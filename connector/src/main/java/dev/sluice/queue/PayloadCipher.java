@@ -22,26 +22,27 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Encrypts payloads of queues that want it, and decrypts what consumers get: AES-256 in GCM (NIST SP 800-38D), in the shape of
- * {@link SealedPayload}. Each key has a name that is stored with what it encrypted, so keys can be replaced: a new one encrypts
- * from now on, the old ones go on to decrypt.
+ * Encrypts payloads of queues that want it, and decrypts what consumers get: AES-256 in GCM (NIST SP 800-38D), in the
+ * shape of {@link SealedPayload}. Each key has a name that is stored with what it encrypted, so keys can be replaced: a
+ * new one encrypts from now on, the old ones go on to decrypt.
  *
  * <p><b>What is bound.</b> The tag covers the name of the queue beside the ciphertext (as additional data, UTF-8), so a
- * ciphertext that somebody copies into another queue, whose readers may be others, is not decrypted there. It covers neither
- * partition nor transaction id nor message id: a message that is redriven from the dead letters gets new ids, and its payload
- * moves as it is. The queue is what a message never leaves.
+ * ciphertext that somebody copies into another queue, whose readers may be others, is not decrypted there. It covers
+ * neither partition nor transaction id nor message id: a message that is redriven from the dead letters gets new ids,
+ * and its payload moves as it is. The queue is what a message never leaves.
  *
- * <p><b>Which payloads are ours.</b> Clients may push objects of the same shape. One whose tag verifies was made with our key for
- * this queue; any other is the client's own, or damaged, or made with a key that is not here, and is delivered as it is stored.
- * By the same test {@link #seal} leaves alone what is sealed already, as messages are that were encrypted on their way in, wait
- * for their time, or are redriven. Nothing is marked, so no mark can be wrong or lost.
+ * <p><b>Which payloads are ours.</b> Clients may push objects of the same shape. One whose tag verifies was made with
+ * our key for this queue; any other is the client's own, or damaged, or made with a key that is not here, and is
+ * delivered as it is stored. By the same test {@link #seal} leaves alone what is sealed already, as messages are that
+ * were encrypted on their way in, wait for their time, or are redriven. Nothing is marked, so no mark can be wrong or
+ * lost.
  *
- * <p><b>Payloads that name no key</b> are decrypted with the key that encrypts, and with no additional data: so Queen stores
- * them.
+ * <p><b>Payloads that name no key</b> are decrypted with the key that encrypts, and with no additional data: so Queen
+ * stores them.
  *
- * <p><b>IVs</b> must not repeat under a key. They are 8 random bytes, drawn anew for each instance and after every 2^32 messages,
- * and a 4-byte counter: at a thousand restarts and a thousand times 2^32 messages under one key, a repetition has a chance below
- * one in 10^12. Random IVs alone would ask for a new key every 2^32 messages.
+ * <p><b>IVs</b> must not repeat under a key. They are 8 random bytes, drawn anew for each instance and after every 2^32
+ * messages, and a 4-byte counter: at a thousand restarts and a thousand times 2^32 messages under one key, a repetition
+ * has a chance below one in 10^12. Random IVs alone would ask for a new key every 2^32 messages.
  *
  * <p>Safe for use by many threads.
  */
@@ -226,8 +227,8 @@ public final class PayloadCipher {
      * Decrypts a payload if it is sealed for the queue, and was not tampered with.
      *
      * @param stored JSON text
-     * @return the payload as it was pushed; {@code stored} itself if it is not sealed, or cannot be decrypted with any key that
-     *     is here
+     * @return the payload as it was pushed; {@code stored} itself if it is not sealed, or cannot be decrypted with any
+     *     key that is here
      */
     public String open(String queue, String stored) {
         String payload = stored;

@@ -2,7 +2,10 @@ package dev.sluice.queue;
 
 import java.util.List;
 
-/** The outcome of a pop's commit is unknown: the messages may be leased, or consumed with auto-ack, and no consumer has them. */
+/**
+ * The outcome of a pop's commit is unknown: the messages may be leased, or consumed with auto-ack, and no consumer has
+ * them.
+ */
 public final class PopOutcomeUnknownException extends OutcomeUnknownException {
     private static final long serialVersionUID = 1L;
 

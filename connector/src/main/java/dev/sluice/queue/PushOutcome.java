@@ -33,7 +33,8 @@ public sealed interface PushOutcome {
     record Scheduled(UUID id, long partitionId, Instant dueAt) implements PushOutcome {}
 
     /**
-     * The message is stored, and waits until its queue can be written to. It gets its position then, or turns out to be a duplicate.
+     * The message is stored, and waits until its queue can be written to. It gets its position then, or turns out to be
+     * a duplicate.
      *
      * @param id the message's own id
      */

@@ -12,8 +12,9 @@ import javax.sql.DataSource;
  * @param queue its name
  * @param encrypted whether payloads are to be encrypted
  * @param maxSize messages it may hold; 0: any number
- * @param messages messages that are not deleted and that not every group has done with, or that wait for their time; without
- *     groups all that are not deleted. Counted only if there is a bound. What is acknowledged behind a message that is not counts
+ * @param messages messages that are not deleted and that not every group has done with, or that wait for their time;
+ *     without groups all that are not deleted. Counted only if there is a bound. What is acknowledged behind a message
+ *     that is not counts
  */
 public record PushRule(String queue, boolean encrypted, long maxSize, long messages) {
 

@@ -10,8 +10,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * Puts positions back before messages that were popped with auto-ack and reached no consumer. Later acks of the group stay
- * valid: the cursor moves back to the first of the messages, and every later message except these counts as acked.
+ * Puts positions back before messages that were popped with auto-ack and reached no consumer. Later acks of the group
+ * stay valid: the cursor moves back to the first of the messages, and every later message except these counts as acked.
  */
 final class PutBack {
     private final Statements statements;

@@ -13,10 +13,11 @@ import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 
 /**
- * The reading side of the queue: leases messages to consumers and takes their verdicts. {@link QueueWriter} is the other.
+ * The reading side of the queue: leases messages to consumers and takes their verdicts. {@link QueueWriter} is the
+ * other.
  *
- * <p>Every method is one transaction on a connection of the data source and blocks until it has committed. All times are
- * the database's. Safe for use by many threads and by many processes on one database.
+ * <p>Every method is one transaction on a connection of the data source and blocks until it has committed. All times
+ * are the database's. Safe for use by many threads and by many processes on one database.
  */
 public final class Queue {
     private final Transactions transactions;
@@ -39,13 +40,14 @@ public final class Queue {
     }
 
     /**
-     * Leases messages to consumers that wait on the same target. The first pop of a group on a queue registers the group.
-     * One across queues registers it on all of them; of a queue that comes later, it gets what is pushed from then on.
+     * Leases messages to consumers that wait on the same target. The first pop of a group on a queue registers the
+     * group. One across queues registers it on all of them; of a queue that comes later, it gets what is pushed from
+     * then on.
      *
      * @param requests what each consumer asks for; the first is served first
      * @return an answer for each request, in the same order
-     * @throws PopOutcomeUnknownException if PostgreSQL did not confirm the commit, and its outcome could not be found out
-     *     at once: ask {@link #outcomeOf} for it, then give the results, or {@link #putBack} what no consumer got
+     * @throws PopOutcomeUnknownException if PostgreSQL did not confirm the commit, and its outcome could not be found
+     *     out at once: ask {@link #outcomeOf} for it, then give the results, or {@link #putBack} what no consumer got
      * @throws QueueException if PostgreSQL failed; nobody got anything
      */
     public List<PopResult> pop(PopTarget target, List<PopRequest> requests) {
@@ -74,14 +76,16 @@ public final class Queue {
         return results.stream().map(result -> result.opened(cipher)).toList();
     }
 
-    /** Asks PostgreSQL what became of a commit. Blocks for a few seconds at most; ask again if the answer is pending. */
+    /**
+     * Asks PostgreSQL what became of a commit. Blocks for a few seconds at most; ask again if the answer is pending.
+     */
     public CommitOutcome outcomeOf(OutcomeUnknownException unknown) {
         return outcomes.ask(unknown);
     }
 
     /**
-     * Puts the position of a group back before messages that it popped with auto-ack and did not get, so that it gets them
-     * again. Doing so twice does no harm before the group has popped them again.
+     * Puts the position of a group back before messages that it popped with auto-ack and did not get, so that it gets
+     * them again. Doing so twice does no harm before the group has popped them again.
      *
      * @return how many of the messages the group gets again
      * @throws QueueException if PostgreSQL failed

@@ -6,8 +6,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * PostgreSQL did not do what was asked, and the transaction had no effect. If the effect is not known, the exception is an
- * {@link OutcomeUnknownException}.
+ * PostgreSQL did not do what was asked, and the transaction had no effect. If the effect is not known, the exception is
+ * an {@link OutcomeUnknownException}.
  */
 public class QueueException extends RuntimeException {
     private static final long serialVersionUID = 1L;
@@ -45,8 +45,8 @@ public class QueueException extends RuntimeException {
     /**
      * Returns true when the same request can succeed later without anybody changing it: a lost or refused connection, a
      * server that starts, stops, or is out of resources, a deadlock, a serialization failure, a cancelled statement, a
-     * server that is only a standby, a session that the server ended because it took too long (PostgreSQL documentation,
-     * appendix A: classes 08, 40, 53, 55, 57, 58 and states 25006, 25P03, 25P04).
+     * server that is only a standby, a session that the server ended because it took too long (PostgreSQL
+     * documentation, appendix A: classes 08, 40, 53, 55, 57, 58 and states 25006, 25P03, 25P04).
      */
     public boolean isTransient() {
         if (sqlState.isEmpty()) {
@@ -59,16 +59,16 @@ public class QueueException extends RuntimeException {
     }
 
     /**
-     * Returns true when the schema, one of its tables or a right of the role is missing. The start has found all of them, so
-     * somebody has taken them away, and a repair of the database helps.
+     * Returns true when the schema, one of its tables or a right of the role is missing. The start has found all of
+     * them, so somebody has taken them away, and a repair of the database helps.
      */
     public boolean isAboutSchema() {
         return SCHEMA_MISSING.contains(sqlState);
     }
 
     /**
-     * Returns true when the server answered that a statement has taken too long, for a lock or by itself, and was given up. A
-     * smaller part of the work, or that of other queues, may succeed.
+     * Returns true when the server answered that a statement has taken too long, for a lock or by itself, and was given
+     * up. A smaller part of the work, or that of other queues, may succeed.
      */
     public boolean isTimeout() {
         return sqlState.equals(QUERY_CANCELED) || sqlState.equals(LOCK_NOT_AVAILABLE);
@@ -88,8 +88,8 @@ public class QueueException extends RuntimeException {
     }
 
     /**
-     * Returns true when PostgreSQL blames what was written: classes 21, 22 and 23 (cardinality, data, constraints) and 54 (limits
-     * of the server). Without it the rest may be accepted.
+     * Returns true when PostgreSQL blames what was written: classes 21, 22 and 23 (cardinality, data, constraints) and
+     * 54 (limits of the server). Without it the rest may be accepted.
      */
     public boolean isAboutData() {
         return !isTransient()

@@ -15,12 +15,13 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads partitions by position: the reader says from which seq on, and remembers itself how far it came. It takes no lease and
- * belongs to no consumer group, so it holds nobody up and nothing waits for it, retention neither. Only what is committed is
- * read; seqs are given out under the lock that commits them, so nothing can appear behind a position that was read.
+ * Reads partitions by position: the reader says from which seq on, and remembers itself how far it came. It takes no
+ * lease and belongs to no consumer group, so it holds nobody up and nothing waits for it, retention neither. Only what
+ * is committed is read; seqs are given out under the lock that commits them, so nothing can appear behind a position
+ * that was read.
  *
- * <p>Payloads are decrypted where the cipher has the key, and given as they are stored where it has not. Messages that wait for
- * their time have no seq yet: they are read when they are due.
+ * <p>Payloads are decrypted where the cipher has the key, and given as they are stored where it has not. Messages that
+ * wait for their time have no seq yet: they are read when they are due.
  *
  * <p>Every method is one transaction and blocks. Safe for use by many threads.
  */
@@ -186,7 +187,8 @@ public final class QueueReader {
     }
 
     /**
-     * Returns when a reader of that name started for the first time, by the database's clock, which is now if it has not.
+     * Returns when a reader of that name started for the first time, by the database's clock, which is now if it has
+     * not.
      *
      * @throws QueueException if PostgreSQL failed
      */
@@ -216,7 +218,8 @@ public final class QueueReader {
     }
 
     /**
-     * Reads runs in their order, until more than {@code maxBytes} of payloads are read; the first segment is read in any case.
+     * Reads runs in their order, until more than {@code maxBytes} of payloads are read; the first segment is read in
+     * any case.
      *
      * @return a slice for each run, in the same order; those the bytes did not reach are empty
      * @throws QueueException if PostgreSQL failed

@@ -14,9 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings the tables of the queue to the version this program needs: numbered migrations, each applied once and in order,
- * in one transaction under an advisory lock, so that any number of processes may start at once. If one of them fails, the
- * schema stays as it was.
+ * Brings the tables of the queue to the version this program needs: numbered migrations, each applied once and in
+ * order, in one transaction under an advisory lock, so that any number of processes may start at once. If one of them
+ * fails, the schema stays as it was.
  */
 public final class QueueSchema {
     private static final Logger log = LoggerFactory.getLogger(QueueSchema.class);
@@ -64,7 +64,8 @@ public final class QueueSchema {
     /**
      * Returns the version of the schema that is there; 0 if there is none.
      *
-     * @throws IllegalStateException if the role may not read it; the message has the SQL statement that grants the right
+     * @throws IllegalStateException if the role may not read it; the message has the SQL statement that grants the
+     *     right
      * @throws QueueException if PostgreSQL cannot be asked
      */
     public static int installed(DataSource dataSource, String schema) {
@@ -84,9 +85,9 @@ public final class QueueSchema {
      * Applies the migrations that are missing; makes the schema if there is none.
      *
      * @throws QueueException if PostgreSQL refuses, with the file and the statement; nothing has changed then
-     * @throws IllegalStateException if the schema is newer than this program, the server too old for it, the database not
-     *     UTF-8, a pooler between takes sessions away, or the role lacks a right; then the message has the SQL statement that
-     *     grants it
+     * @throws IllegalStateException if the schema is newer than this program, the server too old for it, the database
+     *     not UTF-8, a pooler between takes sessions away, or the role lacks a right; then the message has the SQL
+     *     statement that grants it
      */
     public static void apply(DataSource dataSource, String schema) {
         CURRENT.applyTo(dataSource, schema);
@@ -95,8 +96,8 @@ public final class QueueSchema {
     /**
      * Checks that the schema has the version this program needs, and that the role may read and write its tables.
      *
-     * @throws IllegalStateException if not, if the server is too old, if the database is not UTF-8, or if a pooler between
-     *     takes sessions away; the message says what to do
+     * @throws IllegalStateException if not, if the server is too old, if the database is not UTF-8, or if a pooler
+     *     between takes sessions away; the message says what to do
      * @throws QueueException if PostgreSQL cannot be asked
      */
     public static void verify(DataSource dataSource, String schema) {
@@ -235,7 +236,9 @@ public final class QueueSchema {
         }
     }
 
-    /** Names and payloads are Unicode: in another encoding the server refuses some of them, one by one, when they come. */
+    /**
+     * Names and payloads are Unicode: in another encoding the server refuses some of them, one by one, when they come.
+     */
     private static void refuseOtherEncoding(Connection connection) throws SQLException {
         var sql = Sql.parse("select current_database() as name, current_setting('server_encoding') as encoding");
         try (var statement = new BoundStatement(connection, sql);

@@ -31,16 +31,16 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Writes messages into the queue, many at a time, exactly once: the flush. One transaction (1) moves the offsets of the
- * sources by compare-and-set, (2) locks the partitions in order of their ids and moves their heads in the same statement, as
- * if every message were new and due, (3) drops duplicates, (4) gives out seqs and corrects the heads where some were not
- * needed, (5) copies the segments, (6) wakes the cursors that were idle. Messages whose time has not come are set aside, and
- * get their seqs when {@link #releaseDue} finds them due.
+ * sources by compare-and-set, (2) locks the partitions in order of their ids and moves their heads in the same
+ * statement, as if every message were new and due, (3) drops duplicates, (4) gives out seqs and corrects the heads
+ * where some were not needed, (5) copies the segments, (6) wakes the cursors that were idle. Messages whose time has
+ * not come are set aside, and get their seqs when {@link #releaseDue} finds them due.
  *
  * <p>Because seqs are given out under the lock that is held until the commit, no reader can pass a message that commits
  * later; because offsets commit with the data, a replay after any crash changes nothing.
  *
- * <p>One thread owns a writer. It keeps one connection from the data source while all goes well, and takes a new one after
- * a failure. Any number of writers, in any number of processes, may write to the same partitions.
+ * <p>One thread owns a writer. It keeps one connection from the data source while all goes well, and takes a new one
+ * after a failure. Any number of writers, in any number of processes, may write to the same partitions.
  */
 public final class QueueWriter implements AutoCloseable {
     /** Times a flush starts again because a partition was deleted under it. */
@@ -59,7 +59,9 @@ public final class QueueWriter implements AutoCloseable {
     /** Payloads that a release moves in one transaction; the message that passes it is still in it. */
     private static final long RELEASE_BYTES = 4L << 20;
 
-    /** How long the release of scheduled messages waits for a lock before it passes over the partitions that are held. */
+    /**
+     * How long the release of scheduled messages waits for a lock before it passes over the partitions that are held.
+     */
     private static final Duration DUE_LOCK_TIMEOUT = Duration.ofSeconds(1);
 
     /** How long it passes over them. */
@@ -161,7 +163,10 @@ public final class QueueWriter implements AutoCloseable {
         return "could not write " + messages.size() + " messages";
     }
 
-    /** Writes messages and moves sources on; parks those of queues that are held, and of queues that have parked messages. */
+    /**
+     * Writes messages and moves sources on; parks those of queues that are held, and of queues that have parked
+     * messages.
+     */
     private List<PushOutcome> write(List<NewMessage> messages, List<SourceProgress> progress, Set<String> held) {
         var split = new AtomicReference<>(SplitMessages.of(messages, held));
         Flush flush = committed(couldNotWrite(messages), new Flush(List.of()), (open, none) -> {
@@ -179,8 +184,8 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /**
-     * Returns the queues that keep a write of these messages from going on: those in which another transaction holds a row, or the
-     * only queue of the batch. Empty if the writer cannot tell.
+     * Returns the queues that keep a write of these messages from going on: those in which another transaction holds a
+     * row, or the only queue of the batch. Empty if the writer cannot tell.
      */
     private Set<String> held(List<NewMessage> messages) {
         var flush = new Flush(messages);
@@ -204,8 +209,8 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /**
-     * Writes parked messages to their queues, those of one queue in the order in which they were parked. A queue that still cannot
-     * be written to is tried again later.
+     * Writes parked messages to their queues, those of one queue in the order in which they were parked. A queue that
+     * still cannot be written to is tried again later.
      *
      * @param limit most messages of a queue to move in one transaction
      * @return how many were moved, and to which queues. Committed
@@ -280,8 +285,8 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /**
-     * Puts scheduled messages that are due into the queue, in the order of their times. Those of a partition that somebody holds
-     * wait, and the others go on.
+     * Puts scheduled messages that are due into the queue, in the order of their times. Those of a partition that
+     * somebody holds wait, and the others go on.
      *
      * @param limit most messages to move
      * @return how many were moved, and to which queues. Committed
@@ -386,10 +391,10 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /**
-     * Returns the next offset of a source that is stored, or nothing when it has never written. Waits for a write of that
-     * source whose commit is still under way, and returns only what a crash of the server, or a failover to a synchronous
-     * standby, cannot take back. Another writer may have parked messages of the source before that offset, so the next write
-     * looks again which queues have parked messages.
+     * Returns the next offset of a source that is stored, or nothing when it has never written. Waits for a write of
+     * that source whose commit is still under way, and returns only what a crash of the server, or a failover to a
+     * synchronous standby, cannot take back. Another writer may have parked messages of the source before that offset,
+     * so the next write looks again which queues have parked messages.
      *
      * @throws SourceRefusedException if the source was refused, and its offset not set since
      * @throws QueueException if PostgreSQL cannot be asked
@@ -411,7 +416,8 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /**
-     * Keeps a source from going on until somebody has set its offset: it has delivered another record at an offset that is stored.
+     * Keeps a source from going on until somebody has set its offset: it has delivered another record at an offset that
+     * is stored.
      *
      * @param offset of that record
      * @param reason what {@link SourceRefusedException} will say
@@ -514,8 +520,8 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /**
-     * Tells a flush the ids of its partitions; creates those that are missing. May end the transaction. Returns false if one is
-     * gone right after that: try again.
+     * Tells a flush the ids of its partitions; creates those that are missing. May end the transaction. Returns false
+     * if one is gone right after that: try again.
      */
     boolean resolve(Connection open, Flush flush) throws SQLException {
         if (locate(flush)) {
@@ -531,8 +537,8 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /**
-     * Writes a flush that knows the ids of its partitions, without committing. Returns false if a partition is gone: then the
-     * transaction must be rolled back.
+     * Writes a flush that knows the ids of its partitions, without committing. Returns false if a partition is gone:
+     * then the transaction must be rolled back.
      *
      * @throws IllegalStateException if the flush does not know them
      */
@@ -596,7 +602,9 @@ public final class QueueWriter implements AutoCloseable {
         return messages;
     }
 
-    /** Locks the partitions, moves their heads and notes where they stood. Returns false when one is not there any more. */
+    /**
+     * Locks the partitions, moves their heads and notes where they stood. Returns false when one is not there any more.
+     */
     private boolean claim(Connection open, Flush flush, boolean allDue) throws SQLException {
         List<Run> runs = flush.runs();
         if (runs.isEmpty()) {

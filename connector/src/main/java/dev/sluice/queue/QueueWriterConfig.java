@@ -7,12 +7,13 @@ import java.time.Duration;
  *
  * @param schema PostgreSQL schema of the queue
  * @param dedupWindow how long a transaction id is remembered in queues that do not say; zero: not at all
- * @param dedupMaxIds most transaction ids remembered at once, 1 to {@value #MAX_DEDUP_IDS}; 16 to 32 bytes each, and 450 for each
- *     of their partitions, at most an eighth as many
- * @param cipher encrypts the payloads of queues that want it. Without a key, writing to such a queue fails as if PostgreSQL were
- *     away, so that nothing is stored in clear and nothing is lost
- * @param lockTimeout how long a write waits for rows that another transaction has locked. Then {@link QueueWriter#write} parks the messages
- *     of the queues that are held, and writes the others. Zero: it waits as long as the connection does, and parks nothing
+ * @param dedupMaxIds most transaction ids remembered at once, 1 to {@value #MAX_DEDUP_IDS}; 16 to 32 bytes each, and
+ *     450 for each of their partitions, at most an eighth as many
+ * @param cipher encrypts the payloads of queues that want it. Without a key, writing to such a queue fails as if
+ *     PostgreSQL were away, so that nothing is stored in clear and nothing is lost
+ * @param lockTimeout how long a write waits for rows that another transaction has locked. Then
+ *     {@link QueueWriter#write} parks the messages of the queues that are held, and writes the others. Zero: it waits
+ *     as long as the connection does, and parks nothing
  */
 public record QueueWriterConfig(
         String schema, Duration dedupWindow, int dedupMaxIds, PayloadCipher cipher, Duration lockTimeout) {

@@ -21,9 +21,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * The queues of a schema: their options, and the deletion of queues, partitions and messages.
  *
- * <p>Deleting makes things invisible in one short transaction, whatever their size: no pop, push or list finds them once the
- * method has returned. The space they take is given back by {@link Retention}, in small steps. A push that is under way at
- * that moment either commits before and is deleted too, or notices and makes the queue anew; it is never lost in between.
+ * <p>Deleting makes things invisible in one short transaction, whatever their size: no pop, push or list finds them
+ * once the method has returned. The space they take is given back by {@link Retention}, in small steps. A push that is
+ * under way at that moment either commits before and is deleted too, or notices and makes the queue anew; it is never
+ * lost in between.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
@@ -75,7 +76,8 @@ public final class Queues {
      * @param namespace replaces the namespace, which may be empty
      * @param task replaces the task, which may be empty
      * @return the queue as it is now, without counts
-     * @throws IllegalArgumentException if PostgreSQL cannot store the name, or the queue shall be encrypted and there is no key
+     * @throws IllegalArgumentException if PostgreSQL cannot store the name, or the queue shall be encrypted and there
+     *     is no key
      * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
      */
     public QueueInfo configure(String queue, String namespace, String task, QueueOptions options) {
@@ -86,15 +88,16 @@ public final class Queues {
     }
 
     /**
-     * Changes some settings of a queue; creates it if there is none. Of several changes at a time, each sees what the one
-     * before has left. Creates the partition {@value #DEFAULT_PARTITION}.
+     * Changes some settings of a queue; creates it if there is none. Of several changes at a time, each sees what the
+     * one before has left. Creates the partition {@value #DEFAULT_PARTITION}.
      *
      * @param namespace the namespace, or null to leave it
      * @param task the task, or null to leave it
-     * @param change makes the new options of the old ones, {@link QueueOptions#DEFAULTS} for a new queue. Called while the
-     *     queue is locked, perhaps more than once; what it throws is thrown
+     * @param change makes the new options of the old ones, {@link QueueOptions#DEFAULTS} for a new queue. Called while
+     *     the queue is locked, perhaps more than once; what it throws is thrown
      * @return the queue as it is now, without counts
-     * @throws IllegalArgumentException if PostgreSQL cannot store the name, or the queue shall be encrypted and there is no key
+     * @throws IllegalArgumentException if PostgreSQL cannot store the name, or the queue shall be encrypted and there
+     *     is no key
      * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
      */
     public QueueInfo configure(
@@ -223,8 +226,8 @@ public final class Queues {
     }
 
     /**
-     * Deletes one message, its dead letters and its traces. Its seq stays taken; groups that have not read it pass over it. The message
-     * may be one that waits for its time. Reads the transaction ids of the whole partition.
+     * Deletes one message, its dead letters and its traces. Its seq stays taken; groups that have not read it pass over
+     * it. The message may be one that waits for its time. Reads the transaction ids of the whole partition.
      *
      * @param partitionId id of its partition
      * @param transactionId its key; all messages of that key go, should there be several
@@ -263,8 +266,9 @@ public final class Queues {
     }
 
     /**
-     * Deletes the messages of a queue, scheduled and parked ones too, and ends its leases. The queue stays with its partitions and
-     * groups; so do its dead letters. Goes a hundred partitions at a time; after a failure some may be empty and others not.
+     * Deletes the messages of a queue, scheduled and parked ones too, and ends its leases. The queue stays with its
+     * partitions and groups; so do its dead letters. Goes a hundred partitions at a time; after a failure some may be
+     * empty and others not.
      *
      * @param partition clears only the partition of that name; null: all
      * @return how many messages there were
@@ -419,7 +423,10 @@ public final class Queues {
         }
     }
 
-    /** Deletes messages that wait for the queue: otherwise they would create it again. After the partitions, as those who release them. */
+    /**
+     * Deletes messages that wait for the queue: otherwise they would create it again. After the partitions, as those
+     * who release them.
+     */
     private int deleteParked(Connection connection, String queue, @Nullable String partition) throws SQLException {
         try (var statement = new BoundStatement(connection, statements.get("delete-parked"))
                 .set("queue", queue)

@@ -13,9 +13,9 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the queues of a schema hold, counted by arithmetic on heads and cursors. Costs a look at every partition of the queues
- * asked for and its cursors, and never depends on the number of messages. A list costs what its page holds: it continues after
- * the last row of the page before.
+ * What the queues of a schema hold, counted by arithmetic on heads and cursors. Costs a look at every partition of the
+ * queues asked for and its cursors, and never depends on the number of messages. A list costs what its page holds: it
+ * continues after the last row of the page before.
  *
  * <p>Every method is one transaction and blocks. Safe for use by many threads.
  */
@@ -198,8 +198,8 @@ public final class Resources {
     }
 
     /**
-     * Returns, by the id of the queue, how many messages groups have passed, summed over the groups. A queue nobody reads is
-     * not there.
+     * Returns, by the id of the queue, how many messages groups have passed, summed over the groups. A queue nobody
+     * reads is not there.
      *
      * @param queues ids of the queues
      * @throws QueueException if PostgreSQL failed

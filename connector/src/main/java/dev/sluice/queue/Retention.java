@@ -16,13 +16,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Deletes what has had its time, by the options of its queue, what nobody will ask for again ({@link Leftovers}), and what
- * queues, partitions and clearings have left behind.
+ * Deletes what has had its time, by the options of its queue, what nobody will ask for again ({@link Leftovers}), and
+ * what queues, partitions and clearings have left behind.
  *
- * <p>In two kinds of steps, each a short transaction. The first moves tails and the cursors before them ({@link Trim}): from
- * then on the messages are invisible. It leaves out partitions and cursors that somebody else holds; the next sweep comes by
- * again. The second deletes segments nobody can see, a bounded number at a time, with no lock that a push, a pop or an ack
- * could wait for.
+ * <p>In two kinds of steps, each a short transaction. The first moves tails and the cursors before them ({@link Trim}):
+ * from then on the messages are invisible. It leaves out partitions and cursors that somebody else holds; the next
+ * sweep comes by again. The second deletes segments nobody can see, a bounded number at a time, with no lock that a
+ * push, a pop or an ack could wait for.
  *
  * <p>A partition is a sequence: what is deleted is always its oldest part, whole segments at a time. Messages written
  * together are of one age and go together. A position never goes back.
@@ -51,7 +51,9 @@ public final class Retention {
     private final String lockKey;
     private final RetentionListener listener;
 
-    /** Makes the retention of a schema that {@link QueueSchema} has brought up to date, with {@link #IDLE_PARTITIONS}. */
+    /**
+     * Makes the retention of a schema that {@link QueueSchema} has brought up to date, with {@link #IDLE_PARTITIONS}.
+     */
     public Retention(DataSource dataSource, String schema) {
         this(dataSource, schema, IDLE_PARTITIONS, (queue, aged, completed, waitedTooLong) -> {});
     }
@@ -114,10 +116,11 @@ public final class Retention {
     }
 
     /**
-     * Deletes everything that is due, and returns when nothing is left to do or another process is at it. Blocks as long as
-     * that takes; an interrupt ends it after the step under way and stays set.
+     * Deletes everything that is due, and returns when nothing is left to do or another process is at it. Blocks as
+     * long as that takes; an interrupt ends it after the step under way and stays set.
      *
-     * @throws QueueException if PostgreSQL failed; what was done before is committed, and the next sweep goes on from there
+     * @throws QueueException if PostgreSQL failed; what was done before is committed, and the next sweep goes on from
+     *     there
      */
     public Sweep sweep() {
         return run(true);

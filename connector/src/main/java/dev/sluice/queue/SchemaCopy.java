@@ -17,12 +17,12 @@ import org.postgresql.copy.CopyOperation;
 import org.postgresql.copy.CopyOut;
 
 /**
- * Copies the queue with all that belongs to it from one database into another, table by table, through COPY in binary form: what
- * comes out of one server goes into the other as it comes, so it needs no disk and no memory here. It reads one snapshot of
- * the source, and writes one transaction of the target: the target has all of it or is as it was.
+ * Copies the queue with all that belongs to it from one database into another, table by table, through COPY in binary
+ * form: what comes out of one server goes into the other as it comes, so it needs no disk and no memory here. It reads
+ * one snapshot of the source, and writes one transaction of the target: the target has all of it or is as it was.
  *
- * <p>A target is used only if it holds nothing: no schema of the name, or one of this version with no rows. Any other must be
- * named to be replaced. Onto itself a schema is never copied.
+ * <p>A target is used only if it holds nothing: no schema of the name, or one of this version with no rows. Any other
+ * must be named to be replaced. Onto itself a schema is never copied.
  *
  * <p>One thread. The caller owns the connections.
  */
@@ -248,7 +248,10 @@ public final class SchemaCopy {
         return columns;
     }
 
-    /** Ids that are given out next come after those that were copied, and after any the source has given out and forgotten. */
+    /**
+     * Ids that are given out next come after those that were copied, and after any the source has given out and
+     * forgotten.
+     */
     private void continueIdentities() throws SQLException {
         for (String table : TABLES) {
             var find = Statements.Sql.parse("select a.attname, pg_get_serial_sequence( :table , a.attname) as sequence"

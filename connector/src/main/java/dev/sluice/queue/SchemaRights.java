@@ -9,8 +9,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * What the role of a connection may do with a schema. A right that is missing is an {@link IllegalStateException}. Its message
- * names the right and the role, and has the SQL statements that grant the right, for the owner of the database to run.
+ * What the role of a connection may do with a schema. A right that is missing is an {@link IllegalStateException}. Its
+ * message names the right and the role, and has the SQL statements that grant the right, for the owner of the database
+ * to run.
  */
 final class SchemaRights {
     private static final Sql ROLE = Sql.parse("""

@@ -12,8 +12,9 @@ import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyIn;
 
 /**
- * Segment rows in the binary format of COPY (PostgreSQL documentation, COPY, "Binary Format"; arrays as {@code array_recv}
- * reads them: dimensions, null flag, element type, length, lower bound, then each element with its length).
+ * Segment rows in the binary format of COPY (PostgreSQL documentation, COPY, "Binary Format"; arrays as
+ * {@code array_recv} reads them: dimensions, null flag, element type, length, lower bound, then each element with its
+ * length).
  *
  * <p>Owned by one thread; the buffer is used again by the next flush.
  */
@@ -23,13 +24,19 @@ final class SegmentCopy {
     /** Most payload bytes of one row, but for a single message that is larger. */
     static final int MAX_SEGMENT_BYTES = 512 * 1024;
     /**
-     * Longest row that PostgreSQL keeps whole in a page (PostgreSQL documentation, TOAST); the table's {@code toast_tuple_target} is the
-     * same. A longer one is cut into pieces of 2 KB in a table of their own, with an index entry each.
+     * Longest row that PostgreSQL keeps whole in a page (PostgreSQL documentation, TOAST); the table's
+     * {@code toast_tuple_target} is the same. A longer one is cut into pieces of 2 KB in a table of their own, with an
+     * index entry each.
      */
     static final int PAGE_ROW_BYTES = 8160;
-    /** A row that is cut to fit in a page must fill so much of it; where messages are too large for that, rows are long. */
+    /**
+     * A row that is cut to fit in a page must fill so much of it; where messages are too large for that, rows are long.
+     */
     static final int MIN_PAGE_ROW_BYTES = PAGE_ROW_BYTES * 3 / 4;
-    /** What a row has beside its messages: header, numbers, and the beginnings of six arrays with the nulls of three of them. */
+    /**
+     * What a row has beside its messages: header, numbers, and the beginnings of six arrays with the nulls of three of
+     * them.
+     */
     private static final int ROW_OVERHEAD_BYTES = 320;
     /** Length and alignment of a text in an array. */
     private static final int TEXT_OVERHEAD_BYTES = 7;
@@ -62,7 +69,8 @@ final class SegmentCopy {
     /**
      * Copies the runs, each as one row or more.
      *
-     * @param compressed whether the server compresses the payloads, which it does to long rows only; else rows fit in pages
+     * @param compressed whether the server compresses the payloads, which it does to long rows only; else rows fit in
+     *     pages
      * @return how many rows were written
      */
     long write(Connection connection, String copySql, List<Run> runs, boolean compressed) throws SQLException {
@@ -90,8 +98,8 @@ final class SegmentCopy {
     }
 
     /**
-     * Closes the connection if no answer came. The driver does not close it during a copy. It would take the late answer for the answer
-     * to the next statement, even to a commit.
+     * Closes the connection if no answer came. The driver does not close it during a copy. It would take the late
+     * answer for the answer to the next statement, even to a commit.
      */
     private static void abortIfBroken(Connection connection, SQLException failure) throws SQLException {
         for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {

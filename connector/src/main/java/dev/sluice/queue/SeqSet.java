@@ -98,7 +98,10 @@ final class SeqSet {
         return new SeqSet(List.copyOf(kept));
     }
 
-    /** Returns the last seq of the run in this set that starts right after {@code position}; {@code position} if none does. */
+    /**
+     * Returns the last seq of the run in this set that starts right after {@code position}; {@code position} if none
+     * does.
+     */
     long endOfRunAfter(long position) {
         for (Range range : ranges) {
             if (range.first() <= position + 1 && range.last() > position) {

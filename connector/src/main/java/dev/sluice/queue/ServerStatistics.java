@@ -12,7 +12,10 @@ import java.util.Map;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
-/** What the server says about itself and the queue's tables, from its {@code pg_stat} views. Safe for use by many threads. */
+/**
+ * What the server says about itself and the queue's tables, from its {@code pg_stat} views. Safe for use by many
+ * threads.
+ */
 public final class ServerStatistics {
     private static final int MAX_ROWS = 100;
 
@@ -41,7 +44,10 @@ public final class ServerStatistics {
         this.schema = schema;
     }
 
-    /** A part: rows of values by the name of the column. Values are text, numbers, booleans, times ({@code Instant}) or null. */
+    /**
+     * A part: rows of values by the name of the column. Values are text, numbers, booleans, times ({@code Instant}) or
+     * null.
+     */
     public record Part(List<Map<String, @Nullable Object>> rows) {}
 
     /**

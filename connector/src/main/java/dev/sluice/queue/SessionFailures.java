@@ -14,12 +14,17 @@ public final class SessionFailures {
     /** The server reads only: it is a standby, or became one while the session stayed. */
     private static final String READ_ONLY = "25006";
 
-    /** Administrator, crash, start, drop of the database, idle session; idle transaction; transaction that took too long. */
+    /**
+     * Administrator, crash, start, drop of the database, idle session; idle transaction; transaction that took too
+     * long.
+     */
     private static final Set<String> ENDED = Set.of("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04");
 
     private SessionFailures() {}
 
-    /** Says whether the session cannot be used any more: it has ended, its connection broke, or its server only reads. */
+    /**
+     * Says whether the session cannot be used any more: it has ended, its connection broke, or its server only reads.
+     */
     public static boolean isOver(@Nullable String sqlState) {
         return sqlState != null && (sqlState.startsWith("08") || isServerGone(sqlState));
     }
@@ -29,7 +34,10 @@ public final class SessionFailures {
         return sqlState != null && (sqlState.equals(READ_ONLY) || ENDED.contains(sqlState));
     }
 
-    /** Returns why something failed: the message, and that of the innermost cause, which the driver's own message often hides. */
+    /**
+     * Returns why something failed: the message, and that of the innermost cause, which the driver's own message often
+     * hides.
+     */
     public static String reason(Throwable failure) {
         Throwable root = failure;
         while (root.getCause() != null) {

@@ -9,9 +9,9 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * The settings that every session on the queue relies on. The server, the database and the role can each have other defaults, so a
- * session sets all of them before its first use, in one round trip. They go by {@code SET} and not by the parameter {@code options}
- * of the connection, because PgBouncer refuses that parameter.
+ * The settings that every session on the queue relies on. The server, the database and the role can each have other
+ * defaults, so a session sets all of them before its first use, in one round trip. They go by {@code SET} and not by
+ * the parameter {@code options} of the connection, because PgBouncer refuses that parameter.
  *
  * <p>A setting that the server does not have, such as {@code transaction_timeout} before PostgreSQL 17, is left out.
  */
@@ -19,8 +19,9 @@ public final class SessionSettings {
     private static final String NO_LIMIT = "0";
 
     /**
-     * A server looks every second whether its client is still there, and ends the statement if not. So a statement does not run on
-     * when its connection was given up. The server never ends a commit in this way. Systems that cannot look refuse the setting.
+     * A server looks every second whether its client is still there, and ends the statement if not. So a statement does
+     * not run on when its connection was given up. The server never ends a commit in this way. Systems that cannot look
+     * refuse the setting.
      */
     private static final String END_WITH_CLIENT =
             "do $$ begin perform set_config('client_connection_check_interval', '1s', false);"
@@ -60,8 +61,9 @@ public final class SessionSettings {
     }
 
     /**
-     * Sets them. Sets {@code synchronous_commit} to {@code on} only if it is {@code off}: a commit that was answered survives a crash
-     * of the server. Every other value waits at least for the local disk, and the operator may have chosen it to wait for more.
+     * Sets them. Sets {@code synchronous_commit} to {@code on} only if it is {@code off}: a commit that was answered
+     * survives a crash of the server. Every other value waits at least for the local disk, and the operator may have
+     * chosen it to wait for more.
      *
      * @param statementTimeout longest time of a statement; zero for no limit
      */
@@ -72,9 +74,9 @@ public final class SessionSettings {
     }
 
     /**
-     * The same for a session that reads lists. Their statements filter by parameters that may be null. A plan that fits every value
-     * expects next to no rows, and took 25 s for 3,000 queues where a plan for the values took 30 ms; the server made it at the tenth
-     * execution. So each execution is planned for its values.
+     * The same for a session that reads lists. Their statements filter by parameters that may be null. A plan that fits
+     * every value expects next to no rows, and took 25 s for 3,000 queues where a plan for the values took 30 ms; the
+     * server made it at the tenth execution. So each execution is planned for its values.
      */
     public static void beginForLists(Connection connection, Duration statementTimeout) throws SQLException {
         begin(connection, statementTimeout);

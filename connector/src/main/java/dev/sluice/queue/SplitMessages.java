@@ -5,7 +5,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Messages in two parts: those that are written, and those of queues whose messages are parked. Each part has the order given.
+ * Messages in two parts: those that are written, and those of queues whose messages are parked. Each part has the order
+ * given.
  *
  * @param all the messages
  * @param direct those that are written

@@ -13,11 +13,11 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The messages of a schema, to be looked at. What a page costs depends on its size and on the number of partitions, not on how
- * many messages there are: the segments it needs are found by their primary key.
+ * The messages of a schema, to be looked at. What a page costs depends on its size and on the number of partitions, not
+ * on how many messages there are: the segments it needs are found by their primary key.
  *
- * <p>The statements are too large to be worth compiling, and with what the planner guesses of them PostgreSQL would; so they
- * are not ({@code jit}).
+ * <p>The statements are too large to be worth compiling, and with what the planner guesses of them PostgreSQL would; so
+ * they are not ({@code jit}).
  *
  * <p>Every method is one transaction and blocks. Safe for use by many threads.
  */
@@ -86,8 +86,8 @@ public final class StoredMessages {
     public record Key(Instant writtenAt, long partitionId, long seq) {}
 
     /**
-     * Returns a part of the messages, newest first. Scheduled ones are not among them. A page may be short, and the next one
-     * not, where messages were deleted one by one.
+     * Returns a part of the messages, newest first. Scheduled ones are not among them. A page may be short, and the
+     * next one not, where messages were deleted one by one.
      *
      * @param limit most of them returned
      * @param offset how many to leave out first
@@ -155,12 +155,13 @@ public final class StoredMessages {
     }
 
     /**
-     * Returns the message of that transaction id, be it in its partition, scheduled, or a dead letter that outlived it. If
-     * there are several, which the window for duplicates allows, that is one from around the time in the id, or else the newest.
+     * Returns the message of that transaction id, be it in its partition, scheduled, or a dead letter that outlived it.
+     * If there are several, which the window for duplicates allows, that is one from around the time in the id, or else
+     * the newest.
      *
-     * <p>The transaction ids of a partition have no index. One that is a UUID of version 7, as client libraries make them, says
-     * when it was made: what was written around that time is read first. Otherwise, or if the message is not there, this reads
-     * all of the partition, from the newest message on, until it finds one.
+     * <p>The transaction ids of a partition have no index. One that is a UUID of version 7, as client libraries make
+     * them, says when it was made: what was written around that time is read first. Otherwise, or if the message is not
+     * there, this reads all of the partition, from the newest message on, until it finds one.
      *
      * @param partitionId id of its partition
      * @param transactionId its key

@@ -178,7 +178,8 @@ public final class Streams {
     }
 
     /**
-     * Returns what a query remembers of a partition, by key, byte by byte. Without such a query or partition that is nothing.
+     * Returns what a query remembers of a partition, by key, byte by byte. Without such a query or partition that is
+     * nothing.
      *
      * @return nothing when it would be more than {@link #MAX_ROWS} rows or {@link #maxCharacters} characters
      * @throws QueueException if PostgreSQL failed

@@ -17,18 +17,18 @@ import org.jspecify.annotations.Nullable;
  * connector, in the headers of a record. It reads:
  *
  * <ul>
- *   <li>RFC 3339: {@code 2026-05-16T10:00:00.123Z}, {@code 2026-05-16T12:00:00+02:00}; seconds may be missing, and the colon
- *       or the minutes of the offset,
+ *   <li>RFC 3339: {@code 2026-05-16T10:00:00.123Z}, {@code 2026-05-16T12:00:00+02:00}; seconds may be missing, and the
+ *       colon or the minutes of the offset,
  *   <li>the same with a space for the {@code T}, as Python, Ruby and PostgreSQL print it,
  *   <li>the same without an offset, which means UTC,
- *   <li>the same with a space for the {@code +} of the offset, or before its sign: a {@code +} in a query string means a
- *       space,
+ *   <li>the same with a space for the {@code +} of the offset, or before its sign: a {@code +} in a query string means
+ *       a space,
  *   <li>a date alone, which means its midnight in UTC,
  *   <li>a number, which means milliseconds since 1970.
  * </ul>
  *
- * <p>A time lies in the years {@value #FIRST_YEAR} to {@value #LAST_YEAR}, as UTC; a number is not negative. Digits below
- * microseconds are dropped, because PostgreSQL stores none. Pure; any thread may call.
+ * <p>A time lies in the years {@value #FIRST_YEAR} to {@value #LAST_YEAR}, as UTC; a number is not negative. Digits
+ * below microseconds are dropped, because PostgreSQL stores none. Pure; any thread may call.
  */
 public final class TimeText {
     static final int FIRST_YEAR = 1;

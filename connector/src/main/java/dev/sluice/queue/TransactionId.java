@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param id 64-bit transaction id
  * @param at when it was asked for, by the server's clock. A server that crashed since may give out the id again
- * @param timeline timeline of the server's log. A promoted standby begins another one and may give out the same ids again
+ * @param timeline timeline of the server's log. A promoted standby begins another one and may give out the same ids
+ *     again
  */
 record TransactionId(String id, String at, String timeline) {
     private static final Sql READ = Sql.parse("select pg_current_xact_id_if_assigned()::text as id,"

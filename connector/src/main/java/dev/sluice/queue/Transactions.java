@@ -10,8 +10,8 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs work in transactions on connections of a pool. A transaction commits when its work returns. If PostgreSQL rolls a
- * transaction back because of a deadlock, it runs again after a short random pause, so that it does not meet the same
+ * Runs work in transactions on connections of a pool. A transaction commits when its work returns. If PostgreSQL rolls
+ * a transaction back because of a deadlock, it runs again after a short random pause, so that it does not meet the same
  * transaction a second time. If PostgreSQL does not confirm a commit, another connection asks for its outcome.
  */
 final class Transactions {
@@ -50,8 +50,8 @@ final class Transactions {
     }
 
     /**
-     * The same, and the settings stay on each connection: no round trip more. For a pool that serves nothing but work on rows that
-     * it names.
+     * The same, and the settings stay on each connection: no round trip more. For a pool that serves nothing but work
+     * on rows that it names.
      */
     static Transactions byIndexInSession(DataSource dataSource) {
         return new Transactions(dataSource, Plans.BY_INDEX_IN_SESSION);

@@ -13,8 +13,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Tells other processes on the same database which queues have got something to read, and hears it from them, by
- * {@code NOTIFY} and {@code LISTEN}. Never in a transaction that writes data: a commit with a notification takes a lock on
- * the whole database. What is told within {@link #INTERVAL} goes out together.
+ * {@code NOTIFY} and {@code LISTEN}. Never in a transaction that writes data: a commit with a notification takes a lock
+ * on the whole database. What is told within {@link #INTERVAL} goes out together.
  *
  * <p>A hint, not a promise: what is lost while the connection is down is found by polling.
  *
@@ -61,8 +61,8 @@ public final class WakeUps implements AutoCloseable {
     }
 
     /**
-     * Makes it give its connection back and listen on another one. Its server may be a standby by now, and a session that only
-     * listens would never notice. Any thread may call.
+     * Makes it give its connection back and listen on another one. Its server may be a standby by now, and a session
+     * that only listens would never notice. Any thread may call.
      */
     public void renew() {
         renewing = true;

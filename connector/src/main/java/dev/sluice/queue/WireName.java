@@ -3,9 +3,9 @@ package dev.sluice.queue;
 import java.util.HexFormat;
 
 /**
- * A queue's name as bridges tell it to each other: printable ASCII without spaces. Every other character, and the percent sign, is
- * a percent sign and the four hexadecimal digits of its UTF-16 unit. So a name has no character that separates names, its length
- * in bytes is its length in characters, and the encoding of the database does not matter.
+ * A queue's name as bridges tell it to each other: printable ASCII without spaces. Every other character, and the
+ * percent sign, is a percent sign and the four hexadecimal digits of its UTF-16 unit. So a name has no character that
+ * separates names, its length in bytes is its length in characters, and the encoding of the database does not matter.
  */
 final class WireName {
     /** Most characters of a queue's name, as the table of queues checks it. */

@@ -15,8 +15,8 @@ public final class WriteTest {
     public static final String WAITS_FOR_STANDBY = "SyncRep";
 
     /**
-     * Classes of SQLSTATE that say that the server takes no writes: it only reads, it has no disk or memory, its files fail, or
-     * the tables and the rights are not there any more.
+     * Classes of SQLSTATE that say that the server takes no writes: it only reads, it has no disk or memory, its files
+     * fail, or the tables and the rights are not there any more.
      */
     private static final Set<String> REFUSALS = Set.of("25", "53", "58", "3F", "42", "XX");
 

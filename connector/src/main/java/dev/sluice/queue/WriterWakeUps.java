@@ -8,11 +8,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Wakes the consumers of other processes for a writer whose own process has none: tells them which queues it has written to, on
- * the writer's connection, after the commit and in a transaction of its own, as {@link WakeUps} does and for the same reason.
- * The first hint goes out at once; what comes within {@link WakeUps#INTERVAL} of one goes out together at its end.
+ * Wakes the consumers of other processes for a writer whose own process has none: tells them which queues it has
+ * written to, on the writer's connection, after the commit and in a transaction of its own, as {@link WakeUps} does and
+ * for the same reason. The first hint goes out at once; what comes within {@link WakeUps#INTERVAL} of one goes out
+ * together at its end.
  *
- * <p>A hint, not a promise: what cannot be sent is dropped, and found by polling. The thread that owns the writer owns this.
+ * <p>A hint, not a promise: what cannot be sent is dropped, and found by polling. The thread that owns the writer owns
+ * this.
  */
 public final class WriterWakeUps {
     private static final Logger log = LoggerFactory.getLogger(WriterWakeUps.class);

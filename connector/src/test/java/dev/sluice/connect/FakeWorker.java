@@ -20,9 +20,9 @@ import org.apache.kafka.connect.sink.SinkTaskContext;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Drives one task over topics in memory as a Connect worker does: seeks before every poll to where the task asked, delivers
- * the same records again after a {@link RetriableException}, commits what {@code preCommit} returns, begins where a topic does if it
- * stands where there is nothing.
+ * Drives one task over topics in memory as a Connect worker does: seeks before every poll to where the task asked,
+ * delivers the same records again after a {@link RetriableException}, commits what {@code preCommit} returns, begins
+ * where a topic does if it stands where there is nothing.
  */
 public final class FakeWorker implements AutoCloseable {
     private static final int MAX_TRIES = 500;
@@ -103,7 +103,10 @@ public final class FakeWorker implements AutoCloseable {
         return any || timedOut || !context.offsets.isEmpty();
     }
 
-    /** Takes all partitions away and gives them back; keeps the batch that is to be delivered again, as a worker does behind a router. */
+    /**
+     * Takes all partitions away and gives them back; keeps the batch that is to be delivered again, as a worker does
+     * behind a router.
+     */
     void rebalance() {
         commit();
         task.close(topics.keySet());

@@ -61,13 +61,18 @@ public final class FlakyProxy implements AutoCloseable {
         dropAnswers.set(count);
     }
 
-    /** The next commit reaches the server; its answer does not come back, and nobody can ask the server until it is up again. */
+    /**
+     * The next commit reaches the server; its answer does not come back, and nobody can ask the server until it is up
+     * again.
+     */
     public void dropNextCommitAnswerAndGoDown() {
         downAfterDrop = true;
         dropAnswers.set(1);
     }
 
-    /** Delays each thing that a client sends: a server that is far away or slow takes so much longer for each statement. */
+    /**
+     * Delays each thing that a client sends: a server that is far away or slow takes so much longer for each statement.
+     */
     public void delay(Duration delay) {
         delayMillis = delay.toMillis();
     }

@@ -162,7 +162,10 @@ class QueueSinkTaskTest {
 
     @Nested
     class WritesWhatItIsGiven {
-        /** The server takes a hundredth of a second for each segment; only a part of the batch fits in the time for an answer. */
+        /**
+         * The server takes a hundredth of a second for each segment; only a part of the batch fits in the time for an
+         * answer.
+         */
         @Test
         void aBatchThatTakesTooLongIsWrittenInParts() {
             postgres.execute("create function slow() returns trigger language plpgsql as"

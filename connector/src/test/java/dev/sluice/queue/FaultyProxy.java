@@ -18,8 +18,8 @@ import java.util.function.Predicate;
 import java.util.function.ToIntFunction;
 
 /**
- * Stands between a service and PostgreSQL and does to answers what a {@link Fault} says. It tells connections apart by the name of the
- * application that they give. TLS is refused, so that it can read that name.
+ * Stands between a service and PostgreSQL and does to answers what a {@link Fault} says. It tells connections apart by
+ * the name of the application that they give. TLS is refused, so that it can read that name.
  */
 public final class FaultyProxy implements AutoCloseable {
     /** What becomes of an answer, or of a connection. */

@@ -20,13 +20,16 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The plans of the statements do not depend on what the server believes of its tables. Every statement of every file is planned
- * for any parameters and for lists of one and of thousands, on tables of {@value #QUEUES} queues whose statistics are missing or wrong.
+ * The plans of the statements do not depend on what the server believes of its tables. Every statement of every file is
+ * planned for any parameters and for lists of one and of thousands, on tables of {@value #QUEUES} queues whose
+ * statistics are missing or wrong.
  */
 class PlansTest {
     private static final int QUEUES = 4_000;
 
-    /** Statements that read whole tables, or all of a queue or group, on purpose; each file's, with the reason beside. */
+    /**
+     * Statements that read whole tables, or all of a queue or group, on purpose; each file's, with the reason beside.
+     */
     private static final Map<String, Set<String>> READ_ALL = Map.of(
             "admin.sql",
             Set.of(

@@ -19,15 +19,16 @@ import java.util.UUID;
 import org.postgresql.PGConnection;
 
 /**
- * Compares the queue's segment rows with three tables of one row per message, same server, in turns. <em>Same content</em> has the columns
- * of a message of the queue, found by partition and seq and by transaction id, but somebody else has given out the seqs: no lock is
- * taken. <em>Locked</em> is the same table, the seqs given out under a lock of the partition as those of the queue are. <em>Unordered</em>
- * has no seqs and finds ids and duplicates only: nobody can read it in order. Each begins with a checkpoint, and nothing is vacuumed
- * meanwhile: what one has left would be work in the time of the next. Prints the median of messages per second, how many times more
- * the segments took in the same round (the median, and the least and the most), and the bytes of write-ahead log a message cost.
+ * Compares the queue's segment rows with three tables of one row per message, same server, in turns. <em>Same
+ * content</em> has the columns of a message of the queue, found by partition and seq and by transaction id, but
+ * somebody else has given out the seqs: no lock is taken. <em>Locked</em> is the same table, the seqs given out under a
+ * lock of the partition as those of the queue are. <em>Unordered</em> has no seqs and finds ids and duplicates only:
+ * nobody can read it in order. Each begins with a checkpoint, and nothing is vacuumed meanwhile: what one has left
+ * would be work in the time of the next. Prints the median of messages per second, how many times more the segments
+ * took in the same round (the median, and the least and the most), and the bytes of write-ahead log a message cost.
  *
- * <p>Run by {@code mvn -pl connector test-compile exec:java -Dexec.mainClass=dev.sluice.queue.QueueBenchmark}. The optional
- * argument is the number of seconds per measurement, 2 by default.
+ * <p>Run by {@code mvn -pl connector test-compile exec:java -Dexec.mainClass=dev.sluice.queue.QueueBenchmark}. The
+ * optional argument is the number of seconds per measurement, 2 by default.
  */
 public final class QueueBenchmark {
     private static final int FLUSH_MESSAGES = 10_000;
@@ -37,7 +38,9 @@ public final class QueueBenchmark {
     private static final MessageIds IDS = new MessageIds();
     private static final String SAME_CONTENT = "same_content";
     private static final String LOCKED = "locked";
-    /** Messages in a table before it is measured: a queue keeps what it has, and indexes of empty tables cost nothing. */
+    /**
+     * Messages in a table before it is measured: a queue keeps what it has, and indexes of empty tables cost nothing.
+     */
     private static final int CONTENT = 1_000_000;
     /** Messages that one pop asks for. */
     private static final int POP_MESSAGES = 100;
@@ -267,7 +270,10 @@ public final class QueueBenchmark {
         copy(connection, "unordered (partition_id, id, transaction_id, payload)", text);
     }
 
-    /** As a flush does: moves the heads of the partitions, whose rows stay locked until the commit, and copies under the new seqs. */
+    /**
+     * As a flush does: moves the heads of the partitions, whose rows stay locked until the commit, and copies under the
+     * new seqs.
+     */
     private static void copyLocked(Connection connection, List<NewMessage> messages) throws SQLException, IOException {
         var counts = new TreeMap<Long, Long>();
         for (NewMessage message : messages) {

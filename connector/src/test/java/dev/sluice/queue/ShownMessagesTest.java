@@ -82,7 +82,10 @@ class ShownMessagesTest {
         assertThat(ids(null)).containsExactly("t6", "t4", "t3", "t2", "t1");
     }
 
-    /** Partitions of every kind: with a long tail of single messages, with few large segments, with what is old, with holes. */
+    /**
+     * Partitions of every kind: with a long tail of single messages, with few large segments, with what is old, with
+     * holes.
+     */
     @Test
     void aPageShowsWhatReadingEverythingWould() {
         var random = new SplittableRandom(7);

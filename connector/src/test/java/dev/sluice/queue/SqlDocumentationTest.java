@@ -18,8 +18,8 @@ import org.junit.jupiter.api.TestFactory;
 /** Every query of {@code docs/sql.md} runs, and answers what its heading says. */
 class SqlDocumentationTest {
     /**
-     * By heading, a regular expression for each row expected, columns joined by {@code |}. In the order of the rows, of which
-     * there may be more at the end.
+     * By heading, a regular expression for each row expected, columns joined by {@code |}. In the order of the rows, of
+     * which there may be more at the end.
      */
     private static final Map<String, List<String>> EXPECTED = Map.ofEntries(
             Map.entry(

@@ -132,7 +132,9 @@ public final class StoppablePostgres implements AutoCloseable {
         isStopped = true;
     }
 
-    /** Has all its processes stand still, as on a machine that hangs: connections stay open, and nothing is answered. */
+    /**
+     * Has all its processes stand still, as on a machine that hangs: connections stay open, and nothing is answered.
+     */
     public void freeze() throws IOException, InterruptedException {
         signal("-STOP");
     }
@@ -167,8 +169,8 @@ public final class StoppablePostgres implements AutoCloseable {
     }
 
     /**
-     * Starts a standby on a copy of the data, while this server is stopped. It follows nobody: it only reads, and has what this server
-     * had.
+     * Starts a standby on a copy of the data, while this server is stopped. It follows nobody: it only reads, and has
+     * what this server had.
      */
     public StoppablePostgres standby(Path copy) throws IOException {
         Set<String> ofTheProcess = Set.of("postmaster.pid", "epg-lock");

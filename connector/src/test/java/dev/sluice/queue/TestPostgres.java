@@ -30,11 +30,11 @@ import java.util.stream.Stream;
 import javax.sql.DataSource;
 
 /**
- * A PostgreSQL server for tests, as durable as the one the product runs: {@code fsync} and {@code synchronous_commit} on.
- * One server for all tests of a JVM; each test takes a database of its own.
+ * A PostgreSQL server for tests, as durable as the one the product runs: {@code fsync} and {@code synchronous_commit}
+ * on. One server for all tests of a JVM; each test takes a database of its own.
  *
- * <p>The server is one of our own, unless the system property {@value #ADDRESS} names another as {@code host:port}; it lets the
- * user {@code postgres} in without a password.
+ * <p>The server is one of our own, unless the system property {@value #ADDRESS} names another as {@code host:port}; it
+ * lets the user {@code postgres} in without a password.
  */
 public final class TestPostgres implements AutoCloseable {
     public static final String ADDRESS = "sluice.test.postgres";
@@ -164,7 +164,9 @@ public final class TestPostgres implements AutoCloseable {
         }
     }
 
-    /** Ends a server at once, without the checkpoint of a stop in order: nobody reads its hundreds of databases again. */
+    /**
+     * Ends a server at once, without the checkpoint of a stop in order: nobody reads its hundreds of databases again.
+     */
     private static void discard(Path directory) {
         try {
             String postmaster = Files.readAllLines(directory.resolve("postmaster.pid"))
@@ -186,8 +188,8 @@ public final class TestPostgres implements AutoCloseable {
     }
 
     /**
-     * A pool that starts without connections may overlook one of several who ask at the same moment, and have him wait until
-     * his time is over. Asked again, it opens a connection.
+     * A pool that starts without connections may overlook one of several who ask at the same moment, and have him wait
+     * until his time is over. Asked again, it opens a connection.
      */
     private static final class AskingAgain extends HikariDataSource {
         AskingAgain(HikariConfig config) {

@@ -22,8 +22,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code requeue}: puts lines, or the failed records, into a log again, in their order, batch after batch. A line that is not
- * a message is named and passed over. The file is not changed; running the command again is safe, see the package comment.
+ * {@code requeue}: puts lines, or the failed records, into a log again, in their order, batch after batch. A line that
+ * is not a message is named and passed over. The file is not changed; running the command again is safe, see the
+ * package comment.
  */
 final class Requeue {
     private static final int BATCH_MESSAGES = 500;

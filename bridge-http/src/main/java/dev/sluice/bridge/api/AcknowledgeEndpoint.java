@@ -11,15 +11,16 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code POST /api/v1/ack} and {@code /api/v1/ack/batch}: see {@link AcknowledgeBody} for the requests. Both answer 200 with
- * an array, whatever became of its elements.
+ * {@code POST /api/v1/ack} and {@code /api/v1/ack/batch}: see {@link AcknowledgeBody} for the requests. Both answer 200
+ * with an array, whatever became of its elements.
  *
  * <pre>{@code
  * [{"index": 0, "transactionId": "o-1", "success": true, "error": null,
  *   "queueName": "orders", "partitionName": "customer-7", "leaseReleased": true, "dlq": false}]
  * }</pre>
  *
- * <p>{@code leaseReleased} is null where the group has never read the partition: nothing changes then, and nothing is wrong.
+ * <p>{@code leaseReleased} is null where the group has never read the partition: nothing changes then, and nothing is
+ * wrong.
  */
 final class AcknowledgeEndpoint implements Endpoint {
     static final String NOT_FOUND = "Message not found";
@@ -67,7 +68,8 @@ final class AcknowledgeEndpoint implements Endpoint {
     /**
      * Takes memory for the names in the answer, which are not in the body. The body has taken the memory for the rest.
      *
-     * @throws OverloadedException if there is none. The acknowledgements have been applied then, and the message says so
+     * @throws OverloadedException if there is none. The acknowledgements have been applied then, and the message says
+     *     so
      */
     private static void takeForNames(List<AcknowledgeOutcome> outcomes, RequestMemory.Claim memory) {
         try {

@@ -25,9 +25,9 @@ import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /**
- * What the routes of administration work on. Its parts block until PostgreSQL has answered, so they are only to be used inside
- * {@link #run} and {@link #read}. Transactions and direct pushes have threads and connections of their own: a slow statistic does not hold them
- * up.
+ * What the routes of administration work on. Its parts block until PostgreSQL has answered, so they are only to be used
+ * inside {@link #run} and {@link #read}. Transactions and direct pushes have threads and connections of their own: a
+ * slow statistic does not hold them up.
  */
 public final class Administration implements AutoCloseable {
     private static final int MAX_WAITING = 1000;
@@ -57,7 +57,8 @@ public final class Administration implements AutoCloseable {
     /**
      * How much may be done at a time.
      *
-     * @param threads requests that change something and are worked on at a time, each with a connection of the first pool
+     * @param threads requests that change something and are worked on at a time, each with a connection of the first
+     *     pool
      * @param readers requests that only read and are worked on at a time, each with a connection of the first pool
      * @param listMax most rows of a list in one answer
      * @param transactions transactions at a time, each with a connection of the second
@@ -130,8 +131,8 @@ public final class Administration implements AutoCloseable {
     }
 
     /**
-     * Runs a task that only reads from the database, when it is its turn. Such tasks have a few threads of their own, so any number
-     * of requested lists leaves processors, memory and connections for the rest of the service.
+     * Runs a task that only reads from the database, when it is its turn. Such tasks have a few threads of their own,
+     * so any number of requested lists leaves processors, memory and connections for the rest of the service.
      */
     <T> CompletableFuture<T> read(Callable<T> task) {
         return readers.run(() -> {
@@ -146,8 +147,9 @@ public final class Administration implements AutoCloseable {
     }
 
     /**
-     * Runs a task that writes to the database, when it is its turn. While the database takes no writes, the task does not begin. A
-     * task of several transactions that fails after one of them changed something fails with {@link OutcomeUnknownException}.
+     * Runs a task that writes to the database, when it is its turn. While the database takes no writes, the task does
+     * not begin. A task of several transactions that fails after one of them changed something fails with
+     * {@link OutcomeUnknownException}.
      */
     <T> CompletableFuture<T> run(Callable<T> task) {
         return turns.run(() -> Effects.of(() -> {

@@ -33,8 +33,9 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The routes charts are drawn from: what was counted by minute, over the time from {@code from} to {@code to}, by default the last
- * hour, in points whose length {@link TimeRange#bucket} gives. There is a point only where something was counted.
+ * The routes charts are drawn from: what was counted by minute, over the time from {@code from} to {@code to}, by
+ * default the last hour, in points whose length {@link TimeRange#bucket} gives. There is a point only where something
+ * was counted.
  */
 final class AnalyticsEndpoints {
     private static final Duration HOUR = Duration.ofHours(1);
@@ -68,8 +69,8 @@ final class AnalyticsEndpoints {
     }
 
     /**
-     * All at a glance: a point of {@code throughput} for each bucket, newest first; the queues; their messages by state; leases;
-     * dead letters with their most frequent errors; the bridges; and errors.
+     * All at a glance: a point of {@code throughput} for each bucket, newest first; the queues; their messages by
+     * state; leases; dead letters with their most frequent errors; the bridges; and errors.
      */
     CompletableFuture<Answer> status(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
@@ -206,7 +207,10 @@ final class AnalyticsEndpoints {
         });
     }
 
-    /** {@code {"dataPoints": [{"timestamp": "…", "messages": 10}], "interval": "hour", "from": "…", "to": "…"}}, oldest first; the first page has the newest points. */
+    /**
+     * {@code {"dataPoints": [{"timestamp": "…", "messages": 10}], "interval": "hour", "from": "…", "to": "…"}}, oldest
+     * first; the first page has the newest points.
+     */
     CompletableFuture<Answer> pushes(Context ctx) {
         Asked asked = Asked.of(ctx, DAY);
         String interval = Parameters.textInQuery(ctx, "interval");
@@ -324,7 +328,10 @@ final class AnalyticsEndpoints {
                 .put("dlqCount", point.get(Counter.DEAD_LETTERS));
     }
 
-    /** {@code [{"queueName": "orders", "popCount": 10, "avgLagMs": 12.5, "maxLagMs": 40, "bucketTime": "…"}]}, newest first. */
+    /**
+     * {@code [{"queueName": "orders", "popCount": 10, "avgLagMs": 12.5, "maxLagMs": 40, "bucketTime": "…"}]}, newest
+     * first.
+     */
     CompletableFuture<Answer> queueLag(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
         PageRequest page = pageOfPoints(ctx, "queue-lag");

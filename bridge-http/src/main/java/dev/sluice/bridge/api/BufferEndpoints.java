@@ -157,8 +157,9 @@ final class BufferEndpoints implements AutoCloseable {
     }
 
     /**
-     * {@code {"ids": [7, 8]}} or {@code {"all": true}}; answers {@code {"retried": 1, "unknown": 0, "notRetried": 1, "kept":
-     * [{"id": 8, "reason": "…"}], "error": null, "count": 1}}. {@code error} says why it ended before the end.
+     * {@code {"ids": [7, 8]}} or {@code {"all": true}}; answers
+     * {@code {"retried": 1, "unknown": 0, "notRetried": 1, "kept": [{"id": 8, "reason": "…"}], "error": null, "count":
+     * 1}}. {@code error} says why it ended before the end.
      */
     CompletableFuture<Answer> retryFailed(Context ctx) throws IOException {
         return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, true, limits.items(), memory))

@@ -29,10 +29,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * CloudEvents 1.0.2 over HTTP, in its three modes, as messages of one queue.
  *
- * <p>The payload is the event in the JSON format: in structured and batched mode the bytes as they came, in binary mode made from
- * the headers {@code ce-…} and the body. The transaction id is {@code source}, a space, and {@code id}, which together are the
- * identity of an event; where that is longer than a transaction id may be, its SHA-256. The partition is the extension {@code
- * partitionkey}, the trace that of the extension {@code traceparent}.
+ * <p>The payload is the event in the JSON format: in structured and batched mode the bytes as they came, in binary mode
+ * made from the headers {@code ce-…} and the body. The transaction id is {@code source}, a space, and {@code id}, which
+ * together are the identity of an event; where that is longer than a transaction id may be, its SHA-256. The partition
+ * is the extension {@code partitionkey}, the trace that of the extension {@code traceparent}.
  */
 final class CloudEvents {
     private static final String STRUCTURED = "application/cloudevents+json";
@@ -242,7 +242,9 @@ final class CloudEvents {
         return attributes;
     }
 
-    /** Undoes the encoding of a header: a string in quotes, then percent-encoded UTF-8 (HTTP Protocol Binding §3.1.3.2). */
+    /**
+     * Undoes the encoding of a header: a string in quotes, then percent-encoded UTF-8 (HTTP Protocol Binding §3.1.3.2).
+     */
     private static String headerValue(String name, String value) {
         String text = value.strip();
         if (text.length() >= 2 && text.startsWith("\"") && text.endsWith("\"")) {

@@ -20,10 +20,10 @@ import org.jspecify.annotations.Nullable;
  * The open connections. Their number is bounded, and the bound never keeps a push out for long:
  *
  * <ul>
- *   <li>From seven eighths of the bound on, a new connection closes the one that has been without a request for the longest time, if
- *       that is half a second or more.
- *   <li>Pops wait on seven eighths of the bound at most. Any other pop hardly waits. So the last eighth is never full of waiting
- *       pops, and requests that do not wait, pushes first of all, get through.
+ *   <li>From seven eighths of the bound on, a new connection closes the one that has been without a request for the
+ *       longest time, if that is half a second or more.
+ *   <li>Pops wait on seven eighths of the bound at most. Any other pop hardly waits. So the last eighth is never full
+ *       of waiting pops, and requests that do not wait, pushes first of all, get through.
  *   <li>While more than seven eighths are open, the connection of a pop ends with the answer.
  *   <li>A request whose headers do not arrive in time ends its connection.
  * </ul>
@@ -95,7 +95,9 @@ final class Connections {
         loadClasses();
     }
 
-    /** Closes a dummy connection, to load the classes for it. A process that may open no more files could not load them. */
+    /**
+     * Closes a dummy connection, to load the classes for it. A process that may open no more files could not load them.
+     */
     private void loadClasses() {
         Held none = new Held() {
             @Override
@@ -131,8 +133,8 @@ final class Connections {
     }
 
     /**
-     * The process may open no more files. For a minute allows fewer connections than are open, and closes idle ones: the log and the
-     * database need the files, too.
+     * The process may open no more files. For a minute allows fewer connections than are open, and closes idle ones:
+     * the log and the database need the files, too.
      */
     void noMoreFiles() {
         most = Math.max(ConnectionLimits.FEWEST, Math.min(most, count() - FILES_GIVEN_BACK));

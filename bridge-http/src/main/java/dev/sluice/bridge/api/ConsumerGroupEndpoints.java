@@ -58,8 +58,9 @@ final class ConsumerGroupEndpoints {
      *   "subscriptionCreatedAt": "2026-05-16T10:00:00.123Z"}]
      * }</pre>
      *
-     * {@code members} is how many partitions the queue has, {@code maxTimeLag} the age of the oldest message that is not read,
-     * in seconds. {@code state} is {@code Dead} for a group that has read nothing, {@code Lagging} above 300 seconds.
+     * {@code members} is how many partitions the queue has, {@code maxTimeLag} the age of the oldest message that is
+     * not read, in seconds. {@code state} is {@code Dead} for a group that has read nothing, {@code Lagging} above 300
+     * seconds.
      */
     CompletableFuture<Answer> list(Context ctx) {
         PageRequest page = PageRequest.of(ctx, "groups", administration.listMax(), administration.listMax(), 2);
@@ -110,8 +111,8 @@ final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code GET /consumer-groups/lagging?minLagSeconds=3600&limit=1000}: where the oldest message a group has not read is at
-     * least that old, oldest first.
+     * {@code GET /consumer-groups/lagging?minLagSeconds=3600&limit=1000}: where the oldest message a group has not read
+     * is at least that old, oldest first.
      *
      * <pre>{@code
      * [{"consumer_group": "billing", "queue_name": "orders", "partition_name": "customer-7", "partition_id": "…",
@@ -182,10 +183,10 @@ final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code GET /consumer-groups/:group}: {@code {"orders": {"partitions": [{"partition": "customer-7", "workerId": null,
-     * "lastConsumedAt": "…", "totalConsumed": 42, "offsetLag": 0, "timeLagSeconds": 0, "leaseActive": false}]}}}; {@code {}} for
-     * a group nobody knows. {@code workerId} is the lease that holds the partition, {@code
-     * lastConsumedAt} when an ack moved the group on last, null if none did.
+     * {@code GET /consumer-groups/:group}:
+     * {@code {"orders": {"partitions": [{"partition": "customer-7", "workerId": null, "lastConsumedAt": "…", "totalConsumed": 42, "offsetLag": 0, "timeLagSeconds": 0, "leaseActive": false}]}}};
+     * {@code {}} for a group nobody knows. {@code workerId} is the lease that holds the partition,
+     * {@code lastConsumedAt} when an ack moved the group on last, null if none did.
      */
     CompletableFuture<Answer> details(Context ctx) {
         String group = Parameters.nameInPath(ctx, "group");
@@ -222,9 +223,9 @@ final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code DELETE /consumer-groups/:group?deleteMetadata=true}: {@code {"success": true, "consumerGroup": "billing",
-     * "deletedPartitions": 4, "metadataDeleted": true}}. Without the metadata, which is where the group started, the group stays
-     * and starts there again.
+     * {@code DELETE /consumer-groups/:group?deleteMetadata=true}:
+     * {@code {"success": true, "consumerGroup": "billing", "deletedPartitions": 4, "metadataDeleted": true}}. Without
+     * the metadata, which is where the group started, the group stays and starts there again.
      */
     CompletableFuture<Answer> delete(Context ctx) {
         return delete(ctx, null);
@@ -263,8 +264,9 @@ final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code POST /consumer-groups/:group/subscription} with {@code {"subscriptionTimestamp": "…"}}: {@code {"success": true,
-     * "consumerGroup": "billing", "newTimestamp": "…", "rowsUpdated": 1}}. Where the group stands does not change.
+     * {@code POST /consumer-groups/:group/subscription} with {@code {"subscriptionTimestamp": "…"}}:
+     * {@code {"success": true, "consumerGroup": "billing", "newTimestamp": "…", "rowsUpdated": 1}}. Where the group
+     * stands does not change.
      */
     CompletableFuture<Answer> changeSubscription(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");
@@ -288,10 +290,10 @@ final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code POST /consumer-groups/:group/queues/:queue/seek} with {@code {"toEnd": true}} or {@code {"timestamp": "…"}}, in the
-     * body or in the query. With a timestamp, the next message is the first one after that time. Answers {@code {"success":
-     * true, "consumerGroup": "billing", "queueName": "orders", "seekToEnd": false, "targetTimestamp": "…",
-     * "partitionsUpdated": 4}}.
+     * {@code POST /consumer-groups/:group/queues/:queue/seek} with {@code {"toEnd": true}} or
+     * {@code {"timestamp": "…"}}, in the body or in the query. With a timestamp, the next message is the first one
+     * after that time. Answers
+     * {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "seekToEnd": false, "targetTimestamp": "…", "partitionsUpdated": 4}}.
      */
     CompletableFuture<Answer> seek(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");
@@ -339,11 +341,11 @@ final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code POST /consumer-groups/:group/queues/:queue/partitions/:partition/seek}: moves the group in one partition, as {@link
-     * #seek} does; without a body and a query to the end. Answers {@code {"success": true, "consumerGroup": "billing",
-     * "queueName": "orders", "partitionName": "customer-7", "seekToEnd": true, "targetTimestamp": null, "updated": true,
-     * "cursorMovedTo": 42}}, with the number of the message behind which the group goes on; false and null if it has never read
-     * the queue. 404 if there is no such partition.
+     * {@code POST /consumer-groups/:group/queues/:queue/partitions/:partition/seek}: moves the group in one partition,
+     * as {@link #seek} does; without a body and a query to the end. Answers
+     * {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "partitionName": "customer-7", "seekToEnd": true, "targetTimestamp": null, "updated": true, "cursorMovedTo": 42}},
+     * with the number of the message behind which the group goes on; false and null if it has never read the queue. 404
+     * if there is no such partition.
      */
     CompletableFuture<Answer> seekPartition(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");

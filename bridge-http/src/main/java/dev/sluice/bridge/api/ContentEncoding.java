@@ -46,8 +46,8 @@ enum ContentEncoding {
     /**
      * Reads the header {@code Content-Encoding}.
      *
-     * @throws UnsupportedMediaTypeResponse (415) if it names another encoding or several, or zstd where its library cannot be
-     *     loaded; the answer then has {@code Accept-Encoding}
+     * @throws UnsupportedMediaTypeResponse (415) if it names another encoding or several, or zstd where its library
+     *     cannot be loaded; the answer then has {@code Accept-Encoding}
      */
     static ContentEncoding of(Context ctx) {
         String header = String.join(", ", Collections.list(ctx.req().getHeaders("Content-Encoding")));
@@ -106,8 +106,8 @@ enum ContentEncoding {
     }
 
     /**
-     * Decompresses in one go into an array that is large enough. Decompressing as a stream would allocate, outside the heap, the
-     * window a frame asks for, up to 128 MiB; this way there is none. Takes several frames, and refuses bytes
+     * Decompresses in one go into an array that is large enough. Decompressing as a stream would allocate, outside the
+     * heap, the window a frame asks for, up to 128 MiB; this way there is none. Takes several frames, and refuses bytes
      * behind the last.
      */
     private static byte[] unzstd(byte[] body, Room room) {

@@ -4,8 +4,8 @@ import io.javalin.http.Context;
 import java.util.Locale;
 
 /**
- * Tells browsers that pages of the origins in {@code cors.origins} may use the service and read its answers (CORS). Without
- * entries an answer has no such headers, and a browser keeps it from pages of other origins.
+ * Tells browsers that pages of the origins in {@code cors.origins} may use the service and read its answers (CORS).
+ * Without entries an answer has no such headers, and a browser keeps it from pages of other origins.
  */
 final class Cors {
     private static final String METHODS = "GET, POST, PUT, DELETE, OPTIONS";

@@ -45,7 +45,8 @@ final class DeadLetterEndpoints {
     }
 
     /**
-     * {@code GET /api/v1/dlq?queue=&consumerGroup=&partition=&from=&to=&error=&limit=100&offset=0}: newest failure first.
+     * {@code GET /api/v1/dlq?queue=&consumerGroup=&partition=&from=&to=&error=&limit=100&offset=0}: newest failure
+     * first.
      *
      * <pre>{@code
      * {"messages": [{"deadLetterId": 7, "id": "…", "transactionId": "o-1", "partitionId": "…", "queue": "orders",
@@ -54,10 +55,10 @@ final class DeadLetterEndpoints {
      *  "total": 1, "pagination": {"limit": 100, "offset": 0, "nextOffset": null}}
      * }</pre>
      *
-     * {@code retryCount} is how often the message was delivered again before. {@code data} is the payload byte for byte,
-     * decrypted where there is a key. {@code limit} is 1000 at most, and a page ends early at 16 MiB, or at a
-     * 24th of the heap. The next page begins at
-     * {@code nextCursor}, or at {@code nextOffset} for clients that count; both are null at the end.
+     * {@code retryCount} is how often the message was delivered again before. {@code data} is the payload byte for
+     * byte, decrypted where there is a key. {@code limit} is 1000 at most, and a page ends early at 16 MiB, or at a
+     * 24th of the heap. The next page begins at {@code nextCursor}, or at {@code nextOffset} for clients that count;
+     * both are null at the end.
      */
     CompletableFuture<Answer> list(Context ctx) {
         DeadLetterFilter filter = filter(ctx);
@@ -209,8 +210,9 @@ final class DeadLetterEndpoints {
     }
 
     /**
-     * {@code POST /api/v1/dlq/redrive} with {@code {"ids": [7, 8]}}, or {@code {"filter": {"queue": "orders"}, "limit": 100}}, or
-     * {@code {"all": true, "limit": 100}}: puts letters back into their queues, at the ends of their partitions, oldest first.
+     * {@code POST /api/v1/dlq/redrive} with {@code {"ids": [7, 8]}}, or {@code {"filter": {"queue": "orders"}, "limit":
+     * 100}}, or {@code {"all": true, "limit": 100}}: puts letters back into their queues, at the ends of their
+     * partitions, oldest first.
      *
      * <pre>{@code
      * {"results": [{"deadLetterId": 7, "verdict": "moved"}, {"deadLetterId": 8, "verdict": "gone"}],
@@ -248,8 +250,8 @@ final class DeadLetterEndpoints {
     }
 
     /**
-     * {@code DELETE /api/v1/dlq} with a filter in the query, as for {@link #list}, or {@code all=true}: deletes dead letters for
-     * good. Answers {@code {"purged": 3}}.
+     * {@code DELETE /api/v1/dlq} with a filter in the query, as for {@link #list}, or {@code all=true}: deletes dead
+     * letters for good. Answers {@code {"purged": 3}}.
      */
     CompletableFuture<Answer> purge(Context ctx) {
         DeadLetterFilter filter = filter(ctx);
@@ -262,9 +264,10 @@ final class DeadLetterEndpoints {
     }
 
     /**
-     * {@code POST /api/v1/messages/:partitionId/:transactionId/retry}: puts a dead message back at the end of its partition, once,
-     * and removes the dead letters all groups have of it. Answers {@code {"success": true, "partitionId": "…", "transactionId":
-     * "o-1", "message": "Message queued again", "verdict": "moved"}}; 404 if there is no dead letter of it.
+     * {@code POST /api/v1/messages/:partitionId/:transactionId/retry}: puts a dead message back at the end of its
+     * partition, once, and removes the dead letters all groups have of it. Answers
+     * {@code {"success": true, "partitionId": "…", "transactionId": "o-1", "message": "Message queued again", "verdict": "moved"}};
+     * 404 if there is no dead letter of it.
      */
     CompletableFuture<Answer> retry(Context ctx) {
         OptionalLong partition = Parameters.partitionInPath(ctx);
@@ -289,10 +292,10 @@ final class DeadLetterEndpoints {
     }
 
     /**
-     * {@code POST /api/v1/messages/:partitionId/:transactionId/dlq} with {@code {"consumerGroup": null, "error": null}} or no body:
-     * makes a message a dead letter of a group, which then is done with it. Answers {@code {"success": true, "partitionId": "…",
-     * "transactionId": "o-1", "consumerGroup": "__QUEUE_MODE__", "message": "Message moved to the dead letters"}}; 404 if the
-     * group has no such message, 409 if it is done with it.
+     * {@code POST /api/v1/messages/:partitionId/:transactionId/dlq} with {@code {"consumerGroup": null, "error": null}}
+     * or no body: makes a message a dead letter of a group, which then is done with it. Answers
+     * {@code {"success": true, "partitionId": "…", "transactionId": "o-1", "consumerGroup": "__QUEUE_MODE__", "message": "Message moved to the dead letters"}};
+     * 404 if the group has no such message, 409 if it is done with it.
      */
     CompletableFuture<Answer> bury(Context ctx) throws IOException {
         OptionalLong partition = Parameters.partitionInPath(ctx);

@@ -11,12 +11,14 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * {@code POST /api/v1/push-legacy}: a push as it is without the local log, for comparison. Request and answer are those of
- * {@link PushEndpoint}; {@code bufferMs} and {@code bufferMax} mean nothing. The messages are written straight to PostgreSQL, in
- * one transaction a request, and the answer comes after its commit: every item is {@code queued} or {@code duplicate}.
+ * {@code POST /api/v1/push-legacy}: a push as it is without the local log, for comparison. Request and answer are those
+ * of {@link PushEndpoint}; {@code bufferMs} and {@code bufferMax} mean nothing. The messages are written straight to
+ * PostgreSQL, in one transaction a request, and the answer comes after its commit: every item is {@code queued} or
+ * {@code duplicate}.
  *
- * <p>While PostgreSQL cannot be asked the answer is 503, and nothing is stored. If PostgreSQL does not confirm the commit, the
- * answer is 503 with {@code outcome_unknown}. To repeat the push with the same transaction ids is safe in both cases. Between these messages and those that are still in the local log there is no order.
+ * <p>While PostgreSQL cannot be asked the answer is 503, and nothing is stored. If PostgreSQL does not confirm the
+ * commit, the answer is 503 with {@code outcome_unknown}. To repeat the push with the same transaction ids is safe in
+ * both cases. Between these messages and those that are still in the local log there is no order.
  */
 final class DirectPushEndpoint implements Endpoint {
     private static final int CREATED = 201;

@@ -11,21 +11,22 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Refuses requests that a page of another web site makes a browser send. A browser sends a {@code GET}, and a {@code POST} of
- * plain text, to any address without asking. It says so in two headers:
+ * Refuses requests that a page of another web site makes a browser send. A browser sends a {@code GET}, and a
+ * {@code POST} of plain text, to any address without asking. It says so in two headers:
  *
  * <ul>
- *   <li>{@code Sec-Fetch-Site: cross-site} or {@code same-site}: the page has another origin. A browser sends the header to
- *       localhost and to https addresses.
+ *   <li>{@code Sec-Fetch-Site: cross-site} or {@code same-site}: the page has another origin. A browser sends the
+ *       header to localhost and to https addresses.
  *   <li>{@code Origin}: the origin of the page, {@code null} for one that hides it.
  * </ul>
  *
- * <p>Requests that change or pop are refused if one of the headers names another origin that {@code cors.origins} does not list.
- * A missing header passes: command lines and client libraries send neither.
+ * <p>Requests that change or pop are refused if one of the headers names another origin that {@code cors.origins} does
+ * not list. A missing header passes: command lines and client libraries send neither.
  *
- * <p>A page can also give its own name the address 127.0.0.1 (DNS rebinding). The browser then takes the service for the page's own
- * server and the headers say nothing. Only {@code Host} still shows the name. So a service that listens on a loopback address
- * answers only to the names of the local machine, and to the hosts of {@code cors.origins}, behind a proxy that passes them on.
+ * <p>A page can also give its own name the address 127.0.0.1 (DNS rebinding). The browser then takes the service for
+ * the page's own server and the headers say nothing. Only {@code Host} still shows the name. So a service that listens
+ * on a loopback address answers only to the names of the local machine, and to the hosts of {@code cors.origins},
+ * behind a proxy that passes them on.
  */
 final class ForeignPages {
     private static final String ORIGIN = "Origin";

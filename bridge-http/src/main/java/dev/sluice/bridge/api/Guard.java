@@ -12,7 +12,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
-/** Lets a request through to its route if its token allows that. Without a configuration for tokens, everybody may do everything. */
+/**
+ * Lets a request through to its route if its token allows that. Without a configuration for tokens, everybody may do
+ * everything.
+ */
 final class Guard {
     private static final String SUBJECT = "sluice.subject";
     private static final String SCHEME = "bearer ";
@@ -36,7 +39,9 @@ final class Guard {
         this.executor = executor;
     }
 
-    /** Returns the subject of the token a request came with; null if nobody was authenticated, or the token names none. */
+    /**
+     * Returns the subject of the token a request came with; null if nobody was authenticated, or the token names none.
+     */
     static @Nullable String subjectOf(Context ctx) {
         return ctx.attribute(SUBJECT);
     }

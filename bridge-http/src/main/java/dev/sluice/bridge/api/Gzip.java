@@ -7,8 +7,8 @@ import java.util.zip.Inflater;
 /**
  * Decompresses gzip (RFC 1952): one member or more, one after the other, and nothing behind the last one.
  *
- * <p>{@link java.util.zip.GZIPInputStream} ignores bytes behind a member that are not a member themselves, so it takes a
- * damaged body for a complete one. It also calls itself once for each empty member.
+ * <p>{@link java.util.zip.GZIPInputStream} ignores bytes behind a member that are not a member themselves, so it takes
+ * a damaged body for a complete one. It also calls itself once for each empty member.
  */
 final class Gzip {
     private static final int HEADER_BYTES = 10;

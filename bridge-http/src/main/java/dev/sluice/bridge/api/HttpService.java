@@ -299,8 +299,9 @@ public final class HttpService implements AutoCloseable {
     }
 
     /**
-     * There are no web sockets here. Javalin answers a handshake with a 404 before any check of ours, and keeps a session of each for
-     * ever. A server may ignore the wish to change the protocol, so a handshake is the plain request that it also is.
+     * There are no web sockets here. Javalin answers a handshake with a 404 before any check of ours, and keeps a
+     * session of each for ever. A server may ignore the wish to change the protocol, so a handshake is the plain
+     * request that it also is.
      */
     private static Request withoutWebSocket(Request request) {
         if (!request.getHeaders().contains(HttpHeader.SEC_WEBSOCKET_VERSION)

@@ -1,8 +1,8 @@
 package dev.sluice.bridge.api;
 
 /**
- * A request that cannot be served for what it is; the client has to change it. Nothing has been done. The message goes to
- * the client as it stands. Has no stack trace: it says nothing about this program.
+ * A request that cannot be served for what it is; the client has to change it. Nothing has been done. The message goes
+ * to the client as it stands. Has no stack trace: it says nothing about this program.
  */
 public final class InvalidRequestException extends RuntimeException {
     private static final long serialVersionUID = 1L;
@@ -73,7 +73,10 @@ public final class InvalidRequestException extends RuntimeException {
         return new InvalidRequestException(status, place + ": " + getMessage());
     }
 
-    /** Returns the same with the index of the item that is wrong. A message about invalid JSON still begins and ends as it did. */
+    /**
+     * Returns the same with the index of the item that is wrong. A message about invalid JSON still begins and ends as
+     * it did.
+     */
     InvalidRequestException inItem(int index) {
         String message = String.valueOf(getMessage());
         return message.startsWith(INVALID_JSON)

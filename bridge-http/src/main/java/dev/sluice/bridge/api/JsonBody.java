@@ -399,7 +399,10 @@ final class JsonBody implements AutoCloseable {
         }
     }
 
-    /** Returns a UUID in its canonical form of 36 characters (RFC 9562 §4, either case), or null if {@code text} is not one. */
+    /**
+     * Returns a UUID in its canonical form of 36 characters (RFC 9562 §4, either case), or null if {@code text} is not
+     * one.
+     */
     @Nullable
     static UUID uuid(String text) {
         if (text.length() != UUID_LENGTH) {

@@ -17,11 +17,11 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The body of a request of administration: a JSON object, read into a tree. (Bodies that carry messages are read by {@link
- * JsonBody}, which keeps every byte of a payload.)
+ * The body of a request of administration: a JSON object, read into a tree. (Bodies that carry messages are read by
+ * {@link JsonBody}, which keeps every byte of a payload.)
  *
- * <p>Every method throws {@link InvalidRequestException} (400), naming the field, when it is not what is asked for. A field
- * that is {@code null} counts as absent.
+ * <p>Every method throws {@link InvalidRequestException} (400), naming the field, when it is not what is asked for. A
+ * field that is {@code null} counts as absent.
  */
 record JsonRequest(JsonNode fields) {
     /** Bytes of an object or an array, with its place in another one. */

@@ -10,7 +10,10 @@ import java.util.List;
 final class Lines {
     /** What to make of a line. */
     interface Parser<T> {
-        /** Parses the bytes of a line, without its end; {@code index} is the number of those before it that were not empty. */
+        /**
+         * Parses the bytes of a line, without its end; {@code index} is the number of those before it that were not
+         * empty.
+         */
         T parse(byte[] line, int index);
     }
 

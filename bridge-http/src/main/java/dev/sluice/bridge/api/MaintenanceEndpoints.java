@@ -18,9 +18,9 @@ import java.util.function.Consumer;
 /**
  * The routes that put pushes or pops on hold, and those about what bridges have in common.
  *
- * <p>With push maintenance, pushes are answered {@code buffered} and stay in the local log; when it ends they are moved on, in
- * order. Pops, acks, transactions and direct pushes go on. With pop maintenance, pops get nothing: 204, at once or, with {@code
- * wait=true}, at their timeout, unless it ends before.
+ * <p>With push maintenance, pushes are answered {@code buffered} and stay in the local log; when it ends they are moved
+ * on, in order. Pops, acks, transactions and direct pushes go on. With pop maintenance, pops get nothing: 204, at once
+ * or, with {@code wait=true}, at their timeout, unless it ends before.
  */
 final class MaintenanceEndpoints {
     private static final BigDecimal BYTES_PER_MB = BigDecimal.valueOf(1 << 20);
@@ -81,8 +81,9 @@ final class MaintenanceEndpoints {
     }
 
     /**
-     * {@code POST /api/v1/system/maintenance} with {@code {"enabled": true}}: {@code {"maintenanceMode": true, "bufferedMessages":
-     * 0, "bufferHealthy": true, "message": "…"}}. 503 without the database, and nothing changes.
+     * {@code POST /api/v1/system/maintenance} with {@code {"enabled": true}}:
+     * {@code {"maintenanceMode": true, "bufferedMessages": 0, "bufferHealthy": true, "message": "…"}}. 503 without the
+     * database, and nothing changes.
      */
     CompletableFuture<Answer> set(Context ctx) throws IOException {
         return set(
@@ -133,9 +134,9 @@ final class MaintenanceEndpoints {
     }
 
     /**
-     * {@code GET /api/v1/system/shared-state}, {@code /internal/api/shared-state/stats} and {@code
-     * /internal/api/inter-instance/stats}. What bridges have in common is in the database, so there is nothing to tell of caches
-     * and other servers.
+     * {@code GET /api/v1/system/shared-state}, {@code /internal/api/shared-state/stats} and
+     * {@code /internal/api/inter-instance/stats}. What bridges have in common is in the database, so there is nothing
+     * to tell of caches and other servers.
      *
      * <pre>{@code
      * {"enabled": true, "running": true, "server_id": "…",
@@ -164,8 +165,8 @@ final class MaintenanceEndpoints {
     }
 
     /**
-     * {@code POST /internal/api/notify} with {@code {"queue": "orders", "partition": null}}: has waiting pops on the queue, here
-     * and at other bridges, look for messages. Answers {@code {"status": "ok"}}.
+     * {@code POST /internal/api/notify} with {@code {"queue": "orders", "partition": null}}: has waiting pops on the
+     * queue, here and at other bridges, look for messages. Answers {@code {"status": "ok"}}.
      */
     CompletableFuture<Answer> wake(Context ctx) throws IOException {
         return bodies.read(

@@ -82,7 +82,10 @@ final class MessageEndpoints {
         });
     }
 
-    /** {@code [{"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "…", "queue": …, "status": …, "createdAt": …}]}. */
+    /**
+     * {@code [{"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "…", "queue": …, "status": …,
+     * "createdAt": …}]}.
+     */
     CompletableFuture<Answer> ofQueue(Context ctx) {
         var filter = new MessageFilter(ResourceFilter.ofQueue(ctx.pathParam("queue")), null, null, null, null);
         PageRequest page = page(ctx, USUAL_LIMIT_OF_QUEUE);
@@ -124,8 +127,8 @@ final class MessageEndpoints {
     }
 
     /**
-     * A page may be short if messages were deleted one by one. So only an empty page is the last one for a client that asks for
-     * pages.
+     * A page may be short if messages were deleted one by one. So only an empty page is the last one for a client that
+     * asks for pages.
      */
     private static @Nullable String next(Context ctx, PageRequest page, StoredMessages.Page found) {
         List<ListedMessage> shown = found.messages();

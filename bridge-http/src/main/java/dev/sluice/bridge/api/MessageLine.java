@@ -17,21 +17,21 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message that is on its way, as a JSON object on one line: how {@code sluice buffer export} writes it and {@code requeue}
- * reads it.
+ * A message that is on its way, as a JSON object on one line: how {@code sluice buffer export} writes it and
+ * {@code requeue} reads it.
  *
  * <pre>{@code
  * {"queue": "orders", "partition": "customer-7", "transactionId": "o-1", "id": "0190…", "traceId": null,
  *  "producerSub": null, "deliverAt": null, "delayMs": null, "acceptedAt": "2026-05-16T10:00:00.123Z", "payload": {"total": 12.50}}
  * }</pre>
  *
- * <p>The payload stands there byte for byte. If it has line breaks between its tokens, or is not JSON, {@code "payloadText"}
- * stands in its place and holds its text as a string. A failed record begins with {@code "failedId"}, {@code "failedAt"},
- * {@code "reason"} and {@code "origin"}. An entry that is not a message is {@code {"unreadable": "why", …, "entry":
- * "base64"}}.
+ * <p>The payload stands there byte for byte. If it has line breaks between its tokens, or is not JSON,
+ * {@code "payloadText"} stands in its place and holds its text as a string. A failed record begins with
+ * {@code "failedId"}, {@code "failedAt"}, {@code "reason"} and {@code "origin"}. An entry that is not a message is
+ * {@code {"unreadable": "why", …, "entry": "base64"}}.
  *
- * <p>What is read may lack all but {@code queue}, {@code transactionId} and the payload; {@code acceptedAt} and what is only
- * about a failure is skipped.
+ * <p>What is read may lack all but {@code queue}, {@code transactionId} and the payload; {@code acceptedAt} and what is
+ * only about a failure is skipped.
  */
 public final class MessageLine {
     private static final String DEFAULT_PARTITION = "Default";

@@ -46,8 +46,8 @@ final class MigrationEndpoints implements AutoCloseable {
     /**
      * Makes the routes.
      *
-     * @param enabled whether the routes work. If false they refuse every request, because a copy sends everything to an address that a
-     *     request names
+     * @param enabled whether the routes work. If false they refuse every request, because a copy sends everything to an
+     *     address that a request names
      */
     MigrationEndpoints(boolean enabled, Administration administration, RequestBodies bodies, RequestLimits limits) {
         this.enabled = enabled;
@@ -101,9 +101,10 @@ final class MigrationEndpoints implements AutoCloseable {
     }
 
     /**
-     * {@code POST /api/v1/migration/start}, with {@code "schema": "sluice"} (the name in the target), {@code "replaceSchema": "sluice"} (a
-     * schema there that may be deleted) and {@code "excludeTableData": ["traces"]}: 202 {@code {"status": "started", "message": "…"}} when
-     * the target may be written and the copy has begun; 409 if it may not, or if one runs; 502 if the target does not answer.
+     * {@code POST /api/v1/migration/start}, with {@code "schema": "sluice"} (the name in the target),
+     * {@code "replaceSchema": "sluice"} (a schema there that may be deleted) and
+     * {@code "excludeTableData": ["traces"]}: 202 {@code {"status": "started", "message": "…"}} when the target may be
+     * written and the copy has begun; 409 if it may not, or if one runs; 502 if the target does not answer.
      */
     CompletableFuture<Answer> start(Context ctx) throws IOException {
         return with(ctx, body -> {
@@ -152,8 +153,8 @@ final class MigrationEndpoints implements AutoCloseable {
     }
 
     /**
-     * {@code GET /api/v1/migration/status}. {@code status} is {@code idle}, {@code dumping} (before the first table), {@code
-     * restoring}, {@code complete} or {@code error}; {@code rows} is counted when it is complete.
+     * {@code GET /api/v1/migration/status}. {@code status} is {@code idle}, {@code dumping} (before the first table),
+     * {@code restoring}, {@code complete} or {@code error}; {@code rows} is counted when it is complete.
      *
      * <pre>{@code
      * {"status": "restoring", "currentStep": "copying segments, 3 of 18", "elapsedSeconds": 12, "rows": 0, "bytes": 52428800}
@@ -175,8 +176,8 @@ final class MigrationEndpoints implements AutoCloseable {
     }
 
     /**
-     * {@code POST /api/v1/migration/validate}, with the same fields as the start: counts the rows of both. 502 if one does not answer, or
-     * the target has no such tables; 409 while a migration runs.
+     * {@code POST /api/v1/migration/validate}, with the same fields as the start: counts the rows of both. 502 if one
+     * does not answer, or the target has no such tables; 409 while a migration runs.
      *
      * <pre>{@code
      * {"success": true, "allMatch": true, "tables": [{"table": "queues", "sourceCount": 3, "targetCount": 3, "match": true}]}
@@ -217,7 +218,10 @@ final class MigrationEndpoints implements AutoCloseable {
         return Answer.json(OK, answer);
     }
 
-    /** {@code POST /api/v1/migration/reset}: forgets how the last one went. {@code {"status": "idle", "message": "…"}}; 409 while one runs. */
+    /**
+     * {@code POST /api/v1/migration/reset}: forgets how the last one went. {@code {"status": "idle", "message": "…"}};
+     * 409 while one runs.
+     */
     CompletableFuture<Answer> reset(Context ctx) throws IOException {
         requireEnabled();
         return bodies.discard(ctx)

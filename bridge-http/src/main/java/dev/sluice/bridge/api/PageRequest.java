@@ -20,10 +20,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * The part of a list that a request asks for: {@code limit} and {@code cursor} in its query.
  *
- * <p>A cursor names the last row of the page before, so a page costs the same wherever it is, and rows that come or go meanwhile
- * move no other row. If there are more rows, an answer that is an object has {@code "truncated": true} and the cursor of the
- * next page in {@code nextCursor}. Every answer says so in its headers, which is all that fits beside an array: {@code Link}
- * with {@code rel="next"}, {@value #NEXT} and {@value #TRUNCATED}. An answer that has all rows has none of this.
+ * <p>A cursor names the last row of the page before, so a page costs the same wherever it is, and rows that come or go
+ * meanwhile move no other row. If there are more rows, an answer that is an object has {@code "truncated": true} and
+ * the cursor of the next page in {@code nextCursor}. Every answer says so in its headers, which is all that fits beside
+ * an array: {@code Link} with {@code rel="next"}, {@value #NEXT} and {@value #TRUNCATED}. An answer that has all rows
+ * has none of this.
  *
  * @param list name of the list, so that no cursor of another one is taken
  * @param limit most rows of the page

@@ -70,7 +70,10 @@ final class Parameters {
         return Math.min(Math.max(number, least), most);
     }
 
-    /** Returns a flag in the query: {@code true} or {@code 1} is true, anything else false; {@code byDefault} if it is absent. */
+    /**
+     * Returns a flag in the query: {@code true} or {@code 1} is true, anything else false; {@code byDefault} if it is
+     * absent.
+     */
     static boolean flagInQuery(Context ctx, String parameter, boolean byDefault) {
         return textInQuery(ctx, parameter) == null ? byDefault : new Query(ctx.queryParamMap()).flag(parameter);
     }

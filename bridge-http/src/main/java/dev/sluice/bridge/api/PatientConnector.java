@@ -29,8 +29,8 @@ import org.slf4j.LoggerFactory;
  * <p>When the process can open no more files, accepting fails. Then idle connections are closed until it succeeds.
  *
  * <p>When it is told to stop it closes the connections that carry no request, after {@value #CLOSE_IDLE_MILLIS} ms, and
- * lets the others be until they are answered or the server's time to stop is over. The server itself would fail what it reads
- * and writes on these, too, if nothing has moved on them for as long.
+ * lets the others be until they are answered or the server's time to stop is over. The server itself would fail what it
+ * reads and writes on these, too, if nothing has moved on them for as long.
  */
 final class PatientConnector extends ServerConnector {
     private static final Logger log = LoggerFactory.getLogger(PatientConnector.class);

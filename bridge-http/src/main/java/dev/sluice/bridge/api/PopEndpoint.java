@@ -22,8 +22,8 @@ import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code GET /api/v1/pop/queue/:queue}, {@code …/partition/:partition}, and {@code GET /api/v1/pop?namespace=…&task=…} for all
- * queues of a namespace and task: 200 with messages, or 204 without a body when there are none.
+ * {@code GET /api/v1/pop/queue/:queue}, {@code …/partition/:partition}, and {@code GET /api/v1/pop?namespace=…&task=…}
+ * for all queues of a namespace and task: 200 with messages, or 204 without a body when there are none.
  *
  * <pre>{@code
  * {"success": true, "queue": "orders", "partition": "customer-7", "partitionId": "…", "leaseId": "…",
@@ -33,16 +33,16 @@ import org.jspecify.annotations.Nullable;
  *                "queue": "orders", "leaseId": "…", "consumerGroup": "__QUEUE_MODE__"}, …]}
  * }</pre>
  *
- * <p>While the database cannot be asked, and while nobody can tell whether messages were consumed, the answer is 200 with
- * {@code Retry-After}, because clients end their loop at a 5xx:
+ * <p>While the database cannot be asked, and while nobody can tell whether messages were consumed, the answer is 200
+ * with {@code Retry-After}, because clients end their loop at a 5xx:
  *
  * <pre>{@code
  * {"success": false, "error": "database_unavailable", "messages": []}
  * {"success": false, "error": "outcome_unknown", "messages": []}
  * }</pre>
  *
- * <p>The first says that nothing was popped. After the second, messages that were consumed come again: the bridge puts the
- * position back as soon as it knows.
+ * <p>The first says that nothing was popped. After the second, messages that were consumed come again: the bridge puts
+ * the position back as soon as it knows.
  *
  * <p>{@code data} is the payload as it was pushed, byte for byte. {@code leaseId} is {@code ""} with auto-ack.
  */

@@ -41,7 +41,9 @@ record Problem(int status, String error, int retryAfterSeconds) {
     private static final Logger log = LoggerFactory.getLogger(Problem.class);
     /** Nothing was done, because the database could not be asked. */
     static final String DATABASE_UNAVAILABLE = "database_unavailable";
-    /** The database has not confirmed the commit: the request may have taken effect, or may do so later, or not at all. */
+    /**
+     * The database has not confirmed the commit: the request may have taken effect, or may do so later, or not at all.
+     */
     static final String OUTCOME_UNKNOWN = "outcome_unknown";
 
     private static final String DATABASE_AWAY = "The database is not available";

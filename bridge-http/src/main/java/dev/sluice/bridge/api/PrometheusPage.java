@@ -22,10 +22,10 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * All metrics of the process. Those that start with {@code sluice_} are ours; those with {@code queen_} ({@link
- * QueenFamilies}) are there for dashboards that know them. Label {@code queue} has {@code metrics.max.queues} values at most. All
- * queues beyond are counted under {@code queues="other"}, which has no label {@code queue}: a queue can have any name, but no user
- * chooses the name of a label.
+ * All metrics of the process. Those that start with {@code sluice_} are ours; those with {@code queen_}
+ * ({@link QueenFamilies}) are there for dashboards that know them. Label {@code queue} has {@code metrics.max.queues}
+ * values at most. All queues beyond are counted under {@code queues="other"}, which has no label {@code queue}: a queue
+ * can have any name, but no user chooses the name of a label.
  */
 final class PrometheusPage {
     private static final double MILLIS_PER_SECOND = 1000;

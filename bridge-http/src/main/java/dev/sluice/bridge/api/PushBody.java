@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * @param messages the items, in their order, with their new ids; payloads are the bytes of the body
- * @param patience null unless the producer wants its answer as soon as the messages are safe on the local disk; then, how long
- *     they may stay there
+ * @param patience null unless the producer wants its answer as soon as the messages are safe on the local disk; then,
+ *     how long they may stay there
  */
 record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
     /** How long messages may stay when only {@code bufferMax} is said. */

@@ -11,8 +11,8 @@ import java.util.Arrays;
 import java.util.Map;
 
 /**
- * The families of metrics that dashboards for Queen draw, where they mean something here. A family of which nothing here is the
- * like is left out: a panel without data is truer than a line of zeros.
+ * The families of metrics that dashboards for Queen draw, where they mean something here. A family of which nothing
+ * here is the like is left out: a panel without data is truer than a line of zeros.
  */
 final class QueenFamilies {
     private static final double MILLIS_PER_SECOND = 1000;
@@ -154,7 +154,9 @@ final class QueenFamilies {
         families.gauge("queen_shared_state_enabled", "1: what bridges share is in the database.", 1);
     }
 
-    /** This process as a worker. What such a worker has and a bridge has not, an event loop and a backoff, is not here. */
+    /**
+     * This process as a worker. What such a worker has and a bridge has not, an event loop and a backoff, is not here.
+     */
     private void worker(Families families, ProcessUsage.Usage usage) {
         String messages = "Messages of the last minute.";
         String requests = "Requests of the last minute.";

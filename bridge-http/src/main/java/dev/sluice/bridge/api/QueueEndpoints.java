@@ -69,8 +69,8 @@ final class QueueEndpoints {
     }
 
     /**
-     * {@code POST /api/v1/configure}: {@code {"queue": "orders", "namespace": null, "task": null, "options": {…}}}. What is not
-     * sent is set back to its default. Answers
+     * {@code POST /api/v1/configure}: {@code {"queue": "orders", "namespace": null, "task": null, "options": {…}}}.
+     * What is not sent is set back to its default. Answers
      *
      * <pre>{@code
      * {"configured": true, "queueId": "…", "partitionId": "…", "queue": "orders", "namespace": "", "task": "", "options": {…}}
@@ -99,7 +99,9 @@ final class QueueEndpoints {
         return Answer.json(OK, answer);
     }
 
-    /** {@code DELETE /api/v1/resources/queues/:queue}: {@code {"deleted": true, "queue": "orders", "existed": true}}. */
+    /**
+     * {@code DELETE /api/v1/resources/queues/:queue}: {@code {"deleted": true, "queue": "orders", "existed": true}}.
+     */
     CompletableFuture<Answer> deleteQueue(Context ctx) {
         String queue = Parameters.nameInPath(ctx, "queue");
         return administration.run(() -> {
@@ -151,8 +153,8 @@ final class QueueEndpoints {
     }
 
     /**
-     * {@code DELETE /api/v1/queues/:queue/clear?partition=}: deletes the messages of a queue or of one of its partitions.
-     * Answers {@code {"success": true, "queue": "orders", "partition": null, "cleared": 42}}.
+     * {@code DELETE /api/v1/queues/:queue/clear?partition=}: deletes the messages of a queue or of one of its
+     * partitions. Answers {@code {"success": true, "queue": "orders", "partition": null, "cleared": 42}}.
      */
     CompletableFuture<Answer> clear(Context ctx) {
         String queue = Parameters.nameInPath(ctx, "queue");

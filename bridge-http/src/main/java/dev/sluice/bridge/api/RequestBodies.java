@@ -32,7 +32,9 @@ final class RequestBodies implements AutoCloseable {
         T parse(byte[] body, RequestMemory.Claim memory);
     }
 
-    /** A body over the limit is read up to here before it is refused: a client that is still sending would not see why. */
+    /**
+     * A body over the limit is read up to here before it is refused: a client that is still sending would not see why.
+     */
     private static final long MAX_DISCARDED_BYTES = 64L << 20;
 
     /** A body may be as large as this whatever it came from: short texts of zeros are no danger. */
@@ -83,11 +85,12 @@ final class RequestBodies implements AutoCloseable {
     }
 
     /**
-     * Reads the body of a request, which is empty when there is none, and parses it. The request must be asynchronous already.
+     * Reads the body of a request, which is empty when there is none, and parses it. The request must be asynchronous
+     * already.
      *
-     * @return completes on a thread of the HTTP server; exceptionally with {@link InvalidRequestException} if the body is over
-     *     the limit, as it came or decompressed (413), needs more memory than there is (413), did not come in time
-     *     (408), is not whole or not what the parser expects (400), or with {@link OverloadedException} if other
+     * @return completes on a thread of the HTTP server; exceptionally with {@link InvalidRequestException} if the body
+     *     is over the limit, as it came or decompressed (413), needs more memory than there is (413), did not come in
+     *     time (408), is not whole or not what the parser expects (400), or with {@link OverloadedException} if other
      *     requests have the memory
      */
     <T> CompletableFuture<T> read(Context ctx, Parser<T> parser) throws IOException {
@@ -151,8 +154,8 @@ final class RequestBodies implements AutoCloseable {
     }
 
     /**
-     * Reads the body of a request that will be refused whatever it is, and drops it: a client that is still sending when the
-     * connection ends would not see why. Needs no memory. The request must be asynchronous already.
+     * Reads the body of a request that will be refused whatever it is, and drops it: a client that is still sending
+     * when the connection ends would not see why. Needs no memory. The request must be asynchronous already.
      *
      * @return completes, never exceptionally, at the end of the body, or when it has gone on for too long
      */
@@ -174,7 +177,7 @@ final class RequestBodies implements AutoCloseable {
         return has && ctx.attribute(READ) == null;
     }
 
-    /** Returns the memory of all requests, of which answers take theirs too. */
+    /** Returns the memory that all requests and all answers share. */
     RequestMemory memory() {
         return memory;
     }

@@ -55,7 +55,10 @@ final class ResourceEndpoints {
         return administration.read(() -> Answer.json(OK, list(ctx, filter, page)));
     }
 
-    /** As {@link #queues}, a hundred of them unless it says otherwise, with {@code "pagination": {"limit": 100, "offset": 0}}. */
+    /**
+     * As {@link #queues}, a hundred of them unless it says otherwise, with {@code "pagination": {"limit": 100,
+     * "offset": 0}}.
+     */
     CompletableFuture<Answer> statusQueues(Context ctx) {
         ResourceFilter filter = filter(ctx);
         PageRequest page = PageRequest.of(ctx, "queues", USUAL_LIMIT, Math.min(MAX_LIMIT, administration.listMax()), 1);
@@ -130,8 +133,8 @@ final class ResourceEndpoints {
     }
 
     /**
-     * As {@link #queue}, with the options of the queue, what its groups have read of each partition, and when it was last pushed
-     * to.
+     * As {@link #queue}, with the options of the queue, what its groups have read of each partition, and when it was
+     * last pushed to.
      */
     CompletableFuture<Answer> statusQueue(Context ctx) {
         String name = ctx.pathParam("queue");
@@ -183,14 +186,16 @@ final class ResourceEndpoints {
     }
 
     /**
-     * {@code {"namespaces": [{"namespace": "orders", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}}, by name.
+     * {@code {"namespaces": [{"namespace": "orders", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}},
+     * by name.
      */
     CompletableFuture<Answer> namespaces(Context ctx) {
         return grouped(ctx, "namespaces", "namespace", administration.resources()::namespaces);
     }
 
     /**
-     * {@code {"tasks": [{"task": "", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}}, by name.
+     * {@code {"tasks": [{"task": "", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}}, by
+     * name.
      */
     CompletableFuture<Answer> tasks(Context ctx) {
         return grouped(ctx, "tasks", "task", administration.resources()::tasks);
@@ -229,8 +234,8 @@ final class ResourceEndpoints {
      *  "throughput": {"ingestedPerSecond": 2.5, "processedPerSecond": 2.0}, "timestamp": "…", "statsAge": 0}
      * }</pre>
      *
-     * {@code lag.time} is in seconds, {@code lag.offset} in messages, both over the partitions with something unread. The throughput
-     * is that of the last five minutes.
+     * {@code lag.time} is in seconds, {@code lag.offset} in messages, both over the partitions with something unread.
+     * The throughput is that of the last five minutes.
      */
     CompletableFuture<Answer> overview(Context ctx) {
         return administration.read(() -> {

@@ -228,7 +228,9 @@ final class Routes {
         return new Route(HandlerType.DELETE, path, access, handler);
     }
 
-    /** Puts the table over the server. HEAD answers as GET does, without a body; on a route that pops it is not allowed. */
+    /**
+     * Puts the table over the server. HEAD answers as GET does, without a body; on a route that pops it is not allowed.
+     */
     void register(RoutesConfig routes) {
         for (Route route : table()) {
             register(routes, route.method(), route, route.handler());
@@ -319,9 +321,9 @@ final class Routes {
     }
 
     /**
-     * Sends an answer when the request has come to its end: what the route did not read of it would be taken for the beginning of the
-     * next one, so the server would end the connection under the client's hands. A client that waits to be asked for its body (RFC
-     * 9110 §10.1.1) is not asked.
+     * Sends an answer when the request has come to its end: what the route did not read of it would be taken for the
+     * beginning of the next one, so the server would end the connection under the client's hands. A client that waits
+     * to be asked for its body (RFC 9110 §10.1.1) is not asked.
      */
     private CompletableFuture<@Nullable Void> sendAfterBody(Context ctx, Answer answer) {
         if (!RequestBodies.isUnread(ctx) || ctx.header("Expect") != null) {

@@ -37,9 +37,9 @@ public interface ServiceState {
      * @param limitBytes size above which pushes are refused
      * @param full whether pushes are refused for that
      * @param oldestAge age of the oldest pending message; zero when there is none
-     * @param drain what moves messages on: {@code running}, {@code down} (it tries again), {@code
-     *     paused} (it is told to wait), {@code holding}
-     *     (there is no room for another failed record), {@code source_taken} or {@code broken} (it has stopped, a person must look); the worst of all lanes
+     * @param drain what moves messages on: {@code running}, {@code down} (it tries again), {@code paused} (it is told
+     *     to wait), {@code holding} (there is no room for another failed record), {@code source_taken} or
+     *     {@code broken} (it has stopped, a person must look); the worst of all lanes
      */
     record Buffer(
             long pending,

@@ -6,12 +6,12 @@ import org.jspecify.annotations.Nullable;
  * The routes that tell how the service is.
  *
  * <ul>
- *   <li>{@code /live}: the process answers. Never depends on anything else: who restarts on it must not restart because of a
- *       database.
+ *   <li>{@code /live}: the process answers. Never depends on anything else: who restarts on it must not restart because
+ *       of a database.
  *   <li>{@code /ready}: a push would be taken, with or without a database.
  *   <li>{@code /health}: for clients that know it; 503 while the database does not answer or takes no writes.
- *   <li>{@code /api/v1/status/buffers}: the local log; with {@code ?detail=true}, all there is to tell about it, see {@link
- *       BufferEndpoints#detail}.
+ *   <li>{@code /api/v1/status/buffers}: the local log; with {@code ?detail=true}, all there is to tell about it, see
+ *       {@link BufferEndpoints#detail}.
  * </ul>
  */
 final class StatusEndpoints {
@@ -33,7 +33,10 @@ final class StatusEndpoints {
         return Answer.json(OK, new JsonOutput(0).raw("{\"status\":\"alive\"}"));
     }
 
-    /** {@code {"status": "ready", "reason": null, "database": "connected", "database_error": null}}, or 503 with a reason. */
+    /**
+     * {@code {"status": "ready", "reason": null, "database": "connected", "database_error": null}}, or 503 with a
+     * reason.
+     */
     Answer ready() {
         String refusal = state.pushRefusal();
         var out = new JsonOutput(0).raw("{\"status\":\"").raw(refusal == null ? "ready" : "not ready");
@@ -43,7 +46,10 @@ final class StatusEndpoints {
         return Answer.json(refusal == null ? OK : UNAVAILABLE, out);
     }
 
-    /** {@code {"status": "healthy", "database": "connected", "server": "sluice", "worker_id": 0, "version": "…", "shared_state": {…}, …}}; {@code database_error} says what is wrong. */
+    /**
+     * {@code {"status": "healthy", "database": "connected", "server": "sluice", "worker_id": 0, "version": "…",
+     * "shared_state": {…}, …}}; {@code database_error} says what is wrong.
+     */
     Answer health() {
         boolean healthy = state.databaseConnected();
         String refusal = state.pushRefusal();

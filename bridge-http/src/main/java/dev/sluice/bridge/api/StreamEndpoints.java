@@ -26,8 +26,8 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The routes of stream processors. What they read they pop as any consumer does, in a group of their own; with a cycle they
- * move what they remember, what they have to say and their cursor on together.
+ * The routes of stream processors. What they read they pop as any consumer does, in a group of their own; with a cycle
+ * they move what they remember, what they have to say and their cursor on together.
  */
 final class StreamEndpoints {
     private static final int ROW_BYTES = 256;
@@ -52,8 +52,9 @@ final class StreamEndpoints {
     }
 
     /**
-     * {@code POST /streams/v1/queries} with {@code {"name": "sum", "source_queue": "orders", "sink_queue": null, "config_hash": "h1",
-     * "reset": false}}: registers a query, or finds it again.
+     * {@code POST /streams/v1/queries} with
+     * {@code {"name": "sum", "source_queue": "orders", "sink_queue": null, "config_hash": "h1", "reset": false}}:
+     * registers a query, or finds it again.
      *
      * <pre>{@code
      * {"success": true, "query_id": "…", "name": "sum", "config_hash": "h1", "fresh": true, "reset": false}
@@ -95,8 +96,9 @@ final class StreamEndpoints {
     }
 
     /**
-     * {@code POST /streams/v1/cycle}: changes state, pushes and acknowledges, all of it or nothing. See {@link StreamCycleBody}
-     * for the request. Answers 200 in both cases, after the commit or after everything has been taken back:
+     * {@code POST /streams/v1/cycle}: changes state, pushes and acknowledges, all of it or nothing. See
+     * {@link StreamCycleBody} for the request. Answers 200 in both cases, after the commit or after everything has been
+     * taken back:
      *
      * <pre>{@code
      * {"success": true, "query_id": "…", "partition_id": "…", "queueName": "orders", "state_ops_applied": 2, "push_results": [as of
@@ -216,8 +218,9 @@ final class StreamEndpoints {
     }
 
     /**
-     * {@code POST /streams/v1/state/get} with {@code {"query_id": "…", "partition_id": "…", "keys": [], "key_prefix": "w:",
-     * "ripe_at_or_before": 1747389600000}}: what a query remembers of a partition, by key; all that is said must be true.
+     * {@code POST /streams/v1/state/get} with
+     * {@code {"query_id": "…", "partition_id": "…", "keys": [], "key_prefix": "w:", "ripe_at_or_before": 1747389600000}}:
+     * what a query remembers of a partition, by key; all that is said must be true.
      *
      * <pre>{@code
      * {"success": true, "rows": [{"key": "w:1", "value": {"windowEnd": 1747389600000}, "updated_at": "2026-05-16T10:00:00.123Z"}]}

@@ -35,7 +35,10 @@ final class TraceEndpoints {
         this.limits = limits;
     }
 
-    /** {@code {"success": true, "traceId": "…"}}, 201; for the request see {@link TraceBody}. 404 if there is no such message. */
+    /**
+     * {@code {"success": true, "traceId": "…"}}, 201; for the request see {@link TraceBody}. 404 if there is no such
+     * message.
+     */
     CompletableFuture<Answer> add(Context ctx) throws IOException {
         return bodies.read(ctx, (bytes, memory) -> TraceBody.parse(bytes, limits.depth(), memory))
                 .thenCompose(body -> administration.run(() -> {
@@ -96,9 +99,9 @@ final class TraceEndpoints {
     }
 
     /**
-     * Newest first. Each has besides {@code transaction_id}, {@code partition_id}, {@code queue_name}, {@code partition_name} and
-     * {@code message_payload}, which is null unless the message is among the newest of its partition; then {@code "total": 1,
-     * "pagination": {"limit": 100, "offset": 0}}.
+     * Newest first. Each has besides {@code transaction_id}, {@code partition_id}, {@code queue_name},
+     * {@code partition_name} and {@code message_payload}, which is null unless the message is among the newest of its
+     * partition; then {@code "total": 1, "pagination": {"limit": 100, "offset": 0}}.
      */
     CompletableFuture<Answer> byName(Context ctx) {
         String name = Parameters.nameInPath(ctx, "traceName");

@@ -18,8 +18,8 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code POST /api/v1/transaction}: pushes and acknowledges, all of it or nothing. See {@link TransactionBody} for the request.
- * Answers 200 after the commit, or after everything has been taken back:
+ * {@code POST /api/v1/transaction}: pushes and acknowledges, all of it or nothing. See {@link TransactionBody} for the
+ * request. Answers 200 after the commit, or after everything has been taken back:
  *
  * <pre>{@code
  * {"transactionId": "…", "success": true, "results": [
@@ -28,11 +28,12 @@ import org.jspecify.annotations.Nullable;
  * {"transactionId": "…", "success": false, "error": "ACK operation failed: Message not found", "results": […]}
  * }</pre>
  *
- * <p>If PostgreSQL does not confirm the commit in time, the answer is 503 with {@code outcome_unknown}: the transaction may
- * have taken effect. Repeated with the same transaction ids of its pushes, it fails as a duplicate if it has.
+ * <p>If PostgreSQL does not confirm the commit in time, the answer is 503 with {@code outcome_unknown}: the transaction
+ * may have taken effect. Repeated with the same transaction ids of its pushes, it fails as a duplicate if it has.
  *
- * <p>After a failure {@code results} has the operations that were tried, pushes first, with what became of them before they were
- * taken back. A push whose transaction id is taken fails, with the id of the first message and an {@code error}.
+ * <p>After a failure {@code results} has the operations that were tried, pushes first, with what became of them before
+ * they were taken back. A push whose transaction id is taken fails, with the id of the first message and an
+ * {@code error}.
  */
 final class TransactionEndpoint implements Endpoint {
     private static final int RESULT_BYTES = 256;

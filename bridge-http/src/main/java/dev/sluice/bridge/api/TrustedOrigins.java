@@ -58,7 +58,9 @@ public record TrustedOrigins(boolean all, Set<String> origins) {
         return all || origins.stream().anyMatch(origin -> isOfHost(origin, host));
     }
 
-    /** Returns whether host and port of an origin are those of a header {@code Host}; the scheme gives a missing port. */
+    /**
+     * Returns whether host and port of an origin are those of a header {@code Host}; the scheme gives a missing port.
+     */
     static boolean isOfHost(String origin, String host) {
         String page = normalized(origin);
         int authority = page.indexOf("://");

@@ -16,9 +16,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * Runs what has to wait for a disk or a database on a few threads of its own, so that no thread of the HTTP server waits.
- * Idle threads end. A request is answered within {@link #LONGEST}: one whose turn has not come fails and has no effect,
- * one whose task still runs has an unknown outcome. Any thread may call.
+ * Runs what has to wait for a disk or a database on a few threads of its own, so that no thread of the HTTP server
+ * waits. Idle threads end. A request is answered within {@link #LONGEST}: one whose turn has not come fails and has no
+ * effect, one whose task still runs has an unknown outcome. Any thread may call.
  */
 final class Turns implements AutoCloseable {
     /** Longest time from a request to its answer. */

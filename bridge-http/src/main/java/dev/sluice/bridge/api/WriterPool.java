@@ -8,9 +8,9 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
- * A few writers for requests that write into the queue themselves, each used by one request at a time. They are kept for what
- * they remember of transaction ids, not for their connections: those go back to their pool after each use, which replaces the
- * broken ones.
+ * A few writers for requests that write into the queue themselves, each used by one request at a time. They are kept
+ * for what they remember of transaction ids, not for their connections: those go back to their pool after each use,
+ * which replaces the broken ones.
  *
  * @param <W> what writes; closing it gives its connection back, and it can be used again
  */

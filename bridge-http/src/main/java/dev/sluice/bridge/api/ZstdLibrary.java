@@ -9,10 +9,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The native library of zstd. It is unpacked into a directory and loaded once for the process. Where that fails, zstd is not
- * supported, and the reason is the same for every request.
+ * The native library of zstd. It is unpacked into a directory and loaded once for the process. Where that fails, zstd
+ * is not supported, and the reason is the same for every request.
  *
- * <p>Load no other class of zstd before this one: its first failure would be one error, and every later failure another one.
+ * <p>Load no other class of zstd before this one: its first failure would be one error, and every later failure another
+ * one.
  */
 public final class ZstdLibrary {
     private static final Logger log = LoggerFactory.getLogger(ZstdLibrary.class);

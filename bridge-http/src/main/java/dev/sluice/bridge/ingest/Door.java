@@ -20,19 +20,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a push passes before it is appended to the log: it is refused if a queue is full, and encrypted if its queue asks for
- * that, so that the log holds ciphertext. What is in the log has been answered for, so behind the door nothing is refused for its
- * queue's size any more.
+ * What a push passes before it is appended to the log: it is refused if a queue is full, and encrypted if its queue
+ * asks for that, so that the log holds ciphertext. What is in the log has been answered for, so behind the door nothing
+ * is refused for its queue's size any more.
  *
- * <p>The options and counts of queues are those of about a second ago, read by a thread of its own, plus what this door has let
- * through since. While the database cannot be asked, the last ones count. So a bound can be exceeded: by what is in the logs of
- * the bridges when the messages are counted, by what other bridges take within a second, and by the rest of a push that began
- * below it.
+ * <p>The options and counts of queues are those of about a second ago, read by a thread of its own, plus what this door
+ * has let through since. While the database cannot be asked, the last ones count. So a bound can be exceeded: by what
+ * is in the logs of the bridges when the messages are counted, by what other bridges take within a second, and by the
+ * rest of a push that began below it.
  *
  * <p>A message for a queue that became an encrypted one within that second enters the log in clear. The writer, which
- * reads the option with the partition's lock, encrypts it before PostgreSQL gets it. Until the options have been read for the first
- * time, as after a start without a database, every payload is encrypted if there is a key: consumers get it decrypted, whatever
- * the queue.
+ * reads the option with the partition's lock, encrypts it before PostgreSQL gets it. Until the options have been read
+ * for the first time, as after a start without a database, every payload is encrypted if there is a key: consumers get
+ * it decrypted, whatever the queue.
  *
  * <p>Any thread may call; no call waits.
  */
@@ -40,7 +40,10 @@ public final class Door implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Door.class);
 
     private static final Duration INTERVAL = Duration.ofSeconds(1);
-    /** A read is followed by a rest this many times as long, so that counting never takes more than a twentieth of a thread. */
+    /**
+     * A read is followed by a rest this many times as long, so that counting never takes more than a twentieth of a
+     * thread.
+     */
     private static final int REST_FACTOR = 20;
 
     private static final long STOP_SECONDS = 5;

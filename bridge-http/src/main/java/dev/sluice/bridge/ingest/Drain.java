@@ -19,14 +19,15 @@ public sealed interface Drain permits EmbeddedDrain {
     }
 
     /**
-     * Says whether to move anything from now on. What is pushed while it is held is answered as buffered. A transaction under way
-     * is finished. {@link #stop} ends a drain that is held at once; what is left is there after the next start.
+     * Says whether to move anything from now on. What is pushed while it is held is answered as buffered. A transaction
+     * under way is finished. {@link #stop} ends a drain that is held at once; what is left is there after the next
+     * start.
      */
     void hold(Hold wanted);
 
     /**
-     * Says whether the database takes no writes. While it takes none nothing is moved, so that transactions whose commit
-     * hangs do not pile up in the server; the lanes are down.
+     * Says whether the database takes no writes. While it takes none nothing is moved, so that transactions whose
+     * commit hangs do not pile up in the server; the lanes are down.
      */
     void block(boolean isBlocked);
 
@@ -34,8 +35,8 @@ public sealed interface Drain permits EmbeddedDrain {
     DrainStatus status();
 
     /**
-     * Ends: moves on what it can within the time, then stops. Nothing may be appended to the lanes any more. A lane that
-     * cannot be drained now is given up at once. Waits for at most about the time given.
+     * Ends: moves on what it can within the time, then stops. Nothing may be appended to the lanes any more. A lane
+     * that cannot be drained now is given up at once. Waits for at most about the time given.
      *
      * @return how much is left in the lanes; it is there after the next start
      */

@@ -7,12 +7,14 @@ import java.util.Map;
  * How a lane is drained. An instance is always valid.
  *
  * @param task properties of the sink task, such as {@code connection.url}; those that the drain sets itself
- *     ({@code source.name}, {@code batch.size}, {@code batch.bytes}, {@code linger.ms}, {@code max.retries}) are overwritten
+ *     ({@code source.name}, {@code batch.size}, {@code batch.bytes}, {@code linger.ms}, {@code max.retries}) are
+ *     overwritten
  * @param batchRecords {@code drain.batch.records}: most messages in one transaction, 1 to 1,000,000
  * @param batchBytes {@code drain.batch.bytes}: bytes after which a transaction takes no more, 1 KiB to 1 GiB
- * @param linger {@code drain.linger.ms}: how long a batch that is not full waits for more, 0 to 10 s; 0 does not wait. While
- *     one batch is written the next collects by itself
- * @param restartBackoff {@code drain.restart.backoff.ms}: wait before a task that failed for good is made anew, at least 1 ms
+ * @param linger {@code drain.linger.ms}: how long a batch that is not full waits for more, 0 to 10 s; 0 does not wait.
+ *     While one batch is written the next collects by itself
+ * @param restartBackoff {@code drain.restart.backoff.ms}: wait before a task that failed for good is made anew, at
+ *     least 1 ms
  */
 public record DrainConfig(
         Map<String, String> task, int batchRecords, long batchBytes, Duration linger, Duration restartBackoff) {

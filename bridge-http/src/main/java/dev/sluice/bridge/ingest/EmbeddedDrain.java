@@ -16,16 +16,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Drains the lanes with a sink task per lane in this process, each on a thread of its own: into PostgreSQL, or into Kafka. The
- * package comment says how.
+ * Drains the lanes with a sink task per lane in this process, each on a thread of its own: into PostgreSQL, or into
+ * Kafka. The package comment says how.
  *
- * <p>Lanes of earlier generations are drained first, generation after generation, and their directories set aside. Then the
- * present lanes begin; until then what is pushed stays in the log.
+ * <p>Lanes of earlier generations are drained first, generation after generation, and their directories set aside. Then
+ * the present lanes begin; until then what is pushed stays in the log.
  */
 public final class EmbeddedDrain implements Drain {
     private static final Logger log = LoggerFactory.getLogger(EmbeddedDrain.class);
 
-    /** How much longer than its timeout {@link #stop} waits for a lane that is in the middle of a transaction, or gives up. */
+    /**
+     * How much longer than its timeout {@link #stop} waits for a lane that is in the middle of a transaction, or gives
+     * up.
+     */
     private static final Duration STOP_GRACE = Duration.ofSeconds(1);
 
     private final Lanes lanes;
@@ -94,8 +97,8 @@ public final class EmbeddedDrain implements Drain {
      * @param intake who hears what became of each message
      * @param failed where messages go that PostgreSQL refuses
      * @param config batches and the properties of the task
-     * @param committedQueues called after each commit with the names of the queues that got messages, on the thread of a
-     *     lane: must be quick and must not throw
+     * @param committedQueues called after each commit with the names of the queues that got messages, on the thread of
+     *     a lane: must be quick and must not throw
      */
     public EmbeddedDrain(
             Lanes lanes,
@@ -125,7 +128,10 @@ public final class EmbeddedDrain implements Drain {
         this.coordinator.setDaemon(true);
     }
 
-    /** Sets the callback for a connection that PostgreSQL refuses to a lane because it has too many. Call it before {@link #start}. */
+    /**
+     * Sets the callback for a connection that PostgreSQL refuses to a lane because it has too many. Call it before
+     * {@link #start}.
+     */
     public void whenRefused(Consumer<String> listener) {
         refused = listener;
     }

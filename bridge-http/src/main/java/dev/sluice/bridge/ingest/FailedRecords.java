@@ -24,14 +24,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The records PostgreSQL refused for what they are, in {@code buffer.dir/failed} with the reason, until somebody retries or
- * drops them. The payload kept is the log entry, see {@link MessageCodec}; the origin is topic, lane and offset, such as
- * {@code sluice-log-ID-EPOCH-0@1042}. Any thread may call; methods wait for the disk.
+ * The records PostgreSQL refused for what they are, in {@code buffer.dir/failed} with the reason, until somebody
+ * retries or drops them. The payload kept is the log entry, see {@link MessageCodec}; the origin is topic, lane and
+ * offset, such as {@code sluice-log-ID-EPOCH-0@1042}. Any thread may call; methods wait for the disk.
  *
- * <p>A record is retried by appending its message to the log again, at the end: it loses its place among the messages of its
- * partition, which have passed it long ago. Only when the log is synced is the record removed here, so a crash in between
- * leaves both; then a second retry is dropped by its transaction id, which counts as given by the producer from the first
- * retry on. If PostgreSQL still refuses the message it comes back as a new record.
+ * <p>A record is retried by appending its message to the log again, at the end: it loses its place among the messages
+ * of its partition, which have passed it long ago. Only when the log is synced is the record removed here, so a crash
+ * in between leaves both; then a second retry is dropped by its transaction id, which counts as given by the producer
+ * from the first retry on. If PostgreSQL still refuses the message it comes back as a new record.
  */
 public final class FailedRecords implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(FailedRecords.class);

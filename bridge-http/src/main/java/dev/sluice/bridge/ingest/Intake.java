@@ -26,9 +26,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Accepts pushes into the log and answers when the promise is kept. The package comment has the two kinds of answers.
  *
- * <p>Answers are given on one thread of its own, so neither the drain nor the log waits for what the HTTP side does with
- * them; another thread looks for waiting pushes whose time is over. Any thread may call {@link #accept}; it never waits for
- * the disk or the database.
+ * <p>Answers are given on one thread of its own, so neither the drain nor the log waits for what the HTTP side does
+ * with them; another thread looks for waiting pushes whose time is over. Any thread may call {@link #accept}; it never
+ * waits for the disk or the database.
  */
 public final class Intake implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Intake.class);
@@ -71,7 +71,8 @@ public final class Intake implements AutoCloseable {
     /**
      * Begins to accept.
      *
-     * @param strongest what is waited for at most: {@code BUFFERED} if the drain does not learn what becomes of messages
+     * @param strongest what is waited for at most: {@code BUFFERED} if the drain does not learn what becomes of
+     *     messages
      */
     public Intake(Lanes lanes, Duration storedTimeout, Durability strongest) {
         if (storedTimeout.isNegative()) {
@@ -111,9 +112,9 @@ public final class Intake implements AutoCloseable {
      * <p>If the lanes of only some messages are full, those are answered as failed and the others are accepted.
      *
      * @param patience how long they may stay in the log; counts only where the answer does not wait for the database
-     * @return one result per message, in order. Fails with {@link IntakeFullException} if nothing could be accepted; with
-     *     {@link IOException} if the log cannot write: then some may have been accepted, and the push should be repeated;
-     *     with {@link MessageTooLargeException} if a message or the push is larger than the log takes
+     * @return one result per message, in order. Fails with {@link IntakeFullException} if nothing could be accepted;
+     *     with {@link IOException} if the log cannot write: then some may have been accepted, and the push should be
+     *     repeated; with {@link MessageTooLargeException} if a message or the push is larger than the log takes
      */
     public CompletableFuture<List<PushResult>> accept(
             List<NewMessage> messages, Durability durability, Patience patience) {
@@ -205,8 +206,8 @@ public final class Intake implements AutoCloseable {
     }
 
     /**
-     * Returns the lane of a partition: the same for the same names in every process, as {@link String#hashCode} is defined
-     * by its documentation.
+     * Returns the lane of a partition: the same for the same names in every process, as {@link String#hashCode} is
+     * defined by its documentation.
      */
     static int laneOf(String queue, String partition, int lanes) {
         int hash = 31 * queue.hashCode() + partition.hashCode();
@@ -352,8 +353,8 @@ public final class Intake implements AutoCloseable {
     }
 
     /**
-     * Accepts no more, and answers whoever still waits as buffered. Call it after the drain has stopped and before the lanes
-     * are closed. Waits up to {@code 10} seconds for the answers to be given.
+     * Accepts no more, and answers whoever still waits as buffered. Call it after the drain has stopped and before the
+     * lanes are closed. Waits up to {@code 10} seconds for the answers to be given.
      */
     @Override
     public void close() {

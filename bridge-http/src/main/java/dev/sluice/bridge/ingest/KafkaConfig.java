@@ -27,8 +27,8 @@ import org.apache.kafka.connect.errors.ConnectException;
  *
  * @param topic {@code kafka.topic}: where messages go
  * @param partitions {@code kafka.topic.partitions}: partitions of the topic if it has to be made, at least 1
- * @param replication {@code kafka.topic.replication.factor}: copies of a topic that has to be made; 0: three, or as many as there
- *     are brokers
+ * @param replication {@code kafka.topic.replication.factor}: copies of a topic that has to be made; 0: three, or as
+ *     many as there are brokers
  * @param create {@code kafka.topic.create}: whether to make the topic if it is missing
  * @param clients what the clients of Kafka are told, without the prefix {@code kafka.}; not what {@link #FIXED} names
  */
@@ -74,7 +74,8 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
     }
 
     /**
-     * Returns what is wrong with properties of the clients, one by one. No line shows a server, which may hold a password by mistake.
+     * Returns what is wrong with properties of the clients, one by one. No line shows a server, which may hold a
+     * password by mistake.
      *
      * @param clients without the prefix {@code kafka.}
      */
@@ -133,9 +134,9 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
     }
 
     /**
-     * Returns the properties of a producer for a topic that takes batches of so many bytes. It makes no larger ones and refuses a
-     * record that would be one: were a batch refused by the broker, a later one that is on its way could come before it. Where
-     * the limit is not known there is only one on its way.
+     * Returns the properties of a producer for a topic that takes batches of so many bytes. It makes no larger ones and
+     * refuses a record that would be one: were a batch refused by the broker, a later one that is on its way could come
+     * before it. Where the limit is not known there is only one on its way.
      *
      * @param maxBatchBytes the topic's {@code max.message.bytes}; empty: not known
      */
@@ -180,8 +181,8 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
     }
 
     /**
-     * Returns what to throw when a client cannot be made. The exceptions about a login configuration repeat words of it, one of
-     * which may be the password: then neither the reason nor the cause is kept.
+     * Returns what to throw when a client cannot be made. The exceptions about a login configuration repeat words of
+     * it, one of which may be the password: then neither the reason nor the cause is kept.
      *
      * @param what what cannot be done, before the reason
      */

@@ -29,13 +29,14 @@ import org.apache.kafka.connect.sink.SinkTask;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Moves a lane into a Kafka topic. {@link #put} hands messages to the producer without waiting for it; {@link #preCommit} names
- * the first that Kafka has not acknowledged, in the order of the log, so a gap holds back everything behind it.
+ * Moves a lane into a Kafka topic. {@link #put} hands messages to the producer without waiting for it;
+ * {@link #preCommit} names the first that Kafka has not acknowledged, in the order of the log, so a gap holds back
+ * everything behind it.
  *
- * <p>Order: the producer is idempotent and never gives up a batch, so that of a topic partition always a beginning of what was
- * sent is there. A task that fails for good closes its producer at once; the next begins at the first message that was not
- * acknowledged. So a message may be in the topic twice, the second time behind its successors, but the first occurrences are in
- * order, and a reader that drops repeated transaction ids sees each once, in order.
+ * <p>Order: the producer is idempotent and never gives up a batch, so that of a topic partition always a beginning of
+ * what was sent is there. A task that fails for good closes its producer at once; the next begins at the first message
+ * that was not acknowledged. So a message may be in the topic twice, the second time behind its successors, but the
+ * first occurrences are in order, and a reader that drops repeated transaction ids sees each once, in order.
  *
  * <p>One thread drives it; the producer's thread only notes acknowledgements, and the one that stops the drain may
  * {@link #giveUp give up}.
@@ -262,8 +263,8 @@ final class KafkaTask extends SinkTask {
     }
 
     /**
-     * Makes whatever waits for Kafka fail soon, now and from now on, so that the task's thread gets to {@link #stop}. Any thread
-     * may call; may take as long as the producer's thread does.
+     * Makes whatever waits for Kafka fail soon, now and from now on, so that the task's thread gets to {@link #stop}.
+     * Any thread may call; may take as long as the producer's thread does.
      */
     void giveUp() {
         givenUp = true;

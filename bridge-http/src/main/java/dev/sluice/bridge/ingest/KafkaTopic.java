@@ -24,11 +24,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The topic of a drain into Kafka: made if it is missing, refused if it would lose messages. A compacted topic would, for all
- * messages of a partition have one key; one with fewer copies than acknowledgements it asks for takes none.
+ * The topic of a drain into Kafka: made if it is missing, refused if it would lose messages. A compacted topic would,
+ * for all messages of a partition have one key; one with fewer copies than acknowledgements it asks for takes none.
  *
- * <p>A topic made here has up to three copies, of which one may be missing, and keeps messages as long as the brokers' default
- * says. The lanes' threads share this.
+ * <p>A topic made here has up to three copies, of which one may be missing, and keeps messages as long as the brokers'
+ * default says. The lanes' threads share this.
  */
 final class KafkaTopic implements KafkaTask.Topic {
     private static final Logger log = LoggerFactory.getLogger(KafkaTopic.class);
@@ -57,7 +57,8 @@ final class KafkaTopic implements KafkaTask.Topic {
      * Makes sure, once, that the topic is there and fit.
      *
      * @return its {@code max.message.bytes}, if that may be read
-     * @throws org.apache.kafka.connect.errors.RetriableException if Kafka cannot be asked now, or {@link #giveUp} was called
+     * @throws org.apache.kafka.connect.errors.RetriableException if Kafka cannot be asked now, or {@link #giveUp} was
+     *     called
      * @throws ConnectException if it is not fit, or missing and not to be made
      */
     @Override

@@ -24,8 +24,9 @@ import org.jspecify.annotations.Nullable;
  * One log with the requests that wait for its messages to be stored.
  *
  * <p>Waiting parts are kept in the order of their offsets, which is also that of their deadlines. An append and its
- * registration happen under one lock, and outcomes are looked up under the same: so when the drain reports an offset, whoever
- * waits for it is here. Parts that run out of time are taken out by {@link #expire}, so a long outage keeps none.
+ * registration happen under one lock, and outcomes are looked up under the same: so when the drain reports an offset,
+ * whoever waits for it is here. Parts that run out of time are taken out by {@link #expire}, so a long outage keeps
+ * none.
  */
 final class Lane implements Closeable {
     /** No entry is waiting to be drained. */
@@ -100,7 +101,10 @@ final class Lane implements Closeable {
         return directory.resolveSibling(directory.getFileName() + SOURCE_TAKEN);
     }
 
-    /** Leaves a note for the next start, and for whoever is to decide, that the lane's source was moved by somebody else. */
+    /**
+     * Leaves a note for the next start, and for whoever is to decide, that the lane's source was moved by somebody
+     * else.
+     */
     void markSourceTaken(String reason) throws IOException {
         Path mark = sourceTakenMark();
         if (Files.exists(mark)) {
@@ -187,9 +191,9 @@ final class Lane implements Closeable {
     }
 
     /**
-     * The drain works on an entry appended at this time, and on none before it; if it was behind the gate, it is as old as the
-     * gate has been open. If the clock was set in between, the age is
-     * wrong until the drain has passed what was appended before that.
+     * The drain works on an entry appended at this time, and on none before it; if it was behind the gate, it is as old
+     * as the gate has been open. If the clock was set in between, the age is wrong until the drain has passed what was
+     * appended before that.
      */
     void draining(long appendedAtMillis) {
         long ageMillis = Math.max(0, System.currentTimeMillis() - appendedAtMillis);

@@ -167,8 +167,8 @@ final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
     }
 
     /**
-     * Has a task that waits for Kafka wait no more; the drain is told to stop. PostgreSQL is not given up: a transaction under way
-     * ends by its own timeouts. May take a while.
+     * Has a task that waits for Kafka wait no more; the drain is told to stop. PostgreSQL is not given up: a
+     * transaction under way ends by its own timeouts. May take a while.
      */
     void giveUp() {
         if (task instanceof KafkaTask waiting) {

@@ -8,8 +8,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 /**
  * One request on its way: the results it has so far, and how many lanes still owe it some.
  *
- * <p>Each lane has a {@link Part} of it. While a part is registered at its lane, the lane's lock guards its results; the one
- * thread that took it out of there completes it. The last part to complete answers the request.
+ * <p>Each lane has a {@link Part} of it. While a part is registered at its lane, the lane's lock guards its results;
+ * the one thread that took it out of there completes it. The last part to complete answers the request.
  */
 final class Push {
     private final CompletableFuture<List<PushResult>> answer = new CompletableFuture<>();

@@ -25,10 +25,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One life of a sink task, driven as {@code org.apache.kafka.connect.runtime.WorkerSinkTask} drives it: initialize, start,
- * then open, put, preCommit and close for each epoch of the log, and stop, all on one thread. It delivers the same records
- * again after a {@link RetriableException}, goes where {@code context.offset} says, and lets the log forget only what
- * {@code preCommit} returns. Any other exception ends this life.
+ * One life of a sink task, driven as {@code org.apache.kafka.connect.runtime.WorkerSinkTask} drives it: initialize,
+ * start, then open, put, preCommit and close for each epoch of the log, and stop, all on one thread. It delivers the
+ * same records again after a {@link RetriableException}, goes where {@code context.offset} says, and lets the log
+ * forget only what {@code preCommit} returns. Any other exception ends this life.
  */
 final class TaskDriver {
     private static final Logger log = LoggerFactory.getLogger(TaskDriver.class);
@@ -52,7 +52,9 @@ final class TaskDriver {
         /** Says whether to move anything. */
         Drain.Hold hold();
 
-        /** Says whether others have found that the database cannot be used, even if the lane still waits for its answer. */
+        /**
+         * Says whether others have found that the database cannot be used, even if the lane still waits for its answer.
+         */
         default boolean isAway() {
             return false;
         }
@@ -130,8 +132,8 @@ final class TaskDriver {
 
     /**
      * Begins with all the log still has, moved on or not: PostgreSQL may have lost some of it, in any epoch, so each is
-     * compared with what is stored of it. What is stored is passed over. A destination that remembers nothing gets what is not moved
-     * on.
+     * compared with what is stored of it. What is stored is passed over. A destination that remembers nothing gets what
+     * is not moved on.
      */
     private void startOver() {
         closePartition();
@@ -325,7 +327,9 @@ final class TaskDriver {
         return next;
     }
 
-    /** Takes in where PostgreSQL says the epoch continues, and says so if it lacks what the log does not have either. */
+    /**
+     * Takes in where PostgreSQL says the epoch continues, and says so if it lacks what the log does not have either.
+     */
     private void compare(TopicPartition open) throws SourceTakenException {
         OptionalLong asked = context.takeOffset(open);
         isCompared = asked.isPresent()
@@ -444,8 +448,8 @@ final class TaskDriver {
     }
 
     /**
-     * Tells whether somebody else has moved the source. Up to where the log ended when it was opened it may have been a commit
-     * of the process before us that took effect late, and every copy of the log has the same records there.
+     * Tells whether somebody else has moved the source. Up to where the log ended when it was opened it may have been a
+     * commit of the process before us that took effect late, and every copy of the log has the same records there.
      */
     private void failIfTaken(RetriableException e) throws SourceTakenException {
         if (!(e.getCause() instanceof SourceMovedException moved) || moved.storedOffset() < moved.expectedOffset()) {

@@ -12,8 +12,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes a sample of the process every second, writes counters and samples every {@value #FLUSH_SECONDS} seconds, and looks at
- * the queues every {@value #LOOK_SECONDS}. One thread. While the database is away it only takes samples.
+ * Takes a sample of the process every second, writes counters and samples every {@value #FLUSH_SECONDS} seconds, and
+ * looks at the queues every {@value #LOOK_SECONDS}. One thread. While the database is away it only takes samples.
  */
 public final class MetricsFlush implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(MetricsFlush.class);

@@ -20,14 +20,14 @@ import org.slf4j.LoggerFactory;
 /**
  * Writes acknowledgements: what arrives while a transaction is under way goes together in the next.
  *
- * <p>A request's acknowledgements stay together and in order, in one transaction. When a merged transaction is refused for
- * what it is, its requests are tried one by one, so that one cannot spoil another.
+ * <p>A request's acknowledgements stay together and in order, in one transaction. When a merged transaction is refused
+ * for what it is, its requests are tried one by one, so that one cannot spoil another.
  *
- * <p>A request is answered within {@value #LONGEST_MILLIS} ms. One whose turn has not come has no effect; the outcome of one
- * whose transaction is still under way is unknown.
+ * <p>A request is answered within {@value #LONGEST_MILLIS} ms. One whose turn has not come has no effect; the outcome
+ * of one whose transaction is still under way is unknown.
  *
- * <p>Any thread may call; {@link #acknowledge} does not wait. Futures are completed on the dispatcher's threads: go elsewhere
- * for anything that could block.
+ * <p>Any thread may call; {@link #acknowledge} does not wait. Futures are completed on the dispatcher's threads: go
+ * elsewhere for anything that could block.
  */
 public final class AcknowledgeDispatcher implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(AcknowledgeDispatcher.class);

@@ -18,9 +18,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Gives back messages that were popped and reached nobody. While the database is away it tries again every second. A lease
- * that cannot be given back ends by itself; messages popped with auto-ack do not come back otherwise, so those are kept until
- * they are given back or the service stops.
+ * Gives back messages that were popped and reached nobody. While the database is away it tries again every second. A
+ * lease that cannot be given back ends by itself; messages popped with auto-ack do not come back otherwise, so those
+ * are kept until they are given back or the service stops.
  *
  * <p>Any thread may call.
  */
@@ -113,8 +113,8 @@ final class GiveBacks {
     }
 
     /**
-     * Finds out whether an attempt was committed. To try again without knowing could give back what another consumer has popped since,
-     * which would then be delivered twice.
+     * Finds out whether an attempt was committed. To try again without knowing could give back what another consumer
+     * has popped since, which would then be delivered twice.
      */
     private void settle(PopTarget target, PopResult result, OutcomeUnknownException unknown, int attempt) {
         CommitOutcome outcome;

@@ -30,23 +30,24 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Serves pops: merges the requests on a target into few transactions and keeps the waiting ones until there is something for
- * them.
+ * Serves pops: merges the requests on a target into few transactions and keeps the waiting ones until there is
+ * something for them.
  *
- * <p>An answer comes with messages as soon as there are any; otherwise empty, at once for a request that does not wait and at
- * its deadline for one that does. A request whose transaction is under way at its deadline gets {@value #GRACE_MILLIS} ms more,
- * and {@value #AUTO_ACK_GRACE_MILLIS} ms with auto-ack.
+ * <p>An answer comes with messages as soon as there are any; otherwise empty, at once for a request that does not wait
+ * and at its deadline for one that does. A request whose transaction is under way at its deadline gets
+ * {@value #GRACE_MILLIS} ms more, and {@value #AUTO_ACK_GRACE_MILLIS} ms with auto-ack.
  *
- * <p>While the database cannot be asked, a request fails with the {@link QueueException} of the last try: one that waits at
- * its deadline, one that does not wait after {@value #LEAST_FAILURE_MILLIS} ms. If the outcome of a transaction is unknown,
- * requests that may have got messages with auto-ack wait for the outcome, and fail with {@link OutcomeUnknownException} when
- * their time is over. Messages that turn out to be popped for a request which was answered are given back.
+ * <p>While the database cannot be asked, a request fails with the {@link QueueException} of the last try: one that
+ * waits at its deadline, one that does not wait after {@value #LEAST_FAILURE_MILLIS} ms. If the outcome of a
+ * transaction is unknown, requests that may have got messages with auto-ack wait for the outcome, and fail with
+ * {@link OutcomeUnknownException} when their time is over. Messages that turn out to be popped for a request which was
+ * answered are given back.
  *
- * <p>A client that goes away gets nothing: whether it is still there is asked before its request is served, and of all who
- * wait every {@value #ASK_CLIENTS_MILLIS} ms.
+ * <p>A client that goes away gets nothing: whether it is still there is asked before its request is served, and of all
+ * who wait every {@value #ASK_CLIENTS_MILLIS} ms.
  *
- * <p>Any thread may call; no method waits. Futures are completed on the dispatcher's threads: go elsewhere for anything that
- * could block.
+ * <p>Any thread may call; no method waits. Futures are completed on the dispatcher's threads: go elsewhere for anything
+ * that could block.
  */
 public final class PopDispatcher implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PopDispatcher.class);
@@ -65,7 +66,9 @@ public final class PopDispatcher implements AutoCloseable {
     private static final long ASK_OUTCOME_MILLIS = 250;
 
     private static final long ASK_CLIENTS_MILLIS = 1000;
-    /** Longer than {@code pop.statement.timeout.ms} usually is: what a transaction takes should still reach its client. */
+    /**
+     * Longer than {@code pop.statement.timeout.ms} usually is: what a transaction takes should still reach its client.
+     */
     private static final long STOP_MILLIS = 5000;
 
     private static final long SHORTEST_DATABASE_PAUSE_MILLIS = 100;
@@ -172,9 +175,10 @@ public final class PopDispatcher implements AutoCloseable {
      *
      * @param wait how long to wait for messages; zero asks once
      * @param client who gets the answer; an empty one if it has gone
-     * @return completes with the answer; exceptionally with {@link OverloadedException} when too many requests wait, with
-     *     {@link OutcomeUnknownException} when nobody can tell yet whether messages were consumed for it, or with {@link
-     *     QueueException} when the database could not be asked or refused the request for what it is; nothing was popped then
+     * @return completes with the answer; exceptionally with {@link OverloadedException} when too many requests wait,
+     *     with {@link OutcomeUnknownException} when nobody can tell yet whether messages were consumed for it, or with
+     *     {@link QueueException} when the database could not be asked or refused the request for what it is; nothing
+     *     was popped then
      */
     public CompletableFuture<PopResult> pop(PopTarget target, PopRequest request, Duration wait, Client client) {
         boolean parks = !wait.isZero() && !wait.isNegative();
@@ -240,7 +244,10 @@ public final class PopDispatcher implements AutoCloseable {
         }
     }
 
-    /** Finds out who waits for queues of which only the names are known, and wakes them. On a worker, not under the lock. */
+    /**
+     * Finds out who waits for queues of which only the names are known, and wakes them. On a worker, not under the
+     * lock.
+     */
     private void lookUpPlaces() {
         Set<String> asked;
         synchronized (lock) {
@@ -261,8 +268,8 @@ public final class PopDispatcher implements AutoCloseable {
     }
 
     /**
-     * Takes back messages that did not reach the client they were popped for, so that others get them. With auto-ack, only
-     * call it if the client cannot have got any of them.
+     * Takes back messages that did not reach the client they were popped for, so that others get them. With auto-ack,
+     * only call it if the client cannot have got any of them.
      */
     public void takeBack(PopTarget target, PopResult result) {
         giveBacks.later(target, result);
@@ -643,7 +650,9 @@ public final class PopDispatcher implements AutoCloseable {
         }
     }
 
-    /** Asks about a transaction, and answers its requests once the outcome is known. On a worker, not under the lock. */
+    /**
+     * Asks about a transaction, and answers its requests once the outcome is known. On a worker, not under the lock.
+     */
     private void settle(PopLane lane, List<Waiter> waiters, List<PopResult> results, PopOutcomeUnknownException e) {
         CommitOutcome outcome;
         try {
@@ -697,8 +706,8 @@ public final class PopDispatcher implements AutoCloseable {
     }
 
     /**
-     * The database does not take the requests for what they are, or our code is wrong. Each is tried alone, so that only the
-     * ones at fault get the error. Not under the lock.
+     * The database does not take the requests for what they are, or our code is wrong. Each is tried alone, so that
+     * only the ones at fault get the error. Not under the lock.
      */
     private void refused(PopLane lane, List<Waiter> served, Throwable cause) {
         if (served.size() > 1) {

@@ -94,7 +94,9 @@ final class PopLane {
         return taken;
     }
 
-    /** Those who do not wait and came before this run, beyond what it can serve: if it finds too little, so would they. */
+    /**
+     * Those who do not wait and came before this run, beyond what it can serve: if it finds too little, so would they.
+     */
     List<Waiter> bystanders() {
         if (!hasIdleWaiters()) {
             return List.of();

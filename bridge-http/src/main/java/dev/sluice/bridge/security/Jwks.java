@@ -16,8 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The keys of an issuer, as its JWKS endpoint gives them, cached. See the package for when they are fetched. Any thread may
- * call; nothing blocks.
+ * The keys of an issuer, as its JWKS endpoint gives them, cached. See the package for when they are fetched. Any thread
+ * may call; nothing blocks.
  */
 final class Jwks implements KeySource {
     private static final Logger log = LoggerFactory.getLogger(Jwks.class);
@@ -144,7 +144,10 @@ final class Jwks implements KeySource {
         return fetching != null;
     }
 
-    /** Asks the endpoint unless it was asked just now. Completes, never exceptionally, when there is nothing to wait for. */
+    /**
+     * Asks the endpoint unless it was asked just now. Completes, never exceptionally, when there is nothing to wait
+     * for.
+     */
     private synchronized CompletableFuture<@Nullable Void> refresh() {
         if (fetching != null) {
             return fetching;

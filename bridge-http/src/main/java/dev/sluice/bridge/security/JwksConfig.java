@@ -65,7 +65,9 @@ public record JwksConfig(URI url, Duration maxAge, Duration refreshInterval, Dur
                 + url.getRawPath() + query);
     }
 
-    /** Returns the user and the password that stand before the host, as {@code user:password}; empty if there are none. */
+    /**
+     * Returns the user and the password that stand before the host, as {@code user:password}; empty if there are none.
+     */
     Optional<String> credentials() {
         return Optional.ofNullable(url.getUserInfo());
     }

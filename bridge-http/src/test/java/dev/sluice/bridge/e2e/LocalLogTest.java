@@ -25,7 +25,10 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The local log of a whole service, while the database is away: full, on a full disk, with other lanes, and twice in use. */
+/**
+ * The local log of a whole service, while the database is away: full, on a full disk, with other lanes, and twice in
+ * use.
+ */
 class LocalLogTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration LIMIT = Duration.ofSeconds(100);
@@ -114,7 +117,9 @@ class LocalLogTest {
             await().atMost(LIMIT).until(() -> push(client).statusCode() == 201);
         }
 
-        /** Checks that all that was answered is delivered, once and in order. What was refused may be too, in its place. */
+        /**
+         * Checks that all that was answered is delivered, once and in order. What was refused may be too, in its place.
+         */
         void checkDelivered(BridgeClient client) throws Exception {
             long deadline = System.nanoTime() + LIMIT.toNanos();
             var delivered = new ArrayList<String>();

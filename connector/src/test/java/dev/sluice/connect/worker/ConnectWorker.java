@@ -42,7 +42,10 @@ public final class ConnectWorker implements AutoCloseable {
     /** An answer: its status, and its body if that is JSON. */
     public record Answer(int status, JsonNode body) {}
 
-    /** Starts a worker and waits until it takes requests; workers of one broker with the same group share their connectors. */
+    /**
+     * Starts a worker and waits until it takes requests; workers of one broker with the same group share their
+     * connectors.
+     */
     public static ConnectWorker start(String name, KafkaBroker broker, String group)
             throws IOException, InterruptedException {
         return start(name, broker, group, Tuning.TESTS);

@@ -27,7 +27,9 @@ final class KafkaJvm {
         /** Starts fast, on little memory. */
         static final Tuning TESTS = new Tuning(List.of("-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
 
-        /** Runs as in production. A line of log for each batch would be a share of the time of a sink that writes one. */
+        /**
+         * Runs as in production. A line of log for each batch would be a share of the time of a sink that writes one.
+         */
         static final Tuning BENCHMARKS = new Tuning(List.of("-Xmx1g", "-Dorg.slf4j.simpleLogger.log.io.aiven=warn"));
     }
 
@@ -97,7 +99,10 @@ final class KafkaJvm {
         }
     }
 
-    /** Returns a directory with {@link EndWithParent} and nothing else, so that a worker finds the plug-in's classes only there. */
+    /**
+     * Returns a directory with {@link EndWithParent} and nothing else, so that a worker finds the plug-in's classes
+     * only there.
+     */
     private static Path ownClasses() throws IOException {
         Path directory = logs().resolve("classes");
         String name = EndWithParent.class.getName().replace('.', '/') + ".class";
