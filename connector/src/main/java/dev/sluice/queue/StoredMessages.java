@@ -69,8 +69,10 @@ public final class StoredMessages {
      *
      * @param messages newest first
      * @param readers who reads the queues of the filter
+     * @param leavesOutPartitions whether the filter lets through more than the {@value #MAX_PARTITIONS} partitions that
+     *     were looked at, those pushed to last
      */
-    public record Page(List<ListedMessage> messages, Readers readers) {
+    public record Page(List<ListedMessage> messages, Readers readers, boolean leavesOutPartitions) {
         public Page {
             messages = List.copyOf(messages);
         }
@@ -118,8 +120,23 @@ public final class StoredMessages {
                     }
                 }
             }
-            return new Page(messages, readers(connection, filter.queues()));
+            return new Page(
+                    messages, readers(connection, filter.queues()), leavesOutPartitions(connection, filter, before));
         });
+    }
+
+    private boolean leavesOutPartitions(Connection connection, MessageFilter filter, @Nullable Key before)
+            throws SQLException {
+        if (filter.state() == MessageState.DEAD_LETTER) {
+            return false;
+        }
+        try (var statement = bind(
+                                new BoundStatement(connection, statements.get("leaves-out-partitions")), filter, before)
+                        .set("partitions", MAX_PARTITIONS);
+                ResultSet row = statement.query()) {
+            row.next();
+            return row.getBoolean("leaves_out");
+        }
     }
 
     private static void withoutJit(Connection connection) throws SQLException {
@@ -135,6 +152,11 @@ public final class StoredMessages {
         if (!dead) {
             statement.set("state", state == null ? null : state.text());
         }
+        return bind(statement, filter, before);
+    }
+
+    private static BoundStatement bind(BoundStatement statement, MessageFilter filter, @Nullable Key before)
+            throws SQLException {
         return filter.queues()
                 .set(statement)
                 .set("partition", filter.partition())

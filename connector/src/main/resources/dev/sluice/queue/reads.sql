@@ -173,6 +173,21 @@ where (:queue::text is null or q.name = :queue)
   and (:namespace::text is null or q.namespace = :namespace)
   and (:task::text is null or q.task = :task);
 
+-- name: leaves-out-partitions
+-- Whether the next statement looks at fewer partitions than the filter lets through.
+select count(*) > :partitions as leaves_out
+from (
+  select 1
+  from sluice.partitions p
+  join sluice.queues q on q.id = p.queue_id
+  where (:queue::text is null or q.name = :queue)
+    and (:partition::text is null or p.name = :partition)
+    and (:namespace::text is null or q.namespace = :namespace)
+    and (:task::text is null or q.task = :task)
+    and p.last_push_at >= :from::timestamptz and p.created_at <= :to::timestamptz
+  limit :partitions + 1
+) matching;
+
 -- name: messages
 -- The newest messages written from :from to :to, those of a partition by seq. Of the partitions pushed to last, :partitions are
 -- looked at. In each, the last seq is found by halving where :to is past, and the state that is asked for narrows what is left.

@@ -53,6 +53,7 @@ class PlansTest {
                     "consumed-by-queue",
                     "lag",
                     "leases",
+                    "leaves-out-partitions",
                     "dead-letter-errors",
                     "dead-letter-count",
                     "messages",

@@ -133,6 +133,25 @@ class ShownMessagesTest {
     }
 
     @Test
+    void aListSaysWhetherItLeavesPartitionsOut() {
+        var wide = new ArrayList<NewMessage>();
+        for (int i = 0; i < StoredMessages.MAX_PARTITIONS; i++) {
+            wide.add(Messages.message("q", "p" + i, "t" + i, "1"));
+        }
+        sluice.writer.write(wide, List.of());
+        assertThat(messages.list(filter(null), 10, 0, null).leavesOutPartitions())
+                .isFalse();
+        sluice.writer.write(List.of(Messages.message("q", "one more", "t", "1")), List.of());
+        assertThat(messages.list(filter(null), 10, 0, null).leavesOutPartitions())
+                .isTrue();
+        assertThat(messages.list(new MessageFilter(ResourceFilter.ofQueue("q"), "p1", null, null, null), 10, 0, null)
+                        .leavesOutPartitions())
+                .isFalse();
+        assertThat(messages.list(filter(MessageState.DEAD_LETTER), 10, 0, null).leavesOutPartitions())
+                .isFalse();
+    }
+
+    @Test
     void aMessageIsLookedForFirstAroundTheTimeInItsTransactionId() {
         Instant then = Instant.parse("2026-01-02T00:00:00Z");
         var ids = new MessageIds(() -> then);

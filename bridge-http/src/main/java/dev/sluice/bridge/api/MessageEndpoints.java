@@ -78,7 +78,12 @@ final class MessageEndpoints {
                     body.putObject("mode"),
                     found.readers().queueMode(),
                     found.readers().named());
-            return Answer.json(OK, PageRequest.announce(ctx, body, next(ctx, page, found)));
+            PageRequest.announce(ctx, body, next(ctx, page, found));
+            if (found.leavesOutPartitions()) {
+                PageRequest.announcePartial(ctx);
+                body.put("truncated", true);
+            }
+            return Answer.json(OK, body);
         });
     }
 
@@ -98,6 +103,9 @@ final class MessageEndpoints {
                         .put("createdAt", time(message.createdAt()));
             }
             PageRequest.announce(ctx, next(ctx, page, found));
+            if (found.leavesOutPartitions()) {
+                PageRequest.announcePartial(ctx);
+            }
             return Answer.json(OK, list);
         });
     }

@@ -177,4 +177,9 @@ record PageRequest(String list, int limit, int offset, List<String> after) {
                 ? body
                 : body.raw(",\"nextCursor\":").string(nextCursor).raw(",\"truncated\":true");
     }
+
+    /** Says in the headers that the list leaves something out that no further page has. */
+    static void announcePartial(Context ctx) {
+        ctx.header(TRUNCATED, "true");
+    }
 }
