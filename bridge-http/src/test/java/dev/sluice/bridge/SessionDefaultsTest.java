@@ -139,7 +139,8 @@ class SessionDefaultsTest {
                 assertThat(shown(pool, "array_nulls")).isEqualTo("on");
                 assertThat(shown(pool, "client_min_messages")).isEqualTo("warning");
                 assertThat(shown(pool, "client_encoding")).isEqualTo("UTF8");
-                assertThat(shown(pool, "plan_cache_mode")).isEqualTo("auto");
+                assertThat(shown(pool, "plan_cache_mode"))
+                        .isEqualTo(pool.equals(database.administration()) ? "force_custom_plan" : "auto");
                 assertThat(shown(pool, "jit")).isEqualTo("off");
             }
         }

@@ -223,7 +223,10 @@ final class Connections {
     /** Closes the connection that has been without a request for the longest time, if that is long enough. */
     private boolean evict() {
         long now = nanoClock.getAsLong();
-        if (candidates.isEmpty() && now - nextLookNanos >= 0) {
+        if (candidates.isEmpty()) {
+            if (now - nextLookNanos < 0) {
+                return false;
+            }
             candidates.addAll(idleLongest());
         }
         for (Candidate each = candidates.poll(); each != null; each = candidates.poll()) {

@@ -97,6 +97,19 @@ class ConnectionsTest {
         assertThat(closed).containsExactly(all.get(0));
     }
 
+    /** The thread that accepts asks every few milliseconds. */
+    @Test
+    void roomIsFoundHoweverOftenItIsAskedFor() {
+        open(MOST);
+        boolean room = false;
+        for (int i = 0; i < 60 && !room; i++) {
+            nanos += Duration.ofMillis(10).toNanos();
+            room = connections.makeRoom();
+        }
+        assertThat(room).isTrue();
+        assertThat(closed).isNotEmpty();
+    }
+
     @Test
     void atTheBoundThereIsNoRoomWhileAllCarryRequests() {
         List<Fake> all = open(MOST);

@@ -63,6 +63,9 @@ import org.postgresql.ds.PGSimpleDataSource;
 
 class HttpServiceTest {
     private static final int BODY_LIMIT = 100_000;
+    /** Holds the answers of all clients of a test that do not read. */
+    private static final long MEMORY_LIMIT = 1L << 30;
+
     /** Much longer than any test, so that nothing ends by it but what waits for it. */
     private static final Duration LONG = Duration.ofMinutes(10);
 
@@ -136,7 +139,7 @@ class HttpServiceTest {
                 bodyTimeout,
                 Duration.ofSeconds(1),
                 Durability.STORED,
-                new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000, 100, 64 << 20),
+                new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000, 100, MEMORY_LIMIT),
                 new ConnectionLimits(1000, LONG),
                 null,
                 TrustedOrigins.NONE,
