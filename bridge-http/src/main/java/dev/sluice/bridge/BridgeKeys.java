@@ -216,7 +216,7 @@ final class BridgeKeys {
                 Importance.LOW,
                 "Heap that all requests together may take: their bodies, what the bodies become, and the answers to them."
                         + " A request that needs more is refused with 413, one that finds it taken by others with 503."
-                        + " 0: a third of the heap.");
+                        + " 0: 28 % of the heap.");
         keys.group("Local data");
         keys.add(
                 DATA_DIR,
