@@ -39,7 +39,7 @@ import java.util.concurrent.atomic.LongAdder;
  * java -cp CLASSPATH dev.sluice.bridge.e2e.SmallestHeap 300 1
  * }</pre>
  *
- * The arguments are seconds and a seed. {@link SmallestHeapTest} is the short form.
+ * The arguments are seconds and a seed.
  */
 final class SmallestHeap {
     /** As {@code docs/operations.md} says. */
