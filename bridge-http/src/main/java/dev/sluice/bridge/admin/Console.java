@@ -4,7 +4,6 @@ import dev.sluice.bridge.api.JsonOutput;
 import dev.sluice.buffer.LogDirectory;
 import java.io.InputStream;
 import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Locale;
 
@@ -36,7 +35,7 @@ record Console(InputStream in, PrintStream out, PrintStream err) {
     }
 
     private static void print(PrintStream stream, JsonOutput json) {
-        stream.println(new String(json.array(), 0, json.length(), StandardCharsets.UTF_8));
+        stream.println(json);
     }
 
     /** Prints something besides the result. */

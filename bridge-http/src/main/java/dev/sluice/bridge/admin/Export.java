@@ -174,7 +174,7 @@ final class Export {
 
     private void writeLine(OutputStream out, JsonOutput line, boolean readable) throws IOException {
         line.raw("\n");
-        out.write(line.array(), 0, line.length());
+        line.writeTo(out);
         bytes += line.length();
         if (readable) {
             messages++;

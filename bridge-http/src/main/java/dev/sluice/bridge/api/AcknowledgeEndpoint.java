@@ -96,7 +96,7 @@ final class AcknowledgeEndpoint implements Endpoint {
 
     static JsonOutput write(List<AcknowledgeBody.Item> items, List<AcknowledgeOutcome> outcomes) {
         long expected = (long) items.size() * RESULT_BYTES + bytesOfNames(outcomes);
-        var out = new JsonOutput((int) Math.min(expected, Integer.MAX_VALUE - 8));
+        var out = new JsonOutput(expected);
         int next = 0;
         out.raw("[");
         for (int i = 0; i < items.size(); i++) {

@@ -2,9 +2,13 @@ package dev.sluice.bridge.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.javalin.http.Context;
+import jakarta.servlet.ServletOutputStream;
+import jakarta.servlet.WriteListener;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Iterator;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.eclipse.jetty.ee10.servlet.HttpOutput;
 import org.eclipse.jetty.util.Callback;
@@ -19,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  * @param undelivered what to do if it cannot be sent; must not block
  */
 record Answer(int status, @Nullable JsonOutput body, String contentType, Runnable undelivered) {
+    /** Bytes that are written to a socket at once. */
+    private static final int BIT_BYTES = 128 << 10;
+
     static final String JSON = "application/json; charset=utf-8";
 
     Answer(int status, @Nullable JsonOutput body, String contentType) {
@@ -45,11 +52,16 @@ record Answer(int status, @Nullable JsonOutput body, String contentType, Runnabl
         return new Answer(status, body, contentType, whenUndelivered);
     }
 
+    /** Returns the bytes of the body. */
+    long bytes() {
+        return body == null ? 0 : body.length();
+    }
+
     /** Writes the answer; blocks while the client does not read. */
     void send(Context ctx) throws IOException {
         HttpServletResponse response = begin(ctx);
         if (body != null) {
-            response.getOutputStream().write(body.array(), 0, body.length());
+            body.writeTo(response.getOutputStream());
         }
     }
 
@@ -59,7 +71,12 @@ record Answer(int status, @Nullable JsonOutput body, String contentType, Runnabl
             HttpServletResponse response = begin(ctx);
             if (body != null && response.getOutputStream() instanceof HttpOutput output) {
                 var sent = new Callback.Completable();
-                output.sendContent(ByteBuffer.wrap(body.array(), 0, body.length()), sent);
+                List<ByteBuffer> pieces = body.pieces();
+                if (body.length() <= BIT_BYTES) {
+                    output.sendContent(pieces.get(0), sent);
+                } else {
+                    output.setWriteListener(new Bits(output, pieces.iterator(), sent));
+                }
                 return sent;
             }
             send(ctx);
@@ -74,8 +91,49 @@ record Answer(int status, @Nullable JsonOutput body, String contentType, Runnabl
         ctx.status(status);
         if (body != null) {
             response.setContentType(contentType);
-            response.setContentLength(body.length());
+            response.setContentLengthLong(body.length());
         }
         return response;
+    }
+
+    /**
+     * Writes a long text bit by bit. A socket copies all it is given into memory outside the heap, of which each thread
+     * keeps as much as it ever needed. So it gets little at once.
+     *
+     * <p>Jetty has {@code sendContent(InputStream, Callback)} for this. In Jetty 12.1.12 its callback is never called.
+     */
+    private static final class Bits implements WriteListener {
+        private final ServletOutputStream out;
+        private final Iterator<ByteBuffer> rest;
+        private final Callback sent;
+        private ByteBuffer piece = ByteBuffer.allocate(0);
+
+        Bits(ServletOutputStream out, Iterator<ByteBuffer> pieces, Callback sent) {
+            this.out = out;
+            this.rest = pieces;
+            this.sent = sent;
+        }
+
+        @Override
+        public void onWritePossible() throws IOException {
+            while (out.isReady()) {
+                if (!piece.hasRemaining()) {
+                    if (!rest.hasNext()) {
+                        sent.succeeded();
+                        return;
+                    }
+                    piece = rest.next();
+                }
+                int count = Math.min(piece.remaining(), BIT_BYTES);
+                int from = piece.position();
+                piece.position(from + count);
+                out.write(piece.array(), from, count);
+            }
+        }
+
+        @Override
+        public void onError(Throwable problem) {
+            sent.failed(problem);
+        }
     }
 }

@@ -111,7 +111,7 @@ final class BufferEndpoints implements AutoCloseable {
                 bytes += USUAL_BYTES + record.payload().length;
             }
             memory.take(2 * bytes); // The records and the answer.
-            var out = new JsonOutput(Math.toIntExact(bytes));
+            var out = new JsonOutput(bytes);
             out.raw("{\"count\":").number(failed.count()).raw(",\"next\":");
             boolean more = !page.isEmpty()
                     && !failed.entries().list(page.get(page.size() - 1).id(), 1).isEmpty();

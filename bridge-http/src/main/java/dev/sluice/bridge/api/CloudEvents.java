@@ -182,7 +182,7 @@ final class CloudEvents {
         checkRequired(attributes, "ce-");
         long making = (long) MAKING_FACTOR * body.length;
         memory.take(making);
-        var out = new JsonOutput(USUAL_ATTRIBUTES_BYTES + body.length);
+        var out = new JsonOutput((long) USUAL_ATTRIBUTES_BYTES + body.length);
         String separator = "{";
         for (Map.Entry<String, String> attribute : attributes.entrySet()) {
             out.raw(separator).string(attribute.getKey()).raw(":").string(attribute.getValue());
@@ -195,7 +195,7 @@ final class CloudEvents {
             data(out, contentType, mediaType, body);
         }
         out.raw("}");
-        byte[] event = Arrays.copyOf(out.array(), out.length());
+        byte[] event = out.toBytes();
         memory.giveBack(making);
         memory.take(event.length);
         return message(attributes, event, "", memory);

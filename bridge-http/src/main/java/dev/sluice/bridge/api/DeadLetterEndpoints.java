@@ -110,7 +110,7 @@ final class DeadLetterEndpoints {
     }
 
     private static JsonOutput write(DeadLetters.Page page, PageRequest asked) {
-        var out = new JsonOutput(Math.toIntExact(expectedBytes(page)));
+        var out = new JsonOutput(expectedBytes(page));
         out.raw("{\"messages\":[");
         String separator = "";
         for (DeadLetter letter : page.letters()) {

@@ -48,10 +48,12 @@ final class DirectPushEndpoint implements Endpoint {
     @Override
     public CompletableFuture<Answer> handle(Context ctx) throws IOException {
         PushDefaults defaults = PushDefaults.of(ctx);
-        return bodies.read(
-                        ctx,
-                        (bytes, memory) -> PushBody.parse(bytes, limits, ids, defaults, memory)
-                                .messages())
+        return bodies.read(ctx, (bytes, memory) -> {
+                    List<NewMessage> messages =
+                            PushBody.parse(bytes, limits, ids, defaults, memory).messages();
+                    PushBody.takeForWriter(messages.size(), memory);
+                    return messages;
+                })
                 .thenCompose(this::write);
     }
 

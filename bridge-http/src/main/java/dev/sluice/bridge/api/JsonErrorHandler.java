@@ -18,13 +18,14 @@ final class JsonErrorHandler extends ErrorHandler {
         if (code == HttpStatus.BAD_REQUEST_400 && cause != null && isBadArgument(cause)) {
             error = Problem.UNDECODABLE; // The address is the only thing that is decoded so early.
         }
-        var body = new JsonOutput(0).raw("{\"error\":").string(error).raw("}");
+        byte[] body =
+                new JsonOutput(0).raw("{\"error\":").string(error).raw("}").toBytes();
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, Answer.JSON);
         // The rest of such a request is not read, so the connection ends; the client must know before it uses it again.
         response.getHeaders().put(HttpHeader.CONNECTION, "close");
         boolean head = HttpMethod.HEAD.is(request.getMethod());
-        response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length());
-        response.write(true, ByteBuffer.wrap(body.array(), 0, head ? 0 : body.length()), callback);
+        response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length);
+        response.write(true, ByteBuffer.wrap(body, 0, head ? 0 : body.length), callback);
     }
 
     private static boolean isBadArgument(Throwable failure) {

@@ -1,15 +1,23 @@
 package dev.sluice.bridge.api;
 
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
  * JSON text as it grows, in UTF-8. The caller writes the punctuation with {@link #raw}. One thread.
+ *
+ * <p>The text is kept in pieces of at most {@value #PIECE_BYTES} bytes. A long text grows by one piece at a time and is
+ * never copied, so it takes hardly more memory than it has bytes.
  */
 public final class JsonOutput {
     private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
@@ -20,17 +28,30 @@ public final class JsonOutput {
 
     private static final int RUN_CHARACTERS = 1024;
 
+    private static final int PIECE_BYTES = 1 << 20;
+    private static final int SMALLEST_PIECE_BYTES = 64;
+
+    /** The pieces before the last one. Their bytes all count. */
+    private final List<byte[]> full = new ArrayList<>(0);
+
+    private long fullBytes;
+
+    /** The last piece, and how many of its bytes count. */
     private byte[] bytes;
+
     private int length;
 
-    /** Starts with room for {@code expectedBytes}. */
-    public JsonOutput(int expectedBytes) {
-        bytes = new byte[Math.max(expectedBytes, 64)];
+    /** Starts with room for {@code expectedBytes}, but at most for one piece. */
+    public JsonOutput(long expectedBytes) {
+        bytes = new byte[(int) Math.max(SMALLEST_PIECE_BYTES, Math.min(expectedBytes, PIECE_BYTES))];
     }
 
     /** Adds JSON text that is ASCII. */
     public JsonOutput raw(String ascii) {
         int count = ascii.length();
+        if (count > RUN_CHARACTERS) {
+            return json(ascii.getBytes(StandardCharsets.US_ASCII));
+        }
         reserve(count);
         for (int i = 0; i < count; i++) {
             bytes[length + i] = (byte) ascii.charAt(i);
@@ -41,18 +62,18 @@ public final class JsonOutput {
 
     /** Adds JSON text as it stands. */
     JsonOutput json(String text) {
-        byte[] encoded = text.getBytes(StandardCharsets.UTF_8);
-        reserve(encoded.length);
-        System.arraycopy(encoded, 0, bytes, length, encoded.length);
-        length += encoded.length;
-        return this;
+        return json(text.getBytes(StandardCharsets.UTF_8));
     }
 
     /** Adds JSON text as it stands. */
     public JsonOutput json(byte[] utf8) {
-        reserve(utf8.length);
-        System.arraycopy(utf8, 0, bytes, length, utf8.length);
-        length += utf8.length;
+        for (int from = 0; from < utf8.length; ) {
+            int count = Math.min(utf8.length - from, PIECE_BYTES / 2);
+            reserve(count);
+            System.arraycopy(utf8, from, bytes, length, count);
+            length += count;
+            from += count;
+        }
         return this;
     }
 
@@ -198,27 +219,58 @@ public final class JsonOutput {
         length += digits;
     }
 
+    /** Makes room for {@code count} bytes in the last piece, which are at most half of a piece. */
     private void reserve(int count) {
-        int needed = Math.addExact(length, count);
-        if (needed > bytes.length) {
-            bytes = Arrays.copyOf(bytes, Math.max(needed, (int)
-                    Math.min((long) bytes.length * 2, Integer.MAX_VALUE - 8)));
+        int needed = length + count;
+        if (needed <= bytes.length) {
+            return;
         }
-    }
-
-    /** Returns the array that holds the text; its first {@link #length} bytes count. */
-    public byte[] array() {
-        return bytes;
+        if (needed <= PIECE_BYTES) {
+            bytes = Arrays.copyOf(bytes, Math.max(needed, Math.min(bytes.length * 2, PIECE_BYTES)));
+            return;
+        }
+        full.add(length == bytes.length ? bytes : Arrays.copyOf(bytes, length));
+        fullBytes += length;
+        bytes = new byte[PIECE_BYTES];
+        length = 0;
     }
 
     /** Returns the number of bytes. */
-    public int length() {
-        return length;
+    public long length() {
+        return fullBytes + length;
+    }
+
+    /** Writes the text to a stream. */
+    public void writeTo(OutputStream out) throws IOException {
+        for (byte[] piece : full) {
+            out.write(piece);
+        }
+        out.write(bytes, 0, length);
+    }
+
+    /** Returns the pieces of the text. They must not be changed. */
+    List<ByteBuffer> pieces() {
+        var pieces = new ArrayList<ByteBuffer>(full.size() + 1);
+        full.forEach(piece -> pieces.add(ByteBuffer.wrap(piece)));
+        pieces.add(ByteBuffer.wrap(bytes, 0, length));
+        return pieces;
+    }
+
+    /** Returns a copy of the text. */
+    byte[] toBytes() {
+        byte[] all = new byte[Math.toIntExact(length())];
+        int at = 0;
+        for (byte[] piece : full) {
+            System.arraycopy(piece, 0, all, at, piece.length);
+            at += piece.length;
+        }
+        System.arraycopy(bytes, 0, all, at, length);
+        return all;
     }
 
     /** Returns the text. For messages and tests. */
     @Override
     public String toString() {
-        return new String(bytes, 0, length, StandardCharsets.UTF_8);
+        return new String(toBytes(), StandardCharsets.UTF_8);
     }
 }

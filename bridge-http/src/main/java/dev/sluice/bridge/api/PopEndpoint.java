@@ -204,7 +204,7 @@ final class PopEndpoint implements Endpoint {
     static JsonOutput write(PopResult result, String group) {
         List<Message> messages = result.messages();
         Message first = messages.get(0);
-        var out = new JsonOutput((int) Math.min(expectedBytes(messages), Integer.MAX_VALUE - 8));
+        var out = new JsonOutput(expectedBytes(messages));
         out.raw("{\"success\":true,\"queue\":").string(first.queue());
         out.raw(",\"partition\":").string(first.partition());
         out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(first.partitionId()));

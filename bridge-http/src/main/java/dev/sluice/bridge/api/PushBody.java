@@ -54,6 +54,12 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
     private static final int MESSAGE_BYTES = 400;
 
     /**
+     * Bytes of a message besides these, if the request itself writes it to the database: its part of a stored segment
+     * and of the statements.
+     */
+    private static final int WRITER_BYTES = 200;
+
+    /**
      * Reads a body. Takes time in proportion to its size.
      *
      * @param defaults what items have that do not say otherwise
@@ -75,6 +81,11 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
         return MESSAGE_BYTES
                 + 2L * (queue.length() + partition.length() + transactionId.length())
                 + (payload == NULL_PAYLOAD ? 0 : payload.length);
+    }
+
+    /** Takes the memory that a writer of the database needs for so many messages. */
+    static void takeForWriter(int messages, RequestMemory.Claim memory) {
+        memory.take((long) WRITER_BYTES * messages);
     }
 
     /** Reads one body. Keeps the names of the item before, because most requests repeat them. */

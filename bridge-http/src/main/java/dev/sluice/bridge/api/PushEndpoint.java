@@ -115,7 +115,7 @@ final class PushEndpoint implements Endpoint {
         if (results.size() != messages.size()) {
             throw new IllegalStateException(messages.size() + " messages gave " + results.size() + " results");
         }
-        var out = new JsonOutput(messages.size() * RESULT_BYTES).raw("[");
+        var out = new JsonOutput((long) messages.size() * RESULT_BYTES).raw("[");
         for (int i = 0; i < messages.size(); i++) {
             NewMessage message = messages.get(i);
             out.raw(i == 0 ? "{\"index\":" : ",{\"index\":").number(i);

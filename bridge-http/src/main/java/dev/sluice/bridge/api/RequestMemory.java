@@ -1,10 +1,10 @@
 package dev.sluice.bridge.api;
 
 import dev.sluice.bridge.pop.OverloadedException;
-import jakarta.servlet.AsyncEvent;
-import jakarta.servlet.AsyncListener;
 import jakarta.servlet.http.HttpServletRequest;
 import java.util.concurrent.atomic.AtomicLong;
+import org.eclipse.jetty.ee10.servlet.ServletContextRequest;
+import org.eclipse.jetty.server.Request;
 
 /**
  * The memory that all requests share: their bodies, the objects the bodies become, and the answers.
@@ -16,6 +16,8 @@ import java.util.concurrent.atomic.AtomicLong;
 final class RequestMemory {
     /** A claim takes whole blocks from the shared memory, so that small objects need no atomic operation each. */
     private static final long BLOCK_BYTES = 4 << 10;
+
+    private static final String CLAIM = Claim.class.getName();
 
     private final long limitBytes;
     private final AtomicLong usedBytes = new AtomicLong();
@@ -39,10 +41,19 @@ final class RequestMemory {
         return new Claim();
     }
 
-    /** Begins a request, which is asynchronous already. Its memory is given back when the server is done with it. */
+    /**
+     * Returns the memory of a request. The memory is given back when the server is done with the request, answered or
+     * not.
+     */
     Claim claim(HttpServletRequest request) {
+        if (request.getAttribute(CLAIM) instanceof Claim claim) {
+            return claim;
+        }
         Claim claim = claim();
-        request.getAsyncContext().addListener(new AtTheEnd(claim));
+        request.setAttribute(CLAIM, claim);
+        // Not a listener of the servlet API: Jetty does not call it when the client goes away during an answer.
+        Request.addCompletionListener(
+                ServletContextRequest.getServletContextRequest(request), failure -> claim.close());
         return claim;
     }
 
@@ -103,6 +114,11 @@ final class RequestMemory {
             }
         }
 
+        /** Takes what is missing to {@code bytes}, even if there is no memory. For an answer that is made already. */
+        synchronized void takeUpTo(long bytes) {
+            takeAnyway(Math.max(0, bytes - neededBytes));
+        }
+
         /** Gives back memory that the request uses no more. */
         synchronized void giveBack(long bytes) {
             neededBytes -= bytes;
@@ -130,25 +146,6 @@ final class RequestMemory {
                 closed = true;
                 usedBytes.addAndGet(-heldBytes);
             }
-        }
-    }
-
-    /** Gives the memory of a request back when the server is done with the request, answered or not. */
-    private record AtTheEnd(RequestMemory.Claim claim) implements AsyncListener {
-        @Override
-        public void onComplete(AsyncEvent event) {
-            claim.close();
-        }
-
-        @Override
-        public void onTimeout(AsyncEvent event) {}
-
-        @Override
-        public void onError(AsyncEvent event) {}
-
-        @Override
-        public void onStartAsync(AsyncEvent event) {
-            event.getAsyncContext().addListener(this); // A new cycle has no listeners.
         }
     }
 

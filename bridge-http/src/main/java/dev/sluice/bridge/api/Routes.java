@@ -316,7 +316,10 @@ final class Routes {
                             (done, failure) ->
                                     failure == null ? done : Problem.of(failure).answer(ctx),
                             executor)
-                    .thenCompose(answer -> sendAfterBody(ctx, answer)));
+                    .thenCompose(answer -> {
+                        endpoints.bodies().memory().claim(ctx.req()).takeUpTo(answer.bytes());
+                        return sendAfterBody(ctx, answer);
+                    }));
         };
     }
 

@@ -295,7 +295,7 @@ final class StreamEndpoints {
     }
 
     private static JsonOutput write(List<Streams.Row> rows) {
-        var out = new JsonOutput(Math.toIntExact(expectedBytes(rows))).raw("{\"success\":true,\"rows\":[");
+        var out = new JsonOutput(expectedBytes(rows)).raw("{\"success\":true,\"rows\":[");
         String separator = "{\"key\":";
         for (Streams.Row row : rows) {
             out.raw(separator).string(row.key());

@@ -86,7 +86,7 @@ final class TraceEndpoints {
                             .traces()
                             .ofMessage(partition.getAsLong(), transactionId, after == null ? 0 : after, page.limit());
             List<Trace> traces = found.entries();
-            var out = new JsonOutput(traces.size() * TRACE_BYTES).raw("{\"traces\":[");
+            var out = new JsonOutput((long) traces.size() * TRACE_BYTES).raw("{\"traces\":[");
             for (int i = 0; i < traces.size(); i++) {
                 write(out.raw(i == 0 ? "" : ","), traces.get(i));
                 out.raw("}");
@@ -109,7 +109,7 @@ final class TraceEndpoints {
         return administration.read(() -> {
             Traces.Page<Trace.Found> rows =
                     administration.traces().byName(name, page.limit(), page.offset(), page.number(0));
-            var out = new JsonOutput(rows.entries().size() * TRACE_BYTES).raw("{\"traces\":[");
+            var out = new JsonOutput((long) rows.entries().size() * TRACE_BYTES).raw("{\"traces\":[");
             String separator = "";
             long last = 0;
             for (Trace.Found found : rows.entries()) {

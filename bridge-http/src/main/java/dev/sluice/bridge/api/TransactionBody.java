@@ -68,6 +68,7 @@ record TransactionBody(List<Operation> operations, @Nullable String refusal) {
             if (!given) {
                 throw badRequest("operations array required");
             }
+            PushBody.takeForWriter(reader.pushes, memory);
             return new TransactionBody(reader.operations, reader.refusal);
         }
     }
@@ -78,6 +79,7 @@ record TransactionBody(List<Operation> operations, @Nullable String refusal) {
         private final PushBody.Reader items;
         private List<Operation> operations = new ArrayList<>();
         private @Nullable String refusal;
+        private int pushes;
 
         Reader(JsonBody json, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
             this.json = json;
@@ -144,6 +146,7 @@ record TransactionBody(List<Operation> operations, @Nullable String refusal) {
                 throw badRequest("items array is required");
             }
             messages.forEach(message -> operations.add(new Push(message)));
+            pushes += messages.size();
         }
 
         private void addVerdict(AcknowledgeBody.Fields fields) {

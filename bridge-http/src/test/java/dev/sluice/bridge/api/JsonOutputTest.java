@@ -1,8 +1,11 @@
 package dev.sluice.bridge.api;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.Random;
 import java.util.UUID;
@@ -18,7 +21,7 @@ class JsonOutputTest {
             }
             String text = "a" + Character.toString(c) + "b";
             var out = new JsonOutput(0).string(text);
-            String read = mapper.readValue(out.array(), 0, out.length(), String.class);
+            String read = mapper.readValue(out.toString(), String.class);
             if (!read.equals(text)) {
                 assertThat(read).as("U+%04X", c).isEqualTo(text);
             }
@@ -38,6 +41,23 @@ class JsonOutputTest {
             out.raw("x").number(i).json("{\"ä\":1}");
             expected.append('x').append(i).append("{\"ä\":1}");
         }
+        assertThat(out.toString()).isEqualTo(expected.toString());
+    }
+
+    @Test
+    void keepsLongTextsInPieces() throws Exception {
+        var out = new JsonOutput(0);
+        var expected = new StringBuilder();
+        String text = "ä".repeat(700_000);
+        for (int i = 0; i < 5; i++) {
+            out.raw("x").json(text).string(text);
+            expected.append('x').append(text).append('"').append(text).append('"');
+        }
+        var written = new ByteArrayOutputStream();
+        out.writeTo(written);
+        assertThat(out.pieces()).hasSizeGreaterThan(10);
+        assertThat(out.pieces().stream().mapToLong(ByteBuffer::remaining).sum()).isEqualTo(out.length());
+        assertThat(written.toString(UTF_8)).isEqualTo(expected.toString());
         assertThat(out.toString()).isEqualTo(expected.toString());
     }
 

@@ -37,7 +37,13 @@ final class BridgeProcess implements AutoCloseable {
     /** The same with a heap of its own and the options of {@code ./sluice up}. */
     static BridgeProcess startWithHeap(String heap, Path data, Map<String, String> environment)
             throws IOException, InterruptedException {
-        return start(data, environment, List.of(heap, "-XX:+UseParallelGC", "-XX:+ExitOnOutOfMemoryError"));
+        return startWith(List.of(heap, "-XX:+UseParallelGC", "-XX:+ExitOnOutOfMemoryError"), data, environment);
+    }
+
+    /** The same with other options of the Java virtual machine. */
+    static BridgeProcess startWith(List<String> options, Path data, Map<String, String> environment)
+            throws IOException, InterruptedException {
+        return start(data, environment, options);
     }
 
     private static BridgeProcess start(
