@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A cursor moves over what is done without a gap; what is done beyond a gap is remembered in {@code acked}. So a failed
  * message is delivered again, alone, however the others of its lease went. A failed or retry verdict ends the lease.
  */
-final class Acknowledge {
+public final class Acknowledge {
     /** Longest time a failed message is held back, whatever the number of failures. */
     private static final long MAX_RETRY_DELAY_MS = 3_600_000;
     /**
@@ -38,7 +38,7 @@ final class Acknowledge {
 
     private final Statements statements;
 
-    Acknowledge(Statements statements) {
+    public Acknowledge(Statements statements) {
         this.statements = statements;
     }
 
@@ -150,7 +150,7 @@ final class Acknowledge {
         }
     }
 
-    List<AcknowledgeOutcome> run(Connection connection, List<Acknowledgement> said) throws SQLException {
+    public List<AcknowledgeOutcome> run(Connection connection, List<Acknowledgement> said) throws SQLException {
         if (said.isEmpty()) {
             return List.of();
         }
@@ -180,7 +180,7 @@ final class Acknowledge {
      * @param said completed, or failed or dead, which are the same here: a dead letter at once
      * @param release whether the lease ends, whatever is left in it; a dead letter always ends it
      */
-    AcknowledgeOutcome runUpTo(Connection connection, Acknowledgement said, boolean release) throws SQLException {
+    public AcknowledgeOutcome runUpTo(Connection connection, Acknowledgement said, boolean release) throws SQLException {
         Cursor cursor = lockCursors(connection, List.of(said)).get(new CursorKey(said.group(), said.partitionId()));
         if (cursor == null) {
             return new AcknowledgeOutcome.NotFound();

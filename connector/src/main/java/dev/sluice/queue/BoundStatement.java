@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 
 /** A {@link Sql} statement on a connection, with its parameters set by name. */
-final class BoundStatement implements AutoCloseable {
+public final class BoundStatement implements AutoCloseable {
     private static final int MILLIS_PER_SECOND = 1000;
 
     /** Least time left for the cancellation and its answer. */
@@ -27,7 +27,7 @@ final class BoundStatement implements AutoCloseable {
     private final Connection connection;
     private final PreparedStatement statement;
 
-    BoundStatement(Connection connection, Sql sql) throws SQLException {
+    public BoundStatement(Connection connection, Sql sql) throws SQLException {
         this.sql = sql;
         this.connection = connection;
         this.statement = connection.prepareStatement(sql.text());
@@ -51,31 +51,31 @@ final class BoundStatement implements AutoCloseable {
         return Math.max(1, (networkTimeoutMs - margin) / MILLIS_PER_SECOND);
     }
 
-    BoundStatement set(String name, long value) throws SQLException {
+    public BoundStatement set(String name, long value) throws SQLException {
         return each(name, i -> statement.setLong(i, value));
     }
 
-    BoundStatement set(String name, int value) throws SQLException {
+    public BoundStatement set(String name, int value) throws SQLException {
         return each(name, i -> statement.setInt(i, value));
     }
 
-    BoundStatement set(String name, @Nullable Long value) throws SQLException {
+    public BoundStatement set(String name, @Nullable Long value) throws SQLException {
         return each(name, i -> statement.setObject(i, value, Types.BIGINT));
     }
 
-    BoundStatement set(String name, boolean value) throws SQLException {
+    public BoundStatement set(String name, boolean value) throws SQLException {
         return each(name, i -> statement.setBoolean(i, value));
     }
 
-    BoundStatement set(String name, @Nullable String value) throws SQLException {
+    public BoundStatement set(String name, @Nullable String value) throws SQLException {
         return each(name, i -> statement.setString(i, value));
     }
 
-    BoundStatement set(String name, UUID value) throws SQLException {
+    public BoundStatement set(String name, UUID value) throws SQLException {
         return each(name, i -> statement.setObject(i, value));
     }
 
-    BoundStatement set(String name, @Nullable Instant value) throws SQLException {
+    public BoundStatement set(String name, @Nullable Instant value) throws SQLException {
         return each(name, i -> {
             if (value == null) {
                 statement.setNull(i, Types.TIMESTAMP_WITH_TIMEZONE);
@@ -85,45 +85,45 @@ final class BoundStatement implements AutoCloseable {
         });
     }
 
-    BoundStatement set(String name, long[] values) throws SQLException {
+    public BoundStatement set(String name, long[] values) throws SQLException {
         return each(name, i -> statement.setArray(i, primitives("int8", values)));
     }
 
-    BoundStatement set(String name, int[] values) throws SQLException {
+    public BoundStatement set(String name, int[] values) throws SQLException {
         return each(name, i -> statement.setArray(i, primitives("int4", values)));
     }
 
-    BoundStatement set(String name, @Nullable String @Nullable [] values) throws SQLException {
+    public BoundStatement set(String name, @Nullable String @Nullable [] values) throws SQLException {
         return each(name, i -> statement.setArray(i, values == null ? null : connection.createArrayOf("text", values)));
     }
 
-    BoundStatement set(String name, @Nullable Double value) throws SQLException {
+    public BoundStatement set(String name, @Nullable Double value) throws SQLException {
         return each(name, i -> statement.setObject(i, value, Types.DOUBLE));
     }
 
-    BoundStatement set(String name, @Nullable Double[] values) throws SQLException {
+    public BoundStatement set(String name, @Nullable Double[] values) throws SQLException {
         return each(name, i -> statement.setArray(i, connection.createArrayOf("float8", values)));
     }
 
-    BoundStatement set(String name, Boolean[] values) throws SQLException {
+    public BoundStatement set(String name, Boolean[] values) throws SQLException {
         return each(name, i -> statement.setArray(i, connection.createArrayOf("bool", values)));
     }
 
-    BoundStatement set(String name, @Nullable UUID[] values) throws SQLException {
+    public BoundStatement set(String name, @Nullable UUID[] values) throws SQLException {
         return each(name, i -> statement.setArray(i, connection.createArrayOf("uuid", values)));
     }
 
     /** For a statement whose result is read while it arrives, this many rows at a time. */
-    BoundStatement fetch(int rows) throws SQLException {
+    public BoundStatement fetch(int rows) throws SQLException {
         statement.setFetchSize(rows);
         return this;
     }
 
-    ResultSet query() throws SQLException {
+    public ResultSet query() throws SQLException {
         return statement.executeQuery();
     }
 
-    int update() throws SQLException {
+    public int update() throws SQLException {
         return statement.executeUpdate();
     }
 

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * the server covers the commit, nobody cancels it, and a commit with a warning has an unknown outcome. If no answer
  * comes, the socket timeout of the connection ends the wait and this class closes the connection.
  */
-final class Commit {
+public final class Commit {
     /** Goes out in one round trip. The setting ends with the transaction. */
     private static final String COMMIT = "set local statement_timeout = 0; commit";
 
@@ -36,7 +36,7 @@ final class Commit {
      * @throws SQLException if nothing was changed
      * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit; the connection is closed
      */
-    static void run(Connection connection, String what, @Nullable TransactionId id) throws SQLException {
+    public static void run(Connection connection, String what, @Nullable TransactionId id) throws SQLException {
         SQLException failure;
         try (Statement statement = connection.createStatement()) {
             statement.execute(COMMIT);

@@ -40,7 +40,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owned by one thread.
  */
-final class DedupWindow {
+public final class DedupWindow {
     /** So many ids of the bound allow one partition. What is kept of a partition beside its ids is 450 bytes at most. */
     static final int IDS_PER_PARTITION = 8;
 

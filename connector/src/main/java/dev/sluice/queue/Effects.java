@@ -34,7 +34,7 @@ public final class Effects {
     }
 
     /** A transaction that changed something has committed. */
-    static void changed() {
+    public static void changed() {
         CHANGED.set(true);
     }
 }

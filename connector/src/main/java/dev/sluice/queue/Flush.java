@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * The messages of one transaction, sorted by partition, and what becomes of them. Decides; {@link QueueWriter} talks to the
  * database.
  */
-final class Flush {
+public final class Flush {
     private static final long[] NO_LONGS = {};
 
     private final List<NewMessage> messages;
@@ -42,7 +42,7 @@ final class Flush {
     record Rules(Duration dedupWindow, boolean encrypted, Instant now) {}
 
     /** The messages of the flush for one partition. */
-    static final class Run {
+    public static final class Run {
         private static final Rules NO_RULES = new Rules(Duration.ZERO, false, Instant.EPOCH);
 
         private final Name name;
@@ -62,7 +62,7 @@ final class Flush {
         private long[] placedSeqs = NO_LONGS;
         private int remembered;
 
-        Run(Name name) {
+        public Run(Name name) {
             this.name = name;
         }
 
@@ -70,7 +70,7 @@ final class Flush {
             return name;
         }
 
-        long partitionId() {
+        public long partitionId() {
             return partitionId;
         }
 
@@ -165,7 +165,7 @@ final class Flush {
         }
     }
 
-    Flush(List<NewMessage> messages) {
+    public Flush(List<NewMessage> messages) {
         this.messages = messages;
         this.outcomes = new PushOutcome[messages.size()];
         this.hashes = new long[messages.size()];
@@ -181,7 +181,7 @@ final class Flush {
         }
     }
 
-    Collection<Name> names() {
+    public Collection<Name> names() {
         return runs.keySet();
     }
 
@@ -197,7 +197,7 @@ final class Flush {
      *
      * @throws IllegalStateException if the ids are not known: nothing would be written, and nobody notice
      */
-    List<Run> runs() {
+    public List<Run> runs() {
         if (inOrder == null) {
             throw new IllegalStateException("the partitions of the flush are not located");
         }
@@ -329,7 +329,7 @@ final class Flush {
     }
 
     /** What became of the messages, in the order given. */
-    List<PushOutcome> outcomes() {
+    public List<PushOutcome> outcomes() {
         return Arrays.asList(outcomes);
     }
 

@@ -16,7 +16,7 @@ import org.postgresql.PGConnection;
  *
  * <p>They are settings of a session, set once for each connection. Statements that show whole tables run without them.
  */
-final class IndexPlans {
+public final class IndexPlans {
     /** Memoize is useless for statements by key: no partition comes twice. */
     static final String ON = "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off;"
             + " set enable_bitmapscan = off; set enable_memoize = off";
@@ -35,7 +35,7 @@ final class IndexPlans {
     private IndexPlans() {}
 
     /** Sets them for the session, unless that was done before. The connection must not be in a transaction. */
-    static void on(Connection connection) throws SQLException {
+    public static void on(Connection connection) throws SQLException {
         PGConnection session = connection.unwrap(PGConnection.class);
         if (!SET.contains(session)) {
             execute(connection, ON);
@@ -44,7 +44,7 @@ final class IndexPlans {
     }
 
     /** Takes them back for the session. */
-    static void off(Connection connection) throws SQLException {
+    public static void off(Connection connection) throws SQLException {
         SET.remove(connection.unwrap(PGConnection.class));
         execute(connection, OFF);
     }

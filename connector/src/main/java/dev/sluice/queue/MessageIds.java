@@ -44,7 +44,7 @@ public final class MessageIds {
     }
 
     /** Returns when an id was made, if it is the text of a UUID of version 7, else null. Whoever made it had a clock of their own. */
-    static @Nullable Instant timeOf(String id) {
+    public static @Nullable Instant timeOf(String id) {
         if (id.length() != TEXT_LENGTH) {
             return null;
         }

@@ -139,7 +139,7 @@ public record NewMessage(
     }
 
     /** Checks that PostgreSQL can hold a text. */
-    static void checkCharacters(String what, String text) {
+    public static void checkCharacters(String what, String text) {
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
             if (c == 0) {

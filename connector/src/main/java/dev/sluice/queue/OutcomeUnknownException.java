@@ -14,7 +14,7 @@ public class OutcomeUnknownException extends QueueException {
 
     private final transient @Nullable TransactionId transaction;
 
-    OutcomeUnknownException(String what, @Nullable Throwable cause, @Nullable TransactionId transaction) {
+    public OutcomeUnknownException(String what, @Nullable Throwable cause, @Nullable TransactionId transaction) {
         super(
                 what + ": PostgreSQL did not confirm the commit, so its outcome is unknown"
                         + (cause == null ? "" : ": " + cause.getMessage()),
@@ -30,7 +30,7 @@ public class OutcomeUnknownException extends QueueException {
 
     /** Returns the transaction to ask PostgreSQL about; null if its id is not known. */
     @Nullable
-    TransactionId transaction() {
+    public TransactionId transaction() {
         return transaction;
     }
 }

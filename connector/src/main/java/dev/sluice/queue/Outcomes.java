@@ -11,7 +11,7 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /** Finds out what became of transactions whose commit PostgreSQL did not confirm, by asking on another connection. */
-final class Outcomes {
+public final class Outcomes {
     /** How long a caller waits for the outcome of its own commit before it reports that the outcome is unknown. */
     static final Duration PATIENCE = Duration.ofMillis(1500);
 
@@ -44,12 +44,12 @@ final class Outcomes {
 
     private final DataSource dataSource;
 
-    Outcomes(DataSource dataSource) {
+    public Outcomes(DataSource dataSource) {
         this.dataSource = dataSource;
     }
 
     /** Asks until the outcome is known, at most for {@link #PATIENCE}. */
-    CommitOutcome await(OutcomeUnknownException unknown) {
+    public CommitOutcome await(OutcomeUnknownException unknown) {
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         CommitOutcome outcome = ask(unknown);
         while (outcome == CommitOutcome.PENDING && System.nanoTime() - deadline < 0) {
@@ -63,7 +63,7 @@ final class Outcomes {
     }
 
     /** Asks once. */
-    CommitOutcome ask(OutcomeUnknownException unknown) {
+    public CommitOutcome ask(OutcomeUnknownException unknown) {
         TransactionId id = unknown.transaction();
         if (id == null) {
             return CommitOutcome.LOST;

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owned by one writer.
  */
-final class Parking {
+public final class Parking {
     private static final String LOCK = "sluice parked ";
 
     private final Statements statements;

@@ -18,12 +18,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owned by one thread.
  */
-final class PartitionDirectory {
+public final class PartitionDirectory {
     /** Names kept; when there are more, all are forgotten and found again. */
     static final int MAX_NAMES = 1_000_000;
 
     /** Number that stands for the lane of the queue. */
-    static final int LANE_OF_QUEUE = -1;
+    public static final int LANE_OF_QUEUE = -1;
 
     /** Stands for the id of a partition that is not known. */
     static final long UNKNOWN = 0;
@@ -36,7 +36,7 @@ final class PartitionDirectory {
     }
 
     /** A partition as its users know it. */
-    record Name(String queue, String partition) {}
+    public record Name(String queue, String partition) {}
 
     /** Says in which lane a partition is created. */
     interface Lanes {

@@ -148,7 +148,7 @@ public final class PayloadCipher {
      *
      * @throws QueueException of the transient kind if there is no key: nothing is lost, and nothing stored in clear
      */
-    void requireKey(String queue) {
+    public void requireKey(String queue) {
         if (!hasKey()) {
             throw new QueueException(
                     "queue " + queue + " is encrypted and there is no key to encrypt with: set encryption.keys",
@@ -184,7 +184,7 @@ public final class PayloadCipher {
      *
      * @throws IllegalStateException if there is no key
      */
-    String seal(String queue, String json) {
+    public String seal(String queue, String json) {
         if (keyId == null) {
             throw new IllegalStateException("there is no key to encrypt with");
         }

@@ -45,7 +45,7 @@ public record PopResult(
     }
 
     /** Returns the same result with the payloads decrypted that can be. */
-    PopResult opened(PayloadCipher cipher) {
+    public PopResult opened(PayloadCipher cipher) {
         boolean changed = false;
         var opened = new ArrayList<Message>(messages.size());
         for (Message message : messages) {
@@ -57,7 +57,7 @@ public record PopResult(
         return changed ? new PopResult(status, leaseId, opened, partitionsClaimed, nextReadyIn) : this;
     }
 
-    static PopResult nothing(Status status, @Nullable Duration nextReadyIn) {
+    public static PopResult nothing(Status status, @Nullable Duration nextReadyIn) {
         return new PopResult(status, null, List.of(), 0, nextReadyIn);
     }
 }

@@ -16,7 +16,7 @@ public enum PriorityLane {
     }
 
     /** Returns its number in PostgreSQL. */
-    int number() {
+    public int number() {
         return number;
     }
 
@@ -36,7 +36,7 @@ public enum PriorityLane {
     }
 
     /** Returns the lane of that number, as PostgreSQL stores it. */
-    static PriorityLane ofNumber(int number) {
+    public static PriorityLane ofNumber(int number) {
         for (PriorityLane lane : values()) {
             if (lane.number == number) {
                 return lane;

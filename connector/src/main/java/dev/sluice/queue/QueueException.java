@@ -32,7 +32,7 @@ public class QueueException extends RuntimeException {
         this.sqlState = cause.getSQLState() == null ? "" : cause.getSQLState();
     }
 
-    QueueException(String message, String sqlState, @Nullable Throwable cause) {
+    public QueueException(String message, String sqlState, @Nullable Throwable cause) {
         super(message, cause);
         this.sqlState = sqlState;
     }

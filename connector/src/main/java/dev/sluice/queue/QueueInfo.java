@@ -28,7 +28,7 @@ public record QueueInfo(
         long partitions,
         long messages) {
 
-    static QueueInfo of(ResultSet row) throws SQLException {
+    public static QueueInfo of(ResultSet row) throws SQLException {
         return new QueueInfo(
                 row.getLong("id"),
                 row.getString("name"),

@@ -451,12 +451,12 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /** What is done in a transaction; returns the flush it has written. */
-    interface Step {
+    public interface Step {
         Flush in(Connection open, Flush flush) throws SQLException;
     }
 
     /** Runs a step and commits, and remembers what it has added. */
-    Flush committed(String what, Flush given, Step step) {
+    public Flush committed(String what, Flush given, Step step) {
         Flush flush = given;
         try {
             Connection open = connection();
@@ -504,7 +504,7 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /** Writes a flush, without committing. Partitions that do not exist are created, and stay whatever comes after. */
-    void flushIn(Connection open, Flush flush, List<SourceProgress> progress) throws SQLException {
+    public void flushIn(Connection open, Flush flush, List<SourceProgress> progress) throws SQLException {
         for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
             boolean located = resolve(open, flush);
             for (SourceProgress each : progress) {
@@ -523,7 +523,7 @@ public final class QueueWriter implements AutoCloseable {
      * Tells a flush the ids of its partitions; creates those that are missing. May end the transaction. Returns false
      * if one is gone right after that: try again.
      */
-    boolean resolve(Connection open, Flush flush) throws SQLException {
+    public boolean resolve(Connection open, Flush flush) throws SQLException {
         if (locate(flush)) {
             return true;
         }
@@ -532,7 +532,7 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /** Tells a flush the ids of its partitions. Returns false if one is not known: {@link #resolve} it. */
-    boolean locate(Flush flush) {
+    public boolean locate(Flush flush) {
         return flush.locate(directory::idOf);
     }
 
@@ -542,7 +542,7 @@ public final class QueueWriter implements AutoCloseable {
      *
      * @throws IllegalStateException if the flush does not know them
      */
-    boolean tryFlush(Connection open, Flush flush) throws SQLException {
+    public boolean tryFlush(Connection open, Flush flush) throws SQLException {
         boolean claimed = claim(open, flush, false);
         if (claimed) {
             write(open, flush, false);

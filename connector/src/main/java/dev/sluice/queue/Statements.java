@@ -17,7 +17,7 @@ import java.util.regex.Matcher;
  * ends at the next such line; parameters are written {@code :like_this}; the schema is written {@code sluice.} and is
  * replaced by the one configured.
  */
-final class Statements {
+public final class Statements {
     private static final String NAME_MARK = "-- name: ";
 
     private final String file;
@@ -28,7 +28,7 @@ final class Statements {
     }
 
     /** Reads {@code file}, a resource beside this class. */
-    static Statements read(String file, String schema) {
+    public static Statements read(String file, String schema) {
         var statements = new Statements(file);
         String name = null;
         var text = new StringBuilder();
@@ -47,7 +47,7 @@ final class Statements {
     }
 
     /** Returns the statement of that name; there is one, or the program is wrong. */
-    Sql get(String name) {
+    public Sql get(String name) {
         Sql sql = byName.get(name);
         if (sql == null) {
             throw new IllegalStateException(file + " has no statement named " + name);
@@ -85,9 +85,9 @@ final class Statements {
      * @param text with {@code ?} for each parameter
      * @param parameters their names, in order; a name that is used twice stands twice
      */
-    record Sql(String text, List<String> parameters) {
+    public record Sql(String text, List<String> parameters) {
 
-        static Sql parse(String named) {
+        public static Sql parse(String named) {
             String body = named.strip();
             if (body.endsWith(";")) {
                 body = body.substring(0, body.length() - 1);

@@ -14,13 +14,13 @@ import org.jspecify.annotations.Nullable;
  * @param timeline timeline of the server's log. A promoted standby begins another one and may give out the same ids
  *     again
  */
-record TransactionId(String id, String at, String timeline) {
+public record TransactionId(String id, String at, String timeline) {
     private static final Sql READ = Sql.parse("select pg_current_xact_id_if_assigned()::text as id,"
             + " clock_timestamp()::text as at, case when pg_current_xact_id_if_assigned() is not null"
             + " then substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end as timeline");
 
     /** Returns the id of the connection's transaction; null if the transaction has changed nothing. */
-    static @Nullable TransactionId of(Connection connection) throws SQLException {
+    public static @Nullable TransactionId of(Connection connection) throws SQLException {
         try (var statement = new BoundStatement(connection, READ);
                 ResultSet row = statement.query()) {
             row.next();

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * a transaction back because of a deadlock, it runs again after a short random pause, so that it does not meet the same
  * transaction a second time. If PostgreSQL does not confirm a commit, another connection asks for its outcome.
  */
-final class Transactions {
+public final class Transactions {
     /** Times a transaction is run again after a deadlock. */
     static final int MAX_DEADLOCKS = 3;
 
@@ -34,7 +34,7 @@ final class Transactions {
         BY_INDEX_IN_SESSION
     }
 
-    Transactions(DataSource dataSource) {
+    public Transactions(DataSource dataSource) {
         this(dataSource, Plans.ANY);
     }
 
@@ -45,7 +45,7 @@ final class Transactions {
     }
 
     /** For work on rows that it names: the settings of {@link IndexPlans} hold in each transaction. */
-    static Transactions byIndex(DataSource dataSource) {
+    public static Transactions byIndex(DataSource dataSource) {
         return new Transactions(dataSource, Plans.BY_INDEX);
     }
 
@@ -53,17 +53,17 @@ final class Transactions {
      * The same, and the settings stay on each connection: no round trip more. For a pool that serves nothing but work
      * on rows that it names.
      */
-    static Transactions byIndexInSession(DataSource dataSource) {
+    public static Transactions byIndexInSession(DataSource dataSource) {
         return new Transactions(dataSource, Plans.BY_INDEX_IN_SESSION);
     }
 
     /** What is done in a transaction. */
-    interface Work<T> {
+    public interface Work<T> {
         T on(Connection connection) throws SQLException;
     }
 
     /** Returns whether the transaction of a result changed anything that would be missed. */
-    interface Changes<T> {
+    public interface Changes<T> {
         boolean in(T result);
     }
 
@@ -74,7 +74,7 @@ final class Transactions {
      * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit, and its outcome could not be found out
      * @throws QueueException if PostgreSQL failed; nothing has changed
      */
-    <T> T run(String what, Work<T> work) {
+    public <T> T run(String what, Work<T> work) {
         var done = new AtomicReference<T>();
         Work<T> noted = connection -> {
             T result = work.on(connection);
@@ -99,7 +99,7 @@ final class Transactions {
      * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit
      * @throws QueueException if PostgreSQL failed; nothing has changed
      */
-    <T> T unsettled(String what, Work<T> work, Changes<T> changes) {
+    public <T> T unsettled(String what, Work<T> work, Changes<T> changes) {
         for (int deadlocks = 0; true; deadlocks++) {
             try {
                 return once(what, work, changes);

@@ -14,18 +14,18 @@ import java.util.TreeMap;
  *
  * <p>The caller holds the partitions {@code for update} and the cursors that move.
  */
-final class Trim {
+public final class Trim {
     private final Statements statements;
 
-    Trim(Statements statements) {
+    public Trim(Statements statements) {
         this.statements = statements;
     }
 
     /** Where a partition stands that is locked for update: seqs of its oldest and newest message. */
-    record Extent(long tail, long head) {}
+    public record Extent(long tail, long head) {}
 
     /** Locks the partitions and all their cursors, waiting for them. Returns where they stand, by id; some may be gone. */
-    SortedMap<Long, Extent> lock(Connection connection, Collection<Long> partitions) throws SQLException {
+    public SortedMap<Long, Extent> lock(Connection connection, Collection<Long> partitions) throws SQLException {
         var extents = new TreeMap<Long, Extent>();
         try (var statement = new BoundStatement(connection, statements.get("lock-partitions-to-clear"))
                         .set("partitions", longs(partitions));
@@ -42,7 +42,7 @@ final class Trim {
     }
 
     /** Moves the tails, by partition id. */
-    void run(Connection connection, SortedMap<Long, Long> tails) throws SQLException {
+    public void run(Connection connection, SortedMap<Long, Long> tails) throws SQLException {
         if (tails.isEmpty()) {
             return;
         }
@@ -55,7 +55,7 @@ final class Trim {
         }
     }
 
-    static long[] longs(Collection<Long> values) {
+    public static long[] longs(Collection<Long> values) {
         return values.stream().mapToLong(Long::longValue).toArray();
     }
 }
