@@ -51,7 +51,7 @@ public final class QueueSchema {
      *
      * @param oldestServer major version of PostgreSQL below which servers are refused
      */
-    QueueSchema(List<Migration> migrations, int oldestServer) {
+    public QueueSchema(List<Migration> migrations, int oldestServer) {
         this.migrations = List.copyOf(migrations);
         this.oldestServer = oldestServer;
     }
@@ -115,7 +115,7 @@ public final class QueueSchema {
         CURRENT.apply(connection, schema);
     }
 
-    void applyTo(DataSource dataSource, String schema) {
+    public void applyTo(DataSource dataSource, String schema) {
         requireOwnSessions(dataSource);
         try (Connection connection = dataSource.getConnection()) {
             refuseUnfit(connection);

@@ -103,7 +103,7 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /** Makes one that remembers the transaction ids of so many partitions at once. */
-    QueueWriter(DataSource dataSource, QueueWriterConfig config, int maxPartitions) {
+    public QueueWriter(DataSource dataSource, QueueWriterConfig config, int maxPartitions) {
         this.dataSource = dataSource;
         this.outcomes = new Outcomes(dataSource);
         this.statements = Statements.read("writer.sql", config.schema());

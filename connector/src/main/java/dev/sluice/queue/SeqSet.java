@@ -8,7 +8,7 @@ import java.util.List;
  *
  * <p>As text it is PostgreSQL's: {@code {[4,7),[9,10)}}, upper bounds not included (PostgreSQL documentation §8.17).
  */
-final class SeqSet {
+public final class SeqSet {
     static final SeqSet EMPTY = new SeqSet(List.of());
 
     private final List<Range> ranges;
@@ -21,7 +21,7 @@ final class SeqSet {
     private record Range(long first, long last) {}
 
     /** Reads the text of an {@code int8multirange}. */
-    static SeqSet parse(String text) {
+    public static SeqSet parse(String text) {
         if (text.equals("{}")) {
             return EMPTY;
         }
@@ -41,7 +41,7 @@ final class SeqSet {
         return ranges.isEmpty();
     }
 
-    boolean contains(long seq) {
+    public boolean contains(long seq) {
         for (Range range : ranges) {
             if (seq >= range.first() && seq <= range.last()) {
                 return true;

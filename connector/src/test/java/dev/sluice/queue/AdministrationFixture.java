@@ -5,41 +5,41 @@ import java.time.Duration;
 import java.util.List;
 
 /** A database with a writer, a reader and all of the administration. */
-final class AdministrationFixture implements AutoCloseable {
-    static final String GROUP = PopTarget.DEFAULT_GROUP;
+public final class AdministrationFixture implements AutoCloseable {
+    public static final String GROUP = PopTarget.DEFAULT_GROUP;
 
-    final TestPostgres postgres = TestPostgres.withSchema();
-    final QueueWriter writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
-    final Queue queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
+    public final TestPostgres postgres = TestPostgres.withSchema();
+    public final QueueWriter writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
+    public final Queue queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
     /** With a key, for only then may options ask for encryption. */
-    final Queues queues =
+    public final Queues queues =
             new Queues(postgres.dataSource(), "sluice", PayloadCipher.of("test:" + "0f".repeat(32), null), () -> {});
 
-    final ConsumerGroups groups = new ConsumerGroups(postgres.dataSource(), "sluice");
-    final DeadLetters deadLetters = new DeadLetters(postgres.dataSource(), "sluice", PayloadCipher.NONE);
-    final Retention retention = new Retention(postgres.dataSource(), "sluice");
+    public final ConsumerGroups groups = new ConsumerGroups(postgres.dataSource(), "sluice");
+    public final DeadLetters deadLetters = new DeadLetters(postgres.dataSource(), "sluice", PayloadCipher.NONE);
+    public final Retention retention = new Retention(postgres.dataSource(), "sluice");
 
-    void push(NewMessage... messages) {
+    public void push(NewMessage... messages) {
         writer.write(List.of(messages), List.of());
     }
 
     /** Pushes {@code t<first>} to {@code t<last>} to partition p of queue q, each in a segment of its own. */
-    void pushOneByOne(int first, int last) {
+    public void pushOneByOne(int first, int last) {
         for (NewMessage message : Messages.run(first, last)) {
             push(message);
         }
     }
 
-    PopResult pop(String group, int batch) {
+    public PopResult pop(String group, int batch) {
         return pop(new PopTarget("q", null, group), batch);
     }
 
-    PopResult pop(PopTarget target, int batch) {
+    public PopResult pop(PopTarget target, int batch) {
         return queue.pop(target, List.of(new PopRequest(batch, 1000, false, Subscription.ALL)))
                 .get(0);
     }
 
-    List<AcknowledgeOutcome> acknowledge(String group, PopResult popped, Verdict verdict, String... transactionIds) {
+    public List<AcknowledgeOutcome> acknowledge(String group, PopResult popped, Verdict verdict, String... transactionIds) {
         List<String> only = List.of(transactionIds);
         return queue.acknowledge(popped.messages().stream()
                 .filter(message -> only.isEmpty() || only.contains(message.transactionId()))
@@ -49,7 +49,7 @@ final class AdministrationFixture implements AutoCloseable {
     }
 
     /** Pops and completes everything the group has left on queue q. */
-    void readAll(String group) {
+    public void readAll(String group) {
         while (true) {
             PopResult popped = pop(group, 1000);
             if (popped.messages().isEmpty()) {
@@ -59,30 +59,30 @@ final class AdministrationFixture implements AutoCloseable {
         }
     }
 
-    QueueInfo configure(QueueOptions.Builder options) {
+    public QueueInfo configure(QueueOptions.Builder options) {
         return queues.configure("q", "", "", options.build());
     }
 
-    static List<String> transactionIds(PopResult popped) {
+    public static List<String> transactionIds(PopResult popped) {
         return popped.messages().stream().map(Message::transactionId).toList();
     }
 
     /** Makes the segments of queue q up to that seq older. */
-    void age(Duration by, long upToSeq) {
+    public void age(Duration by, long upToSeq) {
         postgres.execute("update sluice.segments set created_at = created_at - interval '" + by.toSeconds()
                 + " seconds' where last_seq <= " + upToSeq);
     }
 
-    String one(String sql) {
+    public String one(String sql) {
         return postgres.query(sql).get(0);
     }
 
-    long partition(String name) {
+    public long partition(String name) {
         return queues.findPartition("q", name).orElseThrow();
     }
 
     /** Returns what breaks the rules every cursor, partition and segment obeys; empty when nothing does. */
-    List<String> broken() {
+    public List<String> broken() {
         return postgres.query("""
                 select 'cursor stands outside its partition', c.group_id, c.partition_id, c.position, p.tail, p.head
                 from sluice.cursors c join sluice.partitions p on p.id = c.partition_id

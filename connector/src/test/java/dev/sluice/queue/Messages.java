@@ -6,10 +6,10 @@ import java.util.List;
 import java.util.UUID;
 
 /** Messages for tests. */
-final class Messages {
+public final class Messages {
     private Messages() {}
 
-    static NewMessage message(String queue, String partition, String transactionId, String payload) {
+    public static NewMessage message(String queue, String partition, String transactionId, String payload) {
         return new NewMessage(
                 UUID.randomUUID(),
                 queue,
@@ -21,12 +21,12 @@ final class Messages {
                 null);
     }
 
-    static NewMessage message(String partition, String transactionId) {
+    public static NewMessage message(String partition, String transactionId) {
         return message("q", partition, transactionId, "{\"tx\":\"" + transactionId + "\"}");
     }
 
     /** Messages {@code t<first>} to {@code t<last>} for partition {@code p} of queue {@code q}. */
-    static List<NewMessage> run(int first, int last) {
+    public static List<NewMessage> run(int first, int last) {
         var messages = new ArrayList<NewMessage>();
         for (int i = first; i <= last; i++) {
             messages.add(message("p", "t" + i));

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-class QueueWriterTest {
+public class QueueWriterTest {
     private static final SourcePartition SOURCE = new SourcePartition("log", "topic", 0);
 
     private TestPostgres postgres;

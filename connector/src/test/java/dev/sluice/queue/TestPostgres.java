@@ -71,7 +71,7 @@ public final class TestPostgres implements AutoCloseable {
     }
 
     /** Makes an empty database on a server of the oldest version the queue takes, which is another server. */
-    static TestPostgres emptyOnOldest() {
+    public static TestPostgres emptyOnOldest() {
         return empty(OldestServer.SHARED);
     }
 
