@@ -6,6 +6,7 @@ import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nam
 import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
@@ -22,6 +23,39 @@ class LayersTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.apache.kafka..", "dev.sluice.connect..");
+
+    /** An arrow is allowed from a package to those named with it. */
+    @ArchTest
+    static final ArchRule thePackagesOfTheQueueDependOnEachOtherOneWay = layeredArchitecture()
+            .consideringOnlyDependenciesInLayers()
+            .layer("model")
+            .definedBy("dev.sluice.queue")
+            .layer("sql")
+            .definedBy("dev.sluice.queue.sql")
+            .layer("write")
+            .definedBy("dev.sluice.queue.write")
+            .layer("read")
+            .definedBy("dev.sluice.queue.read")
+            .layer("transact")
+            .definedBy("dev.sluice.queue.transact")
+            .layer("admin")
+            .definedBy("dev.sluice.queue.admin")
+            .layer("view")
+            .definedBy("dev.sluice.queue.view")
+            .whereLayer("model")
+            .mayNotAccessAnyLayer()
+            .whereLayer("sql")
+            .mayOnlyAccessLayers("model")
+            .whereLayer("write")
+            .mayOnlyAccessLayers("model", "sql")
+            .whereLayer("read")
+            .mayOnlyAccessLayers("model", "sql")
+            .whereLayer("transact")
+            .mayOnlyAccessLayers("model", "sql", "write", "read")
+            .whereLayer("admin")
+            .mayOnlyAccessLayers("model", "sql", "write")
+            .whereLayer("view")
+            .mayOnlyAccessLayers("model", "sql", "write");
 
     @ArchTest
     static final ArchRule nothingHereKnowsHttpOrTheLocalLog = noClasses()

@@ -6,15 +6,15 @@ import dev.sluice.bridge.security.JwksConfig;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.buffer.SyncPolicy;
 import dev.sluice.connect.TopicNames;
-import dev.sluice.queue.ConnectionUrl;
-import dev.sluice.queue.QueueConfig;
-import dev.sluice.queue.QueueWriterConfig;
-import dev.sluice.queue.Retention;
+import dev.sluice.queue.admin.Retention;
+import dev.sluice.queue.read.QueueConfig;
+import dev.sluice.queue.sql.ConnectionUrl;
+import dev.sluice.queue.write.QueueWriterConfig;
 import java.util.regex.Pattern;
-import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Validator;
 import org.apache.kafka.common.config.ConfigDef.Width;
+import org.apache.kafka.common.config.ConfigDef;
 import org.jspecify.annotations.Nullable;
 
 /**

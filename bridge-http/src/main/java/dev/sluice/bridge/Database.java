@@ -2,11 +2,11 @@ package dev.sluice.bridge;
 
 import com.zaxxer.hikari.HikariPoolMXBean;
 import dev.sluice.bridge.metrics.ProcessUsage;
-import dev.sluice.queue.ConnectionUrl;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.QueueSchema;
 import dev.sluice.queue.SessionFailures;
-import dev.sluice.queue.SessionSettings;
+import dev.sluice.queue.sql.ConnectionUrl;
+import dev.sluice.queue.sql.QueueSchema;
+import dev.sluice.queue.sql.SessionSettings;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;

@@ -1,7 +1,7 @@
 package dev.sluice.bridge;
 
 import dev.sluice.queue.SessionFailures;
-import dev.sluice.queue.SessionSettings;
+import dev.sluice.queue.sql.SessionSettings;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;

@@ -1,7 +1,7 @@
 package dev.sluice.bridge;
 
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.QueueWriter;
+import dev.sluice.queue.write.QueueWriter;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;

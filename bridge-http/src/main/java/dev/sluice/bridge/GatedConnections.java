@@ -1,7 +1,7 @@
 package dev.sluice.bridge;
 
-import dev.sluice.queue.CommitGate;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.sql.CommitGate;
 import java.sql.Connection;
 import java.sql.SQLException;
 import javax.sql.DataSource;

@@ -1,10 +1,10 @@
 package dev.sluice.bridge;
 
-import dev.sluice.queue.MinuteCounters;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.Retention;
-import dev.sluice.queue.Sweep;
-import dev.sluice.queue.Traces;
+import dev.sluice.queue.admin.Retention;
+import dev.sluice.queue.admin.Sweep;
+import dev.sluice.queue.view.MinuteCounters;
+import dev.sluice.queue.view.Traces;
 import java.time.Duration;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;

@@ -1,6 +1,6 @@
 package dev.sluice.bridge;
 
-import dev.sluice.queue.SessionSettings;
+import dev.sluice.queue.sql.SessionSettings;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;

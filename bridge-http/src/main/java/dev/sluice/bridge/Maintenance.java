@@ -3,7 +3,7 @@ package dev.sluice.bridge;
 import dev.sluice.bridge.api.MaintenanceMode;
 import dev.sluice.bridge.ingest.Drain;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.SharedSwitches;
+import dev.sluice.queue.admin.SharedSwitches;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;

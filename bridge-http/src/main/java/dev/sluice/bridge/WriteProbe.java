@@ -1,7 +1,7 @@
 package dev.sluice.bridge;
 
-import dev.sluice.queue.OutcomeUnknownException;
-import dev.sluice.queue.WriteTest;
+import dev.sluice.queue.sql.OutcomeUnknownException;
+import dev.sluice.queue.sql.WriteTest;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

@@ -1,7 +1,7 @@
 package dev.sluice.bridge;
 
-import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.FaultyProxy.Deed;
+import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
 import java.io.UncheckedIOException;

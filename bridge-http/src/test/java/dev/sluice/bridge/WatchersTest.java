@@ -2,17 +2,17 @@ package dev.sluice.bridge;
 
 import static org.awaitility.Awaitility.await;
 
-import dev.sluice.queue.MinuteCounters;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
-import dev.sluice.queue.QueueWriter;
-import dev.sluice.queue.QueueWriterConfig;
-import dev.sluice.queue.Retention;
-import dev.sluice.queue.SharedSwitches;
 import dev.sluice.queue.TestPostgres;
-import dev.sluice.queue.Traces;
-import dev.sluice.queue.WakeUps;
-import dev.sluice.queue.WriteTest;
+import dev.sluice.queue.admin.Retention;
+import dev.sluice.queue.admin.SharedSwitches;
+import dev.sluice.queue.sql.WriteTest;
+import dev.sluice.queue.view.MinuteCounters;
+import dev.sluice.queue.view.Traces;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
+import dev.sluice.queue.write.WakeUps;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;

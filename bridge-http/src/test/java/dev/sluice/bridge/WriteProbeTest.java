@@ -3,9 +3,9 @@ package dev.sluice.bridge;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.sluice.queue.QueueSchema;
 import dev.sluice.queue.StoppablePostgres;
-import dev.sluice.queue.WriteTest;
+import dev.sluice.queue.sql.QueueSchema;
+import dev.sluice.queue.sql.WriteTest;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;

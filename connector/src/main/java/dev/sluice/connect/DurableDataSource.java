@@ -1,6 +1,6 @@
 package dev.sluice.connect;
 
-import dev.sluice.queue.SessionSettings;
+import dev.sluice.queue.sql.SessionSettings;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

@@ -1,8 +1,8 @@
 package dev.sluice.connect;
 
-import static dev.sluice.queue.SourceProgress.NONE;
+import static dev.sluice.queue.write.SourceProgress.NONE;
 
-import dev.sluice.queue.QueueWriter;
+import dev.sluice.queue.write.QueueWriter;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.kafka.connect.errors.ConnectException;

@@ -1,16 +1,16 @@
 package dev.sluice.connect;
 
-import static dev.sluice.queue.SourceProgress.NONE;
+import static dev.sluice.queue.write.SourceProgress.NONE;
 
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.QueueSchema;
-import dev.sluice.queue.QueueWriter;
-import dev.sluice.queue.SourceMovedException;
-import dev.sluice.queue.SourceProgress;
-import dev.sluice.queue.SourceRefusedException;
-import dev.sluice.queue.WriterWakeUps;
+import dev.sluice.queue.sql.QueueSchema;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.SourceMovedException;
+import dev.sluice.queue.write.SourceProgress;
+import dev.sluice.queue.write.SourceRefusedException;
+import dev.sluice.queue.write.WriterWakeUps;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;

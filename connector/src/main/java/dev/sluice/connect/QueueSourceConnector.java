@@ -1,9 +1,9 @@
 package dev.sluice.connect;
 
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.QueueReader;
-import dev.sluice.queue.QueueReader.Partition;
-import dev.sluice.queue.QueueSchema;
+import dev.sluice.queue.read.QueueReader.Partition;
+import dev.sluice.queue.read.QueueReader;
+import dev.sluice.queue.sql.QueueSchema;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

@@ -1,7 +1,7 @@
 package dev.sluice.connect;
 
-import dev.sluice.queue.KnownTopics;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.admin.KnownTopics;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;

@@ -1,9 +1,9 @@
 package dev.sluice.connect;
 
-import dev.sluice.queue.KnownTopics;
-import dev.sluice.queue.QueueSchema;
-import dev.sluice.queue.SourcePartition;
-import dev.sluice.queue.StoredOffsets;
+import dev.sluice.queue.admin.KnownTopics;
+import dev.sluice.queue.sql.QueueSchema;
+import dev.sluice.queue.write.SourcePartition;
+import dev.sluice.queue.write.StoredOffsets;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;

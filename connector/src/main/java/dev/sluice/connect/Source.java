@@ -1,9 +1,9 @@
 package dev.sluice.connect;
 
-import static dev.sluice.queue.SourceProgress.NONE;
+import static dev.sluice.queue.write.SourceProgress.NONE;
 
-import dev.sluice.queue.SourcePartition;
-import dev.sluice.queue.SourceProgress;
+import dev.sluice.queue.write.SourcePartition;
+import dev.sluice.queue.write.SourceProgress;
 import java.util.OptionalLong;
 import org.apache.kafka.common.TopicPartition;
 

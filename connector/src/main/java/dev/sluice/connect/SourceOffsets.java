@@ -2,7 +2,7 @@ package dev.sluice.connect;
 
 import static java.util.Objects.requireNonNull;
 
-import dev.sluice.queue.QueueReader.Partition;
+import dev.sluice.queue.read.QueueReader.Partition;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -1,8 +1,8 @@
 package dev.sluice.connect;
 
-import dev.sluice.queue.QueueReader.Partition;
-import dev.sluice.queue.QueueReader.Run;
-import dev.sluice.queue.QueueReader.Slice;
+import dev.sluice.queue.read.QueueReader.Partition;
+import dev.sluice.queue.read.QueueReader.Run;
+import dev.sluice.queue.read.QueueReader.Slice;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -7,7 +7,7 @@
  * come from topics, and inside the bridge, where they come from the local log. Both drive it through the contract of
  * {@link org.apache.kafka.connect.sink.SinkTask}. One test, {@code SinkTaskContract}, holds it to the same promises in
  * both. It knows one difference: on a worker there is nobody else to wake the consumers that wait at bridges, so it
- * tells the bridges ({@link dev.sluice.queue.WriterWakeUps}).
+ * tells the bridges ({@link dev.sluice.queue.write.WriterWakeUps}).
  *
  * <h2>The sink: exactly once</h2>
  *
@@ -68,7 +68,7 @@
  *   <tr><td>About the data (SQLSTATE classes 21, 22, 23, 54; a record no rule can map)</td>
  *       <td>The batch is halved until the bad records stand alone; they are reported, the rest is written</td></tr>
  *   <tr><td>Offset moved by somebody else</td><td>{@code RetriableException} caused by
- *       {@link dev.sluice.queue.SourceMovedException}; the redelivery continues from the stored offset</td></tr>
+ *       {@link dev.sluice.queue.write.SourceMovedException}; the redelivery continues from the stored offset</td></tr>
  *   <tr><td>Anything else (no such table, no permission, wrong password)</td>
  *       <td>{@code ConnectException}: the task stops, nothing is lost</td></tr>
  * </table>

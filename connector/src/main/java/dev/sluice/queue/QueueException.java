@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * PostgreSQL did not do what was asked, and the transaction had no effect. If the effect is not known, the exception is
- * an {@link OutcomeUnknownException}.
+ * an {@link dev.sluice.queue.sql.OutcomeUnknownException}.
  */
 public class QueueException extends RuntimeException {
     private static final long serialVersionUID = 1L;

@@ -86,4 +86,10 @@
 @NullMarked
 package dev.sluice.queue;
 
+import dev.sluice.queue.read.QueueReader;
+import dev.sluice.queue.sql.IndexPlans;
+import dev.sluice.queue.transact.StreamCycle;
+import dev.sluice.queue.write.DedupWindow;
+import dev.sluice.queue.write.Parking;
+import dev.sluice.queue.write.QueueWriter;
 import org.jspecify.annotations.NullMarked;

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.queue.PushOutcome;
-import dev.sluice.queue.SourceMovedException;
 import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.write.SourceMovedException;
 import java.lang.management.ManagementFactory;
 import java.sql.Connection;
 import java.sql.ResultSet;

@@ -3,8 +3,8 @@ package dev.sluice.connect;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.queue.KnownTopics;
 import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.admin.KnownTopics;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.queue.TestPostgres;
-import dev.sluice.queue.WakeUps;
+import dev.sluice.queue.write.WakeUps;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

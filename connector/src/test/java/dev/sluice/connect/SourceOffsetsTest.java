@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
-import dev.sluice.queue.QueueWriter;
-import dev.sluice.queue.QueueWriterConfig;
 import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;

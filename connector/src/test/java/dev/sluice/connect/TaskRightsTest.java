@@ -64,7 +64,7 @@ class TaskRightsTest {
                 .isInstanceOf(ConnectException.class)
                 .hasMessageContaining("the role " + role + " lacks the right create on database")
                 .hasMessageEndingWith("can run: create schema \"sluice\" authorization " + role + ";");
-        dev.sluice.queue.QueueSchema.apply(postgres.dataSource(), "sluice");
+        dev.sluice.queue.sql.QueueSchema.apply(postgres.dataSource(), "sluice");
         postgres.execute("grant usage on schema sluice to " + role);
         postgres.execute("grant select on all tables in schema sluice to " + role);
         assertThatThrownBy(() -> start(false))

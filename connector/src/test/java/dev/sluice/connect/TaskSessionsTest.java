@@ -4,13 +4,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.FaultyProxy.Deed;
+import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
-import dev.sluice.queue.QueueWriter;
-import dev.sluice.queue.QueueWriterConfig;
 import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;

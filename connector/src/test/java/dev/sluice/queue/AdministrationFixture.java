@@ -1,6 +1,14 @@
 package dev.sluice.queue;
 
 import dev.sluice.queue.Acknowledgement.Verdict;
+import dev.sluice.queue.admin.ConsumerGroups;
+import dev.sluice.queue.admin.DeadLetters;
+import dev.sluice.queue.admin.Queues;
+import dev.sluice.queue.admin.Retention;
+import dev.sluice.queue.read.Queue;
+import dev.sluice.queue.read.QueueConfig;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
 import java.time.Duration;
 import java.util.List;
 

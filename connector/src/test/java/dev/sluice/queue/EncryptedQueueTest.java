@@ -4,6 +4,16 @@ import static dev.sluice.queue.Messages.message;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.queue.admin.DeadLetter;
+import dev.sluice.queue.admin.DeadLetterFilter;
+import dev.sluice.queue.admin.DeadLetters;
+import dev.sluice.queue.admin.Queues;
+import dev.sluice.queue.read.Queue;
+import dev.sluice.queue.read.QueueConfig;
+import dev.sluice.queue.transact.Redrive;
+import dev.sluice.queue.transact.TransactionExecutor;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;

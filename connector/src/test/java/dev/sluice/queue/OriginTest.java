@@ -3,6 +3,14 @@ package dev.sluice.queue;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.queue.read.Queue;
+import dev.sluice.queue.read.QueueConfig;
+import dev.sluice.queue.view.ListedMessage;
+import dev.sluice.queue.view.MessageFilter;
+import dev.sluice.queue.view.ResourceFilter;
+import dev.sluice.queue.view.StoredMessages;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;

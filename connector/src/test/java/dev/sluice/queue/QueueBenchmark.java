@@ -1,5 +1,12 @@
 package dev.sluice.queue;
 
+import dev.sluice.queue.read.Queue;
+import dev.sluice.queue.read.QueueConfig;
+import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.IndexPlans;
+import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;

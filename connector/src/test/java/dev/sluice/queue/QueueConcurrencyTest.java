@@ -5,6 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.queue.AcknowledgeOutcome.Acknowledged;
 import dev.sluice.queue.Acknowledgement.Verdict;
+import dev.sluice.queue.read.Queue;
+import dev.sluice.queue.read.QueueConfig;
+import dev.sluice.queue.write.Flush;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
+import dev.sluice.queue.write.QueueWriterTest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

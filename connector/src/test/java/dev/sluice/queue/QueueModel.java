@@ -9,6 +9,8 @@ import dev.sluice.queue.PopTarget.InQueue;
 import dev.sluice.queue.PushOutcome.Duplicate;
 import dev.sluice.queue.PushOutcome.Queued;
 import dev.sluice.queue.PushOutcome.Scheduled;
+import dev.sluice.queue.read.SeqSet;
+import dev.sluice.queue.transact.Redrive;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;

@@ -6,7 +6,7 @@ import static dev.sluice.bridge.api.AdminJson.object;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.ProcessUsage;
-import dev.sluice.queue.Counter;
+import dev.sluice.queue.view.Counter;
 import io.javalin.http.Context;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;

@@ -8,7 +8,7 @@ import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.sluice.queue.SchemaCopy;
+import dev.sluice.queue.sql.SchemaCopy;
 import io.javalin.http.Context;
 import java.io.IOException;
 import java.sql.Connection;

@@ -1,7 +1,7 @@
 package dev.sluice.bridge.api;
 
-import dev.sluice.queue.SchemaCopy;
-import dev.sluice.queue.SchemaCopy.RefusedException;
+import dev.sluice.queue.sql.SchemaCopy.RefusedException;
+import dev.sluice.queue.sql.SchemaCopy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

@@ -3,7 +3,7 @@ package dev.sluice.bridge.api;
 import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.sluice.queue.SessionSettings;
+import dev.sluice.queue.sql.SessionSettings;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

@@ -5,8 +5,8 @@ import dev.sluice.bridge.metrics.LastMinute;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.bridge.metrics.QueueCounters;
-import dev.sluice.queue.Counter;
-import dev.sluice.queue.QueueStatus;
+import dev.sluice.queue.view.Counter;
+import dev.sluice.queue.view.QueueStatus;
 import java.util.Arrays;
 import java.util.Map;
 

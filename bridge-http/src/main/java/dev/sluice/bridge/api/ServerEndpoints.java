@@ -5,7 +5,7 @@ import static dev.sluice.bridge.api.AdminJson.object;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.sluice.queue.ServerStatistics.Part;
+import dev.sluice.queue.view.ServerStatistics.Part;
 import io.javalin.http.Context;
 import java.time.Instant;
 import java.util.Map;

@@ -7,7 +7,7 @@ import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PopTarget;
-import dev.sluice.queue.StreamCycle.Change;
+import dev.sluice.queue.transact.StreamCycle.Change;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;

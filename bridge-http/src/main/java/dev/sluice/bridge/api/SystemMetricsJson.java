@@ -4,7 +4,7 @@ import static dev.sluice.bridge.api.AdminJson.time;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.sluice.queue.MinuteCounters.Sample;
+import dev.sluice.queue.view.MinuteCounters.Sample;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;

@@ -3,8 +3,8 @@ package dev.sluice.bridge.api;
 import static dev.sluice.bridge.api.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.sluice.queue.MinuteCounters.Range;
-import dev.sluice.queue.ResourceFilter;
+import dev.sluice.queue.view.MinuteCounters.Range;
+import dev.sluice.queue.view.ResourceFilter;
 import io.javalin.http.Context;
 import java.time.Duration;
 import java.time.Instant;

@@ -7,7 +7,7 @@ import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PushOutcome;
-import dev.sluice.queue.TransactionExecutor.Outcome;
+import dev.sluice.queue.transact.TransactionExecutor.Outcome;
 import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
 package dev.sluice.bridge.api;
 
 import dev.sluice.bridge.pop.OverloadedException;
-import dev.sluice.queue.OutcomeUnknownException;
+import dev.sluice.queue.sql.OutcomeUnknownException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.Callable;

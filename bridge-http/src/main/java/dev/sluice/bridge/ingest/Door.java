@@ -2,8 +2,8 @@ package dev.sluice.bridge.ingest;
 
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
-import dev.sluice.queue.PushRule;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.admin.PushRule;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;

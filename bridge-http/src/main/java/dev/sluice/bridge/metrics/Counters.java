@@ -1,7 +1,7 @@
 package dev.sluice.bridge.metrics;
 
-import dev.sluice.queue.Counter;
-import dev.sluice.queue.MinuteCounters.Increment;
+import dev.sluice.queue.view.Counter;
+import dev.sluice.queue.view.MinuteCounters.Increment;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

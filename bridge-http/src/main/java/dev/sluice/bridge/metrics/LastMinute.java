@@ -1,6 +1,6 @@
 package dev.sluice.bridge.metrics;
 
-import dev.sluice.queue.Counter;
+import dev.sluice.queue.view.Counter;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;

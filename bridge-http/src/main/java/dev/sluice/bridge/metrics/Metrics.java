@@ -1,6 +1,6 @@
 package dev.sluice.bridge.metrics;
 
-import dev.sluice.queue.QueueStatus;
+import dev.sluice.queue.view.QueueStatus;
 import java.util.List;
 
 /** All that is counted in this process. Any thread may ask. */

@@ -1,9 +1,9 @@
 package dev.sluice.bridge.metrics;
 
-import dev.sluice.queue.MinuteCounters;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.ResourceFilter;
-import dev.sluice.queue.Resources;
+import dev.sluice.queue.view.MinuteCounters;
+import dev.sluice.queue.view.ResourceFilter;
+import dev.sluice.queue.view.Resources;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;

@@ -1,7 +1,7 @@
 package dev.sluice.bridge.metrics;
 
 import dev.sluice.bridge.metrics.ProcessUsage.Usage;
-import dev.sluice.queue.MinuteCounters;
+import dev.sluice.queue.view.MinuteCounters;
 import java.util.Arrays;
 import java.util.List;
 

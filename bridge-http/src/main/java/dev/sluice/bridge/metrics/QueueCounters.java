@@ -2,7 +2,7 @@ package dev.sluice.bridge.metrics;
 
 import static java.util.Objects.requireNonNull;
 
-import dev.sluice.queue.Counter;
+import dev.sluice.queue.view.Counter;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;

@@ -1,7 +1,7 @@
 package dev.sluice.bridge.metrics;
 
-import dev.sluice.queue.Counter;
-import dev.sluice.queue.RetentionListener;
+import dev.sluice.queue.admin.RetentionListener;
+import dev.sluice.queue.view.Counter;
 
 /** Counts what retention deletes. */
 public final class RetentionCounts implements RetentionListener {

@@ -2,8 +2,8 @@ package dev.sluice.bridge.pop;
 
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
-import dev.sluice.queue.OutcomeUnknownException;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.sql.OutcomeUnknownException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -1,11 +1,11 @@
 package dev.sluice.bridge.pop;
 
-import dev.sluice.queue.CommitOutcome;
 import dev.sluice.queue.Message;
-import dev.sluice.queue.OutcomeUnknownException;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.sql.CommitOutcome;
+import dev.sluice.queue.sql.OutcomeUnknownException;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.Executor;

@@ -1,14 +1,14 @@
 package dev.sluice.bridge.pop;
 
 import dev.sluice.bridge.pop.PopLane.Waiter;
-import dev.sluice.queue.CommitOutcome;
-import dev.sluice.queue.OutcomeUnknownException;
-import dev.sluice.queue.PopOutcomeUnknownException;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueuePlace;
+import dev.sluice.queue.read.PopOutcomeUnknownException;
+import dev.sluice.queue.sql.CommitOutcome;
+import dev.sluice.queue.sql.OutcomeUnknownException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;

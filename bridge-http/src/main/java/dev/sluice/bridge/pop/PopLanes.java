@@ -1,8 +1,8 @@
 package dev.sluice.bridge.pop;
 
-import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.PopTarget.InQueue;
+import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueuePlace;
 import java.util.ArrayList;
 import java.util.Collection;

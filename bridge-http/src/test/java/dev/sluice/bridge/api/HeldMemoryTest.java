@@ -8,7 +8,7 @@ import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PushOutcome;
-import dev.sluice.queue.TransactionExecutor;
+import dev.sluice.queue.transact.TransactionExecutor;
 import java.lang.ref.Reference;
 import java.util.ArrayList;
 import java.util.List;

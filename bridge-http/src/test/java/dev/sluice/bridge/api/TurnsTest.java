@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.bridge.pop.OverloadedException;
-import dev.sluice.queue.OutcomeUnknownException;
+import dev.sluice.queue.sql.OutcomeUnknownException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;

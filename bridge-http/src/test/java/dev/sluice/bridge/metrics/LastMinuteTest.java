@@ -2,7 +2,7 @@ package dev.sluice.bridge.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.sluice.queue.Counter;
+import dev.sluice.queue.view.Counter;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 

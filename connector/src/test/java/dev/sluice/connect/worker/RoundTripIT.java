@@ -6,9 +6,9 @@ import static org.awaitility.Awaitility.await;
 
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
-import dev.sluice.queue.QueueWriter;
-import dev.sluice.queue.QueueWriterConfig;
 import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.queue.NewMessage;
-import dev.sluice.queue.SourceRefusedException;
 import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.write.SourceRefusedException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -1,9 +1,0 @@
-package dev.sluice.queue;
-
-/**
- * A queue and what is in it.
- *
- * @param queue the queue
- * @param counts its messages
- */
-public record QueueStatus(QueueInfo queue, MessageCounts counts) {}

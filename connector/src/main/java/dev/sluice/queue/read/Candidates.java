@@ -1,0 +1,157 @@
+package dev.sluice.queue.read;
+
+import dev.sluice.queue.PopResult.Status;
+import dev.sluice.queue.PopTarget.Across;
+import dev.sluice.queue.PopTarget.InQueue;
+import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.Subscription;
+import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.Statements;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a pop may choose from: the ready cursors of its target; when there are none, why not; and the registration of groups
+ * that read for the first time. Each scope of a target has statements of its own.
+ */
+final class Candidates {
+    private final Statements statements;
+    private final Registration registration;
+
+    Candidates(Statements statements) {
+        this.statements = statements;
+        this.registration = new Registration(statements);
+    }
+
+    /** Why nothing is ready, and when that changes by itself. */
+    record Quiet(
+            Status status, boolean registered, @Nullable Duration nextReadyIn) {}
+
+    /**
+     * Registers the group on all queues of the scope it does not read yet, and sees to it that those that come later are not
+     * missed. Whatever is ready elsewhere in the scope, so it is to be called by every pop.
+     */
+    void registerAcross(Connection connection, Across across, String group, Subscription wish) throws SQLException {
+        registration.runAcross(connection, across, group, wish);
+    }
+
+    /**
+     * Registers the group if the one queue of the target exists and the group does not, or notes that it waits for the queue.
+     *
+     * @return true if the group may have something to read now
+     */
+    boolean register(Connection connection, PopTarget target, Subscription wish) throws SQLException {
+        if (!(target.scope() instanceof InQueue one)) {
+            return false;
+        }
+        Quiet quiet = quiet(connection, target);
+        if (quiet.status() == Status.QUEUE_NOT_FOUND) {
+            registration.awaitQueue(connection, one.queue(), target.group(), wish);
+            return false;
+        }
+        return !quiet.registered() && registration.run(connection, List.of(one.queue()), target.group(), wish);
+    }
+
+    /**
+     * Locks ready cursors, those first that have been ready longest in the most urgent lane.
+     *
+     * @param limit most cursors
+     */
+    List<ReadyCursor> lock(Connection connection, PopTarget target, int limit) throws SQLException {
+        var ready = new ArrayList<ReadyCursor>();
+        boolean delayed = false;
+        try (var statement = ofTarget(connection, "ready", target)) {
+            if (!target.isOnePartition()) {
+                statement.set("limit", limit);
+            }
+            try (ResultSet row = statement.query()) {
+                while (row.next()) {
+                    ReadyCursor cursor = ReadyCursor.of(row);
+                    ready.add(cursor);
+                    delayed |= cursor.delayS() > 0;
+                }
+            }
+        }
+        return delayed ? oldEnough(connection, ready) : ready;
+    }
+
+    /** Returns the statement of that name for the scope of the target, with the scope set. */
+    private BoundStatement ofTarget(Connection connection, String name, PopTarget target) throws SQLException {
+        if (target.scope() instanceof Across across) {
+            return new BoundStatement(connection, statements.get(name + "-across"))
+                    .set("group", target.group())
+                    .set("namespace", across.namespace())
+                    .set("task", across.task());
+        }
+        var one = (InQueue) target.scope();
+        String partition = one.partition();
+        BoundStatement statement = new BoundStatement(
+                        connection, statements.get(partition == null ? name : name + "-partition"))
+                .set("group", target.group())
+                .set("queue", one.queue());
+        return partition == null ? statement : statement.set("partition", partition);
+    }
+
+    /** Hides what is younger than the delay of its queue. */
+    private List<ReadyCursor> oldEnough(Connection connection, List<ReadyCursor> ready) throws SQLException {
+        var aged = new ArrayList<ReadyCursor>(ready.size());
+        for (ReadyCursor cursor : ready) {
+            aged.add(cursor.visibleTo(cursor.position(), 0));
+        }
+        try (var statement = new BoundStatement(connection, statements.get("delayed"))
+                        .set(
+                                "partitions",
+                                ready.stream()
+                                        .mapToLong(ReadyCursor::partitionId)
+                                        .toArray())
+                        .set(
+                                "firsts",
+                                ready.stream()
+                                        .mapToLong(cursor -> cursor.position() + 1)
+                                        .toArray())
+                        .set(
+                                "lasts",
+                                ready.stream().mapToLong(ReadyCursor::visible).toArray())
+                        .set(
+                                "delays_s",
+                                ready.stream().mapToLong(ReadyCursor::delayS).toArray());
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                int index = row.getInt("ordinal") - 1;
+                ReadyCursor cursor = ready.get(index);
+                long visible = Math.min(cursor.visible(), Math.max(cursor.position(), row.getLong("visible")));
+                aged.set(index, cursor.visibleTo(visible, Math.max(1, row.getLong("next_ms"))));
+            }
+        }
+        return aged;
+    }
+
+    /** Says why the target has nothing to give. */
+    Quiet quiet(Connection connection, PopTarget target) throws SQLException {
+        try (var statement = ofTarget(connection, "next-ready", target);
+                ResultSet row = statement.query()) {
+            if (!row.next()) {
+                return new Quiet(Status.QUEUE_NOT_FOUND, false, null);
+            }
+            row.getLong("group_id");
+            boolean registered = !row.wasNull();
+            double nextMs = row.getDouble("next_ms");
+            Duration nextReadyIn = row.wasNull() ? null : Duration.ofMillis((long) Math.ceil(Math.max(0, nextMs)));
+            if (target.isOnePartition()) {
+                row.getLong("partition_id");
+                if (row.wasNull()) {
+                    return new Quiet(Status.PARTITION_NOT_FOUND, registered, null);
+                }
+                if (row.getBoolean("leased")) {
+                    return new Quiet(Status.LEASE_HELD, registered, nextReadyIn);
+                }
+            }
+            return new Quiet(Status.EMPTY, registered, nextReadyIn);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+package dev.sluice.queue.read;
+
+import dev.sluice.queue.PayloadCipher;
+
+import static java.util.Objects.requireNonNull;
+
+/**
+ * Settings of a {@link Queue}.
+ *
+ * @param schema PostgreSQL schema of the queue
+ * @param popMaxBytes most bytes of payloads read by one pop, for all its consumers together; one message more is read when
+ *     the first is larger
+ * @param cipher decrypts what consumers get
+ */
+public record QueueConfig(String schema, long popMaxBytes, PayloadCipher cipher) {
+    /** 16 MiB. */
+    public static final long DEFAULT_POP_MAX_BYTES = 16L << 20;
+
+    public QueueConfig {
+        requireNonNull(schema, "schema");
+        if (popMaxBytes < 1) {
+            throw new IllegalArgumentException("pop.max.bytes must be at least 1, was " + popMaxBytes);
+        }
+    }
+
+    /** Makes the settings without a key. */
+    public QueueConfig(String schema, long popMaxBytes) {
+        this(schema, popMaxBytes, PayloadCipher.NONE);
+    }
+
+    /** Makes the settings with the default bound, without a key. */
+    public QueueConfig(String schema) {
+        this(schema, DEFAULT_POP_MAX_BYTES);
+    }
+}

@@ -1,0 +1,306 @@
+package dev.sluice.queue.sql;
+
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.sql.Statements.Sql;
+import java.sql.Connection;
+import java.sql.DatabaseMetaData;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import javax.sql.DataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings the tables of the queue to the version this program needs: numbered migrations, each applied once and in
+ * order, in one transaction under an advisory lock, so that any number of processes may start at once. If one of them
+ * fails, the schema stays as it was.
+ */
+public final class QueueSchema {
+    private static final Logger log = LoggerFactory.getLogger(QueueSchema.class);
+
+    /** The oldest server that has what the SQL needs, multiranges above all. */
+    private static final int OLDEST_SERVER = 14;
+
+    private static final String ENCODING = "UTF8";
+
+    /** Files in {@code migrations/}, in order; the number of a migration is its place in this list. */
+    private static final List<String> FILES = List.of(
+            "001_initial.sql", "002_streams.sql", "003_refused_offsets.sql", "004_idle_cursors.sql", "005_parked.sql");
+
+    private static final QueueSchema CURRENT =
+            new QueueSchema(FILES.stream().map(Migration::read).toList(), OLDEST_SERVER);
+
+    /** How long a migration waits for a table that others use; then it is tried again by whoever starts. */
+    private static final String LOCK_TIMEOUT = "2s";
+
+    /** The table that says which migrations were applied. */
+    static final String VERSIONS = "migrations";
+
+    /** The tables that the migrations of this program make, without {@link #VERSIONS}. */
+    static final Set<String> TABLES =
+            CURRENT.migrations.stream().flatMap(each -> each.tables().stream()).collect(Collectors.toUnmodifiableSet());
+
+    private final List<Migration> migrations;
+    private final int oldestServer;
+
+    /**
+     * Makes the schema of another program than this one, as tests need it.
+     *
+     * @param oldestServer major version of PostgreSQL below which servers are refused
+     */
+    public QueueSchema(List<Migration> migrations, int oldestServer) {
+        this.migrations = List.copyOf(migrations);
+        this.oldestServer = oldestServer;
+    }
+
+    /** Returns the version of the schema that this program reads and writes. */
+    public static int version() {
+        return CURRENT.newest();
+    }
+
+    /**
+     * Returns the version of the schema that is there; 0 if there is none.
+     *
+     * @throws IllegalStateException if the role may not read it; the message has the SQL statement that grants the
+     *     right
+     * @throws QueueException if PostgreSQL cannot be asked
+     */
+    public static int installed(DataSource dataSource, String schema) {
+        try (Connection connection = dataSource.getConnection()) {
+            var rights = new SchemaRights(connection, schema);
+            if (!rights.exists() || !exists(connection, schema)) {
+                return 0;
+            }
+            rights.requireVersion();
+            return applied(connection, schema);
+        } catch (SQLException e) {
+            throw new QueueException("could not read the version of schema " + schema, e);
+        }
+    }
+
+    /**
+     * Applies the migrations that are missing; makes the schema if there is none.
+     *
+     * @throws QueueException if PostgreSQL refuses, with the file and the statement; nothing has changed then
+     * @throws IllegalStateException if the schema is newer than this program, the server too old for it, the database
+     *     not UTF-8, a pooler between takes sessions away, or the role lacks a right; then the message has the SQL
+     *     statement that grants it
+     */
+    public static void apply(DataSource dataSource, String schema) {
+        CURRENT.applyTo(dataSource, schema);
+    }
+
+    /**
+     * Checks that the schema has the version this program needs, and that the role may read and write its tables.
+     *
+     * @throws IllegalStateException if not, if the server is too old, if the database is not UTF-8, or if a pooler
+     *     between takes sessions away; the message says what to do
+     * @throws QueueException if PostgreSQL cannot be asked
+     */
+    public static void verify(DataSource dataSource, String schema) {
+        CURRENT.verifyIn(dataSource, schema, true);
+    }
+
+    /** Does the same for a role that only reads. */
+    public static void verifyReadable(DataSource dataSource, String schema) {
+        CURRENT.verifyIn(dataSource, schema, false);
+    }
+
+    /** Applies the migrations that are missing in a transaction of the caller, who commits. */
+    static void applyIn(Connection connection, String schema) throws SQLException {
+        CURRENT.refuseUnfit(connection);
+        CURRENT.apply(connection, schema);
+    }
+
+    public void applyTo(DataSource dataSource, String schema) {
+        requireOwnSessions(dataSource);
+        try (Connection connection = dataSource.getConnection()) {
+            refuseUnfit(connection);
+            connection.setAutoCommit(false);
+            try {
+                apply(connection, schema);
+                Commit.run(connection, "could not bring schema " + schema + " to version " + newest(), null);
+            } catch (SQLException | RuntimeException e) {
+                rollback(connection, e);
+                throw e;
+            } finally {
+                connection.setAutoCommit(true);
+            }
+        } catch (SQLException e) {
+            throw new QueueException("could not bring schema " + schema + " to version " + newest(), e);
+        }
+    }
+
+    void verifyIn(DataSource dataSource, String schema, boolean writes) {
+        requireOwnSessions(dataSource);
+        int found;
+        try (Connection connection = dataSource.getConnection()) {
+            refuseUnfit(connection);
+            var rights = new SchemaRights(connection, schema);
+            found = 0;
+            if (rights.exists() && exists(connection, schema)) {
+                rights.requireVersion();
+                found = applied(connection, schema);
+            }
+            if (found == newest()) {
+                if (writes) {
+                    rights.requireTables();
+                } else {
+                    rights.requireMessages();
+                }
+            }
+        } catch (SQLException e) {
+            throw new QueueException("could not read the version of schema " + schema, e);
+        }
+        if (found < newest()) {
+            List<String> missing = migrations.subList(found, newest()).stream()
+                    .map(Migration::file)
+                    .toList();
+            throw new IllegalStateException("schema " + schema + " has version " + found
+                    + ", this program needs version " + newest() + ": start once with schema.apply=true and a role that"
+                    + " may create tables, which runs " + String.join(", ", missing));
+        }
+        refuseNewer(schema, found);
+    }
+
+    private void apply(Connection connection, String schema) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            lock(connection, schema);
+            var rights = new SchemaRights(connection, schema);
+            if (!rights.exists()) {
+                // Not "if not exists": PostgreSQL asks for the right to create schemas before it looks for the schema.
+                rights.requireCreateSchema();
+                statement.execute(
+                        Statements.inSchema("create schema sluice.", schema).replaceAll("\\.$", ""));
+            }
+            if (!exists(connection, schema)) {
+                rights.requireMigrate();
+                statement.execute(Statements.inSchema(
+                        "create table sluice.migrations (version integer primary key, name text not null,"
+                                + " applied_at timestamptz not null default now())",
+                        schema));
+            }
+            rights.requireVersion();
+            int found = applied(connection, schema);
+            refuseNewer(schema, found);
+            if (found < newest()) {
+                rights.requireMigrate();
+            }
+            // Whoever waits for a lock on a table stops all who come later: a backup that runs would stop every flush.
+            statement.execute("set local lock_timeout = '" + LOCK_TIMEOUT + "'");
+            for (int version = found + 1; version <= newest(); version++) {
+                Migration migration = migrations.get(version - 1);
+                run(statement, migration, schema, found);
+                statement.execute(Statements.inSchema(
+                        "insert into sluice.migrations (version, name) values (" + version + ", '" + migration.file()
+                                + "')",
+                        schema));
+                log.info("Applied a migration. schema={} migration={}", schema, migration.file());
+            }
+            statement.execute("set local lock_timeout to default");
+            rights.requireTables();
+        }
+    }
+
+    private static void run(Statement statement, Migration migration, String schema, int found) {
+        for (Migration.Step step : migration.steps()) {
+            try {
+                statement.execute(Statements.inSchema(step.sql(), schema));
+            } catch (SQLException e) {
+                String first = step.sql().lines().findFirst().orElse("");
+                throw new QueueException(
+                        "schema " + schema + " stays at version " + found + ", for " + migration.file()
+                                + " failed in line " + step.line() + " (" + first + ")",
+                        e);
+            }
+        }
+    }
+
+    private int newest() {
+        return migrations.size();
+    }
+
+    private void refuseUnfit(Connection connection) throws SQLException {
+        refuseOldServer(connection);
+        refuseOtherEncoding(connection);
+    }
+
+    private void refuseOldServer(Connection connection) throws SQLException {
+        DatabaseMetaData server = connection.getMetaData();
+        if (server.getDatabaseMajorVersion() < oldestServer) {
+            throw new IllegalStateException("the server is PostgreSQL " + server.getDatabaseProductVersion()
+                    + ", Sluice needs version " + oldestServer + " or later");
+        }
+    }
+
+    /**
+     * Names and payloads are Unicode: in another encoding the server refuses some of them, one by one, when they come.
+     */
+    private static void refuseOtherEncoding(Connection connection) throws SQLException {
+        var sql = Sql.parse("select current_database() as name, current_setting('server_encoding') as encoding");
+        try (var statement = new BoundStatement(connection, sql);
+                ResultSet row = statement.query()) {
+            row.next();
+            String encoding = row.getString("encoding");
+            if (!encoding.equals(ENCODING)) {
+                throw new IllegalStateException("database " + row.getString("name") + " has encoding " + encoding
+                        + ", which cannot hold every name and payload; Sluice needs a database with encoding "
+                        + ENCODING
+                        + ": create database NAME encoding '" + ENCODING + "' template template0");
+            }
+        }
+    }
+
+    private static void requireOwnSessions(DataSource dataSource) {
+        try {
+            Sessions.requireOwn(dataSource);
+        } catch (SQLException e) {
+            throw new QueueException("could not ask PostgreSQL for its sessions", e);
+        }
+    }
+
+    private static void lock(Connection connection, String schema) throws SQLException {
+        var sql = Sql.parse("select pg_advisory_xact_lock(hashtextextended( :key , 0))");
+        try (var statement = new BoundStatement(connection, sql).set("key", "sluice schema " + schema)) {
+            statement.query().close();
+        }
+    }
+
+    private void refuseNewer(String schema, int found) {
+        if (found > newest()) {
+            throw new IllegalStateException("schema " + schema + " has version " + found
+                    + ", this program knows only up to " + newest() + ": run a newer Sluice");
+        }
+    }
+
+    private static boolean exists(Connection connection, String schema) throws SQLException {
+        var sql = Sql.parse("select to_regclass( :name ) is not null");
+        try (var statement = new BoundStatement(connection, sql)
+                        .set("name", Statements.inSchema("sluice.migrations", schema));
+                ResultSet row = statement.query()) {
+            row.next();
+            return row.getBoolean(1);
+        }
+    }
+
+    private static int applied(Connection connection, String schema) throws SQLException {
+        String sql = Statements.inSchema("select coalesce(max(version), 0) from sluice.migrations", schema);
+        try (Statement statement = connection.createStatement();
+                ResultSet row = statement.executeQuery(sql)) {
+            row.next();
+            return row.getInt(1);
+        }
+    }
+
+    private static void rollback(Connection connection, Exception cause) {
+        try {
+            connection.rollback();
+        } catch (SQLException e) {
+            cause.addSuppressed(e);
+        }
+    }
+}

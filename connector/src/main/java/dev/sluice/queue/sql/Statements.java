@@ -1,0 +1,125 @@
+package dev.sluice.queue.sql;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+
+/**
+ * Named SQL statements read from a resource file. In the file, a line {@code -- name: some-name} opens a statement that
+ * ends at the next such line; parameters are written {@code :like_this}; the schema is written {@code sluice.} and is
+ * replaced by the one configured.
+ */
+public final class Statements {
+    private static final String NAME_MARK = "-- name: ";
+
+    private final String file;
+    private final Map<String, Sql> byName = new HashMap<>();
+
+    private Statements(String file) {
+        this.file = file;
+    }
+
+    /** Reads {@code file}, a resource beside this class. */
+    public static Statements read(String file, String schema) {
+        var statements = new Statements(file);
+        String name = null;
+        var text = new StringBuilder();
+        for (String line : (resource(file) + "\n" + NAME_MARK).lines().toList()) {
+            if (line.startsWith(NAME_MARK)) {
+                if (name != null) {
+                    statements.byName.put(name, Sql.parse(inSchema(text.toString(), schema)));
+                }
+                name = line.substring(NAME_MARK.length()).strip();
+                text.setLength(0);
+            } else if (!line.startsWith("--")) {
+                text.append(line).append('\n');
+            }
+        }
+        return statements;
+    }
+
+    /** Returns the statement of that name; there is one, or the program is wrong. */
+    public Sql get(String name) {
+        Sql sql = byName.get(name);
+        if (sql == null) {
+            throw new IllegalStateException(file + " has no statement named " + name);
+        }
+        return sql;
+    }
+
+    /** Returns the names of all statements. */
+    Set<String> names() {
+        return Collections.unmodifiableSet(byName.keySet());
+    }
+
+    /** Returns the text of a resource beside this class. */
+    static String resource(String file) {
+        try (InputStream in = Statements.class.getResourceAsStream(file)) {
+            if (in == null) {
+                throw new IllegalStateException("resource dev/sluice/queue/sql/" + file + " is missing");
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Returns {@code sql} with the schema name {@code sluice} replaced. */
+    static String inSchema(String sql, String schema) {
+        return schema.equals("sluice")
+                ? sql
+                : sql.replaceAll("\\bsluice\\.", Matcher.quoteReplacement("\"" + schema.replace("\"", "\"\"") + "\"."));
+    }
+
+    /**
+     * One statement.
+     *
+     * @param text with {@code ?} for each parameter
+     * @param parameters their names, in order; a name that is used twice stands twice
+     */
+    public record Sql(String text, List<String> parameters) {
+
+        public static Sql parse(String named) {
+            String body = named.strip();
+            if (body.endsWith(";")) {
+                body = body.substring(0, body.length() - 1);
+            }
+            var text = new StringBuilder(body.length());
+            var parameters = new ArrayList<String>();
+            boolean quoted = false;
+            for (int i = 0; i < body.length(); i++) {
+                char c = body.charAt(i);
+                if (c == '\'') {
+                    quoted = !quoted;
+                }
+                boolean opens = c == ':'
+                        && !quoted
+                        && i + 1 < body.length()
+                        && Character.isLetter(body.charAt(i + 1))
+                        && body.charAt(i - 1) != ':';
+                // A slice of an array, as in ids[slice.low:slice.high], is not a parameter.
+                if (opens && (Character.isWhitespace(body.charAt(i - 1)) || body.charAt(i - 1) == '(')) {
+                    int end = i + 1;
+                    while (end < body.length()
+                            && (Character.isLetterOrDigit(body.charAt(end)) || body.charAt(end) == '_')) {
+                        end++;
+                    }
+                    parameters.add(body.substring(i + 1, end));
+                    text.append('?');
+                    i = end - 1;
+                } else {
+                    text.append(c);
+                }
+            }
+            return new Sql(text.toString(), List.copyOf(parameters));
+        }
+    }
+}

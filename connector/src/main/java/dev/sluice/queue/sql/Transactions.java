@@ -1,0 +1,170 @@
+package dev.sluice.queue.sql;
+
+import dev.sluice.queue.QueueException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Runs work in transactions on connections of a pool. A transaction commits when its work returns. If PostgreSQL rolls
+ * a transaction back because of a deadlock, it runs again after a short random pause, so that it does not meet the same
+ * transaction a second time. If PostgreSQL does not confirm a commit, another connection asks for its outcome.
+ */
+public final class Transactions {
+    /** Times a transaction is run again after a deadlock. */
+    static final int MAX_DEADLOCKS = 3;
+
+    /** Longest pause before a transaction is run again, in milliseconds. */
+    private static final int MAX_PAUSE_MS = 50;
+
+    private static final String DEADLOCK_DETECTED = "40P01";
+
+    private final DataSource dataSource;
+    private final Outcomes outcomes;
+    private final Plans plans;
+
+    /** Which plans the server may choose for the work. */
+    private enum Plans {
+        ANY,
+        BY_INDEX,
+        BY_INDEX_IN_SESSION
+    }
+
+    public Transactions(DataSource dataSource) {
+        this(dataSource, Plans.ANY);
+    }
+
+    private Transactions(DataSource dataSource, Plans plans) {
+        this.dataSource = dataSource;
+        this.outcomes = new Outcomes(dataSource);
+        this.plans = plans;
+    }
+
+    /** For work on rows that it names: the settings of {@link IndexPlans} hold in each transaction. */
+    public static Transactions byIndex(DataSource dataSource) {
+        return new Transactions(dataSource, Plans.BY_INDEX);
+    }
+
+    /**
+     * The same, and the settings stay on each connection: no round trip more. For a pool that serves nothing but work
+     * on rows that it names.
+     */
+    public static Transactions byIndexInSession(DataSource dataSource) {
+        return new Transactions(dataSource, Plans.BY_INDEX_IN_SESSION);
+    }
+
+    /** What is done in a transaction. */
+    public interface Work<T> {
+        T on(Connection connection) throws SQLException;
+    }
+
+    /** Returns whether the transaction of a result changed anything that would be missed. */
+    public interface Changes<T> {
+        boolean in(T result);
+    }
+
+    /**
+     * Runs the work and commits. The work may run more than once, each time on a transaction of its own.
+     *
+     * @param what what could not be done, should it fail: the start of the message
+     * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit, and its outcome could not be found out
+     * @throws QueueException if PostgreSQL failed; nothing has changed
+     */
+    public <T> T run(String what, Work<T> work) {
+        var done = new AtomicReference<T>();
+        Work<T> noted = connection -> {
+            T result = work.on(connection);
+            done.set(result);
+            return result;
+        };
+        try {
+            return unsettled(what, noted, result -> true);
+        } catch (OutcomeUnknownException e) {
+            return switch (outcomes.await(e)) {
+                case COMMITTED -> done.get();
+                case ROLLED_BACK -> throw new QueueException(what + ": rolled back", "40000", e);
+                case PENDING, LOST -> throw e;
+            };
+        }
+    }
+
+    /**
+     * Runs the work and commits, as {@link #run} does, but leaves it to the caller to find out the outcome of a commit.
+     *
+     * @param changes what results to ask about; for others a commit without an answer is a failure without effect
+     * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit
+     * @throws QueueException if PostgreSQL failed; nothing has changed
+     */
+    public <T> T unsettled(String what, Work<T> work, Changes<T> changes) {
+        for (int deadlocks = 0; true; deadlocks++) {
+            try {
+                return once(what, work, changes);
+            } catch (SQLException e) {
+                if (deadlocks == MAX_DEADLOCKS || !DEADLOCK_DETECTED.equals(e.getSQLState())) {
+                    throw new QueueException(what, e);
+                }
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(
+                        ThreadLocalRandom.current().nextInt(1, MAX_PAUSE_MS + 1)));
+            }
+        }
+    }
+
+    private <T> T once(String what, Work<T> work, Changes<T> changes) throws SQLException {
+        Connection connection = dataSource.getConnection();
+        try (connection) {
+            if (plans == Plans.BY_INDEX_IN_SESSION) {
+                IndexPlans.on(connection);
+            }
+            connection.setAutoCommit(false);
+            T result;
+            TransactionId id;
+            try {
+                if (plans == Plans.BY_INDEX) {
+                    IndexPlans.onInTransaction(connection);
+                }
+                result = work.on(connection);
+                id = changes.in(result) ? TransactionId.of(connection) : null;
+                if (id != null) {
+                    CommitGate.pass(dataSource);
+                }
+            } catch (SQLException | RuntimeException | Error e) {
+                rollback(connection, e);
+                throw e;
+            }
+            commit(connection, what, id);
+            if (id != null) {
+                Effects.changed();
+            }
+            connection.setAutoCommit(true);
+            return result;
+        }
+    }
+
+    private static void commit(Connection connection, String what, @Nullable TransactionId id) throws SQLException {
+        try {
+            Commit.run(connection, what, id);
+        } catch (OutcomeUnknownException e) {
+            if (id == null) { // The transaction changed nothing that matters.
+                throw new QueueException(what, new SQLException(e.getMessage(), "08006", e));
+            }
+            throw e;
+        } catch (SQLException | RuntimeException | Error e) {
+            rollback(connection, e);
+            throw e;
+        }
+    }
+
+    private static void rollback(Connection connection, Throwable failure) {
+        try {
+            connection.rollback();
+            connection.setAutoCommit(true);
+        } catch (SQLException e) {
+            failure.addSuppressed(e);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+package dev.sluice.queue.transact;
+
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PushOutcome;
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.write.Flush;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import javax.sql.DataSource;
+
+/**
+ * Puts dead letters back into their queues: a move, each letter gone from the dead letters in the transaction that pushes
+ * it. The message gets the transaction id {@code dlq:<id of the letter>}, so that it cannot come twice, and goes to the end
+ * of its partition, for every group.
+ *
+ * <p>Safe for use by many threads and processes.
+ */
+public final class Redrive implements AutoCloseable {
+    /** Most letters moved in one transaction. */
+    public static final int MAX_LETTERS = 1_000;
+
+    private static final int MAX_RESTARTS = 5;
+    private static final MessageIds IDS = new MessageIds();
+
+    private final QueueWriter writer;
+    private final Statements statements;
+
+    /** Makes one with a writer, and so a connection, of its own. */
+    public Redrive(DataSource dataSource, QueueWriterConfig config) {
+        this.writer = new QueueWriter(dataSource, config);
+        this.statements = Statements.read("writer.sql", config.schema());
+    }
+
+    /** What became of a dead letter. */
+    public enum Verdict {
+        /** It is a message again. */
+        MOVED,
+        /** Its message was in the partition already; the letter is removed. */
+        DUPLICATE,
+        /** There is no such letter, any more. */
+        GONE
+    }
+
+    /**
+     * What came of a move.
+     *
+     * @param verdicts one for each id, in the order given
+     * @param queues the queues that have got messages
+     */
+    public record Outcome(List<Verdict> verdicts, Set<String> queues) {
+        public Outcome {
+            verdicts = List.copyOf(verdicts);
+            queues = Set.copyOf(queues);
+        }
+    }
+
+    /**
+     * Moves letters, in the order of their ids.
+     *
+     * @param ids ids of dead letters, at most {@value #MAX_LETTERS}
+     * @return what came of it. Committed
+     * @throws QueueException if PostgreSQL failed; nothing was moved, unless it failed while committing: asking again does
+     *     no harm
+     */
+    public synchronized Outcome run(List<Long> ids) {
+        if (ids.size() > MAX_LETTERS) {
+            throw new IllegalArgumentException("at most " + MAX_LETTERS + " dead letters, were " + ids.size());
+        }
+        var letters = new ArrayList<Long>();
+        Flush moved = writer.committed(
+                "could not redrive " + ids.size() + " dead letters",
+                new Flush(List.of()),
+                (open, none) -> move(open, ids, letters));
+        List<PushOutcome> outcomes = moved.outcomes();
+        Map<Long, Verdict> verdicts = new HashMap<>();
+        for (int i = 0; i < letters.size(); i++) {
+            boolean duplicate = outcomes.get(i) instanceof PushOutcome.Duplicate;
+            verdicts.put(letters.get(i), duplicate ? Verdict.DUPLICATE : Verdict.MOVED);
+        }
+        var queues = new HashSet<String>();
+        moved.names().forEach(name -> queues.add(name.queue()));
+        return new Outcome(
+                ids.stream().map(id -> verdicts.getOrDefault(id, Verdict.GONE)).toList(), queues);
+    }
+
+    /** Pushes and removes the letters that are there, and notes which they are. */
+    private Flush move(Connection open, List<Long> ids, List<Long> letters) throws SQLException {
+        for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
+            // To find the partitions may end the transaction, and with it the locks on the letters: so they are read
+            // twice.
+            boolean unused = writer.resolve(open, new Flush(take(open, ids, letters)));
+            var flush = new Flush(take(open, ids, letters));
+            if (flush.names().isEmpty()) {
+                return flush;
+            }
+            if (writer.locate(flush) && writer.tryFlush(open, flush)) {
+                remove(open, letters);
+                return flush;
+            }
+            open.rollback();
+        }
+        throw new QueueException(
+                "partitions were deleted " + MAX_RESTARTS + " times while dead letters were moved", "55000", null);
+    }
+
+    private List<NewMessage> take(Connection open, List<Long> ids, List<Long> taken) throws SQLException {
+        var messages = new ArrayList<NewMessage>();
+        taken.clear();
+        try (var statement = new BoundStatement(open, statements.get("take-dead-letters"))
+                        .set("ids", ids.stream().mapToLong(Long::longValue).toArray());
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                long id = row.getLong("id");
+                taken.add(id);
+                messages.add(new NewMessage(
+                        IDS.next(),
+                        row.getString("queue"),
+                        row.getString("partition_name"),
+                        "dlq:" + id,
+                        false,
+                        row.getString("payload").getBytes(StandardCharsets.UTF_8),
+                        row.getObject("trace_id", UUID.class),
+                        row.getString("producer_sub")));
+            }
+        }
+        return messages;
+    }
+
+    private void remove(Connection open, List<Long> letters) throws SQLException {
+        try (var statement = new BoundStatement(open, statements.get("remove-dead-letters"))
+                .set("ids", letters.stream().mapToLong(Long::longValue).toArray())) {
+            statement.update();
+        }
+    }
+
+    /** Gives the connection back. It can be used again. */
+    @Override
+    public synchronized void close() {
+        writer.close();
+    }
+}

@@ -1,0 +1,241 @@
+package dev.sluice.queue.transact;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PayloadCipher;
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.StreamIds;
+import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.QueueSchema;
+import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.sql.Transactions;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The queries of stream processors, and what they remember. What they remember is changed by a {@link StreamCycle}.
+ *
+ * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
+ */
+public final class Streams {
+    /** Most rows of state that are returned at once. */
+    public static final int MAX_ROWS = 100_000;
+    /** Most characters of values and keys that are returned at once. */
+    public static final int MAX_CHARACTERS = 64 << 20;
+
+    private static final int FETCH = 500;
+    /** Above every key that begins with what is before it: the greatest code point, as often as a key can be long. */
+    private static final String ABOVE =
+            Character.toString(Character.MAX_CODE_POINT).repeat(StreamCycle.MAX_KEY_LENGTH);
+
+    private final Transactions transactions;
+    private final Statements statements;
+    private final PayloadCipher cipher;
+    private final int maxRows;
+    private final int maxCharacters;
+
+    /**
+     * Makes the streams of a schema that {@link QueueSchema} has brought up to date.
+     *
+     * @param cipher decrypts the state of encrypted queues
+     */
+    public Streams(DataSource dataSource, String schema, PayloadCipher cipher) {
+        this(dataSource, schema, cipher, MAX_ROWS, MAX_CHARACTERS);
+    }
+
+    /**
+     * Makes the same for a process with little memory.
+     *
+     * @param maxCharacters of values and keys that are returned at once
+     */
+    public Streams(DataSource dataSource, String schema, PayloadCipher cipher, int maxCharacters) {
+        this(dataSource, schema, cipher, MAX_ROWS, maxCharacters);
+    }
+
+    Streams(DataSource dataSource, String schema, PayloadCipher cipher, int maxRows, int maxCharacters) {
+        this.transactions = Transactions.byIndex(dataSource);
+        this.statements = Statements.read("streams.sql", schema);
+        this.cipher = cipher;
+        this.maxRows = maxRows;
+        this.maxCharacters = maxCharacters;
+    }
+
+    /** Returns how many characters of values and keys are returned at once, at most. */
+    public int maxCharacters() {
+        return maxCharacters;
+    }
+
+    /** How a registration went. */
+    public enum Registered {
+        /** There was no query of that name. */
+        FRESH,
+        /** There was, and it computes as before: its state goes on. */
+        SAME,
+        /** It computes in another way, and its state was dropped. */
+        RESET,
+        /** It computes in another way, and nobody said to drop its state: nothing has changed. */
+        MISMATCH
+    }
+
+    /**
+     * A query.
+     *
+     * @param id see {@link StreamIds}
+     * @param registered how it got there
+     */
+    public record Query(long id, Registered registered) {}
+
+    /**
+     * Registers a query, or finds it again.
+     *
+     * @param sinkQueue where it pushes to; null: nowhere in particular
+     * @param configHash stands for how it computes
+     * @param reset whether to drop its state if it computes in another way than before; waits for its cycles
+     * @throws IllegalArgumentException if a name is not one a queue could have
+     * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
+     */
+    public Query register(
+            String name, String sourceQueue, @Nullable String sinkQueue, String configHash, boolean reset) {
+        NewMessage.checkName("name", name);
+        NewMessage.checkName("source_queue", sourceQueue);
+        NewMessage.checkName("config_hash", configHash);
+        if (sinkQueue != null) {
+            NewMessage.checkName("sink_queue", sinkQueue);
+        }
+        return transactions.run("could not register stream " + name, connection -> {
+            try (var statement = new BoundStatement(connection, statements.get("add-query"))
+                            .set("name", name)
+                            .set("source", sourceQueue)
+                            .set("sink", sinkQueue)
+                            .set("hash", configHash);
+                    ResultSet row = statement.query()) {
+                if (row.next()) {
+                    return new Query(row.getLong("id"), Registered.FRESH);
+                }
+            }
+            long id;
+            boolean same;
+            try (var statement = new BoundStatement(connection, statements.get("lock-query")).set("name", name);
+                    ResultSet row = statement.query()) {
+                row.next(); // Nothing deletes queries.
+                id = row.getLong("id");
+                same = row.getString("config_hash").equals(configHash);
+            }
+            if (!same && !reset) {
+                return new Query(id, Registered.MISMATCH);
+            }
+            if (!same) {
+                dropState(connection, id);
+            }
+            try (var statement = new BoundStatement(connection, statements.get("update-query"))
+                    .set("query", id)
+                    .set("source", sourceQueue)
+                    .set("sink", sinkQueue)
+                    .set("hash", configHash)) {
+                statement.update();
+            }
+            return new Query(id, same ? Registered.SAME : Registered.RESET);
+        });
+    }
+
+    private void dropState(Connection connection, long queryId) throws SQLException {
+        try (var statement = new BoundStatement(connection, statements.get("drop-state")).set("query", queryId)) {
+            statement.update();
+        }
+    }
+
+    /**
+     * What is remembered under a key.
+     *
+     * @param key the key
+     * @param value JSON text, byte for byte as it was put
+     * @param updatedAt when it was put
+     */
+    public record Row(String key, String value, Instant updatedAt) {}
+
+    /**
+     * Which part of a state is asked for; all that is said must be true.
+     *
+     * @param keys under these keys; empty: under any
+     * @param prefix under keys that begin with this
+     * @param ripeAt of windows that are over by then; null: of any, or of none
+     */
+    public record Part(
+            List<String> keys, String prefix, @Nullable Double ripeAt) {
+        /** All of it. */
+        public static final Part ALL = new Part(List.of(), "", null);
+
+        /**
+         * Checks the keys.
+         *
+         * @throws IllegalArgumentException if one cannot be a key
+         */
+        public Part {
+            keys = List.copyOf(keys);
+            keys.forEach(key -> StreamCycle.checkKey("keys", key));
+            StreamCycle.checkKey("key_prefix", prefix);
+        }
+    }
+
+    /**
+     * Returns what a query remembers of a partition, by key, byte by byte. Without such a query or partition that is
+     * nothing.
+     *
+     * @return nothing when it would be more than {@link #MAX_ROWS} rows or {@link #maxCharacters} characters
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Optional<List<Row>> state(long queryId, long partitionId, Part part) {
+        requireNonNull(part, "part");
+        return transactions.run("could not read the state of a stream", connection -> {
+            String queue = queue(connection, partitionId);
+            if (queue == null) {
+                return Optional.of(List.of());
+            }
+            try (var statement = new BoundStatement(connection, statements.get("state"))
+                            .set("partition", partitionId)
+                            .set("query", queryId)
+                            .set(
+                                    "keys",
+                                    part.keys().isEmpty() ? null : part.keys().toArray(String[]::new))
+                            .set("prefix", part.prefix())
+                            .set("above", part.prefix() + ABOVE)
+                            .set("ripe_at", part.ripeAt())
+                            .set("limit", maxRows + 1)
+                            .fetch(FETCH);
+                    ResultSet row = statement.query()) {
+                return read(row, queue);
+            }
+        });
+    }
+
+    private Optional<List<Row>> read(ResultSet row, String queue) throws SQLException {
+        var rows = new ArrayList<Row>();
+        long characters = 0;
+        while (row.next()) {
+            String key = row.getString("key");
+            String value = cipher.open(queue, row.getString("value"));
+            characters += key.length() + value.length();
+            if (rows.size() == maxRows || characters > maxCharacters) {
+                return Optional.empty();
+            }
+            rows.add(new Row(key, value, row.getTimestamp("updated_at").toInstant()));
+        }
+        return Optional.of(List.copyOf(rows));
+    }
+
+    private @Nullable String queue(Connection connection, long partitionId) throws SQLException {
+        try (var statement = new BoundStatement(connection, statements.get("queue-of-partition"))
+                        .set("partition", partitionId);
+                ResultSet row = statement.query()) {
+            return row.next() ? row.getString("queue") : null;
+        }
+    }
+}

@@ -1,0 +1,5 @@
+/**
+ * Operations that write and read in one transaction: transactions of a client, redrive of dead letters, and stream cycles.
+ */
+@org.jspecify.annotations.NullMarked
+package dev.sluice.queue.transact;

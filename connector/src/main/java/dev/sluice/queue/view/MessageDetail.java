@@ -1,0 +1,117 @@
+package dev.sluice.queue.view;
+
+import dev.sluice.queue.Origin;
+import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.PayloadCipher;
+import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.QueueOptions;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A message with all that is known of it.
+ *
+ * @param queue name of its queue
+ * @param namespace namespace of its queue
+ * @param task task of its queue
+ * @param leaseTime option of its queue, as the next four
+ * @param retryLimit see {@link QueueOptions}
+ * @param retryDelay see {@link QueueOptions}; zero when it is not set
+ * @param ttl see {@link QueueOptions}; zero when it is not set
+ * @param priority see {@link QueueOptions}
+ * @param partition name of its partition
+ * @param partitionId id of its partition, see {@link PartitionIds}
+ * @param id the id it got when it was accepted
+ * @param transactionId its key in the partition
+ * @param payload JSON text, as it was pushed; as it is stored, if it cannot be decrypted
+ * @param encrypted whether it had to be decrypted
+ * @param state what has become of it
+ * @param traceId the producer's trace id, or null
+ * @param producerSub subject of the producer's token, or null
+ * @param createdAt when it was written, or the time it brought along ({@link Origin})
+ * @param error why some group gave up on it last; null when none did
+ * @param retries how often it was delivered again before that; null when no group gave up on it
+ * @param leasedUntil when the lease on its partition ends; null unless it is being processed
+ * @param groups the groups that read the partition
+ */
+public record MessageDetail(
+        String queue,
+        String namespace,
+        String task,
+        Duration leaseTime,
+        int retryLimit,
+        Duration retryDelay,
+        Duration ttl,
+        int priority,
+        String partition,
+        long partitionId,
+        UUID id,
+        String transactionId,
+        String payload,
+        boolean encrypted,
+        MessageState state,
+        @Nullable UUID traceId,
+        @Nullable String producerSub,
+        Instant createdAt,
+        @Nullable String error,
+        @Nullable Integer retries,
+        @Nullable Instant leasedUntil,
+        List<Reader> groups) {
+
+    public MessageDetail {
+        groups = List.copyOf(groups);
+    }
+
+    /**
+     * A group that reads the partition.
+     *
+     * @param name its name, {@link PopTarget#DEFAULT_GROUP} for consumers that name none
+     * @param consumed whether it has done with the message
+     * @param leasedUntil when the lease ends under which it holds the message; null when it does not
+     */
+    public record Reader(
+            String name, boolean consumed, @Nullable Instant leasedUntil) {}
+
+    static MessageDetail of(ResultSet row, PayloadCipher cipher, List<Reader> groups) throws SQLException {
+        String stored = row.getString("payload");
+        String payload = cipher.open(row.getString("queue"), stored);
+        String error = row.getString("error");
+        Instant leasedUntil = PartitionStatus.instant(row, "leased_until");
+        MessageState state = MessageState.PENDING;
+        if (error != null) {
+            state = MessageState.DEAD_LETTER;
+        } else if (row.getBoolean("read")) {
+            state = MessageState.COMPLETED;
+        } else if (leasedUntil != null && row.getObject("seq") != null) {
+            state = MessageState.PROCESSING;
+        }
+        return new MessageDetail(
+                row.getString("queue"),
+                row.getString("namespace"),
+                row.getString("task"),
+                Duration.ofSeconds(row.getLong("lease_time_s")),
+                row.getInt("retry_limit"),
+                Duration.ofMillis(row.getLong("retry_delay_ms")),
+                Duration.ofSeconds(row.getLong("ttl_s")),
+                row.getInt("priority"),
+                row.getString("partition"),
+                row.getLong("partition_id"),
+                row.getObject("id", UUID.class),
+                row.getString("transaction_id"),
+                payload,
+                !payload.equals(stored),
+                state,
+                row.getObject("trace_id", UUID.class),
+                row.getString("producer_sub"),
+                row.getTimestamp("written_at").toInstant(),
+                error,
+                error == null ? null : row.getInt("retries"),
+                state == MessageState.PROCESSING ? leasedUntil : null,
+                groups);
+    }
+}

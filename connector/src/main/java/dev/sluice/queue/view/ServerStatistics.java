@@ -1,0 +1,110 @@
+package dev.sluice.queue.view;
+
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.sql.Transactions;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.ResultSetMetaData;
+import java.sql.SQLException;
+import java.sql.Timestamp;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the server says about itself and the queue's tables, from its {@code pg_stat} views. Safe for use by many
+ * threads.
+ */
+public final class ServerStatistics {
+    private static final int MAX_ROWS = 100;
+
+    /** The parts there are; the statement of each is named so in {@code server.sql}. */
+    private static final List<String> PARTS = List.of(
+            "now",
+            "database-cache",
+            "table-cache",
+            "index-cache",
+            "cache-summary",
+            "dead-tuples",
+            "hot-updates",
+            "active-queries",
+            "autovacuum",
+            "buffer-config",
+            "table-sizes");
+
+    private final Transactions transactions;
+    private final Statements statements;
+    private final String schema;
+
+    /** Makes the statistics of a schema. */
+    public ServerStatistics(DataSource dataSource, String schema) {
+        this.transactions = new Transactions(dataSource);
+        this.statements = Statements.read("server.sql", schema);
+        this.schema = schema;
+    }
+
+    /**
+     * A part: rows of values by the name of the column. Values are text, numbers, booleans, times ({@code Instant}) or
+     * null.
+     */
+    public record Part(List<Map<String, @Nullable Object>> rows) {}
+
+    /**
+     * Returns all parts by name. {@code buffer-usage} is empty unless the extension {@code pg_buffercache} is there.
+     *
+     * @throws QueueException if PostgreSQL failed
+     */
+    public Map<String, Part> read() {
+        return transactions.run("could not read the statistics of the server", connection -> {
+            var parts = new LinkedHashMap<String, Part>();
+            for (String part : PARTS) {
+                parts.put(part, read(connection, part));
+            }
+            parts.put(
+                    "buffer-usage",
+                    hasBufferCache(connection) ? read(connection, "buffer-usage") : new Part(List.of()));
+            return parts;
+        });
+    }
+
+    private boolean hasBufferCache(Connection connection) throws SQLException {
+        try (var statement = new BoundStatement(connection, statements.get("has-buffer-cache"));
+                ResultSet row = statement.query()) {
+            return row.next();
+        }
+    }
+
+    private Part read(Connection connection, String part) throws SQLException {
+        List<String> parameters = statements.get(part).parameters();
+        try (var statement = new BoundStatement(connection, statements.get(part))) {
+            if (parameters.contains("schema")) {
+                statement.set("schema", schema);
+            }
+            if (parameters.contains("limit")) {
+                statement.set("limit", MAX_ROWS);
+            }
+            try (ResultSet row = statement.query()) {
+                var rows = new ArrayList<Map<String, @Nullable Object>>();
+                while (row.next()) {
+                    rows.add(values(row));
+                }
+                return new Part(rows);
+            }
+        }
+    }
+
+    private static Map<String, @Nullable Object> values(ResultSet row) throws SQLException {
+        ResultSetMetaData columns = row.getMetaData();
+        var values = new LinkedHashMap<String, @Nullable Object>();
+        for (int i = 1; i <= columns.getColumnCount(); i++) {
+            Object value = row.getObject(i);
+            values.put(columns.getColumnLabel(i), value instanceof Timestamp time ? time.toInstant() : value);
+        }
+        return values;
+    }
+}

@@ -1,0 +1,350 @@
+package dev.sluice.queue.write;
+
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PayloadCipher;
+import dev.sluice.queue.PriorityLane;
+import dev.sluice.queue.PushOutcome;
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.write.DedupWindow.Known;
+import dev.sluice.queue.write.PartitionDirectory.Name;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The messages of one transaction, sorted by partition, and what becomes of them. Decides; {@link QueueWriter} talks to the
+ * database.
+ */
+public final class Flush {
+    private static final long[] NO_LONGS = {};
+
+    private final List<NewMessage> messages;
+    private final @Nullable PushOutcome[] outcomes;
+    private final long[] hashes;
+    private final Map<Name, Run> runs = new LinkedHashMap<>();
+    private @Nullable List<Run> inOrder;
+    private final List<Waiting> waiting = new ArrayList<>();
+
+    /** A message that is not due yet. */
+    record Waiting(NewMessage message, long partitionId, Instant dueAt) {}
+
+    /**
+     * What the options of a queue say about its messages.
+     *
+     * @param dedupWindow how long ago a message may have been written that one of these repeats; zero: repeats do not matter
+     * @param encrypted whether what comes in clear must be sealed
+     * @param now the database's time
+     */
+    record Rules(Duration dedupWindow, boolean encrypted, Instant now) {}
+
+    /** The messages of the flush for one partition. */
+    public static final class Run {
+        private static final Rules NO_RULES = new Rules(Duration.ZERO, false, Instant.EPOCH);
+
+        private final Name name;
+        private int[] indexes = new int[1];
+        private int size;
+        private boolean hasGivenIds;
+        private long partitionId;
+        private long queueId;
+        private long claimed;
+        private long head;
+        private long scheduled;
+        private Rules rules = NO_RULES;
+        private @Nullable Known known;
+        private @Nullable PriorityLane lane;
+        private List<NewMessage> placed = List.of();
+        private long[] placedHashes = NO_LONGS;
+        private long[] placedSeqs = NO_LONGS;
+        private int remembered;
+
+        public Run(Name name) {
+            this.name = name;
+        }
+
+        Name name() {
+            return name;
+        }
+
+        public long partitionId() {
+            return partitionId;
+        }
+
+        long head() {
+            return head;
+        }
+
+        /** Messages of the partition that wait for their time. */
+        long scheduled() {
+            return scheduled;
+        }
+
+        Duration dedupWindow() {
+            return rules.dedupWindow;
+        }
+
+        /** Whether a message whose transaction id was seen is a duplicate. */
+        boolean dropsRepeats() {
+            return !rules.dedupWindow.isZero();
+        }
+
+        /** Whether some message may be a duplicate: not those whose transaction ids were all made for them. */
+        boolean mayRepeat() {
+            return dropsRepeats() && hasGivenIds;
+        }
+
+        long queueId() {
+            return queueId;
+        }
+
+        /** Takes how many seqs it was given, and what the partition's row said before. */
+        void claimed(long seqs, long idOfQueue, long headBefore, long scheduledNow) {
+            claimed = seqs;
+            queueId = idOfQueue;
+            head = headBefore;
+            scheduled = scheduledNow;
+            known = null;
+        }
+
+        /** Takes what its queue says. */
+        void under(Rules ofQueue) {
+            rules = ofQueue;
+        }
+
+        /** Takes what is known of the transaction ids in the partition. */
+        void comparedWith(Known ofPartition) {
+            known = ofPartition;
+        }
+
+        /** How many messages of the flush it has. */
+        int size() {
+            return size;
+        }
+
+        /** Index in the flush of its message number {@code i}, from 0. */
+        int index(int i) {
+            return indexes[i];
+        }
+
+        boolean isMoved() {
+            return !placed.isEmpty();
+        }
+
+        /** Whether not every message came to the seq that was claimed for it. */
+        boolean isMisclaimed() {
+            return placed.size() != claimed;
+        }
+
+        long newHead() {
+            return head + placed.size();
+        }
+
+        private void add(int index, NewMessage message) {
+            if (size == indexes.length) {
+                indexes = Arrays.copyOf(indexes, size * 2);
+            }
+            indexes[size++] = index;
+            hasGivenIds |= !message.generatedTransactionId();
+            lane = lane == null ? message.origin().lane() : lane;
+        }
+
+        private void beginPlacing() {
+            placed = new ArrayList<>(size);
+            placedHashes = mayRepeat() ? new long[size] : NO_LONGS;
+            placedSeqs = mayRepeat() ? new long[size] : NO_LONGS;
+            remembered = 0;
+        }
+
+        private void remember(long hash, long seq) {
+            placedHashes[remembered] = hash;
+            placedSeqs[remembered++] = seq;
+        }
+    }
+
+    public Flush(List<NewMessage> messages) {
+        this.messages = messages;
+        this.outcomes = new PushOutcome[messages.size()];
+        this.hashes = new long[messages.size()];
+        Run run = null;
+        for (int i = 0; i < messages.size(); i++) {
+            NewMessage message = messages.get(i);
+            if (run == null
+                    || !run.name.partition().equals(message.partition())
+                    || !run.name.queue().equals(message.queue())) {
+                run = runs.computeIfAbsent(new Name(message.queue(), message.partition()), Run::new);
+            }
+            run.add(i, message);
+        }
+    }
+
+    public Collection<Name> names() {
+        return runs.keySet();
+    }
+
+    /** Returns the lane a partition is to be created in, null for that of its queue. */
+    @Nullable
+    PriorityLane lane(Name name) {
+        Run run = runs.get(name);
+        return run == null ? null : run.lane;
+    }
+
+    /**
+     * In order of the partitions' ids: that of locks, and the one that indexes take quickest.
+     *
+     * @throws IllegalStateException if the ids are not known: nothing would be written, and nobody notice
+     */
+    public List<Run> runs() {
+        if (inOrder == null) {
+            throw new IllegalStateException("the partitions of the flush are not located");
+        }
+        return inOrder;
+    }
+
+    /** How many seqs a run is likely to need: as many as it has messages that name no time of their own. */
+    long expectedSeqs(Run run, boolean allDue) {
+        long expected = 0;
+        for (int i = 0; i < run.size; i++) {
+            if (allDue || !messages.get(run.indexes[i]).isScheduled()) {
+                expected++;
+            }
+        }
+        return expected;
+    }
+
+    NewMessage message(int index) {
+        return messages.get(index);
+    }
+
+    /** Keeps the hash of a message's transaction id, to be remembered when the message gets a seq. */
+    void hashed(int index, long hash) {
+        hashes[index] = hash;
+    }
+
+    /**
+     * Sets the ids of the partitions.
+     *
+     * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it has none
+     * @return false if one has none: then it cannot be written
+     */
+    boolean locate(ToLongFunction<Name> ids) {
+        inOrder = null;
+        var located = new ArrayList<Run>(runs.size());
+        for (Run run : runs.values()) {
+            run.partitionId = ids.applyAsLong(run.name);
+            if (run.partitionId == PartitionDirectory.UNKNOWN) {
+                return false;
+            }
+            located.add(run);
+        }
+        located.sort(Comparator.comparingLong(Run::partitionId));
+        inOrder = located;
+        return true;
+    }
+
+    /**
+     * Gives seqs to the messages that are due and no duplicates.
+     *
+     * @param duplicates ids of the first messages, by index of the ones that repeat them
+     * @param allDue whether they were scheduled and are due now: all are placed, for whether one repeats another was seen before
+     * @param cipher seals what comes in clear for an encrypted queue: from producers that did not know, or from before it was
+     * @throws QueueException of the transient kind if the cipher has no key for that
+     */
+    void place(Map<Integer, UUID> duplicates, boolean allDue, PayloadCipher cipher) {
+        waiting.clear();
+        for (Run run : runs.values()) {
+            run.beginPlacing();
+            SeenIds inThisFlush = !allDue && run.size > 1 && run.mayRepeat() ? new SeenIds(run.size) : null;
+            for (int i = 0; i < run.size; i++) {
+                int index = run.indexes[i];
+                NewMessage message = messages.get(index);
+                UUID first = duplicates.get(index);
+                if (first == null && inThisFlush != null && !message.generatedTransactionId()) {
+                    first = firstInThisFlush(run, i, inThisFlush);
+                }
+                outcomes[index] = first != null
+                        ? new PushOutcome.Duplicate(first, run.partitionId)
+                        : place(run, index, run.rules.encrypted ? seal(message, cipher) : message, allDue);
+            }
+        }
+    }
+
+    /** Returns the id of the message before that has the same transaction id; or null, and remembers this one. */
+    private @Nullable UUID firstInThisFlush(Run run, int position, SeenIds seen) {
+        int index = run.indexes[position];
+        String transactionId = messages.get(index).transactionId();
+        for (long other : seen.seqsOf(hashes[index])) {
+            NewMessage before = messages.get(run.indexes[(int) other - 1]);
+            if (before.transactionId().equals(transactionId)) {
+                return before.id();
+            }
+        }
+        seen.add(hashes[index], position + 1L);
+        return null;
+    }
+
+    private static NewMessage seal(NewMessage message, PayloadCipher cipher) {
+        cipher.requireKey(message.queue());
+        return cipher.seal(message);
+    }
+
+    private PushOutcome place(Run run, int index, NewMessage message, boolean allDue) {
+        Instant now = run.rules.now;
+        Instant dueAt = allDue ? now : dueAt(message, now);
+        if (dueAt.isAfter(now)) {
+            waiting.add(new Waiting(message, run.partitionId, dueAt));
+            return new PushOutcome.Scheduled(message.id(), run.partitionId, dueAt);
+        }
+        run.placed.add(message);
+        long seq = run.newHead();
+        if (run.dropsRepeats() && !message.generatedTransactionId()) {
+            run.remember(hashes[index], seq);
+        }
+        return new PushOutcome.Queued(message.id(), run.partitionId, seq);
+    }
+
+    private static Instant dueAt(NewMessage message, Instant now) {
+        Instant at = message.deliverAt() == null ? now : message.deliverAt();
+        Instant after = message.delay() == null ? now : now.plus(message.delay());
+        return at.isAfter(after) ? at : after;
+    }
+
+    /** The messages that were placed, by partition, in order of their ids. */
+    List<SegmentCopy.Run> rows() {
+        var rows = new ArrayList<SegmentCopy.Run>(runs.size());
+        for (Run run : runs()) {
+            if (!run.placed.isEmpty()) {
+                rows.add(new SegmentCopy.Run(run.partitionId, run.head + 1, run.rules.now, run.placed));
+            }
+        }
+        return rows;
+    }
+
+    /** The messages that were not placed because their time has not come; those of a partition in the order given. */
+    List<Waiting> waiting() {
+        return waiting;
+    }
+
+    /** What became of the messages, in the order given. */
+    public List<PushOutcome> outcomes() {
+        return Arrays.asList(outcomes);
+    }
+
+    /** After the commit. */
+    void rememberIn(DedupWindow dedup) {
+        for (Run run : runs.values()) {
+            Known known = run.known == null ? dedup.knownOf(run.partitionId) : run.known;
+            if (known != null) {
+                dedup.committed(known, run.head, run.newHead(), run.placedHashes, run.placedSeqs, run.remembered);
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+package dev.sluice.queue.write;
+
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.Origin;
+import dev.sluice.queue.PayloadCipher;
+import dev.sluice.queue.PriorityLane;
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.write.PartitionDirectory.Name;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Timestamp;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Function;
+import java.util.function.ToLongFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The messages that wait in the table {@code parked} for queues that cannot be written to. The transaction that moves
+ * the source on parks a message. The transaction that writes the message to its queue removes it from the table. While
+ * a queue has parked messages, the writer parks the messages that follow behind them, which keeps the order of each
+ * partition.
+ *
+ * <p>Owned by one writer.
+ */
+public final class Parking {
+    private static final String LOCK = "sluice parked ";
+
+    private final Statements statements;
+    private final PayloadCipher cipher;
+    private final String schema;
+
+    /** The queues that had parked messages when last asked. Only this writer's own messages must stay behind them. */
+    private final Set<String> queues = new HashSet<>();
+
+    private boolean isLoaded;
+
+    Parking(Statements statements, PayloadCipher cipher, String schema) {
+        this.statements = statements;
+        this.cipher = cipher;
+        this.schema = schema;
+    }
+
+    /** A parked message and its place in the table. */
+    record Parked(long id, NewMessage message) {}
+
+    /** Forgets which queues have parked messages: the server may be another one. */
+    void forget() {
+        isLoaded = false;
+    }
+
+    /** Returns the queues that have parked messages. Asks nothing while none had any. */
+    Set<String> queues(Connection connection) throws SQLException {
+        if (!isLoaded) {
+            Set<String> all = all(connection);
+            queues.clear();
+            queues.addAll(all);
+            isLoaded = true;
+        } else if (!queues.isEmpty()) {
+            Set<String> still =
+                    names(new BoundStatement(connection, statements.get("still-parked")).set("queues", array(queues)));
+            queues.retainAll(still);
+        }
+        return Set.copyOf(queues);
+    }
+
+    /** Reads which queues have parked messages. */
+    Set<String> all(Connection connection) throws SQLException {
+        return names(new BoundStatement(connection, statements.get("parked-queues")));
+    }
+
+    /** Notes that messages of these queues are parked; after the commit. */
+    void parked(Collection<String> names) {
+        queues.addAll(names);
+    }
+
+    /**
+     * Parks messages, in the order given. Those of encrypted queues are sealed.
+     *
+     * @throws QueueException of the transient kind if there is no key for that
+     */
+    void park(Connection connection, List<NewMessage> given) throws SQLException {
+        if (given.isEmpty()) {
+            return;
+        }
+        List<NewMessage> messages = sealed(connection, given);
+        try (var statement = new BoundStatement(connection, statements.get("park"))
+                .set("queues", texts(messages, NewMessage::queue))
+                .set("partitions", texts(messages, NewMessage::partition))
+                .set("ids", messages.stream().map(NewMessage::id).toArray(UUID[]::new))
+                .set("transaction_ids", texts(messages, NewMessage::transactionId))
+                .set(
+                        "generated",
+                        messages.stream()
+                                .map(NewMessage::generatedTransactionId)
+                                .toArray(Boolean[]::new))
+                .set("payloads", texts(messages, each -> new String(each.payload(), StandardCharsets.UTF_8)))
+                .set("trace_ids", messages.stream().map(NewMessage::traceId).toArray(UUID[]::new))
+                .set("producer_subs", texts(messages, NewMessage::producerSub))
+                .set("deliver_at", texts(messages, each -> text(each.deliverAt())))
+                .set(
+                        "delays_ms",
+                        messages.stream()
+                                .map(each -> each.delay() == null
+                                        ? null
+                                        : Double.valueOf((double) each.delay().toMillis()))
+                                .toArray(Double[]::new))
+                .set(
+                        "lanes",
+                        messages.stream()
+                                .mapToInt(each -> each.origin().lane() == null
+                                        ? PartitionDirectory.LANE_OF_QUEUE
+                                        : each.origin().lane().number())
+                                .toArray())
+                .set("origins_at", texts(messages, each -> text(each.origin().createdAt())))) {
+            statement.update();
+        }
+    }
+
+    private List<NewMessage> sealed(Connection connection, List<NewMessage> messages) throws SQLException {
+        var wanted = new HashSet<String>();
+        messages.forEach(each -> wanted.add(each.queue()));
+        Set<String> encrypted =
+                names(new BoundStatement(connection, statements.get("encrypted")).set("queues", array(wanted)));
+        if (encrypted.isEmpty()) {
+            return messages;
+        }
+        var sealed = new ArrayList<NewMessage>(messages.size());
+        for (NewMessage each : messages) {
+            if (encrypted.contains(each.queue())) {
+                cipher.requireKey(each.queue());
+                sealed.add(cipher.seal(each));
+            } else {
+                sealed.add(each);
+            }
+        }
+        return sealed;
+    }
+
+    /**
+     * Takes the right to release the parked messages of a queue until the end of the transaction; false if another has
+     * it.
+     */
+    boolean lock(Connection connection, String queue) throws SQLException {
+        try (var statement = new BoundStatement(connection, statements.get("lock-parked"))
+                        .set("key", LOCK + schema + " " + queue);
+                ResultSet row = statement.query()) {
+            row.next();
+            return row.getBoolean("locked");
+        }
+    }
+
+    /**
+     * Returns the messages of a queue that have been parked longest, in order.
+     *
+     * @param maxBytes of payloads; the message that passes it is still returned
+     */
+    List<Parked> next(Connection connection, String queue, int limit, long maxBytes) throws SQLException {
+        var next = new ArrayList<Parked>();
+        try (var statement = new BoundStatement(connection, statements.get("next-parked"))
+                        .set("queue", queue)
+                        .set("limit", limit)
+                        .set("max_bytes", maxBytes);
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                next.add(new Parked(
+                        row.getLong("id"),
+                        new NewMessage(
+                                row.getObject("message_id", UUID.class),
+                                queue,
+                                row.getString("partition"),
+                                row.getString("transaction_id"),
+                                row.getBoolean("generated_id"),
+                                row.getString("payload").getBytes(StandardCharsets.UTF_8),
+                                row.getObject("trace_id", UUID.class),
+                                row.getString("producer_sub"),
+                                instant(row, "deliver_at"),
+                                null,
+                                origin(row))));
+            }
+        }
+        return next;
+    }
+
+    private static Origin origin(ResultSet row) throws SQLException {
+        int number = row.getInt("lane");
+        PriorityLane lane = row.wasNull() ? null : PriorityLane.ofNumber(number);
+        return new Origin(instant(row, "origin_at"), lane);
+    }
+
+    /**
+     * Removes parked messages of a queue; in the transaction that writes them.
+     *
+     * @throws QueueException of the transient kind if another process has released some of them: then the write must be
+     *     rolled back
+     */
+    void remove(Connection connection, String queue, List<Parked> gone) throws SQLException {
+        try (var statement = new BoundStatement(connection, statements.get("remove-parked"))
+                .set("queue", queue)
+                .set("ids", gone.stream().mapToLong(Parked::id).toArray())) {
+            if (statement.update() != gone.size()) {
+                throw new QueueException(
+                        "another process releases the parked messages of queue " + queue, "40001", null);
+            }
+        }
+    }
+
+    /**
+     * Returns the queues in which another transaction holds a row that a flush needs. It locks the rows of the other
+     * queues, so the caller must roll back.
+     *
+     * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not known
+     */
+    Set<String> held(Connection connection, Collection<Name> names, ToLongFunction<Name> ids) throws SQLException {
+        var known = new ArrayList<Name>();
+        var asked = new HashSet<String>();
+        for (Name name : names) {
+            if (ids.applyAsLong(name) == PartitionDirectory.UNKNOWN) {
+                asked.add(name.queue());
+            } else {
+                known.add(name);
+            }
+        }
+        var free = new HashSet<Long>();
+        try (var statement = new BoundStatement(connection, statements.get("free-partitions"))
+                        .set("partitions", known.stream().mapToLong(ids).toArray());
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                free.add(row.getLong("id"));
+            }
+        }
+        Set<String> held =
+                names(new BoundStatement(connection, statements.get("held-queues")).set("queues", array(asked)));
+        for (Name name : known) {
+            if (!free.contains(ids.applyAsLong(name))) {
+                held.add(name.queue());
+            }
+        }
+        return held;
+    }
+
+    private static Set<String> names(BoundStatement given) throws SQLException {
+        var names = new HashSet<String>();
+        try (BoundStatement statement = given;
+                ResultSet row = statement.query()) {
+            while (row.next()) {
+                names.add(row.getString(1));
+            }
+        }
+        return names;
+    }
+
+    private static @Nullable Instant instant(ResultSet row, String column) throws SQLException {
+        Timestamp time = row.getTimestamp(column);
+        return time == null ? null : time.toInstant();
+    }
+
+    private static @Nullable String text(@Nullable Instant time) {
+        return Objects.toString(time, null);
+    }
+
+    private static String[] array(Collection<String> names) {
+        return names.toArray(String[]::new);
+    }
+
+    private static @Nullable String[] texts(List<NewMessage> messages, Function<NewMessage, @Nullable String> text) {
+        return messages.stream().map(text).toArray(String[]::new);
+    }
+}

@@ -1,0 +1,333 @@
+package dev.sluice.queue.write;
+
+import dev.sluice.queue.NewMessage;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.Arrays;
+import java.util.List;
+import java.util.UUID;
+import org.postgresql.PGConnection;
+import org.postgresql.copy.CopyIn;
+
+/**
+ * Segment rows in the binary format of COPY (PostgreSQL documentation, COPY, "Binary Format"; arrays as
+ * {@code array_recv} reads them: dimensions, null flag, element type, length, lower bound, then each element with its
+ * length).
+ *
+ * <p>Owned by one thread; the buffer is used again by the next flush.
+ */
+final class SegmentCopy {
+    /** Most messages of one row. A pop reads slices of rows, so a row should not be much larger than a pop. */
+    static final int MAX_SEGMENT_MESSAGES = 500;
+    /** Most payload bytes of one row, but for a single message that is larger. */
+    static final int MAX_SEGMENT_BYTES = 512 * 1024;
+    /**
+     * Longest row that PostgreSQL keeps whole in a page (PostgreSQL documentation, TOAST); the table's
+     * {@code toast_tuple_target} is the same. A longer one is cut into pieces of 2 KB in a table of their own, with an
+     * index entry each.
+     */
+    static final int PAGE_ROW_BYTES = 8160;
+    /**
+     * A row that is cut to fit in a page must fill so much of it; where messages are too large for that, rows are long.
+     */
+    static final int MIN_PAGE_ROW_BYTES = PAGE_ROW_BYTES * 3 / 4;
+    /**
+     * What a row has beside its messages: header, numbers, and the beginnings of six arrays with the nulls of three of
+     * them.
+     */
+    private static final int ROW_OVERHEAD_BYTES = 320;
+    /** Length and alignment of a text in an array. */
+    private static final int TEXT_OVERHEAD_BYTES = 7;
+
+    private static final int UUID_BYTES = 2 * Long.BYTES;
+
+    private static final byte[] HEADER = {
+        'P', 'G', 'C', 'O', 'P', 'Y', '\n', (byte) 0xff, '\r', '\n', 0, 0, 0, 0, 0, 0, 0, 0, 0
+    };
+    private static final int COLUMNS = 11;
+    private static final int OID_TEXT = 25;
+    private static final int OID_TIMESTAMPTZ = 1184;
+    private static final int OID_UUID = 2950;
+    /** What PostgreSQL counts microseconds from. */
+    private static final Instant POSTGRES_EPOCH = Instant.parse("2000-01-01T00:00:00Z");
+
+    private static final int FLUSH_BYTES = 256 * 1024;
+    private static final int KEEP_BYTES = 4 * 1024 * 1024;
+
+    private byte[] buffer = new byte[FLUSH_BYTES];
+    private int length;
+
+    /**
+     * Messages of one partition with consecutive seqs.
+     *
+     * @param writtenAt by the database's clock, under the partition's lock
+     */
+    record Run(long partitionId, long firstSeq, Instant writtenAt, List<NewMessage> messages) {}
+
+    /**
+     * Copies the runs, each as one row or more.
+     *
+     * @param compressed whether the server compresses the payloads, which it does to long rows only; else rows fit in
+     *     pages
+     * @return how many rows were written
+     */
+    long write(Connection connection, String copySql, List<Run> runs, boolean compressed) throws SQLException {
+        CopyIn copy = connection.unwrap(PGConnection.class).getCopyAPI().copyIn(copySql);
+        try {
+            length = 0;
+            put(HEADER);
+            for (Run run : runs) {
+                writeRun(copy, run, compressed);
+            }
+            putShort(-1);
+            send(copy);
+            return copy.endCopy();
+        } catch (SQLException e) {
+            abortIfBroken(connection, e);
+            throw e;
+        } finally {
+            if (!connection.isClosed() && copy.isActive()) {
+                copy.cancelCopy();
+            }
+            if (buffer.length > KEEP_BYTES) {
+                buffer = new byte[FLUSH_BYTES];
+            }
+        }
+    }
+
+    /**
+     * Closes the connection if no answer came. The driver does not close it during a copy. It would take the late
+     * answer for the answer to the next statement, even to a commit.
+     */
+    private static void abortIfBroken(Connection connection, SQLException failure) throws SQLException {
+        for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
+            if (cause instanceof IOException) {
+                connection.abort(Runnable::run);
+                return;
+            }
+        }
+    }
+
+    private void writeRun(CopyIn copy, Run run, boolean compressed) throws SQLException {
+        List<NewMessage> messages = run.messages();
+        int from = 0;
+        while (from < messages.size()) {
+            int to = rowEnd(messages, from, compressed);
+            writeRow(run.partitionId(), run.firstSeq() + from, run.writtenAt(), messages.subList(from, to));
+            if (length >= FLUSH_BYTES) {
+                send(copy);
+            }
+            from = to;
+        }
+    }
+
+    /** Returns the end, exclusive, of the row that begins with message {@code from}: one message at least. */
+    static int rowEnd(List<NewMessage> messages, int from, boolean compressed) {
+        boolean isLong = compressed;
+        long payloads = 0;
+        long row = ROW_OVERHEAD_BYTES;
+        int to = from;
+        while (to < messages.size() && to - from < MAX_SEGMENT_MESSAGES) {
+            NewMessage message = messages.get(to);
+            payloads += message.payload().length;
+            row += rowBytes(message);
+            if (payloads > MAX_SEGMENT_BYTES && to > from) {
+                return to;
+            }
+            if (row > PAGE_ROW_BYTES && !isLong) {
+                if (row - rowBytes(message) >= MIN_PAGE_ROW_BYTES) {
+                    return to;
+                }
+                isLong = true;
+            }
+            to++;
+        }
+        return to;
+    }
+
+    /** What a message takes of a row, or a little more; less only if its names are not ASCII. */
+    private static int rowBytes(NewMessage message) {
+        int bytes = UUID_BYTES + message.transactionId().length() + message.payload().length + 2 * TEXT_OVERHEAD_BYTES;
+        if (message.traceId() != null) {
+            bytes += UUID_BYTES;
+        }
+        String sub = message.producerSub();
+        if (sub != null) {
+            bytes += sub.length() + TEXT_OVERHEAD_BYTES;
+        }
+        return message.origin().createdAt() == null ? bytes : bytes + Long.BYTES;
+    }
+
+    private void writeRow(long partitionId, long firstSeq, Instant writtenAt, List<NewMessage> messages) {
+        room(expectedBytes(messages));
+        putShort(COLUMNS);
+        putField(partitionId);
+        putField(firstSeq);
+        putField(firstSeq + messages.size() - 1);
+        putField(microsSince2000(writtenAt));
+
+        int ids = beginArray(OID_UUID, messages.size(), false);
+        boolean traced = false;
+        boolean signed = false;
+        boolean dated = false;
+        for (NewMessage message : messages) {
+            putUuid(message.id());
+            traced |= message.traceId() != null;
+            signed |= message.producerSub() != null;
+            dated |= message.origin().createdAt() != null;
+        }
+        endArray(ids);
+
+        int transactionIds = beginArray(OID_TEXT, messages.size(), false);
+        for (NewMessage message : messages) {
+            putText(message.transactionId());
+        }
+        endArray(transactionIds);
+
+        int payloads = beginArray(OID_TEXT, messages.size(), false);
+        long bytes = 0;
+        for (NewMessage message : messages) {
+            putInt(message.payload().length);
+            put(message.payload());
+            bytes += message.payload().length;
+        }
+        endArray(payloads);
+        putField(bytes);
+
+        if (traced) {
+            int traceIds = beginArray(OID_UUID, messages.size(), true);
+            for (NewMessage message : messages) {
+                UUID traceId = message.traceId();
+                if (traceId == null) {
+                    putInt(-1);
+                } else {
+                    putUuid(traceId);
+                }
+            }
+            endArray(traceIds);
+        } else {
+            putInt(-1);
+        }
+
+        if (signed) {
+            int subs = beginArray(OID_TEXT, messages.size(), true);
+            for (NewMessage message : messages) {
+                String sub = message.producerSub();
+                if (sub == null) {
+                    putInt(-1);
+                } else {
+                    putText(sub);
+                }
+            }
+            endArray(subs);
+        } else {
+            putInt(-1);
+        }
+
+        if (dated) {
+            int times = beginArray(OID_TIMESTAMPTZ, messages.size(), true);
+            for (NewMessage message : messages) {
+                Instant createdAt = message.origin().createdAt();
+                if (createdAt == null) {
+                    putInt(-1);
+                } else {
+                    putField(microsSince2000(createdAt));
+                }
+            }
+            endArray(times);
+        } else {
+            putInt(-1);
+        }
+    }
+
+    /** Returns about what a row takes, so that the buffer is not copied for a few bytes behind a large payload. */
+    private static int expectedBytes(List<NewMessage> messages) {
+        long bytes = ROW_OVERHEAD_BYTES;
+        for (NewMessage message : messages) {
+            bytes += rowBytes(message);
+        }
+        return Math.toIntExact(bytes);
+    }
+
+    /** As PostgreSQL has it. {@code ChronoUnit.MICROS} overflows 292 years away, on Java 17. */
+    private static long microsSince2000(Instant time) {
+        long seconds = time.getEpochSecond() - POSTGRES_EPOCH.getEpochSecond();
+        return Math.addExact(Math.multiplyExact(seconds, 1_000_000L), time.getNano() / 1_000L);
+    }
+
+    private int beginArray(int elementType, int elements, boolean nulls) {
+        int start = length;
+        putInt(0);
+        putInt(1);
+        putInt(nulls ? 1 : 0);
+        putInt(elementType);
+        putInt(elements);
+        putInt(1);
+        return start;
+    }
+
+    private void endArray(int start) {
+        int end = length;
+        length = start;
+        putInt(end - start - Integer.BYTES);
+        length = end;
+    }
+
+    private void putField(long value) {
+        putInt(Long.BYTES);
+        putLong(value);
+    }
+
+    private void putUuid(UUID value) {
+        putInt(2 * Long.BYTES);
+        putLong(value.getMostSignificantBits());
+        putLong(value.getLeastSignificantBits());
+    }
+
+    private void putText(String value) {
+        byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
+        putInt(bytes.length);
+        put(bytes);
+    }
+
+    private void put(byte[] bytes) {
+        room(bytes.length);
+        System.arraycopy(bytes, 0, buffer, length, bytes.length);
+        length += bytes.length;
+    }
+
+    private void putShort(int value) {
+        room(Short.BYTES);
+        buffer[length++] = (byte) (value >> 8);
+        buffer[length++] = (byte) value;
+    }
+
+    private void putInt(int value) {
+        room(Integer.BYTES);
+        buffer[length++] = (byte) (value >> 24);
+        buffer[length++] = (byte) (value >> 16);
+        buffer[length++] = (byte) (value >> 8);
+        buffer[length++] = (byte) value;
+    }
+
+    private void putLong(long value) {
+        putInt((int) (value >> 32));
+        putInt((int) value);
+    }
+
+    private void room(int bytes) {
+        if (buffer.length - length < bytes) {
+            // Doubles a small buffer. A large buffer holds one large payload, and doubling it would waste memory.
+            int more = buffer.length <= KEEP_BYTES ? buffer.length : buffer.length / 8;
+            buffer = Arrays.copyOf(buffer, Math.max(Math.addExact(length, bytes), Math.addExact(buffer.length, more)));
+        }
+    }
+
+    private void send(CopyIn copy) throws SQLException {
+        copy.writeToCopy(buffer, 0, length);
+        length = 0;
+    }
+}

@@ -1,0 +1,45 @@
+package dev.sluice.queue.write;
+
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PushOutcome;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Messages in two parts: those that are written, and those of queues whose messages are parked. Each part has the order
+ * given.
+ *
+ * @param all the messages
+ * @param direct those that are written
+ * @param parked those that are parked
+ */
+record SplitMessages(List<NewMessage> all, List<NewMessage> direct, List<NewMessage> parked) {
+
+    static SplitMessages of(List<NewMessage> messages, Set<String> parkedQueues) {
+        if (parkedQueues.isEmpty()) {
+            return new SplitMessages(messages, messages, List.of());
+        }
+        var direct = new ArrayList<NewMessage>(messages.size());
+        var parked = new ArrayList<NewMessage>();
+        for (NewMessage message : messages) {
+            (parkedQueues.contains(message.queue()) ? parked : direct).add(message);
+        }
+        return new SplitMessages(messages, direct, parked);
+    }
+
+    /** Returns the outcomes of all, given those of the messages that were written. */
+    @SuppressWarnings("ReferenceEquality") // The parts hold the same objects, and others may be equal to them.
+    List<PushOutcome> outcomes(List<PushOutcome> ofDirect) {
+        if (parked.isEmpty()) {
+            return ofDirect;
+        }
+        var outcomes = new ArrayList<PushOutcome>(all.size());
+        int written = 0;
+        for (NewMessage message : all) {
+            boolean isDirect = written < direct.size() && direct.get(written) == message;
+            outcomes.add(isDirect ? ofDirect.get(written++) : new PushOutcome.Parked(message.id()));
+        }
+        return outcomes;
+    }
+}

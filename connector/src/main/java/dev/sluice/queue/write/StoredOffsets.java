@@ -1,0 +1,77 @@
+package dev.sluice.queue.write;
+
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.QueueSchema;
+import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.sql.Transactions;
+import java.util.Comparator;
+import java.util.Map;
+import java.util.TreeMap;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Changes, by hand, how far sources are taken to be written. A {@link QueueWriter} that runs finds its source moved by somebody else;
+ * what it writes from there on is decided by who drives it.
+ *
+ * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
+ */
+public final class StoredOffsets {
+    /** Who changes several offsets waits for others who do in one order. */
+    private static final Comparator<SourcePartition> ORDER = Comparator.comparing(SourcePartition::source)
+            .thenComparing(SourcePartition::topic)
+            .thenComparing(SourcePartition::partition);
+
+    private final Transactions transactions;
+    private final Statements statements;
+
+    /** Makes it for a schema that {@link QueueSchema} has brought up to date. */
+    public StoredOffsets(DataSource dataSource, String schema) {
+        this.transactions = new Transactions(dataSource);
+        this.statements = Statements.read("admin.sql", schema);
+    }
+
+    /**
+     * Sets or forgets offsets, all or none.
+     *
+     * @param offsets the next offset of each source, 0 or more; null to forget it
+     * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
+     */
+    public void alter(Map<SourcePartition, @Nullable Long> offsets) {
+        var inOrder = new TreeMap<SourcePartition, @Nullable Long>(ORDER);
+        inOrder.putAll(offsets);
+        transactions.run("could not alter the offsets", connection -> {
+            int changed = 0;
+            for (Map.Entry<SourcePartition, @Nullable Long> each : inOrder.entrySet()) {
+                SourcePartition source = each.getKey();
+                Long next = each.getValue();
+                try (var statement = new BoundStatement(
+                                connection, statements.get(next == null ? "forget-offset" : "set-offset"))
+                        .set("source", source.source())
+                        .set("topic", source.topic())
+                        .set("partition", source.partition())) {
+                    if (next != null) {
+                        statement.set("next", next);
+                    }
+                    changed += statement.update();
+                }
+            }
+            return changed;
+        });
+    }
+
+    /**
+     * Forgets all offsets of a source.
+     *
+     * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
+     */
+    public void forget(String source) {
+        transactions.run("could not forget the offsets", connection -> {
+            try (var statement =
+                    new BoundStatement(connection, statements.get("forget-offsets")).set("source", source)) {
+                return statement.update();
+            }
+        });
+    }
+}

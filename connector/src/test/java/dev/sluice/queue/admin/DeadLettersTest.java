@@ -1,0 +1,159 @@
+package dev.sluice.queue.admin;
+
+import static dev.sluice.queue.Messages.message;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sluice.queue.Acknowledgement.Verdict;
+import dev.sluice.queue.AdministrationFixture;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PopResult;
+import dev.sluice.queue.PopTarget;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class DeadLettersTest {
+    private AdministrationFixture sluice;
+    private DeadLetters letters;
+
+    @BeforeEach
+    void open() {
+        sluice = new AdministrationFixture();
+        letters = sluice.deadLetters;
+    }
+
+    @AfterEach
+    void close() {
+        sluice.close();
+    }
+
+    /** Makes a dead letter for each transaction id, one after the other. */
+    private void bury(String group, String partition, String... transactionIds) {
+        for (String transactionId : transactionIds) {
+            sluice.push(message(partition, transactionId));
+            sluice.acknowledge(group, sluice.pop(new PopTarget("q", partition, group), 1), Verdict.DLQ);
+        }
+    }
+
+    private List<String> ids(DeadLetterFilter filter) {
+        List<String> ids = letters.list(filter, 1000, 0, null).letters().stream()
+                .map(DeadLetter::transactionId)
+                .toList();
+        assertThat(letters.count(filter)).isEqualTo(ids.size());
+        return ids;
+    }
+
+    @Test
+    void holdAllTheMessageHeld() {
+        UUID trace = UUID.randomUUID();
+        var sent = new NewMessage(
+                UUID.randomUUID(),
+                "q",
+                "p",
+                "t1",
+                false,
+                "{\"a\": 1}".getBytes(java.nio.charset.StandardCharsets.UTF_8),
+                trace,
+                "alice");
+        sluice.push(sent);
+        PopResult popped = sluice.pop("g", 1);
+        sluice.acknowledge("g", popped, Verdict.DLQ);
+        DeadLetter letter =
+                letters.list(DeadLetterFilter.ALL, 10, 0, null).letters().get(0);
+        assertThat(letter.messageId()).isEqualTo(sent.id());
+        assertThat(letter.transactionId()).isEqualTo("t1");
+        assertThat(letter.queue()).isEqualTo("q");
+        assertThat(letter.partition()).isEqualTo("p");
+        assertThat(letter.partitionId()).isEqualTo(sluice.partition("p"));
+        assertThat(letter.seq()).isEqualTo(1);
+        assertThat(letter.group()).isEqualTo("g");
+        assertThat(letter.payload()).isEqualTo("{\"a\": 1}");
+        assertThat(letter.error()).isEqualTo("broken");
+        assertThat(letter.retries()).isZero();
+        assertThat(letter.traceId()).isEqualTo(trace);
+        assertThat(letter.producerSub()).isEqualTo("alice");
+        assertThat(letter.createdAt()).isEqualTo(popped.messages().get(0).createdAt());
+        assertThat(letter.failedAt()).isAfterOrEqualTo(letter.createdAt());
+    }
+
+    @Test
+    void areListedInPartsNewestFirstWithTheirTotal() {
+        bury("g", "p", "t1", "t2", "t3", "t4", "t5");
+        var seen = new ArrayList<String>();
+        for (int offset = 0; offset < 6; offset += 2) {
+            DeadLetters.Page page = letters.list(DeadLetterFilter.ALL, 2, offset, null);
+            assertThat(page.total()).isEqualTo(5);
+            page.letters().forEach(letter -> seen.add(letter.transactionId()));
+        }
+        assertThat(seen).containsExactly("t5", "t4", "t3", "t2", "t1");
+        assertThat(letters.list(DeadLetterFilter.ALL, 2, 5, null).letters()).isEmpty();
+        assertThat(letters.list(DeadLetterFilter.ALL, 2, 5, null).total()).isEqualTo(5);
+        assertThat(letters.list(DeadLetterFilter.ALL, 0, 0, null).letters()).isEmpty();
+        assertThatThrownBy(() -> letters.list(DeadLetterFilter.ALL, -1, 0, null))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> letters.list(DeadLetterFilter.ALL, 1, -1, null))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void areFilteredByQueueGroupPartitionAndError() {
+        bury("g", "p", "t1");
+        bury("h", "p", "t2");
+        bury("g", "o", "t3");
+        sluice.postgres.execute("update sluice.dead_letters set error = '100% Timeout' where transaction_id = 't3'");
+        assertThat(ids(DeadLetterFilter.ofQueue("q"))).hasSize(3);
+        assertThat(ids(DeadLetterFilter.ofQueue("none"))).isEmpty();
+        assertThat(ids(new DeadLetterFilter(null, "h", null, null, null, null))).hasSize(1);
+        assertThat(ids(new DeadLetterFilter(null, null, "o", null, null, null))).containsExactly("t3");
+        assertThat(ids(new DeadLetterFilter(null, null, null, null, null, "0% timeOUT")))
+                .containsExactly("t3");
+        assertThat(ids(new DeadLetterFilter(null, null, null, null, null, "%"))).containsExactly("t3");
+        assertThat(ids(new DeadLetterFilter("q", "g", "p", null, null, "brok"))).containsExactly("t1");
+    }
+
+    @Test
+    void areFilteredByTheTimeTheyFailed() {
+        bury("g", "p", "t1", "t2", "t3");
+        List<DeadLetter> all = letters.list(DeadLetterFilter.ALL, 10, 0, null).letters();
+        Instant second = all.get(1).failedAt();
+        assertThat(ids(new DeadLetterFilter(null, null, null, second, null, null)))
+                .containsExactly("t3", "t2");
+        assertThat(ids(new DeadLetterFilter(null, null, null, null, second, null)))
+                .containsExactly("t1");
+    }
+
+    @Test
+    void arePurgedById() {
+        bury("g", "p", "t1", "t2", "t3");
+        List<DeadLetter> all = letters.list(DeadLetterFilter.ALL, 10, 0, null).letters();
+        assertThat(letters.purge(List.of(all.get(0).id(), all.get(2).id(), 999_999L)))
+                .isEqualTo(2);
+        assertThat(letters.purge(List.of())).isZero();
+        assertThat(ids(DeadLetterFilter.ALL)).containsExactly("t2");
+    }
+
+    @Test
+    void arePurgedByFilterHoweverManyThereAre() {
+        bury("g", "p", "t1", "t2");
+        bury("h", "p", "t3");
+        sluice.postgres.execute("""
+                insert into sluice.dead_letters
+                  (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, error,
+                   retries, created_at)
+                select queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, error,
+                       retries, created_at
+                from sluice.dead_letters, generate_series(1, 1500) where group_name = 'g'
+                """);
+        long others = letters.count(new DeadLetterFilter(null, "h", null, null, null, null));
+        assertThat(letters.purge(new DeadLetterFilter("q", "g", null, null, null, null)))
+                .isEqualTo(3002);
+        assertThat(letters.count(DeadLetterFilter.ALL)).isEqualTo(others);
+        assertThat(letters.purge(DeadLetterFilter.ALL)).isEqualTo(others);
+        assertThat(letters.purge(DeadLetterFilter.ALL)).isZero();
+    }
+}

@@ -1,0 +1,82 @@
+package dev.sluice.queue.admin;
+
+import static dev.sluice.queue.Messages.message;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.queue.Acknowledgement.Verdict;
+import dev.sluice.queue.AdministrationFixture;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PayloadCipher;
+import dev.sluice.queue.PopResult;
+import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.QueueOptions;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class PushRuleTest {
+    private AdministrationFixture fixture;
+    private PushRule.Reader reader;
+
+    @BeforeEach
+    void open() {
+        fixture = new AdministrationFixture();
+        reader = new PushRule.Reader(fixture.postgres.dataSource(), "sluice");
+    }
+
+    @AfterEach
+    void close() {
+        fixture.close();
+    }
+
+    private long held() {
+        return reader.read().get(0).messages();
+    }
+
+    @Test
+    void areOfTheQueuesThatHaveAny() {
+        fixture.push(message("plain", "p", "1", "1"));
+        fixture.configure(QueueOptions.DEFAULTS.toBuilder().maxSize(7));
+        assertThat(reader.read()).containsExactly(new PushRule("q", false, 7, 0));
+        new Queues(fixture.postgres.dataSource(), "sluice", PayloadCipher.of("k:" + "00".repeat(32), null), () -> {})
+                .configure(
+                        "e",
+                        null,
+                        null,
+                        old -> old.toBuilder().encryptionEnabled(true).build());
+        fixture.push(message("p", "1"));
+        assertThat(reader.read())
+                .containsExactlyInAnyOrder(new PushRule("q", false, 7, 1), new PushRule("e", true, 0, 0));
+    }
+
+    @Test
+    void countWhatTheSlowestGroupHasLeft() {
+        fixture.configure(QueueOptions.DEFAULTS.toBuilder().maxSize(100));
+        fixture.pushOneByOne(1, 5);
+        fixture.push(message("other", "1"), message("other", "2"));
+        assertThat(held()).as("without groups").isEqualTo(7);
+        fixture.readAll("fast");
+        assertThat(held()).as("one group that has all").isZero();
+        PopResult slow = fixture.pop(new PopTarget("q", "p", "slow"), 5);
+        assertThat(held()).as("popped, not done with").isEqualTo(7);
+        fixture.acknowledge("slow", slow, Verdict.COMPLETED, "t1", "t2");
+        assertThat(held()).isEqualTo(5);
+        fixture.pushOneByOne(6, 6);
+        assertThat(held()).isEqualTo(6);
+    }
+
+    @Test
+    void countWhatWaitsForItsTimeAndNotWhatIsDeleted() {
+        fixture.configure(QueueOptions.DEFAULTS.toBuilder().maxSize(100));
+        fixture.pushOneByOne(1, 3);
+        NewMessage plain = message("p", "later");
+        fixture.push(new NewMessage(
+                plain.id(), "q", "p", "later", false, plain.payload(), null, null, null, Duration.ofHours(1)));
+        assertThat(held()).isEqualTo(4);
+        fixture.queues.clear("q", null);
+        assertThat(held()).isZero();
+        assertThat(fixture.postgres.query("select name from sluice.queues")).isEqualTo(List.of("q"));
+    }
+}

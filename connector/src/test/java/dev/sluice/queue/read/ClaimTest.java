@@ -1,0 +1,164 @@
+package dev.sluice.queue.read;
+
+import static dev.sluice.queue.Messages.message;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.IndexPlans;
+import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** How a flush claims seqs: heads are moved before it is known which messages need one, and corrected. */
+class ClaimTest {
+    private TestPostgres postgres;
+    private QueueWriter writer;
+
+    @BeforeEach
+    void open() {
+        postgres = TestPostgres.withSchema();
+        writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
+    }
+
+    @AfterEach
+    void close() {
+        writer.close();
+        postgres.close();
+    }
+
+    private List<String> partition(String column) {
+        return postgres.query("select " + column + " from sluice.partitions where name = 'p'");
+    }
+
+    private static NewMessage delayed(String transactionId, Duration delay) {
+        NewMessage plain = message("p", transactionId);
+        return new NewMessage(plain.id(), "q", "p", transactionId, false, plain.payload(), null, null, null, delay);
+    }
+
+    @Test
+    void duplicatesLeaveTheHeadAndTheTimeOfTheLastPush() {
+        writer.write(List.of(message("p", "1"), message("p", "2")), List.of());
+        writer.write(List.of(message("p", "2"), message("p", "1")), List.of());
+        assertThat(partition("head")).containsExactly("2");
+        assertThat(partition("last_push_at = (select max(created_at) from sluice.segments)"))
+                .containsExactly("t");
+    }
+
+    @Test
+    void onlyTheNewOnesOfAFlushMoveTheHead() {
+        writer.write(List.of(message("p", "1")), List.of());
+        writer.write(List.of(message("p", "1"), message("p", "2"), message("p", "2"), message("p", "3")), List.of());
+        assertThat(partition("head")).containsExactly("3");
+        assertThat(postgres.query("select transaction_id from sluice.messages order by seq"))
+                .containsExactly("1", "2", "3");
+    }
+
+    @Test
+    void messagesOfLaterLeaveAnEmptyPartitionAsItWas() {
+        writer.write(List.of(delayed("1", Duration.ofHours(1))), List.of());
+        assertThat(partition("head")).containsExactly("0");
+        assertThat(partition("last_push_at is null")).containsExactly("t");
+        assertThat(partition("scheduled")).containsExactly("1");
+    }
+
+    @Test
+    void messagesWhoseTimeHasComeMoveTheHeadFurtherThanWasClaimed() {
+        writer.write(
+                List.of(message("p", "1"), delayed("2", Duration.ZERO), delayed("3", Duration.ofHours(1))), List.of());
+        assertThat(partition("head")).containsExactly("2");
+        assertThat(partition("last_push_at is null")).containsExactly("f");
+        assertThat(partition("scheduled")).containsExactly("1");
+    }
+
+    @Test
+    void aDuplicateOfAScheduledMessageLeavesAnEmptyPartitionAsItWas() {
+        writer.write(List.of(delayed("1", Duration.ofHours(1))), List.of());
+        writer.write(List.of(message("p", "1")), List.of());
+        assertThat(partition("head")).containsExactly("0");
+        assertThat(partition("last_push_at is null")).containsExactly("t");
+    }
+
+    /** What keeps two flushes from waiting for each other in a ring: rows are locked as they are returned. */
+    @ParameterizedTest
+    @CsvSource({"1, 1", "3, 2", "300, 3", "300, 300", "20000, 10000"})
+    void takesThePartitionsInOrderOfTheirIdsHoweverManyThereAre(int partitions, int claimed) throws SQLException {
+        postgres.execute("insert into sluice.queues (name) values ('q')");
+        postgres.execute("insert into sluice.partitions (id, queue_id, name) overriding system value"
+                + " select i, 1, 'p' || i from generate_series(" + partitions + ", 1, -1) i");
+        postgres.execute("vacuum analyze sluice.partitions");
+        Statements statements = Statements.read("writer.sql", "sluice");
+        Statements.Sql claim = statements.get("claim");
+        long[] ids = LongStream.rangeClosed(1, claimed).toArray();
+        try (Connection connection = postgres.dataSource().getConnection()) {
+            IndexPlans.on(connection);
+            var plan = new StringBuilder();
+            try (var statement = new BoundStatement(
+                                    connection, new Statements.Sql("explain " + claim.text(), claim.parameters()))
+                            .set("partitions", ids)
+                            .set("counts", ids)
+                            .set("each", (Long) null);
+                    var row = statement.query()) {
+                while (row.next()) {
+                    plan.append(row.getString(1)).append('\n');
+                }
+            }
+            assertThat(plan.toString())
+                    .contains("Index Scan using partitions_pkey")
+                    .doesNotContain("Seq Scan", "Join", "Loop", "Bitmap", "Backward", "Sort", "partitions_queue_id");
+            var returned = new ArrayList<Long>();
+            var heads = new ArrayList<Long>();
+            try (var statement = new BoundStatement(connection, claim)
+                            .set("partitions", ids)
+                            .set("counts", ids)
+                            .set("each", (Long) null);
+                    var row = statement.query()) {
+                while (row.next()) {
+                    returned.add(row.getLong("id"));
+                    heads.add(row.getLong("head"));
+                }
+            }
+            List<Long> inOrder = LongStream.of(ids).boxed().toList();
+            assertThat(returned).isEqualTo(inOrder);
+            assertThat(heads).as("each moved by its own count").isEqualTo(inOrder);
+        }
+    }
+
+    @Test
+    void givesEachPartitionAsManySeqsAsItHasMessages() {
+        writer.write(List.of(message("a", "1"), message("b", "1"), message("b", "2")), List.of());
+        writer.write(List.of(message("b", "3"), message("a", "2")), List.of());
+        writer.write(List.of(message("a", "3"), message("a", "4"), message("b", "4")), List.of());
+        assertThat(postgres.query("select name, head from sluice.partitions order by name"))
+                .containsExactly("a|4", "b|4");
+        assertThat(postgres.query("select partition, transaction_id from sluice.messages order by partition, seq"))
+                .containsExactly("a|1", "a|2", "a|3", "a|4", "b|1", "b|2", "b|3", "b|4");
+    }
+
+    @Test
+    void leavesThePlansOfOthersOnTheConnectionAlone() throws SQLException {
+        try (Connection connection = postgres.dataSource().getConnection()) {
+            try (var statement = connection.createStatement()) {
+                IndexPlans.on(connection);
+                IndexPlans.off(connection);
+                try (var row = statement.executeQuery(
+                        "select count(*) from pg_settings where name like 'enable_%' and source = 'session'")) {
+                    row.next();
+                    assertThat(row.getInt(1)).isZero();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+package dev.sluice.queue.read;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.IndexPlans;
+import dev.sluice.queue.sql.Statements;
+import java.sql.Connection;
+import java.sql.SQLException;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** How acknowledgements move cursors on: in time by their number, whatever the server knows of it when it plans. */
+class SettleTest {
+    private static final int CURSORS = 2_000;
+
+    /** On a writer's connection nothing but nested loops is allowed; a plan for any parameters expects short lists. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void theQuietPartitionsAreNotComparedPairByPair(boolean byIndex) throws SQLException {
+        try (TestPostgres postgres = TestPostgres.withSchema();
+                Connection connection = postgres.dataSource().getConnection()) {
+            if (byIndex) {
+                IndexPlans.on(connection);
+            }
+            Statements.Sql settle = Statements.read("reader.sql", "sluice").get("settle");
+            var ids = new long[CURSORS];
+            var texts = new String[CURSORS];
+            var counts = new int[CURSORS];
+            for (int i = 0; i < CURSORS; i++) {
+                ids[i] = i + 1;
+                texts[i] = "{}";
+            }
+            var plan = new StringBuilder();
+            try (var statement = new BoundStatement(
+                                    connection,
+                                    new Statements.Sql("explain verbose " + settle.text(), settle.parameters()))
+                            .set("groups", ids)
+                            .set("partitions", ids)
+                            .set("positions", ids)
+                            .set("acked", texts)
+                            .set("failed_seqs", texts)
+                            .set("failed_counts", texts)
+                            .set("deliveries", counts)
+                            .set("delays_ms", ids);
+                    var row = statement.query()) {
+                while (row.next()) {
+                    plan.append(row.getString(1)).append('\n');
+                }
+            }
+            assertThat(plan.toString()).contains("hashed SubPlan");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+package dev.sluice.queue.sql;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.queue.TestPostgres;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The oldest PostgreSQL the queue takes: its tables, nearly all of its statements, and the queries of the documentation. The
+ * whole suite runs on it by the command in {@code CONTRIBUTING.md}.
+ */
+class OldestPostgresTest extends RestrictedRoleTest {
+    @Override
+    TestPostgres emptyDatabase() {
+        return TestPostgres.emptyOnOldest();
+    }
+
+    @Test
+    void isTheVersionThatIsPromised() {
+        try (TestPostgres postgres = TestPostgres.emptyOnOldest()) {
+            assertThat(postgres.query("show server_version").get(0)).startsWith("14.");
+            QueueSchema.apply(postgres.dataSource(), "sluice");
+            assertThat(postgres.query("select attcompression::text from pg_attribute"
+                            + " where attrelid = 'sluice.segments'::regclass and attname = 'payloads'"))
+                    .first()
+                    .isIn("l", "");
+        }
+    }
+}

@@ -1,0 +1,361 @@
+package dev.sluice.queue.sql;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.sql.Statements.Sql;
+import java.io.IOException;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * The plans of the statements do not depend on what the server believes of its tables. Every statement of every file is
+ * planned for any parameters and for lists of one and of thousands, on tables of {@value #QUEUES} queues whose
+ * statistics are missing or wrong.
+ */
+class PlansTest {
+    private static final int QUEUES = 4_000;
+
+    /**
+     * Statements that read whole tables, or all of a queue or group, on purpose; each file's, with the reason beside.
+     */
+    private static final Map<String, Set<String>> READ_ALL = Map.of(
+            "admin.sql",
+            Set.of(
+                    "queues",
+                    "partitions",
+                    "groups",
+                    "group-partitions",
+                    "lagging",
+                    "dead-letters",
+                    "dead-letter-ids",
+                    "count-dead-letters",
+                    "purge-dead-letters",
+                    "queues-with-limits",
+                    "switches-on",
+                    "newest-dead-letter",
+                    "delete-offsets-of-old-epochs",
+                    "delete-pending-subscriptions"),
+            "reads.sql",
+            Set.of(
+                    "queues",
+                    "consumed-by-queue",
+                    "lag",
+                    "leases",
+                    "leaves-out-partitions",
+                    "dead-letter-errors",
+                    "dead-letter-count",
+                    "messages",
+                    "dead-messages",
+                    "named-groups",
+                    "namespaces",
+                    "partition-numbers",
+                    "partitions",
+                    "tasks",
+                    "totals",
+                    "message",
+                    "groups-of-message"), // Of one message, with what all groups make of it.
+            "by_position.sql",
+            Set.of("queues", "partitions"),
+            "traces.sql",
+            Set.of("names", "count-names", "prune"),
+            "counters.sql",
+            Set.of("partitions-created", "prune", "prune-samples"));
+
+    /** What else is meant, as a part of the fault: of these statements that work on whole queues, groups or sources. */
+    private static final Map<String, String> MEANT = Map.ofEntries(
+            Map.entry("admin.sql change-lanes", "without name"),
+            Map.entry("admin.sql change-lanes-of-cursors", "without partition_id"),
+            Map.entry("admin.sql delete-cursors", "without name"),
+            Map.entry("admin.sql delete-partitions", "without name"),
+            Map.entry("admin.sql delete-group-cursors", "without partition_id"),
+            Map.entry("admin.sql lock-partitions-for-deletion", "without name"),
+            Map.entry("admin.sql forget-offsets", "without"),
+            Map.entry("admin.sql push-rules", "Seq Scan of queues|without name"),
+            Map.entry("admin.sql expired", "compares pairs: \\(s.created_at <= GREATEST"), // Of one row each.
+            Map.entry("reader.sql create-cursors", "without name"),
+            Map.entry("reader.sql lock-partitions-of-groups", "without name"),
+            Map.entry("reader.sql ready-across", "of queues"),
+            Map.entry("reader.sql next-ready-across", "of queues"),
+            Map.entry("reader.sql unregistered-across", "of queues"),
+            Map.entry("writer.sql register-pending", "without name|pending_subscriptions_across|w.namespace"),
+            Map.entry("writer.sql parked-queues", "reads all of parked_pkey"), // Until the first row.
+            Map.entry("writer.sql next-due", "reads all of scheduled_due"), // Until the first row.
+            Map.entry("traces.sql by-name", "of trace_names"), // In the order of time, until the page is full.
+            Map.entry("streams.sql drop-state", "of stream_state"));
+
+    /** Columns that the condition on an index must have. Others need one column at least. */
+    private static final Map<String, List<String>> REQUIRED = Map.of(
+            "partitions_queue_id_name_key", List.of("queue_id", "name"),
+            "cursors_pkey", List.of("group_id", "partition_id"),
+            "cursors_idle", List.of("partition_id"),
+            "cursors_ready", List.of("group_id", "lane"),
+            "sink_offsets_pkey", List.of("source", "topic", "partition"));
+
+    /** Types of the parameters that the driver declares and the text of a statement does not say. */
+    private static final Map<String, String> TYPES = Map.of("trace", "bigint");
+
+    /** What the server believes of its tables. */
+    enum Beliefs {
+        NEVER_ANALYZED {
+            @Override
+            void make(TestPostgres postgres) {
+                fill(postgres, 1, QUEUES, QUEUES);
+            }
+        },
+        ANALYZED_WHEN_EMPTY {
+            @Override
+            void make(TestPostgres postgres) {
+                postgres.execute("analyze");
+                fill(postgres, 1, QUEUES, QUEUES);
+            }
+        },
+        ANALYZED_WHEN_EMPTIED {
+            @Override
+            void make(TestPostgres postgres) {
+                fill(postgres, 1, 3, 3);
+                postgres.execute(
+                        "delete from sluice.cursors; delete from sluice.consumer_groups; delete from sluice.queues;"
+                                + " delete from sluice.partitions; delete from sluice.segments; delete from sluice.scheduled;"
+                                + " delete from sluice.dead_letters; delete from sluice.deletions; analyze");
+                fill(postgres, 10, QUEUES, QUEUES);
+            }
+        },
+        ANALYZED_WITH_ONE_PARTITION_A_QUEUE {
+            @Override
+            void make(TestPostgres postgres) {
+                fill(postgres, 1, QUEUES, 0);
+                postgres.execute("analyze");
+                partitions(postgres, 1, 3 * QUEUES);
+            }
+        },
+        ANALYZED_WITH_ONE_HUGE_QUEUE {
+            @Override
+            void make(TestPostgres postgres) {
+                fill(postgres, 1, QUEUES, 3 * QUEUES);
+                postgres.execute("analyze");
+            }
+        };
+
+        abstract void make(TestPostgres postgres);
+    }
+
+    private static void fill(TestPostgres postgres, int firstQueue, int queues, int inFirst) {
+        postgres.execute("insert into sluice.queues (id, name) overriding system value"
+                + " select i, 'q' || i from generate_series(" + firstQueue + ", " + (firstQueue + queues - 1) + ") i;"
+                + " insert into sluice.consumer_groups (id, queue_id, name, subscription_mode) overriding system value"
+                + " select id, id, '__QUEUE_MODE__', 'all' from sluice.queues;"
+                + " insert into sluice.partitions (queue_id, name) select id, 'Default' from sluice.queues;"
+                + " insert into sluice.pending_subscriptions (queue_name, group_name) select 'p' || i, 'g' from generate_series(1, "
+                + queues + ") i on conflict do nothing;");
+        rest(postgres);
+        if (inFirst > 0) {
+            partitions(postgres, firstQueue, inFirst);
+        }
+    }
+
+    private static void partitions(TestPostgres postgres, int queue, int count) {
+        postgres.execute("insert into sluice.partitions (queue_id, name) select " + queue
+                + ", 'p' || i from generate_series(1, " + count + ") i");
+        rest(postgres);
+    }
+
+    private static void rest(TestPostgres postgres) {
+        postgres.execute("insert into sluice.cursors (group_id, partition_id, lane, position, available_at)"
+                + " select p.queue_id, p.id, 2, 0, case when p.id % 2 = 0 then now() end from sluice.partitions p"
+                + " on conflict do nothing;"
+                + " insert into sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids, payloads, payload_bytes)"
+                + " select p.id, 1, 1, array[gen_random_uuid()], array['t'], array['{}'], 2 from sluice.partitions p"
+                + " on conflict do nothing;"
+                + " insert into sluice.scheduled (partition_id, due_at, message_id, transaction_id, payload)"
+                + " select p.id, now(), gen_random_uuid(), 't', '{}' from sluice.partitions p where p.id % 5 = 0;"
+                + " insert into sluice.dead_letters (queue_id, partition_id, partition_name, seq, group_name, message_id,"
+                + " transaction_id, payload, error, retries, created_at) select p.queue_id, p.id, p.name, 1, 'g',"
+                + " gen_random_uuid(), 't', '{}', '', 0, now() from sluice.partitions p where p.id % 5 = 0;"
+                + " insert into sluice.deletions (partition_id) select p.id from sluice.partitions p where p.id % 5 = 0"
+                + " on conflict do nothing");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Beliefs.class)
+    void useIndexesWhateverTheServerBelieves(Beliefs beliefs) throws SQLException, IOException {
+        try (TestPostgres postgres = TestPostgres.withSchema().withoutSyncs()) {
+            requireIndexes(postgres, beliefs);
+        }
+    }
+
+    /** The planner of the oldest server knows less. */
+    @ParameterizedTest
+    @EnumSource(names = {"ANALYZED_WHEN_EMPTIED", "ANALYZED_WITH_ONE_PARTITION_A_QUEUE"})
+    void useIndexesOnTheOldestServerToo(Beliefs beliefs) throws SQLException, IOException {
+        try (TestPostgres postgres = TestPostgres.emptyOnOldest().withoutSyncs()) {
+            QueueSchema.apply(postgres.dataSource(), "sluice");
+            requireIndexes(postgres, beliefs);
+        }
+    }
+
+    private static void requireIndexes(TestPostgres postgres, Beliefs beliefs) throws SQLException, IOException {
+        postgres.execute(
+                "do $$ declare r record; begin for r in select tablename from pg_tables where schemaname = 'sluice'"
+                        + " loop execute format('alter table sluice.%I set (autovacuum_enabled = off)', r.tablename); end loop; end $$");
+        beliefs.make(postgres);
+        var faults = new TreeSet<String>();
+        try (Connection connection = postgres.dataSource().getConnection();
+                Statement statement = connection.createStatement()) {
+            statement.execute(IndexPlans.ON);
+            for (String file : List.of(
+                    "writer.sql",
+                    "reader.sql",
+                    "admin.sql",
+                    "by_position.sql",
+                    "streams.sql",
+                    "traces.sql",
+                    "counters.sql",
+                    "reads.sql")) {
+                Statements statements = Statements.read(file, "sluice");
+                for (String name : statements.names()) {
+                    if (READ_ALL.getOrDefault(file, Set.of()).contains(name)) {
+                        continue;
+                    }
+                    try {
+                        for (String fault : faults(statement, statements.get(name))) {
+                            String meant = MEANT.get(file + " " + name);
+                            if (meant == null
+                                    || !Pattern.compile(meant).matcher(fault).find()) {
+                                faults.add(file + " " + name + ": " + fault);
+                            }
+                        }
+                    } catch (SQLException e) {
+                        throw new SQLException("could not plan " + file + " " + name, e);
+                    }
+                }
+            }
+        }
+        assertThat(faults).isEmpty();
+    }
+
+    private static Set<String> faults(Statement statement, Sql sql) throws SQLException, IOException {
+        var faults = new TreeSet<String>();
+        String text = numbered(sql);
+        if (!text.matches("(?is)\\s*(select|insert|update|delete|with)\\b.*")) {
+            return faults;
+        }
+        String declared = String.join(
+                ", ",
+                sql.parameters().stream()
+                        .map(name -> TYPES.getOrDefault(name, "unknown"))
+                        .toList());
+        statement.execute("prepare planned " + (declared.isEmpty() ? "" : "(" + declared + ")") + " as " + text);
+        List<String> types = new ArrayList<>();
+        try (ResultSet row = statement.executeQuery(
+                "select unnest(parameter_types)::text from pg_prepared_statements where name = 'planned'")) {
+            while (row.next()) {
+                types.add(row.getString(1));
+            }
+        }
+        statement.execute("set plan_cache_mode = force_generic_plan");
+        faults.addAll(faults(plan(statement, types, 1), "generic"));
+        statement.execute("set plan_cache_mode = force_custom_plan");
+        faults.addAll(faults(plan(statement, types, 1), "one"));
+        if (types.stream().anyMatch(type -> type.endsWith("[]"))) {
+            faults.addAll(faults(plan(statement, types, QUEUES), "many"));
+        }
+        statement.execute("deallocate planned");
+        return faults;
+    }
+
+    private static String numbered(Sql sql) {
+        var text = new StringBuilder();
+        int number = 0;
+        for (char c : sql.text().toCharArray()) {
+            if (c == '?') {
+                text.append('$').append(++number);
+            } else {
+                text.append(c);
+            }
+        }
+        return text.toString();
+    }
+
+    private static JsonNode plan(Statement statement, List<String> types, int count) throws SQLException, IOException {
+        String arguments = types.isEmpty()
+                ? ""
+                : "("
+                        + String.join(
+                                ", ",
+                                types.stream().map(type -> value(type, count)).toList()) + ")";
+        try (ResultSet row = statement.executeQuery("explain (format json) execute planned" + arguments)) {
+            row.next();
+            return new ObjectMapper().readTree(row.getString(1)).get(0).get("Plan");
+        }
+    }
+
+    private static String value(String type, int count) {
+        return switch (type) {
+            case "text" -> "'q1'";
+            case "bigint", "integer", "smallint", "numeric", "double precision" -> "10";
+            case "boolean" -> "true";
+            case "timestamp with time zone" -> "now()";
+            case "uuid" -> "gen_random_uuid()";
+            default -> literal(type, count);
+        };
+    }
+
+    /** A list as a literal, for what the planner may know of it is its length. */
+    private static String literal(String type, int count) {
+        var text = new StringBuilder("'{");
+        for (int i = 1; i <= count; i++) {
+            text.append(i == 1 ? "" : ",")
+                    .append(
+                            switch (type) {
+                                case "text[]" -> "q" + i;
+                                case "uuid[]" -> "00000000-0000-0000-0000-000000000001";
+                                case "boolean[]" -> "t";
+                                case "timestamp with time zone[]" -> "2020-01-01";
+                                default -> Integer.toString(i);
+                            });
+        }
+        return text.append("}'::").append(type).toString();
+    }
+
+    private static Set<String> faults(JsonNode plan, String how) {
+        var faults = new TreeSet<String>();
+        String type = plan.get("Node Type").asText();
+        String table = plan.path("Relation Name").asText("");
+        String where = type + (table.isEmpty() ? "" : " of " + table) + " [" + how + "]";
+        if (type.equals("Seq Scan") || type.contains("Hash Join") || type.equals("Merge Join")) {
+            faults.add(where);
+        }
+        if (plan.has("Join Filter")) {
+            faults.add(where + " compares pairs: " + plan.get("Join Filter").asText());
+        }
+        if (plan.has("Index Name")) {
+            String condition = plan.path("Index Cond").asText("");
+            String index = plan.get("Index Name").asText();
+            if (condition.isEmpty()) {
+                faults.add(where + " reads all of " + index);
+            }
+            for (String column : REQUIRED.getOrDefault(index, List.of())) {
+                if (!condition.isEmpty() && !condition.matches(".*\\b" + column + "\\b.*")) {
+                    faults.add(where + " " + index + " without " + column + ": " + condition);
+                }
+            }
+        }
+        for (JsonNode child : plan.path("Plans")) {
+            faults.addAll(faults(child, how));
+        }
+        return faults;
+    }
+}

@@ -1,0 +1,52 @@
+package dev.sluice.queue.sql;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The SQL of {@code docs/sql.md}, under the headings it stands below. */
+final class SqlDocumentation {
+    private static final Path FILE = Path.of("..", "docs", "sql.md");
+
+    private SqlDocumentation() {}
+
+    /** A block of SQL; {@code query} unless it stands below one of the main headings that follow the first. */
+    record Block(String heading, boolean query, String sql) {}
+
+    static List<Block> blocks() {
+        var blocks = new ArrayList<Block>();
+        String heading = "";
+        boolean query = true;
+        int mainHeadings = 0;
+        StringBuilder sql = null;
+        for (String line : lines()) {
+            if (sql != null) {
+                if (line.equals("```")) {
+                    blocks.add(new Block(heading, query, sql.toString()));
+                    sql = null;
+                } else {
+                    sql.append(line).append('\n');
+                }
+            } else if (line.equals("```sql")) {
+                sql = new StringBuilder();
+            } else if (line.startsWith("#")) {
+                heading = line.replaceFirst("#+ ", "");
+                if (line.startsWith("# ")) {
+                    query = mainHeadings++ == 0;
+                }
+            }
+        }
+        return blocks;
+    }
+
+    private static List<String> lines() {
+        try {
+            return Files.readAllLines(FILE);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+package dev.sluice.queue.transact;
+
+import static dev.sluice.queue.Messages.run;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sluice.queue.Acknowledgement.Verdict;
+import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.Message;
+import dev.sluice.queue.Messages;
+import dev.sluice.queue.PopRequest;
+import dev.sluice.queue.PopResult;
+import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.Subscription;
+import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.read.Queue;
+import dev.sluice.queue.read.QueueConfig;
+import dev.sluice.queue.write.QueueWriter;
+import dev.sluice.queue.write.QueueWriterConfig;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class RedriveTest {
+    private TestPostgres postgres;
+    private QueueWriter writer;
+    private Queue queue;
+    private Redrive redrive;
+
+    @BeforeEach
+    void open() {
+        postgres = TestPostgres.withSchema();
+        writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
+        queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
+        redrive = new Redrive(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
+    }
+
+    @AfterEach
+    void close() {
+        redrive.close();
+        writer.close();
+        postgres.close();
+    }
+
+    private PopResult pop() {
+        return queue.pop(new PopTarget("q", null, "g"), List.of(new PopRequest(100, 1, false, Subscription.ALL)))
+                .get(0);
+    }
+
+    /** Makes dead letters 1 to {@code count}. */
+    private void bury(int count) {
+        writer.write(run(1, count), List.of());
+        PopResult popped = pop();
+        queue.acknowledge(popped.messages().stream()
+                .map(message -> new Acknowledgement(
+                        "g", message.partitionId(), message.transactionId(), popped.leaseId(), Verdict.DLQ, "bad"))
+                .toList());
+    }
+
+    private List<String> left() {
+        return postgres.query("select id from sluice.dead_letters order by id");
+    }
+
+    @Test
+    void movesLettersToTheEndOfTheirPartition() {
+        bury(3);
+        assertThat(redrive.run(List.of(3L, 1L, 99L)).verdicts())
+                .containsExactly(Redrive.Verdict.MOVED, Redrive.Verdict.MOVED, Redrive.Verdict.GONE);
+        assertThat(left()).containsExactly("2");
+        PopResult again = pop();
+        assertThat(again.messages()).extracting(Message::transactionId).containsExactly("dlq:1", "dlq:3");
+        assertThat(again.messages()).extracting(Message::payload).containsExactly("{\"tx\":\"t1\"}", "{\"tx\":\"t3\"}");
+        assertThat(redrive.run(List.of(1L)).verdicts()).containsExactly(Redrive.Verdict.GONE);
+    }
+
+    @Test
+    void findsALetterWhoseMessageIsThereAlready() {
+        bury(1);
+        writer.write(List.of(Messages.message("p", "dlq:1")), List.of());
+        assertThat(redrive.run(List.of(1L)).verdicts()).containsExactly(Redrive.Verdict.DUPLICATE);
+        assertThat(left()).isEmpty();
+    }
+
+    @Test
+    void bringsBackThePartitionIfItWasDeleted() {
+        bury(1);
+        postgres.execute("delete from sluice.cursors; delete from sluice.segments; delete from sluice.partitions");
+        assertThat(redrive.run(List.of(1L)).verdicts()).containsExactly(Redrive.Verdict.MOVED);
+        assertThat(postgres.query("select partition, transaction_id, seq from sluice.messages"))
+                .containsExactly("p|dlq:1|1");
+    }
+
+    @Test
+    void movesEachLetterOnceWhenSeveralDoItAtATime() throws Exception {
+        bury(60);
+        var ids = new ArrayList<Long>();
+        for (long id = 1; id <= 60; id++) {
+            ids.add(id);
+        }
+        var pool = Executors.newFixedThreadPool(4);
+        try {
+            var tasks = new ArrayList<Callable<List<Redrive.Verdict>>>();
+            for (int i = 0; i < 4; i++) {
+                tasks.add(() -> {
+                    var mine = new ArrayList<>(ids);
+                    Collections.shuffle(mine);
+                    try (var one = new Redrive(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
+                        return one.run(mine).verdicts();
+                    }
+                });
+            }
+            long moved = 0;
+            for (var future : pool.invokeAll(tasks)) {
+                moved += future.get().stream()
+                        .filter(Redrive.Verdict.MOVED::equals)
+                        .count();
+            }
+            assertThat(moved).isEqualTo(60);
+        } finally {
+            pool.shutdownNow();
+        }
+        assertThat(left()).isEmpty();
+        assertThat(
+                        postgres.query(
+                                "select count(*), count(distinct transaction_id) from sluice.messages where transaction_id like 'dlq:%'"))
+                .containsExactly("60|60");
+    }
+
+    @Test
+    void refusesMoreThanItMovesInOneTransaction() {
+        assertThatThrownBy(() -> redrive.run(Collections.nCopies(Redrive.MAX_LETTERS + 1, 1L)))
+                .hasMessage("at most 1000 dead letters, were 1001");
+        assertThat(redrive.run(Collections.nCopies(Redrive.MAX_LETTERS, 1L)).verdicts())
+                .hasSize(Redrive.MAX_LETTERS);
+    }
+}
