@@ -121,7 +121,7 @@ import org.apache.kafka.common.config.types.Password;
 import org.jspecify.annotations.Nullable;
 
 /** The settings of a service, checked: each alone by {@link BridgeKeys}, and together here. */
-final class BridgeConfig {
+public final class BridgeConfig {
     private static final int SMALL_WRITER_IDS = 100_000;
     /** How long a stop waits for requests under way. */
     private static final Duration HTTP_STOP_TIMEOUT = Duration.ofSeconds(5);
@@ -155,12 +155,12 @@ final class BridgeConfig {
      * @param settings key to value as text; what is missing has its default
      * @throws ConfigException with everything that is wrong
      */
-    static BridgeConfig parse(Map<String, String> settings) throws ConfigException {
+    public static BridgeConfig parse(Map<String, String> settings) throws ConfigException {
         return parse(new ConfigSources.Found(settings, Map.of()));
     }
 
     /** Does the same with the values found, and reports their problems together with the rest. */
-    static BridgeConfig parse(ConfigSources.Found found) throws ConfigException {
+    public static BridgeConfig parse(ConfigSources.Found found) throws ConfigException {
         Map<String, String> settings = found.values();
         ConfigDef definition = BridgeKeys.definition();
         var problems = new ArrayList<String>(found.problems().values());
@@ -321,7 +321,7 @@ final class BridgeConfig {
     }
 
     /** Returns the effective settings for the log, one per line, secrets masked. */
-    String describe() {
+    public String describe() {
         var text = new StringBuilder();
         new TreeMap<>(values)
                 .forEach((key, value) ->
@@ -348,7 +348,7 @@ final class BridgeConfig {
 
     // What the parts of the service are given.
 
-    HttpService.Config http() {
+    public HttpService.Config http() {
         var limits = new RequestLimits(
                 integer(HTTP_MAX_BODY_BYTES),
                 integer(HTTP_MAX_ITEMS),
@@ -410,12 +410,12 @@ final class BridgeConfig {
                 texts(AUTH_SKIP_PATHS));
     }
 
-    Path dataDirectory() {
+    public Path dataDirectory() {
         return Path.of(text(DATA_DIR));
     }
 
     /** Returns the settings of a log. Any body that HTTP takes fits into one append, encrypted or not. */
-    SegmentLogConfig segmentLog() {
+    public SegmentLogConfig segmentLog() {
         Path directory = optional(BUFFER_DIR)
                 .map(Path::of)
                 .orElseGet(() -> dataDirectory().resolve("log"));
@@ -443,7 +443,7 @@ final class BridgeConfig {
     }
 
     /** Returns how the local log is drained, into the database at {@code address}. */
-    DrainConfig drain(Database.Address address) {
+    public DrainConfig drain(Database.Address address) {
         var task = new HashMap<String, String>();
         task.put(QueueSinkConfig.CONNECTION_URL, address.url());
         if (address.user() != null) {
@@ -468,12 +468,12 @@ final class BridgeConfig {
                 millis(DRAIN_RESTART_BACKOFF_MS));
     }
 
-    boolean drainsToKafka() {
+    public boolean drainsToKafka() {
         return text(DRAIN_MODE).equals("kafka");
     }
 
     /** Returns the settings of a drain into Kafka. */
-    KafkaConfig kafka() {
+    public KafkaConfig kafka() {
         return new KafkaConfig(
                 text(KAFKA_TOPIC),
                 integer(KAFKA_TOPIC_PARTITIONS),
@@ -482,48 +482,48 @@ final class BridgeConfig {
                 kafkaClients);
     }
 
-    int lanes() {
+    public int lanes() {
         return integer(BUFFER_LANES);
     }
 
-    Optional<String> connectionUrl() {
+    public Optional<String> connectionUrl() {
         return optional(CONNECTION_URL);
     }
 
-    Optional<String> connectionUser() {
+    public Optional<String> connectionUser() {
         return optional(CONNECTION_USER);
     }
 
-    Optional<String> connectionPassword() {
+    public Optional<String> connectionPassword() {
         return Optional.ofNullable((Password) values.get(CONNECTION_PASSWORD)).map(Password::value);
     }
 
-    boolean appliesSchema() {
+    public boolean appliesSchema() {
         return (Boolean) values.get(SCHEMA_APPLY);
     }
 
-    int postgresPort() {
+    public int postgresPort() {
         return integer(POSTGRES_PORT);
     }
 
-    QueueConfig queue() {
+    public QueueConfig queue() {
         return new QueueConfig(text(QUEUE_SCHEMA), HeapShares.transaction((Long) values.get(POP_MAX_BYTES)), cipher());
     }
 
     /** Whether the service keeps its own database: nobody else needs to know its keys. */
-    boolean isSelfContained() {
+    public boolean isSelfContained() {
         return connectionUrl().isEmpty();
     }
 
     /** Returns the same settings with these keys, in the form of {@code encryption.keys}. */
-    BridgeConfig withEncryptionKeys(String keys) {
+    public BridgeConfig withEncryptionKeys(String keys) {
         var changed = new LinkedHashMap<>(values);
         changed.put(ENCRYPTION_KEYS, new Password(keys));
         return new BridgeConfig(changed, kafkaClients);
     }
 
     /** Returns the keys for payloads; always the same object. */
-    PayloadCipher cipher() {
+    public PayloadCipher cipher() {
         PayloadCipher made = cipher;
         if (made == null) {
             String keys = values.get(ENCRYPTION_KEYS) instanceof Password password ? password.value() : null;
@@ -534,7 +534,7 @@ final class BridgeConfig {
     }
 
     /** For a writer that writes little beside the drain, and so need not remember much. */
-    QueueWriterConfig smallWriter() {
+    public QueueWriterConfig smallWriter() {
         return new QueueWriterConfig(
                 text(QUEUE_SCHEMA),
                 Duration.ofMillis((Long) values.get(DEDUP_WINDOW_MS)),
@@ -542,55 +542,55 @@ final class BridgeConfig {
                 cipher());
     }
 
-    Duration retentionInterval() {
+    public Duration retentionInterval() {
         return Duration.ofMillis((Long) values.get(RETENTION_INTERVAL_MS));
     }
 
-    Duration idlePartitions() {
+    public Duration idlePartitions() {
         return Duration.ofDays(integer(RETENTION_PARTITION_IDLE_DAYS));
     }
 
-    Duration pushStoredTimeout() {
+    public Duration pushStoredTimeout() {
         return millis(PUSH_STORED_TIMEOUT_MS);
     }
 
-    PopDispatcherConfig popDispatcher() {
+    public PopDispatcherConfig popDispatcher() {
         return new PopDispatcherConfig(integer(POP_THREADS), integer(POP_MAX_PARKED), millis(POP_POLL_INTERVAL_MS));
     }
 
-    Duration popStatementTimeout() {
+    public Duration popStatementTimeout() {
         return millis(POP_STATEMENT_TIMEOUT_MS);
     }
 
-    int acknowledgeThreads() {
+    public int acknowledgeThreads() {
         return integer(ACK_THREADS);
     }
 
-    int acknowledgeMaxPending() {
+    public int acknowledgeMaxPending() {
         return integer(ACK_MAX_PENDING);
     }
 
-    int administrationConnections() {
+    public int administrationConnections() {
         return integer(ADMINISTRATION_CONNECTIONS) + integer(ADMINISTRATION_READERS);
     }
 
-    int metricsMaxQueues() {
+    public int metricsMaxQueues() {
         return integer(METRICS_MAX_QUEUES);
     }
 
-    int metricsRetentionDays() {
+    public int metricsRetentionDays() {
         return integer(METRICS_RETENTION_DAYS);
     }
 
-    int transactionConnections() {
+    public int transactionConnections() {
         return integer(TRANSACTION_CONNECTIONS);
     }
 
-    int directPushConnections() {
+    public int directPushConnections() {
         return integer(PUSH_LEGACY_CONNECTIONS);
     }
 
-    Administration.Config administration() {
+    public Administration.Config administration() {
         return new Administration.Config(
                 integer(ADMINISTRATION_CONNECTIONS),
                 integer(ADMINISTRATION_READERS),
@@ -601,11 +601,11 @@ final class BridgeConfig {
                 smallWriter());
     }
 
-    Duration shutdownGrace() {
+    public Duration shutdownGrace() {
         return millis(SHUTDOWN_GRACE_MS);
     }
 
-    Duration shutdownTimeout() {
+    public Duration shutdownTimeout() {
         return millis(SHUTDOWN_TIMEOUT_MS);
     }
 

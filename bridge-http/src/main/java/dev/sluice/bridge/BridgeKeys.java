@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * Every key of the settings: type, default, range, one sentence. The definition here is what the parser reads, what
  * checks values, and what {@code docs/configuration.md} is written from.
  */
-final class BridgeKeys {
+public final class BridgeKeys {
     static final String HTTP_HOST = "http.host";
     static final String HTTP_PORT = "http.port";
     static final String HTTP_THREADS = "http.threads";
@@ -36,7 +36,7 @@ final class BridgeKeys {
     static final String CORS_ORIGINS = "cors.origins";
     static final String HTTP_MEMORY_BYTES = "http.memory.bytes";
     static final String DATA_DIR = "data.dir";
-    static final String BUFFER_DIR = "buffer.dir";
+    public static final String BUFFER_DIR = "buffer.dir";
     static final String BUFFER_MAX_BYTES = "buffer.max.bytes";
     static final String BUFFER_SEGMENT_BYTES = "buffer.segment.bytes";
     static final String BUFFER_FSYNC = "buffer.fsync";

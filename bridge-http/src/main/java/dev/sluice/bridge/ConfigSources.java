@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * in capitals, with {@code SLUICE_} in front and {@code _} for each dot. An empty variable counts as not set. Values
  * may refer to other places, see {@link References}.
  */
-final class ConfigSources {
+public final class ConfigSources {
     private static final String ENVIRONMENT_PREFIX = "SLUICE_";
 
     /** For the launcher script and for logback.xml, not for us. */
@@ -26,7 +26,7 @@ final class ConfigSources {
      * @param values key to value, references resolved; keys need not be known ones
      * @param problems key to what is wrong with the value, a line that begins with the key; such keys have no value
      */
-    record Found(Map<String, String> values, Map<String, String> problems) {}
+    public record Found(Map<String, String> values, Map<String, String> problems) {}
 
     /**
      * Reads the sources.
@@ -35,7 +35,7 @@ final class ConfigSources {
      * @param environment variables of the process
      * @throws ConfigException if the file cannot be read
      */
-    static Found find(@Nullable Path file, Map<String, String> environment) throws ConfigException {
+    public static Found find(@Nullable Path file, Map<String, String> environment) throws ConfigException {
         var values = new TreeMap<String, String>();
         if (file != null) {
             PropertiesFile.read("configuration file", file).forEach((key, value) -> values.put(key, value.strip()));

@@ -9,7 +9,7 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /** A source of connections that only opens them. It refuses every other method of {@link DataSource}. */
-abstract class ConnectionSource implements DataSource {
+public abstract class ConnectionSource implements DataSource {
     @Override
     public abstract Connection getConnection() throws SQLException;
 

@@ -15,7 +15,7 @@ import java.nio.file.StandardOpenOption;
  * The directory with everything a service keeps on its machine, held by one process at a time. The lock is on the file
  * {@code sluice.lock} in it, which names the process; it is free again when the process ends, in whatever way.
  */
-final class DataDirectory implements AutoCloseable {
+public final class DataDirectory implements AutoCloseable {
     private static final String LOCK_FILE = "sluice.lock";
 
     private final Path path;
@@ -33,7 +33,7 @@ final class DataDirectory implements AutoCloseable {
      *
      * @throws StartException if it cannot be written to, or is in use
      */
-    static DataDirectory take(Path path) throws StartException {
+    public static DataDirectory take(Path path) throws StartException {
         FileChannel channel;
         try {
             Files.createDirectories(path);
@@ -72,7 +72,7 @@ final class DataDirectory implements AutoCloseable {
      * @param key the key that names it
      * @throws StartException if it cannot
      */
-    static void requireWritable(String key, Path directory) throws StartException {
+    public static void requireWritable(String key, Path directory) throws StartException {
         try {
             Files.createDirectories(directory);
             if (!Files.isWritable(directory)) {
@@ -104,7 +104,7 @@ final class DataDirectory implements AutoCloseable {
     }
 
     /** Returns the absolute path. */
-    Path path() {
+    public Path path() {
         return path;
     }
 

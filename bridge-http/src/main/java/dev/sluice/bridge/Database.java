@@ -37,7 +37,7 @@ import org.slf4j.LoggerFactory;
  * <p>The drain comes first: the pools share the connections that the limits of role, database and server leave beside
  * the drain's.
  */
-final class Database implements AutoCloseable {
+public final class Database implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Database.class);
 
     private static final int ANSWER_SECONDS = 2;
@@ -78,10 +78,10 @@ final class Database implements AutoCloseable {
      * @param user user, or null for what the address says
      * @param password password, or null
      */
-    record Address(
+    public record Address(
             String url, @Nullable String user, @Nullable String password) {
         /** Returns the address for the driver. It holds no secret. */
-        String driverUrl() {
+        public String driverUrl() {
             return ConnectionUrl.parse(url).address();
         }
 
@@ -98,7 +98,7 @@ final class Database implements AutoCloseable {
     }
 
     /** What the watch asks every second, on a connection of its own: whether the database can be used. */
-    interface Probe {
+    public interface Probe {
         /** Returns if the database can be used. Otherwise throws the exception of the server or the driver. */
         void ask(Connection connection) throws SQLException;
     }
@@ -146,7 +146,7 @@ final class Database implements AutoCloseable {
      * @param writerConnections connections for transactions and direct pushes
      * @param drainConnections connections that the drain opens itself, and that come first
      */
-    Database(
+    public Database(
             Address address,
             int consumerConnections,
             Duration consumerTimeout,
@@ -211,7 +211,7 @@ final class Database implements AutoCloseable {
      *     to use or cannot be brought up to date
      * @throws QueueException if the server cannot be reached now
      */
-    void open(String schema, boolean apply) throws StartException {
+    public void open(String schema, boolean apply) throws StartException {
         try {
             openSchema(schema, apply);
             fit();
@@ -356,7 +356,7 @@ final class Database implements AutoCloseable {
      * PostgreSQL refused a connection to the drain. The pools make room, and health reports it until the drain has its
      * connection.
      */
-    void drainRefused(String reason) {
+    public void drainRefused(String reason) {
         drainRefusal = "the drain gets no connection: " + reason;
         drainRefusedNanos = System.nanoTime();
         makeRoom("the drain", reason);
@@ -477,22 +477,22 @@ final class Database implements AutoCloseable {
     }
 
     /** Returns the pool for pops and acknowledgements. */
-    DataSource consumers() {
+    public DataSource consumers() {
         return consumers;
     }
 
     /** Returns the pool for the routes of administration. */
-    DataSource administration() {
+    public DataSource administration() {
         return administration;
     }
 
     /** Returns the pool for transactions and direct pushes. */
-    DataSource writers() {
+    public DataSource writers() {
         return writers;
     }
 
     /** Returns the pool for what runs beside the requests. */
-    DataSource control() {
+    public DataSource control() {
         return control;
     }
 
@@ -500,12 +500,12 @@ final class Database implements AutoCloseable {
      * Returns the pool for what deletes and counts, whose statements may take long: one connection, opened when it is
      * asked for.
      */
-    DataSource housekeeping() {
+    public DataSource housekeeping() {
         return housekeeping;
     }
 
     /** Returns the pool for copying everything into another database: one connection, opened when it is asked for. */
-    DataSource copies() {
+    public DataSource copies() {
         return copies;
     }
 
@@ -515,13 +515,13 @@ final class Database implements AutoCloseable {
      * @param name what PostgreSQL shows as their name
      * @param answerTimeout longest time to wait for an answer
      */
-    DataSource direct(String name, Duration answerTimeout) {
+    public DataSource direct(String name, Duration answerTimeout) {
         return new DirectConnections(
                 address, name, SessionSettings::begin, Duration.ZERO, answerTimeout, refusal -> {});
     }
 
     /** Returns how the connections of all pools are used now. */
-    ProcessUsage.Pool usage() {
+    public ProcessUsage.Pool usage() {
         int size = 0;
         int idle = 0;
         int active = 0;
@@ -537,7 +537,7 @@ final class Database implements AutoCloseable {
     }
 
     /** Sets what is run when the server answers after it did not, and there are connections. */
-    void whenItAnswersAgain(Runnable listener) {
+    public void whenItAnswersAgain(Runnable listener) {
         answersAgain = listener;
     }
 
@@ -545,7 +545,7 @@ final class Database implements AutoCloseable {
      * Adds a callback for the replacement of connections. A holder of a long-lived connection uses it to give the
      * connection back.
      */
-    void whenRenewed(Runnable listener) {
+    public void whenRenewed(Runnable listener) {
         renewals.add(listener);
     }
 
@@ -559,7 +559,7 @@ final class Database implements AutoCloseable {
      * nothing is.
      */
     @Nullable
-    String problem() {
+    public String problem() {
         if (!watch.isConnected()) {
             String error = watch.lastError();
             return error == null ? "the database has not answered yet" : error;
@@ -572,7 +572,7 @@ final class Database implements AutoCloseable {
     }
 
     /** Returns whether the database could be used when it was last asked; requests are not tried while it could not. */
-    boolean isConnected() {
+    public boolean isConnected() {
         return watch.isConnected();
     }
 

@@ -18,9 +18,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>One thread of its own. {@link #look} and the getters may be called by any thread.
  */
-final class DatabaseWatch implements AutoCloseable {
+public final class DatabaseWatch implements AutoCloseable {
     /** Gets the findings of the watch, on its thread. */
-    interface Listener {
+    public interface Listener {
         /** The database can be used again after it could not, or over a new connection only. */
         void answersAgain();
 
@@ -50,7 +50,7 @@ final class DatabaseWatch implements AutoCloseable {
      *
      * @param connections opens its connection, outside the pools
      */
-    DatabaseWatch(DataSource connections, Database.Probe probe, Listener listener) {
+    public DatabaseWatch(DataSource connections, Database.Probe probe, Listener listener) {
         this.connections = connections;
         this.probe = probe;
         this.listener = listener;
@@ -59,7 +59,7 @@ final class DatabaseWatch implements AutoCloseable {
     }
 
     /** Begins to watch a database that could be used a moment ago. Does nothing the second time. */
-    synchronized void start() {
+    public synchronized void start() {
         if (!thread.isAlive()) {
             connected = true;
             thread.start();
@@ -82,7 +82,7 @@ final class DatabaseWatch implements AutoCloseable {
     }
 
     /** Returns whether the database could be used when it was last asked. */
-    boolean isConnected() {
+    public boolean isConnected() {
         return connected;
     }
 

@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
  * Puts scheduled messages into their queues when they are due: looks twice a second, by the database's clock. Any
  * number of bridges may do it on one database. A thread of its own, which owns the writer.
  */
-final class DueMessages implements AutoCloseable {
+public final class DueMessages implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(DueMessages.class);
 
     private static final Duration INTERVAL = Duration.ofMillis(500);
@@ -45,19 +45,19 @@ final class DueMessages implements AutoCloseable {
      * @param writer used by nobody else
      * @param released told the queues that have got messages
      */
-    DueMessages(QueueWriter writer, Consumer<Set<String>> released) {
+    public DueMessages(QueueWriter writer, Consumer<Set<String>> released) {
         this.writer = writer;
         this.releases = List.of(writer::releaseDue, writer::releaseParked);
         this.released = released;
     }
 
     @SuppressWarnings("FutureReturnValueIgnored") // look() keeps its failures to itself.
-    void start() {
+    public void start() {
         thread.scheduleWithFixedDelay(this::look, INTERVAL.toMillis(), INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     /** Makes the writer give its connection back before it looks again. Any thread may call. */
-    void renew() {
+    public void renew() {
         renewing = true;
     }
 

@@ -8,11 +8,11 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 
 /** Explains why a file cannot be used. The messages of many exceptions are only the path. */
-final class FileProblem {
+public final class FileProblem {
     private FileProblem() {}
 
     /** Returns why, in one line that names the file. */
-    static String of(IOException problem) {
+    public static String of(IOException problem) {
         if (!(problem instanceof FileSystemException e)) {
             return problem.getMessage() == null ? problem.getClass().getSimpleName() : problem.getMessage();
         }

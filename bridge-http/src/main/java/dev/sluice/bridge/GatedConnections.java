@@ -7,7 +7,7 @@ import java.sql.SQLException;
 import javax.sql.DataSource;
 
 /** A pool whose transactions roll back instead of committing while the database takes no writes. */
-final class GatedConnections extends ConnectionSource implements CommitGate {
+public final class GatedConnections extends ConnectionSource implements CommitGate {
     private final DataSource pool;
     private final Runnable requireWrites;
 
@@ -16,7 +16,7 @@ final class GatedConnections extends ConnectionSource implements CommitGate {
      *
      * @param requireWrites throws {@link QueueException} while the database takes no writes
      */
-    GatedConnections(DataSource pool, Runnable requireWrites) {
+    public GatedConnections(DataSource pool, Runnable requireWrites) {
         this.pool = pool;
         this.requireWrites = requireWrites;
     }

@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
  * Has what has had its time deleted, every {@code retention.interval.ms}. One thread; of several bridges one sweeps at
  * a time.
  */
-final class Housekeeping implements AutoCloseable {
+public final class Housekeeping implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Housekeeping.class);
 
     private static final long STOP_SECONDS = 5;
@@ -35,7 +35,7 @@ final class Housekeeping implements AutoCloseable {
      * @param keptDays days for which counts and traces are kept
      * @param interval from the end of one sweep to the next; the first comes after as long
      */
-    Housekeeping(Retention retention, MinuteCounters counters, Traces traces, int keptDays, Duration interval) {
+    public Housekeeping(Retention retention, MinuteCounters counters, Traces traces, int keptDays, Duration interval) {
         this.retention = retention;
         this.counters = counters;
         this.traces = traces;
@@ -44,7 +44,7 @@ final class Housekeeping implements AutoCloseable {
     }
 
     @SuppressWarnings("FutureReturnValueIgnored") // sweep() keeps its failures to itself.
-    void start() {
+    public void start() {
         thread.scheduleWithFixedDelay(this::sweep, interval.toMillis(), interval.toMillis(), TimeUnit.MILLISECONDS);
     }
 

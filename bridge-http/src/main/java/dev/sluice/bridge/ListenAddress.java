@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
  * @param host {@code http.host}: an address, an IPv6 address with or without brackets, or a name
  * @param port {@code http.port}; 0 for a free one
  */
-record ListenAddress(String host, int port) {
+public record ListenAddress(String host, int port) {
     private static final Pattern NAME = Pattern.compile("[\\p{L}\\p{N}._-]+");
     private static final Pattern IPV6 = Pattern.compile("[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[\\p{L}\\p{N}._~-]+)?");
     private static final int FIRST_FREE_PORT = 1024;
@@ -43,7 +43,7 @@ record ListenAddress(String host, int port) {
      * Fails if the service cannot listen there, before anything is unpacked or started. Another process may still take
      * the port in between; then the server reports it.
      */
-    void refuseUnusable() throws StartException {
+    public void refuseUnusable() throws StartException {
         InetAddress address;
         try {
             address = InetAddress.getByName(host);
@@ -86,7 +86,7 @@ record ListenAddress(String host, int port) {
      *
      * @param boundPort the port that the service has got
      */
-    String url(int boundPort) {
+    public String url(int boundPort) {
         return "http://" + clientHost() + ":" + boundPort;
     }
 

@@ -51,7 +51,7 @@ import org.slf4j.LoggerFactory;
  * <p>PostgreSQL refuses to run as root. Started by root on Linux, it runs in a user namespace without privileges
  * ({@code unshare --user}).
  */
-final class LocalPostgres implements AutoCloseable {
+public final class LocalPostgres implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(LocalPostgres.class);
 
     private static final String HOST = "127.0.0.1";
@@ -103,7 +103,7 @@ final class LocalPostgres implements AutoCloseable {
      * @param progress told, line by line, what takes long
      * @throws StartException if there is no server to be had; says why
      */
-    static LocalPostgres start(Path directory, int port, Consumer<String> progress) throws StartException {
+    public static LocalPostgres start(Path directory, int port, Consumer<String> progress) throws StartException {
         try {
             Path home = Files.createDirectories(directory).toRealPath();
             OwnFiles.tryToWriteAlone(home);
@@ -117,22 +117,22 @@ final class LocalPostgres implements AutoCloseable {
     }
 
     /** Returns the JDBC address. */
-    String url() {
+    public String url() {
         return "jdbc:postgresql://" + HOST + ":" + port + "/" + DATABASE;
     }
 
     /** Returns the user, a superuser. */
-    String user() {
+    public String user() {
         return USER;
     }
 
     /** Returns the password. */
-    String password() {
+    public String password() {
         return password;
     }
 
     /** Returns a shell command that opens psql on the database. */
-    String psqlCommand() {
+    public String psqlCommand() {
         return "PGPASSFILE=" + Shell.quoted(passwordFile.toString()) + " psql -h " + HOST + " -p " + port + " -U "
                 + USER + " " + DATABASE;
     }

@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
  * them. What was read last counts while the database does not answer. Until it has been read for the first time the
  * drain is held: it might be that nothing shall be moved.
  */
-final class Maintenance implements MaintenanceMode, AutoCloseable {
+public final class Maintenance implements MaintenanceMode, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Maintenance.class);
 
     private static final String PUSHES = "maintenance_mode";
@@ -38,7 +38,7 @@ final class Maintenance implements MaintenanceMode, AutoCloseable {
      *
      * @param requireDatabase throws {@link QueueException} while the database is known to be away
      */
-    Maintenance(SharedSwitches switches, Runnable requireDatabase) {
+    public Maintenance(SharedSwitches switches, Runnable requireDatabase) {
         this.switches = switches;
         this.requireDatabase = requireDatabase;
         this.thread = new Thread(this::keepReading, "sluice-maintenance");
@@ -51,7 +51,7 @@ final class Maintenance implements MaintenanceMode, AutoCloseable {
      * @param toDrain told what to do, before this returns and whenever it changes
      * @param whenPopsResume run when pops may get something again
      */
-    synchronized void start(Consumer<Drain.Hold> toDrain, Runnable whenPopsResume) {
+    public synchronized void start(Consumer<Drain.Hold> toDrain, Runnable whenPopsResume) {
         drain = toDrain;
         popsResumed = whenPopsResume;
         drain.accept(Drain.Hold.UNKNOWN);

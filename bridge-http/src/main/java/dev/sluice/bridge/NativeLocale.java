@@ -14,12 +14,12 @@ import org.jspecify.annotations.Nullable;
  * @param name the variable that sets the locale and its value, as {@code LC_ALL=C}
  * @param encoding the encoding, as {@code ANSI_X3.4-1968}
  */
-record NativeLocale(String name, String encoding) {
+public record NativeLocale(String name, String encoding) {
     private static final char UNREADABLE = '\uFFFD';
     private static final String ADVICE = "start with LC_ALL=C.UTF-8";
 
     /** Returns the locale of this process. */
-    static NativeLocale of(Map<String, String> environment) {
+    public static NativeLocale of(Map<String, String> environment) {
         String encoding =
                 System.getProperty("sun.jnu.encoding", Charset.defaultCharset().name());
         for (String variable : List.of("LC_ALL", "LC_CTYPE", "LANG")) {
@@ -33,7 +33,7 @@ record NativeLocale(String name, String encoding) {
 
     /** Returns what is wrong with a text that came from a variable or an argument; null if nothing is. */
     @Nullable
-    String problemOf(String text) {
+    public String problemOf(String text) {
         return text.indexOf(UNREADABLE) < 0
                 ? null
                 : "holds characters that cannot be read in the locale " + name + " (" + encoding + "); " + ADVICE;
@@ -41,7 +41,7 @@ record NativeLocale(String name, String encoding) {
 
     /** Returns what is wrong with a path; null if nothing is. */
     @Nullable
-    String problemOfPath(String path) {
+    public String problemOfPath(String path) {
         try {
             Object unused = Path.of(path);
             return null;

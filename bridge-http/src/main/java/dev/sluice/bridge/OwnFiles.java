@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
  * a group when {@code fsGroup} is set, at every start. PostgreSQL refuses such a directory, and {@code psql} such a
  * password file.
  */
-final class OwnFiles {
+public final class OwnFiles {
     private static final Logger log = LoggerFactory.getLogger(OwnFiles.class);
 
     private OwnFiles() {}
@@ -29,7 +29,7 @@ final class OwnFiles {
      * @param demand why the permissions matter, as the beginning of the message
      * @throws StartException if the permissions cannot be changed; the message has the command for it
      */
-    static void tighten(Path file, String most, String wanted, String demand) throws StartException {
+    public static void tighten(Path file, String most, String wanted, String demand) throws StartException {
         tighten(file, most, wanted, demand, Files::setPosixFilePermissions);
     }
 
@@ -40,7 +40,7 @@ final class OwnFiles {
     }
 
     /** Does the same with another way to change permissions. */
-    static void tighten(Path file, String most, String wanted, String demand, Change change) throws StartException {
+    public static void tighten(Path file, String most, String wanted, String demand, Change change) throws StartException {
         Set<PosixFilePermission> before;
         try {
             if (!Files.exists(file)) {
@@ -76,7 +76,7 @@ final class OwnFiles {
     }
 
     /** Does the same where only privacy is at stake: a failure is a warning with the command. */
-    static void tryToTighten(Path file, String most, String wanted) {
+    public static void tryToTighten(Path file, String most, String wanted) {
         try {
             tighten(file, most, wanted, "Nobody but Sluice should use it");
         } catch (StartException e) {
@@ -85,7 +85,7 @@ final class OwnFiles {
     }
 
     /** Removes the write permission of other users where possible. */
-    static void tryToWriteAlone(Path file) {
+    public static void tryToWriteAlone(Path file) {
         try {
             var permissions = EnumSet.noneOf(PosixFilePermission.class);
             permissions.addAll(Files.getPosixFilePermissions(file));
@@ -100,7 +100,7 @@ final class OwnFiles {
     }
 
     /** Keeps the logs in the directory of the buffer for this service alone, if that works. */
-    static void tryToKeepLogs(Path buffer) {
+    public static void tryToKeepLogs(Path buffer) {
         try (DirectoryStream<Path> directories = Files.newDirectoryStream(buffer, "{generation-*,failed}")) {
             directories.forEach(directory -> tryToTighten(directory, "rwx------", "rwx------"));
         } catch (IOException e) {

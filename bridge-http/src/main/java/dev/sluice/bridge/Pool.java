@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Any thread may call.
  */
-final class Pool extends ConnectionSource implements AutoCloseable {
+public final class Pool extends ConnectionSource implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Pool.class);
 
     /** Longest wait of a request for a connection, and of a connection for the answer that shows that it works. */
@@ -48,7 +48,7 @@ final class Pool extends ConnectionSource implements AutoCloseable {
      * @param source where its connections come from
      * @param suspicious called with each exception that says that a session has ended
      */
-    Pool(String name, DataSource source, int size, BiConsumer<Pool, SQLException> suspicious) {
+    public Pool(String name, DataSource source, int size, BiConsumer<Pool, SQLException> suspicious) {
         this.name = name;
         this.source = source;
         this.suspicious = suspicious;
@@ -173,7 +173,7 @@ final class Pool extends ConnectionSource implements AutoCloseable {
      *     requests that come at once
      * @param background closes the old pool
      */
-    synchronized void replace(int newSize, boolean keepsAll, Executor background) {
+    public synchronized void replace(int newSize, boolean keepsAll, Executor background) {
         HikariDataSource old = current;
         size = newSize;
         eager = keepsAll;

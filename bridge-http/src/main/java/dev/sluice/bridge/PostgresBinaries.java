@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 import org.tukaani.xz.XZInputStream;
 
 /** The programs of PostgreSQL that are on the class path as {@code postgres-<system>-<processor>.txz}. */
-final class PostgresBinaries {
+public final class PostgresBinaries {
     private static final int OWNER_EXECUTES = 0100;
 
     private PostgresBinaries() {}
@@ -96,7 +96,7 @@ final class PostgresBinaries {
     }
 
     /** Removes a directory and everything in it, if it is there. */
-    static void delete(Path directory) throws IOException {
+    public static void delete(Path directory) throws IOException {
         if (!Files.exists(directory)) {
             return;
         }

@@ -7,7 +7,7 @@ import java.util.regex.Pattern;
  * Hides likely secrets in a text for people. It is the last barrier: code that knows where a secret stands does not put
  * it into a text at all. The layout of {@code logback.xml} does the same for the log.
  */
-final class Secrets {
+public final class Secrets {
     static final String HIDDEN = "[hidden]";
 
     /** A user and a password before a host: up to the last @ of the word. */
@@ -29,7 +29,7 @@ final class Secrets {
     }
 
     /** Returns a text without secrets, in one line. */
-    static String line(String text) {
+    public static String line(String text) {
         return CONTROL.matcher(hidden(text)).replaceAll(" ");
     }
 }

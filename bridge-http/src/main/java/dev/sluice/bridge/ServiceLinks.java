@@ -6,7 +6,7 @@ import java.util.regex.Pattern;
  * Variables that Kubernetes sets in every pod for each service in the namespace ("service links"). For a service named
  * {@code sluice} or {@code sluice-bridge} they look like settings: {@code SLUICE_PORT=tcp://10.96.0.7:6632}.
  */
-final class ServiceLinks {
+public final class ServiceLinks {
     private static final Pattern NAME = Pattern.compile(
             "(?:.+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?" + "|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)");
 
@@ -24,7 +24,7 @@ final class ServiceLinks {
      *
      * @param name without the prefix {@code SLUICE_}
      */
-    static boolean include(String name, String value) {
+    public static boolean include(String name, String value) {
         return NAME.matcher(name).matches()
                 || (PORT.matcher(name).matches() && ADDRESS.matcher(value).matches());
     }

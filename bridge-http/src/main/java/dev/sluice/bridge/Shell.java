@@ -1,11 +1,11 @@
 package dev.sluice.bridge;
 
 /** Words of commands that are printed to be pasted into a shell. */
-final class Shell {
+public final class Shell {
     private Shell() {}
 
     /** Returns a word in quotes if it needs them. */
-    static String quoted(String word) {
+    public static String quoted(String word) {
         return word.matches("[\\p{L}\\p{N}_./:@%+=,-]+") ? word : "'" + word.replace("'", "'\\''") + "'";
     }
 }

@@ -1,14 +1,14 @@
 package dev.sluice.bridge;
 
 /** The service cannot start, for a reason its user can do something about. The message is one line for that user. */
-final class StartException extends Exception {
+public final class StartException extends Exception {
     private static final long serialVersionUID = 1L;
 
-    StartException(String message) {
+    public StartException(String message) {
         super(message);
     }
 
-    StartException(String message, Throwable cause) {
+    public StartException(String message, Throwable cause) {
         super(message, cause);
     }
 }

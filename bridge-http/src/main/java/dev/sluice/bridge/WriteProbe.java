@@ -25,11 +25,11 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Two threads of its own. Any thread may ask.
  */
-final class WriteProbe implements AutoCloseable {
+public final class WriteProbe implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(WriteProbe.class);
 
     /** What PostgreSQL shows as the name of the connection. */
-    static final String NAME = "sluice-write-probe";
+    public static final String NAME = "sluice-write-probe";
 
     /** Pause between two commits. */
     static final Duration INTERVAL = Duration.ofSeconds(1);
@@ -61,7 +61,7 @@ final class WriteProbe implements AutoCloseable {
     private volatile Listener listener = takesWrites -> {};
 
     /** Gets each change, on a thread of the probe. */
-    interface Listener {
+    public interface Listener {
         /** The database takes no writes, or takes them again. */
         void changed(boolean takesWrites);
     }
@@ -72,7 +72,7 @@ final class WriteProbe implements AutoCloseable {
      * @param connections opens the connection of the probe outside the pools, with a bounded time for each answer
      * @param isReachable whether the database answers queries; the probe finds out nothing while it does not
      */
-    WriteProbe(DataSource connections, WriteTest test, BooleanSupplier isReachable) {
+    public WriteProbe(DataSource connections, WriteTest test, BooleanSupplier isReachable) {
         this.connections = connections;
         this.test = test;
         this.isReachable = isReachable;
@@ -85,7 +85,7 @@ final class WriteProbe implements AutoCloseable {
     }
 
     /** Begins to probe. */
-    void start(Listener toTell) {
+    public void start(Listener toTell) {
         listener = toTell;
         prober.start();
         observer.start();
@@ -93,7 +93,7 @@ final class WriteProbe implements AutoCloseable {
 
     /** Returns why the database takes no writes now; null if it takes them, or if nothing is known against it. */
     @Nullable
-    String refusal() {
+    public String refusal() {
         return refusal;
     }
 

@@ -12,13 +12,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Every kind of request that uses the database, one after the other, on a queue of its own. */
-final class EveryRequest {
+public final class EveryRequest {
     private static final Logger log = LoggerFactory.getLogger(EveryRequest.class);
 
     private EveryRequest() {}
 
     /** Sends them; returns the first answer that is not the usual one, with what was sent, or an empty text. */
-    static String wrong(RunningBridge bridge) {
+    public static String wrong(RunningBridge bridge) {
         String queue = "every-" + UUID.randomUUID();
         try {
             String item = "{\"queue\":\"" + queue + "\",\"payload\":{\"n\":1}}";
@@ -67,7 +67,7 @@ final class EveryRequest {
     }
 
     /** Sends them until all are answered as usual; returns how long that took, or throws with the last wrong answer. */
-    static Duration awaitRight(RunningBridge bridge, Duration most) {
+    public static Duration awaitRight(RunningBridge bridge, Duration most) {
         long start = System.nanoTime();
         while (true) {
             String wrong = wrong(bridge);

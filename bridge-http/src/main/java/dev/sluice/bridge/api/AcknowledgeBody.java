@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param items what the client acknowledges, in its order
  */
-record AcknowledgeBody(List<Item> items) {
+public record AcknowledgeBody(List<Item> items) {
     private static final int MAX_ERROR_LENGTH = 10_000;
     /** Bytes of an acknowledgement besides its texts, with its outcome and its part of the answer. */
     static final int ITEM_BYTES = 480;
@@ -45,7 +45,7 @@ record AcknowledgeBody(List<Item> items) {
      *
      * @throws InvalidRequestException (400) if it is not JSON, or a field is missing, of the wrong type or malformed
      */
-    static AcknowledgeBody parseSingle(byte[] bytes, RequestLimits limits, RequestMemory.Claim memory) {
+    public static AcknowledgeBody parseSingle(byte[] bytes, RequestLimits limits, RequestMemory.Claim memory) {
         try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
             var fields = new Fields();
             if (json.first() == JsonToken.START_OBJECT) {
@@ -73,7 +73,7 @@ record AcknowledgeBody(List<Item> items) {
      *
      * @throws InvalidRequestException (400) if it is not JSON, or a field is missing or of the wrong type
      */
-    static AcknowledgeBody parseBatch(byte[] bytes, RequestLimits limits, RequestMemory.Claim memory) {
+    public static AcknowledgeBody parseBatch(byte[] bytes, RequestLimits limits, RequestMemory.Claim memory) {
         try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
             List<Fields> acknowledgments = null;
             String group = PopTarget.DEFAULT_GROUP;

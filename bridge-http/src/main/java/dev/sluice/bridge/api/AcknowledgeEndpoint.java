@@ -22,12 +22,12 @@ import org.jspecify.annotations.Nullable;
  * <p>{@code leaseReleased} is null where the group has never read the partition: nothing changes then, and nothing is
  * wrong.
  */
-final class AcknowledgeEndpoint implements Endpoint {
+public final class AcknowledgeEndpoint implements Endpoint {
     static final String NOT_FOUND = "Message not found";
     static final String LEASE_INVALID = "Invalid or expired lease";
 
     /** Writes acknowledgements. See {@code AcknowledgeDispatcher#acknowledge}. */
-    interface Acknowledger {
+    public interface Acknowledger {
         /** Acknowledges; outcome i belongs to acknowledgement i. Does not block. */
         CompletableFuture<List<AcknowledgeOutcome>> acknowledge(List<Acknowledgement> acknowledgements);
     }
@@ -40,7 +40,7 @@ final class AcknowledgeEndpoint implements Endpoint {
     private final RequestBodies bodies;
     private final RequestBodies.Parser<AcknowledgeBody> parser;
 
-    AcknowledgeEndpoint(Acknowledger acknowledger, RequestBodies bodies, RequestBodies.Parser<AcknowledgeBody> parser) {
+    public AcknowledgeEndpoint(Acknowledger acknowledger, RequestBodies bodies, RequestBodies.Parser<AcknowledgeBody> parser) {
         this.acknowledger = acknowledger;
         this.bodies = bodies;
         this.parser = parser;

@@ -8,9 +8,9 @@ import java.time.format.DateTimeFormatter;
 import org.jspecify.annotations.Nullable;
 
 /** What the answers of administration have in common. */
-final class AdminJson {
-    static final int OK = 200;
-    static final int NOT_FOUND = 404;
+public final class AdminJson {
+    public static final int OK = 200;
+    public static final int NOT_FOUND = 404;
     static final int CONFLICT = 409;
 
     private static final DateTimeFormatter MILLISECONDS =
@@ -19,17 +19,17 @@ final class AdminJson {
     private AdminJson() {}
 
     /** Returns an empty object. */
-    static ObjectNode object() {
+    public static ObjectNode object() {
         return JsonNodeFactory.instance.objectNode();
     }
 
     /** Returns a time in UTC with milliseconds: {@code 2026-05-16T10:00:00.123Z}; null for null. */
-    static @Nullable String time(@Nullable Instant time) {
+    public static @Nullable String time(@Nullable Instant time) {
         return time == null ? null : MILLISECONDS.format(time);
     }
 
     /** Returns an answer that says why something could not be done: {@code {"success": false, "error": "…"}}. */
-    static Answer failure(int status, String error) {
+    public static Answer failure(int status, String error) {
         return Answer.json(status, object().put("success", false).put("error", error));
     }
 }

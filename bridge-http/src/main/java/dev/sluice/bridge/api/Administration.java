@@ -134,7 +134,7 @@ public final class Administration implements AutoCloseable {
      * Runs a task that only reads from the database, when it is its turn. Such tasks have a few threads of their own,
      * so any number of requested lists leaves processors, memory and connections for the rest of the service.
      */
-    <T> CompletableFuture<T> read(Callable<T> task) {
+    public <T> CompletableFuture<T> read(Callable<T> task) {
         return readers.run(() -> {
             requireDatabase.run();
             return task.call();
@@ -142,7 +142,7 @@ public final class Administration implements AutoCloseable {
     }
 
     /** Returns the most rows of a list in one answer. */
-    int listMax() {
+    public int listMax() {
         return listMax;
     }
 
@@ -151,7 +151,7 @@ public final class Administration implements AutoCloseable {
      * not begin. A task of several transactions that fails after one of them changed something fails with
      * {@link OutcomeUnknownException}.
      */
-    <T> CompletableFuture<T> run(Callable<T> task) {
+    public <T> CompletableFuture<T> run(Callable<T> task) {
         return turns.run(() -> Effects.of(() -> {
             requireWrites.run();
             return task.call();
@@ -159,69 +159,69 @@ public final class Administration implements AutoCloseable {
     }
 
     /** Throws {@code QueueException} while the database is known to be away. */
-    void requireDatabase() {
+    public void requireDatabase() {
         requireDatabase.run();
     }
 
     /** Returns the pool for copying everything. */
-    DataSource copies() {
+    public DataSource copies() {
         return copies;
     }
 
     /** Returns the name of the schema. */
-    String schema() {
+    public String schema() {
         return schema;
     }
 
     /** Says that these queues may have got something to read, to consumers that wait here and at other bridges. */
-    void wake(Set<String> names) {
+    public void wake(Set<String> names) {
         if (!names.isEmpty()) {
             wake.accept(names);
         }
     }
 
-    Queues queues() {
+    public Queues queues() {
         return queues;
     }
 
-    Queue queue() {
+    public Queue queue() {
         return queue;
     }
 
-    ConsumerGroups groups() {
+    public ConsumerGroups groups() {
         return groups;
     }
 
-    DeadLetters deadLetters() {
+    public DeadLetters deadLetters() {
         return deadLetters;
     }
 
-    Resources resources() {
+    public Resources resources() {
         return resources;
     }
 
-    StoredMessages messages() {
+    public StoredMessages messages() {
         return messages;
     }
 
-    Traces traces() {
+    public Traces traces() {
         return traces;
     }
 
-    Streams streams() {
+    public Streams streams() {
         return streams;
     }
 
-    MinuteCounters counters() {
+    public MinuteCounters counters() {
         return counters;
     }
 
-    ServerStatistics server() {
+    public ServerStatistics server() {
         return server;
     }
 
     /** Moves dead letters back into their queues, and wakes who waits there. One at a time. */
-    List<Redrive.Verdict> redrive(List<Long> ids) {
+    public List<Redrive.Verdict> redrive(List<Long> ids) {
         try {
             Redrive.Outcome outcome = redrive.run(ids);
             wake(outcome.queues());
@@ -231,11 +231,11 @@ public final class Administration implements AutoCloseable {
         }
     }
 
-    WriterPool<TransactionExecutor> transactions() {
+    public WriterPool<TransactionExecutor> transactions() {
         return transactions;
     }
 
-    WriterPool<QueueWriter> directWriters() {
+    public WriterPool<QueueWriter> directWriters() {
         return directWriters;
     }
 

@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * default the last hour, in points whose length {@link TimeRange#bucket} gives. There is a point only where something
  * was counted.
  */
-final class AnalyticsEndpoints {
+public final class AnalyticsEndpoints {
     private static final Duration HOUR = Duration.ofHours(1);
     private static final Duration DAY = Duration.ofDays(1);
     /** Points by time alone: of the least length a chart of this number has, more than thirteen years. */
@@ -45,7 +45,7 @@ final class AnalyticsEndpoints {
 
     private final Administration administration;
 
-    AnalyticsEndpoints(Administration administration) {
+    public AnalyticsEndpoints(Administration administration) {
         this.administration = administration;
     }
 
@@ -72,7 +72,7 @@ final class AnalyticsEndpoints {
      * All at a glance: a point of {@code throughput} for each bucket, newest first; the queues; their messages by
      * state; leases; dead letters with their most frequent errors; the bridges; and errors.
      */
-    CompletableFuture<Answer> status(Context ctx) {
+    public CompletableFuture<Answer> status(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
         PageRequest page = PageRequest.of(ctx, "queues", administration.listMax(), administration.listMax(), 1);
         return administration.read(() -> {
@@ -211,7 +211,7 @@ final class AnalyticsEndpoints {
      * {@code {"dataPoints": [{"timestamp": "…", "messages": 10}], "interval": "hour", "from": "…", "to": "…"}}, oldest
      * first; the first page has the newest points.
      */
-    CompletableFuture<Answer> pushes(Context ctx) {
+    public CompletableFuture<Answer> pushes(Context ctx) {
         Asked asked = Asked.of(ctx, DAY);
         String interval = Parameters.textInQuery(ctx, "interval");
         Duration bucket = "minute".equals(interval) ? Duration.ofMinutes(1) : "day".equals(interval) ? DAY : HOUR;
@@ -251,7 +251,7 @@ final class AnalyticsEndpoints {
     }
 
     /** Counts of the bridges by time, newest first; by bridge; by queue; and their sums. */
-    CompletableFuture<Answer> workerMetrics(Context ctx) {
+    public CompletableFuture<Answer> workerMetrics(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
         PageRequest page = PageRequest.of(ctx, "worker-queues", administration.listMax(), administration.listMax(), 1);
         return administration.read(() -> {
@@ -332,7 +332,7 @@ final class AnalyticsEndpoints {
      * {@code [{"queueName": "orders", "popCount": 10, "avgLagMs": 12.5, "maxLagMs": 40, "bucketTime": "…"}]}, newest
      * first.
      */
-    CompletableFuture<Answer> queueLag(Context ctx) {
+    public CompletableFuture<Answer> queueLag(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
         PageRequest page = pageOfPoints(ctx, "queue-lag");
         return administration.read(() -> {
@@ -371,7 +371,7 @@ final class AnalyticsEndpoints {
     }
 
     /** Counts by time and queue, newest first, and the names of the queues. */
-    CompletableFuture<Answer> queueOps(Context ctx) {
+    public CompletableFuture<Answer> queueOps(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
         PageRequest page = pageOfPoints(ctx, "queue-ops");
         return administration.read(() -> {
@@ -422,7 +422,7 @@ final class AnalyticsEndpoints {
     }
 
     /** The most pops that waited at a time, by time, queue and bridge; and the bridges. */
-    CompletableFuture<Answer> parked(Context ctx) {
+    public CompletableFuture<Answer> parked(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
         PageRequest page = pageOfPoints(ctx, "parked");
         return administration.read(() -> {
@@ -446,7 +446,7 @@ final class AnalyticsEndpoints {
     }
 
     /** Messages that had their time, by time and reason, newest first; and their sums. */
-    CompletableFuture<Answer> retention(Context ctx) {
+    public CompletableFuture<Answer> retention(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
         return administration.read(() -> {
             ObjectNode body = object();
@@ -477,7 +477,7 @@ final class AnalyticsEndpoints {
     }
 
     /** How the bridges were: samples by bridge and time, oldest first. */
-    CompletableFuture<Answer> systemMetrics(Context ctx) {
+    public CompletableFuture<Answer> systemMetrics(Context ctx) {
         Asked asked = Asked.of(ctx, HOUR);
         return administration.read(() -> {
             ObjectNode body = object();

@@ -22,43 +22,43 @@ import org.jspecify.annotations.Nullable;
  * @param contentType of the body
  * @param undelivered what to do if it cannot be sent; must not block
  */
-record Answer(int status, @Nullable JsonOutput body, String contentType, Runnable undelivered) {
+public record Answer(int status, @Nullable JsonOutput body, String contentType, Runnable undelivered) {
     /** Bytes that are written to a socket at once. */
     private static final int BIT_BYTES = 128 << 10;
 
     static final String JSON = "application/json; charset=utf-8";
 
-    Answer(int status, @Nullable JsonOutput body, String contentType) {
+    public Answer(int status, @Nullable JsonOutput body, String contentType) {
         this(status, body, contentType, () -> {});
     }
 
     /** An answer with a JSON body. */
-    static Answer json(int status, JsonOutput body) {
+    public static Answer json(int status, JsonOutput body) {
         return new Answer(status, body, JSON);
     }
 
     /** An answer with a JSON body, for routes where its making does not have to be fast. */
-    static Answer json(int status, JsonNode body) {
+    public static Answer json(int status, JsonNode body) {
         return json(status, new JsonOutput(0).json(body.toString()));
     }
 
     /** An answer without a body: status 204. */
-    static Answer empty() {
+    public static Answer empty() {
         return new Answer(204, null, JSON);
     }
 
     /** The same answer, with something to do if it cannot be sent. */
-    Answer orElse(Runnable whenUndelivered) {
+    public Answer orElse(Runnable whenUndelivered) {
         return new Answer(status, body, contentType, whenUndelivered);
     }
 
     /** Returns the bytes of the body. */
-    long bytes() {
+    public long bytes() {
         return body == null ? 0 : body.length();
     }
 
     /** Writes the answer; blocks while the client does not read. */
-    void send(Context ctx) throws IOException {
+    public void send(Context ctx) throws IOException {
         HttpServletResponse response = begin(ctx);
         if (body != null) {
             body.writeTo(response.getOutputStream());
@@ -66,7 +66,7 @@ record Answer(int status, @Nullable JsonOutput body, String contentType, Runnabl
     }
 
     /** Writes the answer without blocking. Completes when the client has it; exceptionally if the client goes away. */
-    CompletableFuture<@Nullable Void> sendLater(Context ctx) {
+    public CompletableFuture<@Nullable Void> sendLater(Context ctx) {
         try {
             HttpServletResponse response = begin(ctx);
             if (body != null && response.getOutputStream() instanceof HttpOutput output) {

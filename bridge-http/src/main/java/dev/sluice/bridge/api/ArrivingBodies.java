@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ArrivingBodies {
     /** A body that is still arriving. */
-    interface Arriving {
+    public interface Arriving {
         /** Returns the address of the client. */
         String client();
 
@@ -44,7 +44,7 @@ final class ArrivingBodies {
      * @param limitBytes of all bodies that are arriving
      * @param clientLimitBytes of those of one client
      */
-    ArrivingBodies(long limitBytes, long clientLimitBytes) {
+    public ArrivingBodies(long limitBytes, long clientLimitBytes) {
         this.limitBytes = limitBytes;
         this.clientLimitBytes = clientLimitBytes;
     }
@@ -120,7 +120,7 @@ final class ArrivingBodies {
     }
 
     /** Forgets a body that has arrived or was refused. Its request keeps its memory. */
-    synchronized void remove(Arriving body) {
+    public synchronized void remove(Arriving body) {
         Long had = bodies.remove(body);
         if (had != null) {
             bytes -= had;

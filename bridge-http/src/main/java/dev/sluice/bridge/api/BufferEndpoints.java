@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>They wait for the disk, so they take turns on a thread of their own.
  */
-final class BufferEndpoints implements AutoCloseable {
+public final class BufferEndpoints implements AutoCloseable {
     private static final int OK = 200;
     private static final int CREATED = 201;
     private static final int USUAL_LIMIT = 100;
@@ -35,7 +35,7 @@ final class BufferEndpoints implements AutoCloseable {
     private static final int MAX_DEPTH = 8;
 
     /** Asks how the buffer is; may wait for the disk. */
-    interface Source {
+    public interface Source {
         BufferDetail detail() throws IOException;
     }
 
@@ -47,7 +47,7 @@ final class BufferEndpoints implements AutoCloseable {
     private final MessageIds ids = new MessageIds();
     private final Turns turns = new Turns("requests about failed records", "sluice-failed-records", 1, MAX_WAITING);
 
-    BufferEndpoints(
+    public BufferEndpoints(
             Source source,
             FailedRecords failed,
             PushEndpoint.Acceptor intake,
@@ -61,7 +61,7 @@ final class BufferEndpoints implements AutoCloseable {
     }
 
     /** {@code {…, "lanes": […], "intake": {…}, "door": {…}, "failedRecords": {…}}}: {@code summary} with more in it. */
-    CompletableFuture<Answer> detail(Answer summary) {
+    public CompletableFuture<Answer> detail(Answer summary) {
         return turns.run(() -> {
             BufferDetail detail = source.detail();
             var out = new JsonOutput(USUAL_BYTES);
@@ -93,7 +93,7 @@ final class BufferEndpoints implements AutoCloseable {
      *
      * {@code next} is for {@code after}, {@code nextCursor} for {@code cursor}; null when there are no more.
      */
-    CompletableFuture<Answer> listFailed(Context ctx) {
+    public CompletableFuture<Answer> listFailed(Context ctx) {
         Long cursor = PageRequest.of(ctx, "failed", USUAL_LIMIT, MAX_LIMIT, 1).number(0);
         if (cursor != null && ctx.queryParam("after") != null) {
             throw badRequest("cursor and after exclude each other");
@@ -161,7 +161,7 @@ final class BufferEndpoints implements AutoCloseable {
      * {@code {"retried": 1, "unknown": 0, "notRetried": 1, "kept": [{"id": 8, "reason": "…"}], "error": null, "count":
      * 1}}. {@code error} says why it ended before the end.
      */
-    CompletableFuture<Answer> retryFailed(Context ctx) throws IOException {
+    public CompletableFuture<Answer> retryFailed(Context ctx) throws IOException {
         return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, true, limits.items(), memory))
                 .thenCompose(this::retry);
     }
@@ -197,7 +197,7 @@ final class BufferEndpoints implements AutoCloseable {
     }
 
     /** {@code {"ids": [7, 8]}}; answers {@code {"removed": 2, "count": 0}}. */
-    CompletableFuture<Answer> dropFailed(Context ctx) throws IOException {
+    public CompletableFuture<Answer> dropFailed(Context ctx) throws IOException {
         return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, false, limits.items(), memory))
                 .thenCompose(this::drop);
     }
@@ -211,7 +211,7 @@ final class BufferEndpoints implements AutoCloseable {
     }
 
     /** Lines as {@link MessageLine} reads them; answers as a push, after the local log is synced. */
-    CompletableFuture<Answer> requeue(Context ctx) throws IOException {
+    public CompletableFuture<Answer> requeue(Context ctx) throws IOException {
         return bodies.read(ctx, this::lines).thenCompose(this::requeue);
     }
 

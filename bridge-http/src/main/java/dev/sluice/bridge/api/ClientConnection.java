@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Any thread may call.
  */
-final class ClientConnection implements PopDispatcher.Client {
+public final class ClientConnection implements PopDispatcher.Client {
     private final EndPoint endPoint;
 
     /** Null when there is nothing to be found out, or not any more. */
@@ -35,7 +35,7 @@ final class ClientConnection implements PopDispatcher.Client {
     private boolean gone;
 
     /** For the request that is being handled by the calling thread. */
-    ClientConnection(HttpServletRequest servletRequest) {
+    public ClientConnection(HttpServletRequest servletRequest) {
         Request request = ServletContextRequest.getServletContextRequest(servletRequest);
         endPoint = request.getConnectionMetaData().getConnection().getEndPoint();
         boolean readsNext = endPoint.getConnection() instanceof Connection.UpgradeTo;
@@ -67,7 +67,7 @@ final class ClientConnection implements PopDispatcher.Client {
     }
 
     /** Must be called before anything is answered: from then on the server reads. Returns whether the client has gone. */
-    synchronized boolean answered() {
+    public synchronized boolean answered() {
         isGone();
         channel = null;
         return gone;

@@ -19,7 +19,7 @@ public record ConnectionLimits(int most, Duration headerTimeout) {
     private static final long HEAP_BYTES = 16 << 10;
 
     /** So many connections may be open even with less heap or fewer files. */
-    static final int FEWEST = 16;
+    public static final int FEWEST = 16;
 
     /**
      * Returns these limits with as many connections as the process can hold.
@@ -28,7 +28,7 @@ public record ConnectionLimits(int most, Duration headerTimeout) {
      * @param mostFiles files that the process may open
      * @param openFiles files that are open already
      */
-    ConnectionLimits within(long heapBytes, long mostFiles, long openFiles) {
+    public ConnectionLimits within(long heapBytes, long mostFiles, long openFiles) {
         long files = mostFiles - openFiles - Math.min(RESERVED_FILES, mostFiles / LARGEST_RESERVED_SHARE);
         long possible = Math.max(FEWEST, Math.min(files, heapBytes / HEAP_BYTES));
         return possible < most ? new ConnectionLimits((int) possible, headerTimeout) : this;

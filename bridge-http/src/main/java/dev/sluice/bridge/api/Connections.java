@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Any thread may call; {@link #makeRoom} and {@link #noMoreFiles} are called by the thread that accepts.
  */
-final class Connections {
+public final class Connections {
     /** The part of the bound that waiting pops leave free, as a divisor. */
     private static final int FREE_SHARE = 8;
 
@@ -86,7 +86,7 @@ final class Connections {
 
     private record Candidate(Held held, long idleSinceNanos) {}
 
-    Connections(ConnectionLimits limits, LongSupplier nanoClock) {
+    public Connections(ConnectionLimits limits, LongSupplier nanoClock) {
         this.limits = limits;
         this.nanoClock = nanoClock;
         this.nextLookNanos = nanoClock.getAsLong();
@@ -128,7 +128,7 @@ final class Connections {
     }
 
     /** Returns how many may be open now. */
-    int most() {
+    public int most() {
         return most;
     }
 
@@ -172,22 +172,22 @@ final class Connections {
     }
 
     /** Returns how many there are. */
-    int count() {
+    public int count() {
         return open.size() + opening.get();
     }
 
     /** Returns how many were closed to make room. */
-    long evicted() {
+    public long evicted() {
         return evicted.sum();
     }
 
     /** Returns how many were closed because the headers of a request were late. */
-    long overdue() {
+    public long overdue() {
         return overdue.sum();
     }
 
     /** Returns whether more are open than waiting pops may take. */
-    boolean crowded() {
+    public boolean crowded() {
         return count() > usual();
     }
 

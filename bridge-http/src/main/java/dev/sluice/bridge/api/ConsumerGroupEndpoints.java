@@ -30,7 +30,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** The routes under {@code /api/v1/consumer-groups}: what groups have left, where they go on, and their end. */
-final class ConsumerGroupEndpoints {
+public final class ConsumerGroupEndpoints {
     private static final Duration LAGGING_AFTER = Duration.ofSeconds(300);
     private static final long USUAL_MIN_LAG_S = 3600;
     private static final long MAX_MIN_LAG_S = Integer.MAX_VALUE;
@@ -43,7 +43,7 @@ final class ConsumerGroupEndpoints {
     private final RequestBodies bodies;
     private final RequestLimits limits;
 
-    ConsumerGroupEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
+    public ConsumerGroupEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
         this.administration = administration;
         this.bodies = bodies;
         this.limits = limits;
@@ -62,7 +62,7 @@ final class ConsumerGroupEndpoints {
      * not read, in seconds. {@code state} is {@code Dead} for a group that has read nothing, {@code Lagging} above 300
      * seconds.
      */
-    CompletableFuture<Answer> list(Context ctx) {
+    public CompletableFuture<Answer> list(Context ctx) {
         PageRequest page = PageRequest.of(ctx, "groups", administration.listMax(), administration.listMax(), 2);
         return administration.read(() -> {
             ArrayNode answer = array();
@@ -120,7 +120,7 @@ final class ConsumerGroupEndpoints {
      *   "oldest_unconsumed_at": "…", "last_consumed_at": "…"}]
      * }</pre>
      */
-    CompletableFuture<Answer> lagging(Context ctx) {
+    public CompletableFuture<Answer> lagging(Context ctx) {
         Duration minLag = minLag(Parameters.textInQuery(ctx, "minLagSeconds"));
         PageRequest page = PageRequest.of(ctx, "lagging", USUAL_LAGGING, administration.listMax(), 4);
         return administration.read(() -> {
@@ -188,7 +188,7 @@ final class ConsumerGroupEndpoints {
      * {@code {}} for a group nobody knows. {@code workerId} is the lease that holds the partition,
      * {@code lastConsumedAt} when an ack moved the group on last, null if none did.
      */
-    CompletableFuture<Answer> details(Context ctx) {
+    public CompletableFuture<Answer> details(Context ctx) {
         String group = Parameters.nameInPath(ctx, "group");
         PageRequest page =
                 PageRequest.of(ctx, "group-partitions", administration.listMax(), administration.listMax(), 2);
@@ -227,12 +227,12 @@ final class ConsumerGroupEndpoints {
      * {@code {"success": true, "consumerGroup": "billing", "deletedPartitions": 4, "metadataDeleted": true}}. Without
      * the metadata, which is where the group started, the group stays and starts there again.
      */
-    CompletableFuture<Answer> delete(Context ctx) {
+    public CompletableFuture<Answer> delete(Context ctx) {
         return delete(ctx, null);
     }
 
     /** {@code DELETE /consumer-groups/:group/queues/:queue}: the same on one queue, and {@code "queueName"}. */
-    CompletableFuture<Answer> deleteOnQueue(Context ctx) {
+    public CompletableFuture<Answer> deleteOnQueue(Context ctx) {
         return delete(ctx, Parameters.nameInPath(ctx, "queue"));
     }
 
@@ -268,7 +268,7 @@ final class ConsumerGroupEndpoints {
      * {@code {"success": true, "consumerGroup": "billing", "newTimestamp": "…", "rowsUpdated": 1}}. Where the group
      * stands does not change.
      */
-    CompletableFuture<Answer> changeSubscription(Context ctx) throws IOException {
+    public CompletableFuture<Answer> changeSubscription(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");
         return bodies.read(ctx, (bytes, memory) -> {
                     Instant from =
@@ -295,7 +295,7 @@ final class ConsumerGroupEndpoints {
      * after that time. Answers
      * {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "seekToEnd": false, "targetTimestamp": "…", "partitionsUpdated": 4}}.
      */
-    CompletableFuture<Answer> seek(Context ctx) throws IOException {
+    public CompletableFuture<Answer> seek(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");
         String queue = Parameters.nameInPath(ctx, "queue");
         SeekTarget inQuery = targetInQuery(ctx);
@@ -347,7 +347,7 @@ final class ConsumerGroupEndpoints {
      * with the number of the message behind which the group goes on; false and null if it has never read the queue. 404
      * if there is no such partition.
      */
-    CompletableFuture<Answer> seekPartition(Context ctx) throws IOException {
+    public CompletableFuture<Answer> seekPartition(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");
         String queue = Parameters.nameInPath(ctx, "queue");
         String partition = Parameters.nameInPath(ctx, "partition");

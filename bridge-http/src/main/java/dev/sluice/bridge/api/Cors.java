@@ -7,7 +7,7 @@ import java.util.Locale;
  * Tells browsers that pages of the origins in {@code cors.origins} may use the service and read its answers (CORS).
  * Without entries an answer has no such headers, and a browser keeps it from pages of other origins.
  */
-final class Cors {
+public final class Cors {
     private static final String METHODS = "GET, POST, PUT, DELETE, OPTIONS";
     private static final String REQUEST_HEADERS =
             "Content-Type, Authorization, Content-Encoding, Idempotency-Key, traceparent, tracestate";
@@ -18,12 +18,12 @@ final class Cors {
 
     private final TrustedOrigins trusted;
 
-    Cors(TrustedOrigins trusted) {
+    public Cors(TrustedOrigins trusted) {
         this.trusted = trusted;
     }
 
     /** Adds the headers for the page that asks. */
-    void describe(Context ctx) {
+    public void describe(Context ctx) {
         String origin = ctx.header("Origin");
         if (trusted.all()) {
             ctx.header("Access-Control-Allow-Origin", "*");

@@ -23,20 +23,20 @@ import org.jspecify.annotations.Nullable;
  * Counts what goes through push, pop, acknowledge and transactions. Messages of one queue that stand together are counted together, so that a
  * request costs a few additions whatever its size.
  */
-final class CountedEndpoints {
+public final class CountedEndpoints {
     private final Counters counters;
     private final InstantSource clock = InstantSource.system();
 
-    CountedEndpoints(Counters counters) {
+    public CountedEndpoints(Counters counters) {
         this.counters = counters;
     }
 
-    PushEndpoint.Acceptor push(PushEndpoint.Acceptor intake) {
+    public PushEndpoint.Acceptor push(PushEndpoint.Acceptor intake) {
         return (messages, durability, patience) -> pushes(messages, intake.accept(messages, durability, patience));
     }
 
     /** Counts pushes when they are answered. */
-    CompletableFuture<List<PushResult>> pushes(List<NewMessage> messages, CompletableFuture<List<PushResult>> answer) {
+    public CompletableFuture<List<PushResult>> pushes(List<NewMessage> messages, CompletableFuture<List<PushResult>> answer) {
         return answer.whenComplete((results, failure) -> {
             if (failure == null) {
                 pushed(messages, results);
@@ -81,7 +81,7 @@ final class CountedEndpoints {
         }
     }
 
-    PopEndpoint.Popper pop(PopEndpoint.Popper pops) {
+    public PopEndpoint.Popper pop(PopEndpoint.Popper pops) {
         return (target, request, wait, client) -> {
             QueueCounters parked = wait.isZero() ? null : counters.queue(nameOf(target));
             if (parked != null) {
@@ -138,7 +138,7 @@ final class CountedEndpoints {
         }
     }
 
-    AcknowledgeEndpoint.Acknowledger acknowledge(AcknowledgeEndpoint.Acknowledger acknowledger) {
+    public AcknowledgeEndpoint.Acknowledger acknowledge(AcknowledgeEndpoint.Acknowledger acknowledger) {
         return acknowledgements -> acknowledger.acknowledge(acknowledgements).whenComplete((outcomes, failure) -> {
             if (failure == null) {
                 acknowledged(acknowledgements, outcomes);

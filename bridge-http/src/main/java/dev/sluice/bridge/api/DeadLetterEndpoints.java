@@ -28,7 +28,7 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /** The routes about messages that groups gave up on: list, redrive, purge, and one message there or back. */
-final class DeadLetterEndpoints {
+public final class DeadLetterEndpoints {
     private static final int USUAL_LIMIT = 100;
     private static final int MAX_LIMIT = 1000;
     private static final int LETTER_BYTES = 512;
@@ -38,7 +38,7 @@ final class DeadLetterEndpoints {
     private final RequestBodies bodies;
     private final RequestLimits limits;
 
-    DeadLetterEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
+    public DeadLetterEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
         this.administration = administration;
         this.bodies = bodies;
         this.limits = limits;
@@ -60,7 +60,7 @@ final class DeadLetterEndpoints {
      * 24th of the heap. The next page begins at {@code nextCursor}, or at {@code nextOffset} for clients that count;
      * both are null at the end.
      */
-    CompletableFuture<Answer> list(Context ctx) {
+    public CompletableFuture<Answer> list(Context ctx) {
         DeadLetterFilter filter = filter(ctx);
         RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
         PageRequest page = PageRequest.of(ctx, "dlq", USUAL_LIMIT, MAX_LIMIT, 2);
@@ -221,7 +221,7 @@ final class DeadLetterEndpoints {
      *
      * {@code remaining} is how many more the filter lets through; null for ids.
      */
-    CompletableFuture<Answer> redrive(Context ctx) throws IOException {
+    public CompletableFuture<Answer> redrive(Context ctx) throws IOException {
         return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, limits.depth(), memory))
                 .thenCompose(selection -> administration.run(() -> redrive(selection)));
     }
@@ -253,7 +253,7 @@ final class DeadLetterEndpoints {
      * {@code DELETE /api/v1/dlq} with a filter in the query, as for {@link #list}, or {@code all=true}: deletes dead
      * letters for good. Answers {@code {"purged": 3}}.
      */
-    CompletableFuture<Answer> purge(Context ctx) {
+    public CompletableFuture<Answer> purge(Context ctx) {
         DeadLetterFilter filter = filter(ctx);
         if (Parameters.flagInQuery(ctx, "all", false) != filter.equals(DeadLetterFilter.ALL)) {
             throw badRequest(
@@ -269,7 +269,7 @@ final class DeadLetterEndpoints {
      * {@code {"success": true, "partitionId": "…", "transactionId": "o-1", "message": "Message queued again", "verdict": "moved"}};
      * 404 if there is no dead letter of it.
      */
-    CompletableFuture<Answer> retry(Context ctx) {
+    public CompletableFuture<Answer> retry(Context ctx) {
         OptionalLong partition = Parameters.partitionInPath(ctx);
         String transactionId = Parameters.nameInPath(ctx, "transactionId");
         return administration.run(() -> {
@@ -297,7 +297,7 @@ final class DeadLetterEndpoints {
      * {@code {"success": true, "partitionId": "…", "transactionId": "o-1", "consumerGroup": "__QUEUE_MODE__", "message": "Message moved to the dead letters"}};
      * 404 if the group has no such message, 409 if it is done with it.
      */
-    CompletableFuture<Answer> bury(Context ctx) throws IOException {
+    public CompletableFuture<Answer> bury(Context ctx) throws IOException {
         OptionalLong partition = Parameters.partitionInPath(ctx);
         String transactionId = Parameters.nameInPath(ctx, "transactionId");
         return bodies.read(ctx, (bytes, memory) -> {

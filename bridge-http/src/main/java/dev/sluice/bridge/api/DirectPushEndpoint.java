@@ -20,7 +20,7 @@ import java.util.concurrent.CompletableFuture;
  * commit, the answer is 503 with {@code outcome_unknown}. To repeat the push with the same transaction ids is safe in
  * both cases. Between these messages and those that are still in the local log there is no order.
  */
-final class DirectPushEndpoint implements Endpoint {
+public final class DirectPushEndpoint implements Endpoint {
     private static final int CREATED = 201;
 
     private final Administration administration;
@@ -30,7 +30,7 @@ final class DirectPushEndpoint implements Endpoint {
     private final RequestLimits limits;
     private final MessageIds ids;
 
-    DirectPushEndpoint(
+    public DirectPushEndpoint(
             Administration administration,
             PushEndpoint.Acceptor intake,
             CountedEndpoints counted,

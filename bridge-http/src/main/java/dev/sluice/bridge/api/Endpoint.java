@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 
 /** One route: decodes the request, calls, and encodes what comes back. */
-interface Endpoint {
+public interface Endpoint {
     /**
      * Handles an asynchronous request on a thread of the HTTP server. Must not block.
      *

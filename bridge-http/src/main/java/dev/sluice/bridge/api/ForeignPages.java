@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * on a loopback address answers only to the names of the local machine, and to the hosts of {@code cors.origins},
  * behind a proxy that passes them on.
  */
-final class ForeignPages {
+public final class ForeignPages {
     private static final String ORIGIN = "Origin";
     private static final String FETCH_SITE = "Sec-Fetch-Site";
     private static final Set<String> OTHER_SITES = Set.of("cross-site", "same-site");
@@ -45,7 +45,7 @@ final class ForeignPages {
      * @param listensOn address the service listens on
      * @param trusted pages of other origins that may use the service
      */
-    ForeignPages(String listensOn, TrustedOrigins trusted) {
+    public ForeignPages(String listensOn, TrustedOrigins trusted) {
         this.listensOn = bracketed(listensOn);
         this.loopback = isLoopback(listensOn);
         this.trusted = trusted;
@@ -70,7 +70,7 @@ final class ForeignPages {
      * @param changes whether the request changes or pops something
      * @throws InvalidRequestException with status 403 if a foreign page may have caused it
      */
-    void check(Context ctx, boolean changes) {
+    public void check(Context ctx, boolean changes) {
         String host = ctx.header("Host");
         if (loopback && host != null && !isOurs(host)) {
             throw InvalidRequestException.refused("The service listens on " + listensOn

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * Lets a request through to its route if its token allows that. Without a configuration for tokens, everybody may do
  * everything.
  */
-final class Guard {
+public final class Guard {
     private static final String SUBJECT = "sluice.subject";
     private static final String SCHEME = "bearer ";
 
@@ -32,7 +32,7 @@ final class Guard {
      * @param bodies reads what comes with a request that is refused
      * @param executor where a request goes on that had to wait for the key of its token
      */
-    Guard(@Nullable JwtConfig config, RequestBodies bodies, Executor executor) {
+    public Guard(@Nullable JwtConfig config, RequestBodies bodies, Executor executor) {
         this.config = config;
         this.verifier = config == null ? null : new TokenVerifier(config);
         this.bodies = bodies;
@@ -42,12 +42,12 @@ final class Guard {
     /**
      * Returns the subject of the token a request came with; null if nobody was authenticated, or the token names none.
      */
-    static @Nullable String subjectOf(Context ctx) {
+    public static @Nullable String subjectOf(Context ctx) {
         return ctx.attribute(SUBJECT);
     }
 
     /** Returns a handler that lets through to {@code handler} who may do what needs {@code needed}; null: everybody. */
-    Handler protect(@Nullable Role needed, Handler handler) {
+    public Handler protect(@Nullable Role needed, Handler handler) {
         if (config == null || verifier == null || needed == null) {
             return handler;
         }
@@ -98,7 +98,7 @@ final class Guard {
     }
 
     /** Fails with the reason, after the body has come. */
-    <T> CompletableFuture<T> refuse(Context ctx, Throwable refusal) {
+    public <T> CompletableFuture<T> refuse(Context ctx, Throwable refusal) {
         try {
             return bodies.discard(ctx).thenCompose(done -> CompletableFuture.failedFuture(refusal));
         } catch (IOException e) {

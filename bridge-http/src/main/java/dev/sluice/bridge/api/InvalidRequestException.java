@@ -18,18 +18,18 @@ public final class InvalidRequestException extends RuntimeException {
     }
 
     /** A request that breaks a rule of the contract: status 400. */
-    static InvalidRequestException badRequest(String message) {
+    public static InvalidRequestException badRequest(String message) {
         return new InvalidRequestException(400, message);
     }
 
     /** A body of more than {@code limitBytes}: status 413. */
-    static InvalidRequestException bodyTooLarge(long limitBytes) {
+    public static InvalidRequestException bodyTooLarge(long limitBytes) {
         return new InvalidRequestException(
                 413, "Request body is larger than http.max.body.bytes (" + limitBytes + " bytes)");
     }
 
     /** A body that is more than {@code ratio} times larger than it came: status 413. */
-    static InvalidRequestException bodyTooDense(int ratio) {
+    public static InvalidRequestException bodyTooDense(int ratio) {
         return new InvalidRequestException(
                 413,
                 "Request body decompresses to more than http.max.compression.ratio (" + ratio + ") times its size");
@@ -43,33 +43,33 @@ public final class InvalidRequestException extends RuntimeException {
     }
 
     /** A request whose answer would be more than one answer may be: status 413. */
-    static InvalidRequestException tooLarge(String message) {
+    public static InvalidRequestException tooLarge(String message) {
         return new InvalidRequestException(413, message);
     }
 
     /** A body that did not come in time: status 408. */
-    static InvalidRequestException bodyTooSlow() {
+    public static InvalidRequestException bodyTooSlow() {
         return new InvalidRequestException(
                 408, "The request body did not come within http.body.timeout.ms, or paused for http.idle.timeout.ms");
     }
 
     /** A request without a token, where one is needed: status 401. */
-    static InvalidRequestException unauthenticated() {
+    public static InvalidRequestException unauthenticated() {
         return new InvalidRequestException(401, "Authentication required");
     }
 
     /** A request whose token does not allow it: status 403. */
-    static InvalidRequestException forbidden() {
+    public static InvalidRequestException forbidden() {
         return new InvalidRequestException(403, "Insufficient permissions");
     }
 
     /** A request that the settings allow nobody: status 403. */
-    static InvalidRequestException refused(String message) {
+    public static InvalidRequestException refused(String message) {
         return new InvalidRequestException(403, message);
     }
 
     /** Returns the same with the place of the fault in front of what is wrong. */
-    InvalidRequestException at(String place) {
+    public InvalidRequestException at(String place) {
         return new InvalidRequestException(status, place + ": " + getMessage());
     }
 
@@ -77,7 +77,7 @@ public final class InvalidRequestException extends RuntimeException {
      * Returns the same with the index of the item that is wrong. A message about invalid JSON still begins and ends as
      * it did.
      */
-    InvalidRequestException inItem(int index) {
+    public InvalidRequestException inItem(int index) {
         String message = String.valueOf(getMessage());
         return message.startsWith(INVALID_JSON)
                 ? new InvalidRequestException(
@@ -86,7 +86,7 @@ public final class InvalidRequestException extends RuntimeException {
     }
 
     /** Returns the HTTP status, 4xx. */
-    int status() {
+    public int status() {
         return status;
     }
 }

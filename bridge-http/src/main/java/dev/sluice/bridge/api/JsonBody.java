@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Every method throws {@link InvalidRequestException} (400) with the byte offset when the body is not what RFC 8259
  * allows. One thread.
  */
-final class JsonBody implements AutoCloseable {
+public final class JsonBody implements AutoCloseable {
     /** Longest name of a field. The parser decodes a name into several arrays, about ten times its size together. */
     static final int MAX_NAME_BYTES = 64 << 10;
 
@@ -62,7 +62,7 @@ final class JsonBody implements AutoCloseable {
     }
 
     /** Starts to read text that is no request. */
-    static JsonBody open(byte[] bytes, int maxDepth) {
+    public static JsonBody open(byte[] bytes, int maxDepth) {
         return open(bytes, maxDepth, RequestMemory.unlimited());
     }
 
@@ -72,7 +72,7 @@ final class JsonBody implements AutoCloseable {
      * @param memory from which the values that are returned take theirs
      * @throws InvalidRequestException if it is empty or not UTF-8
      */
-    static JsonBody open(byte[] bytes, int maxDepth, RequestMemory.Claim memory) {
+    public static JsonBody open(byte[] bytes, int maxDepth, RequestMemory.Claim memory) {
         if (bytes.length == 0) {
             throw badRequest("Empty request body");
         }
@@ -127,7 +127,7 @@ final class JsonBody implements AutoCloseable {
     }
 
     /** Moves to the first token of the body, which must not be white space only. */
-    JsonToken first() {
+    public JsonToken first() {
         JsonToken token = next();
         if (token == null) {
             throw badRequest("Empty request body");
@@ -137,7 +137,7 @@ final class JsonBody implements AutoCloseable {
 
     /** Moves to the next field of the object it stands in, and returns its name; null at the end of the object. */
     @Nullable
-    String nextField() {
+    public String nextField() {
         try {
             return parser.nextFieldName();
         } catch (IOException e) {
@@ -146,7 +146,7 @@ final class JsonBody implements AutoCloseable {
     }
 
     /** Moves to the value of the field it stands at. */
-    JsonToken value() {
+    public JsonToken value() {
         JsonToken token = next();
         if (token == null) {
             throw new IllegalStateException("the parser ended inside an object without an error");
@@ -159,7 +159,7 @@ final class JsonBody implements AutoCloseable {
      *
      * @param previous returned instead of a new string when it has the same characters
      */
-    String text(@Nullable String previous) {
+    public String text(@Nullable String previous) {
         try {
             long decoded = isLargeString() ? (long) DECODED_BYTES * (stringEnd() - tokenStart()) : 0;
             memory.take(decoded);
@@ -243,7 +243,7 @@ final class JsonBody implements AutoCloseable {
     }
 
     /** Returns the value it stands at as the bytes in the body, from its first to its last, and moves to its end. */
-    byte[] slice() {
+    public byte[] slice() {
         int[] range = range();
         memory.take(OBJECT_BYTES + range[1] - range[0]);
         return Arrays.copyOfRange(bytes, range[0], range[1]);
@@ -254,7 +254,7 @@ final class JsonBody implements AutoCloseable {
      *
      * @throws IllegalArgumentException if it is not
      */
-    void checkBase64() {
+    public void checkBase64() {
         int from = tokenStart() + 1;
         int to = isLargeString() ? stringEnd() - 1 : 0;
         boolean escaped = false;
@@ -275,7 +275,7 @@ final class JsonBody implements AutoCloseable {
     }
 
     /** Returns the same as text. */
-    String sliceText() {
+    public String sliceText() {
         int[] range = range();
         int length = range[1] - range[0];
         memory.take(OBJECT_BYTES + 3L * length); // Two bytes a character, and once more when it is sent on.
@@ -283,12 +283,12 @@ final class JsonBody implements AutoCloseable {
     }
 
     /** Takes memory for objects made of the body besides its texts and slices. */
-    void take(long needed) {
+    public void take(long needed) {
         memory.take(needed);
     }
 
     /** Moves to the end of the current value and checks it. The step to the next token checks a large string. */
-    void skip() {
+    public void skip() {
         try {
             if (isLargeString()) {
                 return;
@@ -340,7 +340,7 @@ final class JsonBody implements AutoCloseable {
     }
 
     /** Checks that nothing but white space follows. */
-    void end() {
+    public void end() {
         if (next() != null) {
             throw badRequest("Invalid JSON: more than one value, the second at byte "
                     + parser.currentTokenLocation().getByteOffset());
@@ -365,7 +365,7 @@ final class JsonBody implements AutoCloseable {
      *
      * @param isSecond whether it has been there before
      */
-    void refuseSecond(String field, boolean isSecond) {
+    public void refuseSecond(String field, boolean isSecond) {
         if (isSecond) {
             throw badRequest(field + " must not be there more than once");
         }
@@ -376,12 +376,12 @@ final class JsonBody implements AutoCloseable {
      *
      * @param names the members that are read, at most 32; all others are passed over and may be there more than once
      */
-    Members members(List<String> names) {
+    public Members members(List<String> names) {
         return new Members(names);
     }
 
     /** Refuses an object that has a member twice: what the first one holds would vanish. */
-    final class Members {
+    public final class Members {
         private final List<String> names;
         private int seen;
 
@@ -389,7 +389,7 @@ final class JsonBody implements AutoCloseable {
             this.names = names;
         }
 
-        void refuseSecond(String field) {
+        public void refuseSecond(String field) {
             int index = names.indexOf(field);
             if (index >= 0) {
                 int bit = 1 << index;
@@ -404,7 +404,7 @@ final class JsonBody implements AutoCloseable {
      * one.
      */
     @Nullable
-    static UUID uuid(String text) {
+    public static UUID uuid(String text) {
         if (text.length() != UUID_LENGTH) {
             return null;
         }

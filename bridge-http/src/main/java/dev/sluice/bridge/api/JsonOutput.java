@@ -61,7 +61,7 @@ public final class JsonOutput {
     }
 
     /** Adds JSON text as it stands. */
-    JsonOutput json(String text) {
+    public JsonOutput json(String text) {
         return json(text.getBytes(StandardCharsets.UTF_8));
     }
 
@@ -185,7 +185,7 @@ public final class JsonOutput {
     }
 
     /** Adds a time as a string in UTC with microseconds: {@code "2026-05-16T10:00:00.123456Z"}. */
-    JsonOutput microseconds(Instant time) {
+    public JsonOutput microseconds(Instant time) {
         ZonedDateTime utc = time.atZone(ZoneOffset.UTC);
         reserve(LONGEST_NUMBER + 32);
         bytes[length++] = '"';
@@ -249,7 +249,7 @@ public final class JsonOutput {
     }
 
     /** Returns the pieces of the text. They must not be changed. */
-    List<ByteBuffer> pieces() {
+    public List<ByteBuffer> pieces() {
         var pieces = new ArrayList<ByteBuffer>(full.size() + 1);
         full.forEach(piece -> pieces.add(ByteBuffer.wrap(piece)));
         pieces.add(ByteBuffer.wrap(bytes, 0, length));
@@ -257,7 +257,7 @@ public final class JsonOutput {
     }
 
     /** Returns a copy of the text. */
-    byte[] toBytes() {
+    public byte[] toBytes() {
         byte[] all = new byte[Math.toIntExact(length())];
         int at = 0;
         for (byte[] piece : full) {

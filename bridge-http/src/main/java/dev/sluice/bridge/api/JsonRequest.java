@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Every method throws {@link InvalidRequestException} (400), naming the field, when it is not what is asked for. A
  * field that is {@code null} counts as absent.
  */
-record JsonRequest(JsonNode fields) {
+public record JsonRequest(JsonNode fields) {
     /** Bytes of an object or an array, with its place in another one. */
     private static final int STRUCTURE_BYTES = 176;
     /** Bytes of a name or a value besides its text, with its place. */
@@ -34,7 +34,7 @@ record JsonRequest(JsonNode fields) {
      *
      * @throws InvalidRequestException if it is empty, not UTF-8, not JSON or not an object
      */
-    static JsonRequest parse(byte[] body, int maxDepth, RequestMemory.Claim memory) {
+    public static JsonRequest parse(byte[] body, int maxDepth, RequestMemory.Claim memory) {
         JsonBody.open(body, maxDepth, memory).close(); // Checks the encoding.
         var mapper = new ObjectMapper(JsonFactory.builder()
                         .streamReadConstraints(StreamReadConstraints.builder()
@@ -80,14 +80,14 @@ record JsonRequest(JsonNode fields) {
 
     /** Returns the value of a field, or null if it is absent. */
     @Nullable
-    JsonNode value(String name) {
+    public JsonNode value(String name) {
         JsonNode value = fields.get(name);
         return value == null || value.isNull() ? null : value;
     }
 
     /** Returns a string, or null if it is absent. */
     @Nullable
-    String text(String name) {
+    public String text(String name) {
         JsonNode value = value(name);
         if (value == null) {
             return null;
@@ -99,7 +99,7 @@ record JsonRequest(JsonNode fields) {
     }
 
     /** Returns a string that must be there. */
-    String requiredText(String name) {
+    public String requiredText(String name) {
         String text = text(name);
         if (text == null || text.isEmpty()) {
             throw badRequest(name + " is required");
@@ -108,7 +108,7 @@ record JsonRequest(JsonNode fields) {
     }
 
     /** Returns a boolean, or {@code byDefault} if it is absent. */
-    boolean flag(String name, boolean byDefault) {
+    public boolean flag(String name, boolean byDefault) {
         JsonNode value = value(name);
         if (value == null) {
             return byDefault;
@@ -120,7 +120,7 @@ record JsonRequest(JsonNode fields) {
     }
 
     /** Returns a whole number from {@code least} to {@code most}, or {@code byDefault} if it is absent. */
-    long number(String name, long byDefault, long least, long most) {
+    public long number(String name, long byDefault, long least, long most) {
         JsonNode value = value(name);
         if (value == null) {
             return byDefault;
@@ -136,7 +136,7 @@ record JsonRequest(JsonNode fields) {
 
     /** Returns a {@linkplain TimeText time}, written as a string or as a number, or null if it is absent. */
     @Nullable
-    Instant time(String name) {
+    public Instant time(String name) {
         JsonNode value = value(name);
         if (value == null) {
             return null;

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * <p>200 in both cases: an object is what the clients read, and a client that gets a status of failure would try again
  * what cannot succeed. {@code error} is {@code Lease already expired} while nobody else has the messages.
  */
-final class LeaseEndpoint {
+public final class LeaseEndpoint {
     private static final int USUAL_SECONDS = 60;
 
     private final Administration administration;
@@ -34,14 +34,14 @@ final class LeaseEndpoint {
     private final RequestLimits limits;
     private final LeaseExtensions counts;
 
-    LeaseEndpoint(Administration administration, LeaseExtensions counts, RequestBodies bodies, RequestLimits limits) {
+    public LeaseEndpoint(Administration administration, LeaseExtensions counts, RequestBodies bodies, RequestLimits limits) {
         this.administration = administration;
         this.counts = counts;
         this.bodies = bodies;
         this.limits = limits;
     }
 
-    CompletableFuture<Answer> extend(Context ctx) throws IOException {
+    public CompletableFuture<Answer> extend(Context ctx) throws IOException {
         String leaseId = ctx.pathParam("leaseId");
         return bodies.read(
                         ctx,

@@ -7,9 +7,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /** A request body of lines, one JSON value each. Empty lines, and those of white space only, count for nothing. */
-final class Lines {
+public final class Lines {
     /** What to make of a line. */
-    interface Parser<T> {
+    public interface Parser<T> {
         /**
          * Parses the bytes of a line, without its end; {@code index} is the number of those before it that were not
          * empty.
@@ -27,7 +27,7 @@ final class Lines {
      * @param memory of the request
      * @throws InvalidRequestException (400) if there are more, or one cannot be parsed; names the line, from 1
      */
-    static <T> List<T> parse(byte[] body, int most, String what, RequestMemory.Claim memory, Parser<T> parser) {
+    public static <T> List<T> parse(byte[] body, int most, String what, RequestMemory.Claim memory, Parser<T> parser) {
         var parsed = new ArrayList<T>();
         int number = 1;
         for (int from = 0; from < body.length; number++) {

@@ -22,7 +22,7 @@ import java.util.function.Consumer;
  * on, in order. Pops, acks, transactions and direct pushes go on. With pop maintenance, pops get nothing: 204, at once
  * or, with {@code wait=true}, at their timeout, unless it ends before.
  */
-final class MaintenanceEndpoints {
+public final class MaintenanceEndpoints {
     private static final BigDecimal BYTES_PER_MB = BigDecimal.valueOf(1 << 20);
     private static final int MB_DECIMALS = 2;
 
@@ -34,7 +34,7 @@ final class MaintenanceEndpoints {
     private final RequestLimits limits;
     private final String serverId = UUID.randomUUID().toString();
 
-    MaintenanceEndpoints(
+    public MaintenanceEndpoints(
             MaintenanceMode mode,
             ServiceState state,
             FailedRecords failed,
@@ -60,7 +60,7 @@ final class MaintenanceEndpoints {
      *
      * {@code bufferHealthy}: a push would be taken. {@code failedFiles} counts failed records.
      */
-    CompletableFuture<Answer> get(Context ctx) {
+    public CompletableFuture<Answer> get(Context ctx) {
         ServiceState.Buffer buffer = state.buffer();
         long failedBytes = failed.entries().status().usedBytes();
         ObjectNode answer = object().put("maintenanceMode", mode.pushes())
@@ -85,7 +85,7 @@ final class MaintenanceEndpoints {
      * {@code {"maintenanceMode": true, "bufferedMessages": 0, "bufferHealthy": true, "message": "…"}}. 503 without the
      * database, and nothing changes.
      */
-    CompletableFuture<Answer> set(Context ctx) throws IOException {
+    public CompletableFuture<Answer> set(Context ctx) throws IOException {
         return set(
                 ctx,
                 mode::setPushes,
@@ -100,12 +100,12 @@ final class MaintenanceEndpoints {
     }
 
     /** {@code GET /api/v1/system/maintenance/pop}: {@code {"popMaintenanceMode": false, "message": "…"}}. */
-    CompletableFuture<Answer> getPops(Context ctx) {
+    public CompletableFuture<Answer> getPops(Context ctx) {
         return CompletableFuture.completedFuture(Answer.json(OK, pops()));
     }
 
     /** {@code POST /api/v1/system/maintenance/pop} with {@code {"enabled": true}}: answers as the GET. */
-    CompletableFuture<Answer> setPops(Context ctx) throws IOException {
+    public CompletableFuture<Answer> setPops(Context ctx) throws IOException {
         return set(ctx, mode::setPops, this::pops);
     }
 
@@ -145,7 +145,7 @@ final class MaintenanceEndpoints {
      *  "maintenance_mode": false, "pop_maintenance_mode": false}
      * }</pre>
      */
-    CompletableFuture<Answer> sharedState(Context ctx) {
+    public CompletableFuture<Answer> sharedState(Context ctx) {
         ObjectNode answer = object().put("enabled", true)
                 .put("running", state.databaseConnected())
                 .put("server_id", serverId);
@@ -168,7 +168,7 @@ final class MaintenanceEndpoints {
      * {@code POST /internal/api/notify} with {@code {"queue": "orders", "partition": null}}: has waiting pops on the
      * queue, here and at other bridges, look for messages. Answers {@code {"status": "ok"}}.
      */
-    CompletableFuture<Answer> wake(Context ctx) throws IOException {
+    public CompletableFuture<Answer> wake(Context ctx) throws IOException {
         return bodies.read(
                         ctx,
                         (bytes, memory) -> Parameters.name(

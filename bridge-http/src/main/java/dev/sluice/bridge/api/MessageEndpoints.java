@@ -30,7 +30,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** The routes that show messages. */
-final class MessageEndpoints {
+public final class MessageEndpoints {
     private static final int USUAL_LIMIT = 200;
     private static final int USUAL_LIMIT_OF_QUEUE = 50;
     private static final int MAX_LIMIT = 1_000;
@@ -38,7 +38,7 @@ final class MessageEndpoints {
 
     private final Administration administration;
 
-    MessageEndpoints(Administration administration) {
+    public MessageEndpoints(Administration administration) {
         this.administration = administration;
     }
 
@@ -53,7 +53,7 @@ final class MessageEndpoints {
      *  "mode": {"hasQueueMode": true, "busGroupsCount": 1, "type": "hybrid"}}
      * }</pre>
      */
-    CompletableFuture<Answer> list(Context ctx) {
+    public CompletableFuture<Answer> list(Context ctx) {
         Instant to = Parameters.timeInQuery(ctx, "to");
         Instant end = (to == null ? Instant.now() : to)
                 .truncatedTo(ChronoUnit.MINUTES)
@@ -91,7 +91,7 @@ final class MessageEndpoints {
      * {@code [{"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "…", "queue": …, "status": …,
      * "createdAt": …}]}.
      */
-    CompletableFuture<Answer> ofQueue(Context ctx) {
+    public CompletableFuture<Answer> ofQueue(Context ctx) {
         var filter = new MessageFilter(ResourceFilter.ofQueue(ctx.pathParam("queue")), null, null, null, null);
         PageRequest page = page(ctx, USUAL_LIMIT_OF_QUEUE);
         return administration.read(() -> {
@@ -213,7 +213,7 @@ final class MessageEndpoints {
      *
      * {@code payload} is what was pushed, byte for byte. 404 {@code Message not found} if there is none.
      */
-    CompletableFuture<Answer> one(Context ctx) {
+    public CompletableFuture<Answer> one(Context ctx) {
         OptionalLong partition = Parameters.partitionInPath(ctx);
         String transactionId = Parameters.nameInPath(ctx, "transactionId");
         return administration.read(() -> {

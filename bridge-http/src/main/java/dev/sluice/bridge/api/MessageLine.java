@@ -90,7 +90,7 @@ public final class MessageLine {
     }
 
     /** Writes the message of an entry as an object; null, and false, if it is not a message. */
-    static boolean writeMessage(JsonOutput out, byte[] entry) {
+    public static boolean writeMessage(JsonOutput out, byte[] entry) {
         NewMessage message;
         try {
             message = MessageCodec.decode(entry);
@@ -180,7 +180,7 @@ public final class MessageLine {
     }
 
     /** The same for a line of a request, whose memory the message takes. */
-    static NewMessage parse(byte[] line, MessageIds ids, RequestMemory.Claim memory) {
+    public static NewMessage parse(byte[] line, MessageIds ids, RequestMemory.Claim memory) {
         try (var json = JsonBody.open(line, MAX_DEPTH, memory)) {
             if (json.first() != JsonToken.START_OBJECT) {
                 throw badRequest("a line must be an object");

@@ -22,7 +22,7 @@ import java.util.concurrent.CompletableFuture;
  *   <li>{@code /metrics/prometheus}: everything, in the text format 0.0.4 of Prometheus.
  * </ul>
  */
-final class MetricsEndpoints implements AutoCloseable {
+public final class MetricsEndpoints implements AutoCloseable {
     private static final int MAX_WAITING = 100;
     private static final double MILLIS_PER_SECOND = 1000;
 
@@ -33,7 +33,7 @@ final class MetricsEndpoints implements AutoCloseable {
             .build();
     private final Turns turns = new Turns("requests for metrics", "sluice-metrics-page", 1, MAX_WAITING);
 
-    MetricsEndpoints(Metrics metrics, ServiceState state, MaintenanceMode maintenance, Connections connections) {
+    public MetricsEndpoints(Metrics metrics, ServiceState state, MaintenanceMode maintenance, Connections connections) {
         this.metrics = metrics;
         this.page = new PrometheusPage(metrics, state, maintenance, connections);
     }
@@ -47,7 +47,7 @@ final class MetricsEndpoints implements AutoCloseable {
      *
      * {@code uptime} in seconds, rates per second since the start, memory in bytes, processor time in microseconds.
      */
-    CompletableFuture<Answer> summary(Context ctx) {
+    public CompletableFuture<Answer> summary(Context ctx) {
         return turns.run(() -> {
             double uptime = ProcessUsage.uptimeMillis() / MILLIS_PER_SECOND;
             ProcessUsage.Usage usage = metrics.process().now();
@@ -77,7 +77,7 @@ final class MetricsEndpoints implements AutoCloseable {
     }
 
     /** The page for Prometheus. */
-    CompletableFuture<Answer> prometheus(Context ctx) {
+    public CompletableFuture<Answer> prometheus(Context ctx) {
         return turns.run(() -> {
             MetricSnapshots snapshots = page.collect();
             var text = new ByteArrayOutputStream();

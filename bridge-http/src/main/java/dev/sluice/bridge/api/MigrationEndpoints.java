@@ -26,7 +26,7 @@ import java.util.function.Function;
  * migration.enabled} is set. See {@link MigrationTarget} for how
  * requests describe it; passwords are neither logged nor answered.
  */
-final class MigrationEndpoints implements AutoCloseable {
+public final class MigrationEndpoints implements AutoCloseable {
     private static final int ACCEPTED = 202;
     private static final int BAD_GATEWAY = 502;
     private static final int MAX_WAITING = 10;
@@ -49,7 +49,7 @@ final class MigrationEndpoints implements AutoCloseable {
      * @param enabled whether the routes work. If false they refuse every request, because a copy sends everything to an
      *     address that a request names
      */
-    MigrationEndpoints(boolean enabled, Administration administration, RequestBodies bodies, RequestLimits limits) {
+    public MigrationEndpoints(boolean enabled, Administration administration, RequestBodies bodies, RequestLimits limits) {
         this.enabled = enabled;
         this.administration = administration;
         this.job = new MigrationJob(administration.copies(), administration.schema());
@@ -78,7 +78,7 @@ final class MigrationEndpoints implements AutoCloseable {
      * {"success": false, "message": "Not connected", "error": "…"}
      * }</pre>
      */
-    CompletableFuture<Answer> test(Context ctx) throws IOException {
+    public CompletableFuture<Answer> test(Context ctx) throws IOException {
         return with(ctx, body -> {
             MigrationTarget target = MigrationTarget.of(body);
             try (Connection connection = target.connect();
@@ -106,7 +106,7 @@ final class MigrationEndpoints implements AutoCloseable {
      * {@code "excludeTableData": ["traces"]}: 202 {@code {"status": "started", "message": "…"}} when the target may be
      * written and the copy has begun; 409 if it may not, or if one runs; 502 if the target does not answer.
      */
-    CompletableFuture<Answer> start(Context ctx) throws IOException {
+    public CompletableFuture<Answer> start(Context ctx) throws IOException {
         return with(ctx, body -> {
             String replace = body.text("replaceSchema");
             var order = new MigrationJob.Order(
@@ -161,7 +161,7 @@ final class MigrationEndpoints implements AutoCloseable {
      * {"status": "error", …, "error": "…"}
      * }</pre>
      */
-    CompletableFuture<Answer> status(Context ctx) {
+    public CompletableFuture<Answer> status(Context ctx) {
         requireEnabled();
         MigrationJob.Status status = job.status();
         ObjectNode answer = object().put("status", status.state().name().toLowerCase(Locale.ROOT))
@@ -183,7 +183,7 @@ final class MigrationEndpoints implements AutoCloseable {
      * {"success": true, "allMatch": true, "tables": [{"table": "queues", "sourceCount": 3, "targetCount": 3, "match": true}]}
      * }</pre>
      */
-    CompletableFuture<Answer> validate(Context ctx) throws IOException {
+    public CompletableFuture<Answer> validate(Context ctx) throws IOException {
         return with(ctx, body -> {
             MigrationTarget target = MigrationTarget.of(body);
             String schema = schema(body);
@@ -222,7 +222,7 @@ final class MigrationEndpoints implements AutoCloseable {
      * {@code POST /api/v1/migration/reset}: forgets how the last one went. {@code {"status": "idle", "message": "…"}};
      * 409 while one runs.
      */
-    CompletableFuture<Answer> reset(Context ctx) throws IOException {
+    public CompletableFuture<Answer> reset(Context ctx) throws IOException {
         requireEnabled();
         return bodies.discard(ctx)
                 .thenApply(done -> job.reset()

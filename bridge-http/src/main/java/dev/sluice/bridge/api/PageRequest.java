@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
  * @param offset rows to leave out, for clients that count; 0 with a cursor
  * @param after the values of the last row of the page before; empty for the first page
  */
-record PageRequest(String list, int limit, int offset, List<String> after) {
+public record PageRequest(String list, int limit, int offset, List<String> after) {
     static final String NEXT = "Sluice-Next-Cursor";
     static final String TRUNCATED = "Sluice-Truncated";
 
@@ -41,7 +41,7 @@ record PageRequest(String list, int limit, int offset, List<String> after) {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /** Copies the list. */
-    PageRequest {
+    public PageRequest {
         after = List.copyOf(after);
     }
 
@@ -53,7 +53,7 @@ record PageRequest(String list, int limit, int offset, List<String> after) {
      * @param fields values in a cursor of this list
      * @throws InvalidRequestException (400) if the cursor is none of this list, or comes with an offset
      */
-    static PageRequest of(Context ctx, String list, int usual, int most, int fields) {
+    public static PageRequest of(Context ctx, String list, int usual, int most, int fields) {
         int limit = Parameters.numberInQuery(ctx, "limit", Math.min(usual, most), 0, most);
         int offset = Parameters.numberInQuery(ctx, OFFSET, 0, 0, Integer.MAX_VALUE);
         String cursor = Parameters.textInQuery(ctx, CURSOR);
@@ -84,19 +84,19 @@ record PageRequest(String list, int limit, int offset, List<String> after) {
         return badRequest("cursor must be a nextCursor of the same list");
     }
 
-    boolean isFirst() {
+    public boolean isFirst() {
         return after.isEmpty();
     }
 
     /** Returns a value of the cursor; null on the first page. */
     @Nullable
-    String text(int field) {
+    public String text(int field) {
         return isFirst() ? null : after.get(field);
     }
 
     /** Returns a value of the cursor that must be a number; null on the first page. */
     @Nullable
-    Long number(int field) {
+    public Long number(int field) {
         try {
             return isFirst() ? null : (Long) Long.parseLong(after.get(field));
         } catch (NumberFormatException e) {
@@ -106,7 +106,7 @@ record PageRequest(String list, int limit, int offset, List<String> after) {
 
     /** Returns a value of the cursor that must be a time; null on the first page. */
     @Nullable
-    Instant time(int field) {
+    public Instant time(int field) {
         try {
             return isFirst() ? null : TimeText.parse(CURSOR, after.get(field));
         } catch (IllegalArgumentException e) {
@@ -115,22 +115,22 @@ record PageRequest(String list, int limit, int offset, List<String> after) {
     }
 
     /** Returns how many rows to ask for: one more than the page holds, to know whether there are more. */
-    int rows() {
+    public int rows() {
         return limit + 1;
     }
 
     /** Returns the rows of the page, of those that were asked for. */
-    <T> List<T> page(List<T> rows) {
+    public <T> List<T> page(List<T> rows) {
         return rows.subList(0, Math.min(limit, rows.size()));
     }
 
     /** Returns whether the rows that were asked for are more than the page holds. No page follows an empty one. */
-    boolean isTruncated(List<?> rows) {
+    public boolean isTruncated(List<?> rows) {
         return limit > 0 && rows.size() > limit;
     }
 
     /** Returns the cursor of the next page. */
-    String cursor(Object... lastRow) {
+    public String cursor(Object... lastRow) {
         var values = new ArrayList<String>();
         values.add(list);
         for (Object value : lastRow) {
@@ -144,7 +144,7 @@ record PageRequest(String list, int limit, int offset, List<String> after) {
     }
 
     /** Says in the headers where the next page begins. */
-    static void announce(Context ctx, @Nullable String nextCursor) {
+    public static void announce(Context ctx, @Nullable String nextCursor) {
         if (nextCursor == null) {
             return;
         }
@@ -165,13 +165,13 @@ record PageRequest(String list, int limit, int offset, List<String> after) {
     }
 
     /** Says in the headers and in the body where the next page begins. */
-    static ObjectNode announce(Context ctx, ObjectNode body, @Nullable String nextCursor) {
+    public static ObjectNode announce(Context ctx, ObjectNode body, @Nullable String nextCursor) {
         announce(ctx, nextCursor);
         return nextCursor == null ? body : body.put("nextCursor", nextCursor).put("truncated", true);
     }
 
     /** The same for a body that is written as text. */
-    static JsonOutput announce(Context ctx, JsonOutput body, @Nullable String nextCursor) {
+    public static JsonOutput announce(Context ctx, JsonOutput body, @Nullable String nextCursor) {
         announce(ctx, nextCursor);
         return nextCursor == null
                 ? body
@@ -179,7 +179,7 @@ record PageRequest(String list, int limit, int offset, List<String> after) {
     }
 
     /** Says in the headers that the list leaves something out that no further page has. */
-    static void announcePartial(Context ctx) {
+    public static void announcePartial(Context ctx) {
         ctx.header(TRUNCATED, "true");
     }
 }

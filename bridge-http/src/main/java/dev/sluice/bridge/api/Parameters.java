@@ -16,11 +16,11 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Every method throws {@link InvalidRequestException} (400), naming the parameter, when it is not what is asked for.
  */
-final class Parameters {
+public final class Parameters {
     private Parameters() {}
 
     /** Returns the name, if it is one a queue, partition, group or message can have. */
-    static String name(String what, String name) {
+    public static String name(String what, String name) {
         try {
             NewMessage.checkName(what, name);
             return name;
@@ -30,18 +30,18 @@ final class Parameters {
     }
 
     /** Returns a name in the path. */
-    static String nameInPath(Context ctx, String parameter) {
+    public static String nameInPath(Context ctx, String parameter) {
         return name(parameter, ctx.pathParam(parameter));
     }
 
     /** Returns a name in the query, or null if it is absent or empty. */
-    static @Nullable String nameInQuery(Context ctx, String parameter) {
+    public static @Nullable String nameInQuery(Context ctx, String parameter) {
         String name = textInQuery(ctx, parameter);
         return name == null ? null : name(parameter, name);
     }
 
     /** Returns a text in the query, or null if it is absent or empty. */
-    static @Nullable String textInQuery(Context ctx, String parameter) {
+    public static @Nullable String textInQuery(Context ctx, String parameter) {
         String text = new Query(ctx.queryParamMap()).text(parameter);
         if (text != null && text.indexOf('\0') >= 0) {
             throw badRequest(parameter + " must not contain U+0000");
@@ -50,7 +50,7 @@ final class Parameters {
     }
 
     /** Reads a {@linkplain TimeText time}. */
-    static Instant time(String what, String text) {
+    public static Instant time(String what, String text) {
         try {
             return TimeText.parse(what, text);
         } catch (IllegalArgumentException e) {
@@ -59,13 +59,13 @@ final class Parameters {
     }
 
     /** Returns a {@linkplain TimeText time} in the query, or null if it is absent or empty. */
-    static @Nullable Instant timeInQuery(Context ctx, String parameter) {
+    public static @Nullable Instant timeInQuery(Context ctx, String parameter) {
         String text = textInQuery(ctx, parameter);
         return text == null ? null : time(parameter, text);
     }
 
     /** Returns a number in the query, moved into the range; {@code byDefault} if there is none. */
-    static int numberInQuery(Context ctx, String parameter, int byDefault, int least, int most) {
+    public static int numberInQuery(Context ctx, String parameter, int byDefault, int least, int most) {
         int number = new Query(ctx.queryParamMap()).number(parameter, byDefault);
         return Math.min(Math.max(number, least), most);
     }
@@ -74,12 +74,12 @@ final class Parameters {
      * Returns a flag in the query: {@code true} or {@code 1} is true, anything else false; {@code byDefault} if it is
      * absent.
      */
-    static boolean flagInQuery(Context ctx, String parameter, boolean byDefault) {
+    public static boolean flagInQuery(Context ctx, String parameter, boolean byDefault) {
         return textInQuery(ctx, parameter) == null ? byDefault : new Query(ctx.queryParamMap()).flag(parameter);
     }
 
     /** Returns the partition whose UUID is in the path; nothing if it is a UUID that no partition has. */
-    static OptionalLong partitionInPath(Context ctx) {
+    public static OptionalLong partitionInPath(Context ctx) {
         UUID uuid = JsonBody.uuid(ctx.pathParam("partitionId"));
         if (uuid == null) {
             throw badRequest("partitionId must be a UUID");

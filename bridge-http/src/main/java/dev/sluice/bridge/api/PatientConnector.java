@@ -32,7 +32,7 @@ import org.slf4j.LoggerFactory;
  * lets the others be until they are answered or the server's time to stop is over. The server itself would fail what it
  * reads and writes on these, too, if nothing has moved on them for as long.
  */
-final class PatientConnector extends ServerConnector {
+public final class PatientConnector extends ServerConnector {
     private static final Logger log = LoggerFactory.getLogger(PatientConnector.class);
 
     private static final long CLOSE_IDLE_MILLIS = 50;
@@ -44,7 +44,7 @@ final class PatientConnector extends ServerConnector {
     private final Connections connections;
     private long warnedNanos = System.nanoTime() - SILENCE_BETWEEN_WARNINGS.toNanos();
 
-    PatientConnector(Server server, int acceptors, int selectors, Connections connections, ConnectionFactory factory) {
+    public PatientConnector(Server server, int acceptors, int selectors, Connections connections, ConnectionFactory factory) {
         super(server, acceptors, selectors, factory);
         this.connections = connections;
         setShutdownIdleTimeout(CLOSE_IDLE_MILLIS);
@@ -52,7 +52,7 @@ final class PatientConnector extends ServerConnector {
     }
 
     /** Returns what tells a connection of this class when a request begins and ends. */
-    static HttpConfiguration.Customizer requests() {
+    public static HttpConfiguration.Customizer requests() {
         return PatientConnector::follow;
     }
 

@@ -46,9 +46,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>{@code data} is the payload as it was pushed, byte for byte. {@code leaseId} is {@code ""} with auto-ack.
  */
-final class PopEndpoint implements Endpoint {
+public final class PopEndpoint implements Endpoint {
     /** Finds messages. See {@code PopDispatcher#pop}. */
-    interface Popper {
+    public interface Popper {
         /** Pops from {@code target} for {@code client}, waiting at most {@code wait}. Does not block. */
         CompletableFuture<PopResult> pop(
                 PopTarget target, PopRequest request, Duration wait, PopDispatcher.Client client);
@@ -67,7 +67,7 @@ final class PopEndpoint implements Endpoint {
     private final RequestLimits limits;
 
     /** Messages that could not be sent go to {@code undelivered}, which must not block. */
-    PopEndpoint(Popper popper, PopDispatcher.Return undelivered, RequestMemory memory, RequestLimits limits) {
+    public PopEndpoint(Popper popper, PopDispatcher.Return undelivered, RequestMemory memory, RequestLimits limits) {
         this.popper = popper;
         this.undelivered = undelivered;
         this.memory = memory;

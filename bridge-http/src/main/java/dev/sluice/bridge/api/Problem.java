@@ -37,14 +37,14 @@ import org.slf4j.LoggerFactory;
  * @param error what is wrong, for the developer of the client
  * @param retryAfterSeconds when to try again, as {@code Retry-After}; 0 for no such header
  */
-record Problem(int status, String error, int retryAfterSeconds) {
+public record Problem(int status, String error, int retryAfterSeconds) {
     private static final Logger log = LoggerFactory.getLogger(Problem.class);
     /** Nothing was done, because the database could not be asked. */
-    static final String DATABASE_UNAVAILABLE = "database_unavailable";
+    public static final String DATABASE_UNAVAILABLE = "database_unavailable";
     /**
      * The database has not confirmed the commit: the request may have taken effect, or may do so later, or not at all.
      */
-    static final String OUTCOME_UNKNOWN = "outcome_unknown";
+    public static final String OUTCOME_UNKNOWN = "outcome_unknown";
 
     private static final String DATABASE_AWAY = "The database is not available";
     private static final Set<HandlerType> READING = Set.of(HandlerType.GET, HandlerType.HEAD);
@@ -63,7 +63,7 @@ record Problem(int status, String error, int retryAfterSeconds) {
     private static final int RETRY_WHEN_DRAINED_SECONDS = 5;
 
     /** Maps a failure. What is our own mistake is logged here, and told to the client without details. */
-    static Problem of(Throwable failure) {
+    public static Problem of(Throwable failure) {
         Throwable cause = unwrap(failure);
         if (cause instanceof InvalidRequestException invalid) {
             return new Problem(invalid.status(), String.valueOf(invalid.getMessage()), 0);
@@ -116,12 +116,12 @@ record Problem(int status, String error, int retryAfterSeconds) {
     }
 
     /** Says whether the database did nothing for a reason that lies in the database and may pass. */
-    static boolean isDatabaseAway(QueueException failure) {
+    public static boolean isDatabaseAway(QueueException failure) {
         return failure.isTransient() || failure.isAboutSchema();
     }
 
     /** Returns what the failure of a future was caused by. */
-    static Throwable unwrap(Throwable failure) {
+    public static Throwable unwrap(Throwable failure) {
         Throwable cause = failure;
         while ((cause instanceof CompletionException || cause instanceof ExecutionException)
                 && cause.getCause() != null) {
@@ -150,7 +150,7 @@ record Problem(int status, String error, int retryAfterSeconds) {
     }
 
     /** Returns the answer in the form the client prefers. */
-    Answer answer(Context ctx) {
+    public Answer answer(Context ctx) {
         if (error.equals(OUTCOME_UNKNOWN) && READING.contains(ctx.method())) {
             return new Problem(status, DATABASE_AWAY, retryAfterSeconds).answer(ctx); // Reading has no outcome.
         }

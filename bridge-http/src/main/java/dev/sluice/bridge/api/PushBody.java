@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * @param patience null unless the producer wants its answer as soon as the messages are safe on the local disk; then,
  *     how long they may stay there
  */
-record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
+public record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
     /** How long messages may stay when only {@code bufferMax} is said. */
     private static final Duration USUAL_BUFFER_TIME = Duration.ofSeconds(1);
 
@@ -66,7 +66,7 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
      * @throws InvalidRequestException (400) if it is not JSON or breaks a rule; nothing of it is used then. (413)
      *     if it needs more memory than there is
      */
-    static PushBody parse(
+    public static PushBody parse(
             byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults, RequestMemory.Claim memory) {
         try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
             return new Reader(json, limits, ids, defaults, NULL_PAYLOAD).read();
@@ -84,7 +84,7 @@ record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
     }
 
     /** Takes the memory that a writer of the database needs for so many messages. */
-    static void takeForWriter(int messages, RequestMemory.Claim memory) {
+    public static void takeForWriter(int messages, RequestMemory.Claim memory) {
         memory.take((long) WRITER_BYTES * messages);
     }
 

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param traceId the trace the request belongs to, or null
  * @param producerSub subject of the producer's token, or null
  */
-record PushDefaults(
+public record PushDefaults(
         @Nullable String queue,
         String partition,
         @Nullable String idempotencyKey,
@@ -44,7 +44,7 @@ record PushDefaults(
      *
      * @throws InvalidRequestException (400) if the key is too long or has other characters than visible ASCII
      */
-    static PushDefaults of(Context ctx) {
+    public static PushDefaults of(Context ctx) {
         return new PushDefaults(
                 null, PARTITION, idempotencyKey(ctx.header("Idempotency-Key")), traceId(ctx), Guard.subjectOf(ctx));
     }

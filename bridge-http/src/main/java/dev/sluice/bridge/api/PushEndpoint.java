@@ -19,9 +19,9 @@ import org.jspecify.annotations.Nullable;
  * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for one that is lines, as
  * its {@code Content-Type} says, or a bare array. The answer is an array with one element per item.
  */
-final class PushEndpoint implements Endpoint {
+public final class PushEndpoint implements Endpoint {
     /** Takes messages in. See {@code Door}. */
-    interface Acceptor {
+    public interface Acceptor {
         /** Accepts {@code messages}; result i belongs to message i. Does not block. */
         CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Patience patience);
 
@@ -51,7 +51,7 @@ final class PushEndpoint implements Endpoint {
     private final RequestLimits limits;
     private final MessageIds ids;
 
-    PushEndpoint(
+    public PushEndpoint(
             Acceptor intake, Durability usualDurability, RequestBodies bodies, RequestLimits limits, MessageIds ids) {
         this.intake = intake;
         this.usualDurability = usualDurability;
@@ -79,7 +79,7 @@ final class PushEndpoint implements Endpoint {
     }
 
     /** {@code POST /api/v1/push/{queue}}: the same for {@link CloudEvents}. */
-    CompletableFuture<Answer> events(Context ctx) throws IOException {
+    public CompletableFuture<Answer> events(Context ctx) throws IOException {
         PushDefaults defaults = PushDefaults.of(ctx).to(ctx.pathParam("queue"), null);
         return bodies.read(ctx, CloudEvents.reader(ctx, limits, ids, defaults)).thenCompose(this::accept);
     }
@@ -111,7 +111,7 @@ final class PushEndpoint implements Endpoint {
      *  {"index": 3, "transaction_id": "o-3", "status": "failed", "error": "…", "queueName": "orders"}]
      * }</pre>
      */
-    static JsonOutput write(List<NewMessage> messages, List<PushResult> results) {
+    public static JsonOutput write(List<NewMessage> messages, List<PushResult> results) {
         if (results.size() != messages.size()) {
             throw new IllegalStateException(messages.size() + " messages gave " + results.size() + " results");
         }

@@ -10,23 +10,23 @@ import org.jspecify.annotations.Nullable;
  *
  * @param parameters decoded values by name
  */
-record Query(Map<String, List<String>> parameters) {
+public record Query(Map<String, List<String>> parameters) {
 
     /** Returns the value as it is, or null. */
     @Nullable
-    String text(String name) {
+    public String text(String name) {
         List<String> values = parameters.get(name);
         return values == null || values.isEmpty() ? null : values.get(0);
     }
 
     /** Returns whether the value is {@code true} or {@code 1}. */
-    boolean flag(String name) {
+    public boolean flag(String name) {
         String text = text(name);
         return "true".equals(text) || "1".equals(text);
     }
 
     /** Returns the number the value starts with, cut to the range of an int; {@code byDefault} when it starts with none. */
-    int number(String name, int byDefault) {
+    public int number(String name, int byDefault) {
         String text = text(name);
         if (text == null) {
             return byDefault;

@@ -23,7 +23,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
 /** The routes that configure queues, list partitions, and delete queues, partitions and messages. */
-final class QueueEndpoints {
+public final class QueueEndpoints {
     private static final int MAX_LIMIT = 1_000;
     private static final int USUAL_LIMIT = 100;
 
@@ -32,7 +32,7 @@ final class QueueEndpoints {
     private final RequestBodies bodies;
     private final RequestLimits limits;
 
-    QueueEndpoints(Administration administration, Counters counters, RequestBodies bodies, RequestLimits limits) {
+    public QueueEndpoints(Administration administration, Counters counters, RequestBodies bodies, RequestLimits limits) {
         this.administration = administration;
         this.counters = counters;
         this.bodies = bodies;
@@ -78,7 +78,7 @@ final class QueueEndpoints {
      *
      * with all options, see {@link QueueOptionsJson}; {@code partitionId} is that of the partition {@code Default}.
      */
-    CompletableFuture<Answer> configure(Context ctx) throws IOException {
+    public CompletableFuture<Answer> configure(Context ctx) throws IOException {
         return bodies.read(ctx, (bytes, memory) -> Configuration.parse(bytes, limits.depth(), memory))
                 .thenCompose(wanted -> administration.run(() -> configure(wanted)));
     }
@@ -102,7 +102,7 @@ final class QueueEndpoints {
     /**
      * {@code DELETE /api/v1/resources/queues/:queue}: {@code {"deleted": true, "queue": "orders", "existed": true}}.
      */
-    CompletableFuture<Answer> deleteQueue(Context ctx) {
+    public CompletableFuture<Answer> deleteQueue(Context ctx) {
         String queue = Parameters.nameInPath(ctx, "queue");
         return administration.run(() -> {
             boolean existed = administration.queues().delete(queue);
@@ -115,7 +115,7 @@ final class QueueEndpoints {
      * {@code DELETE /api/v1/resources/queues/:queue/partitions/:partition}: {@code {"deleted": true, "queue": "orders",
      * "partition": "customer-7", "existed": true}}.
      */
-    CompletableFuture<Answer> deletePartition(Context ctx) {
+    public CompletableFuture<Answer> deletePartition(Context ctx) {
         String queue = Parameters.nameInPath(ctx, "queue");
         String partition = Parameters.nameInPath(ctx, "partition");
         return administration.run(() -> {
@@ -136,7 +136,7 @@ final class QueueEndpoints {
      * {@code DELETE /api/v1/messages/:partitionId/:transactionId}: {@code {"success": true, "partitionId": "…",
      * "transactionId": "o-1", "message": "Message deleted"}}; success false when there is none.
      */
-    CompletableFuture<Answer> deleteMessage(Context ctx) {
+    public CompletableFuture<Answer> deleteMessage(Context ctx) {
         OptionalLong partition = Parameters.partitionInPath(ctx);
         String partitionId = ctx.pathParam("partitionId");
         String transactionId = Parameters.nameInPath(ctx, "transactionId");
@@ -156,7 +156,7 @@ final class QueueEndpoints {
      * {@code DELETE /api/v1/queues/:queue/clear?partition=}: deletes the messages of a queue or of one of its
      * partitions. Answers {@code {"success": true, "queue": "orders", "partition": null, "cleared": 42}}.
      */
-    CompletableFuture<Answer> clear(Context ctx) {
+    public CompletableFuture<Answer> clear(Context ctx) {
         String queue = Parameters.nameInPath(ctx, "queue");
         String partition = Parameters.nameInQuery(ctx, "partition");
         return administration.run(() -> {
@@ -179,7 +179,7 @@ final class QueueEndpoints {
      *  "pagination": {"limit": 100, "offset": 0}}
      * }</pre>
      */
-    CompletableFuture<Answer> partitions(Context ctx) {
+    public CompletableFuture<Answer> partitions(Context ctx) {
         String queue = Parameters.nameInQuery(ctx, "queue");
         PageRequest page =
                 PageRequest.of(ctx, "all-partitions", USUAL_LIMIT, Math.min(MAX_LIMIT, administration.listMax()), 2);

@@ -25,9 +25,9 @@ import org.jspecify.annotations.Nullable;
  * its share, is refused with 503 in its place: clients that send slowly, however many, cannot keep out one that
  * does not. Any thread may call.
  */
-final class RequestBodies implements AutoCloseable {
+public final class RequestBodies implements AutoCloseable {
     /** What to make of a body. */
-    interface Parser<T> {
+    public interface Parser<T> {
         /** Parses a body and owns its array. Takes from {@code memory} what the result needs, before it makes it. */
         T parse(byte[] body, RequestMemory.Claim memory);
     }
@@ -68,7 +68,7 @@ final class RequestBodies implements AutoCloseable {
      * @param memory of all requests
      * @param timeout from the beginning of a body to its end
      */
-    RequestBodies(int limitBytes, int compressionRatio, RequestMemory memory, Duration timeout) {
+    public RequestBodies(int limitBytes, int compressionRatio, RequestMemory memory, Duration timeout) {
         this.limitBytes = limitBytes;
         this.compressionRatio = compressionRatio;
         this.memory = memory;
@@ -93,7 +93,7 @@ final class RequestBodies implements AutoCloseable {
      *     time (408), is not whole or not what the parser expects (400), or with {@link OverloadedException} if other
      *     requests have the memory
      */
-    <T> CompletableFuture<T> read(Context ctx, Parser<T> parser) throws IOException {
+    public <T> CompletableFuture<T> read(Context ctx, Parser<T> parser) throws IOException {
         ContentEncoding encoding;
         try {
             encoding = ContentEncoding.of(ctx);
@@ -159,7 +159,7 @@ final class RequestBodies implements AutoCloseable {
      *
      * @return completes, never exceptionally, at the end of the body, or when it has gone on for too long
      */
-    CompletableFuture<@Nullable Void> discard(Context ctx) throws IOException {
+    public CompletableFuture<@Nullable Void> discard(Context ctx) throws IOException {
         if (!isUnread(ctx)) {
             return CompletableFuture.completedFuture(null);
         }
@@ -172,13 +172,13 @@ final class RequestBodies implements AutoCloseable {
     }
 
     /** Returns whether a request has a body that nobody has begun to read. */
-    static boolean isUnread(Context ctx) {
+    public static boolean isUnread(Context ctx) {
         boolean has = ctx.req().getContentLengthLong() > 0 || ctx.header("Transfer-Encoding") != null;
         return has && ctx.attribute(READ) == null;
     }
 
     /** Returns the memory that all requests and all answers share. */
-    RequestMemory memory() {
+    public RequestMemory memory() {
         return memory;
     }
 

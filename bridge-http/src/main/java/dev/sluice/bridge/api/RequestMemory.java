@@ -13,7 +13,7 @@ import org.eclipse.jetty.server.Request;
  * become hundreds of megabytes of objects, so the size of a body does not say what a request costs. Any thread may
  * call.
  */
-final class RequestMemory {
+public final class RequestMemory {
     /** A claim takes whole blocks from the shared memory, so that small objects need no atomic operation each. */
     private static final long BLOCK_BYTES = 4 << 10;
 
@@ -27,17 +27,17 @@ final class RequestMemory {
      *
      * @param limitBytes of all requests together ({@code http.memory.bytes})
      */
-    RequestMemory(long limitBytes) {
+    public RequestMemory(long limitBytes) {
         this.limitBytes = limitBytes;
     }
 
     /** Returns the memory without a limit, for what is no request. */
-    static Claim unlimited() {
+    public static Claim unlimited() {
         return new RequestMemory(Long.MAX_VALUE).claim();
     }
 
     /** Begins a request, which has no memory yet. */
-    Claim claim() {
+    public Claim claim() {
         return new Claim();
     }
 
@@ -45,7 +45,7 @@ final class RequestMemory {
      * Returns the memory of a request. The memory is given back when the server is done with the request, answered or
      * not.
      */
-    Claim claim(HttpServletRequest request) {
+    public Claim claim(HttpServletRequest request) {
         if (request.getAttribute(CLAIM) instanceof Claim claim) {
             return claim;
         }
@@ -58,11 +58,11 @@ final class RequestMemory {
     }
 
     /** Returns whether nothing is left. */
-    boolean isUsedUp() {
+    public boolean isUsedUp() {
         return usedBytes.get() >= limitBytes;
     }
 
-    long limitBytes() {
+    public long limitBytes() {
         return limitBytes;
     }
 
@@ -72,7 +72,7 @@ final class RequestMemory {
     }
 
     /** The memory of one request. */
-    final class Claim implements AutoCloseable {
+    public final class Claim implements AutoCloseable {
         private long neededBytes;
         private long heldBytes;
         private boolean closed;
@@ -85,7 +85,7 @@ final class RequestMemory {
          * @throws InvalidRequestException (413) if the request needs more than there is for all requests together
          * @throws OverloadedException (503) if other requests hold the memory, or the claim is closed
          */
-        synchronized void take(long bytes) {
+        public synchronized void take(long bytes) {
             if (bytes > limitBytes - neededBytes) {
                 throw InvalidRequestException.needsTooMuchMemory(limitBytes);
             }
@@ -105,7 +105,7 @@ final class RequestMemory {
         }
 
         /** Takes memory even if there is none, for a request that can no longer be refused. */
-        synchronized void takeAnyway(long bytes) {
+        public synchronized void takeAnyway(long bytes) {
             if (!closed) {
                 neededBytes += bytes;
                 long more = Math.max(0, neededBytes - heldBytes);
@@ -115,12 +115,12 @@ final class RequestMemory {
         }
 
         /** Takes what is missing to {@code bytes}, even if there is no memory. For an answer that is made already. */
-        synchronized void takeUpTo(long bytes) {
+        public synchronized void takeUpTo(long bytes) {
             takeAnyway(Math.max(0, bytes - neededBytes));
         }
 
         /** Gives back memory that the request uses no more. */
-        synchronized void giveBack(long bytes) {
+        public synchronized void giveBack(long bytes) {
             neededBytes -= bytes;
             long spare = (heldBytes - neededBytes) / BLOCK_BYTES * BLOCK_BYTES;
             if (spare > 0 && !closed) {
@@ -130,12 +130,12 @@ final class RequestMemory {
         }
 
         /** Returns the bytes taken and not given back. */
-        synchronized long bytes() {
+        public synchronized long bytes() {
             return closed ? 0 : neededBytes;
         }
 
         /** Returns whether everything was given back. */
-        synchronized boolean isClosed() {
+        public synchronized boolean isClosed() {
             return closed;
         }
 
@@ -149,7 +149,7 @@ final class RequestMemory {
         }
     }
 
-    static OverloadedException tooMany() {
+    public static OverloadedException tooMany() {
         return new OverloadedException("Requests under way use the memory there is for them (http.memory.bytes)");
     }
 }

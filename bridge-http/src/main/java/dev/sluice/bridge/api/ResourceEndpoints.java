@@ -27,7 +27,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** The routes that show which queues there are and what they hold. Counts are of the moment. */
-final class ResourceEndpoints {
+public final class ResourceEndpoints {
     private static final int MAX_LIMIT = 1_000;
     private static final int USUAL_LIMIT = 100;
     /** Time over which the throughput of the overview is taken. */
@@ -37,7 +37,7 @@ final class ResourceEndpoints {
 
     private final Administration administration;
 
-    ResourceEndpoints(Administration administration) {
+    public ResourceEndpoints(Administration administration) {
         this.administration = administration;
     }
 
@@ -49,7 +49,7 @@ final class ResourceEndpoints {
      *
      * Newest first.
      */
-    CompletableFuture<Answer> queues(Context ctx) {
+    public CompletableFuture<Answer> queues(Context ctx) {
         PageRequest page = PageRequest.of(ctx, "queues", administration.listMax(), administration.listMax(), 1);
         ResourceFilter filter = filter(ctx);
         return administration.read(() -> Answer.json(OK, list(ctx, filter, page)));
@@ -59,7 +59,7 @@ final class ResourceEndpoints {
      * As {@link #queues}, a hundred of them unless it says otherwise, with {@code "pagination": {"limit": 100,
      * "offset": 0}}.
      */
-    CompletableFuture<Answer> statusQueues(Context ctx) {
+    public CompletableFuture<Answer> statusQueues(Context ctx) {
         ResourceFilter filter = filter(ctx);
         PageRequest page = PageRequest.of(ctx, "queues", USUAL_LIMIT, Math.min(MAX_LIMIT, administration.listMax()), 1);
         return administration.read(() -> {
@@ -101,7 +101,7 @@ final class ResourceEndpoints {
      *
      * Partitions are by name, and paged; {@code totals} are those of the whole queue.
      */
-    CompletableFuture<Answer> queue(Context ctx) {
+    public CompletableFuture<Answer> queue(Context ctx) {
         String name = ctx.pathParam("queue");
         PageRequest page = partitionsOf(ctx);
         return found(name, status -> {
@@ -136,7 +136,7 @@ final class ResourceEndpoints {
      * As {@link #queue}, with the options of the queue, what its groups have read of each partition, and when it was
      * last pushed to.
      */
-    CompletableFuture<Answer> statusQueue(Context ctx) {
+    public CompletableFuture<Answer> statusQueue(Context ctx) {
         String name = ctx.pathParam("queue");
         PageRequest page = partitionsOf(ctx);
         return found(name, status -> {
@@ -189,7 +189,7 @@ final class ResourceEndpoints {
      * {@code {"namespaces": [{"namespace": "orders", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}},
      * by name.
      */
-    CompletableFuture<Answer> namespaces(Context ctx) {
+    public CompletableFuture<Answer> namespaces(Context ctx) {
         return grouped(ctx, "namespaces", "namespace", administration.resources()::namespaces);
     }
 
@@ -197,7 +197,7 @@ final class ResourceEndpoints {
      * {@code {"tasks": [{"task": "", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}}, by
      * name.
      */
-    CompletableFuture<Answer> tasks(Context ctx) {
+    public CompletableFuture<Answer> tasks(Context ctx) {
         return grouped(ctx, "tasks", "task", administration.resources()::tasks);
     }
 
@@ -237,7 +237,7 @@ final class ResourceEndpoints {
      * {@code lag.time} is in seconds, {@code lag.offset} in messages, both over the partitions with something unread.
      * The throughput is that of the last five minutes.
      */
-    CompletableFuture<Answer> overview(Context ctx) {
+    public CompletableFuture<Answer> overview(Context ctx) {
         return administration.read(() -> {
             Resources.Totals totals = administration.resources().totals(ResourceFilter.ALL);
             ObjectNode body = object().put("queues", totals.sum().queues())
@@ -266,7 +266,7 @@ final class ResourceEndpoints {
     }
 
     /** Counts are never stale, so there is nothing to do but to say how much there is. */
-    CompletableFuture<Answer> refresh(Context ctx) {
+    public CompletableFuture<Answer> refresh(Context ctx) {
         return administration.read(() -> {
             Resources.Totals totals = administration.resources().totals(ResourceFilter.ALL);
             ObjectNode body = object();

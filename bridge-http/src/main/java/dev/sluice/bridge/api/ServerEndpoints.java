@@ -13,7 +13,7 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /** The route that shows what PostgreSQL says about itself. */
-final class ServerEndpoints {
+public final class ServerEndpoints {
     /** Fields that are lists, and the part each is made of. Fields of the rows are the columns, in camel case. */
     private static final Map<String, String> LISTS = Map.of(
             "tableCache", "table-cache",
@@ -27,7 +27,7 @@ final class ServerEndpoints {
 
     private final Administration administration;
 
-    ServerEndpoints(Administration administration) {
+    public ServerEndpoints(Administration administration) {
         this.administration = administration;
     }
 
@@ -43,7 +43,7 @@ final class ServerEndpoints {
      *
      * {@code bufferUsage} is empty without the extension {@code pg_buffercache}.
      */
-    CompletableFuture<Answer> statistics(Context ctx) {
+    public CompletableFuture<Answer> statistics(Context ctx) {
         return administration.read(() -> {
             Map<String, Part> parts = administration.server().read();
             ObjectNode body = object();

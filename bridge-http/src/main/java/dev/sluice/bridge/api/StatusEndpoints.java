@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  *       {@link BufferEndpoints#detail}.
  * </ul>
  */
-final class StatusEndpoints {
+public final class StatusEndpoints {
     private static final int OK = 200;
     private static final int UNAVAILABLE = 503;
     private static final int WORKER_ID = 0;
@@ -23,13 +23,13 @@ final class StatusEndpoints {
     private final ServiceState state;
     private final String version;
 
-    StatusEndpoints(ServiceState state, String version) {
+    public StatusEndpoints(ServiceState state, String version) {
         this.state = state;
         this.version = version;
     }
 
     /** {@code {"status": "alive"}}. */
-    Answer live() {
+    public Answer live() {
         return Answer.json(OK, new JsonOutput(0).raw("{\"status\":\"alive\"}"));
     }
 
@@ -37,7 +37,7 @@ final class StatusEndpoints {
      * {@code {"status": "ready", "reason": null, "database": "connected", "database_error": null}}, or 503 with a
      * reason.
      */
-    Answer ready() {
+    public Answer ready() {
         String refusal = state.pushRefusal();
         var out = new JsonOutput(0).raw("{\"status\":\"").raw(refusal == null ? "ready" : "not ready");
         out.raw("\",\"reason\":").string(refusal);
@@ -50,7 +50,7 @@ final class StatusEndpoints {
      * {@code {"status": "healthy", "database": "connected", "server": "sluice", "worker_id": 0, "version": "…",
      * "shared_state": {…}, …}}; {@code database_error} says what is wrong.
      */
-    Answer health() {
+    public Answer health() {
         boolean healthy = state.databaseConnected();
         String refusal = state.pushRefusal();
         var out = new JsonOutput(0).raw("{\"status\":\"").raw(healthy ? "healthy" : "unhealthy");
@@ -67,7 +67,7 @@ final class StatusEndpoints {
     }
 
     /** {@code {"pending": 0, "failed": 0, "dbHealthy": true, "worker": 0, "usedBytes": …, …}}. */
-    Answer buffers() {
+    public Answer buffers() {
         ServiceState.Buffer buffer = state.buffer();
         var out = new JsonOutput(0).raw("{\"pending\":").number(buffer.pending());
         out.raw(",\"failed\":").number(buffer.failed());

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * The routes of stream processors. What they read they pop as any consumer does, in a group of their own; with a cycle
  * they move what they remember, what they have to say and their cursor on together.
  */
-final class StreamEndpoints {
+public final class StreamEndpoints {
     private static final int ROW_BYTES = 256;
 
     private final Administration administration;
@@ -38,7 +38,7 @@ final class StreamEndpoints {
     private final RequestLimits limits;
     private final MessageIds ids;
 
-    StreamEndpoints(
+    public StreamEndpoints(
             Administration administration,
             PushEndpoint.Acceptor intake,
             RequestBodies bodies,
@@ -61,7 +61,7 @@ final class StreamEndpoints {
      * {"success": false, "query_id": "…", "name": "sum", "error": "config_hash mismatch: …"}     409
      * }</pre>
      */
-    CompletableFuture<Answer> register(Context ctx) throws IOException {
+    public CompletableFuture<Answer> register(Context ctx) throws IOException {
         return bodies.read(ctx, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
                 .thenCompose(body -> {
                     String name = Parameters.name("name", body.requiredText("name"));
@@ -107,7 +107,7 @@ final class StreamEndpoints {
      *  "ack_result": null, "error": "Query not found"}
      * }</pre>
      */
-    CompletableFuture<Answer> cycle(Context ctx) throws IOException {
+    public CompletableFuture<Answer> cycle(Context ctx) throws IOException {
         PushDefaults defaults = PushDefaults.of(ctx);
         return bodies.read(ctx, (bytes, memory) -> StreamCycleBody.parse(bytes, limits, ids, defaults, memory))
                 .thenCompose(this::run);
@@ -228,7 +228,7 @@ final class StreamEndpoints {
      *
      * 413 if that is too much for one answer.
      */
-    CompletableFuture<Answer> state(Context ctx) throws IOException {
+    public CompletableFuture<Answer> state(Context ctx) throws IOException {
         return bodies.read(ctx, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
                 .thenCompose(body -> {
                     OptionalLong query = StreamIds.fromUuid(uuid(body, "query_id"));

@@ -16,23 +16,23 @@ import org.jspecify.annotations.Nullable;
  * @param from its beginning
  * @param to its end
  */
-record TimeRange(Instant from, Instant to) {
+public record TimeRange(Instant from, Instant to) {
     /** Refuses what is empty. */
-    TimeRange {
+    public TimeRange {
         if (!from.isBefore(to)) {
             throw badRequest("from must be before to");
         }
     }
 
     /** Returns the time in the query, {@code from} and {@code to}; by default the last {@code usual}. */
-    static TimeRange of(Context ctx, Duration usual) {
+    public static TimeRange of(Context ctx, Duration usual) {
         Instant to = Parameters.timeInQuery(ctx, "to");
         Instant end = to == null ? Instant.now() : to;
         Instant from = Parameters.timeInQuery(ctx, "from");
         return new TimeRange(from == null ? end.minus(usual) : from, end);
     }
 
-    static TimeRange last(Duration time) {
+    public static TimeRange last(Duration time) {
         Instant now = Instant.now();
         return new TimeRange(now.minus(time), now);
     }
@@ -42,7 +42,7 @@ record TimeRange(Instant from, Instant to) {
     }
 
     /** Returns the length of a point: the longer the time, the longer. */
-    Duration bucket() {
+    public Duration bucket() {
         Duration length = length();
         if (length.compareTo(Duration.ofHours(1)) <= 0) {
             return Duration.ofMinutes(1);
@@ -54,12 +54,12 @@ record TimeRange(Instant from, Instant to) {
         return length.compareTo(Duration.ofDays(7)) <= 0 ? Duration.ofMinutes(60) : Duration.ofMinutes(360);
     }
 
-    Range of(ResourceFilter queues, @Nullable String host) {
+    public Range of(ResourceFilter queues, @Nullable String host) {
         return new Range(from, to, bucket(), queues, host);
     }
 
     /** Adds {@code "timeRange": {"from": "…", "to": "…"}, "bucketMinutes": 1}. */
-    void describe(ObjectNode body) {
+    public void describe(ObjectNode body) {
         body.putObject("timeRange").put("from", AdminJson.time(from)).put("to", AdminJson.time(to));
         body.put("bucketMinutes", bucket().toMinutes());
     }

@@ -18,7 +18,7 @@ import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 
 /** The routes for what consumers note about messages. */
-final class TraceEndpoints {
+public final class TraceEndpoints {
     private static final int CREATED = 201;
     private static final int USUAL_LIMIT = 100;
     private static final int USUAL_NAMES = 50;
@@ -29,7 +29,7 @@ final class TraceEndpoints {
     private final RequestBodies bodies;
     private final RequestLimits limits;
 
-    TraceEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
+    public TraceEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
         this.administration = administration;
         this.bodies = bodies;
         this.limits = limits;
@@ -39,7 +39,7 @@ final class TraceEndpoints {
      * {@code {"success": true, "traceId": "…"}}, 201; for the request see {@link TraceBody}. 404 if there is no such
      * message.
      */
-    CompletableFuture<Answer> add(Context ctx) throws IOException {
+    public CompletableFuture<Answer> add(Context ctx) throws IOException {
         return bodies.read(ctx, (bytes, memory) -> TraceBody.parse(bytes, limits.depth(), memory))
                 .thenCompose(body -> administration.run(() -> {
                     OptionalLong partition = PartitionIds.fromUuid(body.partitionId());
@@ -74,7 +74,7 @@ final class TraceEndpoints {
      *              "created_at": "…", "trace_names": ["order-1001"]}]}
      * }</pre>
      */
-    CompletableFuture<Answer> ofMessage(Context ctx) {
+    public CompletableFuture<Answer> ofMessage(Context ctx) {
         OptionalLong partition = Parameters.partitionInPath(ctx);
         String transactionId = Parameters.nameInPath(ctx, "transactionId");
         PageRequest page = PageRequest.of(ctx, "traces-of-message", MAX_LIMIT, MAX_LIMIT, 1);
@@ -103,7 +103,7 @@ final class TraceEndpoints {
      * {@code partition_name} and {@code message_payload}, which is null unless the message is among the newest of its
      * partition; then {@code "total": 1, "pagination": {"limit": 100, "offset": 0}}.
      */
-    CompletableFuture<Answer> byName(Context ctx) {
+    public CompletableFuture<Answer> byName(Context ctx) {
         String name = Parameters.nameInPath(ctx, "traceName");
         PageRequest page = PageRequest.of(ctx, "traces-by-name", USUAL_LIMIT, MAX_LIMIT, 1);
         return administration.read(() -> {
@@ -153,7 +153,7 @@ final class TraceEndpoints {
      *  "total": 1, "pagination": {"limit": 50, "offset": 0}}
      * }</pre>
      */
-    CompletableFuture<Answer> names(Context ctx) {
+    public CompletableFuture<Answer> names(Context ctx) {
         PageRequest page =
                 PageRequest.of(ctx, "trace-names", USUAL_NAMES, Math.min(MAX_LIMIT, administration.listMax()), 1);
         return administration.read(() -> {

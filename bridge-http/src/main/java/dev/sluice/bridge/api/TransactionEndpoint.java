@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * they were taken back. A push whose transaction id is taken fails, with the id of the first message and an
  * {@code error}.
  */
-final class TransactionEndpoint implements Endpoint {
+public final class TransactionEndpoint implements Endpoint {
     private static final int RESULT_BYTES = 256;
     private static final String DUPLICATE = "Duplicate transactionId";
 
@@ -46,7 +46,7 @@ final class TransactionEndpoint implements Endpoint {
     private final RequestLimits limits;
     private final MessageIds ids;
 
-    TransactionEndpoint(
+    public TransactionEndpoint(
             Administration administration,
             PushEndpoint.Acceptor intake,
             CountedEndpoints counted,

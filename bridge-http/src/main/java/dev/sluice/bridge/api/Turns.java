@@ -20,7 +20,7 @@ import java.util.concurrent.atomic.AtomicReference;
  * waits. Idle threads end. A request is answered within {@link #LONGEST}: one whose turn has not come fails and has no
  * effect, one whose task still runs has an unknown outcome. Any thread may call.
  */
-final class Turns implements AutoCloseable {
+public final class Turns implements AutoCloseable {
     /** Longest time from a request to its answer. */
     static final Duration LONGEST = Duration.ofSeconds(9);
 
@@ -46,12 +46,12 @@ final class Turns implements AutoCloseable {
      * @param threads how many run at a time
      * @param maxWaiting how many wait; more are refused
      */
-    Turns(String what, String name, int threads, int maxWaiting) {
+    public Turns(String what, String name, int threads, int maxWaiting) {
         this(what, name, threads, maxWaiting, LONGEST);
     }
 
     /** The same with another time from a request to its answer. */
-    Turns(String what, String name, int threads, int maxWaiting, Duration longest) {
+    public Turns(String what, String name, int threads, int maxWaiting, Duration longest) {
         this.what = what;
         this.longest = longest;
         var number = new AtomicInteger();
@@ -84,7 +84,7 @@ final class Turns implements AutoCloseable {
      *     OverloadedException}, without effect, when too many wait or its turn does not come in time, and with {@link
      *     OutcomeUnknownException} when the task does not end in time
      */
-    <T> CompletableFuture<T> run(Callable<T> task) {
+    public <T> CompletableFuture<T> run(Callable<T> task) {
         var answer = new CompletableFuture<T>();
         var phase = new AtomicReference<>(Phase.WAITING);
         Runnable turn = () -> {

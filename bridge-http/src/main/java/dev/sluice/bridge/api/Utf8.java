@@ -5,7 +5,7 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /** Strict UTF-8 (RFC 3629 §4): no overlong forms, no surrogates, nothing above U+10FFFF. Pure. */
-final class Utf8 {
+public final class Utf8 {
     private static final VarHandle EIGHT_BYTES =
             MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final long HIGH_BITS = 0x8080_8080_8080_8080L;
@@ -13,7 +13,7 @@ final class Utf8 {
     private Utf8() {}
 
     /** Returns the index of the first byte of the first ill-formed sequence, or -1 when {@code bytes} are valid. */
-    static int firstInvalid(byte[] bytes) {
+    public static int firstInvalid(byte[] bytes) {
         int length = bytes.length;
         int i = 0;
         while (i < length) {

@@ -14,7 +14,7 @@ import java.util.function.Supplier;
  *
  * @param <W> what writes; closing it gives its connection back, and it can be used again
  */
-final class WriterPool<W extends AutoCloseable> implements AutoCloseable {
+public final class WriterPool<W extends AutoCloseable> implements AutoCloseable {
     private static final int MAX_WAITING = 1000;
 
     private final Turns turns;

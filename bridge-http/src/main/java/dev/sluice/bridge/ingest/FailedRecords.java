@@ -97,7 +97,7 @@ public final class FailedRecords implements Closeable {
      * @return completed when both are durable; failed if they could not be made so, or with a {@link
      *     FailedRecordsFullException} if there is no room
      */
-    Future<Void> add(SinkRecord record, Throwable failure) {
+    public Future<Void> add(SinkRecord record, Throwable failure) {
         String origin = record.topic() + "-" + record.kafkaPartition() + "@" + record.kafkaOffset();
         if (isRemembered(origin)) {
             return CompletableFuture.completedFuture(null);
@@ -144,7 +144,7 @@ public final class FailedRecords implements Closeable {
     }
 
     /** Returns whether another record would be kept. */
-    boolean hasRoom() {
+    public boolean hasRoom() {
         return entries.hasRoom();
     }
 

@@ -9,7 +9,7 @@ import java.time.Duration;
  *
  * <p>Any thread appends, one drains. Times are those of {@link System#nanoTime}.
  */
-final class Gate {
+public final class Gate {
     /** Messages kept back at a time: with more, no transaction of the drain gets larger. */
     static final int MOST_MESSAGES = 20_000;
     /** Bytes kept back at a time. */
@@ -65,7 +65,7 @@ final class Gate {
      *
      * @return whether it is open there
      */
-    synchronized boolean await(long position, Duration most) throws InterruptedException {
+    public synchronized boolean await(long position, Duration most) throws InterruptedException {
         long endNanos = System.nanoTime() + most.toNanos();
         while (true) {
             long now = System.nanoTime();

@@ -284,17 +284,17 @@ public final class Intake implements AutoCloseable {
     }
 
     /** Answers who waits for these messages of the lane. Called by the drain after their commit. */
-    void committed(Lane lane, List<SinkRecord> records, List<PushOutcome> outcomes) {
+    public void committed(Lane lane, List<SinkRecord> records, List<PushOutcome> outcomes) {
         answer(lane, lane.committed(records, outcomes));
     }
 
     /** Answers who waits for these messages, of which only is known that they are stored. */
-    void alreadyStored(Lane lane, List<SinkRecord> records) {
+    public void alreadyStored(Lane lane, List<SinkRecord> records) {
         answer(lane, lane.settled(records, PushResult.Buffered.BUFFERED));
     }
 
     /** Answers who waits for this message, which PostgreSQL refused. */
-    void refused(Lane lane, SinkRecord record, String reason) {
+    public void refused(Lane lane, SinkRecord record, String reason) {
         answer(lane, lane.settled(List.of(record), new PushResult.Failed(reason)));
     }
 

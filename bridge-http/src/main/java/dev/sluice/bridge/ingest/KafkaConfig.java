@@ -140,7 +140,7 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
      *
      * @param maxBatchBytes the topic's {@code max.message.bytes}; empty: not known
      */
-    Map<String, Object> producer(OptionalInt maxBatchBytes) {
+    public Map<String, Object> producer(OptionalInt maxBatchBytes) {
         Map<String, Object> properties = producer();
         if (maxBatchBytes.isEmpty()) {
             properties.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, "1");

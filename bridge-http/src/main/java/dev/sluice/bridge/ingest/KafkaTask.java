@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * <p>One thread drives it; the producer's thread only notes acknowledgements, and the one that stops the drain may
  * {@link #giveUp give up}.
  */
-final class KafkaTask extends SinkTask {
+public final class KafkaTask extends SinkTask {
     /** Without an acknowledgement for so long, Kafka counts as away. */
     static final Duration SILENCE = Duration.ofSeconds(5);
 
@@ -49,7 +49,7 @@ final class KafkaTask extends SinkTask {
     private static final long NONE = -1;
 
     /** Who counts what became of messages. */
-    interface Listener {
+    public interface Listener {
         /** Kafka has acknowledged as many messages. */
         void acknowledged(int messages);
 
@@ -79,7 +79,7 @@ final class KafkaTask extends SinkTask {
         OptionalInt ensure();
 
         /** Makes {@link #ensure} fail soon, now and from now on. Any thread may call. */
-        default void giveUp() {}
+        public default void giveUp() {}
     }
 
     /** A record with the producer, or refused by it. */
@@ -107,7 +107,7 @@ final class KafkaTask extends SinkTask {
      *
      * @param producers makes a producer as {@link KafkaConfig#producer(OptionalInt)} says
      */
-    KafkaTask(
+    public KafkaTask(
             Function<OptionalInt, Producer<byte[], byte[]>> producers,
             Topic topic,
             String topicName,
@@ -266,7 +266,7 @@ final class KafkaTask extends SinkTask {
      * Makes whatever waits for Kafka fail soon, now and from now on, so that the task's thread gets to {@link #stop}.
      * Any thread may call; may take as long as the producer's thread does.
      */
-    void giveUp() {
+    public void giveUp() {
         givenUp = true;
         topic.giveUp();
         stop();

@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  * <p>A topic made here has up to three copies, of which one may be missing, and keeps messages as long as the brokers'
  * default says. The lanes' threads share this.
  */
-final class KafkaTopic implements KafkaTask.Topic {
+public final class KafkaTopic implements KafkaTask.Topic {
     private static final Logger log = LoggerFactory.getLogger(KafkaTopic.class);
 
     private static final int USUAL_REPLICATION = 3;
@@ -43,12 +43,12 @@ final class KafkaTopic implements KafkaTask.Topic {
     /** The client that is being asked, if one is. */
     private volatile @Nullable Admin asked;
 
-    KafkaTopic(KafkaConfig config) {
+    public KafkaTopic(KafkaConfig config) {
         this(config, () -> Admin.create(config.admin()));
     }
 
     /** The same with clients from elsewhere; each is closed after use. */
-    KafkaTopic(KafkaConfig config, Supplier<Admin> admins) {
+    public KafkaTopic(KafkaConfig config, Supplier<Admin> admins) {
         this.config = config;
         this.admins = admins;
     }

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * whoever waits for it is here. Parts that run out of time are taken out by {@link #expire}, so a long outage keeps
  * none.
  */
-final class Lane implements Closeable {
+public final class Lane implements Closeable {
     /** No entry is waiting to be drained. */
     private static final long NOTHING = Long.MIN_VALUE;
     /** The age of what was left by an earlier run. */
@@ -70,34 +70,34 @@ final class Lane implements Closeable {
                 segments.committedOffset() < firstOwnOffset ? System.nanoTime() - AGES_NANOS : NOTHING;
     }
 
-    int generation() {
+    public int generation() {
         return generation;
     }
 
     /** Returns the number within the generation, from 0. */
-    int number() {
+    public int number() {
         return number;
     }
 
     /** Returns a name for logs and status, such as {@code 2/0}: generation and number. */
-    String name() {
+    public String name() {
         return generation + "/" + number;
     }
 
-    Path directory() {
+    public Path directory() {
         return directory;
     }
 
-    SegmentLog segments() {
+    public SegmentLog segments() {
         return segments;
     }
 
-    long firstOwnOffset() {
+    public long firstOwnOffset() {
         return firstOwnOffset;
     }
 
     /** Returns the file that forbids draining the lane: beside its log, since everything in there is the log's. */
-    Path sourceTakenMark() {
+    public Path sourceTakenMark() {
         return directory.resolveSibling(directory.getFileName() + SOURCE_TAKEN);
     }
 
@@ -105,7 +105,7 @@ final class Lane implements Closeable {
      * Leaves a note for the next start, and for whoever is to decide, that the lane's source was moved by somebody
      * else.
      */
-    void markSourceTaken(String reason) throws IOException {
+    public void markSourceTaken(String reason) throws IOException {
         Path mark = sourceTakenMark();
         if (Files.exists(mark)) {
             return;
@@ -174,19 +174,19 @@ final class Lane implements Closeable {
     }
 
     /** Keeps the drain from messages that may still stay. */
-    Gate gate() {
+    public Gate gate() {
         return gate;
     }
 
-    boolean isDown() {
+    public boolean isDown() {
         return down;
     }
 
-    void setDown(boolean down) {
+    public void setDown(boolean down) {
         this.down = down;
     }
 
-    void setHeld(boolean held) {
+    public void setHeld(boolean held) {
         this.held = held;
     }
 
@@ -195,7 +195,7 @@ final class Lane implements Closeable {
      * as the gate has been open. If the clock was set in between, the age is wrong until the drain has passed what was
      * appended before that.
      */
-    void draining(long appendedAtMillis) {
+    public void draining(long appendedAtMillis) {
         long ageMillis = Math.max(0, System.currentTimeMillis() - appendedAtMillis);
         synchronized (this) {
             long appended = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(ageMillis);
@@ -205,7 +205,7 @@ final class Lane implements Closeable {
     }
 
     /** The drain has moved on everything below the offset. */
-    void drainedTo(long nextOffset) {
+    public void drainedTo(long nextOffset) {
         synchronized (this) {
             if (segments.isEmptyFrom(nextOffset)) { // Behind it are at most offsets of appends that failed.
                 oldestUndrainedNanos = NOTHING;

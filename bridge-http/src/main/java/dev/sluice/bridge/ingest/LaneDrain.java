@@ -22,7 +22,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Drains one lane, on one thread: makes a task, drives it, and makes a new one when it fails for good. */
-final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
+public final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
     private static final Logger log = LoggerFactory.getLogger(LaneDrain.class);
 
     /** Longest wait for a connection. */

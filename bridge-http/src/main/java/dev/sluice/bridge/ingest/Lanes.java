@@ -306,17 +306,17 @@ public final class Lanes implements Closeable {
     }
 
     /** Returns the lanes that take new messages, by number. */
-    List<Lane> current() {
+    public List<Lane> current() {
         return current;
     }
 
     /** Returns the lanes of earlier generations that have not been set aside yet, oldest first. */
-    List<Lane> leftover() {
+    public List<Lane> leftover() {
         return List.copyOf(leftover);
     }
 
     /** Closes the lanes of an earlier generation and renames their directory; everything in them must be drained. */
-    void setAside(int generation) throws IOException {
+    public void setAside(int generation) throws IOException {
         List<Lane> lanes = leftover.stream()
                 .filter(lane -> lane.generation() == generation)
                 .toList();

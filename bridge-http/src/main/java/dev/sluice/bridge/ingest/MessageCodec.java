@@ -276,7 +276,7 @@ public final class MessageCodec {
 
     /** A log entry that is not a message, as the value of a sink record: no mapping accepts it, so it gets reported. */
     @SuppressWarnings("ArrayRecordComponent") // Compared by identity.
-    record Unreadable(byte[] entry, String reason) {
+    public record Unreadable(byte[] entry, String reason) {
         @Override
         public boolean equals(@Nullable Object other) {
             return this == other;

@@ -25,7 +25,7 @@ public sealed interface PushResult {
     /** Durable in the local log, on its way to PostgreSQL; or in PostgreSQL already, with its outcome unknown. */
     record Buffered() implements PushResult {
         /** They are all the same. */
-        static final Buffered BUFFERED = new Buffered();
+        public static final Buffered BUFFERED = new Buffered();
     }
 
     /**

@@ -27,10 +27,10 @@ import org.jspecify.annotations.Nullable;
  * What PostgreSQL is to a drain, in memory: stored messages and offsets that survive tasks, and switches for its moods. Its
  * tasks obey the contract of {@code QueueSinkTask}.
  */
-final class FakeDatabase {
+public final class FakeDatabase {
     final Map<String, Long> offsets = new HashMap<>();
     final List<NewMessage> messages = new ArrayList<>();
-    final ConcurrentLinkedQueue<String> calls = new ConcurrentLinkedQueue<>();
+    public final ConcurrentLinkedQueue<String> calls = new ConcurrentLinkedQueue<>();
     final Map<String, PushOutcome.Queued> byTransactionId = new LinkedHashMap<>();
 
     private boolean down;
@@ -40,22 +40,22 @@ final class FakeDatabase {
     private boolean losesAnswers;
     private @Nullable CountDownLatch gate;
 
-    synchronized void down(boolean isDown) {
+    public synchronized void down(boolean isDown) {
         down = isDown;
     }
 
     /** The next tries fail, each once. */
-    synchronized void failNext(int times) {
+    public synchronized void failNext(int times) {
         failures = times;
     }
 
     /** The next calls of put end the task. */
-    synchronized void crashNext(int times) {
+    public synchronized void crashNext(int times) {
         crashes = times;
     }
 
     /** The next calls of put end the task after what is refused has been reported. */
-    synchronized void crashAfterReport(int times) {
+    public synchronized void crashAfterReport(int times) {
         crashesAfterReport = times;
     }
 
@@ -67,12 +67,12 @@ final class FakeDatabase {
     }
 
     /** The next commit happens, but its answer gets lost. */
-    synchronized void loseNextAnswer() {
+    public synchronized void loseNextAnswer() {
         losesAnswers = true;
     }
 
     /** Commits wait until the latch is open. */
-    synchronized void holdAt(@Nullable CountDownLatch latch) {
+    public synchronized void holdAt(@Nullable CountDownLatch latch) {
         gate = latch;
     }
 
@@ -80,26 +80,26 @@ final class FakeDatabase {
         return gate;
     }
 
-    synchronized List<String> stored() {
+    public synchronized List<String> stored() {
         return messages.stream().map(NewMessage::transactionId).toList();
     }
 
-    synchronized List<String> stored(String partition) {
+    public synchronized List<String> stored(String partition) {
         return messages.stream()
                 .filter(message -> message.partition().equals(partition))
                 .map(NewMessage::transactionId)
                 .toList();
     }
 
-    synchronized @Nullable Long offset(String source) {
+    public synchronized @Nullable Long offset(String source) {
         return offsets.get(source);
     }
 
-    synchronized void setOffset(String source, long offset) {
+    public synchronized void setOffset(String source, long offset) {
         offsets.put(source, offset);
     }
 
-    synchronized Set<String> sources() {
+    public synchronized Set<String> sources() {
         return Set.copyOf(offsets.keySet());
     }
 

@@ -27,57 +27,57 @@ import java.util.stream.Stream;
 import org.apache.kafka.connect.sink.SinkTask;
 
 /** Lanes, intake and drain in front of a {@link FakeDatabase}. Closing it in whatever state is fine. */
-final class IngestFixture implements AutoCloseable {
+public final class IngestFixture implements AutoCloseable {
     private static final AtomicLong IDS = new AtomicLong();
 
-    final Lanes lanes;
-    final FailedRecords failed;
+    public final Lanes lanes;
+    public final FailedRecords failed;
     final Intake intake;
-    final EmbeddedDrain drain;
+    public final EmbeddedDrain drain;
     final ConcurrentLinkedQueue<Set<String>> wakeUps = new ConcurrentLinkedQueue<>();
     private boolean started;
     private boolean stopped;
 
     /** How it is set up. */
-    record Setup(Path directory, int lanes, Duration storedTimeout, SegmentLogConfig log, DrainConfig drain) {
-        static Setup at(Path directory) {
+    public record Setup(Path directory, int lanes, Duration storedTimeout, SegmentLogConfig log, DrainConfig drain) {
+        public static Setup at(Path directory) {
             var drain = new DrainConfig(Map.of(), 1000, 1 << 20, Duration.ZERO, Duration.ofMillis(20));
             return new Setup(directory, 1, Duration.ofSeconds(60), SegmentLogConfig.defaults(directory), drain);
         }
 
-        Setup withLanes(int count) {
+        public Setup withLanes(int count) {
             return new Setup(directory, count, storedTimeout, log, drain);
         }
 
-        Setup withStoredTimeout(Duration timeout) {
+        public Setup withStoredTimeout(Duration timeout) {
             return new Setup(directory, lanes, timeout, log, drain);
         }
 
-        Setup withLog(SegmentLogConfig config) {
+        public Setup withLog(SegmentLogConfig config) {
             return new Setup(directory, lanes, storedTimeout, config, drain);
         }
 
-        Setup withTask(Map<String, String> properties) {
+        public Setup withTask(Map<String, String> properties) {
             var config = new DrainConfig(
                     properties, drain.batchRecords(), drain.batchBytes(), drain.linger(), drain.restartBackoff());
             return new Setup(directory, lanes, storedTimeout, log, config);
         }
 
-        Setup withBatch(int records) {
+        public Setup withBatch(int records) {
             var config = new DrainConfig(drain.task(), records, 1 << 20, Duration.ZERO, drain.restartBackoff());
             return new Setup(directory, lanes, storedTimeout, log, config);
         }
     }
 
-    IngestFixture(Setup setup, FakeDatabase database) {
+    public IngestFixture(Setup setup, FakeDatabase database) {
         this(setup, database::task);
     }
 
-    IngestFixture(Setup setup, Function<OutcomeObserver, SinkTask> tasks) {
+    public IngestFixture(Setup setup, Function<OutcomeObserver, SinkTask> tasks) {
         this(setup, new Destination(tasks, true, "embedded"));
     }
 
-    IngestFixture(Setup setup, Destination destination) {
+    public IngestFixture(Setup setup, Destination destination) {
         try {
             lanes = Lanes.open(setup.directory(), setup.lanes(), setup.log());
             failed = FailedRecords.open(setup.directory());
@@ -89,7 +89,7 @@ final class IngestFixture implements AutoCloseable {
         drain = new EmbeddedDrain(lanes, intake, failed, setup.drain(), wakeUps::add, destination);
     }
 
-    IngestFixture start() {
+    public IngestFixture start() {
         drain.start();
         started = true;
         return this;
@@ -100,16 +100,16 @@ final class IngestFixture implements AutoCloseable {
     }
 
     /** Pushes what may stay in the log for a while, and waits for the answer. */
-    List<PushResult> pushed(Patience patience, NewMessage... messages) {
+    public List<PushResult> pushed(Patience patience, NewMessage... messages) {
         return get(intake.accept(List.of(messages), Durability.BUFFERED, patience));
     }
 
     /** Pushes and waits for the answer. */
-    List<PushResult> pushed(Durability durability, NewMessage... messages) {
+    public List<PushResult> pushed(Durability durability, NewMessage... messages) {
         return get(push(durability, messages));
     }
 
-    static List<PushResult> get(CompletableFuture<List<PushResult>> answer) {
+    public static List<PushResult> get(CompletableFuture<List<PushResult>> answer) {
         try {
             return answer.get(120, TimeUnit.SECONDS);
         } catch (Exception e) {
@@ -118,23 +118,23 @@ final class IngestFixture implements AutoCloseable {
     }
 
     /** Returns the source name that {@link FakeDatabase} knows a lane's epoch by. */
-    String source(int lane, long epoch) {
+    public String source(int lane, long epoch) {
         Lane each = lanes.current().get(lane);
         return "sluice-log-" + each.segments().id() + "-" + epoch + "-" + lane;
     }
 
-    void awaitDrained() {
+    public void awaitDrained() {
         await().pollInterval(Duration.ofMillis(5))
                 .untilAsserted(() -> assertThat(drain.status().undrained()).isZero());
     }
 
-    void awaitState(DrainStatus.State state) {
+    public void awaitState(DrainStatus.State state) {
         await().pollInterval(Duration.ofMillis(5))
                 .untilAsserted(() -> assertThat(drain.status().lanes())
                         .allSatisfy(lane -> assertThat(lane.state()).isEqualTo(state)));
     }
 
-    Drain.DrainReport stop() {
+    public Drain.DrainReport stop() {
         stopped = true;
         return drain.stop(Duration.ofSeconds(60));
     }
@@ -153,30 +153,30 @@ final class IngestFixture implements AutoCloseable {
         }
     }
 
-    static NewMessage message(String transactionId) {
+    public static NewMessage message(String transactionId) {
         return message("p", transactionId);
     }
 
-    static NewMessage message(String partition, String transactionId) {
+    public static NewMessage message(String partition, String transactionId) {
         var id = new UUID(0x0190_0000_0000_7000L, 0x8000_0000_0000_0000L | IDS.incrementAndGet());
         byte[] payload = ("\"" + transactionId + "\"").getBytes(UTF_8);
         return new NewMessage(id, "orders", partition, transactionId, false, payload, null, null);
     }
 
-    static NewMessage[] messages(String partition, int from, int to) {
+    public static NewMessage[] messages(String partition, int from, int to) {
         return IntStream.range(from, to)
                 .mapToObj(number -> message(partition, partition + "-" + number))
                 .toArray(NewMessage[]::new);
     }
 
-    static List<String> ids(String partition, int from, int to) {
+    public static List<String> ids(String partition, int from, int to) {
         return IntStream.range(from, to)
                 .mapToObj(number -> partition + "-" + number)
                 .toList();
     }
 
     /** Copies a directory as it is: what a power cut right now would leave of it, everything written being on disk. */
-    static void copy(Path from, Path to) throws IOException {
+    public static void copy(Path from, Path to) throws IOException {
         var files = new ArrayList<Path>();
         try (Stream<Path> walk = Files.walk(from)) {
             walk.forEach(files::add);
