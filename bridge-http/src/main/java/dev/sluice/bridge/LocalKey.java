@@ -1,5 +1,8 @@
 package dev.sluice.bridge;
 
+import dev.sluice.bridge.system.FileProblem;
+import dev.sluice.bridge.system.OwnFiles;
+import dev.sluice.bridge.system.StartException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;

@@ -1,8 +1,15 @@
 package dev.sluice.bridge;
 
-import dev.sluice.bridge.admin.BufferCommand;
-import dev.sluice.bridge.admin.BufferSettings;
-import dev.sluice.bridge.admin.UsageException;
+import dev.sluice.bridge.cli.BufferCommand;
+import dev.sluice.bridge.cli.BufferSettings;
+import dev.sluice.bridge.cli.UsageException;
+import dev.sluice.bridge.config.BridgeConfig;
+import dev.sluice.bridge.config.BridgeKeys;
+import dev.sluice.bridge.config.ConfigSources;
+import dev.sluice.bridge.config.Secrets;
+import dev.sluice.bridge.system.ConfigException;
+import dev.sluice.bridge.system.NativeLocale;
+import dev.sluice.bridge.system.StartException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayDeque;

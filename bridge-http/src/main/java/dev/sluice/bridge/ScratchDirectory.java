@@ -1,5 +1,8 @@
 package dev.sluice.bridge;
 
+import dev.sluice.bridge.postgres.PostgresBinaries;
+import dev.sluice.bridge.system.FileProblem;
+import dev.sluice.bridge.system.OwnFiles;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;

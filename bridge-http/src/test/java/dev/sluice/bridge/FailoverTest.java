@@ -3,6 +3,7 @@ package dev.sluice.bridge;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.bridge.api.EveryRequest;
 import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.StoppablePostgres;
 import java.nio.file.Path;

@@ -1,5 +1,6 @@
 package dev.sluice.bridge;
 
+import dev.sluice.bridge.api.EveryRequest;
 import dev.sluice.queue.FaultyProxy.Deed;
 import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.TestPostgres;

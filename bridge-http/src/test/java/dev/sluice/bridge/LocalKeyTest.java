@@ -3,6 +3,7 @@ package dev.sluice.bridge;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.bridge.system.StartException;
 import dev.sluice.queue.PayloadCipher;
 import java.nio.file.Files;
 import java.nio.file.Path;

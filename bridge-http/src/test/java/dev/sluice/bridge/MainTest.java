@@ -3,6 +3,7 @@ package dev.sluice.bridge;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.bridge.system.DataDirectory;
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
 import java.net.InetAddress;

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.bridge.api.EveryRequest;
+import dev.sluice.bridge.postgres.Database;
 import dev.sluice.queue.TestPostgres;
 import java.nio.file.Path;
 import java.sql.Connection;

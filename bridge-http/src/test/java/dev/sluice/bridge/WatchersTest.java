@@ -2,6 +2,14 @@ package dev.sluice.bridge;
 
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.bridge.jobs.DueMessages;
+import dev.sluice.bridge.jobs.Housekeeping;
+import dev.sluice.bridge.jobs.Maintenance;
+import dev.sluice.bridge.postgres.ConnectionSource;
+import dev.sluice.bridge.postgres.Database;
+import dev.sluice.bridge.postgres.DatabaseWatch;
+import dev.sluice.bridge.postgres.Pool;
+import dev.sluice.bridge.postgres.WriteProbe;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.TestPostgres;

@@ -47,7 +47,8 @@ public final class AdministrationFixture implements AutoCloseable {
                 .get(0);
     }
 
-    public List<AcknowledgeOutcome> acknowledge(String group, PopResult popped, Verdict verdict, String... transactionIds) {
+    public List<AcknowledgeOutcome> acknowledge(
+            String group, PopResult popped, Verdict verdict, String... transactionIds) {
         List<String> only = List.of(transactionIds);
         return queue.acknowledge(popped.messages().stream()
                 .filter(message -> only.isEmpty() || only.contains(message.transactionId()))

@@ -1,5 +1,7 @@
 package dev.sluice.bridge.api;
 
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.json.JsonOutput;
 import io.javalin.http.Context;
 import java.io.IOException;
 import java.io.InputStream;

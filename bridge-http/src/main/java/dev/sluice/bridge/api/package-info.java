@@ -15,4 +15,5 @@
 @NullMarked
 package dev.sluice.bridge.api;
 
+import dev.sluice.bridge.http.Problem;
 import org.jspecify.annotations.NullMarked;

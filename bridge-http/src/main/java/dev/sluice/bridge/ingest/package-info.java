@@ -70,7 +70,7 @@
  *
  * <h2>In front of Kafka</h2>
  *
- * <p>With {@code drain.mode=kafka} the lanes have another task, {@link dev.sluice.bridge.ingest.KafkaTask}: it sends each message
+ * <p>With {@code drain.mode=kafka} the lanes have another task, {@link dev.sluice.bridge.drain.kafka.KafkaTask}: it sends each message
  * to a topic, and {@code preCommit} names what Kafka has acknowledged without a gap. Kafka remembers no offsets of our log, so
  * nothing is compared: the log's committed position is where a start continues, and what was acknowledged but not yet noted
  * there is sent again. The transaction id goes along, also one the service made, and the sink on the worker drops what it has

@@ -1,5 +1,6 @@
 package dev.sluice.bridge.pop;
 
+import dev.sluice.bridge.limits.OverloadedException;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.QueueException;

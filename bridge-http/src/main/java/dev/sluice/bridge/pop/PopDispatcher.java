@@ -1,5 +1,6 @@
 package dev.sluice.bridge.pop;
 
+import dev.sluice.bridge.limits.OverloadedException;
 import dev.sluice.bridge.pop.PopLane.Waiter;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;

@@ -9,7 +9,7 @@
  * are being written go together in the next transaction.
  *
  * <p>Everything is bounded: requests waiting, acknowledgements waiting, requests in a transaction, threads. Above the bound a
- * request is refused with {@link dev.sluice.bridge.pop.OverloadedException}.
+ * request is refused with {@link dev.sluice.bridge.limits.OverloadedException}.
  */
 @NullMarked
 package dev.sluice.bridge.pop;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.sluice.bridge.RawRequest;
+import dev.sluice.bridge.api.RawRequest;
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
 import java.net.InetAddress;

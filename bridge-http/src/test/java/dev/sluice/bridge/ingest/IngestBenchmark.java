@@ -2,6 +2,8 @@ package dev.sluice.bridge.ingest;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.sluice.bridge.drain.DrainConfig;
+import dev.sluice.bridge.drain.EmbeddedDrain;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.connect.QueueSinkConfig;
 import dev.sluice.queue.NewMessage;

@@ -4,6 +4,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.bridge.drain.Destination;
+import dev.sluice.bridge.drain.Drain;
+import dev.sluice.bridge.drain.DrainConfig;
+import dev.sluice.bridge.drain.DrainStatus;
+import dev.sluice.bridge.drain.EmbeddedDrain;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.connect.OutcomeObserver;
 import dev.sluice.queue.NewMessage;
@@ -95,7 +100,7 @@ public final class IngestFixture implements AutoCloseable {
         return this;
     }
 
-    CompletableFuture<List<PushResult>> push(Durability durability, NewMessage... messages) {
+    public CompletableFuture<List<PushResult>> push(Durability durability, NewMessage... messages) {
         return intake.accept(List.of(messages), durability);
     }
 

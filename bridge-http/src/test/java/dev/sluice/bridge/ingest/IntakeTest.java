@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.bridge.drain.DrainStatus;
 import dev.sluice.bridge.ingest.IngestFixture.Setup;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.queue.NewMessage;

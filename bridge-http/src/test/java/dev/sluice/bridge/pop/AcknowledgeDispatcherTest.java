@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.bridge.limits.OverloadedException;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.QueueException;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.bridge.limits.OverloadedException;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;

@@ -1,5 +1,7 @@
 /**
  * Administration of queues: options, consumer groups, dead letters, retention, and what becomes of rows that nobody uses.
  */
-@org.jspecify.annotations.NullMarked
+@NullMarked
 package dev.sluice.queue.admin;
+
+import org.jspecify.annotations.NullMarked;

@@ -184,7 +184,8 @@ public final class Acknowledge {
      * @param said completed, or failed or dead, which are the same here: a dead letter at once
      * @param release whether the lease ends, whatever is left in it; a dead letter always ends it
      */
-    public AcknowledgeOutcome runUpTo(Connection connection, Acknowledgement said, boolean release) throws SQLException {
+    public AcknowledgeOutcome runUpTo(Connection connection, Acknowledgement said, boolean release)
+            throws SQLException {
         Cursor cursor = lockCursors(connection, List.of(said)).get(new CursorKey(said.group(), said.partitionId()));
         if (cursor == null) {
             return new AcknowledgeOutcome.NotFound();

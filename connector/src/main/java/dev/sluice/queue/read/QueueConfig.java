@@ -1,8 +1,8 @@
 package dev.sluice.queue.read;
 
-import dev.sluice.queue.PayloadCipher;
-
 import static java.util.Objects.requireNonNull;
+
+import dev.sluice.queue.PayloadCipher;
 
 /**
  * Settings of a {@link Queue}.

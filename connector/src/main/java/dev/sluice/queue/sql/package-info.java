@@ -5,5 +5,7 @@
  * bound, how a transaction begins and ends, and what to do when the outcome of a commit is unknown. Each {@code .sql} file has
  * named statements; {@link dev.sluice.queue.sql.Statements} reads them.
  */
-@org.jspecify.annotations.NullMarked
+@NullMarked
 package dev.sluice.queue.sql;
+
+import org.jspecify.annotations.NullMarked;

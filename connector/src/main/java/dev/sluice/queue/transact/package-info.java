@@ -1,5 +1,7 @@
 /**
  * Operations that write and read in one transaction: transactions of a client, redrive of dead letters, and stream cycles.
  */
-@org.jspecify.annotations.NullMarked
+@NullMarked
 package dev.sluice.queue.transact;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,5 +1,7 @@
 /**
  * What people look at: lists of queues, messages, traces and statistics. Nothing here changes a message.
  */
-@org.jspecify.annotations.NullMarked
+@NullMarked
 package dev.sluice.queue.view;
+
+import org.jspecify.annotations.NullMarked;

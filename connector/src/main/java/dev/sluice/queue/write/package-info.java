@@ -4,5 +4,7 @@
  * <p>{@link dev.sluice.queue.write.QueueWriter} talks to the database, {@link dev.sluice.queue.write.Flush} decides what a batch
  * becomes. A writer also keeps the progress of the source of its messages, so that each message is stored exactly once.
  */
-@org.jspecify.annotations.NullMarked
+@NullMarked
 package dev.sluice.queue.write;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,297 @@
+package dev.sluice.bridge.api.manage;
+
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+
+import com.fasterxml.jackson.core.JsonToken;
+import dev.sluice.bridge.api.messages.MessageLine;
+import dev.sluice.bridge.api.messages.PushEndpoint;
+import dev.sluice.bridge.drain.BufferDetail;
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.Lines;
+import dev.sluice.bridge.http.PageRequest;
+import dev.sluice.bridge.http.Problem;
+import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.ingest.Durability;
+import dev.sluice.bridge.ingest.FailedRecords.Retried;
+import dev.sluice.bridge.ingest.FailedRecords;
+import dev.sluice.bridge.ingest.PushResult;
+import dev.sluice.bridge.json.JsonBody;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.bridge.repositories.Turns;
+import dev.sluice.buffer.FailedRecord;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The routes for the operator of a buffer: how it is in detail, the failed records, and messages from a file.
+ *
+ * <p>They wait for the disk, so they take turns on a thread of their own.
+ */
+public final class BufferEndpoints implements AutoCloseable {
+    private static final int OK = 200;
+    private static final int CREATED = 201;
+    private static final int USUAL_LIMIT = 100;
+    private static final int MAX_LIMIT = 1_000;
+    private static final int MAX_WAITING = 100;
+    private static final int USUAL_BYTES = 4 << 10;
+    private static final int MAX_DEPTH = 8;
+
+    /** Asks how the buffer is; may wait for the disk. */
+    public interface Source {
+        BufferDetail detail() throws IOException;
+    }
+
+    private final Source source;
+    private final FailedRecords failed;
+    private final PushEndpoint.Acceptor intake;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+    private final MessageIds ids = new MessageIds();
+    private final Turns turns = new Turns("requests about failed records", "sluice-failed-records", 1, MAX_WAITING);
+
+    public BufferEndpoints(
+            Source source,
+            FailedRecords failed,
+            PushEndpoint.Acceptor intake,
+            RequestBodies bodies,
+            RequestLimits limits) {
+        this.source = source;
+        this.failed = failed;
+        this.intake = intake;
+        this.bodies = bodies;
+        this.limits = limits;
+    }
+
+    /** {@code {…, "lanes": […], "intake": {…}, "door": {…}, "failedRecords": {…}}}: {@code summary} with more in it. */
+    public CompletableFuture<Answer> detail(Answer summary) {
+        return turns.run(() -> {
+            BufferDetail detail = source.detail();
+            var out = new JsonOutput(USUAL_BYTES);
+            String fields = String.valueOf(summary.body());
+            out.json(fields.substring(0, fields.length() - 1));
+            out.raw(",\"lanes\":[");
+            String separator = "";
+            for (BufferDetail.LaneDetail lane : detail.lanes()) {
+                out.raw(separator);
+                BufferDetailJson.lane(out, lane);
+                separator = ",";
+            }
+            out.raw("],\"intake\":");
+            LogJson.numbers(out, detail.intake());
+            out.raw(",\"door\":");
+            LogJson.numbers(out, detail.door());
+            out.raw(",\"failedRecords\":");
+            BufferDetailJson.failed(out, detail.failed());
+            return Answer.json(OK, out.raw("}"));
+        });
+    }
+
+    /**
+     * <pre>{@code
+     * {"count": 3, "next": 8, "records":
+     *   [{"id": 7, "failedAt": "…", "reason": "…", "origin": "sluice-log-…-3-0@1042", "message": {"queue": …, "payload": …}},
+     *    {"id": 8, …, "message": null, "entry": "base64 of what is not a message"}]}
+     * }</pre>
+     *
+     * {@code next} is for {@code after}, {@code nextCursor} for {@code cursor}; null when there are no more.
+     */
+    public CompletableFuture<Answer> listFailed(Context ctx) {
+        Long cursor = PageRequest.of(ctx, "failed", USUAL_LIMIT, MAX_LIMIT, 1).number(0);
+        if (cursor != null && ctx.queryParam("after") != null) {
+            throw badRequest("cursor and after exclude each other");
+        }
+        long after = cursor == null ? number(ctx.queryParam("after"), "after", -1) : cursor;
+        long limit = number(ctx.queryParam("limit"), "limit", USUAL_LIMIT);
+        if (limit < 1 || limit > MAX_LIMIT) {
+            throw badRequest("limit must be 1 to " + MAX_LIMIT);
+        }
+        RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
+        return turns.run(() -> {
+            List<FailedRecord> page = failed.entries().list(after, (int) limit);
+            long bytes = 0;
+            for (FailedRecord record : page) {
+                bytes += USUAL_BYTES + record.payload().length;
+            }
+            memory.take(2 * bytes); // The records and the answer.
+            var out = new JsonOutput(bytes);
+            out.raw("{\"count\":").number(failed.count()).raw(",\"next\":");
+            boolean more = !page.isEmpty()
+                    && !failed.entries().list(page.get(page.size() - 1).id(), 1).isEmpty();
+            out.raw(more ? Long.toString(page.get(page.size() - 1).id()) : "null")
+                    .raw(",\"records\":[");
+            String separator = "";
+            for (FailedRecord record : page) {
+                out.raw(separator);
+                write(out, record);
+                separator = ",";
+            }
+            String next = more
+                    ? new PageRequest("failed", (int) limit, 0, List.of())
+                            .cursor(page.get(page.size() - 1).id())
+                    : null;
+            return Answer.json(OK, PageRequest.announce(ctx, out.raw("]"), next).raw("}"));
+        });
+    }
+
+    private static void write(JsonOutput out, FailedRecord record) {
+        out.raw("{\"id\":").number(record.id());
+        out.raw(",\"failedAt\":").string(record.failedAt().toString());
+        out.raw(",\"reason\":").string(record.reason());
+        out.raw(",\"origin\":").string(record.origin());
+        out.raw(",\"message\":");
+        if (!MessageLine.writeMessage(out, record.payload())) {
+            out.raw(",\"entry\":\"")
+                    .raw(Base64.getEncoder().encodeToString(record.payload()))
+                    .raw("\"");
+        }
+        out.raw("}");
+    }
+
+    private static long number(@Nullable String text, String name, long byDefault) {
+        if (text == null || text.isEmpty()) {
+            return byDefault;
+        }
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException e) {
+            throw badRequest(name + " must be a whole number");
+        }
+    }
+
+    /**
+     * {@code {"ids": [7, 8]}} or {@code {"all": true}}; answers
+     * {@code {"retried": 1, "unknown": 0, "notRetried": 1, "kept": [{"id": 8, "reason": "…"}], "error": null, "count":
+     * 1}}. {@code error} says why it ended before the end.
+     */
+    public CompletableFuture<Answer> retryFailed(Context ctx) throws IOException {
+        return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, true, limits.items(), memory))
+                .thenCompose(this::retry);
+    }
+
+    private CompletableFuture<Answer> retry(Selection selection) {
+        return turns.run(() -> {
+            Retried result =
+                    selection.all() ? failed.retryAll(this::accept) : failed.retry(selection.ids(), this::accept);
+            Throwable stoppedBy = result.stoppedBy().orElse(null);
+            if (stoppedBy != null && result.retried() == 0) {
+                throw new CompletionException(stoppedBy);
+            }
+            var out = new JsonOutput(USUAL_BYTES);
+            out.raw("{\"retried\":").number(result.retried());
+            out.raw(",\"unknown\":").number(result.unknown());
+            out.raw(",\"notRetried\":").number(result.notRetried());
+            out.raw(",\"kept\":[");
+            String separator = "";
+            for (FailedRecords.Kept kept : result.kept()) {
+                out.raw(separator).raw("{\"id\":").number(kept.id());
+                out.raw(",\"reason\":").string(kept.reason()).raw("}");
+                separator = ",";
+            }
+            out.raw("],\"error\":")
+                    .string(stoppedBy == null ? null : Problem.of(stoppedBy).error());
+            out.raw(",\"count\":").number(failed.count()).raw("}");
+            return Answer.json(OK, out);
+        });
+    }
+
+    private CompletableFuture<List<PushResult>> accept(List<NewMessage> messages) {
+        return intake.acceptAgain(messages, Durability.BUFFERED);
+    }
+
+    /** {@code {"ids": [7, 8]}}; answers {@code {"removed": 2, "count": 0}}. */
+    public CompletableFuture<Answer> dropFailed(Context ctx) throws IOException {
+        return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, false, limits.items(), memory))
+                .thenCompose(this::drop);
+    }
+
+    private CompletableFuture<Answer> drop(Selection selection) {
+        return turns.run(() -> {
+            int removed = failed.entries().remove(selection.ids());
+            var out = new JsonOutput(0).raw("{\"removed\":").number(removed);
+            return Answer.json(OK, out.raw(",\"count\":").number(failed.count()).raw("}"));
+        });
+    }
+
+    /** Lines as {@link MessageLine} reads them; answers as a push, after the local log is synced. */
+    public CompletableFuture<Answer> requeue(Context ctx) throws IOException {
+        return bodies.read(ctx, this::lines).thenCompose(this::requeue);
+    }
+
+    private CompletableFuture<Answer> requeue(List<NewMessage> messages) {
+        if (messages.isEmpty()) {
+            return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
+        }
+        return accept(messages).thenApply(results -> Answer.json(CREATED, PushEndpoint.write(messages, results)));
+    }
+
+    private List<NewMessage> lines(byte[] body, RequestMemory.Claim memory) {
+        return Lines.parse(
+                body, limits.items(), "lines", memory, (line, index) -> MessageLine.parse(line, ids, memory));
+    }
+
+    /** Ends the turn under way, waiting for it a little. */
+    @Override
+    public void close() {
+        turns.close();
+    }
+
+    /** Which records a request is about. */
+    record Selection(List<Long> ids, boolean all) {
+
+        static Selection parse(byte[] bytes, boolean mayBeAll, int maxIds, RequestMemory.Claim memory) {
+            List<Long> ids = null;
+            boolean all = false;
+            try (var json = JsonBody.open(bytes, MAX_DEPTH, memory)) {
+                if (json.first() == JsonToken.START_OBJECT) {
+                    for (String field = json.nextField(); field != null; field = json.nextField()) {
+                        JsonToken value = json.value();
+                        if (field.equals("ids")) {
+                            ids = ids(json, value, maxIds);
+                        } else {
+                            all |= field.equals("all") && value == JsonToken.VALUE_TRUE;
+                            json.skip();
+                        }
+                    }
+                } else {
+                    json.skip();
+                }
+                json.end();
+            }
+            if (all && mayBeAll && ids == null) {
+                return new Selection(List.of(), true);
+            }
+            if (ids == null || all) {
+                throw badRequest(
+                        mayBeAll ? "either an ids array or \"all\": true is required" : "ids array is required");
+            }
+            return new Selection(ids, false);
+        }
+
+        private static List<Long> ids(JsonBody json, JsonToken value, int maxIds) {
+            if (value != JsonToken.START_ARRAY) {
+                throw badRequest("ids must be an array");
+            }
+            var ids = new ArrayList<Long>();
+            for (JsonToken token = json.value(); token != JsonToken.END_ARRAY; token = json.value()) {
+                if (token != JsonToken.VALUE_NUMBER_INT) {
+                    throw badRequest("ids must be whole numbers, element " + ids.size() + " is not");
+                }
+                if (ids.size() == maxIds) {
+                    throw badRequest("ids must be at most " + maxIds + " (http.max.items)");
+                }
+                ids.add(number(json.sliceText(), "an id", 0));
+            }
+            return ids;
+        }
+    }
+}

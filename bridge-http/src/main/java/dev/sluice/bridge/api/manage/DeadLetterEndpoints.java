@@ -1,0 +1,354 @@
+package dev.sluice.bridge.api.manage;
+
+import static dev.sluice.bridge.http.AdminJson.CONFLICT;
+import static dev.sluice.bridge.http.AdminJson.NOT_FOUND;
+import static dev.sluice.bridge.http.AdminJson.OK;
+import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.bridge.http.AdminJson;
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.JsonRequest;
+import dev.sluice.bridge.http.PageRequest;
+import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.queue.AcknowledgeOutcome;
+import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.admin.DeadLetter;
+import dev.sluice.queue.admin.DeadLetterFilter;
+import dev.sluice.queue.admin.DeadLetters;
+import dev.sluice.queue.transact.Redrive;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/** The routes about messages that groups gave up on: list, redrive, purge, and one message there or back. */
+public final class DeadLetterEndpoints {
+    private static final int USUAL_LIMIT = 100;
+    private static final int MAX_LIMIT = 1000;
+    private static final int LETTER_BYTES = 512;
+    private static final String MOVED_BY_HAND = "Moved to the dead letters by hand";
+
+    private final Administration administration;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+
+    public DeadLetterEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
+        this.administration = administration;
+        this.bodies = bodies;
+        this.limits = limits;
+    }
+
+    /**
+     * {@code GET /api/v1/dlq?queue=&consumerGroup=&partition=&from=&to=&error=&limit=100&offset=0}: newest failure
+     * first.
+     *
+     * <pre>{@code
+     * {"messages": [{"deadLetterId": 7, "id": "…", "transactionId": "o-1", "partitionId": "…", "queue": "orders",
+     *                "partition": "customer-7", "consumerGroup": "billing", "errorMessage": "card refused", "retryCount": 3,
+     *                "data": {"total": 12.50}, "traceId": null, "producerSub": null, "createdAt": "…", "failedAt": "…"}],
+     *  "total": 1, "pagination": {"limit": 100, "offset": 0, "nextOffset": null}}
+     * }</pre>
+     *
+     * {@code retryCount} is how often the message was delivered again before. {@code data} is the payload byte for
+     * byte, decrypted where there is a key. {@code limit} is 1000 at most, and a page ends early at 16 MiB, or at a
+     * 24th of the heap. The next page begins at {@code nextCursor}, or at {@code nextOffset} for clients that count;
+     * both are null at the end.
+     */
+    public CompletableFuture<Answer> list(Context ctx) {
+        DeadLetterFilter filter = filter(ctx);
+        RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
+        PageRequest page = PageRequest.of(ctx, "dlq", USUAL_LIMIT, MAX_LIMIT, 2);
+        return administration.read(() -> {
+            Instant failedAt = page.time(0);
+            Long id = page.number(1);
+            DeadLetters.Page found = administration
+                    .deadLetters()
+                    .list(
+                            filter,
+                            page.limit(),
+                            page.offset(),
+                            failedAt == null || id == null ? null : new DeadLetters.Key(failedAt, id));
+            memory.take(2 * expectedBytes(found)); // The letters and the answer.
+            List<DeadLetter> letters = found.letters();
+            DeadLetter last = letters.isEmpty() ? null : letters.get(letters.size() - 1);
+            String next = found.more() && last != null ? page.cursor(last.failedAt(), last.id()) : null;
+            return Answer.json(
+                    OK, PageRequest.announce(ctx, write(found, page), next).raw("}"));
+        });
+    }
+
+    private static long expectedBytes(DeadLetters.Page page) {
+        long bytes = 0;
+        for (DeadLetter letter : page.letters()) {
+            bytes += LETTER_BYTES + letter.payload().length();
+        }
+        return bytes;
+    }
+
+    private static DeadLetterFilter filter(Context ctx) {
+        return new DeadLetterFilter(
+                Parameters.nameInQuery(ctx, "queue"),
+                Parameters.nameInQuery(ctx, "consumerGroup"),
+                Parameters.nameInQuery(ctx, "partition"),
+                Parameters.timeInQuery(ctx, "from"),
+                Parameters.timeInQuery(ctx, "to"),
+                storable(Parameters.textInQuery(ctx, "error")));
+    }
+
+    /** PostgreSQL has no text with a zero character in it. */
+    private static @Nullable String storable(@Nullable String error) {
+        if (error != null && error.indexOf(0) >= 0) {
+            throw badRequest("error must not contain U+0000");
+        }
+        return error;
+    }
+
+    private static JsonOutput write(DeadLetters.Page page, PageRequest asked) {
+        var out = new JsonOutput(expectedBytes(page));
+        out.raw("{\"messages\":[");
+        String separator = "";
+        for (DeadLetter letter : page.letters()) {
+            out.raw(separator);
+            write(out, letter);
+            separator = ",";
+        }
+        long next = (long) asked.offset() + page.letters().size();
+        boolean more = page.more() && asked.isFirst() && !page.letters().isEmpty();
+        out.raw("],\"total\":").number(page.total());
+        out.raw(",\"pagination\":{\"limit\":").number(asked.limit());
+        out.raw(",\"offset\":").number(asked.offset());
+        return out.raw(",\"nextOffset\":")
+                .raw(more ? Long.toString(next) : "null")
+                .raw("}");
+    }
+
+    private static void write(JsonOutput out, DeadLetter letter) {
+        out.raw("{\"deadLetterId\":").number(letter.id());
+        out.raw(",\"id\":").uuid(letter.messageId());
+        out.raw(",\"transactionId\":").string(letter.transactionId());
+        out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(letter.partitionId()));
+        out.raw(",\"queue\":").string(letter.queue());
+        out.raw(",\"partition\":").string(letter.partition());
+        out.raw(",\"consumerGroup\":").string(letter.group());
+        out.raw(",\"errorMessage\":").string(letter.error());
+        out.raw(",\"retryCount\":").number(letter.retries());
+        out.raw(",\"data\":").json(letter.payload());
+        out.raw(",\"traceId\":").uuid(letter.traceId());
+        out.raw(",\"producerSub\":").string(letter.producerSub());
+        out.raw(",\"createdAt\":").string(AdminJson.time(letter.createdAt()));
+        out.raw(",\"failedAt\":").string(AdminJson.time(letter.failedAt())).raw("}");
+    }
+
+    /** Which letters to redrive: these, or the oldest of those a filter lets through. */
+    private record Selection(List<Long> ids, @Nullable DeadLetterFilter filter, int limit) {
+        static Selection parse(byte[] body, int maxDepth, RequestMemory.Claim memory) {
+            JsonRequest json = JsonRequest.parse(body, maxDepth, memory);
+            JsonNode ids = json.value("ids");
+            JsonNode filter = json.value("filter");
+            boolean all = json.flag("all", false);
+            int given = (ids == null ? 0 : 1) + (filter == null ? 0 : 1) + (all ? 1 : 0);
+            if (given != 1) {
+                throw badRequest("one of an ids array, a filter object and \"all\": true is required");
+            }
+            int limit = (int) json.number("limit", USUAL_LIMIT, 1, Redrive.MAX_LETTERS);
+            if (ids != null) {
+                return new Selection(ids(ids), null, limit);
+            }
+            return new Selection(List.of(), filter == null ? DeadLetterFilter.ALL : filter(filter), limit);
+        }
+
+        private static List<Long> ids(JsonNode array) {
+            if (!array.isArray()) {
+                throw badRequest("ids must be an array");
+            }
+            if (array.size() > Redrive.MAX_LETTERS) {
+                throw badRequest("ids must be at most " + Redrive.MAX_LETTERS);
+            }
+            var ids = new ArrayList<Long>();
+            for (JsonNode id : array) {
+                if (!id.isIntegralNumber() || !id.canConvertToLong()) {
+                    throw badRequest("ids must be whole numbers, element " + ids.size() + " is not");
+                }
+                ids.add(id.longValue());
+            }
+            return ids;
+        }
+
+        private static DeadLetterFilter filter(JsonNode object) {
+            if (!object.isObject()) {
+                throw badRequest("filter must be an object");
+            }
+            var json = new JsonRequest(object);
+            var filter = new DeadLetterFilter(
+                    name(json, "queue"),
+                    name(json, "consumerGroup"),
+                    name(json, "partition"),
+                    json.time("from"),
+                    json.time("to"),
+                    storable(json.text("error")));
+            return refuseEmpty(
+                    filter, "a filter with nothing in it means all dead letters: say \"all\": true for that");
+        }
+
+        private static @Nullable String name(JsonRequest json, String field) {
+            String name = json.text(field);
+            return name == null ? null : Parameters.name(field, name);
+        }
+    }
+
+    private static DeadLetterFilter refuseEmpty(DeadLetterFilter filter, String error) {
+        if (filter.equals(DeadLetterFilter.ALL)) {
+            throw badRequest(error);
+        }
+        return filter;
+    }
+
+    /**
+     * {@code POST /api/v1/dlq/redrive} with {@code {"ids": [7, 8]}}, or {@code {"filter": {"queue": "orders"}, "limit":
+     * 100}}, or {@code {"all": true, "limit": 100}}: puts letters back into their queues, at the ends of their
+     * partitions, oldest first.
+     *
+     * <pre>{@code
+     * {"results": [{"deadLetterId": 7, "verdict": "moved"}, {"deadLetterId": 8, "verdict": "gone"}],
+     *  "moved": 1, "duplicate": 0, "gone": 1, "remaining": null}
+     * }</pre>
+     *
+     * {@code remaining} is how many more the filter lets through; null for ids.
+     */
+    public CompletableFuture<Answer> redrive(Context ctx) throws IOException {
+        return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, limits.depth(), memory))
+                .thenCompose(selection -> administration.run(() -> redrive(selection)));
+    }
+
+    private Answer redrive(Selection selection) {
+        DeadLetterFilter filter = selection.filter();
+        List<Long> ids =
+                filter == null ? selection.ids() : administration.deadLetters().ids(filter, selection.limit());
+        List<Redrive.Verdict> verdicts = administration.redrive(ids);
+        ObjectNode answer = object();
+        var results = answer.putArray("results");
+        for (int i = 0; i < ids.size(); i++) {
+            results.addObject().put("deadLetterId", ids.get(i)).put("verdict", name(verdicts.get(i)));
+        }
+        for (Redrive.Verdict verdict : Redrive.Verdict.values()) {
+            answer.put(name(verdict), verdicts.stream().filter(verdict::equals).count());
+        }
+        answer.put(
+                "remaining",
+                filter == null ? null : (Long) administration.deadLetters().count(filter));
+        return Answer.json(OK, answer);
+    }
+
+    private static String name(Redrive.Verdict verdict) {
+        return verdict.name().toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * {@code DELETE /api/v1/dlq} with a filter in the query, as for {@link #list}, or {@code all=true}: deletes dead
+     * letters for good. Answers {@code {"purged": 3}}.
+     */
+    public CompletableFuture<Answer> purge(Context ctx) {
+        DeadLetterFilter filter = filter(ctx);
+        if (Parameters.flagInQuery(ctx, "all", false) != filter.equals(DeadLetterFilter.ALL)) {
+            throw badRequest(
+                    "either a filter (queue, consumerGroup, partition, from, to, error) or all=true is required");
+        }
+        return administration.run(() -> Answer.json(
+                OK, object().put("purged", administration.deadLetters().purge(filter))));
+    }
+
+    /**
+     * {@code POST /api/v1/messages/:partitionId/:transactionId/retry}: puts a dead message back at the end of its
+     * partition, once, and removes the dead letters all groups have of it. Answers
+     * {@code {"success": true, "partitionId": "…", "transactionId": "o-1", "message": "Message queued again", "verdict": "moved"}};
+     * 404 if there is no dead letter of it.
+     */
+    public CompletableFuture<Answer> retry(Context ctx) {
+        OptionalLong partition = Parameters.partitionInPath(ctx);
+        String transactionId = Parameters.nameInPath(ctx, "transactionId");
+        return administration.run(() -> {
+            List<Long> ids = partition.isEmpty()
+                    ? List.of()
+                    : administration.deadLetters().idsOfMessage(partition.getAsLong(), transactionId);
+            Redrive.Verdict verdict = ids.isEmpty()
+                    ? Redrive.Verdict.GONE
+                    : administration.redrive(ids.subList(0, 1)).get(0);
+            if (verdict == Redrive.Verdict.GONE) {
+                return AdminJson.failure(NOT_FOUND, "Message not found among the dead letters");
+            }
+            int unused = administration.deadLetters().purge(ids);
+            return Answer.json(
+                    OK,
+                    about(partition, transactionId)
+                            .put("message", "Message queued again")
+                            .put("verdict", name(verdict)));
+        });
+    }
+
+    /**
+     * {@code POST /api/v1/messages/:partitionId/:transactionId/dlq} with {@code {"consumerGroup": null, "error": null}}
+     * or no body: makes a message a dead letter of a group, which then is done with it. Answers
+     * {@code {"success": true, "partitionId": "…", "transactionId": "o-1", "consumerGroup": "__QUEUE_MODE__", "message": "Message moved to the dead letters"}};
+     * 404 if the group has no such message, 409 if it is done with it.
+     */
+    public CompletableFuture<Answer> bury(Context ctx) throws IOException {
+        OptionalLong partition = Parameters.partitionInPath(ctx);
+        String transactionId = Parameters.nameInPath(ctx, "transactionId");
+        return bodies.read(ctx, (bytes, memory) -> {
+                    JsonRequest json = bytes.length == 0
+                            ? new JsonRequest(object())
+                            : JsonRequest.parse(bytes, limits.depth(), memory);
+                    String group = json.text("consumerGroup");
+                    String error = storable(json.text("error"));
+                    return new Acknowledgement(
+                            group == null || group.isEmpty()
+                                    ? PopTarget.DEFAULT_GROUP
+                                    : Parameters.name("consumerGroup", group),
+                            partition.orElse(0),
+                            transactionId,
+                            null,
+                            Acknowledgement.Verdict.DLQ,
+                            error == null ? MOVED_BY_HAND : error);
+                })
+                .thenCompose(verdict -> administration.run(() -> bury(partition, verdict)));
+    }
+
+    private Answer bury(OptionalLong partition, Acknowledgement verdict) {
+        AcknowledgeOutcome outcome =
+                administration.queue().acknowledge(List.of(verdict)).get(0);
+        if (outcome instanceof AcknowledgeOutcome.LeaseInvalid) {
+            return AdminJson.failure(CONFLICT, "The consumer group is done with the message");
+        }
+        if (!(outcome instanceof AcknowledgeOutcome.Acknowledged done) || !done.deadLettered()) {
+            return AdminJson.failure(NOT_FOUND, "Message not found, or the consumer group has never read its queue");
+        }
+        administration.wake(Set.of(done.queue()));
+        return Answer.json(
+                OK,
+                about(partition, verdict.transactionId())
+                        .put("consumerGroup", verdict.group())
+                        .put("message", "Message moved to the dead letters"));
+    }
+
+    private static ObjectNode about(OptionalLong partition, String transactionId) {
+        return object().put("success", true)
+                .put("partitionId", PartitionIds.toUuid(partition.getAsLong()).toString())
+                .put("transactionId", transactionId);
+    }
+}

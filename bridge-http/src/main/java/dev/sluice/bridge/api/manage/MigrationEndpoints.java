@@ -1,0 +1,249 @@
+package dev.sluice.bridge.api.manage;
+
+import static dev.sluice.bridge.http.AdminJson.CONFLICT;
+import static dev.sluice.bridge.http.AdminJson.OK;
+import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.bridge.http.AdminJson;
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.JsonRequest;
+import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.limits.InvalidRequestException;
+import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.Turns;
+import dev.sluice.queue.sql.SchemaCopy;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+
+/**
+ * The routes that copy everything into another database. All are for administrators, and answer 403 unless {@code
+ * migration.enabled} is set. See {@link MigrationTarget} for how
+ * requests describe it; passwords are neither logged nor answered.
+ */
+public final class MigrationEndpoints implements AutoCloseable {
+    private static final int ACCEPTED = 202;
+    private static final int BAD_GATEWAY = 502;
+    private static final int MAX_WAITING = 10;
+
+    private static final String DISABLED =
+            "Migrations are disabled. Set migration.enabled=true and start the service again to use them";
+
+    private final boolean enabled;
+    private final Administration administration;
+    private final MigrationJob job;
+    /** One at a time: that is as many connections as there are. */
+    private final Turns turns = new Turns("requests about migrations", "sluice-migrations", 1, MAX_WAITING);
+
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+
+    /**
+     * Makes the routes.
+     *
+     * @param enabled whether the routes work. If false they refuse every request, because a copy sends everything to an
+     *     address that a request names
+     */
+    public MigrationEndpoints(
+            boolean enabled, Administration administration, RequestBodies bodies, RequestLimits limits) {
+        this.enabled = enabled;
+        this.administration = administration;
+        this.job = new MigrationJob(administration.copies(), administration.schema());
+        this.bodies = bodies;
+        this.limits = limits;
+    }
+
+    private void requireEnabled() {
+        if (!enabled) {
+            throw InvalidRequestException.refused(DISABLED);
+        }
+    }
+
+    /** Something to do with a request that has been read. */
+    private CompletableFuture<Answer> with(Context ctx, Function<JsonRequest, Answer> work) throws IOException {
+        requireEnabled();
+        return bodies.read(ctx, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
+                .thenCompose(body -> turns.run(() -> work.apply(body)));
+    }
+
+    /**
+     * {@code POST /api/v1/migration/test-connection}: 200 in both cases.
+     *
+     * <pre>{@code
+     * {"success": true, "message": "Connected", "version": "18.1"}
+     * {"success": false, "message": "Not connected", "error": "…"}
+     * }</pre>
+     */
+    public CompletableFuture<Answer> test(Context ctx) throws IOException {
+        return with(ctx, body -> {
+            MigrationTarget target = MigrationTarget.of(body);
+            try (Connection connection = target.connect();
+                    Statement statement = connection.createStatement();
+                    ResultSet row = statement.executeQuery("show server_version")) {
+                row.next();
+                return Answer.json(
+                        OK,
+                        object().put("success", true)
+                                .put("message", "Connected")
+                                .put("version", row.getString(1)));
+            } catch (SQLException e) {
+                return Answer.json(
+                        OK,
+                        object().put("success", false)
+                                .put("message", "Not connected")
+                                .put("error", e.getMessage()));
+            }
+        });
+    }
+
+    /**
+     * {@code POST /api/v1/migration/start}, with {@code "schema": "sluice"} (the name in the target),
+     * {@code "replaceSchema": "sluice"} (a schema there that may be deleted) and
+     * {@code "excludeTableData": ["traces"]}: 202 {@code {"status": "started", "message": "…"}} when the target may be
+     * written and the copy has begun; 409 if it may not, or if one runs; 502 if the target does not answer.
+     */
+    public CompletableFuture<Answer> start(Context ctx) throws IOException {
+        return with(ctx, body -> {
+            String replace = body.text("replaceSchema");
+            var order = new MigrationJob.Order(
+                    MigrationTarget.of(body), schema(body), replace == null ? "" : replace, excluded(body));
+            administration.requireDatabase();
+            try {
+                return job.start(order)
+                        ? Answer.json(
+                                ACCEPTED,
+                                object().put("status", "started")
+                                        .put("message", "The migration has begun; its status tells how far it is"))
+                        : conflict("A migration is running");
+            } catch (SchemaCopy.RefusedException e) {
+                return conflict(String.valueOf(e.getMessage()));
+            } catch (SQLException e) {
+                return AdminJson.failure(BAD_GATEWAY, String.valueOf(e.getMessage()));
+            }
+        });
+    }
+
+    private static Answer conflict(String error) {
+        return AdminJson.failure(CONFLICT, error);
+    }
+
+    private String schema(JsonRequest body) {
+        String schema = body.text("schema");
+        return schema == null || schema.isEmpty() ? administration.schema() : Parameters.name("schema", schema);
+    }
+
+    private static Set<String> excluded(JsonRequest body) {
+        var excluded = new TreeSet<String>();
+        JsonNode list = body.value("excludeTableData");
+        if (list != null) {
+            boolean known = list.isArray();
+            for (JsonNode name : list) {
+                known &= name.isTextual() && SchemaCopy.optional().contains(name.textValue());
+                excluded.add(name.asText());
+            }
+            if (!known) {
+                throw badRequest("excludeTableData must be an array of some of " + SchemaCopy.optional());
+            }
+        }
+        return excluded;
+    }
+
+    /**
+     * {@code GET /api/v1/migration/status}. {@code status} is {@code idle}, {@code dumping} (before the first table),
+     * {@code restoring}, {@code complete} or {@code error}; {@code rows} is counted when it is complete.
+     *
+     * <pre>{@code
+     * {"status": "restoring", "currentStep": "copying segments, 3 of 18", "elapsedSeconds": 12, "rows": 0, "bytes": 52428800}
+     * {"status": "error", …, "error": "…"}
+     * }</pre>
+     */
+    public CompletableFuture<Answer> status(Context ctx) {
+        requireEnabled();
+        MigrationJob.Status status = job.status();
+        ObjectNode answer = object().put("status", status.state().name().toLowerCase(Locale.ROOT))
+                .put("currentStep", status.step())
+                .put("elapsedSeconds", status.elapsed().toSeconds())
+                .put("rows", status.rows())
+                .put("bytes", status.bytes());
+        if (status.error() != null) {
+            answer.put("error", status.error());
+        }
+        return CompletableFuture.completedFuture(Answer.json(OK, answer));
+    }
+
+    /**
+     * {@code POST /api/v1/migration/validate}, with the same fields as the start: counts the rows of both. 502 if one
+     * does not answer, or the target has no such tables; 409 while a migration runs.
+     *
+     * <pre>{@code
+     * {"success": true, "allMatch": true, "tables": [{"table": "queues", "sourceCount": 3, "targetCount": 3, "match": true}]}
+     * }</pre>
+     */
+    public CompletableFuture<Answer> validate(Context ctx) throws IOException {
+        return with(ctx, body -> {
+            MigrationTarget target = MigrationTarget.of(body);
+            String schema = schema(body);
+            if (job.status().state().isRunning()) {
+                return conflict("A migration is running");
+            }
+            administration.requireDatabase();
+            try (Connection to = target.connect();
+                    Connection from = administration.copies().getConnection()) {
+                from.setNetworkTimeout(Runnable::run, MigrationTarget.SILENCE_MILLIS);
+                return compared(new SchemaCopy(from, administration.schema(), to, schema));
+            } catch (SQLException e) {
+                return AdminJson.failure(BAD_GATEWAY, String.valueOf(e.getMessage()));
+            }
+        });
+    }
+
+    private static Answer compared(SchemaCopy copy) throws SQLException {
+        boolean all = true;
+        ObjectNode answer = object().put("success", true);
+        ArrayNode tables = answer.arrayNode();
+        for (SchemaCopy.Count count : copy.compare()) {
+            boolean match = count.source() == count.target();
+            all &= match;
+            tables.addObject()
+                    .put("table", count.table())
+                    .put("sourceCount", count.source())
+                    .put("targetCount", count.target())
+                    .put("match", match);
+        }
+        answer.put("allMatch", all).set("tables", tables);
+        return Answer.json(OK, answer);
+    }
+
+    /**
+     * {@code POST /api/v1/migration/reset}: forgets how the last one went. {@code {"status": "idle", "message": "…"}};
+     * 409 while one runs.
+     */
+    public CompletableFuture<Answer> reset(Context ctx) throws IOException {
+        requireEnabled();
+        return bodies.discard(ctx)
+                .thenApply(done -> job.reset()
+                        ? Answer.json(OK, object().put("status", "idle").put("message", "There is no migration"))
+                        : conflict("A migration is running"));
+    }
+
+    /** Ends a migration that runs: its target stays as it was. */
+    @Override
+    public void close() {
+        turns.close();
+        job.close();
+    }
+}

@@ -1,0 +1,230 @@
+package dev.sluice.bridge.api.manage;
+
+import static dev.sluice.bridge.http.AdminJson.OK;
+import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.bridge.http.AdminJson;
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.JsonRequest;
+import dev.sluice.bridge.http.PageRequest;
+import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.bridge.metrics.Counters;
+import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.PartitionKey;
+import dev.sluice.queue.QueueIds;
+import dev.sluice.queue.QueueInfo;
+import dev.sluice.queue.QueueOptions;
+import dev.sluice.queue.admin.PartitionInfo;
+import dev.sluice.queue.admin.Queues;
+import dev.sluice.queue.view.Counter;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+
+/** The routes that configure queues, list partitions, and delete queues, partitions and messages. */
+public final class QueueEndpoints {
+    private static final int MAX_LIMIT = 1_000;
+    private static final int USUAL_LIMIT = 100;
+
+    private final Administration administration;
+    private final Counters counters;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+
+    public QueueEndpoints(
+            Administration administration, Counters counters, RequestBodies bodies, RequestLimits limits) {
+        this.administration = administration;
+        this.counters = counters;
+        this.bodies = bodies;
+        this.limits = limits;
+    }
+
+    private record Configuration(String queue, String namespace, String task, QueueOptions options) {
+        /** Only whole: nothing is kept of what was configured before. */
+        static Configuration parse(byte[] body, int maxDepth, RequestMemory.Claim memory) {
+            JsonRequest json = JsonRequest.parse(body, maxDepth, memory);
+            JsonNode queue = json.value("queue");
+            if (queue == null) {
+                throw badRequest("queue is required");
+            }
+            if (!queue.isTextual()) {
+                throw badRequest("queue must be a string");
+            }
+            JsonNode options = json.value("options");
+            if (options != null && !options.isObject()) {
+                throw badRequest("options must be an object");
+            }
+            return new Configuration(
+                    Parameters.name("queue", queue.textValue()),
+                    label(json, "namespace"),
+                    label(json, "task"),
+                    QueueOptionsJson.read(new JsonRequest(options == null ? object() : options)));
+        }
+
+        /** A namespace or task may be empty; for the rest it is bound as a name is. */
+        private static String label(JsonRequest json, String field) {
+            String text = json.text(field);
+            return text == null || text.isEmpty() ? "" : Parameters.name(field, text);
+        }
+    }
+
+    /**
+     * {@code POST /api/v1/configure}: {@code {"queue": "orders", "namespace": null, "task": null, "options": {…}}}.
+     * What is not sent is set back to its default. Answers
+     *
+     * <pre>{@code
+     * {"configured": true, "queueId": "…", "partitionId": "…", "queue": "orders", "namespace": "", "task": "", "options": {…}}
+     * }</pre>
+     *
+     * with all options, see {@link QueueOptionsJson}; {@code partitionId} is that of the partition {@code Default}.
+     */
+    public CompletableFuture<Answer> configure(Context ctx) throws IOException {
+        return bodies.read(ctx, (bytes, memory) -> Configuration.parse(bytes, limits.depth(), memory))
+                .thenCompose(wanted -> administration.run(() -> configure(wanted)));
+    }
+
+    private Answer configure(Configuration wanted) {
+        Queues queues = administration.queues();
+        QueueInfo queue = queues.configure(wanted.queue(), wanted.namespace(), wanted.task(), wanted.options());
+        OptionalLong partition = queues.findPartition(wanted.queue(), Queues.DEFAULT_PARTITION);
+        administration.wake(Set.of(wanted.queue())); // A shorter delay may have made messages visible.
+        ObjectNode answer = object().put("configured", true)
+                .put("queueId", QueueIds.toUuid(queue.id()).toString())
+                // Null only if somebody deletes the queue at this moment.
+                .put("partitionId", partition.isEmpty() ? null : uuid(partition.getAsLong()))
+                .put("queue", queue.name())
+                .put("namespace", queue.namespace())
+                .put("task", queue.task());
+        answer.set("options", QueueOptionsJson.write(queue.options()));
+        return Answer.json(OK, answer);
+    }
+
+    /**
+     * {@code DELETE /api/v1/resources/queues/:queue}: {@code {"deleted": true, "queue": "orders", "existed": true}}.
+     */
+    public CompletableFuture<Answer> deleteQueue(Context ctx) {
+        String queue = Parameters.nameInPath(ctx, "queue");
+        return administration.run(() -> {
+            boolean existed = administration.queues().delete(queue);
+            return Answer.json(
+                    OK, object().put("deleted", true).put("queue", queue).put("existed", existed));
+        });
+    }
+
+    /**
+     * {@code DELETE /api/v1/resources/queues/:queue/partitions/:partition}: {@code {"deleted": true, "queue": "orders",
+     * "partition": "customer-7", "existed": true}}.
+     */
+    public CompletableFuture<Answer> deletePartition(Context ctx) {
+        String queue = Parameters.nameInPath(ctx, "queue");
+        String partition = Parameters.nameInPath(ctx, "partition");
+        return administration.run(() -> {
+            boolean existed = administration.queues().deletePartition(queue, partition);
+            if (existed) {
+                counters.queue(queue).add(Counter.PARTITIONS_DELETED, 1);
+            }
+            return Answer.json(
+                    OK,
+                    object().put("deleted", true)
+                            .put("queue", queue)
+                            .put("partition", partition)
+                            .put("existed", existed));
+        });
+    }
+
+    /**
+     * {@code DELETE /api/v1/messages/:partitionId/:transactionId}: {@code {"success": true, "partitionId": "…",
+     * "transactionId": "o-1", "message": "Message deleted"}}; success false when there is none.
+     */
+    public CompletableFuture<Answer> deleteMessage(Context ctx) {
+        OptionalLong partition = Parameters.partitionInPath(ctx);
+        String partitionId = ctx.pathParam("partitionId");
+        String transactionId = Parameters.nameInPath(ctx, "transactionId");
+        return administration.run(() -> {
+            boolean deleted = partition.isPresent()
+                    && administration.queues().deleteMessage(partition.getAsLong(), transactionId);
+            return Answer.json(
+                    OK,
+                    object().put("success", deleted)
+                            .put("partitionId", partitionId)
+                            .put("transactionId", transactionId)
+                            .put("message", deleted ? "Message deleted" : "Message not found"));
+        });
+    }
+
+    /**
+     * {@code DELETE /api/v1/queues/:queue/clear?partition=}: deletes the messages of a queue or of one of its
+     * partitions. Answers {@code {"success": true, "queue": "orders", "partition": null, "cleared": 42}}.
+     */
+    public CompletableFuture<Answer> clear(Context ctx) {
+        String queue = Parameters.nameInPath(ctx, "queue");
+        String partition = Parameters.nameInQuery(ctx, "partition");
+        return administration.run(() -> {
+            long cleared = administration.queues().clear(queue, partition);
+            return Answer.json(
+                    OK,
+                    object().put("success", true)
+                            .put("queue", queue)
+                            .put("partition", partition)
+                            .put("cleared", cleared));
+        });
+    }
+
+    /**
+     * {@code GET /api/v1/resources/partitions?queue=&limit=100&offset=0}: partitions by queue and name.
+     *
+     * <pre>{@code
+     * {"partitions": [{"id": "…", "name": "customer-7", "queue": "orders", "createdAt": "…", "lastActivity": null,
+     *                  "messages": {"total": 3, "scheduled": 0}}],
+     *  "pagination": {"limit": 100, "offset": 0}}
+     * }</pre>
+     */
+    public CompletableFuture<Answer> partitions(Context ctx) {
+        String queue = Parameters.nameInQuery(ctx, "queue");
+        PageRequest page =
+                PageRequest.of(ctx, "all-partitions", USUAL_LIMIT, Math.min(MAX_LIMIT, administration.listMax()), 2);
+        return administration.read(() -> {
+            String ofQueue = page.text(0);
+            String name = page.text(1);
+            var after = ofQueue == null || name == null ? null : new PartitionKey(ofQueue, name);
+            List<PartitionInfo> rows = administration.queues().listPartitions(queue, page.rows(), page.offset(), after);
+            List<PartitionInfo> shown = page.page(rows);
+            String next = null;
+            if (page.isTruncated(rows)) {
+                PartitionInfo last = shown.get(shown.size() - 1);
+                next = page.cursor(last.queue(), last.name());
+            }
+            return Answer.json(OK, PageRequest.announce(ctx, write(shown, page.limit(), page.offset()), next));
+        });
+    }
+
+    private static ObjectNode write(List<PartitionInfo> partitions, int limit, int offset) {
+        ObjectNode answer = object();
+        var list = answer.putArray("partitions");
+        for (PartitionInfo partition : partitions) {
+            ObjectNode one = list.addObject()
+                    .put("id", uuid(partition.id()))
+                    .put("name", partition.name())
+                    .put("queue", partition.queue())
+                    .put("createdAt", AdminJson.time(partition.createdAt()))
+                    .put("lastActivity", AdminJson.time(partition.lastPushAt()));
+            one.putObject("messages").put("total", partition.messages()).put("scheduled", partition.scheduled());
+        }
+        answer.putObject("pagination").put("limit", limit).put("offset", offset);
+        return answer;
+    }
+
+    private static String uuid(long partitionId) {
+        return PartitionIds.toUuid(partitionId).toString();
+    }
+}

@@ -1,0 +1,368 @@
+package dev.sluice.bridge.api.messages;
+
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.fasterxml.jackson.core.JsonToken;
+import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.json.JsonBody;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.bridge.json.Utf8;
+import dev.sluice.bridge.limits.InvalidRequestException;
+import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import io.javalin.http.Context;
+import io.javalin.http.UnsupportedMediaTypeResponse;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.Collections;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * CloudEvents 1.0.2 over HTTP, in its three modes, as messages of one queue.
+ *
+ * <p>The payload is the event in the JSON format: in structured and batched mode the bytes as they came, in binary mode
+ * made from the headers {@code ce-…} and the body. The transaction id is {@code source}, a space, and {@code id}, which
+ * together are the identity of an event; where that is longer than a transaction id may be, its SHA-256. The partition
+ * is the extension {@code partitionkey}, the trace that of the extension {@code traceparent}.
+ */
+final class CloudEvents {
+    private static final String STRUCTURED = "application/cloudevents+json";
+    private static final String BATCH = "application/cloudevents-batch+json";
+    private static final String ANY = "application/cloudevents";
+    private static final String HEADER_PREFIX = "ce-";
+    private static final String DATA = "data";
+    private static final String DATA_BASE64 = "data_base64";
+    private static final String CONTENT_TYPE = "datacontenttype";
+    private static final Pattern ATTRIBUTE_NAME = Pattern.compile("[a-z0-9]+");
+    private static final int USUAL_ATTRIBUTES_BYTES = 1 << 10;
+    /** How many times the size of its data an event of the binary mode takes while it is made, at most. */
+    private static final int MAKING_FACTOR = 6;
+
+    private final RequestLimits limits;
+    private final MessageIds ids;
+    private final PushDefaults defaults;
+
+    private CloudEvents(RequestLimits limits, MessageIds ids, PushDefaults defaults) {
+        this.limits = limits;
+        this.ids = ids;
+        this.defaults = defaults;
+    }
+
+    /**
+     * Reads the headers of a request, which say how its body is to be read.
+     *
+     * @param defaults what the events have that do not say otherwise; names the queue
+     * @throws InvalidRequestException (400) if a required attribute is missing, or one is not what it must be
+     * @throws UnsupportedMediaTypeResponse (415) if the events are in another format than JSON
+     */
+    static RequestBodies.Parser<PushBody> reader(
+            Context ctx, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
+        var events = new CloudEvents(limits, ids, defaults);
+        String header = ctx.header("Content-Type");
+        String contentType = header == null ? "" : header.strip();
+        String mediaType = contentType.split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
+        if (mediaType.equals(BATCH)) {
+            return events::batch;
+        }
+        if (mediaType.equals(STRUCTURED)) {
+            return (body, memory) -> pushed(List.of(events.structured(single(body, limits, memory), "", memory)));
+        }
+        if (mediaType.startsWith(ANY)) {
+            throw new UnsupportedMediaTypeResponse("Content-Type must be " + STRUCTURED + " or " + BATCH
+                    + ", or that of the data with the attributes in headers ce-…, was " + mediaType);
+        }
+        Map<String, String> attributes = headers(ctx);
+        return (body, memory) -> pushed(List.of(events.binary(attributes, contentType, mediaType, body, memory)));
+    }
+
+    private static PushBody pushed(List<NewMessage> messages) {
+        return new PushBody(messages, null);
+    }
+
+    /** Returns the bytes of the only JSON value of a body. */
+    private static byte[] single(byte[] body, RequestLimits limits, RequestMemory.Claim memory) {
+        try (var json = JsonBody.open(body, limits.depth(), memory)) {
+            json.first();
+            byte[] value = json.slice();
+            json.end();
+            return value;
+        }
+    }
+
+    private PushBody batch(byte[] body, RequestMemory.Claim memory) {
+        var messages = new ArrayList<NewMessage>();
+        try (var json = JsonBody.open(body, limits.depth(), memory)) {
+            if (json.first() != JsonToken.START_ARRAY) {
+                throw badRequest("a batch of events must be an array");
+            }
+            for (JsonToken token = json.value(); token != JsonToken.END_ARRAY; token = json.value()) {
+                if (messages.size() == limits.items()) {
+                    throw badRequest("events must be at most " + limits.items() + " (http.max.items)");
+                }
+                messages.add(structured(json.slice(), "event " + messages.size() + ": ", memory));
+            }
+            json.end();
+        }
+        return pushed(messages);
+    }
+
+    /** Reads an event in the JSON format (CloudEvents JSON Event Format §3), which stays as it is. */
+    private NewMessage structured(byte[] event, String where, RequestMemory.Claim memory) {
+        var attributes = new TreeMap<String, String>();
+        boolean data = false;
+        boolean base64 = false;
+        try (var json = JsonBody.open(event, limits.depth(), memory)) {
+            if (json.first() != JsonToken.START_OBJECT) {
+                throw badRequest(where + "an event must be an object");
+            }
+            for (String name = json.nextField(); name != null; name = json.nextField()) {
+                JsonToken value = json.value();
+                if (name.equals(DATA)) {
+                    data = true;
+                    json.skip();
+                } else if (name.equals(DATA_BASE64)) {
+                    base64 = value != JsonToken.VALUE_NULL;
+                    checkBase64(json, value, where);
+                } else if (value == JsonToken.VALUE_NULL) {
+                    attributes.remove(name);
+                } else {
+                    attributes.put(name, attribute(json, name, value, where));
+                }
+            }
+        }
+        if (data && base64) {
+            throw badRequest(where + "an event has data or data_base64, not both");
+        }
+        return message(attributes, event, where, memory);
+    }
+
+    private static void checkBase64(JsonBody json, JsonToken value, String where) {
+        if (value == JsonToken.VALUE_NULL) {
+            json.skip();
+            return;
+        }
+        try {
+            if (value == JsonToken.VALUE_STRING) {
+                json.checkBase64();
+                return;
+            }
+        } catch (IllegalArgumentException e) {
+            // As any other value.
+        }
+        throw badRequest(where + "data_base64 must be a string in base64");
+    }
+
+    private static String attribute(JsonBody json, String name, JsonToken value, String where) {
+        if (value == JsonToken.VALUE_STRING) {
+            return json.text(null);
+        }
+        boolean core = name.equals("id") || name.equals("source") || name.equals("type") || name.equals("specversion");
+        if (!core && (value.isBoolean() || value == JsonToken.VALUE_NUMBER_INT)) {
+            return new String(json.slice(), UTF_8);
+        }
+        throw badRequest(where + name + " must be a string" + (core ? "" : ", a whole number, true or false"));
+    }
+
+    /** Makes an event in the JSON format of one in binary mode (CloudEvents HTTP Protocol Binding §3.1). */
+    private NewMessage binary(
+            Map<String, String> attributes,
+            String contentType,
+            String mediaType,
+            byte[] body,
+            RequestMemory.Claim memory) {
+        checkRequired(attributes, "ce-");
+        long making = (long) MAKING_FACTOR * body.length;
+        memory.take(making);
+        var out = new JsonOutput((long) USUAL_ATTRIBUTES_BYTES + body.length);
+        String separator = "{";
+        for (Map.Entry<String, String> attribute : attributes.entrySet()) {
+            out.raw(separator).string(attribute.getKey()).raw(":").string(attribute.getValue());
+            separator = ",";
+        }
+        if (!contentType.isEmpty()) {
+            out.raw(",\"").raw(CONTENT_TYPE).raw("\":").string(contentType);
+        }
+        if (body.length > 0) {
+            data(out, contentType, mediaType, body);
+        }
+        out.raw("}");
+        byte[] event = out.toBytes();
+        memory.giveBack(making);
+        memory.take(event.length);
+        return message(attributes, event, "", memory);
+    }
+
+    private void data(JsonOutput out, String contentType, String mediaType, byte[] body) {
+        if (mediaType.endsWith("/json") || mediaType.endsWith("+json")) {
+            out.raw(",\"data\":").json(single(body, limits, RequestMemory.unlimited()));
+        } else if (mediaType.startsWith("text/") && isUtf8(contentType, body)) {
+            out.raw(",\"data\":").string(new String(body, UTF_8));
+        } else {
+            out.raw(",\"data_base64\":\"")
+                    .json(Base64.getEncoder().encode(body))
+                    .raw("\"");
+        }
+    }
+
+    private static boolean isUtf8(String contentType, byte[] body) {
+        String parameters =
+                contentType.toLowerCase(Locale.ROOT).replace("\"", "").replace(" ", "");
+        int charset = parameters.indexOf(";charset=");
+        return (charset < 0 || parameters.startsWith(";charset=utf-8", charset)) && Utf8.firstInvalid(body) < 0;
+    }
+
+    /** Reads the attributes that stand in headers. */
+    private static Map<String, String> headers(Context ctx) {
+        var attributes = new TreeMap<String, String>();
+        for (String header : Collections.list(ctx.req().getHeaderNames())) {
+            String name = header.toLowerCase(Locale.ROOT);
+            if (!name.startsWith(HEADER_PREFIX)) {
+                continue;
+            }
+            List<String> values = Collections.list(ctx.req().getHeaders(header));
+            if (values.size() > 1) {
+                throw badRequest(name + " must not be there more than once");
+            }
+            attributes.put(name.substring(HEADER_PREFIX.length()), headerValue(name, values.get(0)));
+        }
+        for (String notHere : List.of(DATA, DATA_BASE64, CONTENT_TYPE)) {
+            if (attributes.containsKey(notHere)) {
+                throw badRequest("ce-" + notHere + " is not an attribute of the binary mode");
+            }
+        }
+        return attributes;
+    }
+
+    /**
+     * Undoes the encoding of a header: a string in quotes, then percent-encoded UTF-8 (HTTP Protocol Binding §3.1.3.2).
+     */
+    private static String headerValue(String name, String value) {
+        String text = value.strip();
+        if (text.length() >= 2 && text.startsWith("\"") && text.endsWith("\"")) {
+            text = text.substring(1, text.length() - 1).replaceAll("\\\\(.)", "$1");
+        }
+        byte[] decoded = new byte[text.length()];
+        int length = 0;
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            boolean escape = c == '%'
+                    && i + 2 < text.length()
+                    && HexFormat.isHexDigit(text.charAt(i + 1))
+                    && HexFormat.isHexDigit(text.charAt(i + 2));
+            if (c > '~' || (c == '%' && !escape)) {
+                throw badRequest(name + " must be percent-encoded UTF-8");
+            }
+            if (escape) {
+                decoded[length++] = (byte) HexFormat.fromHexDigits(text, i + 1, i + 3);
+                i += 2;
+            } else {
+                decoded[length++] = (byte) c;
+            }
+        }
+        byte[] utf8 = Arrays.copyOf(decoded, length);
+        if (Utf8.firstInvalid(utf8) >= 0) {
+            throw badRequest(name + " must be percent-encoded UTF-8");
+        }
+        return new String(utf8, UTF_8);
+    }
+
+    private NewMessage message(Map<String, String> attributes, byte[] event, String where, RequestMemory.Claim memory) {
+        checkRequired(attributes, where);
+        String transactionId = transactionId(attributes.get("source"), attributes.get("id"));
+        UUID traceId = attributes.containsKey("traceparent")
+                ? PushDefaults.traceId(String.valueOf(attributes.get("traceparent")))
+                : null;
+        String partition = attributes.get("partitionkey");
+        String queue = String.valueOf(defaults.queue());
+        memory.take(
+                PushBody.bytesOf(queue, partition == null ? defaults.partition() : partition, transactionId, event));
+        try {
+            return new NewMessage(
+                    ids.next(),
+                    queue,
+                    partition == null ? defaults.partition() : partition,
+                    transactionId,
+                    false,
+                    event,
+                    traceId == null ? defaults.traceId() : traceId,
+                    defaults.producerSub());
+        } catch (IllegalArgumentException e) {
+            throw badRequest(where + e.getMessage());
+        }
+    }
+
+    /** Checks the attributes of the specification (CloudEvents §3.1). */
+    private static void checkRequired(Map<String, String> attributes, String where) {
+        for (String name : attributes.keySet()) {
+            if (!ATTRIBUTE_NAME.matcher(name).matches()) {
+                throw badRequest(where + "names of attributes have lower-case letters and digits only, not " + name);
+            }
+        }
+        for (String required : List.of("specversion", "id", "source", "type")) {
+            String value = attributes.get(required);
+            if (value == null || value.isEmpty()) {
+                throw badRequest(where + required + " is required");
+            }
+        }
+        if (!"1.0".equals(attributes.get("specversion"))) {
+            throw badRequest(where + "specversion must be 1.0");
+        }
+        for (String uri : List.of("source", "dataschema")) {
+            checkUri(attributes.get(uri), where + uri + " must be a URI");
+        }
+        for (String optional : List.of("subject", "partitionkey")) {
+            if ("".equals(attributes.get(optional))) {
+                throw badRequest(where + optional + " must not be empty");
+            }
+        }
+        checkTime(attributes.get("time"), where);
+    }
+
+    private static void checkUri(@Nullable String value, String error) {
+        if (value == null) {
+            return;
+        }
+        try {
+            URI unused = new URI(value);
+        } catch (URISyntaxException e) {
+            throw badRequest(error);
+        }
+    }
+
+    private static void checkTime(@Nullable String value, String where) {
+        if (value == null) {
+            return;
+        }
+        Instant unused = Parameters.time(where + "time", value);
+    }
+
+    private static String transactionId(@Nullable String source, @Nullable String id) {
+        String identity = source + " " + id; // A URI has no space, so no two events share this.
+        if (identity.length() <= NewMessage.MAX_NAME_LENGTH) {
+            return identity;
+        }
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            return "sha256 " + HexFormat.of().formatHex(digest.digest(identity.getBytes(UTF_8)));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+package dev.sluice.bridge.api.messages;
+
+import static dev.sluice.bridge.http.AdminJson.OK;
+import static dev.sluice.bridge.http.AdminJson.object;
+
+import dev.sluice.bridge.http.AdminJson;
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.JsonRequest;
+import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.json.JsonBody;
+import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.metrics.LeaseExtensions;
+import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.queue.QueueOptions;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code POST /api/v1/lease/:leaseId/extend} with {@code {"seconds": 60}}: lengthens a lease to that many seconds from
+ * now, on all partitions it holds. It is never shortened.
+ *
+ * <pre>{@code
+ * {"leaseId": "…", "success": true, "error": null, "newExpiresAt": "2026-05-16T10:01:00.123Z", "expiresAt": "…"}
+ * {"leaseId": "…", "success": false, "error": "Lease not found", "newExpiresAt": null, "expiresAt": null}
+ * }</pre>
+ *
+ * <p>200 in both cases: an object is what the clients read, and a client that gets a status of failure would try again
+ * what cannot succeed. {@code error} is {@code Lease already expired} while nobody else has the messages.
+ */
+public final class LeaseEndpoint {
+    private static final int USUAL_SECONDS = 60;
+
+    private final Administration administration;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+    private final LeaseExtensions counts;
+
+    public LeaseEndpoint(
+            Administration administration, LeaseExtensions counts, RequestBodies bodies, RequestLimits limits) {
+        this.administration = administration;
+        this.counts = counts;
+        this.bodies = bodies;
+        this.limits = limits;
+    }
+
+    public CompletableFuture<Answer> extend(Context ctx) throws IOException {
+        String leaseId = ctx.pathParam("leaseId");
+        return bodies.read(
+                        ctx,
+                        (bytes, memory) -> Duration.ofSeconds(JsonRequest.parse(bytes, limits.depth(), memory)
+                                .number("seconds", USUAL_SECONDS, 1, QueueOptions.MAX_TIME.toSeconds())))
+                .thenCompose(extension -> administration.run(() -> extend(leaseId, extension)));
+    }
+
+    private Answer extend(String leaseId, Duration extension) {
+        UUID lease = JsonBody.uuid(leaseId);
+        Optional<Instant> end =
+                lease == null ? Optional.empty() : administration.queue().extend(lease, extension);
+        counts.add(end.isPresent());
+        String error = null;
+        if (end.isEmpty()) {
+            boolean expired = lease != null && administration.queue().hasExpired(lease);
+            error = expired ? "Lease already expired" : "Lease not found";
+        }
+        @Nullable String expiresAt = AdminJson.time(end.orElse(null));
+        return Answer.json(
+                OK,
+                object().put("leaseId", leaseId)
+                        .put("success", end.isPresent())
+                        .put("error", error)
+                        .put("newExpiresAt", expiresAt)
+                        .put("expiresAt", expiresAt));
+    }
+}

@@ -1,0 +1,311 @@
+package dev.sluice.bridge.api.messages;
+
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.fasterxml.jackson.core.JsonToken;
+import dev.sluice.bridge.ingest.MessageCodec;
+import dev.sluice.bridge.ingest.MessageFormatException;
+import dev.sluice.bridge.json.JsonBody;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.bridge.limits.InvalidRequestException;
+import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.buffer.FailedRecord;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Base64;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A message that is on its way, as a JSON object on one line: how {@code sluice buffer export} writes it and
+ * {@code requeue} reads it.
+ *
+ * <pre>{@code
+ * {"queue": "orders", "partition": "customer-7", "transactionId": "o-1", "id": "0190…", "traceId": null,
+ *  "producerSub": null, "deliverAt": null, "delayMs": null, "acceptedAt": "2026-05-16T10:00:00.123Z", "payload": {"total": 12.50}}
+ * }</pre>
+ *
+ * <p>The payload stands there byte for byte. If it has line breaks between its tokens, or is not JSON,
+ * {@code "payloadText"} stands in its place and holds its text as a string. A failed record begins with
+ * {@code "failedId"}, {@code "failedAt"}, {@code "reason"} and {@code "origin"}. An entry that is not a message is
+ * {@code {"unreadable": "why", …, "entry": "base64"}}.
+ *
+ * <p>What is read may lack all but {@code queue}, {@code transactionId} and the payload; {@code acceptedAt} and what is
+ * only about a failure is skipped.
+ */
+public final class MessageLine {
+    private static final String DEFAULT_PARTITION = "Default";
+    /** All that is read of a line; the payload may stand in one of two. */
+    private static final List<String> MEMBERS = List.of(
+            "queue",
+            "partition",
+            "transactionId",
+            "id",
+            "traceId",
+            "producerSub",
+            "deliverAt",
+            "delayMs",
+            "payload",
+            "payloadText");
+
+    private static final int MAX_DEPTH = Integer.MAX_VALUE;
+
+    /** An id of version 7 begins with the milliseconds since 1970. */
+    private static final int ID_VERSION_WITH_TIME = 7;
+
+    private static final int ID_TIME_SHIFT = 16;
+
+    private MessageLine() {}
+
+    /**
+     * Writes a log entry.
+     *
+     * @param out gets one object, without a line break at its end
+     * @param entry as in the log
+     * @param acceptedAt when it was appended
+     * @param origin where it is, for one that is not a message
+     * @return false if it is not a message
+     */
+    public static boolean write(JsonOutput out, byte[] entry, Instant acceptedAt, String origin) {
+        out.raw("{");
+        boolean readable = writeEntry(out, entry, acceptedAt, origin);
+        out.raw("}");
+        return readable;
+    }
+
+    /**
+     * Writes a failed record.
+     *
+     * @param out gets one object, without a line break at its end
+     * @return false if what failed is not a message
+     */
+    public static boolean write(JsonOutput out, FailedRecord record) {
+        out.raw("{\"failedId\":").number(record.id());
+        out.raw(",\"failedAt\":").string(record.failedAt().toString());
+        out.raw(",\"reason\":").string(record.reason());
+        out.raw(",\"origin\":").string(record.origin()).raw(",");
+        boolean readable = writeEntry(out, record.payload(), null, null);
+        out.raw("}");
+        return readable;
+    }
+
+    /** Writes the message of an entry as an object; null, and false, if it is not a message. */
+    public static boolean writeMessage(JsonOutput out, byte[] entry) {
+        NewMessage message;
+        try {
+            message = MessageCodec.decode(entry);
+        } catch (MessageFormatException e) {
+            out.raw("null");
+            return false;
+        }
+        out.raw("{");
+        writeFields(out, message, timeOf(message.id()));
+        out.raw("}");
+        return true;
+    }
+
+    private static boolean writeEntry(
+            JsonOutput out, byte[] entry, @Nullable Instant acceptedAt, @Nullable String origin) {
+        NewMessage message;
+        try {
+            message = MessageCodec.decode(entry);
+        } catch (MessageFormatException e) {
+            out.raw("\"unreadable\":").string(e.getMessage());
+            if (origin != null) {
+                out.raw(",\"origin\":").string(origin);
+            }
+            out.raw(",\"entry\":\"")
+                    .raw(Base64.getEncoder().encodeToString(entry))
+                    .raw("\"");
+            return false;
+        }
+        writeFields(out, message, acceptedAt == null ? timeOf(message.id()) : acceptedAt);
+        return true;
+    }
+
+    private static void writeFields(JsonOutput out, NewMessage message, @Nullable Instant acceptedAt) {
+        Instant deliverAt = message.deliverAt();
+        Duration delay = message.delay();
+        out.raw("\"queue\":").string(message.queue());
+        out.raw(",\"partition\":").string(message.partition());
+        out.raw(",\"transactionId\":").string(message.transactionId());
+        out.raw(",\"id\":").uuid(message.id());
+        out.raw(",\"traceId\":").uuid(message.traceId());
+        out.raw(",\"producerSub\":").string(message.producerSub());
+        out.raw(",\"deliverAt\":").string(deliverAt == null ? null : deliverAt.toString());
+        out.raw(",\"delayMs\":").raw(delay == null ? "null" : Long.toString(delay.toMillis()));
+        out.raw(",\"acceptedAt\":").string(acceptedAt == null ? null : acceptedAt.toString());
+        if (isOneLineOfJson(message.payload())) {
+            out.raw(",\"payload\":").json(message.payload());
+        } else {
+            out.raw(",\"payloadText\":").string(new String(message.payload(), UTF_8));
+        }
+    }
+
+    private static @Nullable Instant timeOf(UUID id) {
+        return id.version() == ID_VERSION_WITH_TIME
+                ? Instant.ofEpochMilli(id.getMostSignificantBits() >>> ID_TIME_SHIFT)
+                : null;
+    }
+
+    private static boolean isOneLineOfJson(byte[] payload) {
+        for (byte each : payload) {
+            if (each == '\n' || each == '\r') {
+                return false;
+            }
+        }
+        return isJson(payload);
+    }
+
+    private static boolean isJson(byte[] payload) {
+        try (var json = JsonBody.open(payload, MAX_DEPTH)) {
+            json.first();
+            json.skip();
+            json.end();
+            return true;
+        } catch (InvalidRequestException e) {
+            return false;
+        }
+    }
+
+    /**
+     * Reads a line.
+     *
+     * @param ids gives the message an id if it has none
+     * @return the message; its transaction id counts as given by the producer
+     * @throws InvalidRequestException if it is not such an object; the message says what is wrong
+     */
+    public static NewMessage parse(byte[] line, MessageIds ids) {
+        return parse(line, ids, RequestMemory.unlimited());
+    }
+
+    /** The same for a line of a request, whose memory the message takes. */
+    public static NewMessage parse(byte[] line, MessageIds ids, RequestMemory.Claim memory) {
+        try (var json = JsonBody.open(line, MAX_DEPTH, memory)) {
+            if (json.first() != JsonToken.START_OBJECT) {
+                throw badRequest("a line must be an object");
+            }
+            var fields = new Fields(json);
+            for (String field = json.nextField(); field != null; field = json.nextField()) {
+                fields.read(field, json.value());
+            }
+            json.end();
+            return fields.toMessage(ids);
+        }
+    }
+
+    /** The fields of a line. */
+    private static final class Fields {
+        private final JsonBody json;
+        private final JsonBody.Members members;
+        private @Nullable String queue;
+        private @Nullable String partition;
+        private @Nullable String transactionId;
+        private @Nullable UUID id;
+        private @Nullable UUID traceId;
+        private @Nullable String producerSub;
+        private @Nullable Instant deliverAt;
+        private @Nullable Duration delay;
+        private byte @Nullable [] payload;
+
+        Fields(JsonBody json) {
+            this.json = json;
+            this.members = json.members(MEMBERS);
+        }
+
+        void read(String field, JsonToken value) {
+            members.refuseSecond(field);
+            switch (field) {
+                case "queue" -> queue = string(field, value);
+                case "partition" -> partition = string(field, value);
+                case "transactionId" -> transactionId = string(field, value);
+                case "id" -> id = uuid(field, value);
+                case "traceId" -> traceId = uuid(field, value);
+                case "producerSub" -> producerSub = string(field, value);
+                case "deliverAt" -> deliverAt = time(field, value);
+                case "delayMs" -> delay = millis(field, value);
+                case "payload" -> payload = json.slice();
+                case "payloadText" -> payload = text(field, value);
+                case "unreadable" -> throw badRequest("it holds an entry that is not a message");
+                default -> json.skip();
+            }
+        }
+
+        private @Nullable String string(String field, JsonToken value) {
+            if (value == JsonToken.VALUE_NULL) {
+                return null;
+            }
+            if (value != JsonToken.VALUE_STRING) {
+                throw badRequest(field + " must be a string");
+            }
+            return json.text(null);
+        }
+
+        private @Nullable UUID uuid(String field, JsonToken value) {
+            String text = string(field, value);
+            UUID uuid = text == null ? null : JsonBody.uuid(text);
+            if (text != null && uuid == null) {
+                throw badRequest(field + " must be a UUID");
+            }
+            return uuid;
+        }
+
+        private @Nullable Instant time(String field, JsonToken value) {
+            return PushBody.time(json, field, value);
+        }
+
+        private @Nullable Duration millis(String field, JsonToken value) {
+            if (value == JsonToken.VALUE_NULL) {
+                return null;
+            }
+            try {
+                return Duration.ofMillis(Long.parseLong(new String(json.slice(), UTF_8)));
+            } catch (NumberFormatException e) {
+                throw badRequest(field + " must be a whole number");
+            }
+        }
+
+        private byte @Nullable [] text(String field, JsonToken value) {
+            String text = string(field, value);
+            json.take(text == null ? 0 : 3L * text.length());
+            byte[] bytes = text == null ? null : text.getBytes(UTF_8);
+            if (bytes != null && !isJson(bytes)) {
+                throw badRequest(field + " must hold JSON");
+            }
+            return bytes;
+        }
+
+        NewMessage toMessage(MessageIds ids) {
+            if (queue == null) {
+                throw badRequest("queue is required");
+            }
+            if (transactionId == null) {
+                throw badRequest("transactionId is required: it is what makes repeating safe");
+            }
+            if (payload == null) {
+                throw badRequest("payload is required");
+            }
+            String inPartition = partition == null ? DEFAULT_PARTITION : partition;
+            json.take(PushBody.bytesOf(queue, inPartition, transactionId, payload));
+            try {
+                return new NewMessage(
+                        id == null ? ids.next() : id,
+                        queue,
+                        inPartition,
+                        transactionId,
+                        false,
+                        payload,
+                        traceId,
+                        producerSub,
+                        deliverAt,
+                        delay);
+            } catch (IllegalArgumentException e) {
+                throw badRequest(String.valueOf(e.getMessage()));
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+package dev.sluice.bridge.api.messages;
+
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.ClientConnection;
+import dev.sluice.bridge.http.Endpoint;
+import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.Problem;
+import dev.sluice.bridge.http.Query;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.bridge.limits.InvalidRequestException;
+import dev.sluice.bridge.limits.OverloadedException;
+import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.bridge.pop.PopDispatcher;
+import dev.sluice.queue.Message;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.PopRequest;
+import dev.sluice.queue.PopResult;
+import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.Subscription;
+import dev.sluice.queue.sql.OutcomeUnknownException;
+import io.javalin.http.Context;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code GET /api/v1/pop/queue/:queue}, {@code …/partition/:partition}, and {@code GET /api/v1/pop?namespace=…&task=…}
+ * for all queues of a namespace and task: 200 with messages, or 204 without a body when there are none.
+ *
+ * <pre>{@code
+ * {"success": true, "queue": "orders", "partition": "customer-7", "partitionId": "…", "leaseId": "…",
+ *  "consumerGroup": "__QUEUE_MODE__", "partitionsClaimed": 1,
+ *  "messages": [{"id": "…", "transactionId": "o-1", "traceId": null, "data": {"total": 12.50}, "producerSub": null,
+ *                "createdAt": "2026-05-16T10:00:00.123456Z", "partitionId": "…", "partition": "customer-7",
+ *                "queue": "orders", "leaseId": "…", "consumerGroup": "__QUEUE_MODE__"}, …]}
+ * }</pre>
+ *
+ * <p>While the database cannot be asked, and while nobody can tell whether messages were consumed, the answer is 200
+ * with {@code Retry-After}, because clients end their loop at a 5xx:
+ *
+ * <pre>{@code
+ * {"success": false, "error": "database_unavailable", "messages": []}
+ * {"success": false, "error": "outcome_unknown", "messages": []}
+ * }</pre>
+ *
+ * <p>The first says that nothing was popped. After the second, messages that were consumed come again: the bridge puts
+ * the position back as soon as it knows.
+ *
+ * <p>{@code data} is the payload as it was pushed, byte for byte. {@code leaseId} is {@code ""} with auto-ack.
+ */
+public final class PopEndpoint implements Endpoint {
+    /** Finds messages. See {@code PopDispatcher#pop}. */
+    public interface Popper {
+        /** Pops from {@code target} for {@code client}, waiting at most {@code wait}. Does not block. */
+        CompletableFuture<PopResult> pop(
+                PopTarget target, PopRequest request, Duration wait, PopDispatcher.Client client);
+    }
+
+    private static final int OK = 200;
+    private static final int DEFAULT_BATCH = 1;
+    private static final int DEFAULT_TIMEOUT_MILLIS = 30_000;
+    private static final int MESSAGE_BYTES = 512;
+    private static final int HEAD_BYTES = 256;
+    private static final String RETRY_SECONDS = "1";
+
+    private final Popper popper;
+    private final PopDispatcher.Return undelivered;
+    private final RequestMemory memory;
+    private final RequestLimits limits;
+
+    /** Messages that could not be sent go to {@code undelivered}, which must not block. */
+    public PopEndpoint(Popper popper, PopDispatcher.Return undelivered, RequestMemory memory, RequestLimits limits) {
+        this.popper = popper;
+        this.undelivered = undelivered;
+        this.memory = memory;
+        this.limits = limits;
+    }
+
+    @Override
+    public CompletableFuture<Answer> handle(Context ctx) {
+        var query = new Query(ctx.queryParamMap());
+        PopTarget target = target(ctx, query);
+        int batch = Math.min(Math.max(query.number("batch", DEFAULT_BATCH), 1), limits.popBatch());
+        int maxPartitions = Math.min(Math.max(query.number("partitions", 1), 1), limits.popBatch());
+        var request = new PopRequest(batch, maxPartitions, query.flag("autoAck"), subscription(query));
+        int timeoutMillis =
+                Math.min(Math.max(query.number("timeout", DEFAULT_TIMEOUT_MILLIS), 0), limits.popTimeoutMillis());
+        Duration wait = query.flag("wait") ? Duration.ofMillis(timeoutMillis) : Duration.ZERO;
+        if (request.autoAck() && memory.isUsedUp()) {
+            throw RequestMemory.tooMany(); // Afterwards it would be too late: nothing can be given back.
+        }
+        var client = new ClientConnection(ctx.req());
+        return popper.pop(target, request, wait, client).handle((result, failure) -> {
+            boolean gone = client.answered();
+            if (failure == null) {
+                return answer(ctx, target, result, gone);
+            }
+            if (Problem.unwrap(failure) instanceof QueueException e && Problem.isDatabaseAway(e)) {
+                return unavailable(ctx, e);
+            }
+            throw new CompletionException(failure);
+        });
+    }
+
+    private Answer answer(Context ctx, PopTarget target, PopResult result, boolean gone) {
+        if (result.messages().isEmpty()) {
+            return Answer.empty();
+        }
+        if (gone) {
+            undelivered.giveBack(target, result);
+            return Answer.empty();
+        }
+        takeMemory(ctx, target, result);
+        Answer answer = Answer.json(OK, write(result, target.group()));
+        if (result.leaseId() == null) {
+            return answer; // The client may get a part of it, and with auto-ack gets nothing twice.
+        }
+        return answer.orElse(() -> undelivered.giveBack(target, result));
+    }
+
+    private static Answer unavailable(Context ctx, QueueException e) {
+        ctx.header("Retry-After", RETRY_SECONDS);
+        String error = e instanceof OutcomeUnknownException ? Problem.OUTCOME_UNKNOWN : Problem.DATABASE_UNAVAILABLE;
+        return Answer.json(
+                OK,
+                new JsonOutput(0)
+                        .raw("{\"success\":false,\"error\":")
+                        .string(error)
+                        .raw(",\"messages\":[]}"));
+    }
+
+    /**
+     * Takes the memory that the messages and the answer have until the client has read it.
+     *
+     * @throws OverloadedException if other requests have it; the messages are given back then
+     */
+    private void takeMemory(Context ctx, PopTarget target, PopResult result) {
+        RequestMemory.Claim claim = memory.claim(ctx.req());
+        long needed = 2L * expectedBytes(result.messages());
+        try {
+            claim.take(needed);
+        } catch (InvalidRequestException e) {
+            claim.takeAnyway(needed); // It would never fit, and it is one message.
+        } catch (OverloadedException e) {
+            if (result.leaseId() != null) {
+                undelivered.giveBack(target, result);
+                throw e;
+            }
+            claim.takeAnyway(needed);
+        }
+    }
+
+    private static long expectedBytes(List<Message> messages) {
+        long bytes = HEAD_BYTES;
+        for (Message message : messages) {
+            bytes += MESSAGE_BYTES + message.payload().length();
+            bytes += message.queue().length() + message.partition().length();
+        }
+        return bytes;
+    }
+
+    private static PopTarget target(Context ctx, Query query) {
+        String group = given(query, "consumerGroup");
+        return new PopTarget(scope(ctx, query), group == null ? PopTarget.DEFAULT_GROUP : group);
+    }
+
+    private static PopTarget.Scope scope(Context ctx, Query query) {
+        String queue = ctx.pathParamMap().get("queue");
+        if (queue != null) {
+            String partition = ctx.pathParamMap().get("partition");
+            return new PopTarget.InQueue(name("queue", queue), partition == null ? null : name("partition", partition));
+        }
+        String namespace = given(query, "namespace");
+        String task = given(query, "task");
+        if (namespace == null && task == null) {
+            throw badRequest("namespace or task is required, or a queue in the path: /api/v1/pop/queue/{queue}");
+        }
+        return new PopTarget.Across(namespace, task);
+    }
+
+    /** Returns a name in the query, or null when it is absent or empty. */
+    private static @Nullable String given(Query query, String what) {
+        String value = query.text(what);
+        return value == null || value.isEmpty() ? null : name(what, value);
+    }
+
+    private static String name(String what, String value) {
+        try {
+            NewMessage.checkName(what, value);
+            return value;
+        } catch (IllegalArgumentException e) {
+            throw badRequest(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static Subscription subscription(Query query) {
+        String mode = query.text("subscriptionMode");
+        String from = query.text("subscriptionFrom");
+        boolean onlyNew = "new".equals(mode) || "new-only".equals(mode) || "now".equals(from);
+        if (from == null || from.isEmpty() || "now".equals(from)) {
+            return onlyNew ? Subscription.NEW : Subscription.ALL;
+        }
+        return new Subscription(Subscription.Mode.ALL, Parameters.time("subscriptionFrom", from));
+    }
+
+    static JsonOutput write(PopResult result, String group) {
+        List<Message> messages = result.messages();
+        Message first = messages.get(0);
+        var out = new JsonOutput(expectedBytes(messages));
+        out.raw("{\"success\":true,\"queue\":").string(first.queue());
+        out.raw(",\"partition\":").string(first.partition());
+        out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(first.partitionId()));
+        out.raw(",\"leaseId\":");
+        lease(out, result.leaseId());
+        out.raw(",\"consumerGroup\":").string(group);
+        out.raw(",\"partitionsClaimed\":").number(result.partitionsClaimed());
+        out.raw(",\"messages\":[");
+        for (int i = 0; i < messages.size(); i++) {
+            if (i > 0) {
+                out.raw(",");
+            }
+            write(out, messages.get(i), result.leaseId(), group);
+        }
+        return out.raw("]}");
+    }
+
+    private static void write(JsonOutput out, Message message, @Nullable UUID leaseId, String group) {
+        out.raw("{\"id\":").uuid(message.id());
+        out.raw(",\"transactionId\":").string(message.transactionId());
+        out.raw(",\"traceId\":").uuid(message.traceId());
+        out.raw(",\"data\":").json(message.payload());
+        out.raw(",\"producerSub\":").string(message.producerSub());
+        out.raw(",\"createdAt\":").microseconds(message.createdAt());
+        out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(message.partitionId()));
+        out.raw(",\"partition\":").string(message.partition());
+        out.raw(",\"queue\":").string(message.queue());
+        out.raw(",\"leaseId\":");
+        lease(out, leaseId);
+        out.raw(",\"consumerGroup\":").string(group).raw("}");
+    }
+
+    private static void lease(JsonOutput out, @Nullable UUID leaseId) {
+        if (leaseId == null) {
+            out.raw("\"\"");
+        } else {
+            out.uuid(leaseId);
+        }
+    }
+}

@@ -1,0 +1,335 @@
+package dev.sluice.bridge.api.messages;
+
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+
+import com.fasterxml.jackson.core.JsonToken;
+import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.ingest.Patience;
+import dev.sluice.bridge.json.JsonBody;
+import dev.sluice.bridge.limits.InvalidRequestException;
+import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.TimeText;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The body of a push.
+ *
+ * <pre>{@code
+ * {"items": [{"queue": "orders",            required
+ *             "partition": "customer-7",    default "Default"
+ *             "payload": {"total": 12.50},  any JSON, default null
+ *             "transactionId": "o-1",       default, and instead of "": from the Idempotency-Key, or a new UUID
+ *             "traceId": "…"}, …],          a UUID; default, and instead of "": from traceparent
+ *  "bufferMs": 100, "bufferMax": 500}       either: answer as soon as the messages are safe on the local disk, and let them
+ *                                           stay there that long, or until there are that many
+ * }</pre>
+ *
+ * @param messages the items, in their order, with their new ids; payloads are the bytes of the body
+ * @param patience null unless the producer wants its answer as soon as the messages are safe on the local disk; then,
+ *     how long they may stay there
+ */
+public record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
+    /** How long messages may stay when only {@code bufferMax} is said. */
+    private static final Duration USUAL_BUFFER_TIME = Duration.ofSeconds(1);
+
+    /** More than 31 years. */
+    private static final int MAX_DELAY_DIGITS = 12;
+    /** Of {@code bufferMs} and {@code bufferMax}, all characters of the number counted. */
+    private static final int MAX_LIMIT_DIGITS = 20;
+
+    /** As long as a generated transaction id. */
+    private static final String GENERATED = "-".repeat(36);
+
+    /** All that an item may have. {@code producerSub} is ignored: the token says who the producer is. */
+    static final List<String> MEMBERS =
+            List.of("queue", "partition", "transactionId", "traceId", "producerSub", "payload", "deliverAt", "delayMs");
+
+    static final byte[] NULL_PAYLOAD = "null".getBytes(StandardCharsets.US_ASCII);
+
+    /** Bytes of a message besides its texts and its payload, including its outcome and its part of the answer. */
+    private static final int MESSAGE_BYTES = 400;
+
+    /**
+     * Bytes of a message besides these, if the request itself writes it to the database: its part of a stored segment
+     * and of the statements.
+     */
+    private static final int WRITER_BYTES = 200;
+
+    /**
+     * Reads a body. Takes time in proportion to its size.
+     *
+     * @param defaults what items have that do not say otherwise
+     * @throws InvalidRequestException (400) if it is not JSON or breaks a rule; nothing of it is used then. (413)
+     *     if it needs more memory than there is
+     */
+    public static PushBody parse(
+            byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults, RequestMemory.Claim memory) {
+        try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
+            return new Reader(json, limits, ids, defaults, NULL_PAYLOAD).read();
+        }
+    }
+
+    /**
+     * Returns the memory a message takes: with its payload a second time as an entry of the local log, or as a part
+     * of a stored segment.
+     */
+    static long bytesOf(String queue, String partition, String transactionId, byte[] payload) {
+        return MESSAGE_BYTES
+                + 2L * (queue.length() + partition.length() + transactionId.length())
+                + (payload == NULL_PAYLOAD ? 0 : payload.length);
+    }
+
+    /** Takes the memory that a writer of the database needs for so many messages. */
+    public static void takeForWriter(int messages, RequestMemory.Claim memory) {
+        memory.take((long) WRITER_BYTES * messages);
+    }
+
+    /** Reads one body. Keeps the names of the item before, because most requests repeat them. */
+    static final class Reader {
+        private final JsonBody json;
+        private final RequestLimits limits;
+        private final MessageIds ids;
+        private final PushDefaults defaults;
+        private final byte[] payloadByDefault;
+
+        private @Nullable List<NewMessage> messages;
+        private @Nullable Duration bufferTime;
+        private @Nullable Integer bufferMax;
+        private int itemsRead;
+        private @Nullable String lastQueue;
+        private @Nullable String lastPartition;
+
+        Reader(JsonBody json, RequestLimits limits, MessageIds ids, PushDefaults defaults, byte[] payloadByDefault) {
+            this.json = json;
+            this.limits = limits;
+            this.ids = ids;
+            this.defaults = defaults;
+            this.payloadByDefault = payloadByDefault;
+        }
+
+        PushBody read() {
+            if (json.first() == JsonToken.START_OBJECT) {
+                for (String field = json.nextField(); field != null; field = json.nextField()) {
+                    readTopLevel(field, json.value());
+                }
+            } else {
+                json.skip();
+            }
+            json.end();
+            if (messages == null) {
+                throw badRequest("items array is required");
+            }
+            return new PushBody(messages, patience());
+        }
+
+        private @Nullable Patience patience() {
+            if (bufferTime == null && bufferMax == null) {
+                return null;
+            }
+            return new Patience(
+                    bufferTime == null ? USUAL_BUFFER_TIME : bufferTime,
+                    bufferMax == null ? Integer.MAX_VALUE : bufferMax);
+        }
+
+        /**
+         * Reads a body that is one item, which must have a payload.
+         *
+         * @param lastNames queue and partition of the item before; gets those of this one
+         */
+        NewMessage readOne(int index, @Nullable String[] lastNames) {
+            lastQueue = lastNames[0];
+            lastPartition = lastNames[1];
+            if (json.first() != JsonToken.START_OBJECT) {
+                throw badRequest("an item must be an object");
+            }
+            NewMessage item = readItem(index, true);
+            json.end();
+            lastNames[0] = lastQueue;
+            lastNames[1] = lastPartition;
+            return item;
+        }
+
+        private void readTopLevel(String field, JsonToken value) {
+            switch (field) {
+                case "items" -> {
+                    json.refuseSecond(field, messages != null);
+                    messages = readItems(value, field);
+                }
+                case "bufferMs" -> {
+                    Double millis = readBufferLimit(field, value);
+                    bufferTime = millis == null
+                            ? null
+                            : Duration.ofMillis(
+                                    (long) Math.min((double) Patience.LONGEST.toMillis(), Math.max(0, millis)));
+                }
+                case "bufferMax" -> {
+                    Double most = readBufferLimit(field, value);
+                    bufferMax = most == null ? null : (Integer) (int) Math.min(Integer.MAX_VALUE, Math.max(1, most));
+                }
+                default -> json.skip();
+            }
+        }
+
+        /** Returns the number, or null. What is beyond all limits is moved into them. */
+        private @Nullable Double readBufferLimit(String field, JsonToken value) {
+            if (value == JsonToken.VALUE_NULL) {
+                json.skip();
+                return null;
+            }
+            if (!value.isNumeric()) {
+                json.skip();
+                throw badRequest(field + " must be a number");
+            }
+            byte[] digits = json.slice();
+            if (digits.length > MAX_LIMIT_DIGITS) {
+                throw badRequest(field + " must have at most " + MAX_LIMIT_DIGITS + " digits");
+            }
+            return Double.valueOf(new String(digits, StandardCharsets.US_ASCII));
+        }
+
+        /**
+         * Reads the items it stands at.
+         *
+         * @param field name of the array, for messages
+         */
+        List<NewMessage> readItems(JsonToken value, String field) {
+            if (value != JsonToken.START_ARRAY) {
+                json.skip(); // What is wrong with the value itself is said first.
+                throw badRequest(field + " array is required");
+            }
+            var items = new ArrayList<NewMessage>();
+            for (JsonToken token = json.value(); token != JsonToken.END_ARRAY; token = json.value()) {
+                if (token != JsonToken.START_OBJECT) {
+                    throw badRequest(field + " must be objects, item " + items.size() + " is not");
+                }
+                if (items.size() == limits.items()) {
+                    throw badRequest(field + " must be at most " + limits.items() + " (http.max.items)");
+                }
+                try {
+                    items.add(readItem(itemsRead++, false));
+                } catch (InvalidRequestException e) {
+                    throw e.inItem(items.size());
+                }
+            }
+            return items;
+        }
+
+        private NewMessage readItem(int index, boolean needsPayload) {
+            String queue = defaults.queue();
+            String partition = defaults.partition();
+            String transactionId = "";
+            UUID traceId = null;
+            byte[] payload = null;
+            Instant deliverAt = null;
+            Duration delay = null;
+            var members = json.members(MEMBERS);
+            for (String field = json.nextField(); field != null; field = json.nextField()) {
+                JsonToken value = json.value();
+                members.refuseSecond(field);
+                switch (field) {
+                    case "queue" -> {
+                        queue = string(value, "Queue", lastQueue);
+                        lastQueue = queue;
+                    }
+                    case "partition" -> {
+                        partition = string(value, "Partition", lastPartition);
+                        lastPartition = partition;
+                    }
+                    case "transactionId" -> transactionId = string(value, "TransactionId", null);
+                    case "traceId" -> traceId = traceId(value);
+                    case "payload" -> payload = json.slice();
+                    case "deliverAt" -> deliverAt = time(json, field, value);
+                    case "delayMs" -> delay = delay(value);
+                    default -> json.skip();
+                }
+            }
+            if (payload == null && needsPayload) {
+                throw badRequest(queue == null ? "queue and payload are missing" : "payload is missing");
+            }
+            if (queue == null) {
+                throw badRequest(needsPayload ? "queue is missing" : "Queue must be a string");
+            }
+            if (payload == null) {
+                payload = payloadByDefault;
+            }
+            UUID id = ids.next();
+            if (transactionId.isEmpty() && defaults.idempotencyKey() != null) {
+                transactionId = defaults.transactionId(index);
+            }
+            boolean generated = transactionId.isEmpty();
+            json.take(bytesOf(queue, partition, generated ? GENERATED : transactionId, payload));
+            try {
+                return new NewMessage(
+                        id,
+                        queue,
+                        partition,
+                        generated ? id.toString() : transactionId,
+                        generated,
+                        payload,
+                        traceId == null ? defaults.traceId() : traceId,
+                        defaults.producerSub(),
+                        deliverAt,
+                        delay);
+            } catch (IllegalArgumentException e) {
+                throw badRequest(String.valueOf(e.getMessage()));
+            }
+        }
+
+        private String string(JsonToken value, String name, @Nullable String previous) {
+            if (value != JsonToken.VALUE_STRING) {
+                throw badRequest(name + " must be a string");
+            }
+            return json.text(previous);
+        }
+
+        private @Nullable Duration delay(JsonToken value) {
+            String text = new String(json.slice(), StandardCharsets.US_ASCII);
+            if (value == JsonToken.VALUE_NULL) {
+                return null;
+            }
+            if (value == JsonToken.VALUE_NUMBER_INT && text.length() <= MAX_DELAY_DIGITS && !text.startsWith("-")) {
+                return Duration.ofMillis(Long.parseLong(text));
+            }
+            throw badRequest("delayMs must be a whole number of milliseconds, 0 or more, of at most " + MAX_DELAY_DIGITS
+                    + " digits");
+        }
+
+        private @Nullable UUID traceId(JsonToken value) {
+            if (value == JsonToken.VALUE_NULL) {
+                return null;
+            }
+            String text = string(value, "TraceId", null);
+            if (text.isEmpty()) {
+                return null;
+            }
+            UUID traceId = JsonBody.uuid(text);
+            if (traceId == null) {
+                throw badRequest("TraceId must be a UUID");
+            }
+            return traceId;
+        }
+    }
+
+    /** Reads a {@linkplain TimeText time}, a string or a number; null if it is null. */
+    static @Nullable Instant time(JsonBody json, String field, JsonToken value) {
+        return switch (value) {
+            case VALUE_NULL -> {
+                json.skip();
+                yield null;
+            }
+            case VALUE_STRING -> Parameters.time(field, json.text(null));
+            case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT ->
+                Parameters.time(field, new String(json.slice(), StandardCharsets.US_ASCII));
+            default -> throw badRequest(field + " must be " + TimeText.FORMS);
+        };
+    }
+}

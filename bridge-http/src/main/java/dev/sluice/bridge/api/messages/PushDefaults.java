@@ -1,0 +1,101 @@
+package dev.sluice.bridge.api.messages;
+
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+
+import dev.sluice.bridge.http.Guard;
+import dev.sluice.bridge.limits.InvalidRequestException;
+import io.javalin.http.Context;
+import java.util.Enumeration;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the request around a push says about those of its items that do not say it themselves.
+ *
+ * @param queue name of the queue; null if every item must name one
+ * @param partition name of the partition
+ * @param idempotencyKey from which items get their transaction id, so that a request sent again stores nothing twice: the key, a
+ *     colon, and the item's index from 0. Null: a new UUID each
+ * @param traceId the trace the request belongs to, or null
+ * @param producerSub subject of the producer's token, or null
+ */
+public record PushDefaults(
+        @Nullable String queue,
+        String partition,
+        @Nullable String idempotencyKey,
+        @Nullable UUID traceId,
+        @Nullable String producerSub) {
+    static final String PARTITION = "Default";
+    /** Longest {@code Idempotency-Key}: with an index it must fit into a transaction id. */
+    static final int MAX_KEY_LENGTH = 200;
+
+    /** When the request says nothing. */
+    static final PushDefaults NONE = new PushDefaults(null, PARTITION, null, null, null);
+
+    private static final Pattern KEY = Pattern.compile("[!-~]{1," + MAX_KEY_LENGTH + "}");
+    /** W3C Trace Context, §3.2: version, trace, parent, flags; later versions may append more. */
+    private static final Pattern TRACEPARENT =
+            Pattern.compile("([0-9a-f]{2})-([0-9a-f]{16})([0-9a-f]{16})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?");
+
+    private static final String NO_PARENT = "0".repeat(16);
+
+    /**
+     * Reads the headers {@code Idempotency-Key} and {@code traceparent}, and who is authenticated.
+     *
+     * @throws InvalidRequestException (400) if the key is too long or has other characters than visible ASCII
+     */
+    public static PushDefaults of(Context ctx) {
+        return new PushDefaults(
+                null, PARTITION, idempotencyKey(ctx.header("Idempotency-Key")), traceId(ctx), Guard.subjectOf(ctx));
+    }
+
+    /** The same for items of one queue and, if they do not say otherwise, one partition. */
+    PushDefaults to(@Nullable String newQueue, @Nullable String newPartition) {
+        return new PushDefaults(
+                newQueue, newPartition == null ? PARTITION : newPartition, idempotencyKey, traceId, producerSub);
+    }
+
+    /** Returns the transaction id of the item at {@code index}, or null if there is no key. */
+    @Nullable
+    String transactionId(int index) {
+        return idempotencyKey == null ? null : idempotencyKey + ":" + index;
+    }
+
+    /** The draft of the header has the key in quotes; many clients send it without. */
+    private static @Nullable String idempotencyKey(@Nullable String header) {
+        if (header == null) {
+            return null;
+        }
+        boolean quoted = header.length() >= 2 && header.startsWith("\"") && header.endsWith("\"");
+        String key = quoted ? header.substring(1, header.length() - 1) : header;
+        if (!KEY.matcher(key).matches()) {
+            throw badRequest("Idempotency-Key must be 1 to " + MAX_KEY_LENGTH + " visible ASCII characters");
+        }
+        return key;
+    }
+
+    private static @Nullable UUID traceId(Context ctx) {
+        Enumeration<String> headers = ctx.req().getHeaders("traceparent");
+        if (!headers.hasMoreElements()) {
+            return null;
+        }
+        String only = headers.nextElement();
+        return headers.hasMoreElements() ? null : traceId(only);
+    }
+
+    /** Returns the trace id of a {@code traceparent} as a UUID; null if it is not one, as the specification asks. */
+    static @Nullable UUID traceId(String traceparent) {
+        Matcher parts = TRACEPARENT.matcher(traceparent);
+        if (!parts.matches() || parts.group(1).equals("ff")) {
+            return null;
+        }
+        if (parts.group(1).equals("00") && parts.group(5) != null) {
+            return null;
+        }
+        var trace = new UUID(Long.parseUnsignedLong(parts.group(2), 16), Long.parseUnsignedLong(parts.group(3), 16));
+        boolean nil = trace.getMostSignificantBits() == 0 && trace.getLeastSignificantBits() == 0;
+        return nil || parts.group(4).equals(NO_PARENT) ? null : trace;
+    }
+}

@@ -1,0 +1,153 @@
+package dev.sluice.bridge.api.messages;
+
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.Endpoint;
+import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.ingest.Durability;
+import dev.sluice.bridge.ingest.Patience;
+import dev.sluice.bridge.ingest.PushResult;
+import dev.sluice.bridge.ingest.QueueFullException;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PartitionIds;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for one that is lines, as
+ * its {@code Content-Type} says, or a bare array. The answer is an array with one element per item.
+ */
+public final class PushEndpoint implements Endpoint {
+    /** Takes messages in. See {@code Door}. */
+    public interface Acceptor {
+        /** Accepts {@code messages}; result i belongs to message i. Does not block. */
+        CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Patience patience);
+
+        /** The same for messages that are to be moved on at once. */
+        default CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
+            return accept(messages, durability, Patience.NONE);
+        }
+
+        /** The same for messages that have been accepted before. */
+        default CompletableFuture<List<PushResult>> acceptAgain(List<NewMessage> messages, Durability durability) {
+            return accept(messages, durability);
+        }
+
+        /** Fails if a queue is full, on behalf of messages that go another way. Does not block. */
+        default void requireRoom(List<NewMessage> messages) throws QueueFullException {}
+    }
+
+    /** Names for JSON text, one value a line. */
+    private static final Set<String> LINES = Set.of("application/x-ndjson", "application/ndjson", "application/jsonl");
+
+    private static final int CREATED = 201;
+    private static final int RESULT_BYTES = 256;
+
+    private final Acceptor intake;
+    private final Durability usualDurability;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+    private final MessageIds ids;
+
+    public PushEndpoint(
+            Acceptor intake, Durability usualDurability, RequestBodies bodies, RequestLimits limits, MessageIds ids) {
+        this.intake = intake;
+        this.usualDurability = usualDurability;
+        this.bodies = bodies;
+        this.limits = limits;
+        this.ids = ids;
+    }
+
+    @Override
+    public CompletableFuture<Answer> handle(Context ctx) throws IOException {
+        PushDefaults defaults = PushDefaults.of(ctx);
+        PushLines.Form form = PushLines.form(ctx);
+        @Nullable String queue = ctx.queryParam("queue");
+        PushDefaults named = defaults.to(queue, ctx.queryParam("partition"));
+        boolean isLines = isLines(ctx.header("Content-Type"));
+        return bodies.read(ctx, (bytes, memory) -> {
+                    if (isLines) {
+                        return new PushLines(limits, ids, named, form, memory).lines(bytes);
+                    }
+                    return queue != null && PushLines.isArray(bytes)
+                            ? new PushLines(limits, ids, named, form, memory).array(bytes)
+                            : PushBody.parse(bytes, limits, ids, defaults, memory);
+                })
+                .thenCompose(this::accept);
+    }
+
+    /** {@code POST /api/v1/push/{queue}}: the same for {@link CloudEvents}. */
+    public CompletableFuture<Answer> events(Context ctx) throws IOException {
+        PushDefaults defaults = PushDefaults.of(ctx).to(ctx.pathParam("queue"), null);
+        return bodies.read(ctx, CloudEvents.reader(ctx, limits, ids, defaults)).thenCompose(this::accept);
+    }
+
+    private static boolean isLines(@Nullable String contentType) {
+        String mediaType =
+                contentType == null ? "" : contentType.split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
+        return LINES.contains(mediaType);
+    }
+
+    private CompletableFuture<Answer> accept(PushBody body) {
+        List<NewMessage> messages = body.messages();
+        if (messages.isEmpty()) {
+            return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
+        }
+        Patience patience = body.patience();
+        return intake.accept(
+                        messages,
+                        patience == null ? usualDurability : Durability.BUFFERED,
+                        patience == null ? Patience.NONE : patience)
+                .thenApply(results -> Answer.json(CREATED, write(messages, results)));
+    }
+
+    /**
+     * <pre>{@code
+     * [{"index": 0, "transaction_id": "o-1", "status": "queued", "message_id": "…", "partition_id": "…", "trace_id": null, "queueName": "orders"},
+     *  {"index": 1, "transaction_id": "o-1", "status": "duplicate", "message_id": "…", "queueName": "orders"},
+     *  {"index": 2, "transaction_id": "o-2", "status": "buffered", "queue": "orders", "partition": "Default", "transactionId": "o-2", "queueName": "orders"},
+     *  {"index": 3, "transaction_id": "o-3", "status": "failed", "error": "…", "queueName": "orders"}]
+     * }</pre>
+     */
+    public static JsonOutput write(List<NewMessage> messages, List<PushResult> results) {
+        if (results.size() != messages.size()) {
+            throw new IllegalStateException(messages.size() + " messages gave " + results.size() + " results");
+        }
+        var out = new JsonOutput((long) messages.size() * RESULT_BYTES).raw("[");
+        for (int i = 0; i < messages.size(); i++) {
+            NewMessage message = messages.get(i);
+            out.raw(i == 0 ? "{\"index\":" : ",{\"index\":").number(i);
+            out.raw(",\"transaction_id\":").string(message.transactionId());
+            write(out, message, results.get(i));
+            out.raw(",\"queueName\":").string(message.queue()).raw("}");
+        }
+        return out.raw("]");
+    }
+
+    private static void write(JsonOutput out, NewMessage message, PushResult result) {
+        if (result instanceof PushResult.Queued queued) {
+            out.raw(",\"status\":\"queued\",\"message_id\":").uuid(queued.messageId());
+            out.raw(",\"partition_id\":").uuid(PartitionIds.toUuid(queued.partitionId()));
+            out.raw(",\"trace_id\":").uuid(message.traceId());
+        } else if (result instanceof PushResult.Duplicate duplicate) {
+            out.raw(",\"status\":\"duplicate\",\"message_id\":").uuid(duplicate.messageId());
+        } else if (result instanceof PushResult.Buffered) {
+            out.raw(",\"status\":\"buffered\",\"queue\":").string(message.queue());
+            out.raw(",\"partition\":").string(message.partition());
+            if (!message.generatedTransactionId()) {
+                out.raw(",\"transactionId\":").string(message.transactionId());
+            }
+        } else if (result instanceof PushResult.Failed failed) {
+            out.raw(",\"status\":\"failed\",\"error\":").string(failed.error());
+        } else {
+            throw new AssertionError(result);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+package dev.sluice.bridge.api.messages;
+
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+
+import com.fasterxml.jackson.core.JsonToken;
+import dev.sluice.bridge.http.Lines;
+import dev.sluice.bridge.json.JsonBody;
+import dev.sluice.bridge.limits.InvalidRequestException;
+import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import io.javalin.http.Context;
+import java.util.ArrayList;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads the values of a push that is a sequence: the lines of NDJSON, or the elements of a bare array. A value is
+ * an envelope, an object as in {@code items}, or an event, which is the payload itself.
+ *
+ * <p>Log shippers send events and know nothing of envelopes. So if the address names the queue, a value is an
+ * envelope only if it has a {@code payload} and all its members are members of an envelope; every other value is an
+ * event. If the address names no queue, every value must be an envelope with a {@code queue} and a {@code payload}.
+ * {@code ?as=event} or {@code ?as=envelope} decides for all values.
+ */
+final class PushLines {
+    /** What the values are. */
+    enum Form {
+        /** Each value is the payload. */
+        EVENT,
+        /** Each value is an object as in {@code items}. */
+        ENVELOPE,
+        /** Each value is what it looks like. */
+        EITHER
+    }
+
+    private static final String PAYLOAD = "payload";
+
+    private final RequestLimits limits;
+    private final MessageIds ids;
+    private final PushDefaults defaults;
+    private final Form form;
+    private final RequestMemory.Claim memory;
+    private final @Nullable String[] lastNames = new @Nullable String[2];
+
+    PushLines(RequestLimits limits, MessageIds ids, PushDefaults defaults, Form form, RequestMemory.Claim memory) {
+        this.limits = limits;
+        this.ids = ids;
+        this.defaults = defaults;
+        this.form = form;
+        this.memory = memory;
+    }
+
+    /**
+     * Reads what the address says of the values.
+     *
+     * @throws InvalidRequestException (400) if {@code as} is not known, or asks for events and no queue is named
+     */
+    static Form form(Context ctx) {
+        String as = ctx.queryParam("as");
+        boolean named = ctx.queryParam("queue") != null;
+        if (as == null) {
+            return named ? Form.EITHER : Form.ENVELOPE;
+        }
+        return switch (as) {
+            case "event" -> {
+                if (!named) {
+                    throw badRequest("as=event needs ?queue= in the address: an event names no queue");
+                }
+                yield Form.EVENT;
+            }
+            case "envelope" -> Form.ENVELOPE;
+            default -> throw badRequest("as must be event or envelope");
+        };
+    }
+
+    /**
+     * Reads a body of lines. Empty lines count for nothing.
+     *
+     * @throws InvalidRequestException (400) if a line is not what it must be; names the line. Nothing of the body
+     *     is used then
+     */
+    PushBody lines(byte[] body) {
+        return new PushBody(Lines.parse(body, limits.items(), "items", memory, this::message), null);
+    }
+
+    /**
+     * Reads a body that is an array.
+     *
+     * @throws InvalidRequestException (400) if an element is not what it must be; names its index. Nothing of the
+     *     body is used then
+     */
+    PushBody array(byte[] body) {
+        var messages = new ArrayList<NewMessage>();
+        try (var json = JsonBody.open(body, limits.depth(), memory)) {
+            json.first();
+            for (JsonToken token = json.value(); token != JsonToken.END_ARRAY; token = json.value()) {
+                if (messages.size() == limits.items()) {
+                    throw badRequest("items must be at most " + limits.items() + " (http.max.items)");
+                }
+                try {
+                    byte[] element = json.slice();
+                    messages.add(message(element, messages.size()));
+                    memory.giveBack(element.length);
+                } catch (InvalidRequestException e) {
+                    throw e.inItem(messages.size());
+                }
+            }
+            json.end();
+        }
+        return new PushBody(messages, null);
+    }
+
+    /** Returns whether a body begins as an array does. */
+    static boolean isArray(byte[] body) {
+        for (byte each : body) {
+            if (each != ' ' && each != '\t' && each != '\r' && each != '\n') {
+                return each == '[';
+            }
+        }
+        return false;
+    }
+
+    private NewMessage message(byte[] value, int index) {
+        boolean isEnvelope = form == Form.ENVELOPE || (form == Form.EITHER && isEnvelope(value));
+        if (!isEnvelope) {
+            return event(value, index);
+        }
+        try (var json = JsonBody.open(value, limits.depth(), memory)) {
+            return new PushBody.Reader(json, limits, ids, defaults, PushBody.NULL_PAYLOAD).readOne(index, lastNames);
+        }
+    }
+
+    /** Looks at the members only: whether their values are right is found out when the envelope is read. */
+    private boolean isEnvelope(byte[] value) {
+        boolean hasPayload = false;
+        try (var json = JsonBody.open(value, limits.depth(), memory)) {
+            if (json.first() != JsonToken.START_OBJECT) {
+                return false;
+            }
+            for (String field = json.nextField(); field != null; field = json.nextField()) {
+                if (!PushBody.MEMBERS.contains(field)) {
+                    return false;
+                }
+                hasPayload |= field.equals(PAYLOAD);
+                json.value();
+                json.skip();
+            }
+        }
+        return hasPayload;
+    }
+
+    private NewMessage event(byte[] value, int index) {
+        byte[] payload = payload(value);
+        UUID id = ids.next();
+        boolean generated = defaults.idempotencyKey() == null;
+        String transactionId = generated ? id.toString() : defaults.transactionId(index);
+        String queue = String.valueOf(defaults.queue());
+        memory.take(PushBody.bytesOf(queue, defaults.partition(), String.valueOf(transactionId), payload));
+        try {
+            return new NewMessage(
+                    id,
+                    queue,
+                    defaults.partition(),
+                    String.valueOf(transactionId),
+                    generated,
+                    payload,
+                    defaults.traceId(),
+                    defaults.producerSub());
+        } catch (IllegalArgumentException e) {
+            throw badRequest(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** Returns the only JSON value there is, without the white space around it. */
+    private byte[] payload(byte[] value) {
+        try (var json = JsonBody.open(value, limits.depth(), memory)) {
+            json.first();
+            byte[] payload = json.slice();
+            json.end();
+            return payload;
+        }
+    }
+}

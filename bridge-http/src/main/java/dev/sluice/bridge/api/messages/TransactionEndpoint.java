@@ -1,0 +1,213 @@
+package dev.sluice.bridge.api.messages;
+
+import dev.sluice.bridge.http.AdminJson;
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.Endpoint;
+import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.ingest.QueueFullException;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.queue.AcknowledgeOutcome;
+import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.PushOutcome;
+import dev.sluice.queue.transact.TransactionExecutor.Outcome;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code POST /api/v1/transaction}: pushes and acknowledges, all of it or nothing. See {@link TransactionBody} for the
+ * request. Answers 200 after the commit, or after everything has been taken back:
+ *
+ * <pre>{@code
+ * {"transactionId": "…", "success": true, "results": [
+ *   {"index": 0, "type": "push", "success": true, "transactionId": "o-2", "messageId": "…", "partitionId": "…", "queueName": "invoices"},
+ *   {"index": 1, "type": "ack", "success": true, "transactionId": "o-1", "error": null, "dlq": false}]}
+ * {"transactionId": "…", "success": false, "error": "ACK operation failed: Message not found", "results": […]}
+ * }</pre>
+ *
+ * <p>If PostgreSQL does not confirm the commit in time, the answer is 503 with {@code outcome_unknown}: the transaction
+ * may have taken effect. Repeated with the same transaction ids of its pushes, it fails as a duplicate if it has.
+ *
+ * <p>After a failure {@code results} has the operations that were tried, pushes first, with what became of them before
+ * they were taken back. A push whose transaction id is taken fails, with the id of the first message and an
+ * {@code error}.
+ */
+public final class TransactionEndpoint implements Endpoint {
+    private static final int RESULT_BYTES = 256;
+    private static final String DUPLICATE = "Duplicate transactionId";
+
+    private final Administration administration;
+    private final PushEndpoint.Acceptor intake;
+    private final CountedEndpoints counted;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+    private final MessageIds ids;
+
+    public TransactionEndpoint(
+            Administration administration,
+            PushEndpoint.Acceptor intake,
+            CountedEndpoints counted,
+            RequestBodies bodies,
+            RequestLimits limits,
+            MessageIds ids) {
+        this.administration = administration;
+        this.intake = intake;
+        this.counted = counted;
+        this.bodies = bodies;
+        this.limits = limits;
+        this.ids = ids;
+    }
+
+    @Override
+    public CompletableFuture<Answer> handle(Context ctx) throws IOException {
+        PushDefaults defaults = PushDefaults.of(ctx);
+        return bodies.read(ctx, (bytes, memory) -> TransactionBody.parse(bytes, limits, ids, defaults, memory))
+                .thenCompose(this::execute);
+    }
+
+    private CompletableFuture<Answer> execute(TransactionBody body) {
+        UUID id = ids.next();
+        if (body.refusal() != null) {
+            JsonOutput out = begin(id, body.refusal());
+            return CompletableFuture.completedFuture(Answer.json(AdminJson.OK, out.raw("]}")));
+        }
+        var messages = new ArrayList<NewMessage>();
+        var verdicts = new ArrayList<Acknowledgement>();
+        for (TransactionBody.Operation operation : body.operations()) {
+            if (operation instanceof TransactionBody.Push push) {
+                messages.add(push.message());
+            } else if (operation instanceof TransactionBody.Acknowledge acknowledge) {
+                verdicts.add(acknowledge.verdict());
+            }
+        }
+        try {
+            intake.requireRoom(messages);
+        } catch (QueueFullException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+        return counted.transaction(
+                        messages,
+                        verdicts,
+                        administration.transactions().run(executor -> executor.execute(messages, verdicts)))
+                .thenApply(outcome -> {
+                    if (outcome.committed()) {
+                        wake(messages, outcome);
+                    }
+                    return Answer.json(AdminJson.OK, write(id, body.operations(), outcome));
+                });
+    }
+
+    /** There is something new where messages were pushed, and something to be leased where a lease has ended. */
+    private void wake(List<NewMessage> messages, Outcome outcome) {
+        var queues = new HashSet<String>();
+        messages.forEach(message -> queues.add(message.queue()));
+        for (AcknowledgeOutcome each : outcome.acknowledgements()) {
+            if (each instanceof AcknowledgeOutcome.Acknowledged done && done.leaseReleased()) {
+                queues.add(done.queue());
+            }
+        }
+        administration.wake(queues);
+    }
+
+    private static JsonOutput begin(UUID id, @Nullable String error) {
+        var out = new JsonOutput(RESULT_BYTES).raw("{\"transactionId\":").uuid(id);
+        out.raw(",\"success\":").bool(error == null);
+        if (error != null) {
+            out.raw(",\"error\":").string(error);
+        }
+        return out.raw(",\"results\":[");
+    }
+
+    static JsonOutput write(UUID id, List<TransactionBody.Operation> operations, Outcome outcome) {
+        var out = begin(id, outcome.committed() ? null : reason(outcome));
+        int pushes = 0;
+        int verdicts = 0;
+        String separator = "{\"index\":";
+        for (int i = 0; i < operations.size(); i++) {
+            TransactionBody.Operation operation = operations.get(i);
+            if (operation instanceof TransactionBody.Push push) {
+                out.raw(separator).number(i);
+                write(out, push.message(), outcome.pushes().get(pushes++));
+                separator = ",{\"index\":";
+            } else if (operation instanceof TransactionBody.Acknowledge acknowledge
+                    && verdicts < outcome.acknowledgements().size()) {
+                out.raw(separator).number(i);
+                write(out, acknowledge.verdict(), outcome.acknowledgements().get(verdicts++));
+                separator = ",{\"index\":";
+            }
+        }
+        return out.raw("]}");
+    }
+
+    private static String reason(Outcome outcome) {
+        for (PushOutcome push : outcome.pushes()) {
+            if (push instanceof PushOutcome.Duplicate) {
+                return "PUSH operation failed: " + DUPLICATE;
+            }
+        }
+        for (AcknowledgeOutcome acknowledgement : outcome.acknowledgements()) {
+            String error = error(acknowledgement);
+            if (error != null) {
+                return "ACK operation failed: " + error;
+            }
+        }
+        throw new IllegalStateException("a transaction was rolled back without a reason: " + outcome);
+    }
+
+    private static void write(JsonOutput out, NewMessage message, PushOutcome outcome) {
+        UUID messageId;
+        long partitionId;
+        boolean success = true;
+        if (outcome instanceof PushOutcome.Queued queued) {
+            messageId = queued.id();
+            partitionId = queued.partitionId();
+        } else if (outcome instanceof PushOutcome.Scheduled scheduled) {
+            messageId = scheduled.id();
+            partitionId = scheduled.partitionId();
+        } else if (outcome instanceof PushOutcome.Duplicate duplicate) {
+            messageId = duplicate.id();
+            partitionId = duplicate.partitionId();
+            success = false;
+        } else {
+            throw new AssertionError(outcome);
+        }
+        out.raw(",\"type\":\"push\",\"success\":").bool(success);
+        out.raw(",\"transactionId\":").string(message.transactionId());
+        out.raw(",\"messageId\":").uuid(messageId);
+        out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(partitionId));
+        out.raw(",\"queueName\":").string(message.queue());
+        if (!success) {
+            out.raw(",\"error\":").string(DUPLICATE);
+        }
+        out.raw("}");
+    }
+
+    private static void write(JsonOutput out, Acknowledgement said, AcknowledgeOutcome outcome) {
+        String error = error(outcome);
+        out.raw(",\"type\":\"ack\",\"success\":").bool(error == null);
+        out.raw(",\"transactionId\":").string(said.transactionId());
+        out.raw(",\"error\":").string(error);
+        out.raw(",\"dlq\":")
+                .bool(outcome instanceof AcknowledgeOutcome.Acknowledged done && done.deadLettered())
+                .raw("}");
+    }
+
+    private static @Nullable String error(AcknowledgeOutcome outcome) {
+        if (outcome.isTaken()) {
+            return null;
+        }
+        return outcome instanceof AcknowledgeOutcome.LeaseInvalid
+                ? AcknowledgeEndpoint.LEASE_INVALID
+                : AcknowledgeEndpoint.NOT_FOUND;
+    }
+}

@@ -1,0 +1,533 @@
+package dev.sluice.bridge.api.observe;
+
+import static dev.sluice.bridge.http.AdminJson.OK;
+import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.AdminJson.time;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.PageRequest;
+import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.TimeRange;
+import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.queue.QueueIds;
+import dev.sluice.queue.view.Counter;
+import dev.sluice.queue.view.MessageCounts;
+import dev.sluice.queue.view.MinuteCounters.Created;
+import dev.sluice.queue.view.MinuteCounters.Point;
+import dev.sluice.queue.view.MinuteCounters.Range;
+import dev.sluice.queue.view.MinuteCounters.Which;
+import dev.sluice.queue.view.MinuteCounters;
+import dev.sluice.queue.view.QueueStatus;
+import dev.sluice.queue.view.ResourceFilter;
+import dev.sluice.queue.view.Resources;
+import io.javalin.http.Context;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The routes charts are drawn from: what was counted by minute, over the time from {@code from} to {@code to}, by
+ * default the last hour, in points whose length {@link TimeRange#bucket} gives. There is a point only where something
+ * was counted.
+ */
+public final class AnalyticsEndpoints {
+    private static final Duration HOUR = Duration.ofHours(1);
+    private static final Duration DAY = Duration.ofDays(1);
+    /** Points by time alone: of the least length a chart of this number has, more than thirteen years. */
+    private static final int TIMES = 20_000;
+
+    private final Administration administration;
+
+    public AnalyticsEndpoints(Administration administration) {
+        this.administration = administration;
+    }
+
+    /** What is asked for: a time, queues and bridges. */
+    private record Asked(
+            TimeRange time, ResourceFilter queues, @Nullable String host, boolean nobody) {
+        static Asked of(Context ctx, Duration usual) {
+            return new Asked(
+                    TimeRange.of(ctx, usual),
+                    new ResourceFilter(
+                            Parameters.nameInQuery(ctx, "queue"),
+                            Parameters.textInQuery(ctx, "namespace"),
+                            Parameters.textInQuery(ctx, "task")),
+                    Parameters.textInQuery(ctx, "hostname"),
+                    Parameters.numberInQuery(ctx, "workerId", Worker.ID, 0, Integer.MAX_VALUE) != Worker.ID);
+        }
+
+        Range range() {
+            return time.of(queues, host);
+        }
+    }
+
+    /**
+     * All at a glance: a point of {@code throughput} for each bucket, newest first; the queues; their messages by
+     * state; leases; dead letters with their most frequent errors; the bridges; and errors.
+     */
+    public CompletableFuture<Answer> status(Context ctx) {
+        Asked asked = Asked.of(ctx, HOUR);
+        PageRequest page = PageRequest.of(ctx, "queues", administration.listMax(), administration.listMax(), 1);
+        return administration.read(() -> {
+            List<Point> points = byTime(asked);
+            UsageByTime usage = UsageByTime.read(administration.counters(), asked.range());
+            ObjectNode body = object();
+            asked.time().describe(body);
+            body.put("pointCount", points.size());
+            ArrayNode throughput = body.putArray("throughput");
+            points.forEach(point ->
+                    throughputPoint(throughput.addObject(), point, asked.time().bucket(), usage));
+            Sums sums = Sums.of(points);
+            statusOfQueues(ctx, page, body, asked.queues(), sums);
+            Resources.Leases leases = administration.resources().leases(asked.queues());
+            body.putObject("leases")
+                    .put("active", leases.active())
+                    .put("partitionsWithLeases", leases.partitions())
+                    .put("totalBatchSize", leases.messages())
+                    .put("totalAcked", leases.acked());
+            Resources.DeadLetterSummary letters = administration.resources().deadLetters(asked.queues());
+            ArrayNode errors = body.putObject("deadLetterQueue")
+                    .put("totalMessages", letters.letters())
+                    .put("affectedPartitions", letters.partitions())
+                    .putArray("topErrors");
+            letters.errors()
+                    .forEach(each ->
+                            errors.addObject().put("error", each.error()).put("count", each.letters()));
+            workers(body.putArray("workers"), asked);
+            body.putObject("errors")
+                    .put("dbErrors", sums.get(Counter.DATABASE_ERRORS))
+                    .put("ackFailed", sums.get(Counter.ACK_FAILED))
+                    .put("dlqMessages", sums.get(Counter.DEAD_LETTERS));
+            return Answer.json(OK, body.put("statsAge", 0));
+        });
+    }
+
+    private List<Point> byTime(Asked asked) {
+        return administration.counters().series(asked.range(), false, false, Which.ALL, TIMES, null);
+    }
+
+    /** Returns the sums of the whole time, of each queue or of each bridge; of queues after {@code after}. */
+    private List<Point> sums(Asked asked, boolean byQueue, int limit, @Nullable String after) {
+        var all = new Range(asked.time().from(), asked.time().to(), Duration.ZERO, asked.queues(), asked.host());
+        Instant bucket = all.from().truncatedTo(ChronoUnit.MINUTES);
+        return administration
+                .counters()
+                .series(
+                        all,
+                        byQueue,
+                        !byQueue,
+                        byQueue ? Which.POPPED : Which.ALL,
+                        limit,
+                        after == null ? null : new MinuteCounters.Key(bucket, after, ""));
+    }
+
+    private void statusOfQueues(Context ctx, PageRequest page, ObjectNode body, ResourceFilter filter, Sums sums) {
+        List<QueueStatus> rows = administration.resources().queues(filter, page.number(0), page.rows(), page.offset());
+        List<QueueStatus> shown = page.page(rows);
+        Map<Long, Long> consumed = administration
+                .resources()
+                .consumedByQueue(shown.stream().map(each -> each.queue().id()).toList());
+        ArrayNode list = body.putArray("queues");
+        for (QueueStatus each : shown) {
+            list.addObject()
+                    .put("id", QueueIds.toUuid(each.queue().id()).toString())
+                    .put("name", each.queue().name())
+                    .put("namespace", each.queue().namespace())
+                    .put("task", each.queue().task())
+                    .put("partitions", each.queue().partitions())
+                    .put("totalConsumed", consumed.getOrDefault(each.queue().id(), 0L));
+        }
+        PageRequest.announce(
+                ctx,
+                body,
+                page.isTruncated(rows)
+                        ? page.cursor(shown.get(shown.size() - 1).queue().id())
+                        : null);
+        ObjectNode messages = body.putObject("messages");
+        ResourceEndpoints.counts(
+                messages, administration.resources().totals(filter).sum().counts());
+        messages.putObject("requests")
+                .put("push", sums.get(Counter.PUSH_REQUESTS))
+                .put("pop", sums.get(Counter.POP_REQUESTS))
+                .put("ack", sums.get(Counter.ACK_REQUESTS));
+        messages.putObject("batchEfficiency")
+                .put("push", ratio(sums.get(Counter.PUSH_MESSAGES), sums.get(Counter.PUSH_REQUESTS)))
+                .put("pop", ratio(sums.get(Counter.POP_MESSAGES), sums.get(Counter.POP_REQUESTS)))
+                .put("ack", ratio(acknowledged(sums), sums.get(Counter.ACK_REQUESTS)));
+    }
+
+    private static void throughputPoint(ObjectNode node, Point point, Duration bucket, UsageByTime usage) {
+        UsageByTime.Usage used = usage.at(point.bucket());
+        long acknowledged = point.get(Counter.ACK_COMPLETED);
+        node.put("timestamp", time(point.bucket()))
+                .put("ingested", point.get(Counter.PUSH_MESSAGES))
+                .put("processed", acknowledged)
+                .put("popMessages", point.get(Counter.POP_MESSAGES))
+                .put("ingestedPerSecond", perSecond(point, Counter.PUSH_MESSAGES, bucket))
+                .put("processedPerSecond", ResourceEndpoints.perSecond(acknowledged, bucket))
+                .put("popPerSecond", perSecond(point, Counter.POP_MESSAGES, bucket));
+        lag(node, point);
+        node.put("avgEventLoopLagMs", 0)
+                .put("maxEventLoopLagMs", 0)
+                .put("minFreeSlots", used.poolIdle())
+                .put("dbErrors", point.get(Counter.DATABASE_ERRORS))
+                .put("ackFailed", point.get(Counter.ACK_FAILED))
+                .put("dlqCount", point.get(Counter.DEAD_LETTERS))
+                .put("queenCpuUserPct", used.userPercent())
+                .put("queenCpuSysPct", used.systemPercent())
+                .put("queenRssMb", used.residentMegabytes())
+                .put("dbPoolActive", used.poolActive())
+                .put("dbPoolIdle", used.poolIdle())
+                .put("dbPoolSize", used.poolSize());
+    }
+
+    private void workers(ArrayNode list, Asked asked) {
+        Map<String, Sums> byWorker = new TreeMap<>();
+        for (Point point : sums(asked, false, administration.listMax(), null)) {
+            byWorker.computeIfAbsent(point.worker(), unused -> new Sums()).add(point);
+        }
+        Map<String, UsageByTime> usage = UsageByTime.byWorker(administration.counters(), asked.range());
+        byWorker.forEach((name, sums) -> {
+            UsageByTime.Usage used = UsageByTime.last(usage.get(name));
+            Worker.of(name)
+                    .describe(list.addObject())
+                    .put("avgEventLoopLagMs", 0)
+                    .put("maxEventLoopLagMs", 0)
+                    .put("freeSlots", used.poolIdle())
+                    .put("dbConnections", used.poolSize())
+                    .put("jobQueueSize", 0)
+                    .put("messagesProcessed", sums.get(Counter.PUSH_MESSAGES) + sums.get(Counter.POP_MESSAGES));
+        });
+    }
+
+    /**
+     * {@code {"dataPoints": [{"timestamp": "…", "messages": 10}], "interval": "hour", "from": "…", "to": "…"}}, oldest
+     * first; the first page has the newest points.
+     */
+    public CompletableFuture<Answer> pushes(Context ctx) {
+        Asked asked = Asked.of(ctx, DAY);
+        String interval = Parameters.textInQuery(ctx, "interval");
+        Duration bucket = "minute".equals(interval) ? Duration.ofMinutes(1) : "day".equals(interval) ? DAY : HOUR;
+        var range = new Range(asked.time().from(), asked.time().to(), bucket, asked.queues(), null);
+        PageRequest page = PageRequest.of(ctx, "pushes", administration.listMax(), administration.listMax(), 1);
+        return administration.read(() -> {
+            ObjectNode body = object();
+            ArrayNode list = body.putArray("dataPoints");
+            Instant after = page.time(0);
+            List<Point> rows = administration
+                    .counters()
+                    .series(
+                            range,
+                            false,
+                            false,
+                            Which.ALL,
+                            page.rows(),
+                            after == null ? null : new MinuteCounters.Key(after, "", ""));
+            List<Point> points = page.page(rows);
+            for (int i = points.size() - 1; i >= 0; i--) {
+                list.addObject()
+                        .put("timestamp", time(points.get(i).bucket()))
+                        .put("messages", points.get(i).get(Counter.PUSH_MESSAGES));
+            }
+            body.put("interval", interval == null ? "hour" : interval)
+                    .put("from", time(range.from()))
+                    .put("to", time(range.to()));
+            return Answer.json(
+                    OK,
+                    PageRequest.announce(
+                            ctx,
+                            body,
+                            page.isTruncated(rows)
+                                    ? page.cursor(points.get(points.size() - 1).bucket())
+                                    : null));
+        });
+    }
+
+    /** Counts of the bridges by time, newest first; by bridge; by queue; and their sums. */
+    public CompletableFuture<Answer> workerMetrics(Context ctx) {
+        Asked asked = Asked.of(ctx, HOUR);
+        PageRequest page = PageRequest.of(ctx, "worker-queues", administration.listMax(), administration.listMax(), 1);
+        return administration.read(() -> {
+            List<Point> points = asked.nobody() ? List.of() : byTime(asked);
+            UsageByTime usage = UsageByTime.read(administration.counters(), asked.range());
+            ObjectNode body = object();
+            asked.time().describe(body);
+            ArrayNode series = body.put("pointCount", points.size()).putArray("timeSeries");
+            points.forEach(
+                    point -> workerPoint(series.addObject(), point, asked.time().bucket(), usage));
+            ArrayNode workers = body.putArray("workers");
+            if (!asked.nobody()) {
+                workers(workers, asked);
+            }
+            List<Point> rows = asked.nobody() ? List.of() : sums(asked, true, page.rows(), page.text(0));
+            ArrayNode queues = body.putArray("queues");
+            String last = "";
+            for (Point point : page.page(rows)) {
+                last = point.queue();
+                queues.addObject()
+                        .put("queueName", last)
+                        .put("popCount", point.get(Counter.POP_MESSAGES))
+                        .put("avgLagMs", ratio(point.get(Counter.LAG_SUM_MS), point.get(Counter.LAG_COUNT)))
+                        .put("maxLagMs", point.get(Counter.LAG_MAX_MS));
+            }
+            PageRequest.announce(ctx, body, page.isTruncated(rows) ? page.cursor(last) : null);
+            Sums sums = Sums.of(points);
+            MessageCounts all =
+                    administration.resources().totals(ResourceFilter.ALL).sum().counts();
+            body.putObject("summary")
+                    .put("totalPushMessages", sums.get(Counter.PUSH_MESSAGES))
+                    .put("totalPopMessages", sums.get(Counter.POP_MESSAGES))
+                    .put("totalAckMessages", acknowledged(sums))
+                    .put("totalPushRequests", sums.get(Counter.PUSH_REQUESTS))
+                    .put("totalPopRequests", sums.get(Counter.POP_REQUESTS))
+                    .put("totalAckRequests", sums.get(Counter.ACK_REQUESTS))
+                    .put("totalDbErrors", sums.get(Counter.DATABASE_ERRORS))
+                    .put("totalAckFailed", sums.get(Counter.ACK_FAILED))
+                    .put("totalDlq", sums.get(Counter.DEAD_LETTERS))
+                    .put("pendingMessages", all.pending());
+            return Answer.json(OK, body);
+        });
+    }
+
+    private static void workerPoint(ObjectNode node, Point point, Duration bucket, UsageByTime usage) {
+        UsageByTime.Usage used = usage.at(point.bucket());
+        long acknowledged = point.get(Counter.ACK_COMPLETED) + point.get(Counter.ACK_FAILED);
+        long requests =
+                point.get(Counter.PUSH_REQUESTS) + point.get(Counter.POP_REQUESTS) + point.get(Counter.ACK_REQUESTS);
+        node.put("timestamp", time(point.bucket()))
+                .put("pushMessages", point.get(Counter.PUSH_MESSAGES))
+                .put("popMessages", point.get(Counter.POP_MESSAGES))
+                .put("ackMessages", acknowledged)
+                .put("pushRequests", point.get(Counter.PUSH_REQUESTS))
+                .put("popRequests", point.get(Counter.POP_REQUESTS))
+                .put("ackRequests", point.get(Counter.ACK_REQUESTS))
+                .put("jobsDone", requests)
+                .put("pushPerSecond", perSecond(point, Counter.PUSH_MESSAGES, bucket))
+                .put("popPerSecond", perSecond(point, Counter.POP_MESSAGES, bucket))
+                .put("ackPerSecond", ResourceEndpoints.perSecond(acknowledged, bucket))
+                .put("avgEventLoopLagMs", 0)
+                .put("maxEventLoopLagMs", 0)
+                .put("avgFreeSlots", used.poolIdle())
+                .put("minFreeSlots", used.poolIdle())
+                .put("dbConnections", used.poolSize())
+                .put("avgJobQueueSize", 0)
+                .put("maxJobQueueSize", 0)
+                .put("backoffSize", 0);
+        lag(node, point);
+        node.put("lagCount", point.get(Counter.LAG_COUNT))
+                .put("dbErrors", point.get(Counter.DATABASE_ERRORS))
+                .put("ackSuccess", point.get(Counter.ACK_COMPLETED))
+                .put("ackFailed", point.get(Counter.ACK_FAILED))
+                .put("dlqCount", point.get(Counter.DEAD_LETTERS));
+    }
+
+    /**
+     * {@code [{"queueName": "orders", "popCount": 10, "avgLagMs": 12.5, "maxLagMs": 40, "bucketTime": "…"}]}, newest
+     * first.
+     */
+    public CompletableFuture<Answer> queueLag(Context ctx) {
+        Asked asked = Asked.of(ctx, HOUR);
+        PageRequest page = pageOfPoints(ctx, "queue-lag");
+        return administration.read(() -> {
+            ArrayNode list = JsonNodeFactory.instance.arrayNode();
+            List<Point> rows =
+                    administration.counters().series(asked.range(), true, false, Which.POPPED, page.rows(), key(page));
+            PageRequest.announce(ctx, next(page, rows));
+            for (Point point : page.page(rows)) {
+                ObjectNode node = list.addObject()
+                        .put("queueName", point.queue())
+                        .put("popCount", point.get(Counter.POP_MESSAGES));
+                lag(node, point);
+                node.put("bucketTime", time(point.bucket()));
+            }
+            return Answer.json(OK, list);
+        });
+    }
+
+    private PageRequest pageOfPoints(Context ctx, String list) {
+        return PageRequest.of(ctx, list, administration.listMax(), administration.listMax(), 3);
+    }
+
+    private static MinuteCounters.@Nullable Key key(PageRequest page) {
+        Instant bucket = page.time(0);
+        String queue = page.text(1);
+        String worker = page.text(2);
+        return bucket == null || queue == null || worker == null ? null : new MinuteCounters.Key(bucket, queue, worker);
+    }
+
+    private static @Nullable String next(PageRequest page, List<Point> rows) {
+        if (!page.isTruncated(rows)) {
+            return null;
+        }
+        Point last = rows.get(page.limit() - 1);
+        return page.cursor(last.bucket(), last.queue(), last.worker());
+    }
+
+    /** Counts by time and queue, newest first, and the names of the queues. */
+    public CompletableFuture<Answer> queueOps(Context ctx) {
+        Asked asked = Asked.of(ctx, HOUR);
+        PageRequest page = pageOfPoints(ctx, "queue-ops");
+        return administration.read(() -> {
+            Duration bucket = asked.time().bucket();
+            List<Point> rows =
+                    administration.counters().series(asked.range(), true, false, Which.NAMED, page.rows(), key(page));
+            List<Point> points = page.page(rows);
+            Set<String> names = new TreeSet<>();
+            points.forEach(point -> names.add(point.queue()));
+            Map<String, Long> partitions = administration.resources().partitionNumbers(names);
+            Map<String, Long> created = new HashMap<>();
+            for (Created each : administration.counters().partitionsCreated(asked.range(), names)) {
+                created.put(each.bucket() + " " + each.queue(), each.partitions());
+            }
+            ObjectNode body = object();
+            asked.time().describe(body);
+            PageRequest.announce(ctx, body, next(page, rows));
+            ArrayNode series = body.putArray("series");
+            for (Point point : points) {
+                operations(series.addObject(), point, bucket)
+                        .put("partitionsCreated", created.getOrDefault(point.bucket() + " " + point.queue(), 0L))
+                        .put("partitionsDeleted", point.get(Counter.PARTITIONS_DELETED))
+                        .put("partitionCount", partitions.getOrDefault(point.queue(), 0L));
+            }
+            ArrayNode queues = body.putArray("queues");
+            names.forEach(queues::add);
+            return Answer.json(OK, body);
+        });
+    }
+
+    private static ObjectNode operations(ObjectNode node, Point point, Duration bucket) {
+        node.put("bucket", time(point.bucket()))
+                .put("queueName", point.queue())
+                .put("pushRequests", point.get(Counter.PUSH_REQUESTS))
+                .put("pushMessages", point.get(Counter.PUSH_MESSAGES))
+                .put("popMessages", point.get(Counter.POP_MESSAGES))
+                .put("popEmpty", point.get(Counter.POP_EMPTY))
+                .put("ackRequests", point.get(Counter.ACK_REQUESTS))
+                .put("ackSuccess", point.get(Counter.ACK_COMPLETED))
+                .put("ackFailed", point.get(Counter.ACK_FAILED))
+                .put("transactions", point.get(Counter.TRANSACTIONS));
+        lag(node, point);
+        return node.put("pushPerSecond", perSecond(point, Counter.PUSH_MESSAGES, bucket))
+                .put("popPerSecond", perSecond(point, Counter.POP_MESSAGES, bucket))
+                .put("ackPerSecond", perSecond(point, Counter.ACK_COMPLETED, bucket))
+                .put("emptyPerSecond", perSecond(point, Counter.POP_EMPTY, bucket))
+                .put("parkedCount", point.get(Counter.PARKED));
+    }
+
+    /** The most pops that waited at a time, by time, queue and bridge; and the bridges. */
+    public CompletableFuture<Answer> parked(Context ctx) {
+        Asked asked = Asked.of(ctx, HOUR);
+        PageRequest page = pageOfPoints(ctx, "parked");
+        return administration.read(() -> {
+            ObjectNode body = object();
+            asked.time().describe(body);
+            ArrayNode series = body.putArray("series");
+            Set<String> names = new TreeSet<>();
+            List<Point> rows =
+                    administration.counters().series(asked.range(), true, true, Which.PARKED, page.rows(), key(page));
+            PageRequest.announce(ctx, body, next(page, rows));
+            for (Point point : page.page(rows)) {
+                names.add(point.worker());
+                ObjectNode node =
+                        series.addObject().put("bucket", time(point.bucket())).put("queueName", point.queue());
+                Worker.of(point.worker()).describe(node).put("parkedCount", point.get(Counter.PARKED));
+            }
+            ArrayNode replicas = body.putArray("replicas");
+            names.forEach(name -> Worker.of(name).describe(replicas.addObject()));
+            return Answer.json(OK, body);
+        });
+    }
+
+    /** Messages that had their time, by time and reason, newest first; and their sums. */
+    public CompletableFuture<Answer> retention(Context ctx) {
+        Asked asked = Asked.of(ctx, HOUR);
+        return administration.read(() -> {
+            ObjectNode body = object();
+            asked.time().describe(body);
+            ArrayNode series = body.putArray("series");
+            var sums = new Sums();
+            for (Point point : byTime(asked)) {
+                var one = Sums.of(List.of(point));
+                if (one.get(Counter.RETENTION_EVENTS) > 0) {
+                    retained(series.addObject().put("bucket", time(point.bucket())), one);
+                }
+                sums.add(point);
+            }
+            retained(body.putObject("totals"), sums);
+            return Answer.json(OK, body);
+        });
+    }
+
+    private static void retained(ObjectNode node, Sums sums) {
+        long retention = sums.get(Counter.RETENTION_MESSAGES);
+        long completed = sums.get(Counter.COMPLETED_RETENTION_MESSAGES);
+        long eviction = sums.get(Counter.EVICTION_MESSAGES);
+        node.put("retentionMsgs", retention)
+                .put("completedRetentionMsgs", completed)
+                .put("evictionMsgs", eviction)
+                .put("totalMsgs", retention + completed + eviction)
+                .put("eventCount", sums.get(Counter.RETENTION_EVENTS));
+    }
+
+    /** How the bridges were: samples by bridge and time, oldest first. */
+    public CompletableFuture<Answer> systemMetrics(Context ctx) {
+        Asked asked = Asked.of(ctx, HOUR);
+        return administration.read(() -> {
+            ObjectNode body = object();
+            asked.time().describe(body);
+            SystemMetricsJson.write(
+                    body, asked.nobody() ? List.of() : administration.counters().samples(asked.range()));
+            return Answer.json(OK, body);
+        });
+    }
+
+    private static void lag(ObjectNode node, Point point) {
+        node.put("avgLagMs", ratio(point.get(Counter.LAG_SUM_MS), point.get(Counter.LAG_COUNT)))
+                .put("maxLagMs", point.get(Counter.LAG_MAX_MS));
+    }
+
+    private static double perSecond(Point point, Counter counter, Duration bucket) {
+        return ResourceEndpoints.perSecond(point.get(counter), bucket);
+    }
+
+    private static long acknowledged(Sums sums) {
+        return sums.get(Counter.ACK_COMPLETED) + sums.get(Counter.ACK_FAILED);
+    }
+
+    private static double ratio(long count, long of) {
+        return of == 0 ? 0 : Math.round(100.0 * count / of) / 100.0;
+    }
+
+    /** Counts of several points together. */
+    private static final class Sums {
+        private final Map<Counter, Long> values = new EnumMap<>(Counter.class);
+
+        static Sums of(List<Point> points) {
+            var sums = new Sums();
+            points.forEach(sums::add);
+            return sums;
+        }
+
+        void add(Point point) {
+            for (Counter counter : Counter.values()) {
+                values.merge(counter, point.get(counter), counter.isSum() ? Long::sum : Math::max);
+            }
+        }
+
+        long get(Counter counter) {
+            return values.getOrDefault(counter, 0L);
+        }
+    }
+}

@@ -1,0 +1,280 @@
+package dev.sluice.bridge.api.observe;
+
+import static dev.sluice.bridge.http.AdminJson.NOT_FOUND;
+import static dev.sluice.bridge.http.AdminJson.OK;
+import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.AdminJson.time;
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.PageRequest;
+import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.view.ListedMessage;
+import dev.sluice.queue.view.MessageDetail;
+import dev.sluice.queue.view.MessageFilter;
+import dev.sluice.queue.view.MessageState;
+import dev.sluice.queue.view.ResourceFilter;
+import dev.sluice.queue.view.StoredMessages;
+import io.javalin.http.Context;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** The routes that show messages. */
+public final class MessageEndpoints {
+    private static final int USUAL_LIMIT = 200;
+    private static final int USUAL_LIMIT_OF_QUEUE = 50;
+    private static final int MAX_LIMIT = 1_000;
+    private static final Duration USUAL_TIME = Duration.ofHours(1);
+
+    private final Administration administration;
+
+    public MessageEndpoints(Administration administration) {
+        this.administration = administration;
+    }
+
+    /**
+     * Newest first, of the last hour unless {@code from} and {@code to} say otherwise.
+     *
+     * <pre>{@code
+     * {"messages": [{"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "orders/customer-7", "queue": "orders",
+     *                "partition": "customer-7", "namespace": "orders", "task": "", "status": "pending", "queueStatus": "pending",
+     *                "busStatus": {"consumedBy": 0, "totalGroups": 1}, "traceId": null, "producerSub": null,
+     *                "queuePriority": 0, "createdAt": "…", "leaseExpiresAt": null}, …],
+     *  "mode": {"hasQueueMode": true, "busGroupsCount": 1, "type": "hybrid"}}
+     * }</pre>
+     */
+    public CompletableFuture<Answer> list(Context ctx) {
+        Instant to = Parameters.timeInQuery(ctx, "to");
+        Instant end = (to == null ? Instant.now() : to)
+                .truncatedTo(ChronoUnit.MINUTES)
+                .plus(1, ChronoUnit.MINUTES);
+        Instant from = Parameters.timeInQuery(ctx, "from");
+        var filter = new MessageFilter(
+                new ResourceFilter(
+                        Parameters.nameInQuery(ctx, "queue"),
+                        Parameters.textInQuery(ctx, "ns"),
+                        Parameters.textInQuery(ctx, "task")),
+                Parameters.nameInQuery(ctx, "partition"),
+                state(Parameters.textInQuery(ctx, "status")),
+                from == null ? Instant.now().minus(USUAL_TIME) : from,
+                end);
+        PageRequest page = page(ctx, USUAL_LIMIT);
+        return administration.read(() -> {
+            StoredMessages.Page found = read(filter, page);
+            ObjectNode body = object();
+            ArrayNode list = body.putArray("messages");
+            found.messages().forEach(message -> listed(list.addObject(), message));
+            mode(
+                    body.putObject("mode"),
+                    found.readers().queueMode(),
+                    found.readers().named());
+            PageRequest.announce(ctx, body, next(ctx, page, found));
+            if (found.leavesOutPartitions()) {
+                PageRequest.announcePartial(ctx);
+                body.put("truncated", true);
+            }
+            return Answer.json(OK, body);
+        });
+    }
+
+    /**
+     * {@code [{"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "…", "queue": …, "status": …,
+     * "createdAt": …}]}.
+     */
+    public CompletableFuture<Answer> ofQueue(Context ctx) {
+        var filter = new MessageFilter(ResourceFilter.ofQueue(ctx.pathParam("queue")), null, null, null, null);
+        PageRequest page = page(ctx, USUAL_LIMIT_OF_QUEUE);
+        return administration.read(() -> {
+            ArrayNode list = JsonNodeFactory.instance.arrayNode();
+            StoredMessages.Page found = read(filter, page);
+            for (ListedMessage message : found.messages()) {
+                place(list.addObject(), message)
+                        .put("status", message.state().text())
+                        .put("createdAt", time(message.createdAt()));
+            }
+            PageRequest.announce(ctx, next(ctx, page, found));
+            if (found.leavesOutPartitions()) {
+                PageRequest.announcePartial(ctx);
+            }
+            return Answer.json(OK, list);
+        });
+    }
+
+    private static PageRequest page(Context ctx, int usual) {
+        PageRequest page = PageRequest.of(ctx, "messages", usual, MAX_LIMIT, 3);
+        if (page.offset() > StoredMessages.MAX_DEPTH - page.limit()) {
+            throw badRequest("offset and limit together must be at most " + StoredMessages.MAX_DEPTH
+                    + "; take the cursor to see older messages, or set to (a time)");
+        }
+        return page;
+    }
+
+    private StoredMessages.Page read(MessageFilter filter, PageRequest page) {
+        Instant writtenAt = page.time(0);
+        Long partition = page.number(1);
+        Long seq = page.number(2);
+        return administration
+                .messages()
+                .list(
+                        filter,
+                        page.limit(),
+                        page.offset(),
+                        writtenAt == null || partition == null || seq == null
+                                ? null
+                                : new StoredMessages.Key(writtenAt, partition, seq));
+    }
+
+    /**
+     * A page may be short if messages were deleted one by one. So only an empty page is the last one for a client that
+     * asks for pages.
+     */
+    private static @Nullable String next(Context ctx, PageRequest page, StoredMessages.Page found) {
+        List<ListedMessage> shown = found.messages();
+        boolean isPaging = ctx.queryParam("limit") != null || !page.isFirst();
+        if (shown.isEmpty() || (shown.size() < page.limit() && !isPaging)) {
+            return null;
+        }
+        ListedMessage last = shown.get(shown.size() - 1);
+        return page.cursor(last.writtenAt(), last.partitionId(), last.seq());
+    }
+
+    private static @Nullable MessageState state(@Nullable String text) {
+        if (text == null) {
+            return null;
+        }
+        for (MessageState state : MessageState.values()) {
+            if (state.text().equals(text)) {
+                return state;
+            }
+        }
+        throw badRequest("status must be one of "
+                + Arrays.stream(MessageState.values()).map(MessageState::text).collect(Collectors.joining(", ")));
+    }
+
+    private static ObjectNode place(ObjectNode node, ListedMessage message) {
+        return node.put("id", message.id().toString())
+                .put("transactionId", message.transactionId())
+                .put("partitionId", PartitionIds.toUuid(message.partitionId()).toString())
+                .put("queuePath", message.queue() + "/" + message.partition())
+                .put("queue", message.queue())
+                .put("partition", message.partition());
+    }
+
+    private static void listed(ObjectNode node, ListedMessage message) {
+        place(node, message)
+                .put("namespace", message.namespace())
+                .put("task", message.task())
+                .put("status", message.state().text())
+                .put("queueStatus", message.state().text())
+                .putObject("busStatus")
+                .put("consumedBy", message.consumedBy())
+                .put("totalGroups", message.groups());
+        node.put("traceId", text(message.traceId()))
+                .put("producerSub", message.producerSub())
+                .put("queuePriority", message.priority())
+                .put("createdAt", time(message.createdAt()))
+                .put("leaseExpiresAt", time(message.leasedUntil()));
+    }
+
+    private static @Nullable String text(@Nullable UUID uuid) {
+        return uuid == null ? null : uuid.toString();
+    }
+
+    private static void mode(ObjectNode node, boolean queueMode, int named) {
+        node.put("hasQueueMode", queueMode).put("busGroupsCount", named).put("type", type(queueMode, named));
+    }
+
+    private static String type(boolean queueMode, int named) {
+        if (queueMode) {
+            return named == 0 ? "queue" : "hybrid";
+        }
+        return named == 0 ? "none" : "bus";
+    }
+
+    /**
+     * <pre>{@code
+     * {"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "orders/customer-7", "queue": "orders",
+     *  "partition": "customer-7", "namespace": "orders", "task": "", "status": "pending", "payload": {"total": 12.50},
+     *  "isEncrypted": false, "traceId": null, "producerSub": null, "createdAt": "…", "errorMessage": null, "retryCount": null,
+     *  "leaseExpiresAt": null, "queueConfig": {"leaseTime": 300, "retryLimit": 3, "retryDelay": 0, "ttl": 0, "priority": 0},
+     *  "mode": {"hasQueueMode": true, "busGroupsCount": 0, "consumedByGroups": 0, "type": "queue"},
+     *  "consumerGroups": [{"name": "__QUEUE_MODE__", "consumed": false, "leaseExpiresAt": null}]}
+     * }</pre>
+     *
+     * {@code payload} is what was pushed, byte for byte. 404 {@code Message not found} if there is none.
+     */
+    public CompletableFuture<Answer> one(Context ctx) {
+        OptionalLong partition = Parameters.partitionInPath(ctx);
+        String transactionId = Parameters.nameInPath(ctx, "transactionId");
+        return administration.read(() -> {
+            MessageDetail message = partition.isEmpty()
+                    ? null
+                    : administration
+                            .messages()
+                            .find(partition.getAsLong(), transactionId)
+                            .orElse(null);
+            return message == null
+                    ? Answer.json(NOT_FOUND, object().put("error", "Message not found"))
+                    : Answer.json(OK, detail(message));
+        });
+    }
+
+    private static JsonOutput detail(MessageDetail message) {
+        var out = new JsonOutput(message.payload().length() + 1024);
+        out.raw("{\"id\":").uuid(message.id());
+        out.raw(",\"transactionId\":").string(message.transactionId());
+        out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(message.partitionId()));
+        out.raw(",\"queuePath\":").string(message.queue() + "/" + message.partition());
+        out.raw(",\"payload\":").json(message.payload());
+        ObjectNode rest = object().put("queue", message.queue())
+                .put("partition", message.partition())
+                .put("namespace", message.namespace())
+                .put("task", message.task())
+                .put("status", message.state().text())
+                .put("isEncrypted", message.encrypted())
+                .put("traceId", text(message.traceId()))
+                .put("producerSub", message.producerSub())
+                .put("createdAt", time(message.createdAt()))
+                .put("errorMessage", message.error())
+                .put("retryCount", message.retries())
+                .put("leaseExpiresAt", time(message.leasedUntil()));
+        rest.putObject("queueConfig")
+                .put("leaseTime", message.leaseTime().toSeconds())
+                .put("retryLimit", message.retryLimit())
+                .put("retryDelay", message.retryDelay().toMillis())
+                .put("ttl", message.ttl().toSeconds())
+                .put("priority", message.priority());
+        List<MessageDetail.Reader> named = message.groups().stream()
+                .filter(group -> !group.name().equals(PopTarget.DEFAULT_GROUP))
+                .toList();
+        ObjectNode mode = rest.putObject("mode");
+        mode(mode, named.size() < message.groups().size(), named.size());
+        mode.put(
+                "consumedByGroups",
+                named.stream().filter(MessageDetail.Reader::consumed).count());
+        ArrayNode groups = rest.putArray("consumerGroups");
+        for (MessageDetail.Reader group : message.groups()) {
+            groups.addObject()
+                    .put("name", group.name())
+                    .put("consumed", group.consumed())
+                    .put("leaseExpiresAt", time(group.leasedUntil()));
+        }
+        String fields = rest.toString();
+        return out.raw(",").json(fields.substring(1));
+    }
+}

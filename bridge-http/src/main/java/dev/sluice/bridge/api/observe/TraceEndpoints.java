@@ -1,0 +1,186 @@
+package dev.sluice.bridge.api.observe;
+
+import static dev.sluice.bridge.http.AdminJson.NOT_FOUND;
+import static dev.sluice.bridge.http.AdminJson.OK;
+import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.AdminJson.time;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.bridge.http.AdminJson;
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.PageRequest;
+import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.TraceIds;
+import dev.sluice.queue.view.Trace;
+import dev.sluice.queue.view.Traces;
+import io.javalin.http.Context;
+import java.io.IOException;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+
+/** The routes for what consumers note about messages. */
+public final class TraceEndpoints {
+    private static final int CREATED = 201;
+    private static final int USUAL_LIMIT = 100;
+    private static final int USUAL_NAMES = 50;
+    private static final int MAX_LIMIT = 1_000;
+    private static final int TRACE_BYTES = 512;
+
+    private final Administration administration;
+    private final RequestBodies bodies;
+    private final RequestLimits limits;
+
+    public TraceEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
+        this.administration = administration;
+        this.bodies = bodies;
+        this.limits = limits;
+    }
+
+    /**
+     * {@code {"success": true, "traceId": "…"}}, 201; for the request see {@link TraceBody}. 404 if there is no such
+     * message.
+     */
+    public CompletableFuture<Answer> add(Context ctx) throws IOException {
+        return bodies.read(ctx, (bytes, memory) -> TraceBody.parse(bytes, limits.depth(), memory))
+                .thenCompose(body -> administration.run(() -> {
+                    OptionalLong partition = PartitionIds.fromUuid(body.partitionId());
+                    OptionalLong id = partition.isEmpty()
+                            ? OptionalLong.empty()
+                            : administration
+                                    .traces()
+                                    .add(
+                                            partition.getAsLong(),
+                                            body.transactionId(),
+                                            body.group(),
+                                            body.eventType(),
+                                            body.data(),
+                                            body.names());
+                    return id.isEmpty()
+                            ? AdminJson.failure(NOT_FOUND, "Message not found")
+                            : Answer.json(
+                                    CREATED,
+                                    object().put("success", true)
+                                            .put(
+                                                    "traceId",
+                                                    TraceIds.toUuid(id.getAsLong())
+                                                            .toString()));
+                }));
+    }
+
+    /**
+     * Oldest first; {@code data} as it was sent.
+     *
+     * <pre>{@code
+     * {"traces": [{"id": "…", "event_type": "info", "data": {"step": "charged"}, "consumer_group": "billing", "worker_id": null,
+     *              "created_at": "…", "trace_names": ["order-1001"]}]}
+     * }</pre>
+     */
+    public CompletableFuture<Answer> ofMessage(Context ctx) {
+        OptionalLong partition = Parameters.partitionInPath(ctx);
+        String transactionId = Parameters.nameInPath(ctx, "transactionId");
+        PageRequest page = PageRequest.of(ctx, "traces-of-message", MAX_LIMIT, MAX_LIMIT, 1);
+        return administration.read(() -> {
+            Long after = page.number(0);
+            Traces.Page<Trace> found = partition.isEmpty()
+                    ? new Traces.Page<>(List.of(), false, 0)
+                    : administration
+                            .traces()
+                            .ofMessage(partition.getAsLong(), transactionId, after == null ? 0 : after, page.limit());
+            List<Trace> traces = found.entries();
+            var out = new JsonOutput((long) traces.size() * TRACE_BYTES).raw("{\"traces\":[");
+            for (int i = 0; i < traces.size(); i++) {
+                write(out.raw(i == 0 ? "" : ","), traces.get(i));
+                out.raw("}");
+            }
+            String next = found.more() && !traces.isEmpty()
+                    ? page.cursor(traces.get(traces.size() - 1).id())
+                    : null;
+            return Answer.json(OK, PageRequest.announce(ctx, out.raw("]"), next).raw("}"));
+        });
+    }
+
+    /**
+     * Newest first. Each has besides {@code transaction_id}, {@code partition_id}, {@code queue_name},
+     * {@code partition_name} and {@code message_payload}, which is null unless the message is among the newest of its
+     * partition; then {@code "total": 1, "pagination": {"limit": 100, "offset": 0}}.
+     */
+    public CompletableFuture<Answer> byName(Context ctx) {
+        String name = Parameters.nameInPath(ctx, "traceName");
+        PageRequest page = PageRequest.of(ctx, "traces-by-name", USUAL_LIMIT, MAX_LIMIT, 1);
+        return administration.read(() -> {
+            Traces.Page<Trace.Found> rows =
+                    administration.traces().byName(name, page.limit(), page.offset(), page.number(0));
+            var out = new JsonOutput((long) rows.entries().size() * TRACE_BYTES).raw("{\"traces\":[");
+            String separator = "";
+            long last = 0;
+            for (Trace.Found found : rows.entries()) {
+                last = found.trace().id();
+                write(out.raw(separator), found.trace());
+                out.raw(",\"transaction_id\":").string(found.trace().transactionId());
+                out.raw(",\"partition_id\":")
+                        .uuid(PartitionIds.toUuid(found.trace().partitionId()));
+                out.raw(",\"queue_name\":").string(found.queue());
+                out.raw(",\"partition_name\":").string(found.partition());
+                out.raw(",\"message_payload\":").json(found.payload() == null ? "null" : found.payload());
+                out.raw("}");
+                separator = ",";
+            }
+            out.raw("],\"total\":").number(rows.total());
+            out.raw(",\"pagination\":{\"limit\":").number(page.limit());
+            out.raw(",\"offset\":").number(page.offset()).raw("}");
+            String next = rows.more() && !rows.entries().isEmpty() ? page.cursor(last) : null;
+            return Answer.json(OK, PageRequest.announce(ctx, out, next).raw("}"));
+        });
+    }
+
+    private static void write(JsonOutput out, Trace trace) {
+        out.raw("{\"id\":").uuid(TraceIds.toUuid(trace.id()));
+        out.raw(",\"event_type\":").string(trace.eventType());
+        out.raw(",\"data\":").json(trace.data());
+        out.raw(",\"consumer_group\":").string(trace.group());
+        out.raw(",\"worker_id\":null,\"created_at\":").string(time(trace.createdAt()));
+        out.raw(",\"trace_names\":[");
+        for (int i = 0; i < trace.names().size(); i++) {
+            out.raw(i == 0 ? "" : ",").string(trace.names().get(i));
+        }
+        out.raw("]");
+    }
+
+    /**
+     * By name.
+     *
+     * <pre>{@code
+     * {"trace_names": [{"trace_name": "order-1001", "trace_count": 3, "message_count": 2, "last_seen": "…"}],
+     *  "total": 1, "pagination": {"limit": 50, "offset": 0}}
+     * }</pre>
+     */
+    public CompletableFuture<Answer> names(Context ctx) {
+        PageRequest page =
+                PageRequest.of(ctx, "trace-names", USUAL_NAMES, Math.min(MAX_LIMIT, administration.listMax()), 1);
+        return administration.read(() -> {
+            Traces.Page<Traces.Name> rows = administration.traces().names(page.limit(), page.offset(), page.text(0));
+            ObjectNode body = object();
+            ArrayNode list = body.putArray("trace_names");
+            String last = "";
+            for (Traces.Name name : rows.entries()) {
+                last = name.name();
+                list.addObject()
+                        .put("trace_name", name.name())
+                        .put("trace_count", name.traces())
+                        .put("message_count", name.messages())
+                        .put("last_seen", time(name.lastSeen()));
+            }
+            body.put("total", rows.total());
+            body.putObject("pagination").put("limit", page.limit()).put("offset", page.offset());
+            String next = rows.more() && !rows.entries().isEmpty() ? page.cursor(last) : null;
+            return Answer.json(OK, PageRequest.announce(ctx, body, next));
+        });
+    }
+}

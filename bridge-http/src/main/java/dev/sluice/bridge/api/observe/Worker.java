@@ -1,0 +1,24 @@
+package dev.sluice.bridge.api.observe;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+/**
+ * A bridge, as the tables name it: host and port.
+ *
+ * @param host name of its machine
+ * @param port its port
+ */
+record Worker(String host, int port) {
+    /** A bridge is one worker. */
+    static final int ID = 0;
+
+    static Worker of(String name) {
+        int colon = name.lastIndexOf(':');
+        return new Worker(name.substring(0, Math.max(colon, 0)), Integer.parseInt(name.substring(colon + 1)));
+    }
+
+    /** Adds {@code "hostname": "…", "workerId": 0}. */
+    ObjectNode describe(ObjectNode node) {
+        return node.put("hostname", host).put("workerId", ID);
+    }
+}

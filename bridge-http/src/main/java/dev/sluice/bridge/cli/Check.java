@@ -1,0 +1,100 @@
+package dev.sluice.bridge.cli;
+
+import static dev.sluice.bridge.cli.Console.mebibytes;
+
+import dev.sluice.bridge.api.manage.LogJson;
+import dev.sluice.bridge.ingest.BufferLayout;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.buffer.LogDirectory;
+import dev.sluice.buffer.RecoveryReport;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/** {@code verify} and {@code repair}: read everything, and say, or also mend, what is wrong. */
+final class Check {
+    private final BufferLayout layout;
+    private final Console console;
+    private final Map<String, RecoveryReport> reports = new LinkedHashMap<>();
+
+    Check(BufferLayout layout, Console console) {
+        this.layout = layout;
+        this.console = console;
+    }
+
+    /** Changes nothing; a problem if anything is out of the ordinary. */
+    int verify(boolean asJson) throws IOException {
+        Optional<String> holder = BufferLogs.holder(layout);
+        holder.ifPresent(name -> console.say(
+                "in use by " + name + ": what is being written may look torn, what is being deleted may be missing"));
+        try (var logs = BufferLogs.openForReading(layout)) {
+            for (Map.Entry<String, LogDirectory> log : logs.byName().entrySet()) {
+                var progress = console.progress("verify " + log.getKey());
+                reports.put(
+                        log.getKey(), BufferLogs.steadily(() -> log.getValue().verify(progress)));
+            }
+        }
+        return finish("verified", holder, Optional.empty(), asJson);
+    }
+
+    /**
+     * Mends what an opening would mend; a problem if there was anything.
+     *
+     * @throws dev.sluice.buffer.LogLockedException if one of the logs is running; nothing was changed
+     */
+    int repair(boolean asJson) throws IOException {
+        try (var logs = BufferLogs.open(layout)) {
+            for (Map.Entry<String, LogDirectory> log : logs.byName().entrySet()) {
+                reports.put(log.getKey(), log.getValue().repair(console.progress("repair " + log.getKey())));
+            }
+            return finish("repaired", Optional.empty(), layout.setAsideDamagedFile(), asJson);
+        }
+    }
+
+    private int finish(String done, Optional<String> holder, Optional<Path> setAside, boolean asJson) {
+        boolean fine = layout.problem().isEmpty()
+                && reports.values().stream()
+                        .allMatch(report -> report.findings().isEmpty());
+        if (asJson) {
+            console.print(json(fine, holder, setAside));
+        } else {
+            reports.forEach((name, report) -> {
+                console.print(String.format(
+                        "%s %s: %d segments, %d entries, %s read, %d bytes cut, %d bytes to the quarantine, %d entries lost",
+                        done,
+                        name,
+                        report.segments(),
+                        report.entries(),
+                        mebibytes(report.bytesRead()),
+                        report.cutBytes(),
+                        report.quarantinedBytes(),
+                        report.lostEntries()));
+                report.findings().forEach(finding -> console.print("  " + finding));
+            });
+            layout.problem().ifPresent(console::print);
+            setAside.ifPresent(path -> console.print("set aside as " + path));
+            console.print(fine ? "nothing out of the ordinary" : "something was found, see above");
+        }
+        return fine ? BufferCommand.FINE : BufferCommand.PROBLEM;
+    }
+
+    private JsonOutput json(boolean fine, Optional<String> holder, Optional<Path> setAside) {
+        var out = new JsonOutput(4096).raw("{\"directory\":");
+        out.string(layout.directory().toString());
+        out.raw(",\"fine\":").bool(fine);
+        out.raw(",\"holder\":").string(holder.orElse(null));
+        out.raw(",\"problem\":").string(layout.problem().orElse(null));
+        out.raw(",\"setAside\":").string(setAside.map(Path::toString).orElse(null));
+        out.raw(",\"logs\":[");
+        String separator = "";
+        for (Map.Entry<String, RecoveryReport> log : reports.entrySet()) {
+            out.raw(separator).raw("{\"name\":").string(log.getKey()).raw(",\"report\":");
+            LogJson.report(out, log.getValue());
+            out.raw("}");
+            separator = ",";
+        }
+        return out.raw("]}");
+    }
+}

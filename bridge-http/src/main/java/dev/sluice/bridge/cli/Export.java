@@ -1,0 +1,210 @@
+package dev.sluice.bridge.cli;
+
+import dev.sluice.bridge.api.messages.MessageLine;
+import dev.sluice.bridge.ingest.BufferLayout;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.buffer.Entry;
+import dev.sluice.buffer.FailedLog;
+import dev.sluice.buffer.FailedRecord;
+import dev.sluice.buffer.LogDirectory;
+import dev.sluice.buffer.LogInspection;
+import dev.sluice.buffer.LogReader;
+import java.io.BufferedOutputStream;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code export}: writes messages as lines, see {@link MessageLine}. Lanes come in the order in which they are drained, so the
+ * messages of a partition come in their order. Memory is bounded however many there are.
+ *
+ * <p>A file is written under another name, synced and renamed: one with the right name is complete.
+ */
+final class Export {
+    private static final int PAGE_RECORDS = 1_000;
+    private static final long PAGE_BYTES = 4 << 20;
+    private static final int OUTPUT_BYTES = 1 << 16;
+    private static final int USUAL_LINE_BYTES = 4 << 10;
+    private static final long NOWHERE = -1;
+
+    private final BufferLayout layout;
+    private final Console console;
+    private long messages;
+    private long unreadable;
+    private long skipped;
+    private long failedReads;
+    private long bytes;
+
+    Export(BufferLayout layout, Console console) {
+        this.layout = layout;
+        this.console = console;
+    }
+
+    int run(Arguments arguments) throws IOException {
+        BufferLogs.holder(layout)
+                .ifPresent(name -> console.say(
+                        "in use by " + name + ": what is exported is of the moment, and may be moved on meanwhile"));
+        Path output = arguments.output();
+        if (output == null) {
+            var out = new BufferedOutputStream(console.out(), OUTPUT_BYTES);
+            write(out, arguments);
+            out.flush();
+            requireReader();
+        } else {
+            writeFile(output, arguments);
+        }
+        say(arguments.json());
+        return unreadable + skipped + failedReads == 0 ? BufferCommand.FINE : BufferCommand.PROBLEM;
+    }
+
+    private void writeFile(Path output, Arguments arguments) throws IOException {
+        Path target = output.toAbsolutePath();
+        Path unfinished = target.resolveSibling(target.getFileName() + ".unfinished");
+        Files.deleteIfExists(unfinished);
+        if (Files.getFileStore(target.getParent()).supportsFileAttributeView("posix")) {
+            Files.createFile(
+                    unfinished, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        }
+        try (var file = new FileOutputStream(unfinished.toFile());
+                var out = new BufferedOutputStream(file, OUTPUT_BYTES)) {
+            write(out, arguments);
+            out.flush();
+            file.getFD().sync();
+        }
+        Files.move(unfinished, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    private void write(OutputStream out, Arguments arguments) throws IOException {
+        if (arguments.failed()) {
+            writeFailed(out);
+        } else {
+            writeLanes(out, arguments.all());
+        }
+    }
+
+    private void writeFailed(OutputStream out) throws IOException {
+        if (layout.failed().isEmpty()) {
+            return;
+        }
+        try {
+            FailedLog.read(layout.failed().get(), record -> {
+                try {
+                    writeRecord(out, record);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+    }
+
+    private void writeRecord(OutputStream out, FailedRecord record) throws IOException {
+        var line = new JsonOutput(record.payload().length + USUAL_LINE_BYTES);
+        writeLine(out, line, MessageLine.write(line, record));
+    }
+
+    private void writeLanes(OutputStream out, boolean all) throws IOException {
+        try (var logs = BufferLogs.openForReading(layout)) {
+            for (var log : logs.byName().entrySet()) {
+                if (!log.getKey().equals(BufferLogs.FAILED)) {
+                    writeLane(out, log.getKey(), log.getValue(), all);
+                }
+            }
+        }
+    }
+
+    private void writeLane(OutputStream out, String name, LogDirectory log, boolean all) throws IOException {
+        LogInspection inspection = BufferLogs.steadily(log::inspect);
+        long from = all ? 0 : inspection.committedOffset();
+        var progress = console.progress("export " + name);
+        long done = 0;
+        try (LogReader reader = BufferLogs.steadily(() -> log.reader(from))) {
+            long expected = NOWHERE;
+            long epoch = NOWHERE;
+            while (true) {
+                List<Entry> entries = read(name, reader);
+                if (entries == null) {
+                    continue;
+                }
+                if (entries.isEmpty()) {
+                    break;
+                }
+                for (Entry entry : entries) {
+                    if (expected != NOWHERE && entry.epoch() == epoch) {
+                        skipped += entry.offset() - expected;
+                    }
+                    expected = entry.offset() + 1;
+                    epoch = entry.epoch();
+                    writeEntry(out, name, inspection, entry);
+                    done += entry.payload().length;
+                }
+                requireReader();
+                progress.at(done, all ? inspection.bytes() : 0);
+            }
+        }
+    }
+
+    /** Returns null if reading failed; the reader passes over a place where it has failed {@value LogReader#READ_ATTEMPTS} times. */
+    private @Nullable List<Entry> read(String name, LogReader reader) {
+        try {
+            return reader.read(PAGE_RECORDS, PAGE_BYTES);
+        } catch (IOException e) {
+            failedReads++;
+            console.say("reading lane " + name + " at offset " + reader.position() + " failed: " + e.getMessage());
+            return null;
+        }
+    }
+
+    private void writeEntry(OutputStream out, String name, LogInspection log, Entry entry) throws IOException {
+        var line = new JsonOutput(entry.payload().length + USUAL_LINE_BYTES);
+        String origin = "lane " + name + " of log " + log.id() + "-" + entry.epoch() + "@" + entry.offset();
+        boolean readable =
+                MessageLine.write(line, entry.payload(), Instant.ofEpochMilli(entry.appendedAtMillis()), origin);
+        writeLine(out, line, readable);
+    }
+
+    private void writeLine(OutputStream out, JsonOutput line, boolean readable) throws IOException {
+        line.raw("\n");
+        line.writeTo(out);
+        bytes += line.length();
+        if (readable) {
+            messages++;
+        } else {
+            unreadable++;
+        }
+    }
+
+    /** A pipe whose reader has gone does not say so by itself. */
+    private void requireReader() throws IOException {
+        if (console.out().checkError()) {
+            throw new IOException("the output cannot be written");
+        }
+    }
+
+    private void say(boolean asJson) {
+        if (asJson) {
+            var out = new JsonOutput(0).raw("{\"messages\":").number(messages);
+            out.raw(",\"unreadable\":").number(unreadable);
+            out.raw(",\"skippedOffsets\":").number(skipped);
+            out.raw(",\"failedReads\":").number(failedReads);
+            console.say(out.raw(",\"bytes\":").number(bytes).raw("}"));
+            return;
+        }
+        console.say(messages + " messages exported");
+        if (unreadable > 0) {
+            console.say(unreadable + " entries are not messages of a known format; they are exported as they are");
+        }
+        if (skipped > 0) {
+            console.say(skipped + " offsets hold nothing: appends that failed, or damage; verify says which");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+package dev.sluice.bridge.cli;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import dev.sluice.bridge.ingest.FailedRecords.Retried;
+import dev.sluice.bridge.ingest.FailedRecords;
+import dev.sluice.queue.NewMessage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.ConnectException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A bridge that runs, asked over HTTP. It is asked again, for {@value #PATIENCE_MINUTES} minutes at most, while it says that it
+ * is full or does not answer; what it got twice is stored once.
+ */
+final class RemoteBridge implements Requeue.Destination {
+    private static final int PATIENCE_MINUTES = 10;
+    private static final Duration TIMEOUT = Duration.ofSeconds(60);
+    private static final int USUAL_WAIT_SECONDS = 2;
+    private static final int LONGEST_WAIT_SECONDS = 30;
+    private static final int CREATED = 201;
+    private static final int OK = 200;
+    private static final int TOO_MANY = 429;
+    private static final int SERVER_ERRORS = 500;
+    private static final JsonFactory JSON = new JsonFactory();
+
+    private final HttpClient client = HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .connectTimeout(TIMEOUT)
+            .build();
+    private final URI url;
+    private final Console console;
+    private boolean reached;
+    private long taken;
+
+    RemoteBridge(URI url, Console console) {
+        this.url = url;
+        this.console = console;
+    }
+
+    @Override
+    public void take(List<NewMessage> messages, List<byte[]> lines) throws IOException, InterruptedException {
+        var body = new ByteArrayOutputStream();
+        for (byte[] line : lines) {
+            body.write(line);
+            body.write('\n');
+        }
+        long deadline = System.nanoTime() + Duration.ofMinutes(PATIENCE_MINUTES).toNanos();
+        while (true) {
+            HttpResponse<byte[]> answer = post("/api/v1/buffers/requeue", body.toByteArray(), deadline);
+            if (answer.statusCode() != CREATED) {
+                throw new Requeue.StoppedException(
+                        url + " answered " + answer.statusCode() + ": " + text(answer.body(), "error"));
+            }
+            String problem = firstFailure(answer.body());
+            if (problem == null) {
+                taken += messages.size();
+                return;
+            }
+            pause(Optional.empty(), problem, deadline); // Some of its lanes are full.
+        }
+    }
+
+    /** Posts, again while the bridge says that it cannot now. */
+    private HttpResponse<byte[]> post(String path, byte[] body, long deadline)
+            throws IOException, InterruptedException {
+        var request = HttpRequest.newBuilder(URI.create(url + path))
+                .timeout(TIMEOUT)
+                .POST(BodyPublishers.ofByteArray(body))
+                .build();
+        while (true) {
+            try {
+                HttpResponse<byte[]> answer = client.send(request, BodyHandlers.ofByteArray());
+                reached = true;
+                if (answer.statusCode() < SERVER_ERRORS && answer.statusCode() != TOO_MANY) {
+                    return answer;
+                }
+                pause(answer.headers().firstValue("Retry-After"), text(answer.body(), "error"), deadline);
+            } catch (Requeue.StoppedException e) {
+                throw e;
+            } catch (IOException e) {
+                if (!reached && e instanceof ConnectException) {
+                    throw new CannotOpenException("nobody answers at " + url, e);
+                }
+                pause(Optional.empty(), e.toString(), deadline);
+            }
+        }
+    }
+
+    private void pause(Optional<String> retryAfter, String reason, long deadline)
+            throws IOException, InterruptedException {
+        int seconds = USUAL_WAIT_SECONDS;
+        try {
+            seconds = Math.min(
+                    LONGEST_WAIT_SECONDS, retryAfter.map(Integer::parseInt).orElse(seconds));
+        } catch (NumberFormatException e) {
+            // A date; two seconds will do.
+        }
+        if (System.nanoTime() + Duration.ofSeconds(seconds).toNanos() - deadline > 0) {
+            throw new Requeue.StoppedException(url + " does not take it: " + reason);
+        }
+        console.say(url + " does not take it now, waiting " + seconds + " s: " + reason);
+        Thread.sleep(Duration.ofSeconds(seconds).toMillis());
+    }
+
+    /** Returns the error of the first item that failed; null if none did. */
+    private static @Nullable String firstFailure(byte[] body) throws IOException {
+        String error = null;
+        boolean failed = false;
+        try (JsonParser parser = JSON.createParser(body)) {
+            for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
+                if (token == JsonToken.VALUE_STRING && "status".equals(parser.currentName())) {
+                    failed |= parser.getText().equals("failed");
+                } else if (token == JsonToken.VALUE_STRING && "error".equals(parser.currentName())) {
+                    error = parser.getText();
+                }
+            }
+        }
+        return failed ? String.valueOf(error) : null;
+    }
+
+    private static String text(byte[] body, String name) {
+        try (JsonParser parser = JSON.createParser(body)) {
+            for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
+                if (token == JsonToken.VALUE_STRING && name.equals(parser.currentName())) {
+                    return parser.getText();
+                }
+            }
+        } catch (IOException e) {
+            // Not JSON; the whole of it says more.
+        }
+        return new String(body, StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public long taken() {
+        return taken;
+    }
+
+    @Override
+    public Retried retryFailed() throws IOException, InterruptedException {
+        long deadline = System.nanoTime() + Duration.ofMinutes(PATIENCE_MINUTES).toNanos();
+        byte[] all = "{\"all\":true}".getBytes(StandardCharsets.US_ASCII);
+        HttpResponse<byte[]> answer = post("/api/v1/buffers/failed/retry", all, deadline);
+        if (answer.statusCode() != OK) {
+            throw new Requeue.StoppedException(
+                    url + " answered " + answer.statusCode() + ": " + text(answer.body(), "error"));
+        }
+        return retried(answer.body());
+    }
+
+    private static Retried retried(byte[] body) throws IOException {
+        int retried = 0;
+        int notRetried = 0;
+        String error = null;
+        var kept = new ArrayList<FailedRecords.Kept>();
+        long id = 0;
+        try (JsonParser parser = JSON.createParser(body)) {
+            for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
+                String name = String.valueOf(parser.currentName());
+                if (token == JsonToken.VALUE_NUMBER_INT) {
+                    switch (name) {
+                        case "retried" -> retried = parser.getIntValue();
+                        case "notRetried" -> notRetried = parser.getIntValue();
+                        case "id" -> id = parser.getLongValue();
+                        default -> {}
+                    }
+                } else if (token == JsonToken.VALUE_STRING && name.equals("reason")) {
+                    kept.add(new FailedRecords.Kept(id, parser.getText()));
+                } else if (token == JsonToken.VALUE_STRING && name.equals("error")) {
+                    error = parser.getText();
+                }
+            }
+        }
+        Optional<Throwable> stoppedBy =
+                error == null ? Optional.empty() : Optional.of(new Requeue.StoppedException(error));
+        return new Retried(retried, 0, notRetried, kept, stoppedBy);
+    }
+
+    @Override
+    public void close() {}
+}

@@ -1,0 +1,35 @@
+package dev.sluice.bridge.config;
+
+import java.util.List;
+import java.util.regex.Pattern;
+
+/**
+ * Hides likely secrets in a text for people. It is the last barrier: code that knows where a secret stands does not put
+ * it into a text at all. The layout of {@code logback.xml} does the same for the log.
+ */
+public final class Secrets {
+    static final String HIDDEN = "[hidden]";
+
+    /** A user and a password before a host: up to the last @ of the word. */
+    private static final Pattern USER_INFO = Pattern.compile("(://)[^\\s/@?]*:[^\\s?]*@");
+
+    private static final Pattern NAMED = Pattern.compile("(?i)((?:password|passphrase|secret|token)=)[^&\\s\"',;]+");
+    private static final Pattern PRIVATE_KEY = Pattern.compile("(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*");
+    private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}+");
+
+    private Secrets() {}
+
+    /** Returns a text without secrets. */
+    static String hidden(String text) {
+        String shown = text;
+        for (Pattern pattern : List.of(USER_INFO, NAMED)) {
+            shown = pattern.matcher(shown).replaceAll("$1" + HIDDEN + (pattern == USER_INFO ? "@" : ""));
+        }
+        return PRIVATE_KEY.matcher(shown).replaceAll(HIDDEN);
+    }
+
+    /** Returns a text without secrets, in one line. */
+    public static String line(String text) {
+        return CONTROL.matcher(hidden(text)).replaceAll(" ");
+    }
+}

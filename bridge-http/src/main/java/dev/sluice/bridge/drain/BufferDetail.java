@@ -1,0 +1,91 @@
+package dev.sluice.bridge.drain;
+
+import dev.sluice.bridge.ingest.Door;
+import dev.sluice.bridge.ingest.DoorStatus;
+import dev.sluice.bridge.ingest.FailedRecords;
+import dev.sluice.bridge.ingest.Intake;
+import dev.sluice.bridge.ingest.IntakeStatus;
+import dev.sluice.bridge.ingest.Lane;
+import dev.sluice.bridge.ingest.Lanes;
+import dev.sluice.buffer.FailedRecord;
+import dev.sluice.buffer.LogStatus;
+import dev.sluice.buffer.RecoveryReport;
+import java.io.IOException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * Everything a running buffer can tell about itself, at about one moment.
+ *
+ * @param lanes its lanes, those of earlier generations first
+ * @param intake what became of pushes
+ * @param door which pushes were not let in
+ * @param failed the failed records
+ */
+public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, DoorStatus door, FailedDetail failed) {
+
+    /** Copies the list. */
+    public BufferDetail {
+        lanes = List.copyOf(lanes);
+    }
+
+    /**
+     * A lane.
+     *
+     * @param takesMessages whether new messages go here; otherwise it is of an earlier generation
+     * @param log how its log is doing
+     * @param recovery what opening the log found
+     * @param drain how it is drained
+     */
+    public record LaneDetail(boolean takesMessages, LogStatus log, RecoveryReport recovery, DrainStatus.Lane drain) {}
+
+    /**
+     * The failed records.
+     *
+     * @param count how many
+     * @param hasRoom whether another one could be kept; otherwise a lane that meets one holds
+     * @param oldest when the first of them failed; empty if there is none
+     * @param log how the log they are in is doing
+     * @param recovery what opening it found
+     */
+    public record FailedDetail(
+            int count, boolean hasRoom, Optional<Instant> oldest, LogStatus log, RecoveryReport recovery) {}
+
+    /**
+     * Asks all parts. Reads one failed record from disk.
+     *
+     * @throws IOException if that cannot be read
+     */
+    public static BufferDetail of(Lanes lanes, Drain drain, Intake intake, Door door, FailedRecords failed)
+            throws IOException {
+        Map<String, DrainStatus.Lane> drains = new HashMap<>();
+        drain.status().lanes().forEach(lane -> drains.put(lane.name(), lane));
+        var details = new ArrayList<LaneDetail>();
+        for (Lane lane : Stream.concat(lanes.leftover().stream(), lanes.current().stream())
+                .toList()) {
+            DrainStatus.Lane state = drains.get(lane.name());
+            if (state != null) { // Otherwise it is being set aside just now.
+                details.add(new LaneDetail(
+                        lanes.current().contains(lane),
+                        lane.segments().status(),
+                        lane.segments().recovery(),
+                        state));
+            }
+        }
+        Optional<Instant> oldest = failed.entries().list(-1, 1).stream()
+                .map(FailedRecord::failedAt)
+                .findFirst();
+        var failedDetail = new FailedDetail(
+                failed.count(),
+                failed.hasRoom(),
+                oldest,
+                failed.entries().status(),
+                failed.entries().recovery());
+        return new BufferDetail(details, intake.status(), door.status(), failedDetail);
+    }
+}

@@ -1,0 +1,35 @@
+package dev.sluice.bridge.http;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import org.jspecify.annotations.Nullable;
+
+/** What the answers of administration have in common. */
+public final class AdminJson {
+    public static final int OK = 200;
+    public static final int NOT_FOUND = 404;
+    public static final int CONFLICT = 409;
+
+    private static final DateTimeFormatter MILLISECONDS =
+            DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
+
+    private AdminJson() {}
+
+    /** Returns an empty object. */
+    public static ObjectNode object() {
+        return JsonNodeFactory.instance.objectNode();
+    }
+
+    /** Returns a time in UTC with milliseconds: {@code 2026-05-16T10:00:00.123Z}; null for null. */
+    public static @Nullable String time(@Nullable Instant time) {
+        return time == null ? null : MILLISECONDS.format(time);
+    }
+
+    /** Returns an answer that says why something could not be done: {@code {"success": false, "error": "…"}}. */
+    public static Answer failure(int status, String error) {
+        return Answer.json(status, object().put("success", false).put("error", error));
+    }
+}

@@ -1,0 +1,140 @@
+package dev.sluice.bridge.http;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.sluice.bridge.json.JsonOutput;
+import io.javalin.http.Context;
+import jakarta.servlet.ServletOutputStream;
+import jakarta.servlet.WriteListener;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.eclipse.jetty.ee10.servlet.HttpOutput;
+import org.eclipse.jetty.util.Callback;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What goes back for a request.
+ *
+ * @param status HTTP status
+ * @param body JSON, or null for no body
+ * @param contentType of the body
+ * @param undelivered what to do if it cannot be sent; must not block
+ */
+public record Answer(int status, @Nullable JsonOutput body, String contentType, Runnable undelivered) {
+    /** Bytes that are written to a socket at once. */
+    private static final int BIT_BYTES = 128 << 10;
+
+    static final String JSON = "application/json; charset=utf-8";
+
+    public Answer(int status, @Nullable JsonOutput body, String contentType) {
+        this(status, body, contentType, () -> {});
+    }
+
+    /** An answer with a JSON body. */
+    public static Answer json(int status, JsonOutput body) {
+        return new Answer(status, body, JSON);
+    }
+
+    /** An answer with a JSON body, for routes where its making does not have to be fast. */
+    public static Answer json(int status, JsonNode body) {
+        return json(status, new JsonOutput(0).json(body.toString()));
+    }
+
+    /** An answer without a body: status 204. */
+    public static Answer empty() {
+        return new Answer(204, null, JSON);
+    }
+
+    /** The same answer, with something to do if it cannot be sent. */
+    public Answer orElse(Runnable whenUndelivered) {
+        return new Answer(status, body, contentType, whenUndelivered);
+    }
+
+    /** Returns the bytes of the body. */
+    public long bytes() {
+        return body == null ? 0 : body.length();
+    }
+
+    /** Writes the answer; blocks while the client does not read. */
+    public void send(Context ctx) throws IOException {
+        HttpServletResponse response = begin(ctx);
+        if (body != null) {
+            body.writeTo(response.getOutputStream());
+        }
+    }
+
+    /** Writes the answer without blocking. Completes when the client has it; exceptionally if the client goes away. */
+    public CompletableFuture<@Nullable Void> sendLater(Context ctx) {
+        try {
+            HttpServletResponse response = begin(ctx);
+            if (body != null && response.getOutputStream() instanceof HttpOutput output) {
+                var sent = new Callback.Completable();
+                List<ByteBuffer> pieces = body.pieces();
+                if (body.length() <= BIT_BYTES) {
+                    output.sendContent(pieces.get(0), sent);
+                } else {
+                    output.setWriteListener(new Bits(output, pieces.iterator(), sent));
+                }
+                return sent;
+            }
+            send(ctx);
+            return CompletableFuture.completedFuture(null);
+        } catch (IOException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    private HttpServletResponse begin(Context ctx) {
+        HttpServletResponse response = ctx.res();
+        ctx.status(status);
+        if (body != null) {
+            response.setContentType(contentType);
+            response.setContentLengthLong(body.length());
+        }
+        return response;
+    }
+
+    /**
+     * Writes a long text bit by bit. A socket copies all it is given into memory outside the heap, of which each thread
+     * keeps as much as it ever needed. So it gets little at once.
+     *
+     * <p>Jetty has {@code sendContent(InputStream, Callback)} for this. In Jetty 12.1.12 its callback is never called.
+     */
+    private static final class Bits implements WriteListener {
+        private final ServletOutputStream out;
+        private final Iterator<ByteBuffer> rest;
+        private final Callback sent;
+        private ByteBuffer piece = ByteBuffer.allocate(0);
+
+        Bits(ServletOutputStream out, Iterator<ByteBuffer> pieces, Callback sent) {
+            this.out = out;
+            this.rest = pieces;
+            this.sent = sent;
+        }
+
+        @Override
+        public void onWritePossible() throws IOException {
+            while (out.isReady()) {
+                if (!piece.hasRemaining()) {
+                    if (!rest.hasNext()) {
+                        sent.succeeded();
+                        return;
+                    }
+                    piece = rest.next();
+                }
+                int count = Math.min(piece.remaining(), BIT_BYTES);
+                int from = piece.position();
+                piece.position(from + count);
+                out.write(piece.array(), from, count);
+            }
+        }
+
+        @Override
+        public void onError(Throwable problem) {
+            sent.failed(problem);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+package dev.sluice.bridge.http;
+
+import dev.sluice.bridge.limits.InvalidRequestException;
+import dev.sluice.bridge.limits.OverloadedException;
+import dev.sluice.bridge.limits.RequestMemory;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The bodies that are still arriving, and their memory: of all together and of each client. If a body finds no room for
+ * more, the slowest body gives way. Any thread may call.
+ */
+public final class ArrivingBodies {
+    /** A body that is still arriving. */
+    public interface Arriving {
+        /** Returns the address of the client. */
+        String client();
+
+        /** Returns the memory of its request. */
+        RequestMemory.Claim claim();
+
+        /** Returns when it began, as of {@link System#nanoTime}. */
+        long startNanos();
+
+        /** Refuses this body, because another one needs its memory. Must not block. */
+        void evicted();
+    }
+
+    /** A body that has just begun is not slow. */
+    private static final long GRACE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private final long limitBytes;
+    private final long clientLimitBytes;
+    /** With the bytes of each. Guarded by this. */
+    private final Map<Arriving, Long> bodies = new HashMap<>();
+    /** Guarded by this. */
+    private final Map<String, Long> bytesByClient = new HashMap<>();
+    /** Guarded by this. */
+    private long bytes;
+
+    /**
+     * Sets the limits.
+     *
+     * @param limitBytes of all bodies that are arriving
+     * @param clientLimitBytes of those of one client
+     */
+    public ArrivingBodies(long limitBytes, long clientLimitBytes) {
+        this.limitBytes = limitBytes;
+        this.clientLimitBytes = clientLimitBytes;
+    }
+
+    /**
+     * Takes memory for a body.
+     *
+     * @throws OverloadedException (503) if there is none, and no body is slower than this one
+     * @throws InvalidRequestException (413) if the body needs more than there is for all
+     */
+    public synchronized void take(Arriving body, long more) {
+        if (body.claim().isClosed()) {
+            throw RequestMemory.tooMany();
+        }
+        makeRoom(body, more);
+        while (true) {
+            try {
+                body.claim().take(more);
+                break;
+            } catch (OverloadedException e) {
+                // The rest of the memory is used by requests whose bodies have arrived.
+                if (body.claim().isClosed() || !evictSlowest(body, null)) {
+                    throw e;
+                }
+            }
+        }
+        add(body, more);
+    }
+
+    private void makeRoom(Arriving body, long more) {
+        String client = body.client();
+        while (bytesByClient.getOrDefault(client, 0L) + more > clientLimitBytes) {
+            if (!evictSlowest(body, client)) {
+                throw RequestMemory.tooMany();
+            }
+        }
+        while (bytes + more > limitBytes) {
+            if (!evictSlowest(body, null)) {
+                throw RequestMemory.tooMany();
+            }
+        }
+    }
+
+    /** Refuses the slowest body of the client, or of all, unless that is this one. */
+    private boolean evictSlowest(Arriving body, @Nullable String client) {
+        long now = System.nanoTime();
+        Arriving slowest = body;
+        double lowest = rate(body, now);
+        for (Arriving other : bodies.keySet()) {
+            if (other != body && (client == null || client.equals(other.client())) && rate(other, now) < lowest) {
+                slowest = other;
+                lowest = rate(other, now);
+            }
+        }
+        if (slowest == body) {
+            return false;
+        }
+        remove(slowest);
+        slowest.evicted();
+        return true;
+    }
+
+    /** Returns bytes by nanosecond. */
+    private double rate(Arriving body, long now) {
+        long age = now - body.startNanos();
+        return age < GRACE_NANOS ? Double.MAX_VALUE : bodies.getOrDefault(body, 0L) / (double) age;
+    }
+
+    private void add(Arriving body, long more) {
+        bodies.merge(body, more, Long::sum);
+        bytesByClient.merge(body.client(), more, Long::sum);
+        bytes += more;
+    }
+
+    /** Forgets a body that has arrived or was refused. Its request keeps its memory. */
+    public synchronized void remove(Arriving body) {
+        Long had = bodies.remove(body);
+        if (had != null) {
+            bytes -= had;
+            bytesByClient.computeIfPresent(body.client(), (client, all) -> all - had <= 0 ? null : all - had);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+package dev.sluice.bridge.http;
+
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+
+import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdException;
+import dev.sluice.bridge.limits.InvalidRequestException;
+import io.javalin.http.Context;
+import io.javalin.http.UnsupportedMediaTypeResponse;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.zip.DataFormatException;
+
+/** How the body of a request is compressed (RFC 9110 §8.4; gzip of RFC 1952, zstd of RFC 8878). */
+enum ContentEncoding {
+    IDENTITY,
+    GZIP,
+    ZSTD;
+
+    private static final String ALL = "gzip, zstd";
+    private static final String WITHOUT_ZSTD = "gzip";
+    private static final int LEAST_BYTES = 16 << 10;
+    private static final int USUAL_RATIO = 4;
+    private static final byte[] NONE = new byte[0];
+
+    /** Bounds a body while it grows, and gives it the memory. */
+    interface Room {
+        /** Most bytes the body may have. */
+        int limitBytes();
+
+        /** Says why it may not have more. */
+        InvalidRequestException tooLarge();
+
+        /**
+         * Takes bytes of memory.
+         *
+         * @throws RuntimeException if there are none
+         */
+        void take(int bytes);
+
+        /** Gives back bytes of memory. */
+        void giveBack(int bytes);
+    }
+
+    /**
+     * Reads the header {@code Content-Encoding}.
+     *
+     * @throws UnsupportedMediaTypeResponse (415) if it names another encoding or several, or zstd where its library
+     *     cannot be loaded; the answer then has {@code Accept-Encoding}
+     */
+    static ContentEncoding of(Context ctx) {
+        String header = String.join(", ", Collections.list(ctx.req().getHeaders("Content-Encoding")));
+        String name = header.strip().toLowerCase(Locale.ROOT);
+        return switch (name) {
+            case "", "identity" -> IDENTITY;
+            case "gzip", "x-gzip" -> GZIP;
+            case "zstd" -> {
+                Optional<String> problem = ZstdLibrary.problem();
+                if (problem.isPresent()) {
+                    throw refusal(ctx, "Content-Encoding zstd cannot be used here: " + problem.get());
+                }
+                yield ZSTD;
+            }
+            default -> throw refusal(ctx, "Content-Encoding is not supported: " + header);
+        };
+    }
+
+    private static UnsupportedMediaTypeResponse refusal(Context ctx, String reason) {
+        String supported = ZstdLibrary.problem().isPresent() ? WITHOUT_ZSTD : ALL;
+        ctx.header("Accept-Encoding", supported);
+        return new UnsupportedMediaTypeResponse(reason + " (supported: " + supported + ")");
+    }
+
+    /**
+     * Decompresses a body. An empty one stays empty. The room keeps the size of the result taken.
+     *
+     * @throws InvalidRequestException (400) if it is not what its header says, is cut off, or has something behind
+     *     its end; (413) if it has no room
+     */
+    byte[] decode(byte[] body, Room room) {
+        if (body.length == 0) {
+            return body;
+        }
+        return switch (this) {
+            case IDENTITY -> body;
+            case GZIP -> gunzip(body, room);
+            case ZSTD -> unzstd(body, room);
+        };
+    }
+
+    private static byte[] gunzip(byte[] body, Room room) {
+        long announced = Gzip.announcedBytes(body);
+        boolean plausible = announced > 0 && announced <= room.limitBytes();
+        var bytes = new GrowingBytes(room, plausible ? (int) announced : firstSize(body, room));
+        try {
+            Gzip.decompress(body, bytes);
+        } catch (DataFormatException e) {
+            throw badRequest("The request body is not gzip, or is cut off");
+        }
+        return bytes.exact();
+    }
+
+    private static int firstSize(byte[] body, Room room) {
+        return (int) Math.min(Math.max(LEAST_BYTES, (long) USUAL_RATIO * body.length), room.limitBytes());
+    }
+
+    /**
+     * Decompresses in one go into an array that is large enough. Decompressing as a stream would allocate, outside the
+     * heap, the window a frame asks for, up to 128 MiB; this way there is none. Takes several frames, and refuses bytes
+     * behind the last.
+     */
+    private static byte[] unzstd(byte[] body, Room room) {
+        long announced = Zstd.getFrameContentSize(body);
+        if (announced > room.limitBytes()) {
+            throw room.tooLarge();
+        }
+        int size = announced > 0 ? (int) announced : firstSize(body, room);
+        room.take(size);
+        byte[] bytes = new byte[size];
+        while (true) {
+            try {
+                int length = (int) Zstd.decompressByteArray(bytes, 0, bytes.length, body, 0, body.length);
+                return exact(bytes, length, room);
+            } catch (ZstdException e) {
+                if (e.getErrorCode() != Zstd.errDstSizeTooSmall()) {
+                    throw badRequest("The request body is not zstd, or is cut off");
+                }
+            }
+            if (bytes.length == room.limitBytes()) {
+                throw room.tooLarge();
+            }
+            int larger = (int) Math.min(Math.max(LEAST_BYTES, 2L * bytes.length), room.limitBytes());
+            room.giveBack(bytes.length);
+            bytes = NONE; // Two arrays at once would be more than was taken.
+            room.take(larger);
+            bytes = new byte[larger];
+        }
+    }
+
+    private static byte[] exact(byte[] bytes, int length, Room room) {
+        if (length == bytes.length) {
+            return bytes;
+        }
+        room.take(length);
+        byte[] exact = Arrays.copyOf(bytes, length);
+        room.giveBack(bytes.length);
+        return exact;
+    }
+}

@@ -1,0 +1,114 @@
+package dev.sluice.bridge.http;
+
+import dev.sluice.bridge.limits.InvalidRequestException;
+import io.javalin.http.Context;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.util.Collections;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Refuses requests that a page of another web site makes a browser send. A browser sends a {@code GET}, and a
+ * {@code POST} of plain text, to any address without asking. It says so in two headers:
+ *
+ * <ul>
+ *   <li>{@code Sec-Fetch-Site: cross-site} or {@code same-site}: the page has another origin. A browser sends the
+ *       header to localhost and to https addresses.
+ *   <li>{@code Origin}: the origin of the page, {@code null} for one that hides it.
+ * </ul>
+ *
+ * <p>Requests that change or pop are refused if one of the headers names another origin that {@code cors.origins} does
+ * not list. A missing header passes: command lines and client libraries send neither.
+ *
+ * <p>A page can also give its own name the address 127.0.0.1 (DNS rebinding). The browser then takes the service for
+ * the page's own server and the headers say nothing. Only {@code Host} still shows the name. So a service that listens
+ * on a loopback address answers only to the names of the local machine, and to the hosts of {@code cors.origins},
+ * behind a proxy that passes them on.
+ */
+public final class ForeignPages {
+    private static final String ORIGIN = "Origin";
+    private static final String FETCH_SITE = "Sec-Fetch-Site";
+    private static final Set<String> OTHER_SITES = Set.of("cross-site", "same-site");
+    private static final Set<String> LOCAL_NAMES = Set.of("localhost", "127.0.0.1", "[::1]");
+    private static final Pattern HOST = Pattern.compile("(\\[[^\\]]*]|[^:\\[\\]]*)(?::[0-9]*)?");
+
+    private final String listensOn;
+    private final boolean loopback;
+    private final TrustedOrigins trusted;
+
+    /**
+     * Makes the check.
+     *
+     * @param listensOn address the service listens on
+     * @param trusted pages of other origins that may use the service
+     */
+    public ForeignPages(String listensOn, TrustedOrigins trusted) {
+        this.listensOn = bracketed(listensOn);
+        this.loopback = isLoopback(listensOn);
+        this.trusted = trusted;
+    }
+
+    private static boolean isLoopback(String host) {
+        try {
+            return InetAddress.getByName(host).isLoopbackAddress();
+        } catch (UnknownHostException e) {
+            return false; // The server cannot listen on it either.
+        }
+    }
+
+    private static String bracketed(String host) {
+        String lower = host.toLowerCase(Locale.ROOT);
+        return lower.indexOf(':') >= 0 && !lower.startsWith("[") ? "[" + lower + "]" : lower;
+    }
+
+    /**
+     * Checks a request.
+     *
+     * @param changes whether the request changes or pops something
+     * @throws InvalidRequestException with status 403 if a foreign page may have caused it
+     */
+    public void check(Context ctx, boolean changes) {
+        String host = ctx.header("Host");
+        if (loopback && host != null && !isOurs(host)) {
+            throw InvalidRequestException.refused("The service listens on " + listensOn
+                    + " only, so Host must be localhost, 127.0.0.1, [::1] or the host of an entry of cors.origins, was "
+                    + host);
+        }
+        if (changes) {
+            checkPage(ctx, host);
+        }
+    }
+
+    private boolean isOurs(String host) {
+        Matcher parts = HOST.matcher(host.toLowerCase(Locale.ROOT));
+        if (!parts.matches()) {
+            return false;
+        }
+        return LOCAL_NAMES.contains(parts.group(1)) || parts.group(1).equals(listensOn) || trusted.hasHost(host);
+    }
+
+    private void checkPage(Context ctx, @Nullable String host) {
+        boolean listed = trusted.all();
+        for (String origin : Collections.list(ctx.req().getHeaders(ORIGIN))) {
+            boolean own = host != null && TrustedOrigins.isOfHost(origin, host);
+            if (!own && !trusted.contains(origin)) {
+                throw foreign(ORIGIN, origin);
+            }
+            listed |= trusted.contains(origin);
+        }
+        for (String site : Collections.list(ctx.req().getHeaders(FETCH_SITE))) {
+            if (!listed && OTHER_SITES.contains(site.strip().toLowerCase(Locale.ROOT))) {
+                throw foreign(FETCH_SITE, site);
+            }
+        }
+    }
+
+    private static InvalidRequestException foreign(String header, String value) {
+        return InvalidRequestException.refused("A page of another origin may not change or pop anything (" + header
+                + ": " + value + "); add its origin to cors.origins to allow it");
+    }
+}

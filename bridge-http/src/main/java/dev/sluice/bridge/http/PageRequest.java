@@ -1,0 +1,187 @@
+package dev.sluice.bridge.http;
+
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.bridge.limits.InvalidRequestException;
+import dev.sluice.queue.TimeText;
+import io.javalin.http.Context;
+import java.net.URLEncoder;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The part of a list that a request asks for: {@code limit} and {@code cursor} in its query.
+ *
+ * <p>A cursor names the last row of the page before, so a page costs the same wherever it is, and rows that come or go
+ * meanwhile move no other row. If there are more rows, an answer that is an object has {@code "truncated": true} and
+ * the cursor of the next page in {@code nextCursor}. Every answer says so in its headers, which is all that fits beside
+ * an array: {@code Link} with {@code rel="next"}, {@value #NEXT} and {@value #TRUNCATED}. An answer that has all rows
+ * has none of this.
+ *
+ * @param list name of the list, so that no cursor of another one is taken
+ * @param limit most rows of the page
+ * @param offset rows to leave out, for clients that count; 0 with a cursor
+ * @param after the values of the last row of the page before; empty for the first page
+ */
+public record PageRequest(String list, int limit, int offset, List<String> after) {
+    static final String NEXT = "Sluice-Next-Cursor";
+    static final String TRUNCATED = "Sluice-Truncated";
+
+    private static final String CURSOR = "cursor";
+    private static final String OFFSET = "offset";
+    private static final int MAX_CURSOR_LENGTH = 16_384;
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Copies the list. */
+    public PageRequest {
+        after = List.copyOf(after);
+    }
+
+    /**
+     * Reads the query.
+     *
+     * @param usual rows without a {@code limit}
+     * @param most rows at most; a greater {@code limit} is cut down
+     * @param fields values in a cursor of this list
+     * @throws InvalidRequestException (400) if the cursor is none of this list, or comes with an offset
+     */
+    public static PageRequest of(Context ctx, String list, int usual, int most, int fields) {
+        int limit = Parameters.numberInQuery(ctx, "limit", Math.min(usual, most), 0, most);
+        int offset = Parameters.numberInQuery(ctx, OFFSET, 0, 0, Integer.MAX_VALUE);
+        String cursor = Parameters.textInQuery(ctx, CURSOR);
+        if (cursor != null && offset > 0) {
+            throw badRequest("cursor and offset exclude each other");
+        }
+        return new PageRequest(list, limit, offset, cursor == null ? List.of() : decode(list, cursor, fields));
+    }
+
+    private static List<String> decode(String list, String cursor, int fields) {
+        try {
+            if (cursor.length() <= MAX_CURSOR_LENGTH) {
+                String[] values =
+                        JSON.readValue(new String(Base64.getUrlDecoder().decode(cursor), UTF_8), String[].class);
+                if (values.length == fields + 1
+                        && values[0].equals(list)
+                        && Arrays.stream(values).noneMatch(value -> value.indexOf('\0') >= 0)) {
+                    return Arrays.asList(values).subList(1, values.length);
+                }
+            }
+        } catch (JsonProcessingException | RuntimeException e) {
+            // The message below says so.
+        }
+        throw wrongCursor();
+    }
+
+    private static InvalidRequestException wrongCursor() {
+        return badRequest("cursor must be a nextCursor of the same list");
+    }
+
+    public boolean isFirst() {
+        return after.isEmpty();
+    }
+
+    /** Returns a value of the cursor; null on the first page. */
+    @Nullable
+    public String text(int field) {
+        return isFirst() ? null : after.get(field);
+    }
+
+    /** Returns a value of the cursor that must be a number; null on the first page. */
+    @Nullable
+    public Long number(int field) {
+        try {
+            return isFirst() ? null : (Long) Long.parseLong(after.get(field));
+        } catch (NumberFormatException e) {
+            throw wrongCursor();
+        }
+    }
+
+    /** Returns a value of the cursor that must be a time; null on the first page. */
+    @Nullable
+    public Instant time(int field) {
+        try {
+            return isFirst() ? null : TimeText.parse(CURSOR, after.get(field));
+        } catch (IllegalArgumentException e) {
+            throw wrongCursor();
+        }
+    }
+
+    /** Returns how many rows to ask for: one more than the page holds, to know whether there are more. */
+    public int rows() {
+        return limit + 1;
+    }
+
+    /** Returns the rows of the page, of those that were asked for. */
+    public <T> List<T> page(List<T> rows) {
+        return rows.subList(0, Math.min(limit, rows.size()));
+    }
+
+    /** Returns whether the rows that were asked for are more than the page holds. No page follows an empty one. */
+    public boolean isTruncated(List<?> rows) {
+        return limit > 0 && rows.size() > limit;
+    }
+
+    /** Returns the cursor of the next page. */
+    public String cursor(Object... lastRow) {
+        var values = new ArrayList<String>();
+        values.add(list);
+        for (Object value : lastRow) {
+            values.add(value.toString());
+        }
+        try {
+            return Base64.getUrlEncoder().withoutPadding().encodeToString(JSON.writeValueAsBytes(values));
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("cannot write " + values, e);
+        }
+    }
+
+    /** Says in the headers where the next page begins. */
+    public static void announce(Context ctx, @Nullable String nextCursor) {
+        if (nextCursor == null) {
+            return;
+        }
+        var next = new StringBuilder(ctx.req().getRequestURI()).append('?');
+        for (Map.Entry<String, List<String>> parameter : ctx.queryParamMap().entrySet()) {
+            if (!parameter.getKey().equals(CURSOR) && !parameter.getKey().equals(OFFSET)) {
+                for (String value : parameter.getValue()) {
+                    next.append(URLEncoder.encode(parameter.getKey(), UTF_8))
+                            .append('=')
+                            .append(URLEncoder.encode(value, UTF_8))
+                            .append('&');
+                }
+            }
+        }
+        ctx.header("Link", "<" + next + CURSOR + "=" + nextCursor + ">; rel=\"next\"");
+        ctx.header(NEXT, nextCursor);
+        ctx.header(TRUNCATED, "true");
+    }
+
+    /** Says in the headers and in the body where the next page begins. */
+    public static ObjectNode announce(Context ctx, ObjectNode body, @Nullable String nextCursor) {
+        announce(ctx, nextCursor);
+        return nextCursor == null ? body : body.put("nextCursor", nextCursor).put("truncated", true);
+    }
+
+    /** The same for a body that is written as text. */
+    public static JsonOutput announce(Context ctx, JsonOutput body, @Nullable String nextCursor) {
+        announce(ctx, nextCursor);
+        return nextCursor == null
+                ? body
+                : body.raw(",\"nextCursor\":").string(nextCursor).raw(",\"truncated\":true");
+    }
+
+    /** Says in the headers that the list leaves something out that no further page has. */
+    public static void announcePartial(Context ctx) {
+        ctx.header(TRUNCATED, "true");
+    }
+}

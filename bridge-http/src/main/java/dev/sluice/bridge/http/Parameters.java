@@ -1,0 +1,91 @@
+package dev.sluice.bridge.http;
+
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+
+import dev.sluice.bridge.json.JsonBody;
+import dev.sluice.bridge.limits.InvalidRequestException;
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.TimeText;
+import io.javalin.http.Context;
+import java.time.Instant;
+import java.util.OptionalLong;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Names, ids and times in the path and the query of a request of administration.
+ *
+ * <p>Every method throws {@link InvalidRequestException} (400), naming the parameter, when it is not what is asked for.
+ */
+public final class Parameters {
+    private Parameters() {}
+
+    /** Returns the name, if it is one a queue, partition, group or message can have. */
+    public static String name(String what, String name) {
+        try {
+            NewMessage.checkName(what, name);
+            return name;
+        } catch (IllegalArgumentException e) {
+            throw badRequest(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** Returns a name in the path. */
+    public static String nameInPath(Context ctx, String parameter) {
+        return name(parameter, ctx.pathParam(parameter));
+    }
+
+    /** Returns a name in the query, or null if it is absent or empty. */
+    public static @Nullable String nameInQuery(Context ctx, String parameter) {
+        String name = textInQuery(ctx, parameter);
+        return name == null ? null : name(parameter, name);
+    }
+
+    /** Returns a text in the query, or null if it is absent or empty. */
+    public static @Nullable String textInQuery(Context ctx, String parameter) {
+        String text = new Query(ctx.queryParamMap()).text(parameter);
+        if (text != null && text.indexOf('\0') >= 0) {
+            throw badRequest(parameter + " must not contain U+0000");
+        }
+        return text == null || text.isEmpty() ? null : text;
+    }
+
+    /** Reads a {@linkplain TimeText time}. */
+    public static Instant time(String what, String text) {
+        try {
+            return TimeText.parse(what, text);
+        } catch (IllegalArgumentException e) {
+            throw badRequest(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** Returns a {@linkplain TimeText time} in the query, or null if it is absent or empty. */
+    public static @Nullable Instant timeInQuery(Context ctx, String parameter) {
+        String text = textInQuery(ctx, parameter);
+        return text == null ? null : time(parameter, text);
+    }
+
+    /** Returns a number in the query, moved into the range; {@code byDefault} if there is none. */
+    public static int numberInQuery(Context ctx, String parameter, int byDefault, int least, int most) {
+        int number = new Query(ctx.queryParamMap()).number(parameter, byDefault);
+        return Math.min(Math.max(number, least), most);
+    }
+
+    /**
+     * Returns a flag in the query: {@code true} or {@code 1} is true, anything else false; {@code byDefault} if it is
+     * absent.
+     */
+    public static boolean flagInQuery(Context ctx, String parameter, boolean byDefault) {
+        return textInQuery(ctx, parameter) == null ? byDefault : new Query(ctx.queryParamMap()).flag(parameter);
+    }
+
+    /** Returns the partition whose UUID is in the path; nothing if it is a UUID that no partition has. */
+    public static OptionalLong partitionInPath(Context ctx) {
+        UUID uuid = JsonBody.uuid(ctx.pathParam("partitionId"));
+        if (uuid == null) {
+            throw badRequest("partitionId must be a UUID");
+        }
+        return PartitionIds.fromUuid(uuid);
+    }
+}

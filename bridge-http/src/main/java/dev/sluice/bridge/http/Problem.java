@@ -1,0 +1,194 @@
+package dev.sluice.bridge.http;
+
+import dev.sluice.bridge.ingest.IntakeFullException;
+import dev.sluice.bridge.ingest.MessageTooLargeException;
+import dev.sluice.bridge.ingest.NoKeyException;
+import dev.sluice.bridge.ingest.QueueFullException;
+import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.bridge.limits.InvalidRequestException;
+import dev.sluice.bridge.limits.OverloadedException;
+import dev.sluice.bridge.security.InvalidTokenException;
+import dev.sluice.bridge.security.KeysUnavailableException;
+import dev.sluice.buffer.DiskFullException;
+import dev.sluice.queue.QueueException;
+import dev.sluice.queue.SessionFailures;
+import dev.sluice.queue.sql.OutcomeUnknownException;
+import io.javalin.http.Context;
+import io.javalin.http.HandlerType;
+import io.javalin.http.HttpResponseException;
+import io.javalin.http.HttpStatus;
+import java.io.IOException;
+import java.util.Set;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A failure as the client sees it. The only place that maps failures to status codes and bodies.
+ *
+ * <pre>{@code
+ * {"error": "items array is required"}                                              application/json
+ * {"type": "about:blank", "title": "Bad Request", "status": 400,
+ *  "detail": "items array is required", "error": "items array is required"}         application/problem+json (RFC 9457)
+ * }</pre>
+ *
+ * <p>The second form goes to clients whose {@code Accept} names it.
+ *
+ * @param status 4xx or 5xx
+ * @param error what is wrong, for the developer of the client
+ * @param retryAfterSeconds when to try again, as {@code Retry-After}; 0 for no such header
+ */
+public record Problem(int status, String error, int retryAfterSeconds) {
+    private static final Logger log = LoggerFactory.getLogger(Problem.class);
+    /** Nothing was done, because the database could not be asked. */
+    public static final String DATABASE_UNAVAILABLE = "database_unavailable";
+    /**
+     * The database has not confirmed the commit: the request may have taken effect, or may do so later, or not at all.
+     */
+    public static final String OUTCOME_UNKNOWN = "outcome_unknown";
+
+    private static final String DATABASE_AWAY = "The database is not available";
+    private static final Set<HandlerType> READING = Set.of(HandlerType.GET, HandlerType.HEAD);
+    static final String UNDECODABLE = "The address is not percent-encoded correctly";
+    private static final String CHALLENGE = "Bearer realm=\"sluice\"";
+    private static final String PROBLEM_JSON = "application/problem+json";
+    private static final int BAD_REQUEST = 400;
+    private static final int UNAUTHORIZED = 401;
+    private static final int FORBIDDEN = 403;
+    private static final int TOO_LARGE = 413;
+    private static final int TOO_MANY = 429;
+    private static final int INTERNAL_ERROR = 500;
+    private static final int UNAVAILABLE = 503;
+    private static final int INSUFFICIENT_STORAGE = 507;
+    private static final int RETRY_SOON_SECONDS = 1;
+    private static final int RETRY_WHEN_DRAINED_SECONDS = 5;
+
+    /** Maps a failure. What is our own mistake is logged here, and told to the client without details. */
+    public static Problem of(Throwable failure) {
+        Throwable cause = unwrap(failure);
+        if (cause instanceof InvalidRequestException invalid) {
+            return new Problem(invalid.status(), String.valueOf(invalid.getMessage()), 0);
+        }
+        if (cause instanceof IntakeFullException) {
+            return new Problem(UNAVAILABLE, String.valueOf(cause.getMessage()), RETRY_WHEN_DRAINED_SECONDS);
+        }
+        if (cause instanceof QueueFullException) {
+            return new Problem(TOO_MANY, String.valueOf(cause.getMessage()), RETRY_WHEN_DRAINED_SECONDS);
+        }
+        if (cause instanceof NoKeyException) {
+            return new Problem(UNAVAILABLE, String.valueOf(cause.getMessage()), RETRY_WHEN_DRAINED_SECONDS);
+        }
+        if (cause instanceof MessageTooLargeException) {
+            return new Problem(TOO_LARGE, String.valueOf(cause.getMessage()), 0);
+        }
+        if (cause instanceof InvalidTokenException) {
+            return new Problem(UNAUTHORIZED, String.valueOf(cause.getMessage()), 0);
+        }
+        if (cause instanceof OverloadedException || cause instanceof KeysUnavailableException) {
+            return new Problem(UNAVAILABLE, String.valueOf(cause.getMessage()), RETRY_SOON_SECONDS);
+        }
+        if (cause instanceof OutcomeUnknownException) {
+            return new Problem(UNAVAILABLE, OUTCOME_UNKNOWN, RETRY_SOON_SECONDS);
+        }
+        if (cause instanceof QueueException queue && queue.sqlState().equals(SessionFailures.ALL_CONNECTIONS_IN_USE)) {
+            return new Problem(UNAVAILABLE, "All connections to the database are in use", RETRY_SOON_SECONDS);
+        }
+        if (cause instanceof QueueException queue && queue.isTimeout()) {
+            log.warn("The database did not finish a statement of a request in time", cause);
+            return new Problem(UNAVAILABLE, "The database did not finish a statement in time", RETRY_SOON_SECONDS);
+        }
+        if (cause instanceof QueueException queue) {
+            return isDatabaseAway(queue)
+                    ? new Problem(UNAVAILABLE, DATABASE_AWAY, RETRY_SOON_SECONDS)
+                    : ofMistake(cause);
+        }
+        if (cause instanceof IOException) {
+            return isDiskFull(cause)
+                    ? new Problem(INSUFFICIENT_STORAGE, "The disk of the local log is full", RETRY_WHEN_DRAINED_SECONDS)
+                    : new Problem(UNAVAILABLE, "The local log cannot be written", RETRY_WHEN_DRAINED_SECONDS);
+        }
+        if (cause instanceof HttpResponseException http) {
+            return new Problem(http.getStatus(), String.valueOf(http.getMessage()), 0);
+        }
+        if (cause instanceof IllegalArgumentException && cause.getMessage() != null && isUndecodable(cause)) {
+            return new Problem(BAD_REQUEST, UNDECODABLE, 0);
+        }
+        return ofMistake(cause);
+    }
+
+    /** Says whether the database did nothing for a reason that lies in the database and may pass. */
+    public static boolean isDatabaseAway(QueueException failure) {
+        return failure.isTransient() || failure.isAboutSchema();
+    }
+
+    /** Returns what the failure of a future was caused by. */
+    public static Throwable unwrap(Throwable failure) {
+        Throwable cause = failure;
+        while ((cause instanceof CompletionException || cause instanceof ExecutionException)
+                && cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        return cause;
+    }
+
+    /** What {@code URLDecoder} says of a broken escape. */
+    private static boolean isUndecodable(Throwable cause) {
+        return String.valueOf(cause.getMessage()).startsWith("URLDecoder:");
+    }
+
+    private static boolean isDiskFull(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof DiskFullException) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static Problem ofMistake(Throwable cause) {
+        log.error("A request failed inside the service", cause);
+        return new Problem(INTERNAL_ERROR, "Internal error", 0);
+    }
+
+    /** Returns the answer in the form the client prefers. */
+    public Answer answer(Context ctx) {
+        if (error.equals(OUTCOME_UNKNOWN) && READING.contains(ctx.method())) {
+            return new Problem(status, DATABASE_AWAY, retryAfterSeconds).answer(ctx); // Reading has no outcome.
+        }
+        String accept = ctx.header("Accept");
+        if (retryAfterSeconds > 0) {
+            ctx.header("Retry-After", Integer.toString(retryAfterSeconds));
+        }
+        challenge(ctx);
+        if (accept == null || !accept.contains(PROBLEM_JSON)) {
+            return Answer.json(
+                    status, new JsonOutput(0).raw("{\"error\":").string(error).raw("}"));
+        }
+        var body = new JsonOutput(0)
+                .raw("{\"type\":\"about:blank\",\"title\":")
+                .string(HttpStatus.forStatus(status).getMessage())
+                .raw(",\"status\":")
+                .number(status)
+                .raw(",\"detail\":")
+                .string(error)
+                .raw(",\"error\":")
+                .string(error)
+                .raw("}");
+        return new Answer(status, body, PROBLEM_JSON);
+    }
+
+    /** Says what a client must come with (RFC 6750 §3). */
+    private void challenge(Context ctx) {
+        if (status == UNAUTHORIZED) {
+            boolean none =
+                    error.equals(InvalidRequestException.unauthenticated().getMessage());
+            ctx.header(
+                    "WWW-Authenticate",
+                    CHALLENGE + (none ? "" : ", error=\"invalid_token\", error_description=\"" + error + "\""));
+        } else if (status == FORBIDDEN
+                && error.equals(InvalidRequestException.forbidden().getMessage())) {
+            ctx.header("WWW-Authenticate", CHALLENGE + ", error=\"insufficient_scope\"");
+        }
+    }
+}

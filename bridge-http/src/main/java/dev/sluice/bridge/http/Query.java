@@ -1,0 +1,47 @@
+package dev.sluice.bridge.http;
+
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The query of an address, by the rules of the contract: the first of several equal names counts, what cannot be read counts
+ * as absent.
+ *
+ * @param parameters decoded values by name
+ */
+public record Query(Map<String, List<String>> parameters) {
+
+    /** Returns the value as it is, or null. */
+    @Nullable
+    public String text(String name) {
+        List<String> values = parameters.get(name);
+        return values == null || values.isEmpty() ? null : values.get(0);
+    }
+
+    /** Returns whether the value is {@code true} or {@code 1}. */
+    public boolean flag(String name) {
+        String text = text(name);
+        return "true".equals(text) || "1".equals(text);
+    }
+
+    /** Returns the number the value starts with, cut to the range of an int; {@code byDefault} when it starts with none. */
+    public int number(String name, int byDefault) {
+        String text = text(name);
+        if (text == null) {
+            return byDefault;
+        }
+        boolean negative = text.startsWith("-");
+        int start = negative || text.startsWith("+") ? 1 : 0;
+        long value = 0;
+        int i = start;
+        while (i < text.length() && text.charAt(i) >= '0' && text.charAt(i) <= '9') {
+            value = Math.min(value * 10 + (text.charAt(i) - '0'), Integer.MAX_VALUE);
+            i++;
+        }
+        if (i == start) {
+            return byDefault;
+        }
+        return (int) (negative ? -value : value);
+    }
+}

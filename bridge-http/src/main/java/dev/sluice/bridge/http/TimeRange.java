@@ -1,0 +1,66 @@
+package dev.sluice.bridge.http;
+
+import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.queue.view.MinuteCounters.Range;
+import dev.sluice.queue.view.ResourceFilter;
+import io.javalin.http.Context;
+import java.time.Duration;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The time a chart shows.
+ *
+ * @param from its beginning
+ * @param to its end
+ */
+public record TimeRange(Instant from, Instant to) {
+    /** Refuses what is empty. */
+    public TimeRange {
+        if (!from.isBefore(to)) {
+            throw badRequest("from must be before to");
+        }
+    }
+
+    /** Returns the time in the query, {@code from} and {@code to}; by default the last {@code usual}. */
+    public static TimeRange of(Context ctx, Duration usual) {
+        Instant to = Parameters.timeInQuery(ctx, "to");
+        Instant end = to == null ? Instant.now() : to;
+        Instant from = Parameters.timeInQuery(ctx, "from");
+        return new TimeRange(from == null ? end.minus(usual) : from, end);
+    }
+
+    public static TimeRange last(Duration time) {
+        Instant now = Instant.now();
+        return new TimeRange(now.minus(time), now);
+    }
+
+    Duration length() {
+        return Duration.between(from, to);
+    }
+
+    /** Returns the length of a point: the longer the time, the longer. */
+    public Duration bucket() {
+        Duration length = length();
+        if (length.compareTo(Duration.ofHours(1)) <= 0) {
+            return Duration.ofMinutes(1);
+        } else if (length.compareTo(Duration.ofHours(6)) <= 0) {
+            return Duration.ofMinutes(5);
+        } else if (length.compareTo(Duration.ofHours(24)) <= 0) {
+            return Duration.ofMinutes(15);
+        }
+        return length.compareTo(Duration.ofDays(7)) <= 0 ? Duration.ofMinutes(60) : Duration.ofMinutes(360);
+    }
+
+    public Range of(ResourceFilter queues, @Nullable String host) {
+        return new Range(from, to, bucket(), queues, host);
+    }
+
+    /** Adds {@code "timeRange": {"from": "…", "to": "…"}, "bucketMinutes": 1}. */
+    public void describe(ObjectNode body) {
+        body.putObject("timeRange").put("from", AdminJson.time(from)).put("to", AdminJson.time(to));
+        body.put("bucketMinutes", bucket().toMinutes());
+    }
+}

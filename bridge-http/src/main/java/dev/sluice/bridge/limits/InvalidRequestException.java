@@ -1,0 +1,92 @@
+package dev.sluice.bridge.limits;
+
+/**
+ * A request that cannot be served for what it is; the client has to change it. Nothing has been done. The message goes
+ * to the client as it stands. Has no stack trace: it says nothing about this program.
+ */
+public final class InvalidRequestException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    /** How the message begins if the body is not JSON. */
+    private static final String INVALID_JSON = "Invalid JSON: ";
+
+    private final int status;
+
+    private InvalidRequestException(int status, String message) {
+        super(message, null, false, false);
+        this.status = status;
+    }
+
+    /** A request that breaks a rule of the contract: status 400. */
+    public static InvalidRequestException badRequest(String message) {
+        return new InvalidRequestException(400, message);
+    }
+
+    /** A body of more than {@code limitBytes}: status 413. */
+    public static InvalidRequestException bodyTooLarge(long limitBytes) {
+        return new InvalidRequestException(
+                413, "Request body is larger than http.max.body.bytes (" + limitBytes + " bytes)");
+    }
+
+    /** A body that is more than {@code ratio} times larger than it came: status 413. */
+    public static InvalidRequestException bodyTooDense(int ratio) {
+        return new InvalidRequestException(
+                413,
+                "Request body decompresses to more than http.max.compression.ratio (" + ratio + ") times its size");
+    }
+
+    /** A request that needs more memory than all requests together may have: status 413. */
+    static InvalidRequestException needsTooMuchMemory(long limitBytes) {
+        return new InvalidRequestException(
+                413,
+                "The request needs more memory than http.memory.bytes (" + limitBytes + " bytes); send it in parts");
+    }
+
+    /** A request whose answer would be more than one answer may be: status 413. */
+    public static InvalidRequestException tooLarge(String message) {
+        return new InvalidRequestException(413, message);
+    }
+
+    /** A body that did not come in time: status 408. */
+    public static InvalidRequestException bodyTooSlow() {
+        return new InvalidRequestException(
+                408, "The request body did not come within http.body.timeout.ms, or paused for http.idle.timeout.ms");
+    }
+
+    /** A request without a token, where one is needed: status 401. */
+    public static InvalidRequestException unauthenticated() {
+        return new InvalidRequestException(401, "Authentication required");
+    }
+
+    /** A request whose token does not allow it: status 403. */
+    public static InvalidRequestException forbidden() {
+        return new InvalidRequestException(403, "Insufficient permissions");
+    }
+
+    /** A request that the settings allow nobody: status 403. */
+    public static InvalidRequestException refused(String message) {
+        return new InvalidRequestException(403, message);
+    }
+
+    /** Returns the same with the place of the fault in front of what is wrong. */
+    public InvalidRequestException at(String place) {
+        return new InvalidRequestException(status, place + ": " + getMessage());
+    }
+
+    /**
+     * Returns the same with the index of the item that is wrong. A message about invalid JSON still begins and ends as
+     * it did.
+     */
+    public InvalidRequestException inItem(int index) {
+        String message = String.valueOf(getMessage());
+        return message.startsWith(INVALID_JSON)
+                ? new InvalidRequestException(
+                        status, INVALID_JSON + "item " + index + ": " + message.substring(INVALID_JSON.length()))
+                : at("item " + index);
+    }
+
+    /** Returns the HTTP status, 4xx. */
+    public int status() {
+        return status;
+    }
+}

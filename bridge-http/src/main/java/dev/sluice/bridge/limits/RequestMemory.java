@@ -1,0 +1,154 @@
+package dev.sluice.bridge.limits;
+
+import jakarta.servlet.http.HttpServletRequest;
+import java.util.concurrent.atomic.AtomicLong;
+import org.eclipse.jetty.ee10.servlet.ServletContextRequest;
+import org.eclipse.jetty.server.Request;
+
+/**
+ * The memory that all requests share: their bodies, the objects the bodies become, and the answers.
+ *
+ * <p>A request takes memory before it uses it, and keeps it until it is answered. A body of a few megabytes can
+ * become hundreds of megabytes of objects, so the size of a body does not say what a request costs. Any thread may
+ * call.
+ */
+public final class RequestMemory {
+    /** A claim takes whole blocks from the shared memory, so that small objects need no atomic operation each. */
+    private static final long BLOCK_BYTES = 4 << 10;
+
+    private static final String CLAIM = Claim.class.getName();
+
+    private final long limitBytes;
+    private final AtomicLong usedBytes = new AtomicLong();
+
+    /**
+     * Sets the limit.
+     *
+     * @param limitBytes of all requests together ({@code http.memory.bytes})
+     */
+    public RequestMemory(long limitBytes) {
+        this.limitBytes = limitBytes;
+    }
+
+    /** Returns the memory without a limit, for what is no request. */
+    public static Claim unlimited() {
+        return new RequestMemory(Long.MAX_VALUE).claim();
+    }
+
+    /** Begins a request, which has no memory yet. */
+    public Claim claim() {
+        return new Claim();
+    }
+
+    /**
+     * Returns the memory of a request. The memory is given back when the server is done with the request, answered or
+     * not.
+     */
+    public Claim claim(HttpServletRequest request) {
+        if (request.getAttribute(CLAIM) instanceof Claim claim) {
+            return claim;
+        }
+        Claim claim = claim();
+        request.setAttribute(CLAIM, claim);
+        // Not a listener of the servlet API: Jetty does not call it when the client goes away during an answer.
+        Request.addCompletionListener(
+                ServletContextRequest.getServletContextRequest(request), failure -> claim.close());
+        return claim;
+    }
+
+    /** Returns whether nothing is left. */
+    public boolean isUsedUp() {
+        return usedBytes.get() >= limitBytes;
+    }
+
+    public long limitBytes() {
+        return limitBytes;
+    }
+
+    /** Returns the bytes that requests hold now. */
+    long usedBytes() {
+        return usedBytes.get();
+    }
+
+    /** The memory of one request. */
+    public final class Claim implements AutoCloseable {
+        private long neededBytes;
+        private long heldBytes;
+        private boolean closed;
+
+        private Claim() {}
+
+        /**
+         * Takes memory.
+         *
+         * @throws InvalidRequestException (413) if the request needs more than there is for all requests together
+         * @throws OverloadedException (503) if other requests hold the memory, or the claim is closed
+         */
+        public synchronized void take(long bytes) {
+            if (bytes > limitBytes - neededBytes) {
+                throw InvalidRequestException.needsTooMuchMemory(limitBytes);
+            }
+            long needed = neededBytes + bytes;
+            if (closed) {
+                throw tooMany();
+            }
+            if (needed > heldBytes) {
+                long more = (needed - heldBytes + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+                if (limitBytes != Long.MAX_VALUE && usedBytes.addAndGet(more) > limitBytes) {
+                    usedBytes.addAndGet(-more);
+                    throw tooMany();
+                }
+                heldBytes += more;
+            }
+            neededBytes = needed;
+        }
+
+        /** Takes memory even if there is none, for a request that can no longer be refused. */
+        public synchronized void takeAnyway(long bytes) {
+            if (!closed) {
+                neededBytes += bytes;
+                long more = Math.max(0, neededBytes - heldBytes);
+                heldBytes += more;
+                usedBytes.addAndGet(more);
+            }
+        }
+
+        /** Takes what is missing to {@code bytes}, even if there is no memory. For an answer that is made already. */
+        public synchronized void takeUpTo(long bytes) {
+            takeAnyway(Math.max(0, bytes - neededBytes));
+        }
+
+        /** Gives back memory that the request uses no more. */
+        public synchronized void giveBack(long bytes) {
+            neededBytes -= bytes;
+            long spare = (heldBytes - neededBytes) / BLOCK_BYTES * BLOCK_BYTES;
+            if (spare > 0 && !closed) {
+                heldBytes -= spare;
+                usedBytes.addAndGet(-spare);
+            }
+        }
+
+        /** Returns the bytes taken and not given back. */
+        public synchronized long bytes() {
+            return closed ? 0 : neededBytes;
+        }
+
+        /** Returns whether everything was given back. */
+        public synchronized boolean isClosed() {
+            return closed;
+        }
+
+        /** Gives everything back. The request gets no memory any more. */
+        @Override
+        public synchronized void close() {
+            if (!closed) {
+                closed = true;
+                usedBytes.addAndGet(-heldBytes);
+            }
+        }
+    }
+
+    public static OverloadedException tooMany() {
+        return new OverloadedException("Requests under way use the memory there is for them (http.memory.bytes)");
+    }
+}

@@ -1,0 +1,225 @@
+package dev.sluice.bridge.postgres;
+
+import dev.sluice.queue.SessionFailures;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Asks every second whether the database can be used. It uses a connection of its own, because waiting for a pool is no
+ * outage. An old connection may be broken, or its server may have become read-only, while the database is well. So if
+ * the question fails on an old connection, the watch asks once more on a new one.
+ *
+ * <p>One thread of its own. {@link #look} and the getters may be called by any thread.
+ */
+public final class DatabaseWatch implements AutoCloseable {
+    /** Gets the findings of the watch, on its thread. */
+    public interface Listener {
+        /** The database can be used again after it could not, or over a new connection only. */
+        void answersAgain();
+
+        /** The database can be used, as it could before or since {@link #answersAgain}. */
+        void answered(Connection connection) throws SQLException;
+
+        /** The database refuses a connection to the watch: others have all connections. */
+        void refused(SQLException reason);
+    }
+
+    private static final Logger log = LoggerFactory.getLogger(DatabaseWatch.class);
+    private static final Duration INTERVAL = Duration.ofSeconds(1);
+
+    private final DataSource connections;
+    private final Listener listener;
+    private final Semaphore asked = new Semaphore(0);
+    private final Thread thread;
+    private volatile Database.Probe probe;
+    private volatile boolean connected;
+    private volatile boolean closing;
+    private volatile boolean renewing;
+    private volatile @Nullable String lastError;
+    private @Nullable Connection own;
+
+    /**
+     * Makes it; {@link #start} begins.
+     *
+     * @param connections opens its connection, outside the pools
+     */
+    public DatabaseWatch(DataSource connections, Database.Probe probe, Listener listener) {
+        this.connections = connections;
+        this.probe = probe;
+        this.listener = listener;
+        this.thread = new Thread(this::run, "sluice-database");
+        this.thread.setDaemon(true);
+    }
+
+    /** Begins to watch a database that could be used a moment ago. Does nothing the second time. */
+    public synchronized void start() {
+        if (!thread.isAlive()) {
+            connected = true;
+            thread.start();
+        }
+    }
+
+    void ask(Database.Probe question) {
+        probe = question;
+    }
+
+    /** Makes the watch look now. */
+    void look() {
+        asked.release();
+    }
+
+    /** Makes the watch look now, on a new connection. */
+    void lookAgain() {
+        renewing = true;
+        asked.release();
+    }
+
+    /** Returns whether the database could be used when it was last asked. */
+    public boolean isConnected() {
+        return connected;
+    }
+
+    /** Returns why it could not; null if it could. */
+    @Nullable
+    String lastError() {
+        return lastError;
+    }
+
+    private void run() {
+        try {
+            while (!closing) {
+                seeOnce();
+                boolean early = asked.tryAcquire(INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
+                log.trace("Looking at the database early={}", early);
+                asked.drainPermits();
+            }
+        } catch (InterruptedException e) {
+            log.debug("The watch of the database has ended");
+        } finally {
+            closeOwn();
+        }
+    }
+
+    /** Nothing ends the watch: without it no pool would be renewed, and health would show the last state for ever. */
+    private void seeOnce() {
+        try {
+            see();
+        } catch (RuntimeException | Error e) {
+            log.error("The database could not be watched, it is looked at again", e);
+            lastError = SessionFailures.reason(e);
+            connected = false; // So that all that follows from a success follows from the next one.
+            closeOwn();
+        }
+    }
+
+    private void see() {
+        if (renewing) {
+            renewing = false;
+            closeOwn();
+        }
+        SQLException failure = ask();
+        if (closing) {
+            return;
+        }
+        if (failure == null) {
+            succeeded();
+        } else {
+            failed(failure);
+        }
+    }
+
+    private @Nullable SQLException ask() {
+        boolean isOld = own != null;
+        SQLException failure = askOnce();
+        if (failure == null || !isOld || closing) {
+            return failure;
+        }
+        SQLException second = askOnce();
+        if (second == null && connected) {
+            log.info(
+                    "The connection of the database watch had ended, a new one works reason={}",
+                    SessionFailures.reason(failure));
+            listener.answersAgain(); // Those of the pools are as old.
+        }
+        return second;
+    }
+
+    private @Nullable SQLException askOnce() {
+        try {
+            Connection connection = own;
+            if (connection == null) {
+                connection = connections.getConnection();
+                own = connection;
+            }
+            probe.ask(connection);
+            return null;
+        } catch (SQLException e) {
+            closeOwn();
+            return e;
+        }
+    }
+
+    private void succeeded() {
+        if (!connected) {
+            log.info("The database answers again");
+            lastError = null;
+            connected = true;
+            listener.answersAgain();
+        }
+        try {
+            Connection connection = own;
+            if (connection != null) {
+                listener.answered(connection);
+            }
+        } catch (SQLException e) {
+            log.debug("The database was asked, and then its connection broke", e);
+            closeOwn();
+        } catch (RuntimeException e) {
+            log.error("The pools could not be looked after", e);
+        }
+    }
+
+    private void failed(SQLException failure) {
+        String reason = SessionFailures.reason(failure);
+        if (SessionFailures.TOO_MANY_CONNECTIONS.equals(failure.getSQLState())) {
+            listener.refused(failure); // The server is there: the pools may have connections that work.
+            return;
+        }
+        boolean isNew = connected || !reason.equals(lastError);
+        lastError = reason;
+        if (connected) {
+            connected = false;
+            log.warn(
+                    "The database cannot be used, pushes are kept in the local log sqlState={} reason={}",
+                    failure.getSQLState(),
+                    reason);
+        } else if (isNew) {
+            log.info("The database still cannot be used sqlState={} reason={}", failure.getSQLState(), reason);
+        }
+    }
+
+    private void closeOwn() {
+        Connection connection = own;
+        own = null;
+        if (connection != null) {
+            try {
+                connection.close();
+            } catch (SQLException e) {
+                log.trace("A connection that is of no use did not close", e);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        closing = true;
+        thread.interrupt();
+    }
+}

@@ -1,0 +1,121 @@
+package dev.sluice.bridge.postgres;
+
+import dev.sluice.bridge.system.StartException;
+import java.io.BufferedInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.JarURLConnection;
+import java.net.URL;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Locale;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.jspecify.annotations.Nullable;
+import org.tukaani.xz.XZInputStream;
+
+/** The programs of PostgreSQL that are on the class path as {@code postgres-<system>-<processor>.txz}. */
+public final class PostgresBinaries {
+    private static final int OWNER_EXECUTES = 0100;
+
+    private PostgresBinaries() {}
+
+    /**
+     * Unpacks the programs into a directory of {@code parent}, once for each version of them.
+     *
+     * @param progress told before the work begins, if there is any
+     * @return the directory that holds {@code bin}, {@code lib} and {@code share}
+     * @throws StartException if there are none for this system
+     * @throws IOException if the disk fails; the next call begins anew
+     */
+    static Path unpack(Path parent, Runnable progress) throws StartException, IOException {
+        String archive = "postgres-" + system() + "-" + processor() + ".txz";
+        URL url = PostgresBinaries.class.getResource("/" + archive);
+        if (url == null) {
+            throw new StartException("there is no PostgreSQL for this system (" + archive
+                    + " is not among the jars); set connection.url to a server of yours");
+        }
+        Path directory = parent.resolve("server-" + fingerprint(url));
+        if (!Files.isDirectory(directory)) {
+            progress.run();
+            Path unfinished = parent.resolve(directory.getFileName() + ".tmp");
+            delete(unfinished);
+            try (InputStream in = url.openStream()) {
+                unpack(in, unfinished);
+            }
+            Files.move(unfinished, directory, StandardCopyOption.ATOMIC_MOVE);
+        }
+        return directory;
+    }
+
+    private static String system() {
+        String name = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+        return name.startsWith("mac") ? "darwin" : name.startsWith("windows") ? "windows" : "linux";
+    }
+
+    private static String processor() {
+        String name = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
+        return name.equals("aarch64") || name.equals("arm64") ? "arm_64" : "x86_64";
+    }
+
+    /** Returns the checksum that the jar keeps of the archive: no need to read it. */
+    private static String fingerprint(URL url) throws IOException {
+        if (url.openConnection() instanceof JarURLConnection connection) {
+            return Long.toHexString(connection.getJarEntry().getCrc());
+        }
+        return Integer.toHexString(url.toString().hashCode());
+    }
+
+    private static void unpack(InputStream archive, Path directory) throws IOException {
+        var tar = new TarArchiveInputStream(new XZInputStream(new BufferedInputStream(archive)));
+        for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
+            Path target = directory.resolve(entry.getName()).normalize();
+            if (!target.startsWith(directory)) {
+                throw new IOException("archive of PostgreSQL holds a path outside of it: " + entry.getName());
+            }
+            if (entry.isDirectory()) {
+                Files.createDirectories(target);
+                continue;
+            }
+            Files.createDirectories(target.getParent());
+            if (entry.isSymbolicLink()) {
+                Files.createSymbolicLink(target, Path.of(entry.getLinkName()));
+            } else if (entry.isLink()) {
+                Files.createLink(target, directory.resolve(entry.getLinkName()));
+            } else {
+                Files.copy(tar, target);
+                if ((entry.getMode() & OWNER_EXECUTES) != 0) {
+                    Files.setPosixFilePermissions(target, PosixFilePermissions.fromString("rwxr-xr-x"));
+                }
+            }
+        }
+    }
+
+    /** Removes a directory and everything in it, if it is there. */
+    public static void delete(Path directory) throws IOException {
+        if (!Files.exists(directory)) {
+            return;
+        }
+        Files.walkFileTree(directory, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                Files.delete(file);
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult postVisitDirectory(Path visited, @Nullable IOException failure) throws IOException {
+                if (failure != null) {
+                    throw failure;
+                }
+                Files.delete(visited);
+                return FileVisitResult.CONTINUE;
+            }
+        });
+    }
+}

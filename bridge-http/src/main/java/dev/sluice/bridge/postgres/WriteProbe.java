@@ -1,0 +1,260 @@
+package dev.sluice.bridge.postgres;
+
+import dev.sluice.queue.sql.OutcomeUnknownException;
+import dev.sluice.queue.sql.WriteTest;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Finds out whether the database takes writes: commits a transaction every second on a connection of its own. A
+ * database may answer queries and still take no writes, because a synchronous standby is missing, because it is
+ * read-only, or because its disk is full.
+ *
+ * <p>Nobody can take back a commit that hangs. So the probe waits for it instead of beginning another one. If the probe
+ * gives up its connection, it begins no other commit before the server has ended the first one. So it never fills the
+ * server with waiting transactions.
+ *
+ * <p>Two threads of its own. Any thread may ask.
+ */
+public final class WriteProbe implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(WriteProbe.class);
+
+    /** What PostgreSQL shows as the name of the connection. */
+    public static final String NAME = "sluice-write-probe";
+
+    /** Pause between two commits. */
+    static final Duration INTERVAL = Duration.ofSeconds(1);
+
+    /** Writes are refused when a commit has taken longer than this. */
+    static final Duration PATIENCE = Duration.ofSeconds(3);
+
+    private static final String HANGS = "the database does not confirm commits";
+
+    private static final Duration LOOK_INTERVAL = Duration.ofMillis(250);
+
+    private final DataSource connections;
+    private final WriteTest test;
+    private final BooleanSupplier isReachable;
+    private final CountDownLatch closing = new CountDownLatch(1);
+    private final Thread prober = daemon(this::probeAlways, "sluice-write-probe");
+    private final Thread observer = daemon(this::observeAlways, "sluice-write-observer");
+
+    /** Start of the write that has not succeeded yet; 0: no write is under way. */
+    private volatile long sinceNanos;
+
+    private volatile @Nullable String failure;
+    private volatile @Nullable String refusal;
+    /** The last finding, without the name of the wait event. Only the observer uses it. */
+    private @Nullable String known;
+    /** Whether the listener does not know of the last change. Of the observer. */
+    private boolean untold;
+
+    private volatile Listener listener = takesWrites -> {};
+
+    /** Gets each change, on a thread of the probe. */
+    public interface Listener {
+        /** The database takes no writes, or takes them again. */
+        void changed(boolean takesWrites);
+    }
+
+    /**
+     * Makes it; {@link #start} begins.
+     *
+     * @param connections opens the connection of the probe outside the pools, with a bounded time for each answer
+     * @param isReachable whether the database answers queries; the probe finds out nothing while it does not
+     */
+    public WriteProbe(DataSource connections, WriteTest test, BooleanSupplier isReachable) {
+        this.connections = connections;
+        this.test = test;
+        this.isReachable = isReachable;
+    }
+
+    private static Thread daemon(Runnable task, String name) {
+        var thread = new Thread(task, name);
+        thread.setDaemon(true);
+        return thread;
+    }
+
+    /** Begins to probe. */
+    public void start(Listener toTell) {
+        listener = toTell;
+        prober.start();
+        observer.start();
+    }
+
+    /** Returns why the database takes no writes now; null if it takes them, or if nothing is known against it. */
+    @Nullable
+    public String refusal() {
+        return refusal;
+    }
+
+    private void probeAlways() {
+        Connection connection = null;
+        try {
+            do {
+                connection = probeOnce(connection);
+            } while (!closing.await(INTERVAL.toMillis(), TimeUnit.MILLISECONDS));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            closed(connection);
+        }
+    }
+
+    /** Nothing ends the probe: without it health would show the last state for ever. */
+    private @Nullable Connection probeOnce(@Nullable Connection open) {
+        try {
+            if (isReachable.getAsBoolean()) {
+                return probe(open);
+            }
+            sinceNanos = 0;
+            failure = null;
+        } catch (RuntimeException | Error e) {
+            log.error("Writes could not be probed, they are probed again", e);
+            sinceNanos = 0;
+        }
+        return closed(open);
+    }
+
+    /**
+     * Probes once. If an old connection fails, probes once more on a new one: the old one may have ended while the
+     * database is well. Returns the connection for the next probe, or null if the next probe must open one.
+     */
+    private @Nullable Connection probe(@Nullable Connection open) {
+        if (open == null) {
+            return attempt(null);
+        }
+        Connection kept = attempt(open);
+        return kept == null && sinceNanos == 0 ? attempt(null) : kept;
+    }
+
+    private @Nullable Connection attempt(@Nullable Connection open) {
+        Connection connection = open;
+        try {
+            if (connection == null) {
+                connection = connections.getConnection();
+            }
+            if ((open == null || sinceNanos != 0) && test.isCommitUnderWay(connection, NAME)) {
+                began(); // An earlier commit hangs: wait until the server has ended it.
+                return connection;
+            }
+            began();
+            test.write(connection);
+            sinceNanos = 0;
+            failure = null;
+            return connection;
+        } catch (OutcomeUnknownException e) {
+            log.debug("The database has not confirmed the commit of the probe", e);
+        } catch (SQLException e) {
+            if (open != null) {
+                log.debug("The connection of the probe may be over", e);
+            } else if (WriteTest.refusesWrites(e)) {
+                failure = e.getMessage();
+            } else {
+                log.debug("The probe of writes failed for a reason that is not about writes", e);
+            }
+            if (refusal == null) { // Otherwise a commit hung, and would probably hang again.
+                sinceNanos = 0;
+            }
+        }
+        return closed(connection);
+    }
+
+    private void began() {
+        if (sinceNanos == 0) {
+            sinceNanos = Math.max(1, System.nanoTime());
+        }
+    }
+
+    private static @Nullable Connection closed(@Nullable Connection connection) {
+        if (connection != null) {
+            try {
+                connection.close();
+            } catch (SQLException e) {
+                log.trace("A connection of the probe did not close", e);
+            }
+        }
+        return null;
+    }
+
+    private void observeAlways() {
+        try {
+            do {
+                observeOnce();
+            } while (!closing.await(LOOK_INTERVAL.toMillis(), TimeUnit.MILLISECONDS));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void observeOnce() {
+        try {
+            observe();
+        } catch (RuntimeException | Error e) {
+            log.error("What the probe found out could not be told, it is told again", e);
+            untold = true;
+        }
+    }
+
+    private void observe() {
+        long since = sinceNanos;
+        boolean hangs = since != 0 && System.nanoTime() - since > PATIENCE.toNanos();
+        String reason = failure;
+        String now = null;
+        if (hangs) {
+            now = HANGS;
+        } else if (reason != null) {
+            now = "the database takes no writes: " + reason;
+        }
+        if (Objects.equals(now, known) && !untold) {
+            return;
+        }
+        boolean changed = untold || (now == null) != (known == null);
+        known = now;
+        refusal = now;
+        if (now == null) {
+            log.info("The database takes writes again");
+        } else {
+            if (hangs) {
+                refusal = now + waitingFor(); // This takes longer to find out.
+            }
+            log.warn("Writes to the database are refused, pushes are kept in the local log reason={}", refusal);
+        }
+        if (changed) {
+            listener.changed(now == null);
+            untold = false;
+        }
+    }
+
+    /** Asks the server what the commit waits for. */
+    private String waitingFor() {
+        try (Connection connection = connections.getConnection()) {
+            String event = test.waitEvent(connection, NAME);
+            if (event == null) {
+                return "";
+            }
+            return event.equals(WriteTest.WAITS_FOR_STANDBY)
+                    ? ": they wait for a synchronous standby (synchronous_standby_names)"
+                    : ": they wait for " + event;
+        } catch (SQLException e) {
+            log.debug("The server cannot be asked what a commit waits for", e);
+            return "";
+        }
+    }
+
+    @Override
+    public void close() {
+        closing.countDown();
+        prober.interrupt();
+        observer.interrupt();
+    }
+}

@@ -1,0 +1,58 @@
+package dev.sluice.bridge.api;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.sluice.bridge.RunningBridge;
+import dev.sluice.queue.TestPostgres;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** An answer that its client does not read takes memory until the client is gone, and no more than there is. */
+class UnreadAnswersTest {
+    private static final int MEMORY = 42 << 20;
+    private static final int PAYLOAD = 12 << 20;
+    private static final Duration LIMIT = Duration.ofSeconds(60);
+
+    @Test
+    void keepAPopWaitingThatLosesNothing(@TempDir Path directory) throws Exception {
+        try (TestPostgres postgres = TestPostgres.empty().withoutSyncs();
+                RunningBridge bridge = RunningBridge.start(
+                        postgres.url(), directory, Map.of("http.memory.bytes", String.valueOf(MEMORY)))) {
+            String large = "[\"" + "x".repeat(PAYLOAD) + "\"]";
+            HttpResponse<String> pushed =
+                    bridge.post("/api/v1/push?queue=large", large, "Content-Type", "application/x-ndjson");
+            assertThat(pushed.statusCode()).as(pushed.body()).isEqualTo(201);
+            try (Socket unread = new Socket()) {
+                unread.setReceiveBufferSize(4096);
+                unread.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), bridge.port()));
+                unread.getOutputStream()
+                        .write(("GET /api/v1/pop/queue/large?consumerGroup=slow&wait=true&timeout=60000 HTTP/1.1\r\n"
+                                        + "Host: localhost\r\n\r\n")
+                                .getBytes(UTF_8));
+                await().atMost(LIMIT).until(() -> unread.getInputStream().available() > 0);
+                HttpResponse<String> refused = pop(bridge);
+                assertThat(refused.statusCode()).isEqualTo(503);
+                assertThat(refused.body()).contains("http.memory.bytes");
+                assertThat(refused.headers().firstValue("Retry-After")).contains("1");
+            }
+            await().atMost(LIMIT).untilAsserted(() -> {
+                HttpResponse<String> popped = pop(bridge);
+                assertThat(popped.statusCode()).isEqualTo(200);
+                assertThat(popped.body()).hasSizeGreaterThan(PAYLOAD);
+            });
+        }
+    }
+
+    private static HttpResponse<String> pop(RunningBridge bridge) {
+        return bridge.get("/api/v1/pop/queue/large?consumerGroup=other");
+    }
+}

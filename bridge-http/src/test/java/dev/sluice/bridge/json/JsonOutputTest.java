@@ -1,0 +1,87 @@
+package dev.sluice.bridge.json;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.time.Instant;
+import java.util.Random;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+class JsonOutputTest {
+    @Test
+    void writesEveryCharacterSoThatItIsReadBack() throws Exception {
+        var mapper = new ObjectMapper();
+        for (int c = 0; c <= Character.MAX_CODE_POINT; c += c < 0x3000 ? 1 : 251) {
+            if (c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE) {
+                continue;
+            }
+            String text = "a" + Character.toString(c) + "b";
+            var out = new JsonOutput(0).string(text);
+            String read = mapper.readValue(out.toString(), String.class);
+            if (!read.equals(text)) {
+                assertThat(read).as("U+%04X", c).isEqualTo(text);
+            }
+        }
+    }
+
+    @Test
+    void replacesHalfOfASurrogatePair() {
+        assertThat(new JsonOutput(0).string("a\ud800b\udc00").toString()).isEqualTo("\"a\ufffdb\ufffd\"");
+    }
+
+    @Test
+    void growsAsNeeded() {
+        var out = new JsonOutput(0);
+        var expected = new StringBuilder();
+        for (int i = 0; i < 10_000; i++) {
+            out.raw("x").number(i).json("{\"ä\":1}");
+            expected.append('x').append(i).append("{\"ä\":1}");
+        }
+        assertThat(out.toString()).isEqualTo(expected.toString());
+    }
+
+    @Test
+    void keepsLongTextsInPieces() throws Exception {
+        var out = new JsonOutput(0);
+        var expected = new StringBuilder();
+        String text = "ä".repeat(700_000);
+        for (int i = 0; i < 5; i++) {
+            out.raw("x").json(text).string(text);
+            expected.append('x').append(text).append('"').append(text).append('"');
+        }
+        var written = new ByteArrayOutputStream();
+        out.writeTo(written);
+        assertThat(out.pieces()).hasSizeGreaterThan(10);
+        assertThat(out.pieces().stream().mapToLong(ByteBuffer::remaining).sum()).isEqualTo(out.length());
+        assertThat(written.toString(UTF_8)).isEqualTo(expected.toString());
+        assertThat(out.toString()).isEqualTo(expected.toString());
+    }
+
+    @Test
+    void writesUuidsAndNumbersAsTheJdkDoes() {
+        var random = new Random(3);
+        for (int i = 0; i < 1000; i++) {
+            var uuid = new UUID(random.nextLong(), random.nextLong());
+            assertThat(new JsonOutput(0).uuid(uuid).toString()).isEqualTo("\"" + uuid + "\"");
+            long number = random.nextLong() >> random.nextInt(64);
+            assertThat(new JsonOutput(0).number(number).toString()).isEqualTo(Long.toString(number));
+        }
+        assertThat(new JsonOutput(0).uuid(null).string(null).toString()).isEqualTo("nullnull");
+    }
+
+    @Test
+    void writesTimesWithMicroseconds() {
+        assertThat(new JsonOutput(0)
+                        .microseconds(Instant.parse("2026-05-16T10:00:00.123456Z"))
+                        .toString())
+                .isEqualTo("\"2026-05-16T10:00:00.123456Z\"");
+        assertThat(new JsonOutput(0)
+                        .microseconds(Instant.parse("2026-12-31T23:59:59Z"))
+                        .toString())
+                .isEqualTo("\"2026-12-31T23:59:59.000000Z\"");
+    }
+}
