@@ -11,14 +11,14 @@ import dev.sluice.bridge.drain.Drain;
 import dev.sluice.bridge.drain.DrainStatus;
 import dev.sluice.bridge.drain.EmbeddedDrain;
 import dev.sluice.bridge.http.ZstdLibrary;
-import dev.sluice.bridge.ingest.Door;
+import dev.sluice.bridge.ingest.Admission;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.Intake;
 import dev.sluice.bridge.ingest.Lanes;
-import dev.sluice.bridge.jobs.DueMessages;
 import dev.sluice.bridge.jobs.Housekeeping;
 import dev.sluice.bridge.jobs.Maintenance;
+import dev.sluice.bridge.jobs.ScheduledRelease;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.MetricsFlush;
 import dev.sluice.bridge.metrics.ProcessUsage;
@@ -49,7 +49,7 @@ import dev.sluice.queue.admin.SharedSwitches;
 import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.sql.WriteTest;
 import dev.sluice.queue.view.MinuteCounters;
-import dev.sluice.queue.view.Resources;
+import dev.sluice.queue.view.QueueOverview;
 import dev.sluice.queue.view.Traces;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.WakeUps;
@@ -81,7 +81,7 @@ import org.slf4j.LoggerFactory;
  * reverse.
  *
  * <pre>
- *  HttpService ──▶ Door, Intake ──▶ Lanes ◀── Drain ──▶ PostgreSQL ◀── Queue ◀── PopDispatcher, AcknowledgeDispatcher ◀── HttpService
+ *  HttpService ──▶ Admission, Intake ──▶ Lanes ◀── Drain ──▶ PostgreSQL ◀── Queue ◀── PopDispatcher, AcknowledgeDispatcher ◀── HttpService
  *                    ▲                    │ wakes                              ▲
  *                    └── what became of ──┴────────────────────────────────────┘
  * </pre>
@@ -114,7 +114,7 @@ final class Bridge implements AutoCloseable {
     private final Lanes lanes;
     private final FailedRecords failed;
     private final Intake intake;
-    private final Door door;
+    private final Admission door;
     private final Drain drain;
     private final HttpService http;
     private volatile boolean stopping;
@@ -191,7 +191,7 @@ final class Bridge implements AutoCloseable {
                     config.pushStoredTimeout(),
                     config.drainsToKafka() ? Durability.BUFFERED : Durability.STORED));
             var rules = new PushRule.Reader(control, schema);
-            door = opened(new Door(intake, config.cipher(), () -> {
+            door = opened(new Admission(intake, config.cipher(), () -> {
                 requireDatabase();
                 return rules.read();
             }));
@@ -239,7 +239,7 @@ final class Bridge implements AutoCloseable {
             });
             open.push(() -> left = drain.stop(shutdownTimeout).undrained());
 
-            var due = opened(new DueMessages(new QueueWriter(control, config.smallWriter()), pushed));
+            var due = opened(new ScheduledRelease(new QueueWriter(control, config.smallWriter()), pushed));
             due.start();
             database.whenRenewed(due::renew);
             DataSource background = new GatedConnections(database.housekeeping(), this::requireWrites);
@@ -271,7 +271,7 @@ final class Bridge implements AutoCloseable {
             var flush = opened(new MetricsFlush(
                     metrics,
                     new MinuteCounters(control, schema),
-                    new Resources(control, schema),
+                    new QueueOverview(control, schema),
                     config.metricsMaxQueues(),
                     this::requireWrites));
             http = new HttpService(

@@ -1,8 +1,8 @@
 package dev.sluice.bridge;
 
 import dev.sluice.bridge.api.EveryRequest;
-import dev.sluice.queue.FaultyProxy.Deed;
 import dev.sluice.queue.FaultyProxy;
+import dev.sluice.queue.FaultyProxy.Deed;
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
 import java.io.UncheckedIOException;

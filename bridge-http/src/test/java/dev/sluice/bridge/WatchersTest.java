@@ -2,9 +2,9 @@ package dev.sluice.bridge;
 
 import static org.awaitility.Awaitility.await;
 
-import dev.sluice.bridge.jobs.DueMessages;
 import dev.sluice.bridge.jobs.Housekeeping;
 import dev.sluice.bridge.jobs.Maintenance;
+import dev.sluice.bridge.jobs.ScheduledRelease;
 import dev.sluice.bridge.postgres.ConnectionSource;
 import dev.sluice.bridge.postgres.Database;
 import dev.sluice.bridge.postgres.DatabaseWatch;
@@ -126,7 +126,7 @@ class WatchersTest {
     @Test
     void theReleaseOfScheduledMessagesGoesOn() throws Exception {
         var source = new FakeSource(new OutOfMemoryError("no memory for a connection"), null);
-        try (var due = new DueMessages(new QueueWriter(source, QueueWriterConfig.DEFAULTS), queues -> {})) {
+        try (var due = new ScheduledRelease(new QueueWriter(source, QueueWriterConfig.DEFAULTS), queues -> {})) {
             due.start();
             await().until(() -> source.asked.get() >= 3);
         }
@@ -190,7 +190,7 @@ class WatchersTest {
             postgres.execute(
                     "insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload)"
                             + " values ('q', 'p', gen_random_uuid(), 'parked', false, '1')");
-            try (var due = new DueMessages(writer, queues -> {})) {
+            try (var due = new ScheduledRelease(writer, queues -> {})) {
                 due.start();
                 await().until(() -> postgres.query("select transaction_id from sluice.messages where queue = 'q'")
                         .equals(List.of("parked")));

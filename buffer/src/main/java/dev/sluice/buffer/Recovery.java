@@ -43,8 +43,8 @@ final class Recovery {
     private final long verifyBytes;
     private final LogDirectory.Progress progress;
     private final FrameWindow window;
-    private final Mending mending;
-    private final Inventory inventory;
+    private final Repairs mending;
+    private final SegmentInventory inventory;
     private final List<SegmentInfo> found = new ArrayList<>();
     private final AppendTimes times = new AppendTimes();
     private final UnwrittenOffsets unwritten = new UnwrittenOffsets();
@@ -57,8 +57,8 @@ final class Recovery {
         this.storage = storage;
         this.verifyBytes = verifyBytes;
         this.window = new FrameWindow(chunkBytes);
-        this.mending = new Mending(storage, mend);
-        this.inventory = new Inventory(storage, window, mending);
+        this.mending = new Repairs(storage, mend);
+        this.inventory = new SegmentInventory(storage, window, mending);
     }
 
     Recovered run() throws IOException {
@@ -73,7 +73,8 @@ final class Recovery {
             mending.find(
                     Kind.MISSING_POSITION, CommittedPosition.FILE, 0, 0, "all that is retained counts as uncommitted");
         }
-        var unknown = candidates.stream().filter(Candidate::isOfUnknownVersion).toList();
+        var unknown =
+                candidates.stream().filter(FoundSegment::isOfUnknownVersion).toList();
         var ours = inventory.ours(candidates, id);
         var committedBefore = position.map(CommittedPosition::committed).orElse(0L);
         scan(ours, id, committedBefore);
@@ -138,7 +139,7 @@ final class Recovery {
 
     // What is in them.
 
-    private void scan(List<Candidate> ours, UUID id, long committed) {
+    private void scan(List<FoundSegment> ours, UUID id, long committed) {
         long budget = verifyBytes;
         long total = ours.stream().mapToLong(segment -> segment.size).sum();
         long done = 0;
@@ -164,7 +165,7 @@ final class Recovery {
         }
     }
 
-    private void judge(List<Candidate> ours, List<Candidate> unknown) throws IOException {
+    private void judge(List<FoundSegment> ours, List<FoundSegment> unknown) throws IOException {
         long epoch = 1;
         for (int i = 0; i < ours.size(); i++) {
             var candidate = ours.get(i);
@@ -218,7 +219,7 @@ final class Recovery {
         }
     }
 
-    private void judgeDamages(Candidate candidate, SegmentScan scan, Segment segment) {
+    private void judgeDamages(FoundSegment candidate, SegmentScan scan, Segment segment) {
         for (var damage : scan.damages()) {
             segment.addDamage(damage);
             mending.lost(damage.lost());
@@ -235,14 +236,14 @@ final class Recovery {
         }
     }
 
-    private void setAside(Candidate candidate, Damage damage, Segment segment, String detail) {
+    private void setAside(FoundSegment candidate, Damage damage, Segment segment, String detail) {
         mending.find(Kind.DAMAGED_FRAMES, candidate.name, damage.from(), damage.to() - damage.from(), detail);
         if (!mending.copy(candidate.name, damage.from(), damage.to())) {
             segment.keep();
         }
     }
 
-    private void judgeTail(Candidate candidate, SegmentScan scan, Segment segment, boolean isNewest)
+    private void judgeTail(FoundSegment candidate, SegmentScan scan, Segment segment, boolean isNewest)
             throws IOException {
         long from = scan.validEnd();
         long bytes = candidate.size - from;
@@ -279,7 +280,7 @@ final class Recovery {
         }
     }
 
-    private static long end(Candidate candidate) {
+    private static long end(FoundSegment candidate) {
         return candidate.scan == null ? candidate.offsetBound() : candidate.scan.nextOffset();
     }
 
@@ -313,8 +314,8 @@ final class Recovery {
 
     private static boolean isClosedCleanly(
             Optional<CommittedPosition> position,
-            List<Candidate> ours,
-            List<Candidate> unknown,
+            List<FoundSegment> ours,
+            List<FoundSegment> unknown,
             long newestEpoch,
             long writtenEnd,
             long committed) {

@@ -39,7 +39,7 @@ public final class SegmentLog implements Closeable {
     private final UnwrittenOffsets unwritten;
     private final Counters counters;
     private final Appender appender;
-    private final Keeper keeper;
+    private final PositionKeeper keeper;
     private final @Nullable Thread appending;
     private final @Nullable Thread keeping;
     private final AtomicBoolean closed = new AtomicBoolean();
@@ -104,7 +104,7 @@ public final class SegmentLog implements Closeable {
                 counters,
                 new SegmentWriter(environment, config, id, epoch, recovered.writtenEnd(), segments, counters),
                 recovered.nextOffset());
-        this.keeper = new Keeper(environment, config, recovered, reserve, counters, appender);
+        this.keeper = new PositionKeeper(environment, config, recovered, reserve, counters, appender);
         warn(environment);
         var name = Optional.ofNullable(config.directory().getFileName());
         this.appending = environment.ownThreads() ? thread("log-append-", name, appender::run) : null;
@@ -371,7 +371,7 @@ public final class SegmentLog implements Closeable {
     }
 
     /** Returns the step of the keeping thread, for tests without threads. */
-    Keeper keeper() {
+    PositionKeeper keeper() {
         return Objects.requireNonNull(keeper);
     }
 }

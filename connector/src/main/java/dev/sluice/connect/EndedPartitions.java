@@ -13,7 +13,7 @@ import org.apache.kafka.connect.sink.SinkRecord;
  * <p>Not thread-safe; the task's thread owns it.
  */
 final class EndedPartitions {
-    private final Map<Source, End> ends = new LinkedHashMap<>();
+    private final Map<SinkPosition, End> ends = new LinkedHashMap<>();
 
     private record End(long offset, ConnectException reason) {}
 
@@ -22,7 +22,7 @@ final class EndedPartitions {
     }
 
     /** Ends a partition at a record, unless it ends before it already. */
-    void add(Source source, SinkRecord record, ConnectException reason) {
+    void add(SinkPosition source, SinkRecord record, ConnectException reason) {
         End known = ends.get(source);
         if (known == null || record.originalKafkaOffset() < known.offset) {
             ends.put(source, new End(record.originalKafkaOffset(), reason));
@@ -30,13 +30,13 @@ final class EndedPartitions {
     }
 
     /** Says whether a record of the partition must not be written. */
-    boolean isBeyond(Source source, long offset) {
+    boolean isBeyond(SinkPosition source, long offset) {
         End end = ends.get(source);
         return end != null && offset >= end.offset;
     }
 
     /** The partition is given away, or its records come again. */
-    void forget(Source source) {
+    void forget(SinkPosition source) {
         ends.remove(source);
     }
 
@@ -49,7 +49,7 @@ final class EndedPartitions {
         return new ConnectException(message, first.getCause() == null ? first : first.getCause());
     }
 
-    private static String message(Source source, End end) {
+    private static String message(SinkPosition source, End end) {
         String reason = String.valueOf(end.reason.getMessage());
         return reason + (reason.endsWith(".") ? "" : ".") + " All records of " + source.topicPartition
                 + " before offset " + end.offset + " are stored, none is from offset " + end.offset

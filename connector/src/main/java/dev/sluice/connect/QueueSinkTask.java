@@ -55,13 +55,13 @@ public final class QueueSinkTask extends SinkTask {
     /** Whether to tell bridges, which are other processes, that there is something to read. */
     private final boolean wakesConsumers;
 
-    private final Map<TopicPartition, Source> sources = new HashMap<>();
+    private final Map<TopicPartition, SinkPosition> sources = new HashMap<>();
 
     private final HeldRecords held = new HeldRecords();
     private final ErrantRecords errant = new ErrantRecords();
     private final Retries retries = new Retries();
     private final BatchLimit batchLimit = new BatchLimit();
-    private final NewBeginnings newBeginnings = new NewBeginnings();
+    private final RecreatedTopics newBeginnings = new RecreatedTopics();
     private final EndedPartitions ended = new EndedPartitions();
 
     private final SeenTopics seenTopics = new SeenTopics();
@@ -70,7 +70,7 @@ public final class QueueSinkTask extends SinkTask {
     private final Set<String> topicsWithoutQueue = ConcurrentHashMap.newKeySet();
 
     private @Nullable Settings settings;
-    private @Nullable Source lastSource;
+    private @Nullable SinkPosition lastSource;
     private int written;
 
     /**
@@ -197,12 +197,12 @@ public final class QueueSinkTask extends SinkTask {
         passOverTopicsWithoutQueue(partitions);
         seenTopics.see(partitions);
         for (TopicPartition partition : partitions) {
-            sources.put(partition, new Source(started().config.sourceName(), partition));
+            sources.put(partition, new SinkPosition(started().config.sourceName(), partition));
         }
         try {
             checkSchema();
             for (TopicPartition partition : partitions) {
-                Source source = sources.get(partition);
+                SinkPosition source = sources.get(partition);
                 OptionalLong stored = started().writer.storedOffset(source.partition);
                 source.locatedAt(stored);
                 stored.ifPresent(offset -> {
@@ -261,7 +261,7 @@ public final class QueueSinkTask extends SinkTask {
         if (isRedelivery(delivered)) {
             records = ofOpenPartitions(delivered);
         } else {
-            sources.values().forEach(Source::rewound);
+            sources.values().forEach(SinkPosition::rewound);
             delivered.forEach(record -> newBeginnings.notice(source(record), record.originalKafkaOffset()));
         }
         undelivered = delivered;
@@ -339,7 +339,7 @@ public final class QueueSinkTask extends SinkTask {
                 && held.isEmpty()
                 && ended.isEmpty()
                 && newBeginnings.isEmpty()
-                && sources.values().stream().allMatch(Source::isKnown);
+                && sources.values().stream().allMatch(SinkPosition::isKnown);
     }
 
     /** Says whether Connect delivers what is left of the records of a {@link #put} that threw. */
@@ -386,7 +386,7 @@ public final class QueueSinkTask extends SinkTask {
 
     /** Finds out about sources whose offset is not known, and drops what was delivered from beyond it. */
     private void locate(Collection<SinkRecord> delivered) {
-        for (Source source : sources.values()) {
+        for (SinkPosition source : sources.values()) {
             if (source.isKnown()) {
                 continue;
             }
@@ -417,7 +417,7 @@ public final class QueueSinkTask extends SinkTask {
         }
     }
 
-    private long lastOffset(Collection<SinkRecord> delivered, Source source) {
+    private long lastOffset(Collection<SinkRecord> delivered, SinkPosition source) {
         long last = NONE;
         for (SinkRecord record : delivered) {
             if (source(record) == source) {
@@ -427,7 +427,7 @@ public final class QueueSinkTask extends SinkTask {
         return last;
     }
 
-    private long firstOffset(Collection<SinkRecord> delivered, Source source) {
+    private long firstOffset(Collection<SinkRecord> delivered, SinkPosition source) {
         for (SinkRecord record : delivered) {
             if (source(record) == source) {
                 return record.originalKafkaOffset();
@@ -438,7 +438,7 @@ public final class QueueSinkTask extends SinkTask {
 
     /** Finds out whether a write whose answer got lost was committed, and drops what it had written. */
     private void settleAttempts() {
-        for (Source source : sources.values()) {
+        for (SinkPosition source : sources.values()) {
             if (!source.hasUnsettledAttempt()) {
                 continue;
             }
@@ -455,14 +455,14 @@ public final class QueueSinkTask extends SinkTask {
     }
 
     private interface SourceFilter {
-        boolean accepts(Source source);
+        boolean accepts(SinkPosition source);
     }
 
     /** Takes records out of what is held: those that are stored by now, or all of some sources. */
     private void dropHeld(SourceFilter filter, boolean onlyStored) {
         var stored = new ArrayList<SinkRecord>();
         held.removeIf(record -> {
-            Source source = source(record);
+            SinkPosition source = source(record);
             boolean isStored = record.originalKafkaOffset() < source.stored();
             if (!filter.accepts(source) || (onlyStored && !isStored)) {
                 return false;
@@ -486,7 +486,7 @@ public final class QueueSinkTask extends SinkTask {
         RecordMapping mapping = started().mapping;
         var stored = new ArrayList<SinkRecord>();
         for (SinkRecord record : delivered) {
-            Source source = source(record);
+            SinkPosition source = source(record);
             if (ended.isBeyond(source, record.originalKafkaOffset())) {
                 continue;
             }
@@ -527,7 +527,7 @@ public final class QueueSinkTask extends SinkTask {
             throw failure;
         }
         for (ErrantRecords.Unplaced each : unplaced) {
-            Source source = sources.get(topicPartition(each.record()));
+            SinkPosition source = sources.get(topicPartition(each.record()));
             if (source != null) { // Else the next owner of the partition gets the record again.
                 ended.add(source, each.record(), each.failure());
             }
@@ -580,7 +580,7 @@ public final class QueueSinkTask extends SinkTask {
     /** Writes the records from {@code from} to {@code to}, exclusive, and moves {@link #written} there. */
     private void write(int from, int to) {
         awaitReports(from, to);
-        Map<Source, Long> ends = ends(from, to);
+        Map<SinkPosition, Long> ends = ends(from, to);
         if (ends.isEmpty()) {
             written = to; // All of them lie behind records that are nowhere.
             return;
@@ -595,7 +595,7 @@ public final class QueueSinkTask extends SinkTask {
             throw moved(e);
         } catch (QueueException e) {
             if (!e.isAboutData()) {
-                ends.forEach(Source::attempt);
+                ends.forEach(SinkPosition::attempt);
                 batchLimit.failed(e, to - from);
                 throw e;
             }
@@ -604,9 +604,9 @@ public final class QueueSinkTask extends SinkTask {
         }
         batchLimit.succeeded();
         written = to;
-        ends.forEach(Source::moveTo);
+        ends.forEach(SinkPosition::moveTo);
         report(from, to, outcomes);
-        ends.forEach(Source::reportedTo);
+        ends.forEach(SinkPosition::reportedTo);
         if (wakesConsumers) {
             started().wakeUps.written(batch, outcomes);
         }
@@ -626,15 +626,15 @@ public final class QueueSinkTask extends SinkTask {
     }
 
     /** Returns how far a range moves each partition. Leaves out partitions of which nothing may be written. */
-    private Map<Source, Long> ends(int from, int to) {
-        var ends = new LinkedHashMap<Source, Long>();
-        @Nullable Source current = null;
+    private Map<SinkPosition, Long> ends(int from, int to) {
+        var ends = new LinkedHashMap<SinkPosition, Long>();
+        @Nullable SinkPosition current = null;
         long next = NONE;
         for (SinkRecord record : held.records(from, to)) {
             if (isBeyondEnd(record)) {
                 continue;
             }
-            Source source = source(record);
+            SinkPosition source = source(record);
             if (source != current) {
                 if (current != null) {
                     ends.put(current, next);
@@ -689,7 +689,7 @@ public final class QueueSinkTask extends SinkTask {
 
     /** Tells our own late commit from somebody else's, whose records we then forget. */
     private RuntimeException moved(SourceMovedException e) {
-        for (Source source : sources.values()) {
+        for (SinkPosition source : sources.values()) {
             if (source.partition.equals(e.partition())) {
                 if (source.hasUnsettledAttempt() && source.attempted() == e.storedOffset()) {
                     context.timeout(1);
@@ -707,14 +707,14 @@ public final class QueueSinkTask extends SinkTask {
         return e;
     }
 
-    private Source source(SinkRecord record) {
-        Source last = lastSource;
+    private SinkPosition source(SinkRecord record) {
+        SinkPosition last = lastSource;
         if (last != null
                 && last.topicPartition.partition() == record.originalKafkaPartition()
                 && last.topicPartition.topic().equals(record.originalTopic())) {
             return last;
         }
-        Source source = sources.get(topicPartition(record));
+        SinkPosition source = sources.get(topicPartition(record));
         if (source == null) {
             throw new IllegalStateException(
                     ErrantRecords.name(record) + " belongs to no open partition: " + sources.keySet());
@@ -735,7 +735,7 @@ public final class QueueSinkTask extends SinkTask {
             return committable; // What Connect has delivered may lie behind a record that has reached no place.
         }
         currentOffsets.forEach((partition, current) -> {
-            Source source = sources.get(partition);
+            SinkPosition source = sources.get(partition);
             long next = source == null ? NONE : source.committable(current.offset());
             if (next != NONE) {
                 committable.put(partition, new OffsetAndMetadata(next));
@@ -749,7 +749,7 @@ public final class QueueSinkTask extends SinkTask {
     public void close(Collection<TopicPartition> partitions) {
         dropHeld(source -> partitions.contains(source.topicPartition), false);
         for (TopicPartition partition : partitions) {
-            Source source = sources.remove(partition);
+            SinkPosition source = sources.remove(partition);
             if (source != null) {
                 ended.forget(source);
             }

@@ -1,8 +1,8 @@
 package dev.sluice.connect;
 
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.read.QueueReader.Partition;
 import dev.sluice.queue.read.QueueReader;
+import dev.sluice.queue.read.QueueReader.Partition;
 import dev.sluice.queue.sql.QueueSchema;
 import java.util.ArrayList;
 import java.util.HashMap;

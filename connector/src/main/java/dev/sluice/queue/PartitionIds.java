@@ -8,7 +8,7 @@ import java.util.UUID;
  * the upper half, the id in the 62 free bits of the lower half.
  */
 public final class PartitionIds {
-    private static final WireIds IDS = new WireIds(0x534c_5543_4500_8000L);
+    private static final TaggedIds IDS = new TaggedIds(0x534c_5543_4500_8000L);
 
     private PartitionIds() {}
 

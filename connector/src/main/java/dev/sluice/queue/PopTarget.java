@@ -59,7 +59,7 @@ public record PopTarget(Scope scope, String group) {
         }
 
         /** Returns whether a queue in this namespace, with this task, is one of them. */
-        public boolean matches(QueuePlace place) {
+        public boolean matches(QueueNamespace place) {
             return (namespace == null || namespace.equals(place.namespace()))
                     && (task == null || task.equals(place.task()));
         }

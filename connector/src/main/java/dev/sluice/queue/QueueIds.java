@@ -5,7 +5,7 @@ import java.util.UUID;
 
 /** The UUID form in which clients see the id of a queue, and back. As {@link PartitionIds}, with a mark of its own. */
 public final class QueueIds {
-    private static final WireIds IDS = new WireIds(0x534c_5543_4500_8001L);
+    private static final TaggedIds IDS = new TaggedIds(0x534c_5543_4500_8001L);
 
     private QueueIds() {}
 

@@ -11,10 +11,10 @@ import dev.sluice.bridge.api.manage.QueueEndpoints;
 import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.api.messages.AcknowledgeBody;
 import dev.sluice.bridge.api.messages.AcknowledgeEndpoint;
-import dev.sluice.bridge.api.messages.CountedEndpoints;
 import dev.sluice.bridge.api.messages.LeaseEndpoint;
 import dev.sluice.bridge.api.messages.PopEndpoint;
 import dev.sluice.bridge.api.messages.PushEndpoint;
+import dev.sluice.bridge.api.messages.RequestCounting;
 import dev.sluice.bridge.api.messages.StreamEndpoints;
 import dev.sluice.bridge.api.messages.TransactionEndpoint;
 import dev.sluice.bridge.api.observe.AnalyticsEndpoints;
@@ -32,10 +32,10 @@ import dev.sluice.bridge.http.JsonErrorHandler;
 import dev.sluice.bridge.http.PatientConnector;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.http.TrustedOrigins;
-import dev.sluice.bridge.ingest.Door;
+import dev.sluice.bridge.ingest.Admission;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
-import dev.sluice.bridge.ingest.Patience;
+import dev.sluice.bridge.ingest.Linger;
 import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.bridge.ingest.QueueFullException;
 import dev.sluice.bridge.jobs.MaintenanceMode;
@@ -132,7 +132,7 @@ public final class HttpService implements AutoCloseable {
     /** Puts the routes over what serves them. Does not listen yet. */
     public HttpService(
             Config config,
-            Door door,
+            Admission door,
             PopDispatcher pops,
             AcknowledgeDispatcher acknowledgements,
             FailedRecords failed,
@@ -184,11 +184,11 @@ public final class HttpService implements AutoCloseable {
                 metrics);
     }
 
-    private static PushEndpoint.Acceptor acceptor(Door door) {
+    private static PushEndpoint.Acceptor acceptor(Admission door) {
         return new PushEndpoint.Acceptor() {
             @Override
             public CompletableFuture<List<PushResult>> accept(
-                    List<NewMessage> messages, Durability durability, Patience patience) {
+                    List<NewMessage> messages, Durability durability, Linger patience) {
                 return door.accept(messages, durability, patience);
             }
 
@@ -221,7 +221,7 @@ public final class HttpService implements AutoCloseable {
         var bodies = new RequestBodies(limits.bodyBytes(), limits.compressionRatio(), shared, config.bodyTimeout());
         var connections = new Connections(possible(config.connections()), System::nanoTime);
         var ids = new MessageIds();
-        var counted = new CountedEndpoints(metrics.counters());
+        var counted = new RequestCounting(metrics.counters());
         AcknowledgeEndpoint.Acknowledger counting = counted.acknowledge(acknowledgements);
         return new Routes.Endpoints(
                 new PushEndpoint(counted.push(intake), config.usualDurability(), bodies, limits, ids),

@@ -2,8 +2,8 @@ package dev.sluice.bridge.cli;
 
 import dev.sluice.bridge.ingest.BufferLayout;
 import dev.sluice.bridge.ingest.Durability;
-import dev.sluice.bridge.ingest.FailedRecords.Retried;
 import dev.sluice.bridge.ingest.FailedRecords;
+import dev.sluice.bridge.ingest.FailedRecords.Retried;
 import dev.sluice.bridge.ingest.Intake;
 import dev.sluice.bridge.ingest.IntakeFullException;
 import dev.sluice.bridge.ingest.Lanes;

@@ -12,10 +12,10 @@ import dev.sluice.queue.read.QueueConfig;
 import dev.sluice.queue.sql.ConnectionUrl;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.util.regex.Pattern;
+import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Validator;
 import org.apache.kafka.common.config.ConfigDef.Width;
-import org.apache.kafka.common.config.ConfigDef;
 import org.jspecify.annotations.Nullable;
 
 /**

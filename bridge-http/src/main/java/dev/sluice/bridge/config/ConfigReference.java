@@ -1,8 +1,8 @@
 package dev.sluice.bridge.config;
 
 import java.util.Locale;
-import org.apache.kafka.common.config.ConfigDef.ConfigKey;
 import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigDef.ConfigKey;
 
 /** Writes {@code docs/configuration.md} from the definition of the settings. */
 final class ConfigReference {

@@ -1,7 +1,7 @@
 package dev.sluice.bridge.drain;
 
-import dev.sluice.bridge.ingest.Door;
-import dev.sluice.bridge.ingest.DoorStatus;
+import dev.sluice.bridge.ingest.Admission;
+import dev.sluice.bridge.ingest.AdmissionStatus;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.Intake;
 import dev.sluice.bridge.ingest.IntakeStatus;
@@ -27,7 +27,7 @@ import java.util.stream.Stream;
  * @param door which pushes were not let in
  * @param failed the failed records
  */
-public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, DoorStatus door, FailedDetail failed) {
+public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, AdmissionStatus door, FailedDetail failed) {
 
     /** Copies the list. */
     public BufferDetail {
@@ -61,7 +61,7 @@ public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, DoorStat
      *
      * @throws IOException if that cannot be read
      */
-    public static BufferDetail of(Lanes lanes, Drain drain, Intake intake, Door door, FailedRecords failed)
+    public static BufferDetail of(Lanes lanes, Drain drain, Intake intake, Admission door, FailedRecords failed)
             throws IOException {
         Map<String, DrainStatus.Lane> drains = new HashMap<>();
         drain.status().lanes().forEach(lane -> drains.put(lane.name(), lane));

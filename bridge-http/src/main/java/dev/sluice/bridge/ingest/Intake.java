@@ -103,7 +103,7 @@ public final class Intake implements AutoCloseable {
 
     /** The same for messages that are to be moved on at once. */
     public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
-        return accept(messages, durability, Patience.NONE);
+        return accept(messages, durability, Linger.NONE);
     }
 
     /**
@@ -117,7 +117,7 @@ public final class Intake implements AutoCloseable {
      *     repeated; with {@link MessageTooLargeException} if a message or the push is larger than the log takes
      */
     public CompletableFuture<List<PushResult>> accept(
-            List<NewMessage> messages, Durability durability, Patience patience) {
+            List<NewMessage> messages, Durability durability, Linger patience) {
         if (messages.isEmpty()) {
             return CompletableFuture.completedFuture(List.of());
         }
@@ -125,7 +125,7 @@ public final class Intake implements AutoCloseable {
             return CompletableFuture.failedFuture(new IOException("the bridge is stopping"));
         }
         try {
-            Patience counts = durability == Durability.STORED ? Patience.NONE : patience;
+            Linger counts = durability == Durability.STORED ? Linger.NONE : patience;
             return lanes.size() == 1
                     ? acceptWhole(messages, durability, counts)
                     : acceptInParts(messages, durability, counts);
@@ -137,7 +137,7 @@ public final class Intake implements AutoCloseable {
     }
 
     private CompletableFuture<List<PushResult>> acceptWhole(
-            List<NewMessage> messages, Durability durability, Patience patience) {
+            List<NewMessage> messages, Durability durability, Linger patience) {
         var payloads = new ArrayList<byte[]>(messages.size());
         for (NewMessage message : messages) {
             payloads.add(MessageCodec.encode(message));
@@ -151,7 +151,7 @@ public final class Intake implements AutoCloseable {
     }
 
     private CompletableFuture<List<PushResult>> acceptInParts(
-            List<NewMessage> messages, Durability durability, Patience patience) {
+            List<NewMessage> messages, Durability durability, Linger patience) {
         int[] laneOf = new int[messages.size()];
         int[] sizes = new int[lanes.size()];
         for (int i = 0; i < laneOf.length; i++) {
@@ -232,7 +232,7 @@ public final class Intake implements AutoCloseable {
     /** Appends the part; returns null, or why there was no room for it. */
     @SuppressWarnings("FutureReturnValueIgnored") // What it does on failure is all there is to do.
     private AppendResult.@Nullable Full append(
-            Lane lane, List<byte[]> payloads, Push.Part part, Durability durability, Patience patience) {
+            Lane lane, List<byte[]> payloads, Push.Part part, Durability durability, Linger patience) {
         boolean wantsStored = durability == Durability.STORED && strongest == Durability.STORED;
         boolean waits = wantsStored && lane.isWithin(storedTimeout.toMillis());
         AppendResult result =

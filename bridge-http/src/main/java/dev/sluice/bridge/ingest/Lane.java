@@ -46,7 +46,7 @@ public final class Lane implements Closeable {
 
     private final ArrayDeque<Push.Part> waiting = new ArrayDeque<>();
 
-    private final Gate gate = new Gate();
+    private final LingerGate gate = new LingerGate();
 
     /**
      * Since when the oldest entry that is not drained has been due, as of {@link System#nanoTime}, which no one sets;
@@ -135,7 +135,7 @@ public final class Lane implements Closeable {
      * @param patience how long the messages may stay here
      */
     @SuppressWarnings("FutureReturnValueIgnored") // The task handles its failure itself.
-    AppendResult append(List<byte[]> payloads, Push.@Nullable Part part, long deadlineNanos, Patience patience) {
+    AppendResult append(List<byte[]> payloads, Push.@Nullable Part part, long deadlineNanos, Linger patience) {
         synchronized (this) {
             // Before they can be read.
             long first = segments.nextOffset();
@@ -174,7 +174,7 @@ public final class Lane implements Closeable {
     }
 
     /** Keeps the drain from messages that may still stay. */
-    public Gate gate() {
+    public LingerGate gate() {
         return gate;
     }
 

@@ -23,8 +23,8 @@
  * </ul>
  *
  * <p>A producer that asked for the second answer by {@code bufferMs} or {@code bufferMax} has said that its messages may stay in
- * the log for a while ({@link dev.sluice.bridge.ingest.Patience}), so that more are moved on at a time. A {@linkplain
- * dev.sluice.bridge.ingest.Gate gate} keeps the drain from them; whatever comes behind them and is not patient opens it.
+ * the log for a while ({@link dev.sluice.bridge.ingest.Linger}), so that more are moved on at a time. A {@linkplain
+ * dev.sluice.bridge.ingest.LingerGate gate} keeps the drain from them; whatever comes behind them and is not patient opens it.
  *
  * <h2>The drain</h2>
  *

@@ -2,7 +2,7 @@ package dev.sluice.bridge.jobs;
 
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.admin.Retention;
-import dev.sluice.queue.admin.Sweep;
+import dev.sluice.queue.admin.RetentionResult;
 import dev.sluice.queue.view.MinuteCounters;
 import dev.sluice.queue.view.Traces;
 import java.time.Duration;
@@ -50,7 +50,7 @@ public final class Housekeeping implements AutoCloseable {
 
     private void sweep() {
         try {
-            Sweep sweep = retention.sweep();
+            RetentionResult sweep = retention.sweep();
             if (sweep.messages() > 0) {
                 log.info("Deleted what has had its time. {}", sweep);
             }

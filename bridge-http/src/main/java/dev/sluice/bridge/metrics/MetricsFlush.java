@@ -2,8 +2,8 @@ package dev.sluice.bridge.metrics;
 
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.view.MinuteCounters;
+import dev.sluice.queue.view.QueueOverview;
 import dev.sluice.queue.view.ResourceFilter;
-import dev.sluice.queue.view.Resources;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -24,7 +24,7 @@ public final class MetricsFlush implements AutoCloseable {
 
     private final Metrics metrics;
     private final MinuteCounters table;
-    private final Resources resources;
+    private final QueueOverview resources;
     private final int maxQueues;
     private final Runnable requireDatabase;
     private final ProcessSamples samples = new ProcessSamples();
@@ -43,7 +43,7 @@ public final class MetricsFlush implements AutoCloseable {
      * @param requireDatabase throws {@link QueueException} while the database is known to be away
      */
     public MetricsFlush(
-            Metrics metrics, MinuteCounters table, Resources resources, int maxQueues, Runnable requireDatabase) {
+            Metrics metrics, MinuteCounters table, QueueOverview resources, int maxQueues, Runnable requireDatabase) {
         this.metrics = metrics;
         this.table = table;
         this.resources = resources;

@@ -6,7 +6,7 @@ import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.QueuePlace;
+import dev.sluice.queue.QueueNamespace;
 import dev.sluice.queue.read.PopOutcomeUnknownException;
 import dev.sluice.queue.sql.CommitOutcome;
 import dev.sluice.queue.sql.OutcomeUnknownException;
@@ -85,7 +85,7 @@ public final class PopDispatcher implements AutoCloseable {
     /** Looks queues up by name. Blocking. See {@code Queue#places}. */
     public interface Directory {
         /** Returns where the queues are that exist. */
-        Map<String, QueuePlace> places(Set<String> queues);
+        Map<String, QueueNamespace> places(Set<String> queues);
     }
 
     /** Finds out what became of a transaction. Blocking. See {@code Queue#outcomeOf}. */
@@ -116,7 +116,7 @@ public final class PopDispatcher implements AutoCloseable {
 
     private final Object lock = new Object();
     private final PopLanes lanes = new PopLanes();
-    private final QueuePlaces places = new QueuePlaces();
+    private final QueueNamespaces places = new QueueNamespaces();
     /** Pops whose outcome is not known yet. */
     private final Set<PopOutcomeUnknownException> unsettled = new HashSet<>();
 
@@ -219,7 +219,7 @@ public final class PopDispatcher implements AutoCloseable {
             if (closed || !lanes.anyAcross()) {
                 return;
             }
-            QueuePlace place = places.of(queue);
+            QueueNamespace place = places.of(queue);
             if (place != null) {
                 wake(lanes.across(place));
             } else if (places.ask(queue)) {
@@ -255,7 +255,7 @@ public final class PopDispatcher implements AutoCloseable {
             asked = places.takeAsked();
         }
         try {
-            Map<String, QueuePlace> found = directory.places(asked);
+            Map<String, QueueNamespace> found = directory.places(asked);
             synchronized (lock) {
                 places.found(found);
                 found.values().stream().distinct().forEach(place -> wake(lanes.across(place)));

@@ -1,9 +1,9 @@
 package dev.sluice.bridge.pop;
 
+import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.PopTarget.InQueue;
-import dev.sluice.queue.PopTarget;
-import dev.sluice.queue.QueuePlace;
+import dev.sluice.queue.QueueNamespace;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -88,7 +88,7 @@ final class PopLanes {
      *
      * @param place only those that read a queue there; null: all
      */
-    List<PopLane> across(@Nullable QueuePlace place) {
+    List<PopLane> across(@Nullable QueueNamespace place) {
         var found = new ArrayList<PopLane>();
         byPlace.forEach((across, lanes) -> {
             if (place == null || across.matches(place)) {

@@ -12,7 +12,7 @@ import dev.sluice.queue.transact.Redrive;
 import dev.sluice.queue.transact.Streams;
 import dev.sluice.queue.transact.TransactionExecutor;
 import dev.sluice.queue.view.MinuteCounters;
-import dev.sluice.queue.view.Resources;
+import dev.sluice.queue.view.QueueOverview;
 import dev.sluice.queue.view.ServerStatistics;
 import dev.sluice.queue.view.StoredMessages;
 import dev.sluice.queue.view.Traces;
@@ -33,8 +33,8 @@ import javax.sql.DataSource;
 public final class Administration implements AutoCloseable {
     private static final int MAX_WAITING = 1000;
 
-    private final Turns turns;
-    private final Turns readers;
+    private final BoundedExecutor turns;
+    private final BoundedExecutor readers;
     private final int listMax;
     private final DataSource copies;
     private final String schema;
@@ -45,7 +45,7 @@ public final class Administration implements AutoCloseable {
     private final Queue queue;
     private final ConsumerGroups groups;
     private final DeadLetters deadLetters;
-    private final Resources resources;
+    private final QueueOverview resources;
     private final StoredMessages messages;
     private final Traces traces;
     private final Streams streams;
@@ -98,8 +98,8 @@ public final class Administration implements AutoCloseable {
             Consumer<Set<String>> wake) {
         this.copies = copies;
         this.schema = config.queue().schema();
-        this.turns = new Turns("requests of administration", "sluice-admin", config.threads(), MAX_WAITING);
-        this.readers = new Turns("requests that read", "sluice-readers", config.readers(), MAX_WAITING);
+        this.turns = new BoundedExecutor("requests of administration", "sluice-admin", config.threads(), MAX_WAITING);
+        this.readers = new BoundedExecutor("requests that read", "sluice-readers", config.readers(), MAX_WAITING);
         this.listMax = config.listMax();
         this.requireDatabase = requireDatabase;
         this.requireWrites = requireWrites;
@@ -107,7 +107,7 @@ public final class Administration implements AutoCloseable {
         this.queues = new Queues(dataSource, schema, config.queue().cipher(), configured);
         this.queue = new Queue(dataSource, config.queue());
         this.groups = new ConsumerGroups(dataSource, schema);
-        this.resources = new Resources(dataSource, schema);
+        this.resources = new QueueOverview(dataSource, schema);
         this.messages = new StoredMessages(dataSource, schema, config.queue().cipher());
         this.traces = new Traces(dataSource, schema, config.queue().cipher());
         this.streams = new Streams(
@@ -197,7 +197,7 @@ public final class Administration implements AutoCloseable {
         return deadLetters;
     }
 
-    public Resources resources() {
+    public QueueOverview resources() {
         return resources;
     }
 

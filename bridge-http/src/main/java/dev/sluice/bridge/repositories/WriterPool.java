@@ -17,7 +17,7 @@ import java.util.function.Supplier;
 public final class WriterPool<W extends AutoCloseable> implements AutoCloseable {
     private static final int MAX_WAITING = 1000;
 
-    private final Turns turns;
+    private final BoundedExecutor turns;
     private final Queue<W> free = new ConcurrentLinkedQueue<>();
     private final Runnable requireWrites;
 
@@ -30,7 +30,7 @@ public final class WriterPool<W extends AutoCloseable> implements AutoCloseable 
      * @param requireWrites throws {@link QueueException} while the database is known to be away or to take no writes
      */
     WriterPool(String what, String threadName, int size, Supplier<W> writers, Runnable requireWrites) {
-        this.turns = new Turns(what, threadName, size, MAX_WAITING);
+        this.turns = new BoundedExecutor(what, threadName, size, MAX_WAITING);
         this.requireWrites = requireWrites;
         for (int i = 0; i < size; i++) {
             free.add(writers.get());

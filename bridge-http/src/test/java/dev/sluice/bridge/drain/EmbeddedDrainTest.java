@@ -12,9 +12,9 @@ import static org.awaitility.Awaitility.await;
 
 import dev.sluice.bridge.drain.DrainStatus.State;
 import dev.sluice.bridge.ingest.FakeDatabase;
-import dev.sluice.bridge.ingest.IngestFixture.Setup;
 import dev.sluice.bridge.ingest.IngestFixture;
-import dev.sluice.bridge.ingest.Patience;
+import dev.sluice.bridge.ingest.IngestFixture.Setup;
+import dev.sluice.bridge.ingest.Linger;
 import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.buffer.AppendResult;
 import dev.sluice.buffer.FailedLog;
@@ -53,7 +53,7 @@ class EmbeddedDrainTest {
 
         @Test
         void movesPatientMessagesOnTogetherWhenSomethingComesBehindThem() {
-            var patience = new Patience(Patience.LONGEST, 100);
+            var patience = new Linger(Linger.LONGEST, 100);
             try (var ingest = new IngestFixture(Setup.at(directory), database).start()) {
                 ingest.pushed(STORED, messages("p", 0, 1));
                 for (int i = 1; i < 4; i++) {
@@ -69,7 +69,7 @@ class EmbeddedDrainTest {
 
         @Test
         void movesPatientMessagesOnWhenThereAreAsManyAsAskedFor() {
-            var patience = new Patience(Patience.LONGEST, 3);
+            var patience = new Linger(Linger.LONGEST, 3);
             try (var ingest = new IngestFixture(Setup.at(directory), database).start()) {
                 for (int i = 0; i < 3; i++) {
                     ingest.pushed(patience, messages("p", i, i + 1));
@@ -84,9 +84,9 @@ class EmbeddedDrainTest {
         @Test
         void movesPatientMessagesOnWhenTheirTimeIsOverOrItStops() {
             try (var ingest = new IngestFixture(Setup.at(directory), database).start()) {
-                ingest.pushed(new Patience(Duration.ofMillis(300), 100), messages("p", 0, 1));
+                ingest.pushed(new Linger(Duration.ofMillis(300), 100), messages("p", 0, 1));
                 ingest.awaitDrained();
-                ingest.pushed(new Patience(Patience.LONGEST, 100), messages("p", 1, 2));
+                ingest.pushed(new Linger(Linger.LONGEST, 100), messages("p", 1, 2));
                 assertThat(ingest.stop().undrained()).isZero();
                 assertThat(database.stored()).isEqualTo(ids("p", 0, 2));
             }

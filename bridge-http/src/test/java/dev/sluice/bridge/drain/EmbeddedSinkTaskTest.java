@@ -3,8 +3,8 @@ package dev.sluice.bridge.drain;
 import static dev.sluice.bridge.ingest.IngestFixture.copy;
 
 import dev.sluice.bridge.ingest.Durability;
-import dev.sluice.bridge.ingest.IngestFixture.Setup;
 import dev.sluice.bridge.ingest.IngestFixture;
+import dev.sluice.bridge.ingest.IngestFixture.Setup;
 import dev.sluice.bridge.ingest.MessageCodec;
 import dev.sluice.buffer.FailedRecord;
 import dev.sluice.buffer.SegmentLogConfig;

@@ -105,7 +105,7 @@ public final class IngestFixture implements AutoCloseable {
     }
 
     /** Pushes what may stay in the log for a while, and waits for the answer. */
-    public List<PushResult> pushed(Patience patience, NewMessage... messages) {
+    public List<PushResult> pushed(Linger patience, NewMessage... messages) {
         return get(intake.accept(List.of(messages), Durability.BUFFERED, patience));
     }
 

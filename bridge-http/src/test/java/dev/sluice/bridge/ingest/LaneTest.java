@@ -14,7 +14,7 @@ class LaneTest {
     @TempDir
     private Path directory;
 
-    private static void append(Lane lane, Patience patience) {
+    private static void append(Lane lane, Linger patience) {
         lane.append(List.of(new byte[] {1}), null, 0, patience);
     }
 
@@ -22,12 +22,12 @@ class LaneTest {
     void isNotBehindForMessagesThatMayStay() throws IOException {
         try (Lanes lanes = Lanes.open(directory, 1, SegmentLogConfig.defaults(directory), "embedded")) {
             Lane lane = lanes.current().get(0);
-            append(lane, Patience.NONE);
-            append(lane, new Patience(Patience.LONGEST, 100));
+            append(lane, Linger.NONE);
+            append(lane, new Linger(Linger.LONGEST, 100));
             assertThat(lane.isWithin(0)).as("the first is due").isFalse();
             lane.drainedTo(lane.segments().nextOffset() - 1);
             assertThat(lane.isWithin(0)).as("what is left may stay").isTrue();
-            append(lane, Patience.NONE);
+            append(lane, Linger.NONE);
             assertThat(lane.isWithin(0))
                     .as("nothing may stay before one that is due")
                     .isFalse();

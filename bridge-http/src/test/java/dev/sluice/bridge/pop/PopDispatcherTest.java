@@ -10,7 +10,7 @@ import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.QueuePlace;
+import dev.sluice.queue.QueueNamespace;
 import dev.sluice.queue.Subscription;
 import dev.sluice.queue.read.PopOutcomeUnknownException;
 import dev.sluice.queue.sql.CommitOutcome;
@@ -134,16 +134,16 @@ class PopDispatcherTest {
                     : ((PopTarget.Across) target.scope()).matches(placeOf(name));
         }
 
-        private static QueuePlace placeOf(String name) {
-            return new QueuePlace(name.substring(0, 1), "task");
+        private static QueueNamespace placeOf(String name) {
+            return new QueueNamespace(name.substring(0, 1), "task");
         }
 
-        synchronized Map<String, QueuePlace> places(Set<String> queues) {
+        synchronized Map<String, QueueNamespace> places(Set<String> queues) {
             lookUps.add(queues);
             if (placesFailure != null) {
                 throw placesFailure;
             }
-            var places = new HashMap<String, QueuePlace>();
+            var places = new HashMap<String, QueueNamespace>();
             queues.forEach(name -> places.put(name, placeOf(name)));
             return places;
         }

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.bridge.system.StartException;
-import dev.sluice.queue.FaultyProxy.Deed;
 import dev.sluice.queue.FaultyProxy;
+import dev.sluice.queue.FaultyProxy.Deed;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.SessionFailures;
 import dev.sluice.queue.TestPostgres;

@@ -2,8 +2,8 @@ package dev.sluice.bridge.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.sluice.queue.FaultyProxy.Deed;
 import dev.sluice.queue.FaultyProxy;
+import dev.sluice.queue.FaultyProxy.Deed;
 import dev.sluice.queue.TestPostgres;
 import java.sql.Connection;
 import java.sql.ResultSet;

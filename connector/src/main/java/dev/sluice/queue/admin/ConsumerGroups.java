@@ -10,7 +10,7 @@ import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
-import dev.sluice.queue.write.Trim;
+import dev.sluice.queue.write.TailAdvance;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -274,7 +274,7 @@ public final class ConsumerGroups {
     }
 
     private int seek(Connection connection, long group, Map<String, Long> page, SeekTarget target) throws SQLException {
-        long[] partitions = Trim.longs(page.values());
+        long[] partitions = TailAdvance.longs(page.values());
         try (var tails = new BoundStatement(connection, statements.get("hold-tails")).set("partitions", partitions);
                 var cursors = new BoundStatement(connection, statements.get("hold-cursors"))
                         .set("group", group)

@@ -8,7 +8,7 @@ import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
-import dev.sluice.queue.write.Trim;
+import dev.sluice.queue.write.TailAdvance;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -178,7 +178,7 @@ public final class DeadLetters {
     public int purge(Collection<Long> ids) {
         return byIndex.run("could not purge dead letters", connection -> {
             try (var statement = new BoundStatement(connection, statements.get("purge-dead-letters-by-id"))
-                    .set("ids", Trim.longs(ids))) {
+                    .set("ids", TailAdvance.longs(ids))) {
                 return statement.update();
             }
         });

@@ -13,8 +13,8 @@ import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
 import dev.sluice.queue.write.PartitionDirectory;
-import dev.sluice.queue.write.Trim.Extent;
-import dev.sluice.queue.write.Trim;
+import dev.sluice.queue.write.TailAdvance;
+import dev.sluice.queue.write.TailAdvance.Extent;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -57,7 +57,7 @@ public final class Queues {
     /** Partitions are made by the statements of the flush. */
     private final Statements writer;
 
-    private final Trim trim;
+    private final TailAdvance trim;
     private final boolean mayEncrypt;
     private final Runnable configured;
 
@@ -79,7 +79,7 @@ public final class Queues {
         this.byIndex = Transactions.byIndex(dataSource);
         this.statements = Statements.read("admin.sql", schema);
         this.writer = Statements.read("writer.sql", schema);
-        this.trim = new Trim(statements);
+        this.trim = new TailAdvance(statements);
     }
 
     /**
@@ -323,7 +323,7 @@ public final class Queues {
         }
         trim.run(connection, tails);
         try (var statement = new BoundStatement(connection, statements.get("clear-scheduled"))
-                        .set("partitions", Trim.longs(extents.keySet()))
+                        .set("partitions", TailAdvance.longs(extents.keySet()))
                         .set("limit", ROWS);
                 ResultSet row = statement.query()) {
             row.next();

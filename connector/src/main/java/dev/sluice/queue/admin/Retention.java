@@ -5,7 +5,7 @@ import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
-import dev.sluice.queue.write.Trim;
+import dev.sluice.queue.write.TailAdvance;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -22,10 +22,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Deletes what has had its time, by the options of its queue, what nobody will ask for again ({@link Leftovers}), and
+ * Deletes what has had its time, by the options of its queue, what nobody will ask for again ({@link UnusedRows}), and
  * what queues, partitions and clearings have left behind.
  *
- * <p>In two kinds of steps, each a short transaction. The first moves tails and the cursors before them ({@link Trim}):
+ * <p>In two kinds of steps, each a short transaction. The first moves tails and the cursors before them ({@link TailAdvance}):
  * from then on the messages are invisible. It leaves out partitions and cursors that somebody else holds; the next
  * sweep comes by again. The second deletes segments nobody can see, a bounded number at a time, with no lock that a
  * push, a pop or an ack could wait for.
@@ -52,8 +52,8 @@ public final class Retention {
 
     private final Transactions transactions;
     private final Statements statements;
-    private final Trim trim;
-    private final Leftovers leftovers;
+    private final TailAdvance trim;
+    private final UnusedRows leftovers;
     private final String lockKey;
     private final RetentionListener listener;
 
@@ -74,8 +74,8 @@ public final class Retention {
         this.listener = listener;
         this.transactions = Transactions.byIndex(dataSource);
         this.statements = Statements.read("admin.sql", schema);
-        this.trim = new Trim(statements);
-        this.leftovers = new Leftovers(statements, idlePartitions);
+        this.trim = new TailAdvance(statements);
+        this.leftovers = new UnusedRows(statements, idlePartitions);
         this.lockKey = "sluice retention " + schema;
     }
 
@@ -116,8 +116,9 @@ public final class Retention {
             waitedTooLong += Math.max(0, expired.waitedTooLong() - reached);
         }
 
-        Sweep sweep(boolean complete) {
-            return new Sweep(complete, ttl, retention, completed, waitedTooLong, segments, deadLetters, scheduled);
+        RetentionResult sweep(boolean complete) {
+            return new RetentionResult(
+                    complete, ttl, retention, completed, waitedTooLong, segments, deadLetters, scheduled);
         }
     }
 
@@ -128,7 +129,7 @@ public final class Retention {
      * @throws QueueException if PostgreSQL failed; what was done before is committed, and the next sweep goes on from
      *     there
      */
-    public Sweep sweep() {
+    public RetentionResult sweep() {
         return run(true);
     }
 
@@ -138,11 +139,11 @@ public final class Retention {
      *
      * @throws QueueException if PostgreSQL failed; what was done before is committed
      */
-    public Sweep deleteRemains() {
+    public RetentionResult deleteRemains() {
         return run(false);
     }
 
-    private Sweep run(boolean retire) {
+    private RetentionResult run(boolean retire) {
         var done = new Done();
         try {
             if (retire) {
@@ -194,7 +195,7 @@ public final class Retention {
         do {
             deleted = step(what, work);
             total += deleted;
-        } while (deleted == Leftovers.ROWS);
+        } while (deleted == UnusedRows.ROWS);
         return total;
     }
 
@@ -299,7 +300,7 @@ public final class Retention {
     private SortedMap<Long, Expired> expired(Connection connection, Collection<Long> partitions) throws SQLException {
         var expired = new TreeMap<Long, Expired>();
         try (var statement = new BoundStatement(connection, statements.get("expired"))
-                        .set("partitions", Trim.longs(partitions))
+                        .set("partitions", TailAdvance.longs(partitions))
                         .set("segments", SEGMENTS);
                 ResultSet row = statement.query()) {
             while (row.next()) {
@@ -320,7 +321,7 @@ public final class Retention {
     private SortedMap<Long, Long> lock(Connection connection, Collection<Long> partitions) throws SQLException {
         var tails = new TreeMap<Long, Long>();
         try (var statement = new BoundStatement(connection, statements.get("lock-partitions-to-trim"))
-                        .set("partitions", Trim.longs(partitions));
+                        .set("partitions", TailAdvance.longs(partitions));
                 ResultSet row = statement.query()) {
             while (row.next()) {
                 tails.put(row.getLong("id"), row.getLong("tail"));
@@ -331,8 +332,8 @@ public final class Retention {
 
     private List<Long> busy(Connection connection, SortedMap<Long, Long> tails) throws SQLException {
         return ids(new BoundStatement(connection, statements.get("busy-partitions"))
-                .set("partitions", Trim.longs(tails.keySet()))
-                .set("tails", Trim.longs(tails.values())));
+                .set("partitions", TailAdvance.longs(tails.keySet()))
+                .set("tails", TailAdvance.longs(tails.values())));
     }
 
     private void deleteRemains(Done done) {
@@ -353,7 +354,7 @@ public final class Retention {
     }
 
     private void deleteRemains(List<Long> partitions, Done done) {
-        long[] ids = Trim.longs(partitions);
+        long[] ids = TailAdvance.longs(partitions);
         done.segments += all(ids, "delete-segments", "segments", SEGMENTS);
         done.deadLetters += all(ids, "delete-dead-letters-of-deleted", "rows", ROWS);
         done.scheduled += all(ids, "delete-scheduled-of-deleted", "rows", ROWS);
@@ -384,7 +385,7 @@ public final class Retention {
         List<Long> locked =
                 ids(new BoundStatement(connection, statements.get("lock-deletions")).set("partitions", partitions));
         try (var statement = new BoundStatement(connection, statements.get("finish-deletions"))
-                .set("partitions", Trim.longs(locked))) {
+                .set("partitions", TailAdvance.longs(locked))) {
             return statement.update();
         }
     }

@@ -1,8 +1,8 @@
 package dev.sluice.queue.read;
 
 import dev.sluice.queue.AcknowledgeOutcome;
-import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Array;
@@ -134,7 +134,7 @@ public final class Acknowledge {
             return failedNow.add(seq) ? failed.merge(seq, 1, Integer::sum) : failed.get(seq);
         }
 
-        void bury(Burials burials, long seq, String error, int retries) {
+        void bury(DeadLetterBatch burials, long seq, String error, int retries) {
             burials.add(queueId, partitionId, seq, group, error, retries);
         }
 
@@ -164,7 +164,7 @@ public final class Acknowledge {
                 cursors.values().stream()
                         .filter(cursor -> cursor.leaseId != null && cursor.leaseEnd > cursor.position)
                         .toList());
-        var burials = new Burials(statements);
+        var burials = new DeadLetterBatch(statements);
         var verdicts = new ArrayList<Verdicts>(said.size());
         for (Acknowledgement each : said) {
             Cursor cursor = cursors.get(new CursorKey(each.group(), each.partitionId()));
@@ -208,7 +208,7 @@ public final class Acknowledge {
             return new AcknowledgeOutcome.LeaseInvalid(cursor.queue, cursor.partition);
         }
         if (dead) {
-            var burials = new Burials(statements);
+            var burials = new DeadLetterBatch(statements);
             String error = said.error() == null ? "" : said.error();
             cursor.bury(burials, seq, error, cursor.failed.getOrDefault(seq, 0));
             burials.run(connection);
@@ -326,7 +326,7 @@ public final class Acknowledge {
         }
     }
 
-    private Taken take(Connection connection, Cursor cursor, Acknowledgement said, Burials burials)
+    private Taken take(Connection connection, Cursor cursor, Acknowledgement said, DeadLetterBatch burials)
             throws SQLException {
         if (cursor.refuses(said.leaseId())) {
             return Taken.LEASE_INVALID;
@@ -371,7 +371,7 @@ public final class Acknowledge {
     }
 
     private void write(Connection connection, Iterable<Cursor> cursors) throws SQLException {
-        var settle = new Settle(statements);
+        var settle = new CursorUpdates(statements);
         var kept = new ArrayList<Cursor>();
         for (Cursor cursor : cursors) {
             if (!cursor.changed) {

@@ -2,10 +2,10 @@ package dev.sluice.queue.read;
 
 import dev.sluice.queue.Message;
 import dev.sluice.queue.PopRequest;
-import dev.sluice.queue.PopResult.Status;
 import dev.sluice.queue.PopResult;
-import dev.sluice.queue.PopTarget.Across;
+import dev.sluice.queue.PopResult.Status;
 import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.Subscription;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
@@ -30,12 +30,12 @@ final class Pop {
 
     private final Statements statements;
     private final long maxBytes;
-    private final Candidates candidates;
+    private final ReadyCursors candidates;
 
     Pop(Statements statements, long maxBytes) {
         this.statements = statements;
         this.maxBytes = maxBytes;
-        this.candidates = new Candidates(statements);
+        this.candidates = new ReadyCursors(statements);
     }
 
     /** The part of a cursor's messages that one consumer gets: what is not acked of {@code (position, end]}. */
@@ -97,7 +97,7 @@ final class Pop {
             }
             mayRegister = false;
             List<Claim> given = new ArrayList<>();
-            var burials = new Burials(statements);
+            var burials = new DeadLetterBatch(statements);
             List<ReadyCursor> empty = distribute(ready, shares, target, given, burials);
             burials.run(connection);
             bytes += read(connection, given, maxBytes - bytes);
@@ -122,7 +122,7 @@ final class Pop {
      * have nothing to read.
      */
     private static List<ReadyCursor> distribute(
-            List<ReadyCursor> ready, List<Share> shares, PopTarget target, List<Claim> given, Burials burials) {
+            List<ReadyCursor> ready, List<Share> shares, PopTarget target, List<Claim> given, DeadLetterBatch burials) {
         var empty = new ArrayList<ReadyCursor>();
         int next = 0;
         for (ReadyCursor each : ready) {
@@ -148,7 +148,7 @@ final class Pop {
     }
 
     /** Makes a dead letter of the message that waits first if leases on it have ended too often without a word. */
-    private static ReadyCursor buryUndeliverable(ReadyCursor cursor, PopTarget target, Burials burials) {
+    private static ReadyCursor buryUndeliverable(ReadyCursor cursor, PopTarget target, DeadLetterBatch burials) {
         if (!cursor.isBeyondRedelivery() || cursor.available() == 0) {
             return cursor;
         }
@@ -159,7 +159,7 @@ final class Pop {
     }
 
     private void write(Connection connection, List<Claim> given, List<ReadyCursor> empty) throws SQLException {
-        var settle = new Settle(statements);
+        var settle = new CursorUpdates(statements);
         var leased = new ArrayList<Claim>();
         for (Claim claim : given) {
             if (claim.share().request.autoAck() || claim.isEmpty()) {
@@ -240,7 +240,7 @@ final class Pop {
     }
 
     /** Ends a claim as if all of it had been acknowledged. */
-    private static void settleAt(Settle settle, ReadyCursor cursor, long end) {
+    private static void settleAt(CursorUpdates settle, ReadyCursor cursor, long end) {
         long position = cursor.acked().endOfRunAfter(Math.max(end, cursor.position()));
         settle.add(
                 cursor.groupId(),
@@ -358,7 +358,7 @@ final class Pop {
 
     private List<PopResult> results(Connection connection, PopTarget target, List<Share> shares) throws SQLException {
         var results = new ArrayList<PopResult>(shares.size());
-        Candidates.Quiet quiet = null;
+        ReadyCursors.Quiet quiet = null;
         for (Share share : shares) {
             if (share.messages.isEmpty()) {
                 if (quiet == null) {

@@ -8,7 +8,7 @@ import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.QueuePlace;
+import dev.sluice.queue.QueueNamespace;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.CommitOutcome;
 import dev.sluice.queue.sql.OutcomeUnknownException;
@@ -118,15 +118,16 @@ public final class Queue {
      *
      * @throws QueueException if PostgreSQL failed
      */
-    public Map<String, QueuePlace> places(Collection<String> queues) {
+    public Map<String, QueueNamespace> places(Collection<String> queues) {
         return transactions.run("could not look up " + queues.size() + " queues", connection -> {
-            var places = new HashMap<String, QueuePlace>();
+            var places = new HashMap<String, QueueNamespace>();
             try (var statement = new BoundStatement(connection, statements.get("places"))
                             .set("queues", queues.toArray(String[]::new));
                     ResultSet row = statement.query()) {
                 while (row.next()) {
                     places.put(
-                            row.getString("name"), new QueuePlace(row.getString("namespace"), row.getString("task")));
+                            row.getString("name"),
+                            new QueueNamespace(row.getString("namespace"), row.getString("task")));
                 }
             }
             return places;

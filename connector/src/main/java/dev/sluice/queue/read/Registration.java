@@ -1,7 +1,7 @@
 package dev.sluice.queue.read;
 
-import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.Subscription;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;

@@ -12,7 +12,7 @@ import dev.sluice.queue.transact.StreamCycle.Refusal;
 import dev.sluice.queue.write.Flush;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
-import dev.sluice.queue.write.Trim;
+import dev.sluice.queue.write.TailAdvance;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -114,7 +114,7 @@ final class StreamSteps {
         partitions.add(partitionId);
         Source source = null;
         try (var statement = new BoundStatement(open, statements.get("keep-partitions"))
-                        .set("partitions", Trim.longs(partitions));
+                        .set("partitions", TailAdvance.longs(partitions));
                 ResultSet row = statement.query()) {
             while (row.next()) {
                 if (row.getLong("id") == partitionId) {

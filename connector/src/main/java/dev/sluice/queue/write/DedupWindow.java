@@ -1,8 +1,8 @@
 package dev.sluice.queue.write;
 
 import dev.sluice.queue.sql.BoundStatement;
-import dev.sluice.queue.sql.Statements.Sql;
 import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.sql.Statements.Sql;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;

@@ -12,8 +12,8 @@ import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.AdministrationFixture;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PopRequest;
-import dev.sluice.queue.PopResult.Status;
 import dev.sluice.queue.PopResult;
+import dev.sluice.queue.PopResult.Status;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.PushOutcome.Queued;
 import dev.sluice.queue.QueueException;
@@ -320,7 +320,7 @@ class QueuesTest {
             PopResult popped = sluice.pop(GROUP, 3);
             sluice.acknowledge(GROUP, popped, Verdict.DLQ);
             queues.delete("q");
-            Sweep sweep = sluice.retention.deleteRemains();
+            RetentionResult sweep = sluice.retention.deleteRemains();
             assertThat(sweep.complete()).isTrue();
             assertThat(sweep.segments()).isEqualTo(250);
             assertThat(sweep.deadLetters()).isEqualTo(3);

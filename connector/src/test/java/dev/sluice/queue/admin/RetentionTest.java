@@ -10,8 +10,8 @@ import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.AdministrationFixture;
 import dev.sluice.queue.NewMessage;
-import dev.sluice.queue.PopResult.Status;
 import dev.sluice.queue.PopResult;
+import dev.sluice.queue.PopResult.Status;
 import dev.sluice.queue.PushOutcome.Duplicate;
 import dev.sluice.queue.QueueOptions;
 import dev.sluice.queue.write.QueueWriter;
@@ -73,11 +73,11 @@ class RetentionTest {
             sluice.pop(GROUP, 1);
             sluice.age(LONG_AGO, 3);
             sluice.configure(options().ttl(HOUR));
-            Sweep sweep = retention.sweep();
-            assertThat(sweep).isEqualTo(new Sweep(true, 3, 0, 0, 0, 3, 0, 0));
+            RetentionResult sweep = retention.sweep();
+            assertThat(sweep).isEqualTo(new RetentionResult(true, 3, 0, 0, 0, 3, 0, 0));
             assertThat(kept()).containsExactly("t4", "t5");
             assertThat(lag(GROUP)).isEqualTo(2);
-            assertThat(retention.sweep()).isEqualTo(new Sweep(true, 0, 0, 0, 0, 0, 0, 0));
+            assertThat(retention.sweep()).isEqualTo(new RetentionResult(true, 0, 0, 0, 0, 0, 0, 0));
         }
 
         @Test
@@ -126,7 +126,7 @@ class RetentionTest {
             sluice.age(LONG_AGO, 1000);
             sluice.push(message("p", "new"));
             sluice.configure(options().ttl(HOUR));
-            Sweep sweep = retention.sweep();
+            RetentionResult sweep = retention.sweep();
             assertThat(sweep.ttl()).isEqualTo(620 * 3 + 350);
             assertThat(sweep.segments()).isEqualTo(620 * 3 + 350);
             assertThat(kept()).containsExactly("new");
@@ -152,7 +152,7 @@ class RetentionTest {
             sluice.configure(options().retention(HOUR));
             assertThat(retention.sweep().messages()).isZero();
             sluice.configure(options().retention(HOUR).retentionEnabled(true));
-            assertThat(retention.sweep()).isEqualTo(new Sweep(true, 0, 2, 0, 0, 2, 0, 0));
+            assertThat(retention.sweep()).isEqualTo(new RetentionResult(true, 0, 2, 0, 0, 2, 0, 0));
             assertThat(kept()).containsExactly("t3");
         }
 
@@ -162,7 +162,7 @@ class RetentionTest {
             sluice.age(LONG_AGO, 2);
             sluice.age(LONG_AGO, 1);
             sluice.configure(options().ttl(Duration.ofHours(3)).retention(HOUR).retentionEnabled(true));
-            Sweep sweep = retention.sweep();
+            RetentionResult sweep = retention.sweep();
             assertThat(sweep.ttl()).isEqualTo(1);
             assertThat(sweep.retention()).isEqualTo(1);
             assertThat(sweep.messages()).isEqualTo(2);
@@ -183,7 +183,7 @@ class RetentionTest {
             PopResult popped = sluice.pop("b", 3);
             sluice.acknowledge("b", popped, Verdict.COMPLETED, "t1", "t2");
             sluice.age(LONG_AGO, 5);
-            assertThat(retention.sweep()).isEqualTo(new Sweep(true, 0, 0, 2, 0, 2, 0, 0));
+            assertThat(retention.sweep()).isEqualTo(new RetentionResult(true, 0, 0, 2, 0, 2, 0, 0));
             assertThat(kept()).containsExactly("t3", "t4", "t5");
             sluice.acknowledge("b", popped, Verdict.COMPLETED, "t3");
             assertThat(retention.sweep().completed()).isEqualTo(1);
@@ -256,7 +256,7 @@ class RetentionTest {
             sluice.readAll("a");
             sluice.pop("b", 1);
             sluice.age(LONG_AGO, 3);
-            assertThat(retention.sweep()).isEqualTo(new Sweep(true, 0, 0, 0, 3, 3, 0, 0));
+            assertThat(retention.sweep()).isEqualTo(new RetentionResult(true, 0, 0, 0, 3, 3, 0, 0));
             assertThat(kept()).containsExactly("t4");
             assertThat(lag("b")).isEqualTo(1);
             assertThat(lag("a")).isZero();
@@ -384,7 +384,7 @@ class RetentionTest {
         @Timeout(30)
         void ofAFlushAreNotWaitedFor() throws Exception {
             try (Connection flush = held("select from sluice.partitions for no key update")) {
-                assertThat(retention.sweep()).isEqualTo(new Sweep(true, 0, 0, 0, 0, 0, 0, 0));
+                assertThat(retention.sweep()).isEqualTo(new RetentionResult(true, 0, 0, 0, 0, 0, 0, 0));
                 flush.rollback();
             }
             assertThat(retention.sweep().ttl()).isEqualTo(2);
@@ -394,7 +394,7 @@ class RetentionTest {
         @Timeout(30)
         void ofAnAckAreNotWaitedFor() throws Exception {
             try (Connection ack = held("select from sluice.cursors for no key update")) {
-                assertThat(retention.sweep()).isEqualTo(new Sweep(true, 0, 0, 0, 0, 0, 0, 0));
+                assertThat(retention.sweep()).isEqualTo(new RetentionResult(true, 0, 0, 0, 0, 0, 0, 0));
                 ack.rollback();
             }
             assertThat(retention.sweep().ttl()).isEqualTo(2);
@@ -404,12 +404,12 @@ class RetentionTest {
         @Timeout(30)
         void ofReadersOfASegmentAreNotWaitedFor() throws Exception {
             try (Connection reader = held("select from sluice.segments where first_seq = 1 for update")) {
-                Sweep sweep = retention.sweep();
+                RetentionResult sweep = retention.sweep();
                 assertThat(sweep.ttl()).isEqualTo(2);
                 assertThat(sweep.segments()).isEqualTo(1);
                 reader.rollback();
             }
-            assertThat(retention.sweep()).isEqualTo(new Sweep(true, 0, 0, 0, 0, 1, 0, 0));
+            assertThat(retention.sweep()).isEqualTo(new RetentionResult(true, 0, 0, 0, 0, 1, 0, 0));
         }
 
         @Test
@@ -417,7 +417,7 @@ class RetentionTest {
         void letOneProcessSweepAtATime() throws Exception {
             try (Connection other =
                     held("select pg_advisory_xact_lock(hashtextextended('sluice retention sluice', 0))")) {
-                assertThat(retention.sweep()).isEqualTo(new Sweep(false, 0, 0, 0, 0, 0, 0, 0));
+                assertThat(retention.sweep()).isEqualTo(new RetentionResult(false, 0, 0, 0, 0, 0, 0, 0));
                 other.rollback();
             }
             assertThat(retention.sweep().complete()).isTrue();

@@ -4,25 +4,25 @@ import static dev.sluice.queue.Messages.message;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.queue.AcknowledgeOutcome.Acknowledged;
 import dev.sluice.queue.AcknowledgeOutcome;
-import dev.sluice.queue.Acknowledgement.Verdict;
+import dev.sluice.queue.AcknowledgeOutcome.Acknowledged;
 import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.PopRequest;
-import dev.sluice.queue.PopResult.Status;
 import dev.sluice.queue.PopResult;
-import dev.sluice.queue.PopTarget.Across;
+import dev.sluice.queue.PopResult.Status;
 import dev.sluice.queue.PopTarget;
+import dev.sluice.queue.PopTarget.Across;
+import dev.sluice.queue.QueueNamespace;
 import dev.sluice.queue.QueueOptions;
-import dev.sluice.queue.QueuePlace;
 import dev.sluice.queue.Subscription;
 import dev.sluice.queue.TestPostgres;
 import dev.sluice.queue.admin.ConsumerGroups;
 import dev.sluice.queue.admin.Queues;
 import dev.sluice.queue.sql.BoundStatement;
-import dev.sluice.queue.sql.Statements.Sql;
 import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.sql.Statements.Sql;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.sql.Connection;
@@ -133,7 +133,8 @@ class PopAcrossTest {
         assertThat(pop(SHOP, request(1, 1)).messages())
                 .singleElement()
                 .satisfies(each -> assertThat(each.queue()).isEqualTo("plain"));
-        assertThat(queue.places(List.of("plain", "none"))).isEqualTo(Map.of("plain", new QueuePlace("shop", "orders")));
+        assertThat(queue.places(List.of("plain", "none")))
+                .isEqualTo(Map.of("plain", new QueueNamespace("shop", "orders")));
     }
 
     @Test

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.queue.AcknowledgeOutcome;
-import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PopRequest;

@@ -2,8 +2,8 @@ package dev.sluice.queue.sql;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.AdministrationFixture;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.Messages;

@@ -4,8 +4,8 @@ import static dev.sluice.queue.Messages.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.Messages;
 import dev.sluice.queue.PopRequest;

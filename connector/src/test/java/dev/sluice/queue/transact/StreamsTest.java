@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.queue.AcknowledgeOutcome;
-import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.AdministrationFixture;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.Messages;

@@ -5,8 +5,8 @@ import static dev.sluice.queue.Messages.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.queue.AcknowledgeOutcome;
-import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;

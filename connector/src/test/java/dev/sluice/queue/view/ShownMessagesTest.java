@@ -38,7 +38,7 @@ class ShownMessagesTest {
 
     private AdministrationFixture sluice;
     private StoredMessages messages;
-    private Resources resources;
+    private QueueOverview resources;
     private Traces traces;
     private MinuteCounters counters;
 
@@ -46,7 +46,7 @@ class ShownMessagesTest {
     void open() {
         sluice = new AdministrationFixture();
         messages = new StoredMessages(sluice.postgres.dataSource(), "sluice", PayloadCipher.NONE);
-        resources = new Resources(sluice.postgres.dataSource(), "sluice");
+        resources = new QueueOverview(sluice.postgres.dataSource(), "sluice");
         traces = new Traces(sluice.postgres.dataSource(), "sluice", PayloadCipher.NONE);
         counters = new MinuteCounters(sluice.postgres.dataSource(), "sluice");
     }

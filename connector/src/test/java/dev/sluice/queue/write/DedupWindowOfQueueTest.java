@@ -5,9 +5,9 @@ import static dev.sluice.queue.Messages.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.PushOutcome.Duplicate;
 import dev.sluice.queue.PushOutcome.Queued;
-import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueOptions;
 import dev.sluice.queue.TestPostgres;
 import dev.sluice.queue.admin.Queues;

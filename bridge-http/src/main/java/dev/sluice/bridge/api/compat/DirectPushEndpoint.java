@@ -1,9 +1,9 @@
 package dev.sluice.bridge.api.compat;
 
-import dev.sluice.bridge.api.messages.CountedEndpoints;
 import dev.sluice.bridge.api.messages.PushBody;
 import dev.sluice.bridge.api.messages.PushDefaults;
 import dev.sluice.bridge.api.messages.PushEndpoint;
+import dev.sluice.bridge.api.messages.RequestCounting;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Endpoint;
 import dev.sluice.bridge.http.RequestBodies;
@@ -35,7 +35,7 @@ public final class DirectPushEndpoint implements Endpoint {
 
     private final Administration administration;
     private final PushEndpoint.Acceptor intake;
-    private final CountedEndpoints counted;
+    private final RequestCounting counted;
     private final RequestBodies bodies;
     private final RequestLimits limits;
     private final MessageIds ids;
@@ -43,7 +43,7 @@ public final class DirectPushEndpoint implements Endpoint {
     public DirectPushEndpoint(
             Administration administration,
             PushEndpoint.Acceptor intake,
-            CountedEndpoints counted,
+            RequestCounting counted,
             RequestBodies bodies,
             RequestLimits limits,
             MessageIds ids) {

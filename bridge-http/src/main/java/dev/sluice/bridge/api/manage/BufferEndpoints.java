@@ -7,19 +7,19 @@ import dev.sluice.bridge.api.messages.MessageLine;
 import dev.sluice.bridge.api.messages.PushEndpoint;
 import dev.sluice.bridge.drain.BufferDetail;
 import dev.sluice.bridge.http.Answer;
-import dev.sluice.bridge.http.Lines;
+import dev.sluice.bridge.http.NdjsonLines;
 import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Problem;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.ingest.Durability;
-import dev.sluice.bridge.ingest.FailedRecords.Retried;
 import dev.sluice.bridge.ingest.FailedRecords;
+import dev.sluice.bridge.ingest.FailedRecords.Retried;
 import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.bridge.json.JsonBody;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
-import dev.sluice.bridge.repositories.Turns;
+import dev.sluice.bridge.repositories.BoundedExecutor;
 import dev.sluice.buffer.FailedRecord;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
@@ -57,7 +57,8 @@ public final class BufferEndpoints implements AutoCloseable {
     private final RequestBodies bodies;
     private final RequestLimits limits;
     private final MessageIds ids = new MessageIds();
-    private final Turns turns = new Turns("requests about failed records", "sluice-failed-records", 1, MAX_WAITING);
+    private final BoundedExecutor turns =
+            new BoundedExecutor("requests about failed records", "sluice-failed-records", 1, MAX_WAITING);
 
     public BufferEndpoints(
             Source source,
@@ -222,7 +223,7 @@ public final class BufferEndpoints implements AutoCloseable {
         });
     }
 
-    /** Lines as {@link MessageLine} reads them; answers as a push, after the local log is synced. */
+    /** NdjsonLines as {@link MessageLine} reads them; answers as a push, after the local log is synced. */
     public CompletableFuture<Answer> requeue(Context ctx) throws IOException {
         return bodies.read(ctx, this::lines).thenCompose(this::requeue);
     }
@@ -235,7 +236,7 @@ public final class BufferEndpoints implements AutoCloseable {
     }
 
     private List<NewMessage> lines(byte[] body, RequestMemory.Claim memory) {
-        return Lines.parse(
+        return NdjsonLines.parse(
                 body, limits.items(), "lines", memory, (line, index) -> MessageLine.parse(line, ids, memory));
     }
 

@@ -16,7 +16,7 @@ import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.repositories.Administration;
-import dev.sluice.bridge.repositories.Turns;
+import dev.sluice.bridge.repositories.BoundedExecutor;
 import dev.sluice.queue.sql.SchemaCopy;
 import io.javalin.http.Context;
 import java.io.IOException;
@@ -47,7 +47,8 @@ public final class MigrationEndpoints implements AutoCloseable {
     private final Administration administration;
     private final MigrationJob job;
     /** One at a time: that is as many connections as there are. */
-    private final Turns turns = new Turns("requests about migrations", "sluice-migrations", 1, MAX_WAITING);
+    private final BoundedExecutor turns =
+            new BoundedExecutor("requests about migrations", "sluice-migrations", 1, MAX_WAITING);
 
     private final RequestBodies bodies;
     private final RequestLimits limits;

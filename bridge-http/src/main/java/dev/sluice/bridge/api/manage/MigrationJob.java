@@ -1,7 +1,7 @@
 package dev.sluice.bridge.api.manage;
 
-import dev.sluice.queue.sql.SchemaCopy.RefusedException;
 import dev.sluice.queue.sql.SchemaCopy;
+import dev.sluice.queue.sql.SchemaCopy.RefusedException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

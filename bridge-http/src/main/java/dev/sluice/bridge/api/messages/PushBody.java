@@ -4,7 +4,7 @@ import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.core.JsonToken;
 import dev.sluice.bridge.http.Parameters;
-import dev.sluice.bridge.ingest.Patience;
+import dev.sluice.bridge.ingest.Linger;
 import dev.sluice.bridge.json.JsonBody;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestLimits;
@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * @param patience null unless the producer wants its answer as soon as the messages are safe on the local disk; then,
  *     how long they may stay there
  */
-public record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
+public record PushBody(List<NewMessage> messages, @Nullable Linger patience) {
     /** How long messages may stay when only {@code bufferMax} is said. */
     private static final Duration USUAL_BUFFER_TIME = Duration.ofSeconds(1);
 
@@ -131,11 +131,11 @@ public record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
             return new PushBody(messages, patience());
         }
 
-        private @Nullable Patience patience() {
+        private @Nullable Linger patience() {
             if (bufferTime == null && bufferMax == null) {
                 return null;
             }
-            return new Patience(
+            return new Linger(
                     bufferTime == null ? USUAL_BUFFER_TIME : bufferTime,
                     bufferMax == null ? Integer.MAX_VALUE : bufferMax);
         }
@@ -169,7 +169,7 @@ public record PushBody(List<NewMessage> messages, @Nullable Patience patience) {
                     bufferTime = millis == null
                             ? null
                             : Duration.ofMillis(
-                                    (long) Math.min((double) Patience.LONGEST.toMillis(), Math.max(0, millis)));
+                                    (long) Math.min((double) Linger.LONGEST.toMillis(), Math.max(0, millis)));
                 }
                 case "bufferMax" -> {
                     Double most = readBufferLimit(field, value);

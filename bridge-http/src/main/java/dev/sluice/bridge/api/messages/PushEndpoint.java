@@ -4,7 +4,7 @@ import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Endpoint;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.ingest.Durability;
-import dev.sluice.bridge.ingest.Patience;
+import dev.sluice.bridge.ingest.Linger;
 import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.bridge.ingest.QueueFullException;
 import dev.sluice.bridge.json.JsonOutput;
@@ -28,11 +28,11 @@ public final class PushEndpoint implements Endpoint {
     /** Takes messages in. See {@code Door}. */
     public interface Acceptor {
         /** Accepts {@code messages}; result i belongs to message i. Does not block. */
-        CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Patience patience);
+        CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Linger patience);
 
         /** The same for messages that are to be moved on at once. */
         default CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
-            return accept(messages, durability, Patience.NONE);
+            return accept(messages, durability, Linger.NONE);
         }
 
         /** The same for messages that have been accepted before. */
@@ -100,11 +100,11 @@ public final class PushEndpoint implements Endpoint {
         if (messages.isEmpty()) {
             return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
         }
-        Patience patience = body.patience();
+        Linger patience = body.patience();
         return intake.accept(
                         messages,
                         patience == null ? usualDurability : Durability.BUFFERED,
-                        patience == null ? Patience.NONE : patience)
+                        patience == null ? Linger.NONE : patience)
                 .thenApply(results -> Answer.json(CREATED, write(messages, results)));
     }
 

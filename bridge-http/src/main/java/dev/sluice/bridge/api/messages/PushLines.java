@@ -3,7 +3,7 @@ package dev.sluice.bridge.api.messages;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.core.JsonToken;
-import dev.sluice.bridge.http.Lines;
+import dev.sluice.bridge.http.NdjsonLines;
 import dev.sluice.bridge.json.JsonBody;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestLimits;
@@ -82,7 +82,7 @@ final class PushLines {
      *     is used then
      */
     PushBody lines(byte[] body) {
-        return new PushBody(Lines.parse(body, limits.items(), "items", memory, this::message), null);
+        return new PushBody(NdjsonLines.parse(body, limits.items(), "items", memory, this::message), null);
     }
 
     /**

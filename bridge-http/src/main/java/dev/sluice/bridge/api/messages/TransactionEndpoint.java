@@ -48,7 +48,7 @@ public final class TransactionEndpoint implements Endpoint {
 
     private final Administration administration;
     private final PushEndpoint.Acceptor intake;
-    private final CountedEndpoints counted;
+    private final RequestCounting counted;
     private final RequestBodies bodies;
     private final RequestLimits limits;
     private final MessageIds ids;
@@ -56,7 +56,7 @@ public final class TransactionEndpoint implements Endpoint {
     public TransactionEndpoint(
             Administration administration,
             PushEndpoint.Acceptor intake,
-            CountedEndpoints counted,
+            RequestCounting counted,
             RequestBodies bodies,
             RequestLimits limits,
             MessageIds ids) {

@@ -15,14 +15,14 @@ import dev.sluice.bridge.repositories.Administration;
 import dev.sluice.queue.QueueIds;
 import dev.sluice.queue.view.Counter;
 import dev.sluice.queue.view.MessageCounts;
+import dev.sluice.queue.view.MinuteCounters;
 import dev.sluice.queue.view.MinuteCounters.Created;
 import dev.sluice.queue.view.MinuteCounters.Point;
 import dev.sluice.queue.view.MinuteCounters.Range;
 import dev.sluice.queue.view.MinuteCounters.Which;
-import dev.sluice.queue.view.MinuteCounters;
+import dev.sluice.queue.view.QueueOverview;
 import dev.sluice.queue.view.QueueStatus;
 import dev.sluice.queue.view.ResourceFilter;
-import dev.sluice.queue.view.Resources;
 import io.javalin.http.Context;
 import java.time.Duration;
 import java.time.Instant;
@@ -65,7 +65,7 @@ public final class AnalyticsEndpoints {
                             Parameters.textInQuery(ctx, "namespace"),
                             Parameters.textInQuery(ctx, "task")),
                     Parameters.textInQuery(ctx, "hostname"),
-                    Parameters.numberInQuery(ctx, "workerId", Worker.ID, 0, Integer.MAX_VALUE) != Worker.ID);
+                    Parameters.numberInQuery(ctx, "workerId", BridgeName.ID, 0, Integer.MAX_VALUE) != BridgeName.ID);
         }
 
         Range range() {
@@ -91,13 +91,13 @@ public final class AnalyticsEndpoints {
                     throughputPoint(throughput.addObject(), point, asked.time().bucket(), usage));
             Sums sums = Sums.of(points);
             statusOfQueues(ctx, page, body, asked.queues(), sums);
-            Resources.Leases leases = administration.resources().leases(asked.queues());
+            QueueOverview.Leases leases = administration.resources().leases(asked.queues());
             body.putObject("leases")
                     .put("active", leases.active())
                     .put("partitionsWithLeases", leases.partitions())
                     .put("totalBatchSize", leases.messages())
                     .put("totalAcked", leases.acked());
-            Resources.DeadLetterSummary letters = administration.resources().deadLetters(asked.queues());
+            QueueOverview.DeadLetterSummary letters = administration.resources().deadLetters(asked.queues());
             ArrayNode errors = body.putObject("deadLetterQueue")
                     .put("totalMessages", letters.letters())
                     .put("affectedPartitions", letters.partitions())
@@ -201,7 +201,7 @@ public final class AnalyticsEndpoints {
         Map<String, UsageByTime> usage = UsageByTime.byWorker(administration.counters(), asked.range());
         byWorker.forEach((name, sums) -> {
             UsageByTime.Usage used = UsageByTime.last(usage.get(name));
-            Worker.of(name)
+            BridgeName.of(name)
                     .describe(list.addObject())
                     .put("avgEventLoopLagMs", 0)
                     .put("maxEventLoopLagMs", 0)
@@ -442,10 +442,10 @@ public final class AnalyticsEndpoints {
                 names.add(point.worker());
                 ObjectNode node =
                         series.addObject().put("bucket", time(point.bucket())).put("queueName", point.queue());
-                Worker.of(point.worker()).describe(node).put("parkedCount", point.get(Counter.PARKED));
+                BridgeName.of(point.worker()).describe(node).put("parkedCount", point.get(Counter.PARKED));
             }
             ArrayNode replicas = body.putArray("replicas");
-            names.forEach(name -> Worker.of(name).describe(replicas.addObject()));
+            names.forEach(name -> BridgeName.of(name).describe(replicas.addObject()));
             return Answer.json(OK, body);
         });
     }

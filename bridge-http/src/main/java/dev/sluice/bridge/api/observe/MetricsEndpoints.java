@@ -11,7 +11,7 @@ import dev.sluice.bridge.jobs.MaintenanceMode;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.ProcessUsage;
-import dev.sluice.bridge.repositories.Turns;
+import dev.sluice.bridge.repositories.BoundedExecutor;
 import dev.sluice.queue.view.Counter;
 import io.javalin.http.Context;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
@@ -37,7 +37,8 @@ public final class MetricsEndpoints implements AutoCloseable {
     private final PrometheusTextFormatWriter writer = PrometheusTextFormatWriter.builder()
             .setIncludeCreatedTimestamps(false)
             .build();
-    private final Turns turns = new Turns("requests for metrics", "sluice-metrics-page", 1, MAX_WAITING);
+    private final BoundedExecutor turns =
+            new BoundedExecutor("requests for metrics", "sluice-metrics-page", 1, MAX_WAITING);
 
     public MetricsEndpoints(Metrics metrics, ServiceState state, MaintenanceMode maintenance, Connections connections) {
         this.metrics = metrics;

@@ -4,7 +4,7 @@ import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.drain.BufferDetail;
 import dev.sluice.bridge.drain.DrainStatus;
 import dev.sluice.bridge.http.Connections;
-import dev.sluice.bridge.ingest.DoorStatus;
+import dev.sluice.bridge.ingest.AdmissionStatus;
 import dev.sluice.bridge.ingest.IntakeStatus;
 import dev.sluice.bridge.jobs.MaintenanceMode;
 import dev.sluice.bridge.metrics.Counters;
@@ -80,7 +80,7 @@ final class PrometheusPage {
         families.gauge("sluice_database_connections_awaited", "Threads that wait for a connection.", pool.waiting());
     }
 
-    private static void intake(Families families, IntakeStatus intake, DoorStatus door) {
+    private static void intake(Families families, IntakeStatus intake, AdmissionStatus door) {
         families.counter("sluice_push_appends", "Pushes appended to the local log.", intake.requests());
         families.counter("sluice_push_appended_messages", "Messages in them.", intake.messages());
         String answers = "Messages by what their push was answered.";

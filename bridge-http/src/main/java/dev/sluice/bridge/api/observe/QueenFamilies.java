@@ -36,7 +36,7 @@ final class QueenFamilies {
     private final MaintenanceMode maintenance;
     private final String[] worker = {
         "hostname", ProcessUsage.hostName(),
-        "worker_id", String.valueOf(Worker.ID),
+        "worker_id", String.valueOf(BridgeName.ID),
         "pid", String.valueOf(ProcessHandle.current().pid())
     };
 
@@ -152,7 +152,7 @@ final class QueenFamilies {
                 "Pops that wait.",
                 usage.waitingPops(),
                 "worker_id",
-                String.valueOf(Worker.ID));
+                String.valueOf(BridgeName.ID));
         families.gauge("queen_shared_state_enabled", "1: what bridges share is in the database.", 1);
     }
 

@@ -20,9 +20,9 @@ import dev.sluice.queue.view.Counter;
 import dev.sluice.queue.view.MessageCounts;
 import dev.sluice.queue.view.MinuteCounters.Which;
 import dev.sluice.queue.view.PartitionStatus;
+import dev.sluice.queue.view.QueueOverview;
 import dev.sluice.queue.view.QueueStatus;
 import dev.sluice.queue.view.ResourceFilter;
-import dev.sluice.queue.view.Resources;
 import io.javalin.http.Context;
 import java.time.Duration;
 import java.time.Instant;
@@ -207,7 +207,7 @@ public final class ResourceEndpoints {
     }
 
     private interface Sums {
-        List<Resources.Sum> after(@Nullable String label, int limit);
+        List<QueueOverview.Sum> after(@Nullable String label, int limit);
     }
 
     private CompletableFuture<Answer> grouped(Context ctx, String field, String name, Sums sums) {
@@ -215,9 +215,9 @@ public final class ResourceEndpoints {
         return administration.read(() -> {
             ObjectNode body = object();
             ArrayNode list = body.putArray(field);
-            List<Resources.Sum> rows = sums.after(page.text(0), page.rows());
+            List<QueueOverview.Sum> rows = sums.after(page.text(0), page.rows());
             String last = "";
-            for (Resources.Sum sum : page.page(rows)) {
+            for (QueueOverview.Sum sum : page.page(rows)) {
                 last = sum.label();
                 list.addObject()
                         .put(name, sum.label())
@@ -244,13 +244,13 @@ public final class ResourceEndpoints {
      */
     public CompletableFuture<Answer> overview(Context ctx) {
         return administration.read(() -> {
-            Resources.Totals totals = administration.resources().totals(ResourceFilter.ALL);
+            QueueOverview.Totals totals = administration.resources().totals(ResourceFilter.ALL);
             ObjectNode body = object().put("queues", totals.sum().queues())
                     .put("partitions", totals.sum().partitions())
                     .put("namespaces", totals.namespaces())
                     .put("tasks", totals.tasks());
             counts(body.putObject("messages"), totals.sum().counts());
-            Resources.Lag lag = administration.resources().lag();
+            QueueOverview.Lag lag = administration.resources().lag();
             ObjectNode lags = body.putObject("lag");
             spread(lags.putObject("time"), lag.seconds());
             spread(lags.putObject("offset"), lag.messages());
@@ -273,7 +273,7 @@ public final class ResourceEndpoints {
     /** Counts are never stale, so there is nothing to do but to say how much there is. */
     public CompletableFuture<Answer> refresh(Context ctx) {
         return administration.read(() -> {
-            Resources.Totals totals = administration.resources().totals(ResourceFilter.ALL);
+            QueueOverview.Totals totals = administration.resources().totals(ResourceFilter.ALL);
             ObjectNode body = object();
             body.putObject("partition").put("partitionsUpdated", totals.sum().partitions());
             body.putObject("queue").put("queuesUpdated", totals.sum().queues());
@@ -289,7 +289,7 @@ public final class ResourceEndpoints {
         return Math.round(100.0 * count / Math.max(1, time.toSeconds())) / 100.0;
     }
 
-    private static void spread(ObjectNode node, Resources.Spread spread) {
+    private static void spread(ObjectNode node, QueueOverview.Spread spread) {
         node.put("avg", spread.average())
                 .put("median", spread.median())
                 .put("min", spread.least())

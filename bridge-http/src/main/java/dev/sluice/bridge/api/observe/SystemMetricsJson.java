@@ -33,7 +33,7 @@ final class SystemMetricsJson {
         ArrayNode replicas = body.putArray("replicas");
         int points = 0;
         for (Map.Entry<String, Map<Instant, List<Sample>>> each : byWorker.entrySet()) {
-            Worker worker = Worker.of(each.getKey());
+            BridgeName worker = BridgeName.of(each.getKey());
             ObjectNode replica = worker.describe(replicas.addObject()).put("port", worker.port());
             ArrayNode series = replica.putArray("timeSeries");
             each.getValue().forEach((bucket, metrics) -> point(series.addObject(), bucket, metrics));

@@ -1,9 +1,9 @@
 package dev.sluice.bridge.api.observe;
 
 import dev.sluice.bridge.metrics.SampledMetric;
+import dev.sluice.queue.view.MinuteCounters;
 import dev.sluice.queue.view.MinuteCounters.Range;
 import dev.sluice.queue.view.MinuteCounters.Sample;
-import dev.sluice.queue.view.MinuteCounters;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;

@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.bridge.ingest.Patience;
+import dev.sluice.bridge.ingest.Linger;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
@@ -252,28 +252,28 @@ class PushBodyTest {
             assertThat(parse("{\"items\":[]}").patience()).isNull();
             assertThat(parse("{\"bufferMax\":null,\"items\":[]}").patience()).isNull();
             assertThat(parse("{\"items\":[],\"bufferMs\":100}").patience())
-                    .isEqualTo(new Patience(Duration.ofMillis(100), Integer.MAX_VALUE));
+                    .isEqualTo(new Linger(Duration.ofMillis(100), Integer.MAX_VALUE));
             assertThat(parse("{\"bufferMax\":5,\"items\":[]}").patience())
-                    .isEqualTo(new Patience(Duration.ofSeconds(1), 5));
+                    .isEqualTo(new Linger(Duration.ofSeconds(1), 5));
             assertThat(parse("{\"bufferMax\":5.5,\"items\":[],\"bufferMs\":2e3}")
                             .patience())
-                    .isEqualTo(new Patience(Duration.ofSeconds(2), 5));
+                    .isEqualTo(new Linger(Duration.ofSeconds(2), 5));
         }
 
         @Test
         void isNotWaitedForLongerThanTheLimitWhateverItSays() {
             for (String most : List.of("10000", "10001", "1e300", "99999999999999999999")) {
                 assertThat(parse("{\"items\":[],\"bufferMs\":" + most + "}").patience())
-                        .isEqualTo(new Patience(Patience.LONGEST, Integer.MAX_VALUE));
+                        .isEqualTo(new Linger(Linger.LONGEST, Integer.MAX_VALUE));
             }
             for (String least : List.of("0", "-1", "0.5", "-1e300")) {
                 assertThat(parse("{\"items\":[],\"bufferMs\":" + least + ",\"bufferMax\":" + least + "}")
                                 .patience())
-                        .isEqualTo(new Patience(Duration.ZERO, 1));
+                        .isEqualTo(new Linger(Duration.ZERO, 1));
             }
             String limit = "1" + "0".repeat(19);
             assertThat(parse("{\"items\":[],\"bufferMax\":" + limit + "}").patience())
-                    .isEqualTo(new Patience(Duration.ofSeconds(1), Integer.MAX_VALUE));
+                    .isEqualTo(new Linger(Duration.ofSeconds(1), Integer.MAX_VALUE));
             assertRefused("{\"items\":[],\"bufferMax\":" + limit + "0}", "bufferMax must have at most 20 digits");
         }
 

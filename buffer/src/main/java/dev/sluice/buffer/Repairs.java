@@ -10,7 +10,7 @@ import java.util.List;
  * What {@link Recovery} has found and done so far, and the few ways in which it changes files. With {@code mend} off the
  * files stay as they are and the numbers are what they would have been.
  */
-final class Mending {
+final class Repairs {
     private final Storage storage;
     private final Quarantine quarantine;
     private final boolean mend;
@@ -19,7 +19,7 @@ final class Mending {
     private long quarantinedBytes;
     private long lostEntries;
 
-    Mending(Storage storage, boolean mend) {
+    Repairs(Storage storage, boolean mend) {
         this.storage = storage;
         this.quarantine = new Quarantine(storage);
         this.mend = mend;

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** How acknowledgements move cursors on: in time by their number, whatever the server knows of it when it plans. */
-class SettleTest {
+class CursorUpdatesTest {
     private static final int CURSORS = 2_000;
 
     /** On a writer's connection nothing but nested loops is allowed; a plan for any parameters expects short lists. */

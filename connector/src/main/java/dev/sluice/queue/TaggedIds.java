@@ -9,7 +9,7 @@ import java.util.UUID;
  *
  * @param mark upper half of the UUIDs of this kind, with its version in it
  */
-record WireIds(long mark) {
+record TaggedIds(long mark) {
     private static final long VARIANT = 0x8000_0000_0000_0000L;
     private static final long ID_MASK = 0x3fff_ffff_ffff_ffffL;
 

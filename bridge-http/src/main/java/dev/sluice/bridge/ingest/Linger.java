@@ -9,15 +9,15 @@ import java.time.Duration;
  * @param time 0 to {@link #LONGEST}; zero: not at all
  * @param messages 1 or more
  */
-public record Patience(Duration time, int messages) {
+public record Linger(Duration time, int messages) {
     /** More is not waited for, whatever a producer says. */
     public static final Duration LONGEST = Duration.ofSeconds(10);
 
     /** Of who does not want to be waited for. */
-    public static final Patience NONE = new Patience(Duration.ZERO, Integer.MAX_VALUE);
+    public static final Linger NONE = new Linger(Duration.ZERO, Integer.MAX_VALUE);
 
     /** Checks the ranges. */
-    public Patience {
+    public Linger {
         if (time.isNegative() || time.compareTo(LONGEST) > 0) {
             throw new IllegalArgumentException("time must be 0 to " + LONGEST + ", was " + time);
         }

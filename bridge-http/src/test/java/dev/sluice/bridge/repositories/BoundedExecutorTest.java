@@ -16,9 +16,10 @@ import org.junit.jupiter.api.Timeout;
 
 /** How long a request waits for its turn, and for what it does. */
 @Timeout(60)
-class TurnsTest {
+class BoundedExecutorTest {
     private final CountDownLatch gate = new CountDownLatch(1);
-    private final Turns turns = new Turns("requests", "sluice-turns-test", 1, 1, Duration.ofMillis(500));
+    private final BoundedExecutor turns =
+            new BoundedExecutor("requests", "sluice-turns-test", 1, 1, Duration.ofMillis(500));
 
     @AfterEach
     void close() {
@@ -69,6 +70,6 @@ class TurnsTest {
 
     @Test
     void theBoundOfRequestsIsBelowTenSeconds() {
-        assertThat(Turns.LONGEST).isLessThan(Duration.ofSeconds(10));
+        assertThat(BoundedExecutor.LONGEST).isLessThan(Duration.ofSeconds(10));
     }
 }

@@ -10,24 +10,24 @@ import java.util.Optional;
 import java.util.UUID;
 
 /** What lies in a log directory, and which of it belongs to the log: the first half of {@link Recovery}. */
-final class Inventory {
+final class SegmentInventory {
     private final Storage storage;
     private final FrameWindow window;
-    private final Mending mending;
+    private final Repairs mending;
 
-    Inventory(Storage storage, FrameWindow window, Mending mending) {
+    SegmentInventory(Storage storage, FrameWindow window, Repairs mending) {
         this.storage = storage;
         this.window = window;
         this.mending = mending;
     }
 
     /** Lists the files named like segments, lowest offset first, with their headers. */
-    List<Candidate> candidates() throws IOException {
-        var found = new ArrayList<Candidate>();
+    List<FoundSegment> candidates() throws IOException {
+        var found = new ArrayList<FoundSegment>();
         for (var name : storage.list("")) {
             var first = SegmentFormat.firstOffset(name);
             if (first.isPresent()) {
-                var candidate = new Candidate(name, first.getAsLong());
+                var candidate = new FoundSegment(name, first.getAsLong());
                 readHeader(candidate);
                 found.add(candidate);
             } else if (!isOwnFile(name)) {
@@ -49,7 +49,7 @@ final class Inventory {
     }
 
     /** A file that cannot even be opened is a matter of permissions or handles, not of contents: that is thrown. */
-    private void readHeader(Candidate candidate) throws IOException {
+    private void readHeader(FoundSegment candidate) throws IOException {
         try (var file = storage.open(candidate.name, false)) {
             candidate.size = file.size();
             try {
@@ -61,7 +61,7 @@ final class Inventory {
         }
     }
 
-    void unreadable(Candidate candidate, IOException problem) {
+    void unreadable(FoundSegment candidate, IOException problem) {
         candidate.unreadable = true;
         mending.find(
                 Kind.UNREADABLE_SEGMENT,
@@ -99,7 +99,7 @@ final class Inventory {
     }
 
     /** The id that most headers state; then the position's; then what the first frame anywhere says; then a new one. */
-    UUID chooseId(List<Candidate> candidates, Optional<CommittedPosition> position) throws IOException {
+    UUID chooseId(List<FoundSegment> candidates, Optional<CommittedPosition> position) throws IOException {
         var votes = new HashMap<UUID, Integer>();
         position.ifPresent(p -> votes.put(p.id(), 1));
         for (var candidate : candidates) {
@@ -133,8 +133,8 @@ final class Inventory {
     }
 
     /** Sets aside what is not of this log, and returns what is. */
-    List<Candidate> ours(List<Candidate> candidates, UUID id) {
-        var ours = new ArrayList<Candidate>();
+    List<FoundSegment> ours(List<FoundSegment> candidates, UUID id) {
+        var ours = new ArrayList<FoundSegment>();
         for (var candidate : candidates) {
             try {
                 if (candidate.unreadable || isOurs(candidate, id)) {
@@ -148,7 +148,7 @@ final class Inventory {
         return ours;
     }
 
-    private boolean isOurs(Candidate candidate, UUID id) throws IOException {
+    private boolean isOurs(FoundSegment candidate, UUID id) throws IOException {
         if (candidate.isOfUnknownVersion()) {
             int version = candidate.header.orElseThrow().version();
             mending.find(
@@ -199,12 +199,12 @@ final class Inventory {
         return false;
     }
 
-    private void setAside(Candidate candidate, String reason) throws IOException {
+    private void setAside(FoundSegment candidate, String reason) throws IOException {
         mending.find(Kind.FOREIGN_SEGMENT, candidate.name, 0, candidate.size, reason);
         mending.move(candidate.name, candidate.size);
     }
 
-    private void deleteEmpty(Candidate candidate, String reason) throws IOException {
+    private void deleteEmpty(FoundSegment candidate, String reason) throws IOException {
         mending.find(Kind.HALF_CREATED_SEGMENT, candidate.name, 0, candidate.size, reason);
         mending.delete(candidate.name);
     }

@@ -20,7 +20,7 @@ import java.util.concurrent.atomic.AtomicReference;
  * waits. Idle threads end. A request is answered within {@link #LONGEST}: one whose turn has not come fails and has no
  * effect, one whose task still runs has an unknown outcome. Any thread may call.
  */
-public final class Turns implements AutoCloseable {
+public final class BoundedExecutor implements AutoCloseable {
     /** Longest time from a request to its answer. */
     static final Duration LONGEST = Duration.ofSeconds(9);
 
@@ -46,12 +46,12 @@ public final class Turns implements AutoCloseable {
      * @param threads how many run at a time
      * @param maxWaiting how many wait; more are refused
      */
-    public Turns(String what, String name, int threads, int maxWaiting) {
+    public BoundedExecutor(String what, String name, int threads, int maxWaiting) {
         this(what, name, threads, maxWaiting, LONGEST);
     }
 
     /** The same with another time from a request to its answer. */
-    public Turns(String what, String name, int threads, int maxWaiting, Duration longest) {
+    public BoundedExecutor(String what, String name, int threads, int maxWaiting, Duration longest) {
         this.what = what;
         this.longest = longest;
         var number = new AtomicInteger();

@@ -36,8 +36,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Any thread may call; no call waits.
  */
-public final class Door implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(Door.class);
+public final class Admission implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Admission.class);
 
     private static final Duration INTERVAL = Duration.ofSeconds(1);
     /**
@@ -79,7 +79,7 @@ public final class Door implements AutoCloseable {
      * @param intake where messages go from here
      * @param source reads the rules of all queues that have any; may block, may throw {@link QueueException}
      */
-    public Door(Intake intake, PayloadCipher cipher, Supplier<List<PushRule>> source) {
+    public Admission(Intake intake, PayloadCipher cipher, Supplier<List<PushRule>> source) {
         this.intake = intake;
         this.cipher = cipher;
         this.source = source;
@@ -144,7 +144,7 @@ public final class Door implements AutoCloseable {
      * @return as {@link Intake#accept}; fails also with {@link QueueFullException} and with {@link NoKeyException}
      */
     public CompletableFuture<List<PushResult>> accept(
-            List<NewMessage> messages, Durability durability, Patience patience) {
+            List<NewMessage> messages, Durability durability, Linger patience) {
         try {
             requireRoom(messages);
         } catch (QueueFullException e) {
@@ -155,16 +155,15 @@ public final class Door implements AutoCloseable {
 
     /** The same for messages that are to be moved on at once. */
     public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
-        return accept(messages, durability, Patience.NONE);
+        return accept(messages, durability, Linger.NONE);
     }
 
     /** Takes messages that have been accepted before, by this service or another, however full their queues are. */
     public CompletableFuture<List<PushResult>> acceptAgain(List<NewMessage> messages, Durability durability) {
-        return let(messages, durability, Patience.NONE);
+        return let(messages, durability, Linger.NONE);
     }
 
-    private CompletableFuture<List<PushResult>> let(
-            List<NewMessage> messages, Durability durability, Patience patience) {
+    private CompletableFuture<List<PushResult>> let(List<NewMessage> messages, Durability durability, Linger patience) {
         try {
             return counted(messages, intake.accept(sealed(messages), durability, patience));
         } catch (NoKeyException e) {
@@ -249,9 +248,9 @@ public final class Door implements AutoCloseable {
     }
 
     /** Returns counts for status pages and metrics. */
-    public DoorStatus status() {
+    public AdmissionStatus status() {
         Map<String, Known> now = queues;
-        return new DoorStatus(
+        return new AdmissionStatus(
                 now.values().stream().filter(Known::isBounded).count(),
                 now.values().stream().filter(queue -> queue.rule().encrypted()).count(),
                 refusedQueueFull.sum(),

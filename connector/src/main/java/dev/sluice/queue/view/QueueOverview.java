@@ -6,7 +6,7 @@ import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
-import dev.sluice.queue.write.Trim;
+import dev.sluice.queue.write.TailAdvance;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Every method is one transaction and blocks. Safe for use by many threads.
  */
-public final class Resources {
+public final class QueueOverview {
     /** Dead letters of which the errors are counted. */
     private static final int SCANNED_LETTERS = 10_000;
 
@@ -36,7 +36,7 @@ public final class Resources {
     private final Statements statements;
 
     /** Makes the view of a schema that {@link QueueSchema} has brought up to date. */
-    public Resources(DataSource dataSource, String schema) {
+    public QueueOverview(DataSource dataSource, String schema) {
         this.transactions = new Transactions(dataSource);
         this.statements = Statements.read("reads.sql", schema);
     }
@@ -214,7 +214,7 @@ public final class Resources {
     public Map<Long, Long> consumedByQueue(Collection<Long> queues) {
         return transactions.run("could not read the consumer groups", connection -> {
             var consumed = new HashMap<Long, Long>();
-            try (var statement = statement(connection, "consumed-by-queue").set("queues", Trim.longs(queues));
+            try (var statement = statement(connection, "consumed-by-queue").set("queues", TailAdvance.longs(queues));
                     ResultSet row = statement.query()) {
                 while (row.next()) {
                     consumed.put(row.getLong("queue_id"), row.getLong("consumed"));

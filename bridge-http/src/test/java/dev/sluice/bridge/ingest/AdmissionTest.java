@@ -26,8 +26,8 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The door before a log that nobody drains. Rules are read when the test says so: {@link Door#start} is not called. */
-class DoorTest {
+/** The door before a log that nobody drains. Rules are read when the test says so: {@link Admission#start} is not called. */
+class AdmissionTest {
     private static final PayloadCipher KEY = PayloadCipher.of("k:" + "0c".repeat(32), null);
     private static final MessageIds IDS = new MessageIds();
 
@@ -51,8 +51,8 @@ class DoorTest {
         lanes.close();
     }
 
-    private Door door(PayloadCipher cipher) {
-        return new Door(intake, cipher, () -> {
+    private Admission door(PayloadCipher cipher) {
+        return new Admission(intake, cipher, () -> {
             List<PushRule> now = rules;
             if (now == null) {
                 throw new QueueException("no database", new SQLException("gone", "08001"));
@@ -73,12 +73,12 @@ class DoorTest {
         return messages;
     }
 
-    private static void push(Door door, List<NewMessage> messages) throws Exception {
+    private static void push(Admission door, List<NewMessage> messages) throws Exception {
         assertThat(door.accept(messages, Durability.BUFFERED).get(120, TimeUnit.SECONDS))
                 .hasSameSizeAs(messages);
     }
 
-    private static void assertFull(Door door, List<NewMessage> messages, String reason) {
+    private static void assertFull(Admission door, List<NewMessage> messages, String reason) {
         assertThatThrownBy(() -> door.accept(messages, Durability.BUFFERED).get(120, TimeUnit.SECONDS))
                 .hasCauseInstanceOf(QueueFullException.class)
                 .hasMessageContaining(reason);
@@ -113,7 +113,7 @@ class DoorTest {
                 door.refresh();
                 push(door, messages(1, "q"));
                 assertFull(door, messages(1, "q"), "holds 10 messages, maxSize 10");
-                assertThat(door.status()).isEqualTo(new DoorStatus(1, 0, 2, 0, 0));
+                assertThat(door.status()).isEqualTo(new AdmissionStatus(1, 0, 2, 0, 0));
             }
         }
 
@@ -188,7 +188,7 @@ class DoorTest {
                     assertThat(secret).startsWith("{\"encrypted\":");
                     assertThat(KEY.open("secret", secret)).isEqualTo("\"clear\"");
                 });
-                assertThat(door.status()).isEqualTo(new DoorStatus(0, 1, 0, 0, 0));
+                assertThat(door.status()).isEqualTo(new AdmissionStatus(0, 1, 0, 0, 0));
             }
         }
 

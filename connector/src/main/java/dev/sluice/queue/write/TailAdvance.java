@@ -16,10 +16,10 @@ import java.util.TreeMap;
  *
  * <p>The caller holds the partitions {@code for update} and the cursors that move.
  */
-public final class Trim {
+public final class TailAdvance {
     private final Statements statements;
 
-    public Trim(Statements statements) {
+    public TailAdvance(Statements statements) {
         this.statements = statements;
     }
 

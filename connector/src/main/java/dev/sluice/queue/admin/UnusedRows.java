@@ -3,7 +3,7 @@ package dev.sluice.queue.admin;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.write.SourcePartition;
-import dev.sluice.queue.write.Trim;
+import dev.sluice.queue.write.TailAdvance;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -29,7 +29,7 @@ import java.util.Map;
  *
  * <p>Each method is one short transaction's work; the caller commits, and holds the lock of the sweep.
  */
-final class Leftovers {
+final class UnusedRows {
     /** After how long without a pop a group no longer waits for a queue that does not exist. */
     static final Duration SUBSCRIPTIONS = Duration.ofDays(7);
     /** How long the offset of an epoch stays that is over. */
@@ -49,7 +49,7 @@ final class Leftovers {
      *
      * @param idle how long nothing may have come into a partition before it is deleted; zero: partitions stay
      */
-    Leftovers(Statements statements, Duration idle) {
+    UnusedRows(Statements statements, Duration idle) {
         this.statements = statements;
         this.idle = idle;
     }
@@ -68,16 +68,16 @@ final class Leftovers {
     /** Deletes those of the partitions that nobody holds and that are still idle; returns how many, by queue. */
     Map<String, Long> deletePartitions(Connection connection, List<Long> candidates) throws SQLException {
         List<Long> locked = ids(new BoundStatement(connection, statements.get("lock-idle-partitions"))
-                .set("partitions", Trim.longs(candidates))
+                .set("partitions", TailAdvance.longs(candidates))
                 .set("idle_ms", idle.toMillis()));
-        long[] partitions = Trim.longs(locked);
+        long[] partitions = TailAdvance.longs(locked);
         // Statements of their own: they see what was committed until the partitions were locked.
         List<Long> unused =
                 ids(new BoundStatement(connection, statements.get("unused-partitions")).set("partitions", partitions));
         try (var cursors = new BoundStatement(connection, statements.get("delete-cursors-of-partitions"))
-                        .set("partitions", Trim.longs(unused));
+                        .set("partitions", TailAdvance.longs(unused));
                 var delete = new BoundStatement(connection, statements.get("delete-partitions-by-id"))
-                        .set("partitions", Trim.longs(unused))) {
+                        .set("partitions", TailAdvance.longs(unused))) {
             cursors.update();
             var deleted = new HashMap<String, Long>();
             try (ResultSet row = delete.query()) {

@@ -13,8 +13,8 @@ import org.slf4j.LoggerFactory;
  * Keeps the committed position, and deletes the segments below it: first the position becomes durable, then files go.
  * Files are only touched in {@link #step}, on one thread.
  */
-final class Keeper {
-    private static final Logger log = LoggerFactory.getLogger(Keeper.class);
+final class PositionKeeper {
+    private static final Logger log = LoggerFactory.getLogger(PositionKeeper.class);
 
     private final Storage storage;
     private final Quarantine quarantine;
@@ -40,7 +40,7 @@ final class Keeper {
     private long stored; // Of the keeping thread.
     private volatile @Nullable String failure;
 
-    Keeper(
+    PositionKeeper(
             Environment environment,
             SegmentLogConfig config,
             Recovery.Recovered recovered,

@@ -4,7 +4,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** A file named like a segment, and what {@link Recovery} has learned of it. */
-final class Candidate {
+final class FoundSegment {
     final String name;
     final long firstOffset;
     long size;
@@ -16,7 +16,7 @@ final class Candidate {
     @Nullable
     SegmentScan scan;
 
-    Candidate(String name, long firstOffset) {
+    FoundSegment(String name, long firstOffset) {
         this.name = name;
         this.firstOffset = firstOffset;
     }

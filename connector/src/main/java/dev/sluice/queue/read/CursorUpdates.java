@@ -10,7 +10,7 @@ import java.util.SortedMap;
 import org.jspecify.annotations.Nullable;
 
 /** Writes cursors whose leases end, or that had nothing to read. Collects them, so that one statement does for all. */
-final class Settle {
+final class CursorUpdates {
     private final Statements statements;
     private final List<Row> rows = new ArrayList<>();
 
@@ -23,7 +23,7 @@ final class Settle {
             int deliveries,
             long delayMs) {}
 
-    Settle(Statements statements) {
+    CursorUpdates(Statements statements) {
         this.statements = statements;
     }
 

@@ -9,7 +9,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /** A request body of lines, one JSON value each. Empty lines, and those of white space only, count for nothing. */
-public final class Lines {
+public final class NdjsonLines {
     /** What to make of a line. */
     public interface Parser<T> {
         /**
@@ -19,7 +19,7 @@ public final class Lines {
         T parse(byte[] line, int index);
     }
 
-    private Lines() {}
+    private NdjsonLines() {}
 
     /**
      * Parses a body.

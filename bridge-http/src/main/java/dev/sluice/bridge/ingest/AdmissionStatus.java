@@ -9,5 +9,5 @@ package dev.sluice.bridge.ingest;
  * @param refusedNoKey pushes refused because a queue is encrypted and there is no key
  * @param failedReads times the database could not be asked
  */
-public record DoorStatus(
+public record AdmissionStatus(
         long boundedQueues, long encryptedQueues, long refusedQueueFull, long refusedNoKey, long failedReads) {}

@@ -15,8 +15,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
-final class NewBeginnings {
-    private static final Logger log = LoggerFactory.getLogger(NewBeginnings.class);
+final class RecreatedTopics {
+    private static final Logger log = LoggerFactory.getLogger(RecreatedTopics.class);
 
     /** What to do about a partition whose records have offsets that are stored. */
     private static final String REFUSED =
@@ -30,14 +30,14 @@ final class NewBeginnings {
      *
      * @param what happened, without what to do about it
      */
-    private record Found(Source source, long offset, String what) {}
+    private record Found(SinkPosition source, long offset, String what) {}
 
     boolean isEmpty() {
         return found.isEmpty();
     }
 
     /** Looks at a record that is delivered for the first time. */
-    void notice(Source source, long offset) {
+    void notice(SinkPosition source, long offset) {
         long passed = source.pass(offset);
         if (passed == NONE || found.stream().anyMatch(each -> each.source == source)) {
             return;

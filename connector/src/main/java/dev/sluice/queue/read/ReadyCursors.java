@@ -1,9 +1,9 @@
 package dev.sluice.queue.read;
 
 import dev.sluice.queue.PopResult.Status;
+import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.PopTarget.InQueue;
-import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.Subscription;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
@@ -19,11 +19,11 @@ import org.jspecify.annotations.Nullable;
  * What a pop may choose from: the ready cursors of its target; when there are none, why not; and the registration of groups
  * that read for the first time. Each scope of a target has statements of its own.
  */
-final class Candidates {
+final class ReadyCursors {
     private final Statements statements;
     private final Registration registration;
 
-    Candidates(Statements statements) {
+    ReadyCursors(Statements statements) {
         this.statements = statements;
         this.registration = new Registration(statements);
     }

@@ -13,7 +13,7 @@ package dev.sluice.queue.admin;
  * @param deadLetters dead letters deleted that belonged to deleted partitions
  * @param scheduled messages deleted that waited for their time in deleted partitions
  */
-public record Sweep(
+public record RetentionResult(
         boolean complete,
         long ttl,
         long retention,

@@ -7,15 +7,15 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
-class GateTest {
-    private static final Patience LONG = new Patience(Patience.LONGEST, Integer.MAX_VALUE);
+class LingerGateTest {
+    private static final Linger LONG = new Linger(Linger.LONGEST, Integer.MAX_VALUE);
     private static final Duration AT_ONCE = Duration.ZERO;
 
-    private final Gate gate = new Gate();
+    private final LingerGate gate = new LingerGate();
     private long end;
 
     /** Appends so many messages at a time. */
-    private long append(int messages, long bytes, Patience patience, long nowNanos) {
+    private long append(int messages, long bytes, Linger patience, long nowNanos) {
         long first = end;
         end += messages;
         return gate.append(first, end, bytes, patience, nowNanos);
@@ -27,7 +27,7 @@ class GateTest {
 
     @Test
     void isShutFromTheFirstPatientMessageOn() throws Exception {
-        append(3, 0, Patience.NONE, System.nanoTime());
+        append(3, 0, Linger.NONE, System.nanoTime());
         assertThat(isOpenAt(0)).isTrue();
         append(2, 0, LONG, System.nanoTime());
         assertThat(isOpenAt(2)).isTrue();
@@ -39,7 +39,7 @@ class GateTest {
     void opensForAllWhenSomethingComesThatIsNotPatient() throws Exception {
         append(2, 0, LONG, System.nanoTime());
         assertThat(isOpenAt(0)).isFalse();
-        append(1, 0, Patience.NONE, System.nanoTime());
+        append(1, 0, Linger.NONE, System.nanoTime());
         assertThat(isOpenAt(0)).isTrue();
         append(1, 0, LONG, System.nanoTime());
         assertThat(isOpenAt(3)).isFalse();
@@ -49,7 +49,7 @@ class GateTest {
     void opensWhenTheShortestPatienceIsOver() throws Exception {
         long before = System.nanoTime() - Duration.ofSeconds(4).toNanos();
         append(1, 0, LONG, before);
-        assertThat(append(1, 0, new Patience(Duration.ofSeconds(5), 100), before))
+        assertThat(append(1, 0, new Linger(Duration.ofSeconds(5), 100), before))
                 .isEqualTo(before + Duration.ofSeconds(5).toNanos());
         append(1, 0, LONG, before);
         assertThat(gate.await(0, Duration.ofSeconds(60))).isTrue();
@@ -59,8 +59,8 @@ class GateTest {
 
     @Test
     void opensWhenThereAreAsManyAsTheFewestAskedFor() throws Exception {
-        append(4, 0, new Patience(Patience.LONGEST, 10), System.nanoTime());
-        append(1, 0, new Patience(Patience.LONGEST, 7), System.nanoTime());
+        append(4, 0, new Linger(Linger.LONGEST, 10), System.nanoTime());
+        append(1, 0, new Linger(Linger.LONGEST, 7), System.nanoTime());
         append(1, 0, LONG, System.nanoTime());
         assertThat(isOpenAt(0)).isFalse();
         append(1, 0, LONG, System.nanoTime());
@@ -69,11 +69,11 @@ class GateTest {
 
     @Test
     void keepsNoMoreBackThanItsLimits() throws Exception {
-        append(Gate.MOST_MESSAGES - 1, Gate.MOST_BYTES - 1, LONG, System.nanoTime());
+        append(LingerGate.MOST_MESSAGES - 1, LingerGate.MOST_BYTES - 1, LONG, System.nanoTime());
         assertThat(isOpenAt(0)).isFalse();
         append(1, 0, LONG, System.nanoTime());
         assertThat(isOpenAt(0)).isTrue();
-        append(1, Gate.MOST_BYTES - 1, LONG, System.nanoTime());
+        append(1, LingerGate.MOST_BYTES - 1, LONG, System.nanoTime());
         assertThat(isOpenAt(end - 1)).isFalse();
         append(1, 1, LONG, System.nanoTime());
         assertThat(isOpenAt(end - 1)).isTrue();
@@ -96,7 +96,7 @@ class GateTest {
                 throw new IllegalStateException(e);
             }
         });
-        append(1, 0, Patience.NONE, System.nanoTime());
+        append(1, 0, Linger.NONE, System.nanoTime());
         assertThat(waiting.get(60, TimeUnit.SECONDS)).isTrue();
     }
 }

@@ -23,11 +23,11 @@ import org.jspecify.annotations.Nullable;
  * Counts what goes through push, pop, acknowledge and transactions. Messages of one queue that stand together are counted together, so that a
  * request costs a few additions whatever its size.
  */
-public final class CountedEndpoints {
+public final class RequestCounting {
     private final Counters counters;
     private final InstantSource clock = InstantSource.system();
 
-    public CountedEndpoints(Counters counters) {
+    public RequestCounting(Counters counters) {
         this.counters = counters;
     }
 

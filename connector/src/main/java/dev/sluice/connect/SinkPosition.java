@@ -16,7 +16,7 @@ import org.apache.kafka.common.TopicPartition;
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
-final class Source {
+final class SinkPosition {
     final TopicPartition topicPartition;
     final SourcePartition partition;
 
@@ -43,7 +43,7 @@ final class Source {
     /** Below this Connect delivers nothing for the first time: where we asked it to continue, or how far it has come since. */
     private long passed;
 
-    Source(String name, TopicPartition topicPartition) {
+    SinkPosition(String name, TopicPartition topicPartition) {
         this.topicPartition = topicPartition;
         this.partition = new SourcePartition(name, topicPartition.topic(), topicPartition.partition());
     }

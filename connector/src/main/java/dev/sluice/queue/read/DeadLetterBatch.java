@@ -8,13 +8,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Messages a group gives up on, to be copied into the dead letters. Collects them, so that one statement does for all. */
-final class Burials {
+final class DeadLetterBatch {
     private final Statements statements;
     private final List<Burial> burials = new ArrayList<>();
 
     private record Burial(long queueId, long partitionId, long seq, String group, String error, int retries) {}
 
-    Burials(Statements statements) {
+    DeadLetterBatch(Statements statements) {
         this.statements = statements;
     }
 

@@ -1,6 +1,6 @@
 package dev.sluice.bridge.pop;
 
-import dev.sluice.queue.QueuePlace;
+import dev.sluice.queue.QueueNamespace;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -13,16 +13,16 @@ import org.jspecify.annotations.Nullable;
  * the name of a queue. Queues can be moved by anybody on the database: what is known is forgotten, all at once, every {@value
  * #FORGET_MILLIS} ms. Guarded by the dispatcher's lock.
  */
-final class QueuePlaces {
+final class QueueNamespaces {
     static final long FORGET_MILLIS = 2000;
 
-    private final Map<String, QueuePlace> known = new HashMap<>();
+    private final Map<String, QueueNamespace> known = new HashMap<>();
     private final Set<String> asked = new HashSet<>();
     private long forgottenNanos = System.nanoTime();
 
     /** Returns the place of a queue, or null when it is to be looked up. */
     @Nullable
-    QueuePlace of(String queue) {
+    QueueNamespace of(String queue) {
         long now = System.nanoTime();
         if (now - forgottenNanos >= TimeUnit.MILLISECONDS.toNanos(FORGET_MILLIS)) {
             known.clear();
@@ -46,7 +46,7 @@ final class QueuePlaces {
     }
 
     /** Remembers what was looked up. */
-    void found(Map<String, QueuePlace> places) {
+    void found(Map<String, QueueNamespace> places) {
         known.putAll(places);
     }
 }

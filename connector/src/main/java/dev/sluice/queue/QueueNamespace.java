@@ -8,8 +8,8 @@ import static java.util.Objects.requireNonNull;
  * @param namespace its namespace, which may be empty
  * @param task its task, which may be empty
  */
-public record QueuePlace(String namespace, String task) {
-    public QueuePlace {
+public record QueueNamespace(String namespace, String task) {
+    public QueueNamespace {
         requireNonNull(namespace, "namespace");
         requireNonNull(task, "task");
     }

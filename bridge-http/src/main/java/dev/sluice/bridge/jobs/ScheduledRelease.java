@@ -17,8 +17,8 @@ import org.slf4j.LoggerFactory;
  * Puts scheduled messages into their queues when they are due: looks twice a second, by the database's clock. Any
  * number of bridges may do it on one database. A thread of its own, which owns the writer.
  */
-public final class DueMessages implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(DueMessages.class);
+public final class ScheduledRelease implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(ScheduledRelease.class);
 
     private static final Duration INTERVAL = Duration.ofMillis(500);
     private static final int MAX_MESSAGES = 2_000;
@@ -45,7 +45,7 @@ public final class DueMessages implements AutoCloseable {
      * @param writer used by nobody else
      * @param released told the queues that have got messages
      */
-    public DueMessages(QueueWriter writer, Consumer<Set<String>> released) {
+    public ScheduledRelease(QueueWriter writer, Consumer<Set<String>> released) {
         this.writer = writer;
         this.releases = List.of(writer::releaseDue, writer::releaseParked);
         this.released = released;

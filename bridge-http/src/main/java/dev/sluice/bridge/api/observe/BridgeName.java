@@ -8,13 +8,13 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
  * @param host name of its machine
  * @param port its port
  */
-record Worker(String host, int port) {
+record BridgeName(String host, int port) {
     /** A bridge is one worker. */
     static final int ID = 0;
 
-    static Worker of(String name) {
+    static BridgeName of(String name) {
         int colon = name.lastIndexOf(':');
-        return new Worker(name.substring(0, Math.max(colon, 0)), Integer.parseInt(name.substring(colon + 1)));
+        return new BridgeName(name.substring(0, Math.max(colon, 0)), Integer.parseInt(name.substring(colon + 1)));
     }
 
     /** Adds {@code "hostname": "…", "workerId": 0}. */

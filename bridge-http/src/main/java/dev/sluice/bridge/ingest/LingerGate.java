@@ -3,13 +3,13 @@ package dev.sluice.bridge.ingest;
 import java.time.Duration;
 
 /**
- * Keeps the drain of a lane from messages that are {@linkplain Patience patient}. It is shut from the first of them on, until
+ * Keeps the drain of a lane from messages that are {@linkplain Linger patient}. It is shut from the first of them on, until
  * the shortest patience of those behind it is over in time or in number, or until something comes that is not patient, or that
  * there is no room for. A gate that opens does so for all that is in the log by then.
  *
  * <p>Any thread appends, one drains. Times are those of {@link System#nanoTime}.
  */
-public final class Gate {
+public final class LingerGate {
     /** Messages kept back at a time: with more, no transaction of the drain gets larger. */
     static final int MOST_MESSAGES = 20_000;
     /** Bytes kept back at a time. */
@@ -24,7 +24,7 @@ public final class Gate {
     private long openedNanos = System.nanoTime() - Duration.ofDays(365).toNanos();
 
     /** Entries come from {@code first} up to {@code end}, {@code bytes} in all. Returns when they are due. */
-    synchronized long append(long first, long end, long bytes, Patience patience, long nowNanos) {
+    synchronized long append(long first, long end, long bytes, Linger patience, long nowNanos) {
         if (patience.isNone()) {
             open(nowNanos);
             return nowNanos;

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-class LeftoversTest {
+class UnusedRowsTest {
     private AdministrationFixture sluice;
 
     @BeforeEach
@@ -154,7 +154,7 @@ class LeftoversTest {
 
         @Test
         void goesWithHundredsOfOthers() {
-            for (int i = 0; i < 3 * Leftovers.PARTITIONS + 1; i++) {
+            for (int i = 0; i < 3 * UnusedRows.PARTITIONS + 1; i++) {
                 sluice.push(message("p" + i, "t"));
             }
             sluice.queues.clear("q", null);
