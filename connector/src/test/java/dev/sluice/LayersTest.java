@@ -63,7 +63,9 @@ class LayersTest {
             .dependOnClassesThat()
             .resideInAnyPackage("io.javalin..", "org.eclipse.jetty..", "dev.sluice.bridge..", "dev.sluice.buffer..");
 
-    /** All times are the database's: leases, delays, windows and retention do not move when this machine's clock does. */
+    /**
+     * All times are the database's: leases, delays, windows and retention do not move when this machine's clock does.
+     */
     @ArchTest
     static final ArchRule queueAsksNoClockButThatOfTheDatabase = noClasses()
             .that()

@@ -6,9 +6,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The time in which a service that is to stop serves on: {@code /ready} says that it stops, and what load balancers send until
- * they have seen it is still answered. They notice at their next check, so without this a stop shows to clients as refused
- * connections.
+ * The time in which a service that is to stop serves on: {@code /ready} says that it stops, and what load balancers
+ * send until they have seen it is still answered. They notice at their next check, so without this a stop shows to
+ * clients as refused connections.
  */
 final class ShutdownGrace implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(ShutdownGrace.class);

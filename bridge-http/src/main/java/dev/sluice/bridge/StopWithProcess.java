@@ -5,8 +5,8 @@ import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Closes the service when the process is told to end, by SIGTERM or Ctrl-C, also while it still starts: then it waits for the
- * start to see that, and to close what it has opened.
+ * Closes the service when the process is told to end, by SIGTERM or Ctrl-C, also while it still starts: then it waits
+ * for the start to see that, and to close what it has opened.
  */
 final class StopWithProcess {
     private final CountDownLatch startIsOver = new CountDownLatch(1);

@@ -13,10 +13,10 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * How long the routes that show things take when a queue holds 10 million messages, in one partition and in a thousand, and when it
- * holds a fifth of that as they come when little is pushed at a time, each in a segment of its own. Prints the longest of the
- * answers of each route, of which there are enough for the server to have settled for its plans. Run it by hand; some minutes go
- * to making the messages.
+ * How long the routes that show things take when a queue holds 10 million messages, in one partition and in a thousand,
+ * and when it holds a fifth of that as they come when little is pushed at a time, each in a segment of its own. Prints
+ * the longest of the answers of each route, of which there are enough for the server to have settled for its plans. Run
+ * it by hand; some minutes go to making the messages.
  *
  * <p>{@code -Dsluice.benchmark.messages} makes fewer. {@code CONTRIBUTING.md} has the command.
  */

@@ -27,8 +27,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A bridge in this process, on a free port, with a PostgreSQL that the test brings, and a client for it. Start it again on the
- * same directory to see what a restart sees; to see what a kill leaves, run {@link Main} in a process of its own.
+ * A bridge in this process, on a free port, with a PostgreSQL that the test brings, and a client for it. Start it again
+ * on the same directory to see what a restart sees; to see what a kill leaves, run {@link Main} in a process of its
+ * own.
  */
 public final class RunningBridge implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();

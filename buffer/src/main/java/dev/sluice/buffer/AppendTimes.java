@@ -4,8 +4,8 @@ import java.util.OptionalLong;
 import java.util.TreeMap;
 
 /**
- * Remembers about when offsets were appended: one point for each second in which there were appends, so ages are exact to
- * a second. Bounded: beyond {@link #MAX_POINTS} every other point is dropped. Thread-safe.
+ * Remembers about when offsets were appended: one point for each second in which there were appends, so ages are exact
+ * to a second. Bounded: beyond {@link #MAX_POINTS} every other point is dropped. Thread-safe.
  */
 final class AppendTimes {
     static final int MAX_POINTS = 20_000;

@@ -69,8 +69,8 @@ final class DirectoryLock implements Closeable {
     }
 
     /**
-     * Says who has the directory locked now. Somebody who is about to lock it is not disturbed: the lock is tried, shared and
-     * for a moment, only if the process named in the file may still be there.
+     * Says who has the directory locked now. Somebody who is about to lock it is not disturbed: the lock is tried,
+     * shared and for a moment, only if the process named in the file may still be there.
      */
     static Optional<String> holder(Path directory) throws IOException {
         var key = directory.toRealPath();

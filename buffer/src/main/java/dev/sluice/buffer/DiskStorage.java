@@ -168,7 +168,9 @@ final class DiskStorage implements Storage {
                 : cause;
     }
 
-    /** A file through its channel, which closes itself if a thread using it is interrupted: give each thread its own. */
+    /**
+     * A file through its channel, which closes itself if a thread using it is interrupted: give each thread its own.
+     */
     private record DiskFile(Path path, FileChannel channel) implements StoredFile {
         @Override
         public int read(ByteBuffer target, long position) throws IOException {

@@ -7,8 +7,8 @@ import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A view of part of a segment file through which frames are found and checked. Reads about one chunk at a time; grows for
- * a frame larger than that, at most to the largest frame, and shrinks again. One thread.
+ * A view of part of a segment file through which frames are found and checked. Reads about one chunk at a time; grows
+ * for a frame larger than that, at most to the largest frame, and shrinks again. One thread.
  */
 final class FrameWindow {
 
@@ -53,7 +53,9 @@ final class FrameWindow {
         frame = null;
     }
 
-    /** Checks what is at the position. When it is {@code VALID}, the accessors below describe it until the next call. */
+    /**
+     * Checks what is at the position. When it is {@code VALID}, the accessors below describe it until the next call.
+     */
     Verdict check(long position, long limit, long tag) throws IOException {
         if (limit - position < FRAME_HEADER_BYTES || !load(position, FRAME_HEADER_BYTES, limit)) {
             return Verdict.INCOMPLETE;

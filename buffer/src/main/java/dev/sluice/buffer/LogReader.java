@@ -14,12 +14,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads a {@link SegmentLog} in order, about a mebibyte at a time, however large the backlog. One thread owns it. It never
- * holds up appends, and sees what is written whether or not it is synced.
+ * Reads a {@link SegmentLog} in order, about a mebibyte at a time, however large the backlog. One thread owns it. It
+ * never holds up appends, and sees what is written whether or not it is synced.
  *
- * <p>Every frame's checksum is verified. Bytes that fail it are copied to {@code quarantine/}, counted and passed over, once:
- * reading goes on at the next intact frame. An I/O error is thrown; after {@value #READ_ATTEMPTS} of them at the same place
- * the rest of that segment is passed over, counted as lost, and its file kept in the quarantine.
+ * <p>Every frame's checksum is verified. Bytes that fail it are copied to {@code quarantine/}, counted and passed over,
+ * once: reading goes on at the next intact frame. An I/O error is thrown; after {@value #READ_ATTEMPTS} of them at the
+ * same place the rest of that segment is passed over, counted as lost, and its file kept in the quarantine.
  */
 public final class LogReader implements Closeable {
     /** How often reading the same place may fail before it is passed over. */
@@ -71,7 +71,8 @@ public final class LogReader implements Closeable {
      * Returns the next entries in order. All are of one epoch. Does not wait.
      *
      * @param maxRecords most entries to return, at least 1
-     * @param maxBytes stops before an entry that would take the sum of payloads beyond this; the first is always returned
+     * @param maxBytes stops before an entry that would take the sum of payloads beyond this; the first is always
+     *     returned
      * @return empty when there is nothing to read now
      * @throws IOException if reading fails; the position is unchanged, so the call can be repeated
      */
@@ -313,8 +314,8 @@ public final class LogReader implements Closeable {
     }
 
     /**
-     * Waits until there is something to read, the log closes, or the timeout passes. True means that something at or after
-     * the position was written; {@link #read} may still find nothing in it but appends that failed.
+     * Waits until there is something to read, the log closes, or the timeout passes. True means that something at or
+     * after the position was written; {@link #read} may still find nothing in it but appends that failed.
      *
      * @throws InterruptedException if the thread is interrupted
      */
@@ -323,8 +324,8 @@ public final class LogReader implements Closeable {
     }
 
     /**
-     * Goes to an offset, forwards or backwards, or to the first one retained if that is higher. The next read looks for it
-     * from the beginning of its segment.
+     * Goes to an offset, forwards or backwards, or to the first one retained if that is higher. The next read looks for
+     * it from the beginning of its segment.
      */
     public void seek(long offset) {
         if (offset < 0 || offset > written.nextOffset()) {

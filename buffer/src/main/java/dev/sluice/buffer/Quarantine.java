@@ -5,9 +5,9 @@ import java.nio.ByteBuffer;
 import java.util.Locale;
 
 /**
- * The directory {@code quarantine/}, where damaged bytes are kept for people to look at. A copied range is named by file
- * and byte range, so finding the same damage again makes no second copy; a file that is not ours is moved there whole.
- * Nothing here is ever read or deleted by the log.
+ * The directory {@code quarantine/}, where damaged bytes are kept for people to look at. A copied range is named by
+ * file and byte range, so finding the same damage again makes no second copy; a file that is not ours is moved there
+ * whole. Nothing here is ever read or deleted by the log.
  */
 final class Quarantine {
     static final String DIRECTORY = "quarantine";
@@ -19,7 +19,9 @@ final class Quarantine {
         this.storage = storage;
     }
 
-    /** Copies bytes {@code from} (inclusive) to {@code to} (exclusive) of a file, durably, unless that was done before. */
+    /**
+     * Copies bytes {@code from} (inclusive) to {@code to} (exclusive) of a file, durably, unless that was done before.
+     */
     void copy(StoredFile source, String name, long from, long to) throws IOException {
         var copy = String.format(Locale.ROOT, "%s.%d-%d", name, from, to);
         create();

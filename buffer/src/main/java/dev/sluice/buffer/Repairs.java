@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What {@link Recovery} has found and done so far, and the few ways in which it changes files. With {@code mend} off the
- * files stay as they are and the numbers are what they would have been.
+ * What {@link Recovery} has found and done so far, and the few ways in which it changes files. With {@code mend} off
+ * the files stay as they are and the numbers are what they would have been.
  */
 final class Repairs {
     private final Storage storage;

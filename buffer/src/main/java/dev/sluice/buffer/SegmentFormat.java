@@ -185,8 +185,8 @@ final class SegmentFormat {
     }
 
     /**
-     * Returns the offset after the frame's last one, or -1 if what its body says is not consistent: record lengths that do
-     * not add up, a void of nothing. The checksum has been found right, so this only fails for a frame nobody wrote.
+     * Returns the offset after the frame's last one, or -1 if what its body says is not consistent: record lengths that
+     * do not add up, a void of nothing. The checksum has been found right, so this only fails for a frame nobody wrote.
      */
     static long nextOffset(ByteBuffer bytes, int at, Frame frame) {
         if (frame.isVoid()) {

@@ -10,21 +10,20 @@ import java.util.Objects;
  * the next.
  *
  * @param directory {@code buffer.dir}: the directory of this log alone; made (mode 0700) if missing
- * @param segmentBytes {@code buffer.segment.bytes}: a new file is begun before an append that would take the current one
- *     beyond this, 4 KiB to 1 GiB. A larger append gets a file of its own
- * @param maxBytes {@code buffer.max.bytes}: appends are refused above this, at least four segments and two
- *     appends. They are accepted
- *     again below {@value #LOW_WATER_PERCENT} percent of it
+ * @param segmentBytes {@code buffer.segment.bytes}: a new file is begun before an append that would take the current
+ *     one beyond this, 4 KiB to 1 GiB. A larger append gets a file of its own
+ * @param maxBytes {@code buffer.max.bytes}: appends are refused above this, at least four segments and two appends.
+ *     They are accepted again below {@value #LOW_WATER_PERCENT} percent of it
  * @param sync {@code buffer.fsync}
  * @param maxRecordBytes {@code buffer.max.record.bytes}: the largest payload, at most {@code maxAppendBytes}
  * @param maxAppendBytes {@code buffer.max.append.bytes}: the largest append, as the sum of its payloads and 4 bytes for
  *     each of them, 1 KiB to {@link #MAX_APPEND_BYTES}
  * @param maxPendingBytes {@code buffer.max.pending.bytes}: appends that wait in memory for the disk, at least
  *     {@code maxAppendBytes} and {@value #PENDING_OVERHEAD_BYTES}; above it appends are refused
- * @param positionInterval {@code buffer.position.interval.ms}: how often the committed position is made durable while it
- *     moves, 1 ms to one hour. A crash repeats at most what was committed within it
- * @param verifyBytes {@code buffer.verify.bytes}: how much of the newest data is checked when the log is opened, besides
- *     the newest segment, which is always checked; the rest is checked when it is read. 0 or more
+ * @param positionInterval {@code buffer.position.interval.ms}: how often the committed position is made durable while
+ *     it moves, 1 ms to one hour. A crash repeats at most what was committed within it
+ * @param verifyBytes {@code buffer.verify.bytes}: how much of the newest data is checked when the log is opened,
+ *     besides the newest segment, which is always checked; the rest is checked when it is read. 0 or more
  */
 public record SegmentLogConfig(
         Path directory,
@@ -113,8 +112,8 @@ public record SegmentLogConfig(
     }
 
     /**
-     * Returns the configuration used when nothing is said: segments of 64 MiB, 8 GiB in all, synced always, records up to
-     * 16 MiB in appends up to 32 MiB, 64 MiB pending, position every second, 1 GiB verified.
+     * Returns the configuration used when nothing is said: segments of 64 MiB, 8 GiB in all, synced always, records up
+     * to 16 MiB in appends up to 32 MiB, 64 MiB pending, position every second, 1 GiB verified.
      *
      * @param directory the directory of the log
      */

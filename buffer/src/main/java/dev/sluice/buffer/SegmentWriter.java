@@ -238,8 +238,8 @@ final class SegmentWriter {
     }
 
     /**
-     * Forgets all that was not flushed, after a failure, and takes the file back to the last flushed frame. If that fails
-     * too, returns false: {@link #force} what was flushed, if possible, and {@link #end} the segment.
+     * Forgets all that was not flushed, after a failure, and takes the file back to the last flushed frame. If that
+     * fails too, returns false: {@link #force} what was flushed, if possible, and {@link #end} the segment.
      */
     boolean dropUnwritten() {
         buffer.clear();

@@ -9,7 +9,8 @@ import java.util.List;
  * ({@code quarantine/x}). The tests have a second form that loses what was not synced and fails on demand.
  *
  * <p>Nothing is durable by itself: bytes after {@link StoredFile#force}, names (creations, renames, deletions) after
- * {@link #syncDirectory}. Every method may throw {@link IOException}, and then may have happened, in part or not at all.
+ * {@link #syncDirectory}. Every method may throw {@link IOException}, and then may have happened, in part or not at
+ * all.
  */
 interface Storage {
 

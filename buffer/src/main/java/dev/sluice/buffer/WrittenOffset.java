@@ -8,6 +8,8 @@ interface WrittenOffset {
     /** Returns the offset the next append will get. */
     long nextOffset();
 
-    /** Waits until something at or after the position is written, or the log closes; says whether there is something. */
+    /**
+     * Waits until something at or after the position is written, or the log closes; says whether there is something.
+     */
     boolean await(long position, Duration timeout) throws InterruptedException;
 }

@@ -4,8 +4,8 @@
  * <h2>Aims</h2>
  *
  * <p>What was acknowledged is never lost; what is read is what was written; opening always succeeds, whatever the files
- * contain, and says what it found; nothing is deleted that has not been looked at; appends share syncs; reading takes the
- * same memory for any backlog and never holds up appends.
+ * contain, and says what it found; nothing is deleted that has not been looked at; appends share syncs; reading takes
+ * the same memory for any backlog and never holds up appends.
  *
  * <h2>Files</h2>
  *
@@ -20,8 +20,8 @@
  * quarantine/                damaged bytes and foreign segments, kept for people; never read, never deleted
  * </pre>
  *
- * <p>A segment is a header of 64 bytes and frames without gaps between them. A frame is one append: checked, and recovered,
- * as a whole. All numbers are big-endian. Checksums are CRC-32C (RFC 3720 appendix B.4).
+ * <p>A segment is a header of 64 bytes and frames without gaps between them. A frame is one append: checked, and
+ * recovered, as a whole. All numbers are big-endian. Checksums are CRC-32C (RFC 3720 appendix B.4).
  *
  * <pre>
  * Segment header
@@ -62,8 +62,9 @@
  *     60      4  checksum   of bytes 0..59
  * </pre>
  *
- * <p>The first 119 bytes of segment 00000000000000000042.log of log 01234567-89ab-8def-a8e4-12a890f5108a: epoch 3, created
- * and appended in June 2025, one append of the two records {@code alpha} and {@code be}. A test decodes them from here.
+ * <p>The first 119 bytes of segment 00000000000000000042.log of log 01234567-89ab-8def-a8e4-12a890f5108a: epoch 3,
+ * created and appended in June 2025, one append of the two records {@code alpha} and {@code be}. A test decodes them
+ * from here.
  *
  * <pre>
  * 00000000  53 4c 55 49 43 4c 4f 47 00 00 00 01 00 00 00 00
@@ -80,18 +81,18 @@
  *
  * <ol>
  *   <li>Within a log, each frame begins at the offset where the one before it ends. A gap means damage.
- *   <li>A segment ends where the next begins: frames at or above the next one's first offset do not count. They are what a
- *       failed write may leave.
- *   <li>(log id, epoch, offset) names at most one append, ever, whatever was lost. Offsets of failed appends are not given
- *       out again within an epoch, and an opening that does not follow a clean close begins a new epoch, made durable in
- *       {@code position} before the first append.
- *   <li>Only the newest segment has bytes that were not synced: a segment is synced before the next is begun. The exception
- *       is a segment whose sync failed; it is not written again, and its unsynced appends were reported as failed to all who
- *       waited for them or ask later.
- *   <li>{@code position} is durable before a segment below it is deleted. It is replaced in one step: another file, written
- *       and synced, is renamed over it, and the directory synced.
- *   <li>After an opening, or after {@link dev.sluice.buffer.SegmentLog#retain}, a segment is deleted only when a commit passes
- *       it once more, so that whoever reads the log can first compare it with where it was moved on to.
+ *   <li>A segment ends where the next begins: frames at or above the next one's first offset do not count. They are
+ *       what a failed write may leave.
+ *   <li>(log id, epoch, offset) names at most one append, ever, whatever was lost. Offsets of failed appends are not
+ *       given out again within an epoch, and an opening that does not follow a clean close begins a new epoch, made
+ *       durable in {@code position} before the first append.
+ *   <li>Only the newest segment has bytes that were not synced: a segment is synced before the next is begun. The
+ *       exception is a segment whose sync failed; it is not written again, and its unsynced appends were reported as
+ *       failed to all who waited for them or ask later.
+ *   <li>{@code position} is durable before a segment below it is deleted. It is replaced in one step: another file,
+ *       written and synced, is renamed over it, and the directory synced.
+ *   <li>After an opening, or after {@link dev.sluice.buffer.SegmentLog#retain}, a segment is deleted only when a commit
+ *       passes it once more, so that whoever reads the log can first compare it with where it was moved on to.
  *   <li>A segment's header and its name are durable before the first frame is written into it.
  *   <li>The mark of a clean close is durable only while nothing is appended: opening removes it first.
  *   <li>The bytes in use are the sum of the segments' lengths, so that they cannot drift.
@@ -99,43 +100,46 @@
  *
  * <h2>Writing</h2>
  *
- * <p>{@link dev.sluice.buffer.SegmentLog#append} gives out offsets under a short lock and puts the append into a list. One
- * thread takes the list, encodes it into a buffer of one mebibyte, hands that to the operating system in one write, lets
- * readers and callers know, and, if anybody waits for the disk, syncs once for all of them. Meanwhile the next list gathers.
+ * <p>{@link dev.sluice.buffer.SegmentLog#append} gives out offsets under a short lock and puts the append into a list.
+ * One thread takes the list, encodes it into a buffer of one mebibyte, hands that to the operating system in one write,
+ * lets readers and callers know, and, if anybody waits for the disk, syncs once for all of them. Meanwhile the next
+ * list gathers.
  *
- * <p>If a write fails, the file is cut back to the last good frame, or left where it is for another segment if that fails
- * too; everything not yet written fails; a void frame takes the place of the offsets. A full disk is such a failure, and the
- * next append tries again. If a sync fails, the file is not trusted again: whoever waits is told, and the log goes on in a
- * new segment. Such a failure leaves the appends readable and their durability unknown, as after a power cut.
+ * <p>If a write fails, the file is cut back to the last good frame, or left where it is for another segment if that
+ * fails too; everything not yet written fails; a void frame takes the place of the offsets. A full disk is such a
+ * failure, and the next append tries again. If a sync fails, the file is not trusted again: whoever waits is told, and
+ * the log goes on in a new segment. Such a failure leaves the appends readable and their durability unknown, as after a
+ * power cut.
  *
- * <p>Above {@code buffer.max.bytes} appends are refused until usage falls below 90 % of it. Appends waiting in memory have a
- * bound of their own. Both refusals say the numbers and are counted apart.
+ * <p>Above {@code buffer.max.bytes} appends are refused until usage falls below 90 % of it. Appends waiting in memory
+ * have a bound of their own. Both refusals say the numbers and are counted apart.
  *
  * <h2>Opening</h2>
  *
  * <ol>
  *   <li>Take the lock; list the files. Names that are not ours are reported and left alone.
  *   <li>Read {@code position} and all headers. The log's id is the one most headers state.
- *   <li>A file named like a segment but of another log, or of another place in this one, is moved to the quarantine. One that
- *       is empty or all zero is deleted. One of an unknown version is left alone, and the log goes on above every offset it
- *       could contain. One with a damaged header is kept if it has frames of ours: frames say all that headers say.
- *   <li>Read the newest segment, and {@code buffer.verify.bytes} of older ones, frame by frame. Where there is no intact
- *       frame, look for the next one. If there is one, in this segment or a later one, what lies between is damage: it is
- *       copied to the quarantine, counted, and passed over. If there is none, it is a torn tail, and is cut; a tail that
- *       holds a complete frame with a wrong checksum is copied first, since it might be damage.
+ *   <li>A file named like a segment but of another log, or of another place in this one, is moved to the quarantine.
+ *       One that is empty or all zero is deleted. One of an unknown version is left alone, and the log goes on above
+ *       every offset it could contain. One with a damaged header is kept if it has frames of ours: frames say all that
+ *       headers say.
+ *   <li>Read the newest segment, and {@code buffer.verify.bytes} of older ones, frame by frame. Where there is no
+ *       intact frame, look for the next one. If there is one, in this segment or a later one, what lies between is
+ *       damage: it is copied to the quarantine, counted, and passed over. If there is none, it is a torn tail, and is
+ *       cut; a tail that holds a complete frame with a wrong checksum is copied first, since it might be damage.
  *   <li>Sync the newest segment: what a killed process had written is now durable.
- *   <li>Unless {@code position} carries the mark of a clean close that agrees with the data, raise the epoch. Store {@code
- *       position} without the mark. New appends go to a new segment, made when the first of them is written.
+ *   <li>Unless {@code position} carries the mark of a clean close that agrees with the data, raise the epoch. Store
+ *       {@code position} without the mark. New appends go to a new segment, made when the first of them is written.
  * </ol>
  *
- * <p>Everything out of the ordinary is in the {@link dev.sluice.buffer.RecoveryReport}. Opening fails only when the disk does,
- * or when a file cannot be opened at all.
+ * <p>Everything out of the ordinary is in the {@link dev.sluice.buffer.RecoveryReport}. Opening fails only when the
+ * disk does, or when a file cannot be opened at all.
  *
  * <h2>Reading</h2>
  *
- * <p>A reader verifies each frame's checksum. Damage it finds is treated as at opening: copied once, counted, passed over. A
- * segment whose damaged bytes could not be copied, or that could not be read, is moved to the quarantine as a whole when its
- * turn to be deleted comes.
+ * <p>A reader verifies each frame's checksum. Damage it finds is treated as at opening: copied once, counted, passed
+ * over. A segment whose damaged bytes could not be copied, or that could not be read, is moved to the quarantine as a
+ * whole when its turn to be deleted comes.
  *
  * <h2>What can be lost</h2>
  *
@@ -149,10 +153,10 @@
  *     <td>those since the newest segment was begun, or what the system has not written by itself: about 30 s on Linux</td></tr>
  * </table>
  *
- * <p>With every policy, an append for which {@code sync} was not awaited can be lost in a power cut, and one whose {@code
- * written} has not completed also when the process is killed. An append that failed may nevertheless be found after a crash:
- * its outcome is unknown, as that of any request without an answer. None of this holds for a disk that loses what it has
- * said is durable, or for a network file system; opening warns about the latter.
+ * <p>With every policy, an append for which {@code sync} was not awaited can be lost in a power cut, and one whose
+ * {@code written} has not completed also when the process is killed. An append that failed may nevertheless be found
+ * after a crash: its outcome is unknown, as that of any request without an answer. None of this holds for a disk that
+ * loses what it has said is durable, or for a network file system; opening warns about the latter.
  */
 @NullMarked
 package dev.sluice.buffer;

@@ -16,9 +16,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Synced appends by 1, 16 and 64 producers in groups of 1 and 100 records of 200 bytes, each beside a loop of one thread
- * that writes as many bytes and calls fdatasync; then unsynced appends with a reader behind them. {@code README.md} of the
- * module has the command.
+ * Synced appends by 1, 16 and 64 producers in groups of 1 and 100 records of 200 bytes, each beside a loop of one
+ * thread that writes as many bytes and calls fdatasync; then unsynced appends with a reader behind them.
+ * {@code README.md} of the module has the command.
  */
 final class AppendBenchmark {
     private static final int RECORD_BYTES = 200;

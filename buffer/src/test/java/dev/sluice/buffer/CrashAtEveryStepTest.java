@@ -15,8 +15,8 @@ import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 /**
- * A scripted life of a log (appending, syncing, rolling, reading, committing, deleting, a clean close, a reopening), ended
- * before each of its file operations, with several fates of what was not synced.
+ * A scripted life of a log (appending, syncing, rolling, reading, committing, deleting, a clean close, a reopening),
+ * ended before each of its file operations, with several fates of what was not synced.
  */
 class CrashAtEveryStepTest {
     private static final int FATES = 24;

@@ -16,8 +16,9 @@ import java.util.TreeSet;
 /**
  * A directory in memory that behaves as badly as POSIX allows. At a power cut any subset of the bytes written since the
  * last {@link StoredFile#force}, in any order and torn anywhere, is lost, and any subset of the creations, renames and
- * deletions since the last {@link #syncDirectory}; a lost write may leave zero bytes in its place. Any operation can be made
- * to fail, before, in the middle of, or after what it does. After a failed force, the bytes concerned are never durable.
+ * deletions since the last {@link #syncDirectory}; a lost write may leave zero bytes in its place. Any operation can be
+ * made to fail, before, in the middle of, or after what it does. After a failed force, the bytes concerned are never
+ * durable.
  *
  * <p>One thread, or callers that exclude each other.
  */

@@ -14,8 +14,8 @@ import org.apache.kafka.connect.errors.ConnectException;
 
 /**
  * Asks Kafka whether offsets are possible, where the connector's configuration says how to reach it: with the
- * properties {@code admin.override.*}, which Connect uses for the connector's own admin client, if {@code
- * bootstrap.servers} is among them.
+ * properties {@code admin.override.*}, which Connect uses for the connector's own admin client, if
+ * {@code bootstrap.servers} is among them.
  */
 final class BrokerOffsets {
     private static final String PREFIX = "admin.override.";

@@ -9,8 +9,8 @@ import java.util.Arrays;
 
 /**
  * Says whether bytes are JSON: one value by the grammar of RFC 8259, with white space around it allowed, no deeper than
- * {@link JsonText#MAX_DEPTH} levels. It builds nothing, and takes any byte above 127 within a string: that they are UTF-8 is for
- * the caller to know.
+ * {@link JsonText#MAX_DEPTH} levels. It builds nothing, and takes any byte above 127 within a string: that they are
+ * UTF-8 is for the caller to know.
  */
 final class JsonSyntax {
     private static final byte[] TRUE = "true".getBytes(US_ASCII);
@@ -133,8 +133,8 @@ final class JsonSyntax {
     }
 
     /**
-     * Sets a high bit if some of eight bytes is below a limit of at most 128: subtracting it borrows from the high bit of such a byte, which
-     * it did not have itself. Bytes beyond a lowest one found may be marked wrongly.
+     * Sets a high bit if some of eight bytes is below a limit of at most 128: subtracting it borrows from the high bit
+     * of such a byte, which it did not have itself. Bytes beyond a lowest one found may be marked wrongly.
      */
     private static long below(long eight, int limit) {
         return (eight - limit * EACH_BYTE) & ~eight;

@@ -42,8 +42,8 @@ import org.jspecify.annotations.Nullable;
  *   <tr><td>array, any collection</td><td>an array</td></tr>
  * </table>
  *
- * <p>A {@code java.util.Date} without a schema is a timestamp. A value nested deeper than {@value #MAX_DEPTH} levels, or of
- * any other class, is an error.
+ * <p>A {@code java.util.Date} without a schema is a timestamp. A value nested deeper than {@value #MAX_DEPTH} levels,
+ * or of any other class, is an error.
  */
 final class JsonText {
     /** Most levels of arrays and objects inside each other. */

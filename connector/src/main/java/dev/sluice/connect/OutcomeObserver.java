@@ -5,8 +5,8 @@ import java.util.List;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * Hears what became of each record given to a {@link QueueSinkTask}. Every record whose offset the task has moved past is
- * named in exactly one call, and only after the transaction that decided it has committed.
+ * Hears what became of each record given to a {@link QueueSinkTask}. Every record whose offset the task has moved past
+ * is named in exactly one call, and only after the transaction that decided it has committed.
  *
  * <p>Called on the task's thread, between two transactions: an implementation must be quick and must not throw.
  */
@@ -29,8 +29,8 @@ public interface OutcomeObserver {
     void committed(List<SinkRecord> records, List<PushOutcome> outcomes);
 
     /**
-     * The records were skipped because an earlier transaction had written or refused them: one of an earlier run, or one
-     * whose answer got lost. Whether a message was queued or a duplicate is no longer known.
+     * The records were skipped because an earlier transaction had written or refused them: one of an earlier run, or
+     * one whose answer got lost. Whether a message was queued or a duplicate is no longer known.
      */
     void alreadyStored(List<SinkRecord> records);
 

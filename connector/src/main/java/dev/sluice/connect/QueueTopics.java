@@ -40,9 +40,7 @@ final class QueueTopics {
         this.format = format;
     }
 
-    /**
-     * Starts a look at all queues. Ask the result for each of them, older ones first; then call {@link Look#end}.
-     */
+    /** Starts a look at all queues. Ask the result for each of them, older ones first; then call {@link Look#end}. */
     Look look() {
         return new Look();
     }

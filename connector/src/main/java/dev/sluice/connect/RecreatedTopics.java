@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Notices partitions that begin anew: their topic was deleted and made again, or has lost its end. The package comment says by what, and
- * what becomes of them.
+ * Notices partitions that begin anew: their topic was deleted and made again, or has lost its end. The package comment
+ * says by what, and what becomes of them.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
@@ -51,7 +51,8 @@ final class RecreatedTopics {
     /**
      * Does nothing if none was noticed.
      *
-     * @throws ConnectException if one was: for this task, and for any after it where its records would be taken for those that are stored
+     * @throws ConnectException if one was: for this task, and for any after it where its records would be taken for
+     *     those that are stored
      * @throws dev.sluice.queue.QueueException if PostgreSQL failed; call again
      */
     void refuse(QueueWriter writer) {

@@ -20,7 +20,10 @@ final class Retries {
         failures = 0;
     }
 
-    /** Returns what to throw for a failure of PostgreSQL; one that may pass is tried again after the time given to Connect. */
+    /**
+     * Returns what to throw for a failure of PostgreSQL; one that may pass is tried again after the time given to
+     * Connect.
+     */
     ConnectException failed(QueueException e, QueueSinkConfig config, SinkTaskContext context) {
         if (!e.isTransient()) {
             return new ConnectException(e.getMessage(), e);

@@ -8,7 +8,8 @@ import java.util.OptionalLong;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Where a sink task stands in one topic partition. All offsets are next ones: of the first record that is not there yet.
+ * Where a sink task stands in one topic partition. All offsets are next ones: of the first record that is not there
+ * yet.
  *
  * <pre>
  *   reported &lt;= stored &lt;= accepted
@@ -20,7 +21,9 @@ final class SinkPosition {
     final TopicPartition topicPartition;
     final SourcePartition partition;
 
-    /** Offset in PostgreSQL as far as we know, {@code NONE} for no row. Has no meaning while {@link #known} is false. */
+    /**
+     * Offset in PostgreSQL as far as we know, {@code NONE} for no row. Has no meaning while {@link #known} is false.
+     */
     private long stored = NONE;
 
     private boolean known;
@@ -40,7 +43,10 @@ final class SinkPosition {
     /** Whether we asked Connect to go back, and what it delivers now comes from before it did. */
     private boolean rewinding;
 
-    /** Below this Connect delivers nothing for the first time: where we asked it to continue, or how far it has come since. */
+    /**
+     * Below this Connect delivers nothing for the first time: where we asked it to continue, or how far it has come
+     * since.
+     */
     private long passed;
 
     SinkPosition(String name, TopicPartition topicPartition) {
@@ -71,8 +77,8 @@ final class SinkPosition {
     /**
      * PostgreSQL says where we are: after opening, or after we had lost track.
      *
-     * @return where to continue: at what is stored; at the first offset this task knows of if PostgreSQL has lost what it had
-     *     stored; {@code NONE} if it never had stored anything, as far as we know
+     * @return where to continue: at what is stored; at the first offset this task knows of if PostgreSQL has lost what
+     *     it had stored; {@code NONE} if it never had stored anything, as far as we know
      */
     long locatedAt(OptionalLong offset) {
         boolean isLost = offset.isEmpty() && stored != NONE;
@@ -110,8 +116,9 @@ final class SinkPosition {
     /**
      * Notes a record that Connect delivers for the first time.
      *
-     * @return {@code NONE}, or, where Connect has passed this offset, the one below which it delivers nothing for the first time: then it is
-     *     another record than had this offset before, for the consumer only goes forward unless the place where it stands does not exist
+     * @return {@code NONE}, or, where Connect has passed this offset, the one below which it delivers nothing for the
+     *     first time: then it is another record than had this offset before, for the consumer only goes forward unless
+     *     the place where it stands does not exist
      */
     long pass(long offset) {
         if (offset < passed) {
@@ -165,7 +172,8 @@ final class SinkPosition {
     /**
      * Returns up to where Connect may forget the records, or {@code NONE} if that cannot be said.
      *
-     * @param delivered where Connect stands: records that a transform dropped, or that mark transactions, are below it too
+     * @param delivered where Connect stands: records that a transform dropped, or that mark transactions, are below it
+     *     too
      */
     long committable(long delivered) {
         if (!known) {

@@ -12,7 +12,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where a source task stands in each partition of its share, and which it reads next: those with something new take turns.
+ * Where a source task stands in each partition of its share, and which it reads next: those with something new take
+ * turns.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */

@@ -42,9 +42,9 @@
  *       record has reached the dead letter topic, which Connect's future does not tell ({@code DeadLetterFailures}).
  * </ol>
  *
- * <p>All of this rests on a commit that lasts. Where the server, the database or the role has
- * {@code synchronous_commit = off}, the task's connections turn it on; anything stronger stays. Through a pooler that
- * gives each transaction another server connection that cannot be done: set it on the role there.
+ * <p>All of this rests on a commit that lasts. Where the server, the database or the role has {@code synchronous_commit
+ * = off}, the task's connections turn it on; anything stronger stays. Through a pooler that gives each transaction
+ * another server connection that cannot be done: set it on the role there.
  *
  * <h2>The source: by position</h2>
  *

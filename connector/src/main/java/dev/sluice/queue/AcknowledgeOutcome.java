@@ -34,6 +34,9 @@ public sealed interface AcknowledgeOutcome {
      */
     record LeaseInvalid(String queue, String partition) implements AcknowledgeOutcome {}
 
-    /** There is no such message in the partition, or none within reach of the cursor (for a group without one: among the newest); or no such partition. Nothing changed. */
+    /**
+     * There is no such message in the partition, or none within reach of the cursor (for a group without one: among the
+     * newest); or no such partition. Nothing changed.
+     */
     record NotFound() implements AcknowledgeOutcome {}
 }

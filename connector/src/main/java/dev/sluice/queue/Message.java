@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param payload JSON text, exactly as it was pushed; as it is stored if it is encrypted with a key that is not here
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
- * @param createdAt when it was written here, by the database's clock, or what it brought along ({@link Origin}); microseconds
+ * @param createdAt when it was written here, by the database's clock, or what it brought along ({@link Origin});
+ *     microseconds
  */
 public record Message(
         long partitionId,

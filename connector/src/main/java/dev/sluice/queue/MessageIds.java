@@ -11,10 +11,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * Makes message ids: UUIDs of version 7 (RFC 9562 §5.7), each greater than all before it from the same instance.
  *
- * <p>The 48 bits of milliseconds and the 12 bits of {@code rand_a} form one counter: it takes the clock's time when that is
- * ahead and goes up by one otherwise (RFC 9562 §6.2, method 1). So ids stay in order when more than one is made in a
- * millisecond, and when the clock is set back; more than 4096 in a millisecond borrow from the next. The 62 bits of
- * {@code rand_b} are random. Any thread may call; nobody waits.
+ * <p>The 48 bits of milliseconds and the 12 bits of {@code rand_a} form one counter: it takes the clock's time when
+ * that is ahead and goes up by one otherwise (RFC 9562 §6.2, method 1). So ids stay in order when more than one is made
+ * in a millisecond, and when the clock is set back; more than 4096 in a millisecond borrow from the next. The 62 bits
+ * of {@code rand_b} are random. Any thread may call; nobody waits.
  */
 public final class MessageIds {
     private static final int COUNTER_BITS = 12;
@@ -33,7 +33,9 @@ public final class MessageIds {
     private final InstantSource clock;
     private final AtomicLong last = new AtomicLong();
 
-    /** Makes ids with the time of this machine. Nothing but their order depends on it, and that only across restarts. */
+    /**
+     * Makes ids with the time of this machine. Nothing but their order depends on it, and that only across restarts.
+     */
     public MessageIds() {
         this(InstantSource.system());
     }
@@ -43,7 +45,10 @@ public final class MessageIds {
         this.clock = clock;
     }
 
-    /** Returns when an id was made, if it is the text of a UUID of version 7, else null. Whoever made it had a clock of their own. */
+    /**
+     * Returns when an id was made, if it is the text of a UUID of version 7, else null. Whoever made it had a clock of
+     * their own.
+     */
     public static @Nullable Instant timeOf(String id) {
         if (id.length() != TEXT_LENGTH) {
             return null;

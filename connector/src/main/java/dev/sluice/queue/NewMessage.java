@@ -13,15 +13,16 @@ import org.jspecify.annotations.Nullable;
  * @param id unique identifier, a UUIDv7 made when the message was accepted
  * @param queue name of the queue, 1 to {@value #MAX_NAME_LENGTH} characters
  * @param partition name of the partition, 1 to {@value #MAX_NAME_LENGTH} characters
- * @param transactionId key under which the message is unique in its partition, 1 to {@value #MAX_NAME_LENGTH} characters
- * @param generatedTransactionId true when {@code transactionId} was made for the message, by the service or of its place in Kafka;
- *     while offsets are kept such an id comes once, so it is not remembered for finding duplicates
+ * @param transactionId key under which the message is unique in its partition, 1 to {@value #MAX_NAME_LENGTH}
+ *     characters
+ * @param generatedTransactionId true when {@code transactionId} was made for the message, by the service or of its
+ *     place in Kafka; while offsets are kept such an id comes once, so it is not remembered for finding duplicates
  * @param payload JSON text as the producer sent it, valid UTF-8. Not copied: do not change it afterwards
  * @param traceId identifier the producer uses to follow the message, or null
  * @param producerSub subject of the producer's token, or null when nobody was authenticated
  * @param deliverAt not to be delivered before this time; null: at once
- * @param delay not to be delivered before this long after it was written to the queue; null: at once. With both, the later
- *     counts. The clock is the database's
+ * @param delay not to be delivered before this long after it was written to the queue; null: at once. With both, the
+ *     later counts. The clock is the database's
  * @param origin what it brings along from where it was before
  */
 @SuppressWarnings("ArrayRecordComponent") // Compared by nobody; copying every payload would cost what this type saves.
@@ -44,8 +45,8 @@ public record NewMessage(
     /**
      * Checks the names.
      *
-     * @throws IllegalArgumentException if a name is empty, too long, or holds a character PostgreSQL cannot store; or if
-     *     the delay is negative
+     * @throws IllegalArgumentException if a name is empty, too long, or holds a character PostgreSQL cannot store; or
+     *     if the delay is negative
      */
     public NewMessage {
         requireNonNull(id, "id");

@@ -7,9 +7,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a message brings along from where it was before, such as a topic.
  *
- * @param createdAt when it was made there; microseconds. It is what consumers see as the time of creation. Everything that is
- *     done by age, such as retention, goes by when the message was written here. Null: the time it is written
- * @param lane the lane its partition is created in, if it is the first of its partition; null: the lane of the queue's priority
+ * @param createdAt when it was made there; microseconds. It is what consumers see as the time of creation. Everything
+ *     that is done by age, such as retention, goes by when the message was written here. Null: the time it is written
+ * @param lane the lane its partition is created in, if it is the first of its partition; null: the lane of the queue's
+ *     priority
  */
 public record Origin(@Nullable Instant createdAt, @Nullable PriorityLane lane) {
     /** Of a message that comes from nowhere else. */

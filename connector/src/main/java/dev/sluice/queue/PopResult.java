@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param status what was found
  * @param leaseId the lease shared by all messages of the answer; null with auto-ack and when there are none
- * @param messages the messages; those of one partition stand together, in order. Empty unless status is {@code MESSAGES}
+ * @param messages the messages; those of one partition stand together, in order. Empty unless status is
+ *     {@code MESSAGES}
  * @param partitionsClaimed how many partitions the messages come from
  * @param nextReadyIn how long until a lease or a delay ends that keeps messages from this group now; null when there is
  *     none, so that only a push can help

@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param options its options
  * @param createdAt when it was made, by the database's clock
  * @param partitions how many partitions it has
- * @param messages how many messages it holds, read or not, scheduled ones included; those deleted one by one still count
+ * @param messages how many messages it holds, read or not, scheduled ones included; those deleted one by one still
+ *     count
  */
 public record QueueInfo(
         long id,

@@ -7,16 +7,17 @@ import org.jspecify.annotations.Nullable;
 /**
  * Options of a queue, as {@code POST /api/v1/configure} sets them. All of them work.
  *
- * <p>{@code retryDelay}, {@code ttl} and {@code dedupWindow} can be left unset, which is their default: the first two have
- * a value in Queen that it does nothing with, so clients never see a delay or a deletion they have not asked for.
+ * <p>{@code retryDelay}, {@code ttl} and {@code dedupWindow} can be left unset, which is their default: the first two
+ * have a value in Queen that it does nothing with, so clients never see a delay or a deletion they have not asked for.
  *
  * @param leaseTime how long a popped message is held for its consumer, whole seconds; zero means 60 seconds
  * @param retryLimit failed acks a message may have before the next one makes it a dead letter
  * @param retryDelay wait after the first failed ack, whole milliseconds; doubles with each further one. Null: at once
- * @param redeliveryLimit leases that may end without a word before the message that waits first becomes a dead letter; 0:
- *     any number
+ * @param redeliveryLimit leases that may end without a word before the message that waits first becomes a dead letter;
+ *     0: any number
  * @param priority chooses the lane: below 0 low, 0 normal, 1 to 9 high, 10 and more critical
- * @param maxSize messages, not done with by every group, that the queue may hold before pushes are refused; 0: any number
+ * @param maxSize messages, not done with by every group, that the queue may hold before pushes are refused; 0: any
+ *     number
  * @param ttl age at which a message is deleted, read or not, whole seconds. Null or zero: never
  * @param deadLetterQueue kept and shown; a message beyond its retry limit is a dead letter either way
  * @param dlqAfterMaxRetries as {@code deadLetterQueue}
@@ -24,13 +25,13 @@ import org.jspecify.annotations.Nullable;
  * @param windowBuffer a partition is not read until its newest message is this old, whole seconds
  * @param retentionEnabled whether the next two have an effect
  * @param retention age at which a message is deleted, read or not, whole seconds; zero: never
- * @param completedRetention age at which a message is deleted that every group has done with, whole seconds; zero: never.
- *     A queue that no group reads has none
- * @param maxWaitTime age at which a message is deleted that some group has not done with, or nobody reads, whole seconds;
- *     zero: never. What is before it in its partition goes with it
+ * @param completedRetention age at which a message is deleted that every group has done with, whole seconds; zero:
+ *     never. A queue that no group reads has none
+ * @param maxWaitTime age at which a message is deleted that some group has not done with, or nobody reads, whole
+ *     seconds; zero: never. What is before it in its partition goes with it
  * @param encryptionEnabled whether payloads are stored encrypted, see {@link PayloadCipher}
- * @param dedupWindow how long transaction ids are remembered, whole milliseconds; zero: not at all; null: as the writer is
- *     set up
+ * @param dedupWindow how long transaction ids are remembered, whole milliseconds; zero: not at all; null: as the writer
+ *     is set up
  */
 public record QueueOptions(
         Duration leaseTime,
@@ -77,8 +78,8 @@ public record QueueOptions(
     /**
      * Checks the values.
      *
-     * @throws IllegalArgumentException if one is negative, too long, or finer than its unit; the message names the option
-     *     as clients write it
+     * @throws IllegalArgumentException if one is negative, too long, or finer than its unit; the message names the
+     *     option as clients write it
      */
     public QueueOptions {
         checkSeconds("leaseTime", leaseTime);

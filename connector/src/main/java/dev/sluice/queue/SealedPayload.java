@@ -54,8 +54,8 @@ record SealedPayload(
     }
 
     /**
-     * Returns what a JSON text holds if it has the shape, else null. A text that has not is seen to within its first name, so
-     * that every payload can be asked.
+     * Returns what a JSON text holds if it has the shape, else null. A text that has not is seen to within its first
+     * name, so that every payload can be asked.
      */
     static @Nullable SealedPayload parse(String json) {
         String[] values = new Scan(json).values();

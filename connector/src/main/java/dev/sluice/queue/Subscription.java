@@ -6,8 +6,8 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a consumer group starts in a queue it has not read before. Later pops do not change it. The default group always
- * starts at the beginning.
+ * Where a consumer group starts in a queue it has not read before. Later pops do not change it. The default group
+ * always starts at the beginning.
  *
  * @param mode beginning or end
  * @param from when not null, the first message is the oldest one created at or after it, whatever the mode

@@ -56,7 +56,7 @@
  *   <li>Offsets of sources commit with the messages: a replay changes nothing ({@link QueueWriter}).
  *   <li>A transaction id is in a partition once within the window ({@link DedupWindow}).
  *   <li>At most one live lease per group and partition. A position never goes back; what is acked is not delivered
- *     again.
+ *       again.
  *   <li>A cursor becomes idle only while the partition's row is share-locked with {@code head = position}. A flush that
  *       holds the row makes the cursor stay ready; one that comes later finds it idle and wakes it. So no push is
  *       overlooked, and no ack waits for a flush.

@@ -18,19 +18,22 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * What the sink task promises wherever it runs: {@link QueueSinkTask} under a Connect worker, and under the bridge's own driver.
- * A class beside each of the two says how records get to the task there ({@link Host}); the promises stand only here.
+ * What the sink task promises wherever it runs: {@link QueueSinkTask} under a Connect worker, and under the bridge's
+ * own driver. A class beside each of the two says how records get to the task there ({@link Host}); the promises stand
+ * only here.
  *
  * <ol>
  *   <li>Every record is stored once, in its order.
  *   <li>What PostgreSQL does not take now is delivered again until it does.
  *   <li>A commit whose answer got lost has happened once.
- *   <li>After a restart the task continues where PostgreSQL stands, wherever the host's own position is: behind it or beyond.
+ *   <li>After a restart the task continues where PostgreSQL stands, wherever the host's own position is: behind it or
+ *       beyond.
  *   <li>A bad record is reported, and its neighbours are stored.
  *   <li>A task that is ended in order leaves all it has not stored to the next.
  * </ol>
  *
- * <p>No transaction id is remembered, so nothing but the offsets keeps a record that is delivered twice from being stored twice.
+ * <p>No transaction id is remembered, so nothing but the offsets keeps a record that is delivered twice from being
+ * stored twice.
  */
 public abstract class SinkTaskContract {
     private static final Duration PATIENCE = Duration.ofMinutes(2);

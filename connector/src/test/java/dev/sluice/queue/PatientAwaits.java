@@ -6,8 +6,9 @@ import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * Lets every {@code await()} that names no time wait as long as a busy machine may need: what is tested is that something
- * happens, not how soon. JUnit finds it by {@code META-INF/services}, here and wherever this test jar is used.
+ * Lets every {@code await()} that names no time wait as long as a busy machine may need: what is tested is that
+ * something happens, not how soon. JUnit finds it by {@code META-INF/services}, here and wherever this test jar is
+ * used.
  */
 public final class PatientAwaits implements BeforeAllCallback {
     private static final Duration PATIENCE = Duration.ofSeconds(120);

@@ -27,11 +27,11 @@ import java.util.UUID;
 import java.util.stream.LongStream;
 
 /**
- * What the queue must do, in memory: lists of messages, and for each group and partition the set of what it is done with.
- * Every method is told what was asked and what the queue said, fails if that is not right, and takes it over.
+ * What the queue must do, in memory: lists of messages, and for each group and partition the set of what it is done
+ * with. Every method is told what was asked and what the queue said, fails if that is not right, and takes it over.
  *
- * <p>Where the queue may choose (which partitions a pop takes, and how many messages of each) the model only checks that the
- * choice was allowed.
+ * <p>Where the queue may choose (which partitions a pop takes, and how many messages of each) the model only checks
+ * that the choice was allowed.
  */
 final class QueueModel {
     static final int RETRY_LIMIT = 2;
@@ -56,7 +56,9 @@ final class QueueModel {
 
     private record Waiting(Stored message, Instant dueAt) {}
 
-    /** Message i has seq i + 1. Those before the tail cannot be read, those before {@code kept} are not stored any more. */
+    /**
+     * Message i has seq i + 1. Those before the tail cannot be read, those before {@code kept} are not stored any more.
+     */
     static final class Partition {
         final long id;
         final List<Stored> messages = new ArrayList<>();
@@ -95,7 +97,10 @@ final class QueueModel {
         }
     }
 
-    /** How far a group is with a partition. {@code live}: its lease has not ended; an ended one is remembered until a pop. */
+    /**
+     * How far a group is with a partition. {@code live}: its lease has not ended; an ended one is remembered until a
+     * pop.
+     */
     private static final class Cursor {
         final Set<Long> done = new TreeSet<>();
         final Map<Long, Integer> failures = new HashMap<>();
@@ -259,8 +264,8 @@ final class QueueModel {
     }
 
     /**
-     * Whether a pop must find something: a partition that nobody holds has messages left. (Not those with deleted messages
-     * left: to pass them may be all that a pop does.)
+     * Whether a pop must find something: a partition that nobody holds has messages left. (Not those with deleted
+     * messages left: to pass them may be all that a pop does.)
      */
     boolean mustFind(PopTarget target) {
         return partitions.entrySet().stream().anyMatch(entry -> {
@@ -495,7 +500,10 @@ final class QueueModel {
 
     // What must be so at any time
 
-    /** What the database says a group is done with is what was acknowledged, but for deleted messages that it has passed. */
+    /**
+     * What the database says a group is done with is what was acknowledged, but for deleted messages that it has
+     * passed.
+     */
     void checkCursor(String group, Name name, long position, SeqSet acked, long head, long lag) {
         Partition partition = partitions.get(name);
         if (partition == null) {

@@ -34,12 +34,12 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
- * The queue beside its {@link QueueModel}: random pushes and transactions by several writers, pops of one partition, one queue
- * and across queues, verdicts of every kind, ends of leases, seeks, deletions, clearings, redrives and restarts. After every
- * step the two must agree; a step that disagrees names the seed and the steps before it.
+ * The queue beside its {@link QueueModel}: random pushes and transactions by several writers, pops of one partition,
+ * one queue and across queues, verdicts of every kind, ends of leases, seeks, deletions, clearings, redrives and
+ * restarts. After every step the two must agree; a step that disagrees names the seed and the steps before it.
  *
- * <p>What is simulated: the passing of time, by moving times in the tables into the past. What is real: PostgreSQL, and every
- * statement.
+ * <p>What is simulated: the passing of time, by moving times in the tables into the past. What is real: PostgreSQL, and
+ * every statement.
  */
 final class QueueModelRun implements AutoCloseable {
     private static final List<String> QUEUES = List.of("m.a", "m.b");

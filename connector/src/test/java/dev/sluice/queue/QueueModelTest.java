@@ -21,8 +21,8 @@ class QueueModelTest {
     }
 
     /**
-     * A longer campaign: {@code mvn -pl connector test-compile exec:java -Dexec.mainClass=dev.sluice.queue.QueueModelTest
-     * -Dexec.args="FIRST_SEED LAST_SEED STEPS"}.
+     * A longer campaign: {@code mvn -pl connector test-compile exec:java
+     * -Dexec.mainClass=dev.sluice.queue.QueueModelTest -Dexec.args="FIRST_SEED LAST_SEED STEPS"}.
      */
     public static void main(String[] args) {
         long last = Long.parseLong(args[1]);

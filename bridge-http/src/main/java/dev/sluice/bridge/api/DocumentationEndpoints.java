@@ -10,8 +10,9 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * The contract as a file, {@code GET /openapi.yaml} (OpenAPI 3.1), and as a page to read and try, {@code GET /docs}. Everything
- * the page needs comes from here, nothing from elsewhere. Read from the jar once, so that no request waits for a disk.
+ * The contract as a file, {@code GET /openapi.yaml} (OpenAPI 3.1), and as a page to read and try, {@code GET /docs}.
+ * Everything the page needs comes from here, nothing from elsewhere. Read from the jar once, so that no request waits
+ * for a disk.
  */
 final class DocumentationEndpoints {
     private static final int OK = 200;

@@ -94,8 +94,8 @@ public final class HttpService implements AutoCloseable {
      * @param host address ({@code http.host})
      * @param port port ({@code http.port}); 0 takes a free one
      * @param threads most threads that read requests and write answers ({@code http.threads})
-     * @param idleTimeout silence after which a connection without a request under way is closed ({@code
-     *     http.idle.timeout.ms}); a body must not pause longer either
+     * @param idleTimeout silence after which a connection without a request under way is closed
+     *     ({@code http.idle.timeout.ms}); a body must not pause longer either
      * @param bodyTimeout how long a body may take to come ({@code http.body.timeout.ms})
      * @param stopTimeout how long closing waits for answers under way
      * @param usualDurability what a push is answered after when it does not say

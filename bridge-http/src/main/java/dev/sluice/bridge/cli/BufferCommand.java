@@ -13,9 +13,10 @@ import java.util.List;
 /**
  * The command {@code buffer}, one of its forms at a time. The package comment says what they do.
  *
- * <p>Exit codes, for scripts: {@value #FINE} all is well and all was done; {@value #PROBLEM} something was found that a person
- * should look at, or not everything was done; {@value #WRONG_USAGE} the words or the configuration are not valid, nothing was
- * done; {@value #CANNOT_OPEN} there is no such directory, it may not be read, it is in use, or the bridge does not answer.
+ * <p>Exit codes, for scripts: {@value #FINE} all is well and all was done; {@value #PROBLEM} something was found that a
+ * person should look at, or not everything was done; {@value #WRONG_USAGE} the words or the configuration are not
+ * valid, nothing was done; {@value #CANNOT_OPEN} there is no such directory, it may not be read, it is in use, or the
+ * bridge does not answer.
  */
 public final class BufferCommand {
     /** All is well and all was done. */

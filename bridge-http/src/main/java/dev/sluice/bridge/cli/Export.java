@@ -23,8 +23,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code export}: writes messages as lines, see {@link MessageLine}. Lanes come in the order in which they are drained, so the
- * messages of a partition come in their order. Memory is bounded however many there are.
+ * {@code export}: writes messages as lines, see {@link MessageLine}. Lanes come in the order in which they are drained,
+ * so the messages of a partition come in their order. Memory is bounded however many there are.
  *
  * <p>A file is written under another name, synced and renamed: one with the right name is complete.
  */
@@ -153,7 +153,10 @@ final class Export {
         }
     }
 
-    /** Returns null if reading failed; the reader passes over a place where it has failed {@value LogReader#READ_ATTEMPTS} times. */
+    /**
+     * Returns null if reading failed; the reader passes over a place where it has failed
+     * {@value LogReader#READ_ATTEMPTS} times.
+     */
     private @Nullable List<Entry> read(String name, LogReader reader) {
         try {
             return reader.read(PAGE_RECORDS, PAGE_BYTES);

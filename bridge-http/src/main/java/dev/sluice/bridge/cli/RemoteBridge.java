@@ -23,8 +23,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A bridge that runs, asked over HTTP. It is asked again, for {@value #PATIENCE_MINUTES} minutes at most, while it says that it
- * is full or does not answer; what it got twice is stored once.
+ * A bridge that runs, asked over HTTP. It is asked again, for {@value #PATIENCE_MINUTES} minutes at most, while it says
+ * that it is full or does not answer; what it got twice is stored once.
  */
 final class RemoteBridge implements Requeue.Destination {
     private static final int PATIENCE_MINUTES = 10;

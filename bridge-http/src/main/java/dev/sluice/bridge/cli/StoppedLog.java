@@ -18,8 +18,8 @@ import java.util.List;
 import java.util.concurrent.ExecutionException;
 
 /**
- * The log of a bridge that does not run, appended to as that bridge would: through an {@link Intake}, into the lanes the
- * directory has, always synced. The next start drains it, after what was there before.
+ * The log of a bridge that does not run, appended to as that bridge would: through an {@link Intake}, into the lanes
+ * the directory has, always synced. The next start drains it, after what was there before.
  */
 final class StoppedLog implements Requeue.Destination {
     private final Path directory;

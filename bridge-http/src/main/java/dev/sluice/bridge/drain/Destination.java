@@ -12,8 +12,8 @@ import org.apache.kafka.connect.sink.SinkTask;
  * Where a drain moves messages.
  *
  * @param tasks makes a task for a lane
- * @param remembersOffsets whether it knows which entries of a log it has, so that they are compared with the log; otherwise the
- *     log's own committed position says what is moved on
+ * @param remembersOffsets whether it knows which entries of a log it has, so that they are compared with the log;
+ *     otherwise the log's own committed position says what is moved on
  * @param name for the log
  */
 public record Destination(

@@ -29,8 +29,8 @@ public record DrainStatus(List<Lane> lanes) {
         /** It is told to write nothing for the time being; messages stay in the log. */
         PAUSED,
         /**
-         * A record was refused and there is no room left to keep it: nothing behind it is moved on until failed records have
-         * been retried or dropped. Then it goes on by itself.
+         * A record was refused and there is no room left to keep it: nothing behind it is moved on until failed records
+         * have been retried or dropped. Then it goes on by itself.
          */
         HOLDING,
         /** Somebody else has moved the lane's source. It has stopped, and nothing but a decision by a person helps. */

@@ -9,11 +9,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Whether a lane can write, and the three lines it logs about a time when it cannot: the beginning, a count now and then,
- * the end.
+ * Whether a lane can write, and the three lines it logs about a time when it cannot: the beginning, a count now and
+ * then, the end.
  *
- * <p>One failed try is no outage unless the connection is to blame: a deadlock is over at the next one. The lane's drain
- * writes, any thread reads.
+ * <p>One failed try is no outage unless the connection is to blame: a deadlock is over at the next one. The lane's
+ * drain writes, any thread reads.
  */
 final class Outage {
     private static final Logger log = LoggerFactory.getLogger(Outage.class);

@@ -12,7 +12,9 @@ import org.apache.kafka.connect.errors.IllegalWorkerStateException;
 import org.apache.kafka.connect.sink.ErrantRecordReporter;
 import org.apache.kafka.connect.sink.SinkTaskContext;
 
-/** What a sink task may ask of the drain. It only notes the wishes; {@link TaskDriver} fulfils them. One thread owns it. */
+/**
+ * What a sink task may ask of the drain. It only notes the wishes; {@link TaskDriver} fulfils them. One thread owns it.
+ */
 final class TaskContext implements SinkTaskContext {
     private static final long NO_TIMEOUT = -1;
 

@@ -14,15 +14,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * The connection of a request that waits, to find out whether its client has gone.
  *
- * <p>While a request is handled the server does not read from its HTTP/1.1 connection, so it does not learn that the client
- * has closed it. Here one byte is read, without waiting: the end of the stream, or an error, means that nobody is there. (A
- * client that closes only its sending side is taken for gone too; it gets an empty answer.) If there really is a byte, it is
- * the beginning of a next request, sent early: it is given back to the connection, in front of all it will read later, and the
- * client is believed from then on.
+ * <p>While a request is handled the server does not read from its HTTP/1.1 connection, so it does not learn that the
+ * client has closed it. Here one byte is read, without waiting: the end of the stream, or an error, means that nobody
+ * is there. (A client that closes only its sending side is taken for gone too; it gets an empty answer.) If there
+ * really is a byte, it is the beginning of a next request, sent early: it is given back to the connection, in front of
+ * all it will read later, and the client is believed from then on.
  *
- * <p>This is sound because nobody else reads: a request without a body is complete when it is handled, and the next is read
- * only when this one has been answered. So {@link #isGone} reads nothing after {@link #answered}, and nothing at all if there
- * is a body. The selector is not involved.
+ * <p>This is sound because nobody else reads: a request without a body is complete when it is handled, and the next is
+ * read only when this one has been answered. So {@link #isGone} reads nothing after {@link #answered}, and nothing at
+ * all if there is a body. The selector is not involved.
  *
  * <p>Any thread may call.
  */
@@ -66,7 +66,9 @@ public final class ClientConnection implements PopDispatcher.Client {
         return gone;
     }
 
-    /** Must be called before anything is answered: from then on the server reads. Returns whether the client has gone. */
+    /**
+     * Must be called before anything is answered: from then on the server reads. Returns whether the client has gone.
+     */
     public synchronized boolean answered() {
         isGone();
         channel = null;

@@ -76,8 +76,8 @@ enum ContentEncoding {
     /**
      * Decompresses a body. An empty one stays empty. The room keeps the size of the result taken.
      *
-     * @throws InvalidRequestException (400) if it is not what its header says, is cut off, or has something behind
-     *     its end; (413) if it has no room
+     * @throws InvalidRequestException (400) if it is not what its header says, is cut off, or has something behind its
+     *     end; (413) if it has no room
      */
     byte[] decode(byte[] body, Room room) {
         if (body.length == 0) {

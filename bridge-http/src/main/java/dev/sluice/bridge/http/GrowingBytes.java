@@ -30,8 +30,8 @@ final class GrowingBytes {
     }
 
     /**
-     * Adds the next bytes of a deflate stream. If the array is full it grows only when there really is another
-     * byte, because the first size is often the right one.
+     * Adds the next bytes of a deflate stream. If the array is full it grows only when there really is another byte,
+     * because the first size is often the right one.
      *
      * @return how many
      * @throws InvalidRequestException (413) if there is no room for them

@@ -5,8 +5,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The query of an address, by the rules of the contract: the first of several equal names counts, what cannot be read counts
- * as absent.
+ * The query of an address, by the rules of the contract: the first of several equal names counts, what cannot be read
+ * counts as absent.
  *
  * @param parameters decoded values by name
  */
@@ -25,7 +25,9 @@ public record Query(Map<String, List<String>> parameters) {
         return "true".equals(text) || "1".equals(text);
     }
 
-    /** Returns the number the value starts with, cut to the range of an int; {@code byDefault} when it starts with none. */
+    /**
+     * Returns the number the value starts with, cut to the range of an int; {@code byDefault} when it starts with none.
+     */
     public int number(String name, int byDefault) {
         String text = text(name);
         if (text == null) {

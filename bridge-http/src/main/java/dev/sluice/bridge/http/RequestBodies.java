@@ -18,14 +18,14 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the bodies of requests into memory: each up to a limit and within a time. No thread waits for a client, so
- * slow clients hold up nobody.
+ * Reads the bodies of requests into memory: each up to a limit and within a time. No thread waits for a client, so slow
+ * clients hold up nobody.
  *
- * <p>A body takes its memory from {@link RequestMemory} as it arrives, and the request keeps what it has taken
- * until it is answered. Bodies that are still arriving may have half of that memory, and those of one client a
- * quarter. If a body finds no room, the slowest body that is still arriving, of the same client if the client has
- * its share, is refused with 503 in its place: clients that send slowly, however many, cannot keep out one that
- * does not. Any thread may call.
+ * <p>A body takes its memory from {@link RequestMemory} as it arrives, and the request keeps what it has taken until it
+ * is answered. Bodies that are still arriving may have half of that memory, and those of one client a quarter. If a
+ * body finds no room, the slowest body that is still arriving, of the same client if the client has its share, is
+ * refused with 503 in its place: clients that send slowly, however many, cannot keep out one that does not. Any thread
+ * may call.
  */
 public final class RequestBodies implements AutoCloseable {
     /** What to make of a body. */

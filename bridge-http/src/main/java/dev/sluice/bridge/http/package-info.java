@@ -1,6 +1,4 @@
-/**
- * HTTP below the routes: connections, bodies, answers, parameters, errors, and the guard in front of every route.
- */
+/** HTTP below the routes: connections, bodies, answers, parameters, errors, and the guard in front of every route. */
 @NullMarked
 package dev.sluice.bridge.http;
 

@@ -17,8 +17,8 @@ import java.util.Properties;
 import java.util.stream.Stream;
 
 /**
- * What lies in a buffer's directory, for tools; see {@link Lanes} for the names. Reading it changes nothing and needs no
- * lock.
+ * What lies in a buffer's directory, for tools; see {@link Lanes} for the names. Reading it changes nothing and needs
+ * no lock.
  *
  * @param directory {@code buffer.dir}
  * @param generation the generation that takes new messages; empty if nothing says so
@@ -60,7 +60,10 @@ public record BufferLayout(
             return generation + "/" + number;
         }
 
-        /** Returns the note of a bridge that found a copy of this lane in use, and drains it no more; empty if there is none. */
+        /**
+         * Returns the note of a bridge that found a copy of this lane in use, and drains it no more; empty if there is
+         * none.
+         */
         public Optional<Path> sourceTakenMark() {
             Path mark = path.resolveSibling(path.getFileName() + Lane.SOURCE_TAKEN);
             return Files.exists(mark) ? Optional.of(mark) : Optional.empty();
@@ -146,8 +149,8 @@ public record BufferLayout(
     }
 
     /**
-     * Sets a {@code lanes.properties} aside that cannot be understood, so that a bridge can start: all lanes found are drained
-     * before anything new then. Nothing may run on the directory.
+     * Sets a {@code lanes.properties} aside that cannot be understood, so that a bridge can start: all lanes found are
+     * drained before anything new then. Nothing may run on the directory.
      *
      * @return where it is now; empty if there was nothing to do
      */

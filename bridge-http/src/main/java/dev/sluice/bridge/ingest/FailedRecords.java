@@ -94,8 +94,8 @@ public final class FailedRecords implements Closeable {
     /**
      * Keeps a record and why it failed. Waits for the disk.
      *
-     * @return completed when both are durable; failed if they could not be made so, or with a {@link
-     *     FailedRecordsFullException} if there is no room
+     * @return completed when both are durable; failed if they could not be made so, or with a
+     *     {@link FailedRecordsFullException} if there is no room
      */
     public Future<Void> add(SinkRecord record, Throwable failure) {
         String origin = record.topic() + "-" + record.kafkaPartition() + "@" + record.kafkaOffset();

@@ -4,8 +4,8 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A record PostgreSQL refused cannot be kept, because too many already are. It stays in its lane, and the lane with it, until
- * some have been retried or dropped.
+ * A record PostgreSQL refused cannot be kept, because too many already are. It stays in its lane, and the lane with it,
+ * until some have been retried or dropped.
  */
 public final class FailedRecordsFullException extends IOException {
     private static final long serialVersionUID = 1L;

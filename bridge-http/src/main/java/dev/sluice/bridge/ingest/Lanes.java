@@ -42,14 +42,15 @@ import org.slf4j.LoggerFactory;
  *     generation-0.drained/   may be deleted
  * </pre>
  *
- * <p>Which lane a message goes to depends on how many there are. So when {@code buffer.lanes} changes, a new generation of
- * lanes begins, and nothing in it is drained before everything in the older ones is: the order within a partition holds.
+ * <p>Which lane a message goes to depends on how many there are. So when {@code buffer.lanes} changes, a new generation
+ * of lanes begins, and nothing in it is drained before everything in the older ones is: the order within a partition
+ * holds.
  *
- * <p>The same when the drain's destination changes, which is refused while the lanes hold anything: each destination has its own
- * way to know what has reached it, so what one has begun the other would repeat.
+ * <p>The same when the drain's destination changes, which is refused while the lanes hold anything: each destination
+ * has its own way to know what has reached it, so what one has begun the other would repeat.
  *
- * <p>{@code lanes.properties} is replaced atomically before the first lane of a generation is made. If it is missing, every
- * lane found is an old one.
+ * <p>{@code lanes.properties} is replaced atomically before the first lane of a generation is made. If it is missing,
+ * every lane found is an old one.
  */
 public final class Lanes implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(Lanes.class);

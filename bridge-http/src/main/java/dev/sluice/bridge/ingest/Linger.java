@@ -3,8 +3,8 @@ package dev.sluice.bridge.ingest;
 import java.time.Duration;
 
 /**
- * How long messages may stay in the local log so that the drain moves more of them at a time: until {@code time} has passed, or
- * so many patient messages are there, or something comes behind them that is not patient, whatever is first.
+ * How long messages may stay in the local log so that the drain moves more of them at a time: until {@code time} has
+ * passed, or so many patient messages are there, or something comes behind them that is not patient, whatever is first.
  *
  * @param time 0 to {@link #LONGEST}; zero: not at all
  * @param messages 1 or more

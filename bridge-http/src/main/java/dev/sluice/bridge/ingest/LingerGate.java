@@ -3,9 +3,9 @@ package dev.sluice.bridge.ingest;
 import java.time.Duration;
 
 /**
- * Keeps the drain of a lane from messages that are {@linkplain Linger patient}. It is shut from the first of them on, until
- * the shortest patience of those behind it is over in time or in number, or until something comes that is not patient, or that
- * there is no room for. A gate that opens does so for all that is in the log by then.
+ * Keeps the drain of a lane from messages that are {@linkplain Linger patient}. It is shut from the first of them on,
+ * until the shortest patience of those behind it is over in time or in number, or until something comes that is not
+ * patient, or that there is no room for. A gate that opens does so for all that is in the log by then.
  *
  * <p>Any thread appends, one drains. Times are those of {@link System#nanoTime}.
  */

@@ -39,7 +39,8 @@ import org.jspecify.annotations.Nullable;
  *  rest   payload          the JSON text as it was sent
  * </pre>
  *
- * <p>For example the message {@code {"n":1}} with the transaction id {@code t} in partition {@code p} of queue {@code q}:
+ * <p>For example the message {@code {"n":1}} with the transaction id {@code t} in partition {@code p} of queue
+ * {@code q}:
  *
  * <pre>
  * 01 00  01 8f 00 00 00 00 70 00 80 00 00 00 00 00 00 01  01 71  01 70  01 74  7b 22 6e 22 3a 31 7d

@@ -1,6 +1,9 @@
 package dev.sluice.bridge.ingest;
 
-/** A queue holds as many messages as it may: nothing of the push was accepted. It may be tried again when some are consumed. */
+/**
+ * A queue holds as many messages as it may: nothing of the push was accepted. It may be tried again when some are
+ * consumed.
+ */
 public final class QueueFullException extends Exception {
     private static final long serialVersionUID = 1L;
 

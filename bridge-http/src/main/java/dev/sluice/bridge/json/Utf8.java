@@ -33,7 +33,10 @@ public final class Utf8 {
         return -1;
     }
 
-    /** Returns how many bytes the sequence that starts with the non-ASCII byte at {@code i} has, or 0 if it is ill-formed. */
+    /**
+     * Returns how many bytes the sequence that starts with the non-ASCII byte at {@code i} has, or 0 if it is
+     * ill-formed.
+     */
     private static int sequenceLength(byte[] bytes, int i, int length) {
         int lead = bytes[i] & 0xff;
         if (lead < 0xc2 || lead > 0xf4) {

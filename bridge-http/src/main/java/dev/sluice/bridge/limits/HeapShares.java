@@ -6,8 +6,8 @@ package dev.sluice.bridge.limits;
  */
 public final class HeapShares {
     /**
-     * All requests together, in percent. At the smallest heap the largest body needs 54 MB, which is 28 percent of
-     * 192 MB.
+     * All requests together, in percent. At the smallest heap the largest body needs 54 MB, which is 28 percent of 192
+     * MB.
      */
     private static final int REQUESTS_PERCENT = 28;
     /** One thread reads at most one part of 24 from the database for an answer, or from the log for the database. */

@@ -1,6 +1,8 @@
 package dev.sluice.bridge.limits;
 
-/** More requests wait than are allowed, or the service is stopping. Nothing was done; the client may try again later. */
+/**
+ * More requests wait than are allowed, or the service is stopping. Nothing was done; the client may try again later.
+ */
 public final class OverloadedException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -8,9 +8,8 @@ import org.eclipse.jetty.server.Request;
 /**
  * The memory that all requests share: their bodies, the objects the bodies become, and the answers.
  *
- * <p>A request takes memory before it uses it, and keeps it until it is answered. A body of a few megabytes can
- * become hundreds of megabytes of objects, so the size of a body does not say what a request costs. Any thread may
- * call.
+ * <p>A request takes memory before it uses it, and keeps it until it is answered. A body of a few megabytes can become
+ * hundreds of megabytes of objects, so the size of a body does not say what a request costs. Any thread may call.
  */
 public final class RequestMemory {
     /** A claim takes whole blocks from the shared memory, so that small objects need no atomic operation each. */

@@ -59,7 +59,9 @@ public final class Counters {
         return total;
     }
 
-    /** Hands what has been counted since the last flush to {@code writer}; if that throws, it is part of the next one. */
+    /**
+     * Hands what has been counted since the last flush to {@code writer}; if that throws, it is part of the next one.
+     */
     synchronized void flush(Consumer<List<Increment>> writer) {
         var growth = new HashMap<String, Map<Counter, Long>>();
         all().forEach((name, counters) -> {

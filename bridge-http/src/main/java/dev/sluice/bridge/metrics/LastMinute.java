@@ -9,8 +9,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * What was counted in the last minute, by queue: the difference of two readings of the counters, the newest and one a minute
- * older. Readings come from one thread; any thread may ask.
+ * What was counted in the last minute, by queue: the difference of two readings of the counters, the newest and one a
+ * minute older. Readings come from one thread; any thread may ask.
  */
 public final class LastMinute {
     private static final long MINUTE_NANOS = Duration.ofMinutes(1).toNanos();

@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * What this process uses of the machine and of the database. From {@code /proc} where there is one; elsewhere all processor time
- * counts as the user's, and the heap and what is beside it as memory. Any thread may ask.
+ * What this process uses of the machine and of the database. From {@code /proc} where there is one; elsewhere all
+ * processor time counts as the user's, and the heap and what is beside it as memory. Any thread may ask.
  */
 public final class ProcessUsage {
     private static final Path STAT = Path.of("/proc/self/stat");

@@ -132,9 +132,9 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
     /**
      * Acknowledges.
      *
-     * @return completes with one outcome per acknowledgement, in order, after the commit; exceptionally with {@link
-     *     OutcomeUnknownException} when nobody can tell yet whether they were taken; and without effect with {@link
-     *     OverloadedException} when too many wait or the dispatcher is closed, or with {@link QueueException}
+     * @return completes with one outcome per acknowledgement, in order, after the commit; exceptionally with
+     *     {@link OutcomeUnknownException} when nobody can tell yet whether they were taken; and without effect with
+     *     {@link OverloadedException} when too many wait or the dispatcher is closed, or with {@link QueueException}
      */
     public CompletableFuture<List<AcknowledgeOutcome>> acknowledge(List<Acknowledgement> acknowledgements) {
         if (acknowledgements.isEmpty()) {

@@ -14,8 +14,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The lanes that are in use, found by what has got something to read: a queue, a partition, or the place of a queue. Guarded
- * by the dispatcher's lock.
+ * The lanes that are in use, found by what has got something to read: a queue, a partition, or the place of a queue.
+ * Guarded by the dispatcher's lock.
  */
 final class PopLanes {
     private final Map<PopTarget, PopLane> byTarget = new HashMap<>();

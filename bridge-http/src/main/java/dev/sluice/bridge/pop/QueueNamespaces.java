@@ -9,9 +9,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where the queues are that have got something to read lately, so that those who wait for a namespace or task can be woken by
- * the name of a queue. Queues can be moved by anybody on the database: what is known is forgotten, all at once, every {@value
- * #FORGET_MILLIS} ms. Guarded by the dispatcher's lock.
+ * Where the queues are that have got something to read lately, so that those who wait for a namespace or task can be
+ * woken by the name of a queue. Queues can be moved by anybody on the database: what is known is forgotten, all at
+ * once, every {@value #FORGET_MILLIS} ms. Guarded by the dispatcher's lock.
  */
 final class QueueNamespaces {
     static final long FORGET_MILLIS = 2000;
@@ -31,7 +31,9 @@ final class QueueNamespaces {
         return known.get(queue);
     }
 
-    /** Notes that a queue is to be looked up. Returns false if others are noted already: they are looked up together. */
+    /**
+     * Notes that a queue is to be looked up. Returns false if others are noted already: they are looked up together.
+     */
     boolean ask(String queue) {
         boolean first = asked.isEmpty();
         asked.add(queue);

@@ -80,9 +80,9 @@ public final class BoundedExecutor implements AutoCloseable {
     /**
      * Runs a task when it is its turn.
      *
-     * @return completes with what the task returns or throws, on one of the threads; exceptionally with {@link
-     *     OverloadedException}, without effect, when too many wait or its turn does not come in time, and with {@link
-     *     OutcomeUnknownException} when the task does not end in time
+     * @return completes with what the task returns or throws, on one of the threads; exceptionally with
+     *     {@link OverloadedException}, without effect, when too many wait or its turn does not come in time, and with
+     *     {@link OutcomeUnknownException} when the task does not end in time
      */
     public <T> CompletableFuture<T> run(Callable<T> task) {
         var answer = new CompletableFuture<T>();

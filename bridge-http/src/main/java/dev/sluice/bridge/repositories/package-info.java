@@ -1,6 +1,4 @@
-/**
- * The queue as routes use it: the repositories of the database, and the bounded threads that call them.
- */
+/** The queue as routes use it: the repositories of the database, and the bounded threads that call them. */
 @NullMarked
 package dev.sluice.bridge.repositories;
 

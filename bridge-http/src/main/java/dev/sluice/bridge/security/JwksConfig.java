@@ -10,8 +10,8 @@ import java.util.Optional;
  *
  * @param url http or https ({@code auth.jwt.jwks.url})
  * @param maxAge keys are asked for again when they are older ({@code auth.jwt.jwks.max.age.ms})
- * @param refreshInterval the shortest time between two fetches, whatever names of keys tokens have ({@code
- *     auth.jwt.jwks.refresh.ms}); after a failure a second is enough
+ * @param refreshInterval the shortest time between two fetches, whatever names of keys tokens have
+ *     ({@code auth.jwt.jwks.refresh.ms}); after a failure a second is enough
  * @param timeout of one fetch ({@code auth.jwt.jwks.timeout.ms})
  * @param patience the longest time a request waits for a fetch ({@code auth.jwt.jwks.wait.ms})
  */

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Whose tokens are believed, and what they may do.
  *
- * @param algorithm {@code HS256}, {@code RS256} (and RS384, RS512), {@code EdDSA}, or {@code auto}: those that a key is given for
+ * @param algorithm {@code HS256}, {@code RS256} (and RS384, RS512), {@code EdDSA}, or {@code auto}: those that a key is
+ *     given for
  * @param secret of HS256, its UTF-8 bytes; never shown
  * @param publicKey PEM of an RSA or Ed25519 key
  * @param jwks where to get public keys; not together with {@code publicKey}
@@ -76,8 +77,8 @@ public record JwtConfig(
     /**
      * Checks that there is a key for what is to be accepted.
      *
-     * @throws IllegalArgumentException if there is none, or it is not of the right type; the message names the keys of the
-     *     settings, and no secret
+     * @throws IllegalArgumentException if there is none, or it is not of the right type; the message names the keys of
+     *     the settings, and no secret
      */
     public JwtConfig {
         if (!ALGORITHMS.contains(algorithm)) {

@@ -32,8 +32,8 @@ final class PublicKeys {
     private PublicKeys() {}
 
     /**
-     * Reads an RSA or Ed25519 public key from PEM. Line ends may be written as {@code \n} in two characters, as they are in
-     * environment variables.
+     * Reads an RSA or Ed25519 public key from PEM. Line ends may be written as {@code \n} in two characters, as they
+     * are in environment variables.
      *
      * @throws IllegalArgumentException if it is not one; the message says what it is instead
      */

@@ -13,7 +13,10 @@ import javax.crypto.Mac;
 import javax.crypto.SecretKey;
 import org.jspecify.annotations.Nullable;
 
-/** The algorithms we can check, by their names in a token's header. A key of another type is not accepted by any of them. */
+/**
+ * The algorithms we can check, by their names in a token's header. A key of another type is not accepted by any of
+ * them.
+ */
 enum SignatureAlgorithm {
     HS256("HS256", "HmacSHA256"),
     RS256("RS256", "SHA256withRSA"),

@@ -12,11 +12,11 @@ import java.util.Base64;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A token taken apart, nothing of it believed yet: {@code header.claims.signature}, each base64url without padding (RFC 7515
- * §3.1).
+ * A token taken apart, nothing of it believed yet: {@code header.claims.signature}, each base64url without padding (RFC
+ * 7515 §3.1).
  *
- * <p>The form is taken strictly, so that a token has one spelling only: no padding, no white space, no unused bits, no second
- * field of a name, and no extension that must be understood ({@code crit}).
+ * <p>The form is taken strictly, so that a token has one spelling only: no padding, no white space, no unused bits, no
+ * second field of a name, and no extension that must be understood ({@code crit}).
  *
  * @param algorithm what the header says it is signed with
  * @param keyId which key signed it, {@code kid}; null if the header does not say

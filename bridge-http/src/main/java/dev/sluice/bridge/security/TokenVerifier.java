@@ -73,8 +73,8 @@ public final class TokenVerifier {
     /**
      * Checks a token.
      *
-     * @return completes with whose it is; exceptionally with {@link InvalidTokenException} if it is not good, or {@link
-     *     KeysUnavailableException} if that cannot be known now
+     * @return completes with whose it is; exceptionally with {@link InvalidTokenException} if it is not good, or
+     *     {@link KeysUnavailableException} if that cannot be known now
      */
     public CompletableFuture<Principal> verify(String text) {
         Token token;

@@ -351,7 +351,10 @@ final class FuzzRequests {
         node.forEach(child -> collect(child, containers));
     }
 
-    /** What names another server names a port nobody listens on; and the marker stays out of what is not a client's data. */
+    /**
+     * What names another server names a port nobody listens on; and the marker stays out of what is not a client's
+     * data.
+     */
     private static String harmless(String text) {
         if (!text.contains("\"host\"")) {
             return text;

@@ -34,8 +34,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 
 /**
- * Whatever is sent to whatever route is answered in time, never with a status of our own mistakes, and never shown in the log; and
- * the service goes on. For longer, and with another seed:
+ * Whatever is sent to whatever route is answered in time, never with a status of our own mistakes, and never shown in
+ * the log; and the service goes on. For longer, and with another seed:
  *
  * <pre>{@code
  * mvn verify -Dtest=FuzzTest -Dsurefire.failIfNoSpecifiedTests=false -Dsluice.fuzz.seconds=300 -Dsluice.fuzz.seed=7

@@ -16,7 +16,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What JSON allows comes back byte for byte, by way of the database; what it forbids is refused, and nothing else with it. */
+/**
+ * What JSON allows comes back byte for byte, by way of the database; what it forbids is refused, and nothing else with
+ * it.
+ */
 class JsonFidelityTest {
     private static final int TEN_MEGABYTES = 10 << 20;
     private static final int DEPTH = 500;

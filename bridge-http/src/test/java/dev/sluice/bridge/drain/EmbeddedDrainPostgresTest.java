@@ -40,8 +40,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The drain with the task it drives in earnest, into a real PostgreSQL. No transaction id is remembered, but where a test says
- * so: what is stored once is stored once because of the offsets.
+ * The drain with the task it drives in earnest, into a real PostgreSQL. No transaction id is remembered, but where a
+ * test says so: what is stored once is stored once because of the offsets.
  */
 class EmbeddedDrainPostgresTest {
     @TempDir

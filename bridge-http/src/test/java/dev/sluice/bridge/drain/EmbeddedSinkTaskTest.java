@@ -22,7 +22,10 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The promises of the sink task under the bridge's own driver: records are those of the local log, and so is the position. */
+/**
+ * The promises of the sink task under the bridge's own driver: records are those of the local log, and so is the
+ * position.
+ */
 class EmbeddedSinkTaskTest extends SinkTaskContract {
     /** How long a position waits for the disk at most. */
     private static final Duration POSITION_INTERVAL = Duration.ofMillis(50);
@@ -81,7 +84,10 @@ class EmbeddedSinkTaskTest extends SinkTaskContract {
             ingest.start();
         }
 
-        /** What it leaves is what a kill would leave: a stop in order deletes what is moved on, and there is nothing to go back to. */
+        /**
+         * What it leaves is what a kill would leave: a stop in order deletes what is moved on, and there is nothing to
+         * go back to.
+         */
         @Override
         public void stop() throws IOException {
             Path killed = directory();

@@ -24,7 +24,9 @@ class EndToEndTest {
     @TempDir
     private Path directory;
 
-    /** Without the memory of transaction ids, so that nothing but the offsets keeps a replay from being written twice. */
+    /**
+     * Without the memory of transaction ids, so that nothing but the offsets keeps a replay from being written twice.
+     */
     private static Map<String, String> withoutDedup(Map<String, String> environment) {
         var all = new HashMap<>(environment);
         all.put("SLUICE_DEDUP_WINDOW_MS", "0");

@@ -15,7 +15,9 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** HTTP, bridge, Kafka, sink on a worker, PostgreSQL, HTTP: with Kafka away for a while, and the bridge killed twice. */
+/**
+ * HTTP, bridge, Kafka, sink on a worker, PostgreSQL, HTTP: with Kafka away for a while, and the bridge killed twice.
+ */
 class KafkaDrainIT {
     private static final String QUEUE_OF_PLAIN = "plain";
     private static final int PLAIN_MESSAGES = 200;

@@ -31,9 +31,9 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * The worst requests there are, many at once, against a bridge with the smallest heap that is documented, while
- * other clients send bodies that never end and leave answers unread. Every answer is one the contract names, and
- * the process lives on.
+ * The worst requests there are, many at once, against a bridge with the smallest heap that is documented, while other
+ * clients send bodies that never end and leave answers unread. Every answer is one the contract names, and the process
+ * lives on.
  *
  * <pre>{@code
  * java -cp CLASSPATH dev.sluice.bridge.e2e.SmallestHeap 300 1

@@ -25,8 +25,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * A hundred real documents, many times over, pushed to partitions in requests of 1 to 100 items, and read again by groups.
- * Each partition is written by one thread, so that the order it must have is known.
+ * A hundred real documents, many times over, pushed to partitions in requests of 1 to 100 items, and read again by
+ * groups. Each partition is written by one thread, so that the order it must have is known.
  */
 final class Workload {
     private static final int MAX_ITEMS = 100;
@@ -158,7 +158,9 @@ final class Workload {
         return consume(client, group, consumers, limit, false);
     }
 
-    /** The same while something fails: a pop or an ack that fails is tried again. Ends when everything was delivered. */
+    /**
+     * The same while something fails: a pop or an ack that fails is tried again. Ends when everything was delivered.
+     */
     Map<String, List<String>> consumeThroughFailures(BridgeClient client, String group, int consumers, Duration limit)
             throws Exception {
         return consume(client, group, consumers, limit, true);
@@ -235,7 +237,9 @@ final class Workload {
         }
     }
 
-    /** Checks that a group got everything answered once, in order; and nothing else, unless some pushes got no answer. */
+    /**
+     * Checks that a group got everything answered once, in order; and nothing else, unless some pushes got no answer.
+     */
     void checkDelivered(String group, Map<String, List<String>> delivered, boolean everyPushAnswered) {
         assertThat(delivered.values().stream().flatMap(List::stream))
                 .as("delivered to %s, each once", group)

@@ -8,11 +8,11 @@ import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * Requests that cost the most memory for their size, found by the fuzzer and by looking for what each route keeps
- * of a body.
+ * Requests that cost the most memory for their size, found by the fuzzer and by looking for what each route keeps of a
+ * body.
  *
- * <p>{@link #ALL} is the list. A body is made when it is sent, because all of them together are larger than a test
- * may be.
+ * <p>{@link #ALL} is the list. A body is made when it is sent, because all of them together are larger than a test may
+ * be.
  */
 final class WorstRequests {
     /** The largest body there may be by default. */

@@ -26,7 +26,10 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The door before a log that nobody drains. Rules are read when the test says so: {@link Admission#start} is not called. */
+/**
+ * The door before a log that nobody drains. Rules are read when the test says so: {@link Admission#start} is not
+ * called.
+ */
 class AdmissionTest {
     private static final PayloadCipher KEY = PayloadCipher.of("k:" + "0c".repeat(32), null);
     private static final MessageIds IDS = new MessageIds();

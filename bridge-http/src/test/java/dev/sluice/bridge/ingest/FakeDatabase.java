@@ -24,8 +24,8 @@ import org.apache.kafka.connect.sink.SinkTask;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What PostgreSQL is to a drain, in memory: stored messages and offsets that survive tasks, and switches for its moods. Its
- * tasks obey the contract of {@code QueueSinkTask}.
+ * What PostgreSQL is to a drain, in memory: stored messages and offsets that survive tasks, and switches for its moods.
+ * Its tasks obey the contract of {@code QueueSinkTask}.
  */
 public final class FakeDatabase {
     final Map<String, Long> offsets = new HashMap<>();

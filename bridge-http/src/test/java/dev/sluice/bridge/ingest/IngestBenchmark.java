@@ -23,9 +23,10 @@ import java.util.concurrent.atomic.LongAdder;
 /**
  * How fast pushes get through log and drain into an embedded PostgreSQL, without HTTP.
  *
- * <p>Arguments: {@code stored|buffered}, messages per push, pushes at a time, seconds, lanes. Defaults:
- * {@code stored 100 16 10 1}. Run by {@code mvn -pl bridge-http test-compile exec:java
- * -Dexec.mainClass=dev.sluice.bridge.ingest.IngestBenchmark}. Payloads have 195 bytes, there are 50 partitions. The first four seconds are not counted.
+ * <p>Arguments: {@code stored|buffered}, messages per push, pushes at a time, seconds, lanes. Defaults: {@code stored
+ * 100 16 10 1}. Run by {@code mvn -pl bridge-http test-compile exec:java
+ * -Dexec.mainClass=dev.sluice.bridge.ingest.IngestBenchmark}. Payloads have 195 bytes, there are 50 partitions. The
+ * first four seconds are not counted.
  */
 public final class IngestBenchmark {
     private static final int PARTITIONS = 50;

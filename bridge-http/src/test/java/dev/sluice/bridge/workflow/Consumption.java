@@ -11,9 +11,9 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The loop of a consumer, in one or more workers: pop, handle, acknowledge. A pop that times out is tried again, and so is one
- * that finds no server, after a second; any other failure ends the consumption. What the handler throws makes the batch {@code
- * failed}.
+ * The loop of a consumer, in one or more workers: pop, handle, acknowledge. A pop that times out is tried again, and so
+ * is one that finds no server, after a second; any other failure ends the consumption. What the handler throws makes
+ * the batch {@code failed}.
  */
 final class Consumption {
     private static final long NO_SERVER_MILLIS = 1000;

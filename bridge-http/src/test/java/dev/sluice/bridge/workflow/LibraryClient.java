@@ -16,9 +16,9 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The operations of the client library of the contract (its JavaScript form), with what it sends by default and what it reads of
- * the answers: a push must be answered by an array, of whose elements {@code failed} is an error; a pop that fails is an empty one;
- * of a single ack only an {@code error} outside of an array is noticed.
+ * The operations of the client library of the contract (its JavaScript form), with what it sends by default and what it
+ * reads of the answers: a push must be answered by an array, of whose elements {@code failed} is an error; a pop that
+ * fails is an empty one; of a single ack only an {@code error} outside of an array is noticed.
  */
 final class LibraryClient {
     static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(30);

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Collects messages by queue and partition and pushes them together, so many at a time. The service sees ordinary pushes; the
- * producer does not see their results.
+ * Collects messages by queue and partition and pushes them together, so many at a time. The service sees ordinary
+ * pushes; the producer does not see their results.
  */
 final class PushBuffer {
     private final LibraryClient client;

@@ -24,7 +24,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What producers and consumers see of the options of a queue, and what somebody who looks after the queues does to it. */
+/**
+ * What producers and consumers see of the options of a queue, and what somebody who looks after the queues does to it.
+ */
 class QueueOptionsWorkflowTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final int HOUR_SECONDS = 3600;

@@ -19,8 +19,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sends requests as the client library does. With one server a request is tried three times when there is no answer, or one of
- * 5xx; with several it goes round them once, and a server that failed is left alone for a while. An answer of 4xx ends it.
+ * Sends requests as the client library does. With one server a request is tried three times when there is no answer, or
+ * one of 5xx; with several it goes round them once, and a server that failed is left alone for a while. An answer of
+ * 4xx ends it.
  */
 final class Transport {
     private static final int ATTEMPTS = 3;

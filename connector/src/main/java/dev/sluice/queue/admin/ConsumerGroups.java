@@ -212,9 +212,8 @@ public final class ConsumerGroups {
     }
 
     /**
-     * Deletes a group: its subscription, positions and leases. What it waits for on queues
-     * that do not exist is forgotten too. Its dead letters stay. Its next pop registers it anew. Each
-     * queue is a transaction of its own.
+     * Deletes a group: its subscription, positions and leases. What it waits for on queues that do not exist is
+     * forgotten too. Its dead letters stay. Its next pop registers it anew. Each queue is a transaction of its own.
      *
      * @param queue only on the queue of that name; null: on all it reads
      * @return how many partitions it had read or could have; nothing when there was no such group

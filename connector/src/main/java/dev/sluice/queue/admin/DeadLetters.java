@@ -81,8 +81,8 @@ public final class DeadLetters {
     public record Key(Instant failedAt, long id) {}
 
     /**
-     * Returns a part of the dead letters, newest failure first. It ends early when its payloads pass the bytes
-     * of a page.
+     * Returns a part of the dead letters, newest failure first. It ends early when its payloads pass the bytes of a
+     * page.
      *
      * @param limit most of them returned, 0 or more
      * @param offset how many to leave out first, 0 or more

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param name its name
  * @param createdAt when it was made, by the database's clock
  * @param lastPushAt when it got its newest message; null before the first
- * @param messages how many messages it holds, read or not, scheduled ones included; those deleted one by one still count
+ * @param messages how many messages it holds, read or not, scheduled ones included; those deleted one by one still
+ *     count
  * @param scheduled how many of them wait for their time
  */
 public record PartitionInfo(

@@ -25,10 +25,10 @@ import org.slf4j.LoggerFactory;
  * Deletes what has had its time, by the options of its queue, what nobody will ask for again ({@link UnusedRows}), and
  * what queues, partitions and clearings have left behind.
  *
- * <p>In two kinds of steps, each a short transaction. The first moves tails and the cursors before them ({@link TailAdvance}):
- * from then on the messages are invisible. It leaves out partitions and cursors that somebody else holds; the next
- * sweep comes by again. The second deletes segments nobody can see, a bounded number at a time, with no lock that a
- * push, a pop or an ack could wait for.
+ * <p>In two kinds of steps, each a short transaction. The first moves tails and the cursors before them
+ * ({@link TailAdvance}): from then on the messages are invisible. It leaves out partitions and cursors that somebody
+ * else holds; the next sweep comes by again. The second deletes segments nobody can see, a bounded number at a time,
+ * with no lock that a push, a pop or an ack could wait for.
  *
  * <p>A partition is a sequence: what is deleted is always its oldest part, whole segments at a time. Messages written
  * together are of one age and go together. A position never goes back.

@@ -18,13 +18,15 @@ import java.util.Map;
  *
  * <ul>
  *   <li>partitions with nothing in them for long: no message kept or scheduled, no dead letter, no lease, no state of a
- *       stream, no push. A push to
- *       the name makes a new one, whose seqs start at 1; every group has read all that was in the old one, or it was deleted.
- *   <li>groups that wait for a queue that does not exist, and have not asked for long. A pop that waits asks again and again.
- *   <li>offsets of epochs that are over: of the same log and lane a newer epoch has been moved for {@link #SETTLED}. An epoch
- *       begins to be moved when all of those before it have been, and then the log deletes what it has of them; until it
- *       has, a drain that starts compares it with the offset. Kept for {@link #EPOCHS} nevertheless, for a copy of the log's
- *       directory may come back from a backup, and only the offset keeps what it has from being stored twice.
+ *       stream, no push. A push to the name makes a new one, whose seqs start at 1; every group has read all that was
+ *       in the old one, or it was deleted.
+ *   <li>groups that wait for a queue that does not exist, and have not asked for long. A pop that waits asks again and
+ *       again.
+ *   <li>offsets of epochs that are over: of the same log and lane a newer epoch has been moved for {@link #SETTLED}. An
+ *       epoch begins to be moved when all of those before it have been, and then the log deletes what it has of them;
+ *       until it has, a drain that starts compares it with the offset. Kept for {@link #EPOCHS} nevertheless, for a
+ *       copy of the log's directory may come back from a backup, and only the offset keeps what it has from being
+ *       stored twice.
  * </ul>
  *
  * <p>Each method is one short transaction's work; the caller commits, and holds the lock of the sweep.

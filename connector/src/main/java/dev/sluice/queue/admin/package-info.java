@@ -1,5 +1,6 @@
 /**
- * Administration of queues: options, consumer groups, dead letters, retention, and what becomes of rows that nobody uses.
+ * Administration of queues: options, consumer groups, dead letters, retention, and what becomes of rows that nobody
+ * uses.
  */
 @NullMarked
 package dev.sluice.queue.admin;

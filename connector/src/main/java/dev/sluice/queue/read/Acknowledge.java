@@ -23,18 +23,19 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes verdicts: locks the cursors they speak of, finds the seqs by transaction id within the leases, moves the cursors,
- * and buries what is beyond its retry limit.
+ * Takes verdicts: locks the cursors they speak of, finds the seqs by transaction id within the leases, moves the
+ * cursors, and buries what is beyond its retry limit.
  *
- * <p>A cursor moves over what is done without a gap; what is done beyond a gap is remembered in {@code acked}. So a failed
- * message is delivered again, alone, however the others of its lease went. A failed or retry verdict ends the lease.
+ * <p>A cursor moves over what is done without a gap; what is done beyond a gap is remembered in {@code acked}. So a
+ * failed message is delivered again, alone, however the others of its lease went. A failed or retry verdict ends the
+ * lease.
  */
 public final class Acknowledge {
     /** Longest time a failed message is held back, whatever the number of failures. */
     private static final long MAX_RETRY_DELAY_MS = 3_600_000;
     /**
-     * How far from its position a cursor is searched for a message that no lease holds, either way. Beyond, the message is
-     * not found: an ack must not cost the reading of a whole partition.
+     * How far from its position a cursor is searched for a message that no lease holds, either way. Beyond, the message
+     * is not found: an ack must not cost the reading of a whole partition.
      */
     static final int UNLEASED_REACH = 10_000;
     /** Share of the delay that chance adds, so that messages that failed together do not come back together. */
@@ -178,8 +179,8 @@ public final class Acknowledge {
     }
 
     /**
-     * Takes a verdict on a message, and that all before it are done. Refuses one on a message the cursor has passed: what comes
-     * with it is older than what has been done since. The last one it has passed may be named again.
+     * Takes a verdict on a message, and that all before it are done. Refuses one on a message the cursor has passed:
+     * what comes with it is older than what has been done since. The last one it has passed may be named again.
      *
      * @param said completed, or failed or dead, which are the same here: a dead letter at once
      * @param release whether the lease ends, whatever is left in it; a dead letter always ends it
@@ -225,7 +226,9 @@ public final class Acknowledge {
 
     private record MessageKey(long partitionId, String transactionId) {}
 
-    /** Returns where the messages are of which groups speak that have never read their partitions; only those there are. */
+    /**
+     * Returns where the messages are of which groups speak that have never read their partitions; only those there are.
+     */
     private Map<MessageKey, AcknowledgeOutcome.Unread> unread(Connection connection, List<Verdicts> verdicts)
             throws SQLException {
         List<Acknowledgement> strangers = verdicts.stream()

@@ -7,7 +7,9 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Messages a group gives up on, to be copied into the dead letters. Collects them, so that one statement does for all. */
+/**
+ * Messages a group gives up on, to be copied into the dead letters. Collects them, so that one statement does for all.
+ */
 final class DeadLetterBatch {
     private final Statements statements;
     private final List<Burial> burials = new ArrayList<>();

@@ -7,7 +7,9 @@ import java.sql.Timestamp;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
-/** When each message of a slice of a segment was created: what it brought along, or else when the segment was written. */
+/**
+ * When each message of a slice of a segment was created: what it brought along, or else when the segment was written.
+ */
 final class MessageTimes {
     private final Instant writtenAt;
     private final @Nullable Timestamp @Nullable [] broughtAlong;

@@ -20,9 +20,9 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Claims ready cursors for the consumers that wait on one target, and reads what they get. Three statements whatever the
- * number of consumers: lock cursors, give leases, read segments. Queues with a delay cost one more, and so does a target
- * that is no single queue.
+ * Claims ready cursors for the consumers that wait on one target, and reads what they get. Three statements whatever
+ * the number of consumers: lock cursors, give leases, read segments. Queues with a delay cost one more, and so does a
+ * target that is no single queue.
  */
 final class Pop {
     /** Rounds of claiming in one transaction. More than one only while cursors turn out to have nothing to read. */
@@ -118,8 +118,8 @@ final class Pop {
     }
 
     /**
-     * Gives cursors to shares, in the order of both, until every share has what it wants. Returns the cursors passed that
-     * have nothing to read.
+     * Gives cursors to shares, in the order of both, until every share has what it wants. Returns the cursors passed
+     * that have nothing to read.
      */
     private static List<ReadyCursor> distribute(
             List<ReadyCursor> ready, List<Share> shares, PopTarget target, List<Claim> given, DeadLetterBatch burials) {
@@ -253,8 +253,8 @@ final class Pop {
     }
 
     /**
-     * Reads what the claims hold, and makes of them what there is: a claim beyond the bytes left is cut, or removed; one on
-     * nothing but deleted messages becomes done.
+     * Reads what the claims hold, and makes of them what there is: a claim beyond the bytes left is cut, or removed;
+     * one on nothing but deleted messages becomes done.
      *
      * @return bytes read
      */

@@ -8,8 +8,8 @@ import dev.sluice.queue.PayloadCipher;
  * Settings of a {@link Queue}.
  *
  * @param schema PostgreSQL schema of the queue
- * @param popMaxBytes most bytes of payloads read by one pop, for all its consumers together; one message more is read when
- *     the first is larger
+ * @param popMaxBytes most bytes of payloads read by one pop, for all its consumers together; one message more is read
+ *     when the first is larger
  * @param cipher decrypts what consumers get
  */
 public record QueueConfig(String schema, long popMaxBytes, PayloadCipher cipher) {

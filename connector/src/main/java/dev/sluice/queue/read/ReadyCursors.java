@@ -16,8 +16,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a pop may choose from: the ready cursors of its target; when there are none, why not; and the registration of groups
- * that read for the first time. Each scope of a target has statements of its own.
+ * What a pop may choose from: the ready cursors of its target; when there are none, why not; and the registration of
+ * groups that read for the first time. Each scope of a target has statements of its own.
  */
 final class ReadyCursors {
     private final Statements statements;
@@ -33,15 +33,16 @@ final class ReadyCursors {
             Status status, boolean registered, @Nullable Duration nextReadyIn) {}
 
     /**
-     * Registers the group on all queues of the scope it does not read yet, and sees to it that those that come later are not
-     * missed. Whatever is ready elsewhere in the scope, so it is to be called by every pop.
+     * Registers the group on all queues of the scope it does not read yet, and sees to it that those that come later
+     * are not missed. Whatever is ready elsewhere in the scope, so it is to be called by every pop.
      */
     void registerAcross(Connection connection, Across across, String group, Subscription wish) throws SQLException {
         registration.runAcross(connection, across, group, wish);
     }
 
     /**
-     * Registers the group if the one queue of the target exists and the group does not, or notes that it waits for the queue.
+     * Registers the group if the one queue of the target exists and the group does not, or notes that it waits for the
+     * queue.
      *
      * @return true if the group may have something to read now
      */

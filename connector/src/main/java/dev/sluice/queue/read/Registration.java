@@ -62,8 +62,9 @@ final class Registration {
     }
 
     /**
-     * Registers the group on all queues of the scope it does not read yet. One that does not want to read from the beginning
-     * has noted when it began to wait: what comes into the scope after its first pop, it reads from that time on.
+     * Registers the group on all queues of the scope it does not read yet. One that does not want to read from the
+     * beginning has noted when it began to wait: what comes into the scope after its first pop, it reads from that time
+     * on.
      */
     void runAcross(Connection connection, Across across, String group, Subscription wish) throws SQLException {
         List<String> queues = new ArrayList<>();
@@ -100,8 +101,8 @@ final class Registration {
     }
 
     /**
-     * Notes that a group waits for a queue that does not exist, if it does not want to read from the beginning. The first
-     * push to the queue registers it.
+     * Notes that a group waits for a queue that does not exist, if it does not want to read from the beginning. The
+     * first push to the queue registers it.
      */
     void awaitQueue(Connection connection, String queue, String group, Subscription wish) throws SQLException {
         if (effective(group, wish).equals(Subscription.ALL)) {

@@ -8,9 +8,9 @@ import java.util.UUID;
 import javax.sql.DataSource;
 
 /**
- * Finds out whether each connection has a session of its own. Settings, prepared statements and {@code LISTEN} belong to a
- * session; a pooler between us and the server that gives it to others after every transaction makes statements fail at random,
- * and commits less durable than they look.
+ * Finds out whether each connection has a session of its own. Settings, prepared statements and {@code LISTEN} belong
+ * to a session; a pooler between us and the server that gives it to others after every transaction makes statements
+ * fail at random, and commits less durable than they look.
  */
 final class Sessions {
     private static final Sql LEAVE_MARK = Sql.parse("select set_config('sluice.session', :mark , false)");
@@ -19,8 +19,8 @@ final class Sessions {
     private Sessions() {}
 
     /**
-     * Leaves a mark in one session, and looks for it in another while that is in a transaction. Takes two connections. A pooler
-     * that has many sessions at hand may escape notice; the usual one takes the one used last.
+     * Leaves a mark in one session, and looks for it in another while that is in a transaction. Takes two connections.
+     * A pooler that has many sessions at hand may escape notice; the usual one takes the one used last.
      *
      * @throws IllegalStateException if the mark is where it should not be, or is not where it was left
      */

@@ -23,9 +23,9 @@ import java.util.UUID;
 import javax.sql.DataSource;
 
 /**
- * Puts dead letters back into their queues: a move, each letter gone from the dead letters in the transaction that pushes
- * it. The message gets the transaction id {@code dlq:<id of the letter>}, so that it cannot come twice, and goes to the end
- * of its partition, for every group.
+ * Puts dead letters back into their queues: a move, each letter gone from the dead letters in the transaction that
+ * pushes it. The message gets the transaction id {@code dlq:<id of the letter>}, so that it cannot come twice, and goes
+ * to the end of its partition, for every group.
  *
  * <p>Safe for use by many threads and processes.
  */
@@ -73,8 +73,8 @@ public final class Redrive implements AutoCloseable {
      *
      * @param ids ids of dead letters, at most {@value #MAX_LETTERS}
      * @return what came of it. Committed
-     * @throws QueueException if PostgreSQL failed; nothing was moved, unless it failed while committing: asking again does
-     *     no harm
+     * @throws QueueException if PostgreSQL failed; nothing was moved, unless it failed while committing: asking again
+     *     does no harm
      */
     public synchronized Outcome run(List<Long> ids) {
         if (ids.size() > MAX_LETTERS) {

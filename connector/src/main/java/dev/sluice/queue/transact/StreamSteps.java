@@ -23,8 +23,8 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The statements of a cycle, in the order of the locks: one cycle of a query and partition at a time; the query; the partitions,
- * with the pushes; the state; the cursor. One thread.
+ * The statements of a cycle, in the order of the locks: one cycle of a query and partition at a time; the query; the
+ * partitions, with the pushes; the state; the cursor. One thread.
  */
 final class StreamSteps {
     /** Times a cycle starts again because a partition it pushes to was deleted under it. */

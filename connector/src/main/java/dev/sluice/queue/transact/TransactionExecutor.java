@@ -18,8 +18,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 
 /**
- * Pushes and acknowledges in one transaction, and changes the state of streams: all of it or nothing. Pushes are placed first,
- * whatever the order given, so that locks are taken in the order everybody takes them.
+ * Pushes and acknowledges in one transaction, and changes the state of streams: all of it or nothing. Pushes are placed
+ * first, whatever the order given, so that locks are taken in the order everybody takes them.
  *
  * <p>Safe for use by many threads; one transaction runs at a time.
  */
@@ -82,7 +82,8 @@ public final class TransactionExecutor implements AutoCloseable {
     }
 
     /**
-     * Runs a cycle of a stream. Messages whose transaction id is taken are left out; anything else that cannot be undoes it.
+     * Runs a cycle of a stream. Messages whose transaction id is taken are left out; anything else that cannot be
+     * undoes it.
      *
      * @throws QueueException if PostgreSQL failed. Nothing has changed, unless it failed while committing
      */

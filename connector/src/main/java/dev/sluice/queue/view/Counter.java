@@ -2,7 +2,10 @@ package dev.sluice.queue.view;
 
 import java.util.Locale;
 
-/** What is counted for each queue and minute: the columns of {@code minute_counters}. All are sums, but for the last two. */
+/**
+ * What is counted for each queue and minute: the columns of {@code minute_counters}. All are sums, but for the last
+ * two.
+ */
 public enum Counter {
     /** Pushes accepted. One that names several queues counts with each. */
     PUSH_REQUESTS,

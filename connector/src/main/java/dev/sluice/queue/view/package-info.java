@@ -1,6 +1,4 @@
-/**
- * What people look at: lists of queues, messages, traces and statistics. Nothing here changes a message.
- */
+/** What people look at: lists of queues, messages, traces and statistics. Nothing here changes a message. */
 @NullMarked
 package dev.sluice.queue.view;
 

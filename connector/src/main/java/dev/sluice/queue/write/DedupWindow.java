@@ -19,31 +19,37 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one writer knows of the transaction ids that are in the queue: per partition the {@link SeenIds} up to a head. The
- * database keeps no index of them.
+ * What one writer knows of the transaction ids that are in the queue: per partition the {@link SeenIds} up to a head.
+ * The database keeps no index of them.
  *
- * <p>A flush asks {@link #catchUp} for each of its partitions that it has ids for, under their row locks, {@link #verify}s what it
- * finds there, and after its commit tells {@link #committed} what it has added. After a flush that was not committed, or nobody knows,
- * there is nothing to do: what is known is known up to a head, and the next flush sees whether that is the head still.
+ * <p>A flush asks {@link #catchUp} for each of its partitions that it has ids for, under their row locks,
+ * {@link #verify}s what it finds there, and after its commit tells {@link #committed} what it has added. After a flush
+ * that was not committed, or nobody knows, there is nothing to do: what is known is known up to a head, and the next
+ * flush sees whether that is the head still.
  *
- * <p>The knowledge is exact because it is used under the partition's row lock. When the head locked is not the head known, another writer
- * was there, or this one with nothing to remember: those segments are read first. A partition never touched, or forgotten to save
- * memory, is read back as far as the window goes. What {@link SeenIds} finds is verified against the segment that holds the seq, which
- * also settles by the database's clock whether it is still within the window.
+ * <p>The knowledge is exact because it is used under the partition's row lock. When the head locked is not the head
+ * known, another writer was there, or this one with nothing to remember: those segments are read first. A partition
+ * never touched, or forgotten to save memory, is read back as far as the window goes. What {@link SeenIds} finds is
+ * verified against the segment that holds the seq, which also settles by the database's clock whether it is still
+ * within the window.
  *
- * <p>How far back the window goes is for each queue to say; the caller hands it in with every use. A window that grows makes
- * its partition be read back again, for what had left the shorter one was forgotten.
+ * <p>How far back the window goes is for each queue to say; the caller hands it in with every use. A window that grows
+ * makes its partition be read back again, for what had left the shorter one was forgotten.
  *
- * <p>There are two bounds, on the ids and on the partitions they are of. Beyond that of ids, the partitions not used for an eighth of
- * their window are given up, and read back when they are needed again. So a window is read again after an eighth of it has passed at
- * the soonest, and eight ids are read for one written at most. What is used more often is cut, not given up, for it would be read
- * again at once: of each partition the same number of newest ids is kept, its share, and all of those that have fewer. Older
- * ones are not known until there has been room for an eighth of the window, and they are read back: there the writer is not exact. Beyond the bound of partitions those not used for longest are given up.
+ * <p>There are two bounds, on the ids and on the partitions they are of. Beyond that of ids, the partitions not used
+ * for an eighth of their window are given up, and read back when they are needed again. So a window is read again after
+ * an eighth of it has passed at the soonest, and eight ids are read for one written at most. What is used more often is
+ * cut, not given up, for it would be read again at once: of each partition the same number of newest ids is kept, its
+ * share, and all of those that have fewer. Older ones are not known until there has been room for an eighth of the
+ * window, and they are read back: there the writer is not exact. Beyond the bound of partitions those not used for
+ * longest are given up.
  *
  * <p>Owned by one thread.
  */
 public final class DedupWindow {
-    /** So many ids of the bound allow one partition. What is kept of a partition beside its ids is 450 bytes at most. */
+    /**
+     * So many ids of the bound allow one partition. What is kept of a partition beside its ids is 450 bytes at most.
+     */
     static final int IDS_PER_PARTITION = 8;
 
     /** Rows fetched at a time while a partition is read back. */
@@ -159,8 +165,8 @@ public final class DedupWindow {
     }
 
     /**
-     * Returns what is known of a partition, up to whatever head, null if nothing is. For a flush without ids to remember; one that has some
-     * asks {@link #catchUp}.
+     * Returns what is known of a partition, up to whatever head, null if nothing is. For a flush without ids to
+     * remember; one that has some asks {@link #catchUp}.
      */
     @Nullable
     Known knownOf(long partitionId) {
@@ -168,8 +174,8 @@ public final class DedupWindow {
     }
 
     /**
-     * Enters what a committed flush has added to a partition, and its new head. If what is known does not reach up to its seqs, or was
-     * given up meanwhile, it stays as it is.
+     * Enters what a committed flush has added to a partition, and its new head. If what is known does not reach up to
+     * its seqs, or was given up meanwhile, it stays as it is.
      */
     void committed(Known known, long headBefore, long head, long[] hashes, long[] seqs, int count) {
         if (!known.isKept) {

@@ -21,8 +21,8 @@ import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The messages of one transaction, sorted by partition, and what becomes of them. Decides; {@link QueueWriter} talks to the
- * database.
+ * The messages of one transaction, sorted by partition, and what becomes of them. Decides; {@link QueueWriter} talks to
+ * the database.
  */
 public final class Flush {
     private static final long[] NO_LONGS = {};
@@ -40,7 +40,8 @@ public final class Flush {
     /**
      * What the options of a queue say about its messages.
      *
-     * @param dedupWindow how long ago a message may have been written that one of these repeats; zero: repeats do not matter
+     * @param dedupWindow how long ago a message may have been written that one of these repeats; zero: repeats do not
+     *     matter
      * @param encrypted whether what comes in clear must be sealed
      * @param now the database's time
      */
@@ -254,8 +255,10 @@ public final class Flush {
      * Gives seqs to the messages that are due and no duplicates.
      *
      * @param duplicates ids of the first messages, by index of the ones that repeat them
-     * @param allDue whether they were scheduled and are due now: all are placed, for whether one repeats another was seen before
-     * @param cipher seals what comes in clear for an encrypted queue: from producers that did not know, or from before it was
+     * @param allDue whether they were scheduled and are due now: all are placed, for whether one repeats another was
+     *     seen before
+     * @param cipher seals what comes in clear for an encrypted queue: from producers that did not know, or from before
+     *     it was
      * @throws QueueException of the transient kind if the cipher has no key for that
      */
     void place(Map<Integer, UUID> duplicates, boolean allDue, PayloadCipher cipher) {

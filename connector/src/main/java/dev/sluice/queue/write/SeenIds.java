@@ -8,8 +8,8 @@ import java.util.Arrays;
  * linear probing; one hash may stand several times, for two ids can share it. What it finds is a place to look, not yet
  * a duplicate.
  *
- * <p>12 bytes an entry, and a power of two of them, filled to three quarters at most: 16 to 32 bytes an id. Nothing while there
- * are none. Owned by one thread.
+ * <p>12 bytes an entry, and a power of two of them, filled to three quarters at most: 16 to 32 bytes an id. Nothing
+ * while there are none. Owned by one thread.
  */
 final class SeenIds {
     private static final int MIN_CAPACITY = 4;

@@ -4,7 +4,8 @@ import dev.sluice.queue.QueueException;
 
 /**
  * The stored offset of a source partition is not the one the writer started from: somebody else has taken it over, or a
- * commit whose answer got lost did happen. The transaction was rolled back; read the stored offset and go on from there.
+ * commit whose answer got lost did happen. The transaction was rolled back; read the stored offset and go on from
+ * there.
  */
 public final class SourceMovedException extends QueueException {
     private static final long serialVersionUID = 1L;

@@ -10,7 +10,10 @@ import static java.util.Objects.requireNonNull;
  * @param partition partition number in the topic
  */
 public record SourcePartition(String source, String topic, int partition) {
-    /** What the topics of a bridge's local log begin with; the log's id and the epoch's number follow, with a dash between. */
+    /**
+     * What the topics of a bridge's local log begin with; the log's id and the epoch's number follow, with a dash
+     * between.
+     */
     public static final String LOG_TOPIC = "sluice-log-";
 
     public SourcePartition {

@@ -1,6 +1,9 @@
 package dev.sluice.queue.write;
 
-/** Thrown when a source was refused ({@link QueueWriter#refuse}), and nobody has set its offset since ({@link StoredOffsets}). */
+/**
+ * Thrown when a source was refused ({@link QueueWriter#refuse}), and nobody has set its offset since
+ * ({@link StoredOffsets}).
+ */
 public final class SourceRefusedException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -12,8 +12,8 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Changes, by hand, how far sources are taken to be written. A {@link QueueWriter} that runs finds its source moved by somebody else;
- * what it writes from there on is decided by who drives it.
+ * Changes, by hand, how far sources are taken to be written. A {@link QueueWriter} that runs finds its source moved by
+ * somebody else; what it writes from there on is decided by who drives it.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */

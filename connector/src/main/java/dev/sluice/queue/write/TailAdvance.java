@@ -10,8 +10,8 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * Moves tails of partitions forward, and with them the cursors that stand before the new tail, so that what a group has left
- * stays {@code head - position} less what is acked. What is before a tail is invisible at once and deleted later
+ * Moves tails of partitions forward, and with them the cursors that stand before the new tail, so that what a group has
+ * left stays {@code head - position} less what is acked. What is before a tail is invisible at once and deleted later
  * ({@link dev.sluice.queue.admin.Retention}).
  *
  * <p>The caller holds the partitions {@code for update} and the cursors that move.
@@ -26,7 +26,9 @@ public final class TailAdvance {
     /** Where a partition stands that is locked for update: seqs of its oldest and newest message. */
     public record Extent(long tail, long head) {}
 
-    /** Locks the partitions and all their cursors, waiting for them. Returns where they stand, by id; some may be gone. */
+    /**
+     * Locks the partitions and all their cursors, waiting for them. Returns where they stand, by id; some may be gone.
+     */
     public SortedMap<Long, Extent> lock(Connection connection, Collection<Long> partitions) throws SQLException {
         var extents = new TreeMap<Long, Extent>();
         try (var statement = new BoundStatement(connection, statements.get("lock-partitions-to-clear"))

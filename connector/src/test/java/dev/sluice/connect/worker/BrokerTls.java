@@ -14,7 +14,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** Keys for a listener with TLS, made anew each time by {@code keytool}, and a password: what a broker and its clients are told. */
+/**
+ * Keys for a listener with TLS, made anew each time by {@code keytool}, and a password: what a broker and its clients
+ * are told.
+ */
 public final class BrokerTls {
     private static final String STORE_PASSWORD = "of-the-store";
     private static final String USER = "bridge";

@@ -5,8 +5,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * A sink that {@link SinkBenchmark} runs: the tables it writes into, how it is set up, and how its database tells what it has done.
- * All get the same records by the same converter, in a database of their own.
+ * A sink that {@link SinkBenchmark} runs: the tables it writes into, how it is set up, and how its database tells what
+ * it has done. All get the same records by the same converter, in a database of their own.
  *
  * @param label short, for a line of figures
  * @param description what it does, for who reads the figures
@@ -14,7 +14,8 @@ import java.util.Map;
  * @param urlOptions put behind the URL of the database
  * @param settings of the connector
  * @param countQuery tells how many records are stored
- * @param secondsQuery tells the time from the beginning of the first transaction to that of the last one, by the database's clock
+ * @param secondsQuery tells the time from the beginning of the first transaction to that of the last one, by the
+ *     database's clock
  */
 record ComparedSink(
         String label,
@@ -72,8 +73,8 @@ record ComparedSink(
             "select extract(epoch from max(at) - min(at)) from plain");
 
     /**
-     * A public one, set up for speed: inserts only, a large batch, nothing looked for to merge, a table that is there already. Its primary
-     * key makes a second delivery fail instead of doubling the rows.
+     * A public one, set up for speed: inserts only, a large batch, nothing looked for to merge, a table that is there
+     * already. Its primary key makes a second delivery fail instead of doubling the rows.
      */
     static final ComparedSink DEBEZIUM = new ComparedSink(
             "debezium",
@@ -99,7 +100,10 @@ record ComparedSink(
             "select count(*) from debezium",
             "select extract(epoch from max(at) - min(at)) from debezium");
 
-    /** Another public one, set up for speed in the same way, into a table without any index: a second delivery doubles the rows. */
+    /**
+     * Another public one, set up for speed in the same way, into a table without any index: a second delivery doubles
+     * the rows.
+     */
     static final ComparedSink AIVEN = new ComparedSink(
             "aiven",
             "Aiven's JDBC sink; takes only structs, so each value is hoisted into one of a single field; no index; does not store"

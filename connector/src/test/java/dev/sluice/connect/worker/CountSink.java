@@ -17,8 +17,8 @@ import org.apache.kafka.connect.sink.SinkTask;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Drops what it gets, and notes how many records came in each delivery, not durably: no sink on the same worker takes less. A plug-in of
- * its own, of this class and {@link Counter} and the driver.
+ * Drops what it gets, and notes how many records came in each delivery, not durably: no sink on the same worker takes
+ * less. A plug-in of its own, of this class and {@link Counter} and the driver.
  */
 public final class CountSink extends SinkConnector {
     private static final String URL = "connection.url";

@@ -5,8 +5,8 @@ import java.lang.reflect.InvocationTargetException;
 import java.util.Arrays;
 
 /**
- * Runs the program named by the first argument, and ends the process when its input ends, which it does when the process that
- * started it is gone.
+ * Runs the program named by the first argument, and ends the process when its input ends, which it does when the
+ * process that started it is gone.
  */
 public final class EndWithParent {
     private static final int PARENT_IS_GONE = 3;

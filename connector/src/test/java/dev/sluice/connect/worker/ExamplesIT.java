@@ -16,7 +16,9 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** Every connector of {@code config-examples/connect} starts on a worker, with nothing changed but where PostgreSQL is. */
+/**
+ * Every connector of {@code config-examples/connect} starts on a worker, with nothing changed but where PostgreSQL is.
+ */
 class ExamplesIT {
     private static final Path EXAMPLES = Path.of("..", "config-examples", "connect");
     private static final Duration PATIENCE = Duration.ofMinutes(2);

@@ -17,9 +17,9 @@ import org.apache.kafka.connect.sink.SinkTask;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a sink is compared with: one row per record into a table, by batched inserts of the JDBC driver, one transaction for each
- * delivery. It keeps no offsets, knows no duplicates and reports no bad record; it is as little as such a sink can do. A plug-in of
- * its own, of this class and {@link Writer} and the driver.
+ * What a sink is compared with: one row per record into a table, by batched inserts of the JDBC driver, one transaction
+ * for each delivery. It keeps no offsets, knows no duplicates and reports no bad record; it is as little as such a sink
+ * can do. A plug-in of its own, of this class and {@link Writer} and the driver.
  */
 public final class InsertSink extends SinkConnector {
     /** The table: {@code key text, value text}. */

@@ -16,8 +16,8 @@ import org.apache.kafka.common.Uuid;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A Kafka of one node, broker and controller at once, which can be stopped and started again with its data. It listens in clear, and
- * with TLS and a password.
+ * A Kafka of one node, broker and controller at once, which can be stopped and started again with its data. It listens
+ * in clear, and with TLS and a password.
  */
 public final class KafkaBroker implements AutoCloseable {
     private static final Duration START_TIMEOUT = Duration.ofMinutes(2);

@@ -6,8 +6,8 @@ import java.net.ServerSocket;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Free ports for servers that are told theirs. They are below those the system gives to clients (32768 and up on Linux): a server
- * that is stopped for a while finds its port free when it comes back.
+ * Free ports for servers that are told theirs. They are below those the system gives to clients (32768 and up on
+ * Linux): a server that is stopped for a while finds its port free when it comes back.
  */
 public final class Ports {
     private static final int FIRST = 15_000;

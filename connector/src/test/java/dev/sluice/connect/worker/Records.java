@@ -141,7 +141,10 @@ public final class Records {
         }
     }
 
-    /** Sets a consumer group back to the first record of all it has committed. Returns false while the group still has members. */
+    /**
+     * Sets a consumer group back to the first record of all it has committed. Returns false while the group still has
+     * members.
+     */
     public static boolean rewind(KafkaBroker broker, String group) throws Exception {
         try (Admin admin = broker.admin()) {
             Map<TopicPartition, OffsetAndMetadata> committed = admin.listConsumerGroupOffsets(group)

@@ -17,7 +17,10 @@ import java.util.UUID;
 import java.util.concurrent.Callable;
 import org.junit.jupiter.api.Test;
 
-/** From a queue to a topic exactly once, from there to a queue in another database: they are the same, worker killed or not. */
+/**
+ * From a queue to a topic exactly once, from there to a queue in another database: they are the same, worker killed or
+ * not.
+ */
 class RoundTripIT {
     private static final int MESSAGES = 30_000;
     private static final int PARTITIONS = 20;

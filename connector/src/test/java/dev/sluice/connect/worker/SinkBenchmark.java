@@ -25,23 +25,25 @@ import org.apache.kafka.connect.sink.SinkConnector;
 import org.postgresql.Driver;
 
 /**
- * Compares the sink with others on one real worker, in turns: the same topic, filled before, two tasks, the same converter and settings
- * of the consumer, PostgreSQL as durable as the product runs it. {@link ComparedSink} says what they are and do.
+ * Compares the sink with others on one real worker, in turns: the same topic, filled before, two tasks, the same
+ * converter and settings of the consumer, PostgreSQL as durable as the product runs it. {@link ComparedSink} says what
+ * they are and do.
  *
- * <p>Public sinks are among them where {@code -Dsluice.benchmark.debezium=FOLDER} and {@code -Dsluice.benchmark.aiven=FOLDER} name folders
- * with their jars, which the build does not know. {@code mvn dependency:copy-dependencies -DoutputDirectory=FOLDER
- * -DexcludeGroupIds=org.apache.kafka,org.slf4j,com.fasterxml.jackson.core} makes Debezium's in any project whose one dependency is
- * {@code io.debezium:debezium-connector-jdbc:3.5.0.Final}. What is left out is the worker's; a second Jackson ends its tasks. Aiven's
- * is the unpacked archive of a release.
+ * <p>Public sinks are among them where {@code -Dsluice.benchmark.debezium=FOLDER} and
+ * {@code -Dsluice.benchmark.aiven=FOLDER} name folders with their jars, which the build does not know. {@code mvn
+ * dependency:copy-dependencies -DoutputDirectory=FOLDER
+ * -DexcludeGroupIds=org.apache.kafka,org.slf4j,com.fasterxml.jackson.core} makes Debezium's in any project whose one
+ * dependency is {@code io.debezium:debezium-connector-jdbc:3.5.0.Final}. What is left out is the worker's; a second
+ * Jackson ends its tasks. Aiven's is the unpacked archive of a release.
  *
- * <p>The first round is not counted: in it the worker still compiles. Prints records per second and the share of the tasks' time that
- * PostgreSQL was busy with them, then how the queue's rate compares, round by round. A rate
- * counts from the first transaction's beginning to the last one's, both by the database's clock, so starting a connector does
- * not count. The share comes from samples of {@code pg_stat_activity}: connections that run a statement and do not wait for the
- * client.
+ * <p>The first round is not counted: in it the worker still compiles. Prints records per second and the share of the
+ * tasks' time that PostgreSQL was busy with them, then how the queue's rate compares, round by round. A rate counts
+ * from the first transaction's beginning to the last one's, both by the database's clock, so starting a connector does
+ * not count. The share comes from samples of {@code pg_stat_activity}: connections that run a statement and do not wait
+ * for the client.
  *
- * <p>CONTRIBUTING.md has the command. Optional arguments: the number of records, 2000000 by default, of rounds, 3, and of keys,
- * each a partition of the queue, 1000.
+ * <p>CONTRIBUTING.md has the command. Optional arguments: the number of records, 2000000 by default, of rounds, 3, and
+ * of keys, each a partition of the queue, 1000.
  */
 public final class SinkBenchmark {
     private static final int PARTITIONS = 8;
@@ -196,7 +198,9 @@ public final class SinkBenchmark {
         database.execute("checkpoint");
     }
 
-    /** Waits until the group has committed everything; returns how many connections PostgreSQL was busy with on average. */
+    /**
+     * Waits until the group has committed everything; returns how many connections PostgreSQL was busy with on average.
+     */
     private double busyUntilDone(String name, TestPostgres database) throws Exception {
         long samples = 0;
         long busy = 0;

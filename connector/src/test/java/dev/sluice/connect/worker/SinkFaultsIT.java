@@ -16,8 +16,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Everything that happens to a sink in its life, in one: task restart, worker killed, another one joining, PostgreSQL away, the
- * consumer group set back. PostgreSQL holds every record once, in order.
+ * Everything that happens to a sink in its life, in one: task restart, worker killed, another one joining, PostgreSQL
+ * away, the consumer group set back. PostgreSQL holds every record once, in order.
  */
 class SinkFaultsIT {
     private static final int PARTITIONS = 8;

@@ -256,7 +256,10 @@ class SinkIT {
         worker.ask("PUT", "/connectors/" + connector + "/resume", null);
     }
 
-    /** Stops the connector and asks for its offsets until Kafka agrees, which it does when the members of the group have left. */
+    /**
+     * Stops the connector and asks for its offsets until Kafka agrees, which it does when the members of the group have
+     * left.
+     */
     private void stopAndAsk(String connector, String method, @Nullable String body) throws Exception {
         worker.ask("PUT", "/connectors/" + connector + "/stop", null);
         await().atMost(PATIENCE)

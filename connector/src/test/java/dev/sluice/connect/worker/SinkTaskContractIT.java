@@ -13,7 +13,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/** The promises of the sink task on a real worker: records are those of a topic, the position is that of the consumer group. */
+/**
+ * The promises of the sink task on a real worker: records are those of a topic, the position is that of the consumer
+ * group.
+ */
 class SinkTaskContractIT extends SinkTaskContract {
     private static final AtomicInteger TOPICS = new AtomicInteger();
 

@@ -432,7 +432,9 @@ class RetentionTest {
         }
     }
 
-    /** Old messages are deleted while everything else goes on; nothing unread and young is lost, no position goes back. */
+    /**
+     * Old messages are deleted while everything else goes on; nothing unread and young is lost, no position goes back.
+     */
     @Test
     @Timeout(120)
     void duringEverythingElseNeverMovesAPositionBack() throws Exception {

@@ -49,7 +49,10 @@ class TimePositionsTest {
         postgres.close();
     }
 
-    /** The first is empty, the second was cleared, the others have up to 40 segments of up to 3 messages, some of them trimmed. */
+    /**
+     * The first is empty, the second was cleared, the others have up to 40 segments of up to 3 messages, some of them
+     * trimmed.
+     */
     private void partition(int id, Random random) {
         long head = 0;
         long tail = 1;

@@ -57,7 +57,9 @@ class SessionsTest {
                 .hasMessageContaining("pool_mode=session");
     }
 
-    /** Connections that have no session of their own: each statement is run by the one of two that {@code choice} says. */
+    /**
+     * Connections that have no session of their own: each statement is run by the one of two that {@code choice} says.
+     */
     private PGSimpleDataSource pooler(IntUnaryOperator choice) {
         List<Connection> sessions = List.of(one, two);
         var prepared = new AtomicInteger();

@@ -14,7 +14,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What a writer knows of transaction ids while there are more than its bounds allow. The id at seq s is {@code t<s>}. */
+/**
+ * What a writer knows of transaction ids while there are more than its bounds allow. The id at seq s is {@code t<s>}.
+ */
 class DedupWindowTest {
     private static final Duration HOUR = Duration.ofHours(1);
     private static final int MAX_IDS = 1000;

@@ -532,7 +532,9 @@ public class QueueWriterTest {
         }
     }
 
-    /** The server copies row by row, not a page at a time, where it must call a volatile function for a column left out. */
+    /**
+     * The server copies row by row, not a page at a time, where it must call a volatile function for a column left out.
+     */
     @Test
     void copiesEveryColumnWhoseDefaultIsVolatile() {
         String copy =

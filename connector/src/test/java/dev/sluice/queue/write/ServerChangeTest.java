@@ -16,7 +16,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.postgresql.ds.PGSimpleDataSource;
 
-/** What a writer knows when the server behind its connection is not the one it was: a failover may have lost the last commits. */
+/**
+ * What a writer knows when the server behind its connection is not the one it was: a failover may have lost the last
+ * commits.
+ */
 class ServerChangeTest {
     @Test
     void aWriterLooksUpAnewWhatItKnewOfTheServerBefore(@TempDir Path directory) throws Exception {

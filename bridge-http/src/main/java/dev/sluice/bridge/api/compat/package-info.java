@@ -1,6 +1,4 @@
-/**
- * Routes that exist only for clients of Queen MQ.
- */
+/** Routes that exist only for clients of Queen MQ. */
 @NullMarked
 package dev.sluice.bridge.api.compat;
 

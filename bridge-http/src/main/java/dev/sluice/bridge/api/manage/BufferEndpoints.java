@@ -98,6 +98,8 @@ public final class BufferEndpoints implements AutoCloseable {
     }
 
     /**
+     *
+     *
      * <pre>{@code
      * {"count": 3, "next": 8, "records":
      *   [{"id": 7, "failedAt": "…", "reason": "…", "origin": "sluice-log-…-3-0@1042", "message": {"queue": …, "payload": …}},
@@ -170,9 +172,8 @@ public final class BufferEndpoints implements AutoCloseable {
     }
 
     /**
-     * {@code {"ids": [7, 8]}} or {@code {"all": true}}; answers
-     * {@code {"retried": 1, "unknown": 0, "notRetried": 1, "kept": [{"id": 8, "reason": "…"}], "error": null, "count":
-     * 1}}. {@code error} says why it ended before the end.
+     * {@code {"ids": [7, 8]}} or {@code {"all": true}}; answers {@code {"retried": 1, "unknown": 0, "notRetried": 1,
+     * "kept": [{"id": 8, "reason": "…"}], "error": null, "count": 1}}. {@code error} says why it ended before the end.
      */
     public CompletableFuture<Answer> retryFailed(Context ctx) throws IOException {
         return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, true, limits.items(), memory))

@@ -192,8 +192,8 @@ public final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code GET /consumer-groups/:group}:
-     * {@code {"orders": {"partitions": [{"partition": "customer-7", "workerId": null, "lastConsumedAt": "…", "totalConsumed": 42, "offsetLag": 0, "timeLagSeconds": 0, "leaseActive": false}]}}};
+     * {@code GET /consumer-groups/:group}: {@code {"orders": {"partitions": [{"partition": "customer-7", "workerId":
+     * null, "lastConsumedAt": "…", "totalConsumed": 42, "offsetLag": 0, "timeLagSeconds": 0, "leaseActive": false}]}}};
      * {@code {}} for a group nobody knows. {@code workerId} is the lease that holds the partition,
      * {@code lastConsumedAt} when an ack moved the group on last, null if none did.
      */
@@ -232,9 +232,9 @@ public final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code DELETE /consumer-groups/:group?deleteMetadata=true}:
-     * {@code {"success": true, "consumerGroup": "billing", "deletedPartitions": 4, "metadataDeleted": true}}. Without
-     * the metadata, which is where the group started, the group stays and starts there again.
+     * {@code DELETE /consumer-groups/:group?deleteMetadata=true}: {@code {"success": true, "consumerGroup": "billing",
+     * "deletedPartitions": 4, "metadataDeleted": true}}. Without the metadata, which is where the group started, the
+     * group stays and starts there again.
      */
     public CompletableFuture<Answer> delete(Context ctx) {
         return delete(ctx, null);
@@ -273,9 +273,9 @@ public final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code POST /consumer-groups/:group/subscription} with {@code {"subscriptionTimestamp": "…"}}:
-     * {@code {"success": true, "consumerGroup": "billing", "newTimestamp": "…", "rowsUpdated": 1}}. Where the group
-     * stands does not change.
+     * {@code POST /consumer-groups/:group/subscription} with {@code {"subscriptionTimestamp": "…"}}: {@code {"success":
+     * true, "consumerGroup": "billing", "newTimestamp": "…", "rowsUpdated": 1}}. Where the group stands does not
+     * change.
      */
     public CompletableFuture<Answer> changeSubscription(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");
@@ -299,10 +299,10 @@ public final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code POST /consumer-groups/:group/queues/:queue/seek} with {@code {"toEnd": true}} or
-     * {@code {"timestamp": "…"}}, in the body or in the query. With a timestamp, the next message is the first one
-     * after that time. Answers
-     * {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "seekToEnd": false, "targetTimestamp": "…", "partitionsUpdated": 4}}.
+     * {@code POST /consumer-groups/:group/queues/:queue/seek} with {@code {"toEnd": true}} or {@code {"timestamp":
+     * "…"}}, in the body or in the query. With a timestamp, the next message is the first one after that time. Answers
+     * {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "seekToEnd": false,
+     * "targetTimestamp": "…", "partitionsUpdated": 4}}.
      */
     public CompletableFuture<Answer> seek(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");
@@ -351,10 +351,10 @@ public final class ConsumerGroupEndpoints {
 
     /**
      * {@code POST /consumer-groups/:group/queues/:queue/partitions/:partition/seek}: moves the group in one partition,
-     * as {@link #seek} does; without a body and a query to the end. Answers
-     * {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "partitionName": "customer-7", "seekToEnd": true, "targetTimestamp": null, "updated": true, "cursorMovedTo": 42}},
-     * with the number of the message behind which the group goes on; false and null if it has never read the queue. 404
-     * if there is no such partition.
+     * as {@link #seek} does; without a body and a query to the end. Answers {@code {"success": true, "consumerGroup":
+     * "billing", "queueName": "orders", "partitionName": "customer-7", "seekToEnd": true, "targetTimestamp": null,
+     * "updated": true, "cursorMovedTo": 42}}, with the number of the message behind which the group goes on; false and
+     * null if it has never read the queue. 404 if there is no such partition.
      */
     public CompletableFuture<Answer> seekPartition(Context ctx) throws IOException {
         String group = Parameters.nameInPath(ctx, "group");

@@ -275,9 +275,9 @@ public final class DeadLetterEndpoints {
 
     /**
      * {@code POST /api/v1/messages/:partitionId/:transactionId/retry}: puts a dead message back at the end of its
-     * partition, once, and removes the dead letters all groups have of it. Answers
-     * {@code {"success": true, "partitionId": "…", "transactionId": "o-1", "message": "Message queued again", "verdict": "moved"}};
-     * 404 if there is no dead letter of it.
+     * partition, once, and removes the dead letters all groups have of it. Answers {@code {"success": true,
+     * "partitionId": "…", "transactionId": "o-1", "message": "Message queued again", "verdict": "moved"}}; 404 if there
+     * is no dead letter of it.
      */
     public CompletableFuture<Answer> retry(Context ctx) {
         OptionalLong partition = Parameters.partitionInPath(ctx);
@@ -303,9 +303,9 @@ public final class DeadLetterEndpoints {
 
     /**
      * {@code POST /api/v1/messages/:partitionId/:transactionId/dlq} with {@code {"consumerGroup": null, "error": null}}
-     * or no body: makes a message a dead letter of a group, which then is done with it. Answers
-     * {@code {"success": true, "partitionId": "…", "transactionId": "o-1", "consumerGroup": "__QUEUE_MODE__", "message": "Message moved to the dead letters"}};
-     * 404 if the group has no such message, 409 if it is done with it.
+     * or no body: makes a message a dead letter of a group, which then is done with it. Answers {@code {"success":
+     * true, "partitionId": "…", "transactionId": "o-1", "consumerGroup": "__QUEUE_MODE__", "message": "Message moved to
+     * the dead letters"}}; 404 if the group has no such message, 409 if it is done with it.
      */
     public CompletableFuture<Answer> bury(Context ctx) throws IOException {
         OptionalLong partition = Parameters.partitionInPath(ctx);

@@ -88,9 +88,8 @@ public final class MaintenanceEndpoints {
     }
 
     /**
-     * {@code POST /api/v1/system/maintenance} with {@code {"enabled": true}}:
-     * {@code {"maintenanceMode": true, "bufferedMessages": 0, "bufferHealthy": true, "message": "…"}}. 503 without the
-     * database, and nothing changes.
+     * {@code POST /api/v1/system/maintenance} with {@code {"enabled": true}}: {@code {"maintenanceMode": true,
+     * "bufferedMessages": 0, "bufferHealthy": true, "message": "…"}}. 503 without the database, and nothing changes.
      */
     public CompletableFuture<Answer> set(Context ctx) throws IOException {
         return set(

@@ -31,9 +31,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 
 /**
- * The routes that copy everything into another database. All are for administrators, and answer 403 unless {@code
- * migration.enabled} is set. See {@link MigrationTarget} for how
- * requests describe it; passwords are neither logged nor answered.
+ * The routes that copy everything into another database. All are for administrators, and answer 403 unless
+ * {@code migration.enabled} is set. See {@link MigrationTarget} for how requests describe it; passwords are neither
+ * logged nor answered.
  */
 public final class MigrationEndpoints implements AutoCloseable {
     private static final int ACCEPTED = 202;
@@ -113,9 +113,9 @@ public final class MigrationEndpoints implements AutoCloseable {
 
     /**
      * {@code POST /api/v1/migration/start}, with {@code "schema": "sluice"} (the name in the target),
-     * {@code "replaceSchema": "sluice"} (a schema there that may be deleted) and
-     * {@code "excludeTableData": ["traces"]}: 202 {@code {"status": "started", "message": "…"}} when the target may be
-     * written and the copy has begun; 409 if it may not, or if one runs; 502 if the target does not answer.
+     * {@code "replaceSchema": "sluice"} (a schema there that may be deleted) and {@code "excludeTableData":
+     * ["traces"]}: 202 {@code {"status": "started", "message": "…"}} when the target may be written and the copy has
+     * begun; 409 if it may not, or if one runs; 502 if the target does not answer.
      */
     public CompletableFuture<Answer> start(Context ctx) throws IOException {
         return with(ctx, body -> {

@@ -12,8 +12,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Copies everything into another database, one time after another. Where it goes to is known to its thread only: no log and no
- * answer tells more than host, database and schema. Any thread may ask how far it is.
+ * Copies everything into another database, one time after another. Where it goes to is known to its thread only: no log
+ * and no answer tells more than host, database and schema. Any thread may ask how far it is.
  */
 final class MigrationJob implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(MigrationJob.class);

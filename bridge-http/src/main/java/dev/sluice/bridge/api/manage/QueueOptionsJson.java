@@ -11,8 +11,8 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The options of a queue as JSON: the fifteen of the contract, and two of our own, {@code redeliveryLimit} and {@code
- * dedupWindowMs}.
+ * The options of a queue as JSON: the fifteen of the contract, and two of our own, {@code redeliveryLimit} and
+ * {@code dedupWindowMs}.
  *
  * <pre>{@code
  * {"leaseTime": 300, "retryLimit": 3, "retryDelay": 1000, "priority": 0, "maxSize": 0, "ttl": 3600,
@@ -21,9 +21,9 @@ import org.jspecify.annotations.Nullable;
  *  "encryptionEnabled": false, "redeliveryLimit": 10, "dedupWindowMs": null}
  * }</pre>
  *
- * <p>{@code retryDelay} is in milliseconds, all other times in seconds. {@code retryDelay} and {@code ttl} that nobody has set
- * are shown with the values the contract gives them, and do nothing: a client that never asked for a delay or a deletion gets
- * none. Once set, to whatever value, they work.
+ * <p>{@code retryDelay} is in milliseconds, all other times in seconds. {@code retryDelay} and {@code ttl} that nobody
+ * has set are shown with the values the contract gives them, and do nothing: a client that never asked for a delay or a
+ * deletion gets none. Once set, to whatever value, they work.
  */
 final class QueueOptionsJson {
     private static final long MAX_SECONDS = QueueOptions.MAX_TIME.toSeconds();

@@ -1,5 +1,6 @@
 /**
- * Routes that change how the service works: queues, consumer groups, dead letters, the local log, maintenance and migration.
+ * Routes that change how the service works: queues, consumer groups, dead letters, the local log, maintenance and
+ * migration.
  */
 @NullMarked
 package dev.sluice.bridge.api.manage;

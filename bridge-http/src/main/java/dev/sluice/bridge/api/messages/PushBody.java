@@ -68,8 +68,8 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger patience) {
      * Reads a body. Takes time in proportion to its size.
      *
      * @param defaults what items have that do not say otherwise
-     * @throws InvalidRequestException (400) if it is not JSON or breaks a rule; nothing of it is used then. (413)
-     *     if it needs more memory than there is
+     * @throws InvalidRequestException (400) if it is not JSON or breaks a rule; nothing of it is used then. (413) if it
+     *     needs more memory than there is
      */
     public static PushBody parse(
             byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults, RequestMemory.Claim memory) {
@@ -79,8 +79,8 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger patience) {
     }
 
     /**
-     * Returns the memory a message takes: with its payload a second time as an entry of the local log, or as a part
-     * of a stored segment.
+     * Returns the memory a message takes: with its payload a second time as an entry of the local log, or as a part of
+     * a stored segment.
      */
     static long bytesOf(String queue, String partition, String transactionId, byte[] payload) {
         return MESSAGE_BYTES

@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param queue name of the queue; null if every item must name one
  * @param partition name of the partition
- * @param idempotencyKey from which items get their transaction id, so that a request sent again stores nothing twice: the key, a
- *     colon, and the item's index from 0. Null: a new UUID each
+ * @param idempotencyKey from which items get their transaction id, so that a request sent again stores nothing twice:
+ *     the key, a colon, and the item's index from 0. Null: a new UUID each
  * @param traceId the trace the request belongs to, or null
  * @param producerSub subject of the producer's token, or null
  */

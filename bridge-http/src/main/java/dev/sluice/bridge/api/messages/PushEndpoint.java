@@ -21,8 +21,8 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for one that is lines, as
- * its {@code Content-Type} says, or a bare array. The answer is an array with one element per item.
+ * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for one that is lines, as its
+ * {@code Content-Type} says, or a bare array. The answer is an array with one element per item.
  */
 public final class PushEndpoint implements Endpoint {
     /** Takes messages in. See {@code Door}. */
@@ -109,6 +109,8 @@ public final class PushEndpoint implements Endpoint {
     }
 
     /**
+     *
+     *
      * <pre>{@code
      * [{"index": 0, "transaction_id": "o-1", "status": "queued", "message_id": "…", "partition_id": "…", "trace_id": null, "queueName": "orders"},
      *  {"index": 1, "transaction_id": "o-1", "status": "duplicate", "message_id": "…", "queueName": "orders"},

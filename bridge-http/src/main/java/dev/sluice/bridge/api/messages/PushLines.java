@@ -16,12 +16,12 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the values of a push that is a sequence: the lines of NDJSON, or the elements of a bare array. A value is
- * an envelope, an object as in {@code items}, or an event, which is the payload itself.
+ * Reads the values of a push that is a sequence: the lines of NDJSON, or the elements of a bare array. A value is an
+ * envelope, an object as in {@code items}, or an event, which is the payload itself.
  *
- * <p>Log shippers send events and know nothing of envelopes. So if the address names the queue, a value is an
- * envelope only if it has a {@code payload} and all its members are members of an envelope; every other value is an
- * event. If the address names no queue, every value must be an envelope with a {@code queue} and a {@code payload}.
+ * <p>Log shippers send events and know nothing of envelopes. So if the address names the queue, a value is an envelope
+ * only if it has a {@code payload} and all its members are members of an envelope; every other value is an event. If
+ * the address names no queue, every value must be an envelope with a {@code queue} and a {@code payload}.
  * {@code ?as=event} or {@code ?as=envelope} decides for all values.
  */
 final class PushLines {
@@ -78,8 +78,8 @@ final class PushLines {
     /**
      * Reads a body of lines. Empty lines count for nothing.
      *
-     * @throws InvalidRequestException (400) if a line is not what it must be; names the line. Nothing of the body
-     *     is used then
+     * @throws InvalidRequestException (400) if a line is not what it must be; names the line. Nothing of the body is
+     *     used then
      */
     PushBody lines(byte[] body) {
         return new PushBody(NdjsonLines.parse(body, limits.items(), "items", memory, this::message), null);
@@ -88,8 +88,8 @@ final class PushLines {
     /**
      * Reads a body that is an array.
      *
-     * @throws InvalidRequestException (400) if an element is not what it must be; names its index. Nothing of the
-     *     body is used then
+     * @throws InvalidRequestException (400) if an element is not what it must be; names its index. Nothing of the body
+     *     is used then
      */
     PushBody array(byte[] body) {
         var messages = new ArrayList<NewMessage>();

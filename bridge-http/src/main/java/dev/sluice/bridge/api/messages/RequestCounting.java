@@ -20,8 +20,8 @@ import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Counts what goes through push, pop, acknowledge and transactions. Messages of one queue that stand together are counted together, so that a
- * request costs a few additions whatever its size.
+ * Counts what goes through push, pop, acknowledge and transactions. Messages of one queue that stand together are
+ * counted together, so that a request costs a few additions whatever its size.
  */
 public final class RequestCounting {
     private final Counters counters;
@@ -47,7 +47,10 @@ public final class RequestCounting {
         });
     }
 
-    /** Counts a transaction when it is over: if it was committed, as such with each queue it touches, and what it did there. */
+    /**
+     * Counts a transaction when it is over: if it was committed, as such with each queue it touches, and what it did
+     * there.
+     */
     CompletableFuture<Outcome> transaction(
             List<NewMessage> messages, List<Acknowledgement> verdicts, CompletableFuture<Outcome> answer) {
         return answer.whenComplete((outcome, failure) -> {

@@ -63,9 +63,8 @@ public final class StreamEndpoints {
     }
 
     /**
-     * {@code POST /streams/v1/queries} with
-     * {@code {"name": "sum", "source_queue": "orders", "sink_queue": null, "config_hash": "h1", "reset": false}}:
-     * registers a query, or finds it again.
+     * {@code POST /streams/v1/queries} with {@code {"name": "sum", "source_queue": "orders", "sink_queue": null,
+     * "config_hash": "h1", "reset": false}}: registers a query, or finds it again.
      *
      * <pre>{@code
      * {"success": true, "query_id": "…", "name": "sum", "config_hash": "h1", "fresh": true, "reset": false}
@@ -229,9 +228,9 @@ public final class StreamEndpoints {
     }
 
     /**
-     * {@code POST /streams/v1/state/get} with
-     * {@code {"query_id": "…", "partition_id": "…", "keys": [], "key_prefix": "w:", "ripe_at_or_before": 1747389600000}}:
-     * what a query remembers of a partition, by key; all that is said must be true.
+     * {@code POST /streams/v1/state/get} with {@code {"query_id": "…", "partition_id": "…", "keys": [], "key_prefix":
+     * "w:", "ripe_at_or_before": 1747389600000}}: what a query remembers of a partition, by key; all that is said must
+     * be true.
      *
      * <pre>{@code
      * {"success": true, "rows": [{"key": "w:1", "value": {"windowEnd": 1747389600000}, "updated_at": "2026-05-16T10:00:00.123Z"}]}

@@ -1,6 +1,4 @@
-/**
- * Routes that move messages: push, pop, acknowledge, leases, transactions and streams.
- */
+/** Routes that move messages: push, pop, acknowledge, leases, transactions and streams. */
 @NullMarked
 package dev.sluice.bridge.api.messages;
 

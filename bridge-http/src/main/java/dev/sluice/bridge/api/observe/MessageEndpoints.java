@@ -207,6 +207,8 @@ public final class MessageEndpoints {
     }
 
     /**
+     *
+     *
      * <pre>{@code
      * {"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "orders/customer-7", "queue": "orders",
      *  "partition": "customer-7", "namespace": "orders", "task": "", "status": "pending", "payload": {"total": 12.50},

@@ -46,6 +46,8 @@ public final class MetricsEndpoints implements AutoCloseable {
     }
 
     /**
+     *
+     *
      * <pre>{@code
      * {"uptime": 12.5, "requests": {"total": 10, "rate": 0.8}, "messages": {"total": 20, "rate": 1.6},
      *  "database": {"poolSize": 10, "idleConnections": 9, "waitingRequests": 0},

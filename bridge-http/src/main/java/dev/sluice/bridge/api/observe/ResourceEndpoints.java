@@ -47,6 +47,8 @@ public final class ResourceEndpoints {
     }
 
     /**
+     *
+     *
      * <pre>{@code
      * {"queues": [{"id": "…", "name": "orders", "namespace": "orders", "task": "", "createdAt": "…", "partitions": 3,
      *              "messages": {"total": 10, "pending": 7, "processing": 1}}, …]}
@@ -96,6 +98,8 @@ public final class ResourceEndpoints {
     }
 
     /**
+     *
+     *
      * <pre>{@code
      * {"id": "…", "name": "orders", "namespace": "orders", "task": "", "createdAt": "…",
      *  "partitions": [{"id": "…", "name": "customer-7", "createdAt": "…",
@@ -191,8 +195,8 @@ public final class ResourceEndpoints {
     }
 
     /**
-     * {@code {"namespaces": [{"namespace": "orders", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}},
-     * by name.
+     * {@code {"namespaces": [{"namespace": "orders", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending":
+     * 7}}]}}, by name.
      */
     public CompletableFuture<Answer> namespaces(Context ctx) {
         return grouped(ctx, "namespaces", "namespace", administration.resources()::namespaces);
@@ -232,6 +236,8 @@ public final class ResourceEndpoints {
     }
 
     /**
+     *
+     *
      * <pre>{@code
      * {"queues": 2, "partitions": 3, "namespaces": 1, "tasks": 1,
      *  "messages": {"total": 10, "pending": 7, "processing": 1, "completed": 2, "failed": 0, "deadLetter": 1},

@@ -35,6 +35,8 @@ public final class ServerEndpoints {
     }
 
     /**
+     *
+     *
      * <pre>{@code
      * {"timestamp": "…", "database": "sluice",
      *  "databaseCache": {"database": "sluice", "diskReads": 1, "cacheHits": 99, "cacheHitRatio": 99.0},

@@ -1,6 +1,4 @@
-/**
- * Routes that show things: status, lists, messages, traces, statistics and metrics.
- */
+/** Routes that show things: status, lists, messages, traces, statistics and metrics. */
 @NullMarked
 package dev.sluice.bridge.api.observe;
 

@@ -1,6 +1,4 @@
-/**
- * The destination Kafka: a task that writes to a topic instead of the database.
- */
+/** The destination Kafka: a task that writes to a topic instead of the database. */
 @NullMarked
 package dev.sluice.bridge.drain.kafka;
 
