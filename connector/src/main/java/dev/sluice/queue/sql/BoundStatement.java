@@ -9,11 +9,28 @@ import java.sql.SQLException;
 import java.sql.Timestamp;
 import java.sql.Types;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Function;
+import java.util.function.ToIntFunction;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 
-/** A {@link Sql} statement on a connection, with its parameters set by name. */
+/**
+ * A {@link Sql} statement on a connection, with its parameters set by name.
+ *
+ * <p>{@link #list}, {@link #first}, {@link #forEach} and {@link #execute} run the statement once and close it:
+ *
+ * <pre>{@code
+ * List<String> names = statements.on(connection, "names").set("ids", rows, Row::id).list(row -> row.getString("name"));
+ * }</pre>
+ *
+ * Only a statement that runs more than once, or whose result is read while it arrives, needs a {@code try}.
+ */
 public final class BoundStatement implements AutoCloseable {
     private static final int MILLIS_PER_SECOND = 1000;
 
@@ -113,16 +130,88 @@ public final class BoundStatement implements AutoCloseable {
         return each(name, i -> statement.setArray(i, connection.createArrayOf("uuid", values)));
     }
 
+    /** Sets an array of {@code bigint}: the value of each element, in order. */
+    public <T> BoundStatement set(String name, Collection<T> elements, ToLongFunction<? super T> value)
+            throws SQLException {
+        return set(name, elements.stream().mapToLong(value).toArray());
+    }
+
+    /** Sets an array of {@code text}: the value of each element, in order. */
+    public <T> BoundStatement setTexts(
+            String name, Collection<T> elements, Function<? super T, ? extends @Nullable String> value)
+            throws SQLException {
+        return set(name, elements.stream().map(value).toArray(String[]::new));
+    }
+
+    /** Sets an array of {@code uuid}: the value of each element, in order. */
+    public <T> BoundStatement setUuids(
+            String name, Collection<T> elements, Function<? super T, ? extends @Nullable UUID> value)
+            throws SQLException {
+        return set(name, elements.stream().map(value).toArray(UUID[]::new));
+    }
+
+    /** Sets an array of {@code integer}: the value of each element, in order. */
+    public <T> BoundStatement setInts(String name, Collection<T> elements, ToIntFunction<? super T> value)
+            throws SQLException {
+        return set(name, elements.stream().mapToInt(value).toArray());
+    }
+
+    /** Makes a value of a row. */
+    public interface RowMapper<T> {
+        /** Returns the value of the row at which the result stands. */
+        T map(ResultSet row) throws SQLException;
+    }
+
+    /** Reads a row. */
+    public interface RowReader {
+        /** Reads the row at which the result stands. */
+        void read(ResultSet row) throws SQLException;
+    }
+
+    /** Runs the query and returns a value of each row, in order. Closes the statement. */
+    public <T> List<T> list(RowMapper<T> mapper) throws SQLException {
+        var list = new ArrayList<T>();
+        forEach(row -> list.add(mapper.map(row)));
+        return list;
+    }
+
+    /** Runs the query and returns the value of its first row; empty if there is none. Closes the statement. */
+    public <T> Optional<T> first(RowMapper<T> mapper) throws SQLException {
+        try (this;
+                ResultSet row = statement.executeQuery()) {
+            return row.next() ? Optional.of(mapper.map(row)) : Optional.empty();
+        }
+    }
+
+    /** Runs the query and reads each row, in order. Closes the statement. */
+    public void forEach(RowReader reader) throws SQLException {
+        try (this;
+                ResultSet row = statement.executeQuery()) {
+            while (row.next()) {
+                reader.read(row);
+            }
+        }
+    }
+
+    /** Runs a statement that changes rows, and returns how many. Closes the statement. */
+    public int execute() throws SQLException {
+        try (this) {
+            return statement.executeUpdate();
+        }
+    }
+
     /** For a statement whose result is read while it arrives, this many rows at a time. */
     public BoundStatement fetch(int rows) throws SQLException {
         statement.setFetchSize(rows);
         return this;
     }
 
+    /** Runs the query. The caller closes the result and the statement. */
     public ResultSet query() throws SQLException {
         return statement.executeQuery();
     }
 
+    /** Runs a statement that changes rows, and returns how many. The caller closes the statement. */
     public int update() throws SQLException {
         return statement.executeUpdate();
     }

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -53,6 +55,11 @@ public final class Statements {
             throw new IllegalStateException(file + " has no statement named " + name);
         }
         return sql;
+    }
+
+    /** Returns the statement of that name on a connection. */
+    public BoundStatement on(Connection connection, String name) throws SQLException {
+        return new BoundStatement(connection, get(name));
     }
 
     /** Returns the names of all statements. */
