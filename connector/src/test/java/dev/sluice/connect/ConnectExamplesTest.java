@@ -1,8 +1,11 @@
 package dev.sluice.connect;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.file.Files;
@@ -11,7 +14,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.kafka.common.config.ConfigValue;
@@ -23,8 +25,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Every file of {@code config-examples/connect} is what a worker, or a connector, takes. */
 class ConnectExamplesTest {
     private static final Path EXAMPLES = Path.of("..", "config-examples", "connect");
-    private static final Pattern PAIR =
-            Pattern.compile("\"((?:[^\"\\\\]|\\\\.)*)\"\\s*:\\s*\"((?:[^\"\\\\]|\\\\.)*)\"");
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .build();
 
     /** What Connect itself knows of a connector; everything else has to be ours. */
     private static final Pattern OF_CONNECT = Pattern.compile("name|connector\\.class|tasks\\.max|topics|topics\\.regex"
@@ -53,16 +57,15 @@ class ConnectExamplesTest {
         return file.toString().endsWith(".json") ? ofJson(text) : ofProperties(text);
     }
 
-    private static Map<String, String> ofJson(String text) {
-        assertThat(JsonSyntax.isValid(text.getBytes(UTF_8))).isTrue();
-        assertThat(text)
-                .containsPattern(
-                        "\\A\\{\\s*\"name\": \"[a-z-]+\",\\s*\"config\": \\{[^{}]*(\\$\\{[^{}]*}[^{}]*)*}\\s*}\\s*\\z");
+    private static Map<String, String> ofJson(String text) throws IOException {
+        JsonNode root = JSON.readTree(text);
+        assertThat(root.fieldNames()).toIterable().containsExactly("name", "config");
         var configuration = new HashMap<String, String>();
-        Matcher pair = PAIR.matcher(text);
-        while (pair.find()) {
-            configuration.put(pair.group(1), pair.group(2).replace("\\\\", "\\"));
-        }
+        configuration.put("name", root.get("name").textValue());
+        root.get("config").properties().forEach(entry -> {
+            assertThat(entry.getValue().isTextual()).as(entry.getKey()).isTrue();
+            configuration.put(entry.getKey(), entry.getValue().textValue());
+        });
         return configuration;
     }
 
