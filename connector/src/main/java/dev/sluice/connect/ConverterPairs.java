@@ -12,11 +12,11 @@ import java.util.Set;
  * accepts. Another converter may do anything. A converter that only the worker's own configuration names cannot be seen
  * from here.
  */
-final class ConverterPairs {
-    static final String KEY_CONVERTER = "key.converter";
-    static final String VALUE_CONVERTER = "value.converter";
-    static final String HEADER_CONVERTER = "header.converter";
-    static final String BYTE_ARRAY = "org.apache.kafka.connect.converters.ByteArrayConverter";
+public final class ConverterPairs {
+    public static final String KEY_CONVERTER = "key.converter";
+    public static final String VALUE_CONVERTER = "value.converter";
+    public static final String HEADER_CONVERTER = "header.converter";
+    public static final String BYTE_ARRAY = "org.apache.kafka.connect.converters.ByteArrayConverter";
 
     private static final String PACKAGE = "org.apache.kafka.connect.";
     private static final String SUFFIX = "Converter";
@@ -40,7 +40,7 @@ final class ConverterPairs {
      *
      * @param valueType the setting {@link QueueSourceConfig#VALUE_TYPE}
      */
-    static Map<String, String> ofSource(Map<String, String> properties, String valueType) {
+    public static Map<String, String> ofSource(Map<String, String> properties, String valueType) {
         var pairs = new ConverterPairs(properties);
         pairs.sourceValue(valueType);
         // Keys and headers are text, and these converters take bytes or numbers alone: each record would fail.
@@ -91,7 +91,7 @@ final class ConverterPairs {
      * @param selectors the settings that say where a part of a message comes from, with their values
      * @param readsHeaders the setting {@link QueueSinkConfig#MESSAGE_HEADERS}
      */
-    static Map<String, String> ofSink(
+    public static Map<String, String> ofSink(
             Map<String, String> properties, Map<String, String> selectors, boolean readsHeaders) {
         var pairs = new ConverterPairs(properties);
         String headers = pairs.kind(HEADER_CONVERTER);

@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
-final class ErrantRecords {
+public final class ErrantRecords {
     private static final Logger log = LoggerFactory.getLogger(ErrantRecords.class);
 
     /** Setting of Connect: whether the worker logs errors. With it and no topic the reporter writes to the log only. */
@@ -38,7 +38,7 @@ final class ErrantRecords {
      * Setting of Connect: without {@code all} the reporter sends a record to the topic, and then fails, at every start
      * of the task.
      */
-    static final String TOLERANCE = "errors.tolerance";
+    public static final String TOLERANCE = "errors.tolerance";
 
     /** Where the reporter of a Connect worker comes from. */
     private static final String WORKER_PACKAGE = "org.apache.kafka.connect.runtime.";
@@ -247,7 +247,7 @@ final class ErrantRecords {
         return failures.isSettled() && !hasLostRecords();
     }
 
-    static String name(SinkRecord record) {
+    public static String name(SinkRecord record) {
         return "record " + record.originalTopic() + "-" + record.originalKafkaPartition() + " offset "
                 + record.originalKafkaOffset();
     }

@@ -6,14 +6,16 @@ import java.io.UncheckedIOException;
 import java.util.Properties;
 
 /** The version of the plug-in, written into {@code version.properties} by the build. */
-final class PluginVersion {
+public final class PluginVersion {
     /** Such as {@code 0.1.0}. */
-    static final String VERSION = read();
+    public static final String VERSION = read();
+
+    private static final String RESOURCE = "/dev/sluice/connect/version.properties";
 
     private PluginVersion() {}
 
     private static String read() {
-        try (InputStream in = PluginVersion.class.getResourceAsStream("version.properties")) {
+        try (InputStream in = PluginVersion.class.getResourceAsStream(RESOURCE)) {
             if (in == null) {
                 throw new IllegalStateException("version.properties is missing from the plug-in");
             }

@@ -21,25 +21,25 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.PGProperty;
 
 /** The settings that both connectors have: where PostgreSQL is, and the keys of encrypted queues. */
-final class PostgresSettings {
-    static final String CONNECTION_URL = "connection.url";
-    static final String CONNECTION_USER = "connection.user";
-    static final String CONNECTION_PASSWORD = "connection.password";
-    static final String CONNECTION_TIMEOUT_MS = "connection.timeout.ms";
-    static final String QUEUE_SCHEMA = "queue.schema";
-    static final String SCHEMA_APPLY = "schema.apply";
-    static final String ENCRYPTION_KEYS = "encryption.keys";
-    static final String ENCRYPTION_KEY_ID = "encryption.key.id";
+public final class PostgresSettings {
+    public static final String CONNECTION_URL = "connection.url";
+    public static final String CONNECTION_USER = "connection.user";
+    public static final String CONNECTION_PASSWORD = "connection.password";
+    public static final String CONNECTION_TIMEOUT_MS = "connection.timeout.ms";
+    public static final String QUEUE_SCHEMA = "queue.schema";
+    public static final String SCHEMA_APPLY = "schema.apply";
+    public static final String ENCRYPTION_KEYS = "encryption.keys";
+    public static final String ENCRYPTION_KEY_ID = "encryption.key.id";
 
     private static final Pattern SCHEMA_NAME = Pattern.compile("[a-z_][a-z0-9_]{0,62}");
 
     private final AbstractConfig config;
 
-    PostgresSettings(AbstractConfig config) {
+    public PostgresSettings(AbstractConfig config) {
         this.config = config;
     }
 
-    static void defineConnection(SettingGroup group) {
+    public static void defineConnection(SettingGroup group) {
         group.define(
                         CONNECTION_URL,
                         ConfigDef.Type.PASSWORD,
@@ -110,7 +110,7 @@ final class PostgresSettings {
      *
      * @param keys what they are for, as a sentence
      */
-    static void defineEncryption(SettingGroup group, String keys) {
+    public static void defineEncryption(SettingGroup group, String keys) {
         group.define(
                         ENCRYPTION_KEYS,
                         ConfigDef.Type.PASSWORD,
@@ -168,7 +168,7 @@ final class PostgresSettings {
     }
 
     /** Returns what is wrong between these settings: name of the setting to change, and why. */
-    Map<String, String> conflicts() {
+    public Map<String, String> conflicts() {
         var conflicts = new LinkedHashMap<String, String>();
         try {
             cipher();
@@ -185,7 +185,7 @@ final class PostgresSettings {
      * @param application what PostgreSQL shows as the name of the connections
      * @param answerTimeoutMs longest time to wait for an answer
      */
-    DataSource dataSource(String application, long answerTimeoutMs) {
+    public DataSource dataSource(String application, long answerTimeoutMs) {
         var source = new DurableDataSource();
         ConnectionUrl url = url();
         source.setUrl(url.address());
@@ -222,7 +222,7 @@ final class PostgresSettings {
     }
 
     /** Returns the URL without its parameters. */
-    String urlForLog() {
+    public String urlForLog() {
         return url().server();
     }
 
@@ -246,16 +246,16 @@ final class PostgresSettings {
         }
     }
 
-    String schema() {
+    public String schema() {
         return config.getString(QUEUE_SCHEMA);
     }
 
-    boolean appliesSchema() {
+    public boolean appliesSchema() {
         return config.getBoolean(SCHEMA_APPLY);
     }
 
     /** Returns what encrypts and decrypts payloads. */
-    PayloadCipher cipher() {
+    public PayloadCipher cipher() {
         Password keys = config.getPassword(ENCRYPTION_KEYS);
         @Nullable String secret = keys == null ? null : keys.value();
         return PayloadCipher.of(secret, config.getString(ENCRYPTION_KEY_ID));

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 /** Settings of the sink: where PostgreSQL is, how a record becomes a message, how messages are written. */
 public final class QueueSinkConfig extends AbstractConfig {
     /** Name of the connector, given by Connect. */
-    static final String NAME = "name";
+    public static final String NAME = "name";
 
     /** The topics the connector reads, a setting of Connect. */
     static final String TOPICS = "topics";
@@ -97,7 +97,7 @@ public final class QueueSinkConfig extends AbstractConfig {
     }
 
     /** Returns what is wrong between settings that are valid one by one: name of the setting to change, and why. */
-    static Map<String, String> conflicts(Map<String, String> properties) {
+    public static Map<String, String> conflicts(Map<String, String> properties) {
         var config = new AbstractConfig(DEFINITION, properties, false);
         var conflicts = new LinkedHashMap<String, String>();
         long first = config.getLong(RETRY_BACKOFF_MS);
@@ -158,18 +158,18 @@ public final class QueueSinkConfig extends AbstractConfig {
     }
 
     /** Returns the name under which PostgreSQL remembers offsets. */
-    String sourceName() {
+    public String sourceName() {
         String configured = getString(SOURCE_NAME);
         return configured == null ? (String) originals().get(NAME) : configured;
     }
 
     /** Returns the settings of the database. */
-    PostgresSettings postgres() {
+    public PostgresSettings postgres() {
         return new PostgresSettings(this);
     }
 
     /** Returns where connections come from. */
-    DataSource dataSource() {
+    public DataSource dataSource() {
         return postgres().dataSource("sluice sink " + sourceName(), getLong(WRITE_TIMEOUT_MS));
     }
 
@@ -182,7 +182,7 @@ public final class QueueSinkConfig extends AbstractConfig {
                 Duration.ofMillis(getLong(LOCK_TIMEOUT_MS)));
     }
 
-    RecordMapping mapping() {
+    public RecordMapping mapping() {
         var selectors = new EnumMap<Part, Selector>(Part.class);
         SELECTORS.forEach((key, part) -> {
             String from = getString(key);

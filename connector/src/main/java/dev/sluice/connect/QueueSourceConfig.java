@@ -50,10 +50,10 @@ public final class QueueSourceConfig extends AbstractConfig {
     private static final Duration LONGEST_LIFE = Duration.ofSeconds(30);
 
     /** Which share of the partitions a task has; set by the connector. */
-    static final String TASK_INDEX = "task.index";
+    public static final String TASK_INDEX = "task.index";
 
     /** How many tasks share the partitions; set by the connector. */
-    static final String TASK_COUNT = "task.count";
+    public static final String TASK_COUNT = "task.count";
 
     /** Every setting: key, type, default, range, sentence. */
     public static final ConfigDef DEFINITION = definition();
@@ -98,7 +98,7 @@ public final class QueueSourceConfig extends AbstractConfig {
      * The same with what only the connector asks for. Bytes that the worker's own converter writes as something else
      * could not be told from payloads, so the converter must be named here, where it can be seen.
      */
-    static Map<String, String> connectorConflicts(Map<String, String> properties) {
+    public static Map<String, String> connectorConflicts(Map<String, String> properties) {
         Map<String, String> conflicts = conflicts(properties);
         boolean isBytes = "bytes".equals(properties.get(VALUE_TYPE));
         if (isBytes
@@ -156,17 +156,17 @@ public final class QueueSourceConfig extends AbstractConfig {
     }
 
     /** Returns the settings of the database. */
-    PostgresSettings postgres() {
+    public PostgresSettings postgres() {
         return new PostgresSettings(this);
     }
 
     /** Returns where connections come from, a new one each time. */
-    DataSource connections() {
+    public DataSource connections() {
         return postgres().dataSource("sluice source " + connectorName(), getLong(READ_TIMEOUT_MS));
     }
 
     /** Returns a pool of one connection, which is opened when it is needed. Close it. */
-    HikariDataSource dataSource() {
+    public HikariDataSource dataSource() {
         var pool = new HikariConfig();
         pool.setPoolName("sluice source " + connectorName());
         pool.setDataSource(connections());
@@ -183,7 +183,7 @@ public final class QueueSourceConfig extends AbstractConfig {
     }
 
     /** Returns what tells by its name whether a queue is read. */
-    Predicate<String> queues() {
+    public Predicate<String> queues() {
         String pattern = getString(QUEUES_PATTERN);
         return pattern == null
                 ? Set.copyOf(getList(QUEUES))::contains

@@ -105,7 +105,7 @@ public final class RecordHeaders {
     }
 
     /** Returns the headers for a record of Connect. */
-    static Headers connect(NewMessage message) {
+    public static Headers connect(NewMessage message) {
         var headers = new ConnectHeaders();
         of(message).forEach(headers::addString);
         return headers;
@@ -117,7 +117,7 @@ public final class RecordHeaders {
      * @param what where it is, for the message
      * @throws IllegalArgumentException if it is not written as 36 characters
      */
-    static @Nullable UUID uuid(String what, @Nullable String text) {
+    public static @Nullable UUID uuid(String what, @Nullable String text) {
         if (text == null) {
             return null;
         }
@@ -138,7 +138,7 @@ public final class RecordHeaders {
      * @param what where it is, for the message
      * @throws IllegalArgumentException if it is no time
      */
-    static @Nullable Instant time(String what, @Nullable String text) {
+    public static @Nullable Instant time(String what, @Nullable String text) {
         if (text == null) {
             return null;
         }
@@ -153,7 +153,7 @@ public final class RecordHeaders {
      * @param what where it is, for the message
      * @throws IllegalArgumentException if it is no whole number
      */
-    static @Nullable Long millis(String what, @Nullable String text) {
+    public static @Nullable Long millis(String what, @Nullable String text) {
         if (text == null) {
             return null;
         }
@@ -170,7 +170,7 @@ public final class RecordHeaders {
      * @param what where it is, for the message
      * @throws IllegalArgumentException if it is none of the four
      */
-    static @Nullable PriorityLane lane(String what, @Nullable String text) {
+    public static @Nullable PriorityLane lane(String what, @Nullable String text) {
         return text == null ? null : PriorityLane.of(what, text);
     }
 }

@@ -46,13 +46,13 @@ import org.jspecify.annotations.Nullable;
  * <p>Topic, partition and offset are those in Kafka, whatever transforms did to the record. Use {@code StringConverter}
  * as {@code header.converter}: Connect's default one guesses types and would turn {@code 007} into 7.
  */
-final class RecordMapping {
+public final class RecordMapping {
     private static final MessageIds IDS = new MessageIds();
 
-    static final String TOPIC = "${topic}";
+    public static final String TOPIC = "${topic}";
 
     /** Checks a format of queue names: what stands in it beside the topic must be fit for a name. */
-    static void checkQueueNameFormat(String format) {
+    public static void checkQueueNameFormat(String format) {
         NewMessage.checkName("queue.name.format", format.replace(TOPIC, "t"));
     }
 
@@ -61,7 +61,7 @@ final class RecordMapping {
      *
      * @throws IllegalArgumentException if no queue can have it
      */
-    static void checkQueueName(String format, String topic) {
+    public static void checkQueueName(String format, String topic) {
         NewMessage.checkName("queue", format.replace(TOPIC, topic.isEmpty() ? "t" : topic));
     }
 
@@ -75,7 +75,7 @@ final class RecordMapping {
     private String queueOfTopic = "";
 
     /** What a setting says where it comes from. */
-    enum Part {
+    public enum Part {
         PARTITION,
         TRANSACTION_ID,
         TRACE_ID,
@@ -91,7 +91,7 @@ final class RecordMapping {
      * @param readsHeaders whether {@link RecordHeaders} are looked at
      * @param maxBytes longest payload
      */
-    RecordMapping(String queueNameFormat, Map<Part, Selector> selectors, boolean readsHeaders, int maxBytes) {
+    public RecordMapping(String queueNameFormat, Map<Part, Selector> selectors, boolean readsHeaders, int maxBytes) {
         this.queueNameFormat = queueNameFormat;
         this.selectors = new EnumMap<>(Part.class);
         this.selectors.putAll(selectors);
@@ -104,7 +104,7 @@ final class RecordMapping {
      *
      * @throws DataException if the record has something no rule accepts; the message names it and what was expected
      */
-    NewMessage map(SinkRecord record) {
+    public NewMessage map(SinkRecord record) {
         if (record.value() instanceof NewMessage message) {
             return message;
         }
@@ -130,7 +130,7 @@ final class RecordMapping {
     }
 
     /** Returns the selectors that count records which have nothing there. */
-    List<WatchedSelector> watched() {
+    public List<WatchedSelector> watched() {
         return selectors.values().stream()
                 .filter(WatchedSelector.class::isInstance)
                 .map(WatchedSelector.class::cast)
@@ -142,7 +142,7 @@ final class RecordMapping {
      *
      * @throws IllegalArgumentException if no queue can have it
      */
-    void checkQueueOf(String topicOfRecords) {
+    public void checkQueueOf(String topicOfRecords) {
         checkQueueName(queueNameFormat, topicOfRecords);
     }
 

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * </table>
  */
 @FunctionalInterface
-interface Selector {
+public interface Selector {
     String SYNTAX = "key, timestamp, topic-partition, topic-partition-offset, header:NAME, field:PATH or constant:TEXT";
 
     /** What a constant begins with. */

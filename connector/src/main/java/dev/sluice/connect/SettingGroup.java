@@ -11,18 +11,18 @@ import org.apache.kafka.common.config.ConfigException;
 import org.jspecify.annotations.Nullable;
 
 /** A heading of the reference page: defines settings under it, in the order of the calls. */
-final class SettingGroup {
+public final class SettingGroup {
     private final ConfigDef definition;
     private final String name;
     private int order;
 
-    SettingGroup(ConfigDef definition, String name) {
+    public SettingGroup(ConfigDef definition, String name) {
         this.definition = definition;
         this.name = name;
     }
 
     /** Defines a setting by itself. */
-    SettingGroup define(
+    public SettingGroup define(
             String key,
             ConfigDef.Type type,
             @Nullable Object defaultValue,
@@ -37,7 +37,7 @@ final class SettingGroup {
     }
 
     /** Defines a setting for which values are recommended, or that is of use only when others are set. */
-    SettingGroup define(
+    public SettingGroup define(
             String key,
             ConfigDef.Type type,
             @Nullable Object defaultValue,
@@ -65,7 +65,7 @@ final class SettingGroup {
     }
 
     /** Accepts a text that {@code check} does not throw on; null is left to whether the setting has a default. */
-    static Validator checked(String description, Consumer<String> check) {
+    public static Validator checked(String description, Consumer<String> check) {
         return new Validator() {
             @Override
             public void ensureValid(String setting, @Nullable Object value) {

@@ -21,11 +21,11 @@ import org.jspecify.annotations.Nullable;
  * the connector reads ({@code topics}, {@code topics.regex}) and by what its tasks have seen ({@link KnownTopics}),
  * and, if {@code admin.override.bootstrap.servers} is set, by what Kafka says ({@link BrokerOffsets}).
  */
-final class SinkOffsets {
+public final class SinkOffsets {
     private final Map<String, String> properties;
     private final QueueSinkConfig config;
 
-    SinkOffsets(Map<String, String> properties) {
+    public SinkOffsets(Map<String, String> properties) {
         this.properties = properties;
         this.config = new QueueSinkConfig(properties);
     }
@@ -40,7 +40,7 @@ final class SinkOffsets {
      *     committing
      * @throws IllegalStateException if the schema does not fit
      */
-    void alter(Map<TopicPartition, Long> offsets) {
+    public void alter(Map<TopicPartition, Long> offsets) {
         var bySource = new HashMap<SourcePartition, @Nullable Long>();
         var set = new HashMap<TopicPartition, Long>();
         offsets.forEach((partition, offset) -> {

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * n}</code>, n being the seq of the last message that is in the topic. The id of a partition is never used again, so
  * one that is deleted and made anew begins at its beginning.
  */
-final class SourceOffsets {
+public final class SourceOffsets {
     private static final String QUEUE = "queue";
     private static final String PARTITION = "partition";
     private static final String SEQ = "seq";
@@ -50,7 +50,7 @@ final class SourceOffsets {
      * @param offset null: none any more
      * @throws ConnectException if it is none of ours
      */
-    static void check(Map<String, ?> key, @Nullable Map<String, ?> offset) {
+    public static void check(Map<String, ?> key, @Nullable Map<String, ?> offset) {
         boolean isOurs = key.get(QUEUE) instanceof String && isWhole(key.get(PARTITION)) && key.size() == 2;
         if (!isOurs && offset == null) {
             return;
@@ -78,7 +78,7 @@ final class SourceOffsets {
     }
 
     /** Returns the id of the partition that a key of ours names. */
-    static long id(Map<String, ?> key) {
+    public static long id(Map<String, ?> key) {
         return ((Number) requireNonNull(key.get(PARTITION))).longValue();
     }
 
@@ -89,7 +89,7 @@ final class SourceOffsets {
      * @param isRead says by its name whether the connector reads a queue
      * @throws ConnectException if it is no position that the connector would read from
      */
-    static void check(
+    public static void check(
             Map<String, ?> key, Map<String, ?> offset, @Nullable Partition partition, Predicate<String> isRead) {
         if (partition == null) {
             throw new ConnectException("there is no partition with the id " + id(key) + ", was " + key);

@@ -14,13 +14,13 @@ import org.slf4j.LoggerFactory;
  * Publishes numbers of a task among the worker's metrics, where the worker has a place for them (Kafka 4.1 and later):
  * in JMX {@code kafka.connect:type=plugins}. Elsewhere they are only in the log.
  */
-final class TaskMetrics {
+public final class TaskMetrics {
     private static final Logger log = LoggerFactory.getLogger(TaskMetrics.class);
 
     private TaskMetrics() {}
 
     /** Publishes a number of a sink's task, with the setting it belongs to as the tag {@code setting}. */
-    static void publish(SinkTaskContext context, String name, String description, String setting, LongSupplier value) {
+    public static void publish(SinkTaskContext context, String name, String description, String setting, LongSupplier value) {
         try {
             Registration.ofSink(context, name, description, setting, value);
         } catch (LinkageError | RuntimeException e) {
@@ -29,7 +29,7 @@ final class TaskMetrics {
     }
 
     /** The same of a source's task. */
-    static void publish(
+    public static void publish(
             SourceTaskContext context, String name, String description, String setting, LongSupplier value) {
         try {
             Registration.ofSource(context, name, description, setting, value);

@@ -8,7 +8,7 @@ public final class TopicNames {
     /** Longest name of a topic. */
     public static final int MAX_LENGTH = 249;
 
-    static final Pattern ILLEGAL = Pattern.compile("[^a-zA-Z0-9._-]");
+    public static final Pattern ILLEGAL = Pattern.compile("[^a-zA-Z0-9._-]");
 
     /** Topics of Kafka's own, which take no records of others. */
     private static final Set<String> INTERNAL =
@@ -27,7 +27,7 @@ public final class TopicNames {
     }
 
     /** Returns what Kafka compares topics by: it takes two whose names differ in dots and underscores alone for one. */
-    static String compared(String name) {
+    public static String compared(String name) {
         return name.replace('.', '_');
     }
 }

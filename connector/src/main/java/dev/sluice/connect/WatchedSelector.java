@@ -13,7 +13,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The task's thread selects; any thread may read the count.
  */
-final class WatchedSelector implements Selector {
+public final class WatchedSelector implements Selector {
     private static final Logger log = LoggerFactory.getLogger(WatchedSelector.class);
 
     private static final int WARNS_AGAIN_AFTER_TIMES = 10;
@@ -27,7 +27,7 @@ final class WatchedSelector implements Selector {
     private long nextWarning = 1;
 
     /** What to do about a record that has nothing where a selector looks. */
-    enum Missing {
+    public enum Missing {
         /** What the setting takes otherwise. */
         DEFAULT,
         /** The same, and a warning at the first such record, the tenth, the hundredth and so on. */
@@ -35,10 +35,10 @@ final class WatchedSelector implements Selector {
         /** The record is an error. */
         FAIL;
 
-        static final String SYNTAX = "default, warn or fail";
+        public static final String SYNTAX = "default, warn or fail";
 
         /** Name of the setting beside the one that says where to look. */
-        static String settingOf(String selector) {
+        public static String settingOf(String selector) {
             return selector + ".missing";
         }
 
@@ -47,7 +47,7 @@ final class WatchedSelector implements Selector {
          *
          * @throws IllegalArgumentException if it is none of the three
          */
-        static Missing parse(String text) {
+        public static Missing parse(String text) {
             for (Missing each : values()) {
                 if (each.name().toLowerCase(Locale.ROOT).equals(text)) {
                     return each;
@@ -73,7 +73,7 @@ final class WatchedSelector implements Selector {
      * @param chosen what to do about a record that has nothing there; null: the usual, and a path into a value without
      *     fields is an error of the record
      */
-    WatchedSelector(String setting, String from, @Nullable Missing chosen) {
+    public WatchedSelector(String setting, String from, @Nullable Missing chosen) {
         this.setting = setting;
         this.from = from;
         this.selector = Selector.parse(setting, from);
@@ -81,12 +81,12 @@ final class WatchedSelector implements Selector {
         this.isChosen = chosen != null;
     }
 
-    String setting() {
+    public String setting() {
         return setting;
     }
 
     /** Returns how many records had nothing there. */
-    long missing() {
+    public long missing() {
         return count.get();
     }
 

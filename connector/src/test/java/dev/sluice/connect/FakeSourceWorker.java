@@ -13,22 +13,22 @@ import org.apache.kafka.connect.source.SourceTaskContext;
 import org.apache.kafka.connect.storage.OffsetStorageReader;
 
 /** Drives one source task as a Connect worker does: keeps the records it returns, and the offsets with them. */
-final class FakeSourceWorker implements AutoCloseable, SourceTaskContext {
+public final class FakeSourceWorker implements AutoCloseable, SourceTaskContext {
     private static final int MAX_POLLS = 2_000;
 
-    final List<SourceRecord> records = new ArrayList<>();
+    public final List<SourceRecord> records = new ArrayList<>();
 
     /** What Connect remembers; give one worker's to the next for a restart. */
-    final Map<Map<String, ?>, Map<String, ?>> offsets;
+    public final Map<Map<String, ?>, Map<String, ?>> offsets;
 
     private final QueueSourceTask task = new QueueSourceTask();
     private final Map<String, String> properties;
 
-    FakeSourceWorker(Map<String, String> properties) {
+    public FakeSourceWorker(Map<String, String> properties) {
         this(properties, new HashMap<>());
     }
 
-    FakeSourceWorker(Map<String, String> properties, Map<Map<String, ?>, Map<String, ?>> offsets) {
+    public FakeSourceWorker(Map<String, String> properties, Map<Map<String, ?>, Map<String, ?>> offsets) {
         this.properties = properties;
         this.offsets = offsets;
         task.initialize(this);
@@ -36,7 +36,7 @@ final class FakeSourceWorker implements AutoCloseable, SourceTaskContext {
     }
 
     /** Polls once and commits what came. */
-    List<SourceRecord> poll() {
+    public List<SourceRecord> poll() {
         try {
             List<SourceRecord> polled = task.poll();
             List<SourceRecord> came = polled == null ? List.of() : polled;
@@ -49,7 +49,7 @@ final class FakeSourceWorker implements AutoCloseable, SourceTaskContext {
     }
 
     /** Polls until there are that many records in all. */
-    FakeSourceWorker pollUntil(int count) {
+    public FakeSourceWorker pollUntil(int count) {
         for (int polls = 0; polls < MAX_POLLS && records.size() < count; polls++) {
             poll();
         }
@@ -60,19 +60,19 @@ final class FakeSourceWorker implements AutoCloseable, SourceTaskContext {
     }
 
     /** Polls until the task has found nothing new. */
-    FakeSourceWorker pollAll() {
+    public FakeSourceWorker pollAll() {
         for (int idle = 0; idle < 2; ) {
             idle = poll().isEmpty() ? idle + 1 : 0;
         }
         return this;
     }
 
-    List<String> values() {
+    public List<String> values() {
         return records.stream().map(record -> String.valueOf(record.value())).toList();
     }
 
     /** Returns the records as a consumer of their topics gets them: one topic partition each, in order. */
-    Map<TopicPartition, List<SinkRecord>> topics() {
+    public Map<TopicPartition, List<SinkRecord>> topics() {
         var topics = new HashMap<TopicPartition, List<SinkRecord>>();
         for (SourceRecord record : records) {
             List<SinkRecord> topic =
@@ -91,7 +91,7 @@ final class FakeSourceWorker implements AutoCloseable, SourceTaskContext {
         return topics;
     }
 
-    QueueSourceTask task() {
+    public QueueSourceTask task() {
         return task;
     }
 

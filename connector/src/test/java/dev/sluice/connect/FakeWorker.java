@@ -28,7 +28,7 @@ public final class FakeWorker implements AutoCloseable {
     private static final int MAX_TRIES = 500;
 
     final Context context = new Context();
-    final List<SinkRecord> reported = new ArrayList<>();
+    public final List<SinkRecord> reported = new ArrayList<>();
     final List<Throwable> failures = new ArrayList<>();
 
     /** The consumer group's offsets; give one worker's to the next for a restart. */
@@ -49,13 +49,13 @@ public final class FakeWorker implements AutoCloseable {
         this.maxPoll = maxPoll;
     }
 
-    FakeWorker withoutReporter() {
+    public FakeWorker withoutReporter() {
         reporter = null;
         return this;
     }
 
     /** Has another reporter than one that keeps everything. */
-    FakeWorker withReporter(ErrantRecordReporter other) {
+    public FakeWorker withReporter(ErrantRecordReporter other) {
         reporter = other;
         return this;
     }
@@ -79,7 +79,7 @@ public final class FakeWorker implements AutoCloseable {
     }
 
     /** One poll and delivery; false when there was nothing and nothing is open. */
-    boolean poll() {
+    public boolean poll() {
         seek();
         if (batch.isEmpty()) {
             fetch();
@@ -165,7 +165,7 @@ public final class FakeWorker implements AutoCloseable {
         throw new AssertionError("still not done after " + MAX_TRIES + " polls; failures: " + failures);
     }
 
-    void commit() {
+    public void commit() {
         var offsets = new HashMap<TopicPartition, OffsetAndMetadata>();
         current.forEach((partition, offset) -> offsets.put(partition, new OffsetAndMetadata(offset)));
         task.preCommit(offsets).forEach((partition, offset) -> {
