@@ -1,5 +1,9 @@
 package dev.sluice.connect;
 
+import dev.sluice.connect.plugin.PluginVersion;
+import dev.sluice.connect.sink.QueueSinkConfig;
+import dev.sluice.connect.sink.QueueSinkTask;
+import dev.sluice.connect.sink.SinkOffsets;
 import dev.sluice.queue.QueueException;
 import java.util.Collections;
 import java.util.List;

@@ -1,8 +1,12 @@
 package dev.sluice.connect;
 
+import dev.sluice.connect.plugin.PluginVersion;
+import dev.sluice.connect.source.QueueSourceConfig;
+import dev.sluice.connect.source.QueueSourceTask;
+import dev.sluice.connect.source.SourceOffsets;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.read.QueueReader;
 import dev.sluice.queue.read.QueueReader.Partition;
+import dev.sluice.queue.read.QueueReader;
 import dev.sluice.queue.sql.QueueSchema;
 import java.util.ArrayList;
 import java.util.HashMap;

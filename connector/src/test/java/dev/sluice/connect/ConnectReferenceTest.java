@@ -2,12 +2,14 @@ package dev.sluice.connect;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.connect.sink.QueueSinkConfig;
+import dev.sluice.connect.source.QueueSourceConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
-import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.ConfigKey;
+import org.apache.kafka.common.config.ConfigDef;
 import org.junit.jupiter.api.Test;
 
 /** The properties in {@code docs/connect.md} are those of the connectors. */

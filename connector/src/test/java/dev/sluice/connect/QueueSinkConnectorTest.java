@@ -3,6 +3,8 @@ package dev.sluice.connect;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.connect.sink.QueueSinkConfig;
+import dev.sluice.connect.sink.QueueSinkTask;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

@@ -3,6 +3,8 @@ package dev.sluice.connect;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.connect.source.QueueSourceConfig;
+import dev.sluice.connect.source.QueueSourceTask;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -4,8 +4,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.queue.FaultyProxy;
+import dev.sluice.connect.sink.FakeWorker;
+import dev.sluice.connect.sink.QueueSinkConfig;
+import dev.sluice.connect.sink.QueueSinkTask;
+import dev.sluice.connect.source.FakeSourceWorker;
+import dev.sluice.connect.source.QueueSourceConfig;
 import dev.sluice.queue.FaultyProxy.Deed;
+import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.TestPostgres;

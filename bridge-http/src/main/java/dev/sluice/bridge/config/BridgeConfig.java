@@ -97,7 +97,7 @@ import dev.sluice.bridge.security.JwtConfig;
 import dev.sluice.bridge.system.ConfigException;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.buffer.SyncPolicy;
-import dev.sluice.connect.QueueSinkConfig;
+import dev.sluice.connect.sink.QueueSinkConfig;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.read.QueueConfig;
 import dev.sluice.queue.sql.ConnectionUrl;

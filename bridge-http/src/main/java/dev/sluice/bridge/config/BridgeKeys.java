@@ -6,16 +6,16 @@ import dev.sluice.bridge.security.JwksConfig;
 import dev.sluice.bridge.system.NativeLocale;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.buffer.SyncPolicy;
-import dev.sluice.connect.TopicNames;
+import dev.sluice.connect.record.TopicNames;
 import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.read.QueueConfig;
 import dev.sluice.queue.sql.ConnectionUrl;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.util.regex.Pattern;
-import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Validator;
 import org.apache.kafka.common.config.ConfigDef.Width;
+import org.apache.kafka.common.config.ConfigDef;
 import org.jspecify.annotations.Nullable;
 
 /**

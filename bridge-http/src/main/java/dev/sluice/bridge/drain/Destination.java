@@ -3,7 +3,7 @@ package dev.sluice.bridge.drain;
 import dev.sluice.bridge.drain.kafka.KafkaConfig;
 import dev.sluice.bridge.drain.kafka.KafkaTask;
 import dev.sluice.bridge.drain.kafka.KafkaTopic;
-import dev.sluice.connect.QueueSinkTask;
+import dev.sluice.connect.sink.QueueSinkTask;
 import java.util.function.Function;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.connect.sink.SinkTask;

@@ -3,14 +3,14 @@ package dev.sluice.bridge.drain;
 import static dev.sluice.bridge.ingest.IngestFixture.copy;
 
 import dev.sluice.bridge.ingest.Durability;
-import dev.sluice.bridge.ingest.IngestFixture;
 import dev.sluice.bridge.ingest.IngestFixture.Setup;
+import dev.sluice.bridge.ingest.IngestFixture;
 import dev.sluice.bridge.ingest.MessageCodec;
 import dev.sluice.buffer.FailedRecord;
 import dev.sluice.buffer.SegmentLogConfig;
-import dev.sluice.connect.QueueSinkConfig;
-import dev.sluice.connect.QueueSinkTask;
-import dev.sluice.connect.SinkTaskContract;
+import dev.sluice.connect.sink.QueueSinkConfig;
+import dev.sluice.connect.sink.QueueSinkTask;
+import dev.sluice.connect.sink.SinkTaskContract;
 import dev.sluice.queue.NewMessage;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -1,6 +1,6 @@
 package dev.sluice.bridge.ingest;
 
-import dev.sluice.connect.OutcomeObserver;
+import dev.sluice.connect.sink.OutcomeObserver;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueException;

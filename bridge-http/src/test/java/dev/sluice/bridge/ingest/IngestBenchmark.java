@@ -5,7 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.sluice.bridge.drain.DrainConfig;
 import dev.sluice.bridge.drain.EmbeddedDrain;
 import dev.sluice.buffer.SegmentLogConfig;
-import dev.sluice.connect.QueueSinkConfig;
+import dev.sluice.connect.sink.QueueSinkConfig;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.TestPostgres;
 import java.nio.file.Files;

@@ -10,7 +10,7 @@ import dev.sluice.bridge.drain.DrainConfig;
 import dev.sluice.bridge.drain.DrainStatus;
 import dev.sluice.bridge.drain.EmbeddedDrain;
 import dev.sluice.buffer.SegmentLogConfig;
-import dev.sluice.connect.OutcomeObserver;
+import dev.sluice.connect.sink.OutcomeObserver;
 import dev.sluice.queue.NewMessage;
 import java.io.IOException;
 import java.io.UncheckedIOException;

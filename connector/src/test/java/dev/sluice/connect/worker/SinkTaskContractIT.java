@@ -2,8 +2,8 @@ package dev.sluice.connect.worker;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.sluice.connect.RecordHeaders;
-import dev.sluice.connect.SinkTaskContract;
+import dev.sluice.connect.record.RecordHeaders;
+import dev.sluice.connect.sink.SinkTaskContract;
 import dev.sluice.queue.NewMessage;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -2,7 +2,7 @@ package dev.sluice.bridge.drain.kafka;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.sluice.connect.RecordHeaders;
+import dev.sluice.connect.record.RecordHeaders;
 import dev.sluice.queue.NewMessage;
 import java.time.Duration;
 import java.util.ArrayDeque;

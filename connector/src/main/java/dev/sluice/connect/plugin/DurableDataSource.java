@@ -1,0 +1,34 @@
+package dev.sluice.connect.plugin;
+
+import dev.sluice.queue.sql.SessionSettings;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.postgresql.ds.PGSimpleDataSource;
+
+/**
+ * Opens connections whose sessions have the settings of {@link SessionSettings}. A confirmed commit on them survives a
+ * crash of the server, because the task reports offsets and the local log forgets records after that answer. Each new
+ * connection costs one more round trip, which the server must answer within the login timeout.
+ */
+final class DurableDataSource extends PGSimpleDataSource {
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public Connection getConnection(@Nullable String user, @Nullable String password) throws SQLException {
+        Connection connection = super.getConnection(user, password);
+        try {
+            int answerMillis = connection.getNetworkTimeout();
+            connection.setNetworkTimeout(Runnable::run, (int) TimeUnit.SECONDS.toMillis(getLoginTimeout()));
+            SessionSettings.begin(connection, Duration.ZERO);
+            connection.setNetworkTimeout(Runnable::run, answerMillis);
+        } catch (SQLException | RuntimeException | Error e) {
+            try (connection) {
+                throw e;
+            }
+        }
+        return connection;
+    }
+}

@@ -1,0 +1,120 @@
+package dev.sluice.connect.record;
+
+import dev.sluice.queue.NewMessage;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.errors.DataException;
+import org.apache.kafka.connect.header.Header;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes one text from a record, as configured by a setting such as {@code partition.from}:
+ *
+ * <table>
+ *   <caption>Forms</caption>
+ *   <tr><td>{@code key}</td><td>the record's key; none if it is null</td></tr>
+ *   <tr><td>{@code header:NAME}</td><td>the last header of that name; none if there is none</td></tr>
+ *   <tr><td>{@code field:PATH}</td><td>a field of the value (a struct or a map), see {@link FieldPath}; none if it is
+ *       missing or null</td></tr>
+ *   <tr><td>{@code constant:TEXT}</td><td>always {@code TEXT}</td></tr>
+ *   <tr><td>{@code timestamp}</td><td>the record's time in Kafka, milliseconds since 1970; none if it has
+ *   none</td></tr>
+ *   <tr><td>{@code topic-partition}</td><td>topic, dash, Kafka partition: {@code orders-3}</td></tr>
+ *   <tr><td>{@code topic-partition-offset}</td><td>the same with the offset: {@code orders-3-1042}</td></tr>
+ * </table>
+ */
+@FunctionalInterface
+public interface Selector {
+    String SYNTAX = "key, timestamp, topic-partition, topic-partition-offset, header:NAME, field:PATH or constant:TEXT";
+
+    /** What a constant begins with. */
+    String CONSTANT = "constant:";
+
+    /** What a field begins with. */
+    String FIELD = "field:";
+
+    /** What a header begins with. */
+    String HEADER = "header:";
+
+    Selector TOPIC_PARTITION = record -> record.originalTopic() + '-' + record.originalKafkaPartition();
+    Selector TOPIC_PARTITION_OFFSET = record ->
+            record.originalTopic() + '-' + record.originalKafkaPartition() + '-' + record.originalKafkaOffset();
+
+    /**
+     * Returns the text, or null when the record has none.
+     *
+     * @throws DataException if what is there has no form as text
+     */
+    @Nullable
+    String select(SinkRecord record);
+
+    /**
+     * Reads the configured form.
+     *
+     * @param setting key of the setting, for the message
+     * @throws IllegalArgumentException if it is none of those above; the message says which there are
+     */
+    static Selector parse(String setting, String text) {
+        int colon = text.indexOf(':');
+        String kind = colon < 0 ? text : text.substring(0, colon);
+        String argument = colon < 0 ? "" : text.substring(colon + 1);
+        boolean hasArgument = !argument.isEmpty();
+        if (text.equals("key")) {
+            return record -> text(record.keySchema(), record.key());
+        } else if (text.equals("timestamp")) {
+            return record ->
+                    record.timestamp() == null ? null : record.timestamp().toString();
+        } else if (text.equals("topic-partition")) {
+            return TOPIC_PARTITION;
+        } else if (text.equals("topic-partition-offset")) {
+            return TOPIC_PARTITION_OFFSET;
+        } else if (hasArgument && kind.equals("header")) {
+            return record -> header(record, argument);
+        } else if (hasArgument && kind.equals("field")) {
+            FieldPath path = path(setting, argument);
+            return record -> field(record, path);
+        } else if (hasArgument && kind.equals("constant")) {
+            NewMessage.checkName(setting, argument);
+            return record -> argument;
+        }
+        throw new IllegalArgumentException(setting + " must be " + SYNTAX + ", was " + text);
+    }
+
+    /** Says whether a record may have nothing where a form looks. */
+    static boolean mayMiss(String text) {
+        return text.equals("key") || text.equals("timestamp") || text.startsWith(HEADER) || text.startsWith(FIELD);
+    }
+
+    /** Returns the last header of that name as text, or null. */
+    static @Nullable String header(SinkRecord record, String name) {
+        Header header = record.headers().lastWithName(name);
+        return header == null ? null : text(header.schema(), header.value());
+    }
+
+    private static FieldPath path(String setting, String text) {
+        try {
+            return FieldPath.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(setting + " " + e.getMessage(), e);
+        }
+    }
+
+    private static @Nullable String field(SinkRecord record, FieldPath path) {
+        FieldPath.Found found = path.find(record.valueSchema(), record.value());
+        return found == null ? null : text(found.schema(), found.value());
+    }
+
+    /**
+     * Returns a value as text: a string as it is, bytes as UTF-8, or as Base64 if they are not UTF-8, anything else as
+     * the JSON it would be as a payload, without the quotes of a JSON string.
+     */
+    private static @Nullable String text(@Nullable Schema schema, @Nullable Object value) {
+        if (value == null) {
+            return null;
+        }
+        if (value instanceof String string) {
+            return string;
+        }
+        return JsonText.asPlainText(schema, value);
+    }
+}

@@ -1,0 +1,133 @@
+package dev.sluice.connect.source;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.metrics.PluginMetrics;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.apache.kafka.connect.source.SourceRecord;
+import org.apache.kafka.connect.source.SourceTaskContext;
+import org.apache.kafka.connect.storage.OffsetStorageReader;
+
+/** Drives one source task as a Connect worker does: keeps the records it returns, and the offsets with them. */
+public final class FakeSourceWorker implements AutoCloseable, SourceTaskContext {
+    private static final int MAX_POLLS = 2_000;
+
+    public final List<SourceRecord> records = new ArrayList<>();
+
+    /** What Connect remembers; give one worker's to the next for a restart. */
+    public final Map<Map<String, ?>, Map<String, ?>> offsets;
+
+    private final QueueSourceTask task = new QueueSourceTask();
+    private final Map<String, String> properties;
+
+    public FakeSourceWorker(Map<String, String> properties) {
+        this(properties, new HashMap<>());
+    }
+
+    public FakeSourceWorker(Map<String, String> properties, Map<Map<String, ?>, Map<String, ?>> offsets) {
+        this.properties = properties;
+        this.offsets = offsets;
+        task.initialize(this);
+        task.start(properties);
+    }
+
+    /** Polls once and commits what came. */
+    public List<SourceRecord> poll() {
+        try {
+            List<SourceRecord> polled = task.poll();
+            List<SourceRecord> came = polled == null ? List.of() : polled;
+            came.forEach(record -> offsets.put(record.sourcePartition(), record.sourceOffset()));
+            records.addAll(came);
+            return came;
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Polls until there are that many records in all. */
+    public FakeSourceWorker pollUntil(int count) {
+        for (int polls = 0; polls < MAX_POLLS && records.size() < count; polls++) {
+            poll();
+        }
+        if (records.size() != count) {
+            throw new AssertionError("expected " + count + " records, got " + records.size());
+        }
+        return this;
+    }
+
+    /** Polls until the task has found nothing new. */
+    public FakeSourceWorker pollAll() {
+        for (int idle = 0; idle < 2; ) {
+            idle = poll().isEmpty() ? idle + 1 : 0;
+        }
+        return this;
+    }
+
+    public List<String> values() {
+        return records.stream().map(record -> String.valueOf(record.value())).toList();
+    }
+
+    /** Returns the records as a consumer of their topics gets them: one topic partition each, in order. */
+    public Map<TopicPartition, List<SinkRecord>> topics() {
+        var topics = new HashMap<TopicPartition, List<SinkRecord>>();
+        for (SourceRecord record : records) {
+            List<SinkRecord> topic =
+                    topics.computeIfAbsent(new TopicPartition(record.topic(), 0), name -> new ArrayList<>());
+            var consumed = new SinkRecord(
+                    record.topic(),
+                    0,
+                    record.keySchema(),
+                    record.key(),
+                    record.valueSchema(),
+                    record.value(),
+                    topic.size());
+            record.headers().forEach(consumed.headers()::add);
+            topic.add(consumed);
+        }
+        return topics;
+    }
+
+    public QueueSourceTask task() {
+        return task;
+    }
+
+    @Override
+    public void close() {
+        task.stop();
+    }
+
+    @Override
+    public Map<String, String> configs() {
+        return properties;
+    }
+
+    @Override
+    public OffsetStorageReader offsetStorageReader() {
+        return new OffsetStorageReader() {
+            @Override
+            public <T> Map<String, Object> offset(Map<String, T> partition) {
+                throw new UnsupportedOperationException();
+            }
+
+            @Override
+            public <T> Map<Map<String, T>, Map<String, Object>> offsets(Collection<Map<String, T>> partitions) {
+                var found = new HashMap<Map<String, T>, Map<String, Object>>();
+                partitions.forEach(partition -> {
+                    if (offsets.containsKey(partition)) {
+                        found.put(partition, new HashMap<>(offsets.get(partition)));
+                    }
+                });
+                return found;
+            }
+        };
+    }
+
+    @Override
+    public PluginMetrics pluginMetrics() {
+        throw new UnsupportedOperationException();
+    }
+}
