@@ -9,6 +9,8 @@ public enum PriorityLane {
     NORMAL(2),
     LOW(3);
 
+    private static final int CRITICAL_PRIORITY = 10;
+
     private final int number;
 
     PriorityLane(int number) {
@@ -33,6 +35,14 @@ public enum PriorityLane {
             }
         }
         throw new IllegalArgumentException(what + " must be critical, high, normal or low, was " + text);
+    }
+
+    /** Returns the lane of a queue's priority: below 0 low, 0 normal, 1 to 9 high, 10 and more critical. */
+    public static PriorityLane ofPriority(int priority) {
+        if (priority < 0) {
+            return LOW;
+        }
+        return priority == 0 ? NORMAL : priority < CRITICAL_PRIORITY ? HIGH : CRITICAL;
     }
 
     /** Returns the lane of that number, as PostgreSQL stores it. */

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param retryDelay wait after the first failed ack, whole milliseconds; doubles with each further one. Null: at once
  * @param redeliveryLimit leases that may end without a word before the message that waits first becomes a dead letter;
  *     0: any number
- * @param priority chooses the lane: below 0 low, 0 normal, 1 to 9 high, 10 and more critical
+ * @param priority chooses the lane, see {@link PriorityLane#ofPriority}
  * @param maxSize messages, not done with by every group, that the queue may hold before pushes are refused; 0: any
  *     number
  * @param ttl age at which a message is deleted, read or not, whole seconds. Null or zero: never
@@ -96,12 +96,9 @@ public record QueueOptions(
         checkMillis("dedupWindowMs", dedupWindow);
     }
 
-    /** Returns the lane of the queue's partitions: 0 critical, 1 high, 2 normal, 3 low. */
-    public int lane() {
-        if (priority < 0) {
-            return 3;
-        }
-        return priority == 0 ? 2 : priority < 10 ? 1 : 0;
+    /** Returns the lane in which the queue's partitions are created. */
+    public PriorityLane lane() {
+        return PriorityLane.ofPriority(priority);
     }
 
     /** Returns a builder that starts with these values. */

@@ -81,11 +81,11 @@ class QueueOptionsTest {
 
     @Test
     void chooseTheLaneByPriority() {
-        assertThat(options().priority(-1).build().lane()).isEqualTo(3);
-        assertThat(options().priority(0).build().lane()).isEqualTo(2);
-        assertThat(options().priority(1).build().lane()).isEqualTo(1);
-        assertThat(options().priority(9).build().lane()).isEqualTo(1);
-        assertThat(options().priority(10).build().lane()).isEqualTo(0);
+        assertThat(options().priority(-1).build().lane()).isEqualTo(PriorityLane.LOW);
+        assertThat(options().priority(0).build().lane()).isEqualTo(PriorityLane.NORMAL);
+        assertThat(options().priority(1).build().lane()).isEqualTo(PriorityLane.HIGH);
+        assertThat(options().priority(9).build().lane()).isEqualTo(PriorityLane.HIGH);
+        assertThat(options().priority(10).build().lane()).isEqualTo(PriorityLane.CRITICAL);
     }
 
     private static void refused(String message, QueueOptions.Builder builder) {

@@ -244,7 +244,7 @@ class QueuesTest {
             sluice.pop(GROUP, 1);
             for (int priority : new int[] {10, 1, 0, -1}) {
                 QueueInfo configured = sluice.configure(options().priority(priority));
-                String lane = String.valueOf(configured.options().lane());
+                String lane = String.valueOf(configured.options().lane().number());
                 assertThat(sluice.postgres.query("select distinct lane from sluice.partitions"))
                         .containsExactly(lane);
                 assertThat(sluice.postgres.query("select distinct lane from sluice.cursors"))
