@@ -42,6 +42,9 @@ public record NewMessage(
     /** Longest name of a queue, partition, group or transaction id, in characters (UTF-16 code units). */
     public static final int MAX_NAME_LENGTH = 255;
 
+    /** The partition of messages whose producer names none. */
+    public static final String DEFAULT_PARTITION = "Default";
+
     /**
      * Checks the names.
      *

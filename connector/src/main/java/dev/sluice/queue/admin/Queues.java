@@ -41,9 +41,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
 public final class Queues {
-    /** The partition of producers that name none. */
-    public static final String DEFAULT_PARTITION = "Default";
-
     /** Times a queue is made again because somebody deletes it while it is configured. */
     private static final int MAX_RESTARTS = 5;
     /** Partitions cleared in one transaction. */
@@ -83,7 +80,7 @@ public final class Queues {
     }
 
     /**
-     * Creates a queue, or replaces all settings of the one there is. Creates its partition {@value #DEFAULT_PARTITION}.
+     * Creates a queue, or replaces all settings of the one there is. Creates its partition {@value NewMessage#DEFAULT_PARTITION}.
      *
      * @param namespace replaces the namespace, which may be empty
      * @param task replaces the task, which may be empty
@@ -101,7 +98,7 @@ public final class Queues {
 
     /**
      * Changes some settings of a queue; creates it if there is none. Of several changes at a time, each sees what the
-     * one before has left. Creates the partition {@value #DEFAULT_PARTITION}.
+     * one before has left. Creates the partition {@value NewMessage#DEFAULT_PARTITION}.
      *
      * @param namespace the namespace, or null to leave it
      * @param task the task, or null to leave it
@@ -412,7 +409,7 @@ public final class Queues {
         try (var pending = new BoundStatement(connection, writer.get("register-pending")).set("queues", queueName);
                 var create = new BoundStatement(connection, writer.get("create-partitions"))
                         .set("queues", queueName)
-                        .set("partitions", new String[] {DEFAULT_PARTITION})
+                        .set("partitions", new String[] {NewMessage.DEFAULT_PARTITION})
                         .set("lanes", new int[] {PartitionDirectory.LANE_OF_QUEUE})) {
             pending.update();
             create.update();

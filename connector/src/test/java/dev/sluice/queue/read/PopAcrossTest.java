@@ -9,6 +9,7 @@ import dev.sluice.queue.AcknowledgeOutcome.Acknowledged;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.Message;
+import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopResult.Status;
@@ -337,7 +338,7 @@ class PopAcrossTest {
             PopTarget target = across("shop", null, "g");
             pop(target, onlyNew(9));
             new Queues(postgres.dataSource(), "sluice").configure("made", "shop", "x", QueueOptions.DEFAULTS);
-            push("made", Queues.DEFAULT_PARTITION, "first");
+            push("made", NewMessage.DEFAULT_PARTITION, "first");
             assertThat(ids(pop(target, onlyNew(9)))).containsExactly("first");
         }
 

@@ -16,6 +16,7 @@ import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.bridge.metrics.Counters;
 import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PartitionKey;
 import dev.sluice.queue.QueueIds;
@@ -96,7 +97,7 @@ public final class QueueEndpoints {
     private Answer configure(Configuration wanted) {
         Queues queues = administration.queues();
         QueueInfo queue = queues.configure(wanted.queue(), wanted.namespace(), wanted.task(), wanted.options());
-        OptionalLong partition = queues.findPartition(wanted.queue(), Queues.DEFAULT_PARTITION);
+        OptionalLong partition = queues.findPartition(wanted.queue(), NewMessage.DEFAULT_PARTITION);
         administration.wake(Set.of(wanted.queue())); // A shorter delay may have made messages visible.
         ObjectNode answer = object().put("configured", true)
                 .put("queueId", QueueIds.toUuid(queue.id()).toString())

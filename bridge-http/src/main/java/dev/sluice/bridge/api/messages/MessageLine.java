@@ -38,7 +38,6 @@ import org.jspecify.annotations.Nullable;
  * only about a failure is skipped.
  */
 public final class MessageLine {
-    private static final String DEFAULT_PARTITION = "Default";
     /** All that is read of a line; the payload may stand in one of two. */
     private static final List<String> MEMBERS = List.of(
             "queue",
@@ -289,7 +288,7 @@ public final class MessageLine {
             if (payload == null) {
                 throw badRequest("payload is required");
             }
-            String inPartition = partition == null ? DEFAULT_PARTITION : partition;
+            String inPartition = partition == null ? NewMessage.DEFAULT_PARTITION : partition;
             json.take(PushBody.bytesOf(queue, inPartition, transactionId, payload));
             try {
                 return new NewMessage(

@@ -4,6 +4,7 @@ import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import dev.sluice.bridge.http.Guard;
 import dev.sluice.bridge.limits.InvalidRequestException;
+import dev.sluice.queue.NewMessage;
 import io.javalin.http.Context;
 import java.util.Enumeration;
 import java.util.UUID;
@@ -27,12 +28,11 @@ public record PushDefaults(
         @Nullable String idempotencyKey,
         @Nullable UUID traceId,
         @Nullable String producerSub) {
-    static final String PARTITION = "Default";
     /** Longest {@code Idempotency-Key}: with an index it must fit into a transaction id. */
     static final int MAX_KEY_LENGTH = 200;
 
     /** When the request says nothing. */
-    static final PushDefaults NONE = new PushDefaults(null, PARTITION, null, null, null);
+    static final PushDefaults NONE = new PushDefaults(null, NewMessage.DEFAULT_PARTITION, null, null, null);
 
     private static final Pattern KEY = Pattern.compile("[!-~]{1," + MAX_KEY_LENGTH + "}");
     /** W3C Trace Context, §3.2: version, trace, parent, flags; later versions may append more. */
@@ -48,13 +48,21 @@ public record PushDefaults(
      */
     public static PushDefaults of(Context ctx) {
         return new PushDefaults(
-                null, PARTITION, idempotencyKey(ctx.header("Idempotency-Key")), traceId(ctx), Guard.subjectOf(ctx));
+                null,
+                NewMessage.DEFAULT_PARTITION,
+                idempotencyKey(ctx.header("Idempotency-Key")),
+                traceId(ctx),
+                Guard.subjectOf(ctx));
     }
 
     /** The same for items of one queue and, if they do not say otherwise, one partition. */
     PushDefaults to(@Nullable String newQueue, @Nullable String newPartition) {
         return new PushDefaults(
-                newQueue, newPartition == null ? PARTITION : newPartition, idempotencyKey, traceId, producerSub);
+                newQueue,
+                newPartition == null ? NewMessage.DEFAULT_PARTITION : newPartition,
+                idempotencyKey,
+                traceId,
+                producerSub);
     }
 
     /** Returns the transaction id of the item at {@code index}, or null if there is no key. */
