@@ -46,18 +46,22 @@ public final class MessageIds {
     }
 
     /**
-     * Returns when an id was made, if it is the text of a UUID of version 7, else null. Whoever made it had a clock of
-     * their own.
+     * Returns the time in a UUID of version 7, or null for any other UUID. The time is that of the clock of the process
+     * that made the UUID.
      */
+    public static @Nullable Instant timeOf(UUID id) {
+        return id.version() == VERSION && id.variant() == RFC_VARIANT
+                ? Instant.ofEpochMilli(id.getMostSignificantBits() >>> TIME_SHIFT)
+                : null;
+    }
+
+    /** Returns the time in the text of a UUID of version 7, or null for any other text. */
     public static @Nullable Instant timeOf(String id) {
         if (id.length() != TEXT_LENGTH) {
             return null;
         }
         try {
-            UUID uuid = UUID.fromString(id);
-            return uuid.version() == VERSION && uuid.variant() == RFC_VARIANT
-                    ? Instant.ofEpochMilli(uuid.getMostSignificantBits() >>> TIME_SHIFT)
-                    : null;
+            return timeOf(UUID.fromString(id));
         } catch (IllegalArgumentException e) {
             return null;
         }

@@ -53,11 +53,6 @@ public final class MessageLine {
 
     private static final int MAX_DEPTH = Integer.MAX_VALUE;
 
-    /** An id of version 7 begins with the milliseconds since 1970. */
-    private static final int ID_VERSION_WITH_TIME = 7;
-
-    private static final int ID_TIME_SHIFT = 16;
-
     private MessageLine() {}
 
     /**
@@ -102,7 +97,7 @@ public final class MessageLine {
             return false;
         }
         out.raw("{");
-        writeFields(out, message, timeOf(message.id()));
+        writeFields(out, message, MessageIds.timeOf(message.id()));
         out.raw("}");
         return true;
     }
@@ -122,7 +117,7 @@ public final class MessageLine {
                     .raw("\"");
             return false;
         }
-        writeFields(out, message, acceptedAt == null ? timeOf(message.id()) : acceptedAt);
+        writeFields(out, message, acceptedAt == null ? MessageIds.timeOf(message.id()) : acceptedAt);
         return true;
     }
 
@@ -143,12 +138,6 @@ public final class MessageLine {
         } else {
             out.raw(",\"payloadText\":").string(new String(message.payload(), UTF_8));
         }
-    }
-
-    private static @Nullable Instant timeOf(UUID id) {
-        return id.version() == ID_VERSION_WITH_TIME
-                ? Instant.ofEpochMilli(id.getMostSignificantBits() >>> ID_TIME_SHIFT)
-                : null;
     }
 
     private static boolean isOneLineOfJson(byte[] payload) {
