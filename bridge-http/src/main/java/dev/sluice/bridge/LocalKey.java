@@ -3,20 +3,15 @@ package dev.sluice.bridge;
 import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.StartException;
+import dev.sluice.buffer.AtomicFile;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.util.HexFormat;
-import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
@@ -46,7 +41,7 @@ final class LocalKey {
         Path file = directory.resolve(FILE);
         try {
             if (!Files.exists(file)) {
-                write(directory, file);
+                write(file);
             }
             OwnFiles.tryToTighten(file, "rw-------", "rw-------");
             String line = withoutMark(Files.readString(file, StandardCharsets.ISO_8859_1))
@@ -77,21 +72,10 @@ final class LocalKey {
         }
     }
 
-    private static void write(Path directory, Path file) throws IOException {
+    private static void write(Path file) throws IOException {
         byte[] key = new byte[KEY_BYTES];
         new SecureRandom().nextBytes(key);
-        Path fresh = directory.resolve(FILE + ".new");
-        Files.deleteIfExists(fresh);
-        var options = Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-        try (FileChannel channel = FileChannel.open(
-                fresh, options, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-            byte[] line = (id(key) + ":" + HexFormat.of().formatHex(key) + "\n").getBytes(StandardCharsets.US_ASCII);
-            channel.write(ByteBuffer.wrap(line));
-            channel.force(true);
-        }
-        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
-        try (FileChannel synced = FileChannel.open(directory, StandardOpenOption.READ)) {
-            synced.force(true);
-        }
+        String line = id(key) + ":" + HexFormat.of().formatHex(key) + "\n";
+        AtomicFile.replace(file, line.getBytes(StandardCharsets.US_ASCII));
     }
 }

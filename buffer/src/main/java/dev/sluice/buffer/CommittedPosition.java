@@ -8,8 +8,7 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * The small file that says how far the log has been moved on, and whether it was closed cleanly. Replaced in one step:
- * write another file, sync it, rename it over, sync the directory.
+ * The small file that says how far the log has been moved on, and whether it was closed cleanly. An {@link AtomicFile}.
  *
  * @param id the log
  * @param epoch the newest epoch begun
@@ -28,7 +27,6 @@ record CommittedPosition(UUID id, long epoch, long committed, long cleanEnd) {
     //     56      4  reserved   0
     //     60      4  checksum   CRC-32C of bytes 0..59
     static final String FILE = "position";
-    static final String NEW_FILE = "position.new";
     static final long OPEN = -1;
     static final int BYTES = 64;
     private static final long MAGIC =
@@ -36,13 +34,7 @@ record CommittedPosition(UUID id, long epoch, long committed, long cleanEnd) {
     private static final int CHECKSUM_AT = 60;
 
     void store(Storage storage) throws IOException {
-        storage.delete(NEW_FILE);
-        try (var file = storage.create(NEW_FILE)) {
-            file.write(encode(), 0);
-            file.force();
-        }
-        storage.rename(NEW_FILE, FILE);
-        storage.syncDirectory("");
+        AtomicFile.replace(storage, FILE, file -> file.write(encode(), 0));
     }
 
     ByteBuffer encode() {

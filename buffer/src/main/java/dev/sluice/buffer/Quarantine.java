@@ -28,23 +28,20 @@ final class Quarantine {
         if (storage.list(DIRECTORY).contains(copy)) {
             return;
         }
-        var unfinished = DIRECTORY + "/" + copy + ".new";
-        storage.delete(unfinished);
-        try (var target = storage.create(unfinished)) {
-            var buffer = ByteBuffer.allocate(COPY_BYTES);
-            for (long position = from; position < to; position += buffer.limit()) {
-                buffer.clear().limit((int) Math.min(COPY_BYTES, to - position));
-                while (buffer.hasRemaining() && source.read(buffer, position + buffer.position()) >= 0) {}
-                buffer.flip();
-                if (!buffer.hasRemaining()) {
-                    break;
-                }
-                target.write(buffer.duplicate(), position - from);
+        AtomicFile.replace(storage, DIRECTORY + "/" + copy, target -> copy(source, target, from, to));
+    }
+
+    private static void copy(StoredFile source, StoredFile target, long from, long to) throws IOException {
+        var buffer = ByteBuffer.allocate(COPY_BYTES);
+        for (long position = from; position < to; position += buffer.limit()) {
+            buffer.clear().limit((int) Math.min(COPY_BYTES, to - position));
+            while (buffer.hasRemaining() && source.read(buffer, position + buffer.position()) >= 0) {}
+            buffer.flip();
+            if (!buffer.hasRemaining()) {
+                break;
             }
-            target.force();
+            target.write(buffer.duplicate(), position - from);
         }
-        storage.rename(unfinished, DIRECTORY + "/" + copy);
-        storage.syncDirectory(DIRECTORY);
     }
 
     private void create() throws IOException {

@@ -40,7 +40,7 @@ final class SegmentInventory {
     private static boolean isOwnFile(String name) {
         return switch (name) {
             case CommittedPosition.FILE,
-                    CommittedPosition.NEW_FILE,
+                    CommittedPosition.FILE + AtomicFile.SUFFIX,
                     DirectoryLock.FILE,
                     Reserve.FILE,
                     Quarantine.DIRECTORY + "/" -> true;

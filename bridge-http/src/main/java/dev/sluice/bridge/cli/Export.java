@@ -3,6 +3,7 @@ package dev.sluice.bridge.cli;
 import dev.sluice.bridge.api.messages.MessageLine;
 import dev.sluice.bridge.ingest.BufferLayout;
 import dev.sluice.bridge.json.JsonOutput;
+import dev.sluice.buffer.AtomicFile;
 import dev.sluice.buffer.Entry;
 import dev.sluice.buffer.FailedLog;
 import dev.sluice.buffer.FailedRecord;
@@ -10,14 +11,10 @@ import dev.sluice.buffer.LogDirectory;
 import dev.sluice.buffer.LogInspection;
 import dev.sluice.buffer.LogReader;
 import java.io.BufferedOutputStream;
-import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -26,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * {@code export}: writes messages as lines, see {@link MessageLine}. Lanes come in the order in which they are drained,
  * so the messages of a partition come in their order. Memory is bounded however many there are.
  *
- * <p>A file is written under another name, synced and renamed: one with the right name is complete.
+ * <p>The output file is an {@link AtomicFile}: a file with the right name is complete.
  */
 final class Export {
     private static final int PAGE_RECORDS = 1_000;
@@ -59,27 +56,10 @@ final class Export {
             out.flush();
             requireReader();
         } else {
-            writeFile(output, arguments);
+            AtomicFile.replace(output, out -> write(out, arguments));
         }
         say(arguments.json());
         return unreadable + skipped + failedReads == 0 ? BufferCommand.FINE : BufferCommand.PROBLEM;
-    }
-
-    private void writeFile(Path output, Arguments arguments) throws IOException {
-        Path target = output.toAbsolutePath();
-        Path unfinished = target.resolveSibling(target.getFileName() + ".unfinished");
-        Files.deleteIfExists(unfinished);
-        if (Files.getFileStore(target.getParent()).supportsFileAttributeView("posix")) {
-            Files.createFile(
-                    unfinished, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-        }
-        try (var file = new FileOutputStream(unfinished.toFile());
-                var out = new BufferedOutputStream(file, OUTPUT_BYTES)) {
-            write(out, arguments);
-            out.flush();
-            file.getFD().sync();
-        }
-        Files.move(unfinished, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     }
 
     private void write(OutputStream out, Arguments arguments) throws IOException {

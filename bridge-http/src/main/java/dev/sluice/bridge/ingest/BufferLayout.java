@@ -2,6 +2,7 @@ package dev.sluice.bridge.ingest;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.sluice.buffer.AtomicFile;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.file.Files;
@@ -137,7 +138,7 @@ public record BufferLayout(
 
     private static boolean isOwn(String name) {
         return name.equals(Lanes.FILE)
-                || name.equals(Lanes.FILE + ".tmp")
+                || name.equals(Lanes.FILE + AtomicFile.SUFFIX)
                 || name.startsWith(Lanes.FILE + SET_ASIDE)
                 || name.equals(FailedRecords.DIRECTORY)
                 || Lanes.GENERATION.matcher(name).matches();

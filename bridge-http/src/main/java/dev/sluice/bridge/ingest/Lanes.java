@@ -2,13 +2,13 @@ package dev.sluice.bridge.ingest;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.sluice.buffer.AtomicFile;
 import dev.sluice.buffer.LogStatus;
 import dev.sluice.buffer.SegmentLog;
 import dev.sluice.buffer.SegmentLogConfig;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.StringReader;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
@@ -111,7 +111,7 @@ public final class Lanes implements Closeable {
                         + " has not moved on yet: start with that until there are none, or move the directory away");
             }
             if (!now.equals(before)) {
-                replace(directory.resolve(FILE), now.content());
+                AtomicFile.replace(directory.resolve(FILE), now.content().getBytes(UTF_8));
             }
             List<Lane> leftover = withoutDrained(directory, old, opened);
             var current = new ArrayList<Lane>();
@@ -213,24 +213,6 @@ public final class Lanes implements Closeable {
                     .sorted()
                     .toList();
         }
-    }
-
-    /** Writes a file so that either the old or the new content is there after any crash. */
-    private static void replace(Path file, String content) throws IOException {
-        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
-        try (var channel = FileChannel.open(
-                temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-            ByteBuffer bytes = UTF_8.encode(content);
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-            channel.force(true);
-        }
-        if (Files.getFileStore(temporary).supportsFileAttributeView("posix")) {
-            Files.setPosixFilePermissions(temporary, PosixFilePermissions.fromString("rw-------"));
-        }
-        Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        syncDirectory(file.toAbsolutePath().getParent());
     }
 
     static void syncDirectory(Path directory) throws IOException {

@@ -4,6 +4,7 @@ import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.Shell;
 import dev.sluice.bridge.system.StartException;
+import dev.sluice.buffer.AtomicFile;
 import dev.sluice.queue.sql.SessionSettings;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -11,10 +12,10 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.sql.Connection;
@@ -28,7 +29,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.Properties;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
@@ -146,13 +146,8 @@ public final class LocalPostgres implements AutoCloseable {
         if (!Files.exists(file)) {
             byte[] random = new byte[PASSWORD_BYTES];
             new SecureRandom().nextBytes(random);
-            Path unfinished = directory.resolve("pgpass.tmp");
-            Files.deleteIfExists(unfinished);
-            Set<PosixFilePermission> ownerOnly = PosixFilePermissions.fromString("rw-------");
-            Files.createFile(unfinished, PosixFilePermissions.asFileAttribute(ownerOnly));
-            Files.writeString(
-                    unfinished, HOST + ":*:*:" + USER + ":" + HexFormat.of().formatHex(random) + "\n");
-            Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
+            String line = HOST + ":*:*:" + USER + ":" + HexFormat.of().formatHex(random) + "\n";
+            AtomicFile.replace(file, line.getBytes(StandardCharsets.US_ASCII));
         }
         OwnFiles.tryToTighten(file, "rw-------", "rw-------");
         String line = Files.readString(file).strip();

@@ -413,7 +413,7 @@ class BufferCommandTest {
             assertThat(ran.out()).isEmpty();
             assertThat(JSON.readTree(ran.err()).get("messages").asInt()).isEqualTo(MESSAGES);
             assertThat(file).hasContent(run("export").out());
-            assertThat(root.resolve("out.ndjson.unfinished")).doesNotExist();
+            assertThat(root.resolve("out.ndjson.new")).doesNotExist();
         }
 
         @Test
