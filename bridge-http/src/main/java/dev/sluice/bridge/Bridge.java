@@ -35,7 +35,7 @@ import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.Shell;
 import dev.sluice.bridge.system.StartException;
-import dev.sluice.buffer.LogLockedException;
+import dev.sluice.buffer.DirectoryLockedException;
 import dev.sluice.buffer.LogStatus;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.queue.Acknowledgement;
@@ -292,7 +292,7 @@ final class Bridge implements AutoCloseable {
             complete = true;
             open.push(new ShutdownGrace(config.shutdownGrace()));
             log.info("Serving requests host={} port={} data={}", listens.host(), http.port(), data.path());
-        } catch (LogLockedException e) {
+        } catch (DirectoryLockedException e) {
             throw new StartException(e.getMessage() + "; stop it, or set another data.dir or buffer.dir", e);
         } catch (BindException e) {
             throw new StartException(String.valueOf(e.getMessage()), e);

@@ -18,49 +18,55 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * The file {@code lock}: locked by the process that has the log open, and saying in a line who that is. The operating
- * system frees the lock when the process ends, however it ends.
+ * Locks a directory for one owner: a lock on a file in it, whose one line names the owner. The operating system frees
+ * the lock when the process ends, however it ends.
  *
- * <p>Closing any handle of a locked file frees the lock of the whole process on some systems, so within the process the
- * holder is looked up first and the file is not touched.
+ * <p>On some systems, closing any handle of a locked file frees the lock of the whole process. So the owners within
+ * this process are in a map, and a second attempt does not open the file.
  */
-final class DirectoryLock implements Closeable {
-    static final String FILE = "lock";
-    private static final int MAX_HOLDER_BYTES = 512;
-    private static final Pattern HOLDER = Pattern.compile("process (?<pid>\\d{1,18}) on (?<host>.*) since .*");
-    private static final Map<Path, String> heldHere = new HashMap<>();
+public final class DirectoryLock implements Closeable {
+    private static final int MAX_OWNER_BYTES = 512;
+    private static final Pattern OWNER = Pattern.compile("process (?<pid>\\d{1,18}) on (?<host>.*) since .*");
+    private static final Map<Path, String> ownersHere = new HashMap<>(); // By lock file; guards itself.
 
-    private final Path key;
+    private final Path file;
     private final FileChannel channel;
     private final FileLock lock;
 
-    private DirectoryLock(Path key, FileChannel channel, FileLock lock) {
-        this.key = key;
+    private DirectoryLock(Path file, FileChannel channel, FileLock lock) {
+        this.file = file;
         this.channel = channel;
         this.lock = lock;
     }
 
-    static DirectoryLock take(Path directory, FileAttribute<?>... attributes) throws IOException {
-        var key = directory.toRealPath();
-        synchronized (heldHere) {
-            var here = heldHere.get(key);
+    /**
+     * Takes the lock until it is closed or the process ends.
+     *
+     * @param name the name of the lock file; created if it is missing
+     * @param attributes attributes of a new lock file
+     * @throws DirectoryLockedException if another owner, in this process or another one, has the lock
+     */
+    public static DirectoryLock take(Path directory, String name, FileAttribute<?>... attributes) throws IOException {
+        var file = directory.toRealPath().resolve(name);
+        synchronized (ownersHere) {
+            var here = ownersHere.get(file);
             if (here != null) {
-                throw new LogLockedException(directory, here);
+                throw new DirectoryLockedException(directory, here);
             }
             var channel = FileChannel.open(
-                    directory.resolve(FILE),
+                    file,
                     Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
                     attributes);
             try {
                 var lock = channel.tryLock();
                 if (lock == null) {
-                    throw new LogLockedException(directory, holder(channel));
+                    throw new DirectoryLockedException(directory, owner(channel));
                 }
-                var holder = "process " + ProcessHandle.current().pid() + " on " + host() + " since " + Instant.now();
+                var owner = "process " + ProcessHandle.current().pid() + " on " + host() + " since " + Instant.now();
                 channel.truncate(0);
-                channel.write(ByteBuffer.wrap((holder + "\n").getBytes(StandardCharsets.UTF_8)), 0);
-                heldHere.put(key, holder);
-                return new DirectoryLock(key, channel, lock);
+                channel.write(ByteBuffer.wrap((owner + "\n").getBytes(StandardCharsets.UTF_8)), 0);
+                ownersHere.put(file, owner);
+                return new DirectoryLock(file, channel, lock);
             } catch (IOException | RuntimeException e) {
                 channel.close();
                 throw e;
@@ -69,19 +75,18 @@ final class DirectoryLock implements Closeable {
     }
 
     /**
-     * Says who has the directory locked now. Somebody who is about to lock it is not disturbed: the lock is tried,
-     * shared and for a moment, only if the process named in the file may still be there.
+     * Returns who has the lock now. If the process that the file names may still run, this takes the lock for a moment
+     * (shared), which a concurrent {@link #take} could meet; so it does not try if that process has ended.
      */
-    static Optional<String> holder(Path directory) throws IOException {
-        var key = directory.toRealPath();
-        synchronized (heldHere) {
-            var here = heldHere.get(key);
-            var file = directory.resolve(FILE);
+    static Optional<String> owner(Path directory, String name) throws IOException {
+        var file = directory.toRealPath().resolve(name);
+        synchronized (ownersHere) {
+            var here = ownersHere.get(file);
             if (here != null || !Files.exists(file)) {
                 return Optional.ofNullable(here);
             }
             try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
-                var named = holder(channel);
+                var named = owner(channel);
                 if (hasEnded(named)) {
                     return Optional.empty();
                 }
@@ -92,19 +97,19 @@ final class DirectoryLock implements Closeable {
         }
     }
 
-    /** Says whether the holder was a process of this machine that is not there any more. */
-    private static boolean hasEnded(String holder) {
-        var name = HOLDER.matcher(holder);
+    /** Returns whether the owner was a process of this machine that has ended. */
+    private static boolean hasEnded(String owner) {
+        var name = OWNER.matcher(owner);
         return name.matches()
                 && name.group("host").equals(host())
                 && ProcessHandle.of(Long.parseLong(name.group("pid"))).isEmpty();
     }
 
-    private static String holder(FileChannel channel) throws IOException {
-        var text = ByteBuffer.allocate(MAX_HOLDER_BYTES);
+    private static String owner(FileChannel channel) throws IOException {
+        var text = ByteBuffer.allocate(MAX_OWNER_BYTES);
         channel.read(text, 0);
-        var holder = StandardCharsets.UTF_8.decode(text.flip()).toString().strip();
-        return holder.isEmpty() ? "another process" : holder;
+        var owner = StandardCharsets.UTF_8.decode(text.flip()).toString().strip();
+        return owner.isEmpty() ? "another process" : owner;
     }
 
     private static String host() {
@@ -118,8 +123,8 @@ final class DirectoryLock implements Closeable {
 
     @Override
     public void close() throws IOException {
-        synchronized (heldHere) {
-            heldHere.remove(key);
+        synchronized (ownersHere) {
+            ownersHere.remove(file);
             try {
                 lock.release();
             } finally {

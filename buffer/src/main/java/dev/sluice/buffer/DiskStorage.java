@@ -26,6 +26,9 @@ final class DiskStorage implements Storage {
     private static final Set<String> NETWORK_FILE_SYSTEMS =
             Set.of("nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "9p", "afs");
 
+    /** The file whose lock keeps other processes from opening the log. */
+    static final String LOCK_FILE = "lock";
+
     private final Path directory;
     private final FileAttribute<?>[] fileAttributes;
     private final FileAttribute<?>[] directoryAttributes;
@@ -80,7 +83,7 @@ final class DiskStorage implements Storage {
 
     @Override
     public Closeable lock() throws IOException {
-        return DirectoryLock.take(directory, fileAttributes);
+        return DirectoryLock.take(directory, LOCK_FILE, fileAttributes);
     }
 
     @Override

@@ -76,7 +76,7 @@ public final class FailedLog implements Closeable {
     /**
      * Opens the records in a directory, or an empty set of them.
      *
-     * @throws LogLockedException if somebody else has them open
+     * @throws DirectoryLockedException if somebody else has them open
      * @throws IOException if the directory cannot be used
      */
     public static FailedLog open(Path directory) throws IOException {

@@ -44,7 +44,7 @@ public final class LogDirectory implements Closeable {
     /**
      * Opens a stopped log and keeps others from starting it until this is closed.
      *
-     * @throws LogLockedException if it is running; the exception names who holds it
+     * @throws DirectoryLockedException if it is running; the exception names who holds it
      * @throws IOException if there is no such directory or it cannot be read
      */
     public static LogDirectory open(Path directory) throws IOException {
@@ -149,13 +149,13 @@ public final class LogDirectory implements Closeable {
     }
 
     /**
-     * Says who has the log open now: process id, host and start time, as in {@link LogLockedException#holder}. Does not
-     * take the lock, so whoever wants to may start the log meanwhile.
+     * Says who has the log open now: process id, host and start time, as in {@link DirectoryLockedException#holder}. Does
+     * not take the lock: another process can start the log meanwhile.
      *
      * @return empty if nobody has, or the lock file cannot tell
      */
     public static Optional<String> holder(Path directory) throws IOException {
-        return DirectoryLock.holder(directory);
+        return DirectoryLock.owner(directory, DiskStorage.LOCK_FILE);
     }
 
     /** Returns the directory. */

@@ -41,7 +41,7 @@ final class SegmentInventory {
         return switch (name) {
             case CommittedPosition.FILE,
                     CommittedPosition.FILE + AtomicFile.SUFFIX,
-                    DirectoryLock.FILE,
+                    DiskStorage.LOCK_FILE,
                     Reserve.FILE,
                     Quarantine.DIRECTORY + "/" -> true;
             default -> false;

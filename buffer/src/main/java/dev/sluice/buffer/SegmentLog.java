@@ -49,7 +49,7 @@ public final class SegmentLog implements Closeable {
      * was closed cleanly, and starts. Bad contents never make this fail; they are set aside and reported. Blocks for as
      * long as reading {@code buffer.verify.bytes} takes.
      *
-     * @throws LogLockedException if somebody else has the log open
+     * @throws DirectoryLockedException if somebody else has the log open
      * @throws IOException if the directory cannot be created, listed, or written to; nothing is lost, try again later
      */
     public static SegmentLog open(SegmentLogConfig config) throws IOException {

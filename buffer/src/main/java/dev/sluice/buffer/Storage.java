@@ -14,7 +14,7 @@ import java.util.List;
  */
 interface Storage {
 
-    /** Takes the log for this process until the handle is closed, or throws {@link LogLockedException}. */
+    /** Takes the log for this process until the handle is closed, or throws {@link DirectoryLockedException}. */
     Closeable lock() throws IOException;
 
     /** Lists files and subdirectories (the latter with a trailing slash) of the directory, or of a subdirectory. */

@@ -122,7 +122,7 @@ class LogDirectoryTest {
     void aRunningLogIsRefusedButCanBeOpenedForReading() throws IOException {
         try (var log = SegmentLog.open(SegmentLogConfig.defaults(directory))) {
             assertThat(log.epoch()).isEqualTo(1);
-            assertThatThrownBy(() -> LogDirectory.open(directory)).isInstanceOf(LogLockedException.class);
+            assertThatThrownBy(() -> LogDirectory.open(directory)).isInstanceOf(DirectoryLockedException.class);
             var before = snapshot();
             try (var running = LogDirectory.openForReading(directory);
                     var reader = running.reader(5)) {

@@ -57,9 +57,9 @@ class TwoProcessesTest {
                 line = output.readLine();
             } while (line != null && !line.equals("open"));
             assertThatThrownBy(() -> SegmentLog.open(SegmentLogConfig.defaults(directory)))
-                    .isInstanceOf(LogLockedException.class)
+                    .isInstanceOf(DirectoryLockedException.class)
                     .hasMessageContaining("in use by process " + process.pid() + " on ");
-            assertThatThrownBy(() -> LogDirectory.open(directory)).isInstanceOf(LogLockedException.class);
+            assertThatThrownBy(() -> LogDirectory.open(directory)).isInstanceOf(DirectoryLockedException.class);
             assertThat(LogDirectory.holder(directory))
                     .hasValueSatisfying(holder -> assertThat(holder).startsWith("process " + process.pid() + " on "));
         } finally {
@@ -74,7 +74,7 @@ class TwoProcessesTest {
         try (var log = SegmentLog.open(config)) {
             for (int i = 0; i < 2; i++) {
                 assertThatThrownBy(() -> SegmentLog.open(config))
-                        .isInstanceOf(LogLockedException.class)
+                        .isInstanceOf(DirectoryLockedException.class)
                         .hasMessageContaining(
                                 "process " + ProcessHandle.current().pid());
             }

@@ -1,7 +1,7 @@
 package dev.sluice.bridge.cli;
 
 import dev.sluice.bridge.ingest.BufferLayout;
-import dev.sluice.buffer.LogLockedException;
+import dev.sluice.buffer.DirectoryLockedException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
@@ -68,7 +68,7 @@ public final class BufferCommand {
                 err.print(USAGE);
             }
             return WRONG_USAGE;
-        } catch (LogLockedException e) {
+        } catch (DirectoryLockedException e) {
             console.say(e.getMessage() + "; stop it first"
                     + (words.contains("requeue") ? ", or name its address with --url" : ""));
             return CANNOT_OPEN;

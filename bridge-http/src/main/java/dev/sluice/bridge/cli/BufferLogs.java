@@ -36,7 +36,7 @@ final class BufferLogs implements Closeable {
     /**
      * Opens all of them, and keeps others from starting any.
      *
-     * @throws dev.sluice.buffer.LogLockedException if one is running; none is changed or kept then
+     * @throws dev.sluice.buffer.DirectoryLockedException if one is running; none is changed or kept then
      */
     static BufferLogs open(BufferLayout layout) throws IOException {
         return open(layout, LogDirectory::open);

@@ -42,7 +42,7 @@ final class Check {
     /**
      * Mends what an opening would mend; a problem if there was anything.
      *
-     * @throws dev.sluice.buffer.LogLockedException if one of the logs is running; nothing was changed
+     * @throws dev.sluice.buffer.DirectoryLockedException if one of the logs is running; nothing was changed
      */
     int repair(boolean asJson) throws IOException {
         try (var logs = BufferLogs.open(layout)) {

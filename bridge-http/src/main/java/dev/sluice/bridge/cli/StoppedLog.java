@@ -36,7 +36,7 @@ final class StoppedLog implements Requeue.Destination {
     /**
      * Opens the lanes.
      *
-     * @throws dev.sluice.buffer.LogLockedException if a bridge runs on them
+     * @throws dev.sluice.buffer.DirectoryLockedException if a bridge runs on them
      */
     static StoppedLog open(BufferLayout layout, BufferSettings settings) throws IOException {
         if (layout.problem().isPresent()) {
