@@ -23,7 +23,7 @@ final class PositionKeeper {
     private final AppendTimes times;
     private final UnwrittenOffsets unwritten;
     private final Counters counters;
-    private final Appender appender;
+    private final AppendQueue queue;
     private final UUID id;
     private final long epoch;
     private final long intervalNanos;
@@ -46,7 +46,7 @@ final class PositionKeeper {
             Recovery.Recovered recovered,
             Reserve reserve,
             Counters counters,
-            Appender appender) {
+            AppendQueue queue) {
         this.storage = environment.storage();
         this.quarantine = new Quarantine(storage);
         this.reserve = reserve;
@@ -54,7 +54,7 @@ final class PositionKeeper {
         this.times = recovered.times();
         this.unwritten = recovered.unwritten();
         this.counters = counters;
-        this.appender = appender;
+        this.queue = queue;
         this.id = recovered.id();
         this.epoch = recovered.epoch();
         this.intervalNanos = config.positionInterval().toNanos();
@@ -73,9 +73,9 @@ final class PositionKeeper {
     void commit(long nextOffset) {
         lock.lock();
         try {
-            if (nextOffset > appender.nextOffset()) {
+            if (nextOffset > queue.nextOffset()) {
                 throw new IllegalArgumentException(
-                        "cannot commit up to " + nextOffset + ": the next offset is " + appender.nextOffset());
+                        "cannot commit up to " + nextOffset + ": the next offset is " + queue.nextOffset());
             }
             if (nextOffset > Math.min(committed, retainedFrom)) {
                 committed = Math.max(committed, nextOffset);
@@ -104,7 +104,7 @@ final class PositionKeeper {
         var oldest = segments.oldest();
         return oldest.isPresent()
                 && Math.min(committed, retainedFrom) >= oldest.get().nextOffset()
-                && (oldest.get().isSealed() || appender.isFull());
+                && (oldest.get().isSealed() || queue.isFull());
     }
 
     /** The life of the keeping thread. */
@@ -176,8 +176,8 @@ final class PositionKeeper {
                 break;
             }
             if (!segment.isSealed()) {
-                if (appender.isFull() && !segment.isEmpty()) {
-                    appender.requestRoll();
+                if (queue.isFull() && !segment.isEmpty()) {
+                    queue.requestRoll();
                 }
                 break;
             }

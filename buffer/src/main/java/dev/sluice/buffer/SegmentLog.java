@@ -4,7 +4,6 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
@@ -38,7 +37,8 @@ public final class SegmentLog implements Closeable {
     private final AppendTimes times;
     private final UnwrittenOffsets unwritten;
     private final Counters counters;
-    private final Appender appender;
+    private final AppendQueue queue;
+    private final WriteLoop writeLoop;
     private final PositionKeeper keeper;
     private final @Nullable Thread appending;
     private final @Nullable Thread keeping;
@@ -95,19 +95,14 @@ public final class SegmentLog implements Closeable {
         // Durable before the first append: the epoch begins, and the mark of a clean close is gone.
         reserve.store(new CommittedPosition(id, epoch, recovered.committed(), CommittedPosition.OPEN));
         reserve.take();
-        this.appender = new Appender(
-                config,
-                environment.clock(),
-                segments,
-                times,
-                unwritten,
-                counters,
-                new SegmentWriter(environment, config, id, epoch, recovered.writtenEnd(), segments, counters),
-                recovered.nextOffset());
-        this.keeper = new PositionKeeper(environment, config, recovered, reserve, counters, appender);
+        this.queue =
+                new AppendQueue(config, environment.clock(), segments, unwritten, counters, recovered.nextOffset());
+        var writer = new SegmentWriter(environment, config, id, epoch, recovered.writtenEnd(), segments, counters);
+        this.writeLoop = new WriteLoop(config.sync(), queue, times, counters, writer);
+        this.keeper = new PositionKeeper(environment, config, recovered, reserve, counters, queue);
         warn(environment);
         var name = Optional.ofNullable(config.directory().getFileName());
-        this.appending = environment.ownThreads() ? thread("log-append-", name, appender::run) : null;
+        this.appending = environment.ownThreads() ? thread("log-append-", name, writeLoop::run) : null;
         this.keeping = environment.ownThreads() ? thread("log-keep-", name, keeper::run) : null;
     }
 
@@ -172,7 +167,7 @@ public final class SegmentLog implements Closeable {
      * @throws IllegalStateException if the log is closed or has stopped after an internal error
      */
     public AppendResult append(List<byte[]> payloads) {
-        return appender.append(payloads);
+        return queue.append(payloads);
     }
 
     /**
@@ -187,7 +182,7 @@ public final class SegmentLog implements Closeable {
      * @throws IllegalArgumentException if it has not
      */
     public CompletableFuture<Void> sync(long offset) {
-        return appender.sync(offset);
+        return queue.sync(offset);
     }
 
     /**
@@ -201,7 +196,7 @@ public final class SegmentLog implements Closeable {
             throw new IllegalArgumentException(
                     "a reader begins at 0 to " + nextOffset() + ", the next offset, was " + fromOffset);
         }
-        return new LogReader(environment, id, segments, appender, counters, fromOffset);
+        return new LogReader(environment, id, segments, queue, counters, fromOffset);
     }
 
     /**
@@ -231,14 +226,14 @@ public final class SegmentLog implements Closeable {
 
     /** Returns the offset the next append will get. */
     public long nextOffset() {
-        return appender.nextOffset();
+        return queue.nextOffset();
     }
 
     /** Says how the log is doing. */
     public LogStatus status() {
         long committed = keeper.committed();
-        long next = appender.nextOffset();
-        long held = appender.heldBytes();
+        long next = queue.nextOffset();
+        long held = queue.heldBytes();
         long uncommitted = Math.max(0, next - committed - unwritten.count(committed, next));
         var age = uncommitted == 0
                 ? Optional.<Duration>empty()
@@ -249,24 +244,24 @@ public final class SegmentLog implements Closeable {
         return new LogStatus(
                 segments.bytes() + held,
                 config.maxBytes(),
-                appender.isFull(),
+                queue.isFull(),
                 held,
                 committed,
                 next,
-                appender.durableNext(),
+                queue.durableNext(),
                 uncommitted,
                 age,
                 segments.count(),
                 epoch,
-                appender.failure().or(keeper::failure),
-                appender.failureAge(),
+                writeLoop.failure().or(keeper::failure),
+                writeLoop.failureAge(),
                 counters.now());
     }
 
     /** Returns when the first entry at or after the offset was appended. */
     private OptionalLong sinceMillis(long offset) {
         long first = unwritten.skip(offset);
-        var held = first < appender.writtenNext() ? OptionalLong.empty() : appender.heldSinceMillis();
+        var held = first < queue.writtenNext() ? OptionalLong.empty() : queue.heldSinceMillis();
         return held.isPresent() ? held : times.millis(first);
     }
 
@@ -275,7 +270,7 @@ public final class SegmentLog implements Closeable {
      * written. An append that is on its way counts as an entry.
      */
     public boolean isEmptyFrom(long offset) {
-        return unwritten.skip(offset) >= appender.nextOffset();
+        return unwritten.skip(offset) >= queue.nextOffset();
     }
 
     /**
@@ -284,7 +279,7 @@ public final class SegmentLog implements Closeable {
      * @throws IllegalArgumentException if they do not
      */
     public void requireFits(List<byte[]> payloads) {
-        int unused = appender.checkedBodyBytes(payloads);
+        int unused = queue.checkedBodyBytes(payloads);
     }
 
     /**
@@ -299,29 +294,29 @@ public final class SegmentLog implements Closeable {
             return;
         }
         try (lock) {
-            appender.beginClose();
+            queue.close();
             join(appending);
             keeper.stop();
             join(keeping);
             if (appending == null) {
-                appender.step();
+                writeLoop.step();
             }
             onThread(this::finish);
         }
     }
 
     private void finish() throws IOException {
-        boolean clean = appender.finish();
+        boolean clean = writeLoop.finish();
         // What could not be read at opening may turn out to end elsewhere; then the next opening must not go on from
         // here.
         boolean known = report.findings().stream()
                 .noneMatch(finding -> finding.kind() == RecoveryReport.Kind.UNREADABLE_SEGMENT);
-        keeper.finish(clean && known, appender.nextOffset());
+        keeper.finish(clean && known, queue.nextOffset());
         if (!clean) {
             throw new IOException("the log in " + config.directory() + " was closed, but not all of it is durable: "
-                    + appender.failure().orElse("appends had failed before"));
+                    + writeLoop.failure().orElse("appends had failed before"));
         }
-        log.info("The log is closed. directory={} next={}", config.directory(), appender.nextOffset());
+        log.info("The log is closed. directory={} next={}", config.directory(), queue.nextOffset());
     }
 
     private interface Action {
@@ -365,13 +360,17 @@ public final class SegmentLog implements Closeable {
         }
     }
 
-    /** Returns the step of the writing thread, for tests without threads. */
-    Appender appender() {
-        return appender;
+    // For tests, which run the steps of both threads themselves.
+
+    AppendQueue queue() {
+        return queue;
     }
 
-    /** Returns the step of the keeping thread, for tests without threads. */
+    WriteLoop writeLoop() {
+        return writeLoop;
+    }
+
     PositionKeeper keeper() {
-        return Objects.requireNonNull(keeper);
+        return keeper;
     }
 }

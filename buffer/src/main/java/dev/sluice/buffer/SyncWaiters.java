@@ -7,7 +7,7 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Those who wait until an offset is durable. Not thread-safe: {@link Appender} guards it with its lock, and completes
+ * Those who wait until an offset is durable. Not thread-safe: {@link AppendQueue} guards it with its lock, and completes
  * what it has taken out after letting go of that.
  */
 final class SyncWaiters {

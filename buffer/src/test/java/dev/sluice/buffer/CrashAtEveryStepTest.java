@@ -49,7 +49,7 @@ class CrashAtEveryStepTest {
                 var appended = (AppendResult.Appended) log.append(
                         texts.stream().map(text -> text.getBytes(UTF_8)).toList());
                 CompletableFuture<Void> durable = log.sync(appended.lastOffset());
-                log.appender().step();
+                log.writeLoop().step();
                 assertThat(durable).isCompleted();
                 ledger.synced.addAll(texts);
                 if (i % 2 == 1) {

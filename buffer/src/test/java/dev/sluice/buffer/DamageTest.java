@@ -43,8 +43,8 @@ class DamageTest {
         try (var log = open(original)) {
             for (int i = 0; i < APPENDS; i++) {
                 if (i == 8) {
-                    log.appender().requestRoll();
-                    log.appender().step();
+                    log.queue().requestRoll();
+                    log.writeLoop().step();
                 }
                 int number = i;
                 var texts = IntStream.rangeClosed(0, i % 3)
@@ -55,7 +55,7 @@ class DamageTest {
                 for (int j = 0; j < texts.size(); j++) {
                     written.put(appended.firstOffset() + j, texts.get(j));
                 }
-                log.appender().step();
+                log.writeLoop().step();
             }
         }
         original.list("").stream().filter(name -> name.endsWith(".log")).forEach(segments::add);
@@ -199,7 +199,7 @@ class DamageTest {
                 assertThat(log.nextOffset()).isEqualTo(ahead);
                 assertThat(log.epoch()).isEqualTo(2);
                 log.append(List.of("after".getBytes(UTF_8)));
-                log.appender().step();
+                log.writeLoop().step();
                 var entries = reader.read(10, 1000);
                 assertThat(entries).hasSize(1);
                 assertThat(entries.get(0).offset()).isEqualTo(ahead);

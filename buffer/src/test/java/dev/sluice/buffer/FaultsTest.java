@@ -71,14 +71,14 @@ class FaultsTest {
         void manyAppendsShareOneWriteAndOneSync() {
             var durable = new ArrayList<CompletableFuture<Void>>();
             append("begin");
-            log.appender().step();
+            log.writeLoop().step();
             long writes = operations("write");
             long forces = operations("force");
             for (int i = 0; i < 50; i++) {
                 durable.add(log.sync(append("record " + i).lastOffset()));
             }
             assertThat(durable).noneMatch(CompletableFuture::isDone);
-            log.appender().step();
+            log.writeLoop().step();
             assertThat(durable).allMatch(future -> future.isDone() && !future.isCompletedExceptionally());
             assertThat(operations("write") - writes).isEqualTo(1);
             assertThat(operations("force") - forces).isEqualTo(1);
@@ -88,7 +88,7 @@ class FaultsTest {
         @Test
         void nobodyWaitingMeansNoSync() {
             var appended = append("one");
-            log.appender().step();
+            log.writeLoop().step();
             assertThat(appended.written()).isCompleted();
             assertThat(log.status().counters().syncs()).isZero();
             assertThat(log.status().durableOffset()).isZero();
@@ -98,9 +98,9 @@ class FaultsTest {
         void whatIsDurableAlreadyIsNotSyncedAgain() {
             var offset = append("one").lastOffset();
             ask(offset);
-            log.appender().step();
+            log.writeLoop().step();
             assertThat(log.sync(offset)).isCompleted();
-            log.appender().step();
+            log.writeLoop().step();
             assertThat(log.status().counters().syncs()).isEqualTo(1);
         }
 
@@ -113,7 +113,7 @@ class FaultsTest {
                         new Environment(storage, () -> Instant.ofEpochMilli(1), false, 4096, 256));
                 var future = log.sync(append("relaxed").lastOffset());
                 assertThat(future).isNotDone();
-                log.appender().step();
+                log.writeLoop().step();
                 assertThat(future).isCompleted();
                 assertThat(log.status().counters().syncs()).isZero();
                 log.close();
@@ -126,11 +126,11 @@ class FaultsTest {
         @Test
         void theAppendsFailTheirOffsetsAreNotUsedAgainAndTheLogGoesOn() throws IOException {
             append("before");
-            log.appender().step();
+            log.writeLoop().step();
             failing("write", "0", CrashableStorage.Fault.FAIL_MIDWAY);
             var lost = append("lost");
             var waiting = log.sync(lost.lastOffset());
-            log.appender().step();
+            log.writeLoop().step();
             assertThat(lost.written()).isCompletedExceptionally();
             assertThat(waiting).isCompletedExceptionally();
             assertThat(log.status().failure())
@@ -142,7 +142,7 @@ class FaultsTest {
             healthy();
             var after = append("after");
             assertThat(after.firstOffset()).isEqualTo(lost.lastOffset() + 1);
-            log.appender().step();
+            log.writeLoop().step();
             assertThat(after.written()).isCompleted();
             assertThat(log.status().failure()).isEmpty();
             assertThat(log.sync(lost.lastOffset()))
@@ -159,16 +159,16 @@ class FaultsTest {
         @Test
         void andCannotBeCutBackTheLogGoesOnInAnotherSegment() throws IOException {
             append("before");
-            log.appender().step();
+            log.writeLoop().step();
             storage.faults((operation, name) ->
                     operation.equals("truncate") || (operation.equals("write") && name.startsWith("0"))
                             ? CrashableStorage.Fault.FAIL_AFTER
                             : CrashableStorage.Fault.NONE);
             var lost = append("lost");
-            log.appender().step();
+            log.writeLoop().step();
             healthy();
             append("after");
-            log.appender().step();
+            log.writeLoop().step();
             assertThat(lost.written()).isCompletedExceptionally();
             assertThat(contents()).containsExactly("before", "after");
             assertThat(log.status().segments()).isEqualTo(2);
@@ -186,16 +186,16 @@ class FaultsTest {
             failing("force", "0", CrashableStorage.Fault.NONE);
             append("before");
             ask(0);
-            log.appender().step();
+            log.writeLoop().step();
             failing("force", "0", CrashableStorage.Fault.FAIL_BEFORE);
             var doubtful = append("doubtful");
             var waiting = log.sync(doubtful.lastOffset());
-            log.appender().step();
+            log.writeLoop().step();
             assertThat(waiting).isCompletedExceptionally();
             healthy();
             var after = append("after");
             var durable = log.sync(after.lastOffset());
-            log.appender().step();
+            log.writeLoop().step();
             assertThat(durable).isCompleted();
             assertThat(log.sync(doubtful.lastOffset())).isCompletedExceptionally();
             assertThat(log.sync(0)).isCompleted();
@@ -228,14 +228,14 @@ class FaultsTest {
         private void refuse(int appends) {
             for (int i = 0; i < appends; i++) {
                 append("refused");
-                log.appender().step();
+                log.writeLoop().step();
             }
         }
 
         @Test
         void afterAFullDiskNothingIsPendingAndNothingAges() throws IOException {
             append("before");
-            log.appender().step();
+            log.writeLoop().step();
             log.commit(1);
             storage.capacityBytes(1);
             refuse(3);
@@ -244,7 +244,7 @@ class FaultsTest {
             storage.capacityBytes(Long.MAX_VALUE);
             assertHolds(0, 0);
             append("after");
-            log.appender().step();
+            log.writeLoop().step();
             now = 61_000;
             assertHolds(1, 1_000);
             log.close();
@@ -259,7 +259,7 @@ class FaultsTest {
             for (int i = 0; i < 3; i++) {
                 now += 10_000;
                 append("taken");
-                log.appender().step();
+                log.writeLoop().step();
                 storage.capacityBytes(1);
                 refuse(2);
                 storage.capacityBytes(Long.MAX_VALUE);
@@ -280,14 +280,14 @@ class FaultsTest {
         @Test
         void whatIsOnItsWayIsAsOldAsItIsAndNotAsWhatWasBefore() {
             append("before");
-            log.appender().step();
+            log.writeLoop().step();
             log.commit(1);
             now = 3_600_000;
             append("on its way");
             now += 5;
             assertThat(log.status().uncommittedEntries()).isEqualTo(1);
             assertThat(log.status().oldestUncommittedAge()).contains(Duration.ofMillis(5));
-            log.appender().step();
+            log.writeLoop().step();
             assertHolds(1, 5);
         }
 
@@ -296,7 +296,7 @@ class FaultsTest {
             failing("force", "0", CrashableStorage.Fault.FAIL_AFTER);
             append("doubtful");
             ask(0);
-            log.appender().step();
+            log.writeLoop().step();
             healthy();
             assertThat(contents()).hasSizeLessThanOrEqualTo(1);
             assertThat(log.status().uncommittedEntries()).isEqualTo(contents().size());
@@ -307,7 +307,7 @@ class FaultsTest {
             append("first");
             append("second");
             storage.crashAtStep(storage.operations().size());
-            log.appender().run();
+            log.writeLoop().run();
             assertHolds(0, 0);
         }
 
@@ -315,7 +315,7 @@ class FaultsTest {
         void aFullLogHoldsWhatItHeldBefore() {
             long taken = 0;
             while (log.append(List.of(new byte[2_900])) instanceof AppendResult.Appended) {
-                log.appender().step();
+                log.writeLoop().step();
                 taken++;
             }
             assertThat(log.status().full()).isTrue();
@@ -333,18 +333,18 @@ class FaultsTest {
         void appendsFailWithTheReasonAndGoOnWhenThereIsSpaceAgain() throws IOException {
             append("before");
             ask(0);
-            log.appender().step();
+            log.writeLoop().step();
             storage.capacityBytes(1);
             for (int i = 0; i < 3; i++) {
                 var refused = append("refused");
-                log.appender().step();
+                log.writeLoop().step();
                 assertThat(refused.written()).isCompletedExceptionally();
                 assertThatThrownBy(() -> refused.written().get()).hasCauseInstanceOf(DiskFullException.class);
             }
             storage.capacityBytes(Long.MAX_VALUE);
             append("after");
             ask(log.nextOffset() - 1);
-            log.appender().step();
+            log.writeLoop().step();
             storage.powerCut(new Random(1));
             open();
             assertThat(contents()).containsExactly("before", "after");
@@ -354,7 +354,7 @@ class FaultsTest {
         void theReserveLetsThePositionMoveAndSpaceBeFreed() throws IOException {
             for (int i = 0; i < 40; i++) {
                 append("x".repeat(900));
-                log.appender().step();
+                log.writeLoop().step();
             }
             assertThat(log.status().segments()).isGreaterThan(2);
             fillUp();
@@ -371,7 +371,7 @@ class FaultsTest {
     @Test
     void aFullDiskDoesNotKeepTheLogFromOpeningWhileThereIsAReserve() throws IOException {
         append("one");
-        log.appender().step();
+        log.writeLoop().step();
         storage.kill();
         fillUp();
         open();
@@ -395,7 +395,7 @@ class FaultsTest {
         var first = append("first");
         var durable = log.sync(first.lastOffset());
         storage.crashAtStep(storage.operations().size()); // Throws what no storage may throw.
-        log.appender().run();
+        log.writeLoop().run();
         assertThat(first.written()).isCompletedExceptionally();
         assertThat(durable).isCompletedExceptionally();
         assertThat(log.status().failure())
@@ -407,7 +407,7 @@ class FaultsTest {
     @Test
     void aFailedCloseIsToldAndTheNextOpeningRaisesTheEpoch() throws IOException {
         append("one");
-        log.appender().step();
+        log.writeLoop().step();
         failing("force", "0", CrashableStorage.Fault.FAIL_BEFORE);
         assertThatThrownBy(log::close).isInstanceOf(IOException.class).hasMessageContaining("sync failed");
         healthy();

@@ -124,7 +124,7 @@ class LimitsTest {
 
         private void accepts(List<byte[]> payloads) {
             assertThat(log.append(payloads)).isInstanceOf(AppendResult.Appended.class);
-            log.appender().step();
+            log.writeLoop().step();
         }
 
         private void refuses(List<byte[]> payloads, String message) {
@@ -162,7 +162,7 @@ class LimitsTest {
             assertThat(log.status().counters().refusedPending()).isEqualTo(1);
             assertThat(log.status().counters().refusedFull()).isZero();
             assertThat(log.status().pendingBytes()).isEqualTo(5000);
-            log.appender().step();
+            log.writeLoop().step();
             assertThat(log.status().pendingBytes()).isZero();
             accepts(one);
         }
@@ -172,7 +172,7 @@ class LimitsTest {
             var results = new ArrayList<AppendResult>();
             do {
                 results.add(log.append(List.of(new byte[900])));
-                log.appender().step();
+                log.writeLoop().step();
             } while (results.get(results.size() - 1) instanceof AppendResult.Appended);
             var full = (AppendResult.Full) results.get(results.size() - 1);
             assertThat(full.limitBytes()).isEqualTo(40_960);
@@ -194,11 +194,11 @@ class LimitsTest {
         @Test
         void aFullLogWhoseEntriesAreAllCommittedBecomesEmpty() {
             while (log.append(List.of(new byte[900])) instanceof AppendResult.Appended) {
-                log.appender().step();
+                log.writeLoop().step();
             }
             log.commit(log.nextOffset());
             log.keeper().step();
-            log.appender().step();
+            log.writeLoop().step();
             log.keeper().step();
             assertThat(log.status().full()).isFalse();
             accepts(List.of(new byte[900]));

@@ -145,7 +145,7 @@ final class Schedule {
             append();
         } else if (dice < 52) {
             story("write");
-            log.appender().step();
+            log.writeLoop().step();
         } else if (dice < 62) {
             sync();
         } else if (dice < 76) {
@@ -282,7 +282,7 @@ final class Schedule {
         story("read from " + from + ": " + entries.size() + " entries, position " + reader.position());
         checkEntries(from, entries);
         if (entries.isEmpty() && !everFailed) {
-            checkNothingMissed(from, records.isEmpty() ? from : log.appender().writtenNext());
+            checkNothingMissed(from, records.isEmpty() ? from : log.queue().writtenNext());
         }
     }
 

@@ -200,7 +200,7 @@ class SegmentLogTest {
         for (int life = 0; life < 3; life++) {
             var log = SegmentLog.open(config(), simulated);
             log.append(payloads(life * 2, 2));
-            log.appender().step();
+            log.writeLoop().step();
             crashed.kill();
         }
         try (var log = SegmentLog.open(config(), simulated);
@@ -271,7 +271,7 @@ class SegmentLogTest {
             assertThat(log.status().oldestUncommittedAge()).isEmpty();
             for (int i = 0; i < 3; i++) {
                 log.append(payloads(i, 1));
-                log.appender().step();
+                log.writeLoop().step();
                 now.addAndGet(5_000);
             }
             assertThat(log.status().oldestUncommittedAge()).hasValue(Duration.ofSeconds(15));
