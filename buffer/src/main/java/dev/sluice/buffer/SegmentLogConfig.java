@@ -186,20 +186,6 @@ public record SegmentLogConfig(
                 verifyBytes);
     }
 
-    /** Returns the same with another interval between two durable positions. */
-    public SegmentLogConfig withPositionInterval(Duration interval) {
-        return new SegmentLogConfig(
-                directory,
-                segmentBytes,
-                maxBytes,
-                sync,
-                maxRecordBytes,
-                maxAppendBytes,
-                maxPendingBytes,
-                interval,
-                verifyBytes);
-    }
-
     /** Returns the same with another amount of data to check at opening. */
     public SegmentLogConfig withVerifyBytes(long bytes) {
         return new SegmentLogConfig(

@@ -56,11 +56,6 @@ final class SegmentSet {
         return Optional.ofNullable(entry).map(found -> found.getValue());
     }
 
-    Optional<Segment> after(Segment segment) {
-        return Optional.ofNullable(byFirstOffset.higherEntry(segment.firstOffset()))
-                .map(entry -> entry.getValue());
-    }
-
     Optional<Segment> oldest() {
         return Optional.ofNullable(byFirstOffset.firstEntry()).map(entry -> entry.getValue());
     }

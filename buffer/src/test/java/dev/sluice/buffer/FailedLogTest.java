@@ -1,9 +1,11 @@
 package dev.sluice.buffer;
 
+import static dev.sluice.buffer.PositionIntervals.withPositionInterval;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -100,10 +102,11 @@ class FailedLogTest {
 
     @Test
     void refusesMoreThanItMayHoldAndReusesTheSpaceOfWhatWasRemoved() throws Exception {
-        var config = SegmentLogConfig.defaults(directory)
-                .withLimits(4000, 8000, 1 << 20)
-                .withSizes(8192, 128 << 10)
-                .withPositionInterval(java.time.Duration.ofMillis(1));
+        var config = withPositionInterval(
+                SegmentLogConfig.defaults(directory)
+                        .withLimits(4000, 8000, 1 << 20)
+                        .withSizes(8192, 128 << 10),
+                Duration.ofMillis(1));
         var environment = Environment.of(DiskStorage.create(directory));
         try (var failed = FailedLog.open(config, environment, 32 << 10, 10_000)) {
             var ids = new TreeSet<Long>();

@@ -1,5 +1,6 @@
 package dev.sluice.buffer;
 
+import static dev.sluice.buffer.PositionIntervals.withPositionInterval;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -48,10 +49,11 @@ class FullDiskTest {
     }
 
     private void fillAndRecover() throws Exception {
-        var config = SegmentLogConfig.defaults(directory.resolve("log"))
-                .withLimits(64 << 10, 128 << 10, 1 << 20)
-                .withSizes(1 << 20, 1 << 30)
-                .withPositionInterval(Duration.ofMillis(5));
+        var config = withPositionInterval(
+                SegmentLogConfig.defaults(directory.resolve("log"))
+                        .withLimits(64 << 10, 128 << 10, 1 << 20)
+                        .withSizes(1 << 20, 1 << 30),
+                Duration.ofMillis(5));
         var acknowledged = new ArrayList<Long>();
         long committed;
         try (var log = SegmentLog.open(config)) {

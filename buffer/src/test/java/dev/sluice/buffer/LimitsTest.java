@@ -1,5 +1,6 @@
 package dev.sluice.buffer;
 
+import static dev.sluice.buffer.PositionIntervals.withPositionInterval;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
@@ -64,11 +65,11 @@ class LimitsTest {
 
         @Test
         void ofIntervals() {
-            CONFIG.withPositionInterval(Duration.ofMillis(1));
-            CONFIG.withPositionInterval(Duration.ofHours(1));
-            refuses(() -> CONFIG.withPositionInterval(Duration.ZERO), "buffer.position.interval.ms");
+            withPositionInterval(CONFIG, Duration.ofMillis(1));
+            withPositionInterval(CONFIG, Duration.ofHours(1));
+            refuses(() -> withPositionInterval(CONFIG, Duration.ZERO), "buffer.position.interval.ms");
             refuses(
-                    () -> CONFIG.withPositionInterval(Duration.ofHours(1).plusMillis(1)),
+                    () -> withPositionInterval(CONFIG, Duration.ofHours(1).plusMillis(1)),
                     "buffer.position.interval.ms");
             SyncPolicy.interval(Duration.ofMillis(1));
             SyncPolicy.interval(Duration.ofHours(1));

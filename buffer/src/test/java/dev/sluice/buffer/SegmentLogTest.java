@@ -1,5 +1,6 @@
 package dev.sluice.buffer;
 
+import static dev.sluice.buffer.PositionIntervals.withPositionInterval;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -79,9 +80,8 @@ class SegmentLogTest {
 
     @Test
     void rollsAndDeletesSegmentsThatAreCommitted() throws Exception {
-        var small = config().withLimits(1000, 1024, 1 << 20)
-                .withSizes(4096, 1 << 20)
-                .withPositionInterval(Duration.ofMillis(1));
+        var small = withPositionInterval(
+                config().withLimits(1000, 1024, 1 << 20).withSizes(4096, 1 << 20), Duration.ofMillis(1));
         try (var log = SegmentLog.open(small);
                 var reader = log.reader(0)) {
             for (int i = 0; i < 1000; i++) {

@@ -1,5 +1,6 @@
 package dev.sluice.bridge.drain;
 
+import static dev.sluice.bridge.drain.PositionIntervals.withPositionInterval;
 import static dev.sluice.bridge.ingest.Durability.BUFFERED;
 import static dev.sluice.bridge.ingest.Durability.STORED;
 import static dev.sluice.bridge.ingest.IngestFixture.copy;
@@ -229,7 +230,8 @@ class EmbeddedDrainPostgresTest {
             copy(directory, other);
         }
         restore(10);
-        Setup eager = setup(other).withLog(SegmentLogConfig.defaults(other).withPositionInterval(Duration.ofMillis(1)));
+        Setup eager = setup(other)
+                .withLog(withPositionInterval(SegmentLogConfig.defaults(other), Duration.ofMillis(1)));
         try (var again = new IngestFixture(eager, QueueSinkTask::new)) {
             await().during(Duration.ofMillis(100))
                     .until(() -> again.lanes.status().get(0).segments() == 1);

@@ -1,5 +1,6 @@
 package dev.sluice.bridge.drain;
 
+import static dev.sluice.bridge.drain.PositionIntervals.withPositionInterval;
 import static dev.sluice.bridge.ingest.IngestFixture.copy;
 
 import dev.sluice.bridge.ingest.Durability;
@@ -66,7 +67,7 @@ class EmbeddedSinkTaskTest extends SinkTaskContract {
 
         private IngestFixture open() {
             isOpen = true;
-            SegmentLogConfig log = SegmentLogConfig.defaults(directory()).withPositionInterval(POSITION_INTERVAL);
+            SegmentLogConfig log = withPositionInterval(SegmentLogConfig.defaults(directory()), POSITION_INTERVAL);
             Setup setup = Setup.at(directory()).withLog(log).withTask(task);
             return new IngestFixture(setup, QueueSinkTask::new);
         }
