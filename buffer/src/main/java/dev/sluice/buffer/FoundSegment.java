@@ -24,6 +24,12 @@ final class FoundSegment {
     boolean isOfUnknownVersion() {
         return header.isPresent() && header.get().version() != SegmentFormat.VERSION;
     }
+
+    /** Returns when the segment was begun, by its header; 0 if that is damaged. */
+    long createdAtMillis() {
+        return header.map(SegmentFormat.Header::createdAtMillis).orElse(0L);
+    }
+
     /** Returns an offset that nothing in the file can reach: every record takes 4 bytes at least. */
     long offsetBound() {
         return firstOffset + Math.max(size, SegmentFormat.HEADER_BYTES);

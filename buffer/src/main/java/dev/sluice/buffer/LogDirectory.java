@@ -144,8 +144,8 @@ public final class LogDirectory implements Closeable {
         return new LogReader(environment, found.id(), found.segments(), end, new Counters(), fromOffset);
     }
 
-    private Recovery recovery(boolean mend, long verifyBytes, Progress progress) {
-        return new Recovery(storage, mend, verifyBytes, Environment.DEFAULT_CHUNK_BYTES, progress);
+    private Recovery recovery(boolean repair, long verifyBytes, Progress progress) {
+        return new Recovery(storage, repair, verifyBytes, Environment.DEFAULT_CHUNK_BYTES, progress);
     }
 
     /**

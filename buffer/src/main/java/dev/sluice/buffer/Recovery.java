@@ -39,108 +39,128 @@ final class Recovery {
             List<SegmentInfo> files,
             RecoveryReport report) {}
 
+    /**
+     * The files of the log.
+     *
+     * @param position the stored position; empty if there is none of this log
+     * @param ours the segments of this log, lowest offset first
+     * @param unknown segments of an unknown version
+     * @param isNew whether there was nothing of a log
+     */
+    private record LogFiles(
+            UUID id,
+            Optional<CommittedPosition> position,
+            List<FoundSegment> ours,
+            List<FoundSegment> unknown,
+            boolean isNew) {
+        long committed() {
+            return position.map(CommittedPosition::committed).orElse(0L);
+        }
+
+        long newestEpoch() {
+            return Math.max(
+                    position.map(CommittedPosition::epoch).orElse(0L),
+                    ours.stream().mapToLong(segment -> segment.epoch).max().orElse(0));
+        }
+    }
+
+    /**
+     * Where the log begins and goes on.
+     *
+     * @param firstRetained offset at which the oldest segment begins
+     * @param writtenEnd offset after the last one in any segment
+     * @param committed everything below it was moved on
+     */
+    private record Bounds(long firstRetained, long writtenEnd, long committed) {
+        long nextOffset() {
+            return Math.max(writtenEnd, committed);
+        }
+    }
+
     private final Storage storage;
     private final long verifyBytes;
     private final LogDirectory.Progress progress;
     private final FrameWindow window;
-    private final Repairs mending;
+    private final Repairs repairs;
     private final SegmentInventory inventory;
-    private final List<SegmentInfo> found = new ArrayList<>();
+    private final List<SegmentInfo> infos = new ArrayList<>();
     private final AppendTimes times = new AppendTimes();
     private final UnwrittenOffsets unwritten = new UnwrittenOffsets();
     private final SegmentSet segments = new SegmentSet();
     private long entries;
     private int verified;
 
-    Recovery(Storage storage, boolean mend, long verifyBytes, int chunkBytes, LogDirectory.Progress progress) {
+    Recovery(Storage storage, boolean repair, long verifyBytes, int chunkBytes, LogDirectory.Progress progress) {
         this.progress = progress;
         this.storage = storage;
         this.verifyBytes = verifyBytes;
         this.window = new FrameWindow(chunkBytes);
-        this.mending = new Repairs(storage, mend);
-        this.inventory = new SegmentInventory(storage, window, mending);
+        this.repairs = new Repairs(storage, repair);
+        this.inventory = new SegmentInventory(storage, window, repairs);
     }
 
     Recovered run() throws IOException {
         long start = System.nanoTime();
-        var candidates = inventory.candidates();
-        var stored = inventory.position();
-        var id = inventory.chooseId(candidates, stored);
-        var position = stored.filter(p -> p.id().equals(id));
-        if (stored.isPresent() && position.isEmpty()) {
-            inventory.setAsidePosition("it belongs to log " + stored.get().id() + ", this is " + id);
-        } else if (stored.isEmpty() && !candidates.isEmpty() && !mending.hasFound(Kind.DAMAGED_POSITION)) {
-            mending.find(
-                    Kind.MISSING_POSITION, CommittedPosition.FILE, 0, 0, "all that is retained counts as uncommitted");
-        }
-        var unknown =
-                candidates.stream().filter(FoundSegment::isOfUnknownVersion).toList();
-        var ours = inventory.ours(candidates, id);
-        var committedBefore = position.map(CommittedPosition::committed).orElse(0L);
-        scan(ours, id, committedBefore);
-        judge(ours, unknown);
-
-        long writtenEnd = ours.isEmpty() ? 0 : end(ours.get(ours.size() - 1));
-        for (var file : unknown) {
-            if (file.offsetBound() > writtenEnd) {
-                writtenEnd = file.offsetBound();
-            }
-        }
-        if (ours.isEmpty()) {
-            writtenEnd = Math.max(writtenEnd, committedBefore);
-        }
-        long firstRetained = ours.isEmpty() ? writtenEnd : ours.get(0).firstOffset;
-        long committed = committed(position, firstRetained, writtenEnd, ours.isEmpty());
-        long newestEpoch = Math.max(
-                position.map(CommittedPosition::epoch).orElse(0L),
-                ours.stream().mapToLong(segment -> segment.epoch).max().orElse(0));
-        long closedAt = position.map(CommittedPosition::cleanEnd).orElse(CommittedPosition.OPEN);
-        if (closedAt > Math.max(writtenEnd, committed)) {
-            long missing = closedAt - Math.max(writtenEnd, committed);
-            mending.lost(missing);
-            mending.find(
-                    Kind.MISSING_ENTRIES,
-                    CommittedPosition.FILE,
-                    0,
-                    0,
-                    missing + " offsets below " + closedAt + ", where the log was closed, are in no segment");
-        }
-        boolean isNew = candidates.isEmpty() && stored.isEmpty() && !mending.hasFound(Kind.DAMAGED_POSITION);
-        boolean clean = isClosedCleanly(position, ours, unknown, newestEpoch, writtenEnd, committed);
-        long epoch = clean ? newestEpoch : newestEpoch + 1;
+        var files = identify();
+        scan(files);
+        decide(files);
+        var bounds = bounds(files);
+        reportMissingEnd(files, bounds);
+        boolean clean = isClosedCleanly(files, bounds);
+        long epoch = clean ? files.newestEpoch() : files.newestEpoch() + 1;
         var report = new RecoveryReport(
-                clean || isNew,
+                clean || files.isNew(),
                 epoch,
                 segments.count(),
                 verified,
                 entries,
-                firstRetained,
-                Math.max(writtenEnd, committed),
-                committed,
+                bounds.firstRetained(),
+                bounds.nextOffset(),
+                bounds.committed(),
                 window.bytesRead(),
-                mending.cutBytes(),
-                mending.quarantinedBytes(),
-                mending.lostEntries(),
-                mending.findings(),
+                repairs.cutBytes(),
+                repairs.quarantinedBytes(),
+                repairs.lostEntries(),
+                repairs.findings(),
                 Duration.ofNanos(System.nanoTime() - start));
         return new Recovered(
-                id,
+                files.id(),
                 epoch,
                 clean,
                 segments,
                 times,
                 unwritten,
-                writtenEnd,
-                Math.max(writtenEnd, committed),
-                committed,
-                found,
+                bounds.writtenEnd(),
+                bounds.nextOffset(),
+                bounds.committed(),
+                infos,
                 report);
     }
 
-    // What is in them.
+    // Phase 1: which files belong to the log.
 
-    private void scan(List<FoundSegment> ours, UUID id, long committed) {
+    private LogFiles identify() throws IOException {
+        var found = inventory.segments();
+        var stored = inventory.position();
+        var id = inventory.chooseId(found, stored);
+        var position = stored.filter(p -> p.id().equals(id));
+        boolean isDamaged = repairs.hasFound(Kind.DAMAGED_POSITION);
+        if (stored.isPresent() && position.isEmpty()) {
+            inventory.setAsidePosition("it belongs to log " + stored.get().id() + ", this is " + id);
+        } else if (stored.isEmpty() && !found.isEmpty() && !isDamaged) {
+            repairs.report(
+                    Kind.MISSING_POSITION, CommittedPosition.FILE, 0, 0, "all that is retained counts as uncommitted");
+        }
+        var unknown = found.stream().filter(FoundSegment::isOfUnknownVersion).toList();
+        boolean isNew = found.isEmpty() && stored.isEmpty() && !isDamaged;
+        return new LogFiles(id, position, inventory.ours(found, id), unknown, isNew);
+    }
+
+    // Phase 2: what is in them.
+
+    private void scan(LogFiles files) {
         long budget = verifyBytes;
+        var ours = files.ours();
         long total = ours.stream().mapToLong(segment -> segment.size).sum();
         long done = 0;
         for (int i = ours.size() - 1; i >= 0; i--) {
@@ -150,12 +170,13 @@ final class Recovery {
             budget -= isNewest ? 0 : segment.size;
             progress.at(done, total);
             done += segment.size;
-            if (segment.unreadable || (!isNewest && (budget < 0 || end <= committed))) {
+            if (segment.unreadable || (!isNewest && (budget < 0 || end <= files.committed()))) {
                 continue;
             }
             try (var file = storage.open(segment.name, false)) {
                 window.open(file);
-                segment.scan = SegmentScan.of(window, segment.size, LogId.tag(id), segment.firstOffset, end, times);
+                segment.scan =
+                        SegmentScan.of(window, segment.size, LogId.tag(files.id()), segment.firstOffset, end, times);
                 segment.epoch = Math.max(segment.epoch, segment.scan.epoch());
                 entries += segment.scan.entries();
                 verified++;
@@ -165,105 +186,124 @@ final class Recovery {
         }
     }
 
-    private void judge(List<FoundSegment> ours, List<FoundSegment> unknown) throws IOException {
+    // Phase 3: what becomes of each segment.
+
+    private void decide(LogFiles files) throws IOException {
+        var ours = files.ours();
         long epoch = 1;
         for (int i = 0; i < ours.size(); i++) {
-            var candidate = ours.get(i);
+            var found = ours.get(i);
             boolean isNewest = i == ours.size() - 1;
-            long end = isNewest ? end(candidate) : ours.get(i + 1).firstOffset;
-            long length = candidate.size;
-            epoch = Math.max(epoch, candidate.epoch);
-            var scan = candidate.scan;
-            var segment = new Segment(candidate.firstOffset, epoch, scan == null ? length : scan.validEnd(), end, true);
-            if (candidate.unreadable || candidate.keep) {
+            long end = isNewest ? end(found) : ours.get(i + 1).firstOffset;
+            epoch = Math.max(epoch, found.epoch);
+            var segment = new Segment(found.firstOffset, epoch, length(found), end, true);
+            if (found.unreadable || found.keep) {
                 segment.keep();
             }
-            if (scan == null && isNewest) {
-                mending.cut(candidate.name, candidate.size, 0); // Only to make it durable.
-            }
-            if (scan == null) {
-                times.add(
-                        candidate.firstOffset,
-                        candidate.header.map(h -> h.createdAtMillis()).orElse(0L));
+            if (found.scan == null) {
+                decideUnread(found, isNewest);
             } else {
-                scan.unwritten().forEach(unwritten::add);
-                if (!isNewest) {
-                    unwritten.add(scan.nextOffset(), end);
-                }
-                judgeDamages(candidate, scan, segment);
-                judgeTail(candidate, scan, segment, isNewest);
-                boolean explained = scan.tail() == SegmentScan.Tail.ABANDONED
-                        || unknown.stream()
-                                .anyMatch(file -> file.firstOffset > candidate.firstOffset && file.firstOffset < end);
-                if (!isNewest && scan.nextOffset() < end && !explained && scan.validEnd() == candidate.size) {
-                    long missing = end - scan.nextOffset();
-                    mending.lost(missing);
-                    mending.find(
-                            Kind.MISSING_ENTRIES,
-                            candidate.name,
-                            scan.validEnd(),
-                            0,
-                            missing + " offsets from " + scan.nextOffset() + " are in no segment");
-                }
+                decideRead(found, found.scan, segment, isNewest, files.unknown());
             }
             segments.add(segment);
-            found.add(new SegmentInfo(
-                    candidate.name,
-                    candidate.firstOffset,
+            infos.add(new SegmentInfo(
+                    found.name,
+                    found.firstOffset,
                     end,
-                    candidate.size,
+                    found.size,
                     epoch,
-                    scan == null ? OptionalLong.empty() : OptionalLong.of(scan.entries()),
-                    Instant.ofEpochMilli(
-                            candidate.header.map(h -> h.createdAtMillis()).orElse(0L))));
+                    found.scan == null ? OptionalLong.empty() : OptionalLong.of(found.scan.entries()),
+                    Instant.ofEpochMilli(found.createdAtMillis())));
         }
     }
 
-    private void judgeDamages(FoundSegment candidate, SegmentScan scan, Segment segment) {
+    private static long length(FoundSegment found) {
+        return found.scan == null ? found.size : found.scan.validEnd();
+    }
+
+    private void decideUnread(FoundSegment found, boolean isNewest) throws IOException {
+        if (isNewest) {
+            repairs.sync(found.name);
+        }
+        times.add(found.firstOffset, found.createdAtMillis());
+    }
+
+    private void decideRead(
+            FoundSegment found, SegmentScan scan, Segment segment, boolean isNewest, List<FoundSegment> unknown)
+            throws IOException {
+        scan.unwritten().forEach(unwritten::add);
+        decideDamages(found, scan, segment);
+        if (isNewest) {
+            decideNewestTail(found, scan, segment);
+        } else {
+            unwritten.add(scan.nextOffset(), segment.nextOffset());
+            decideOlderTail(found, scan, segment);
+            reportGap(found, scan, segment.nextOffset(), unknown);
+        }
+    }
+
+    private void reportGap(FoundSegment found, SegmentScan scan, long end, List<FoundSegment> unknown) {
+        boolean isExplained = scan.tail() == SegmentScan.Tail.ABANDONED
+                || unknown.stream().anyMatch(file -> file.firstOffset > found.firstOffset && file.firstOffset < end);
+        if (scan.nextOffset() < end && !isExplained && scan.validEnd() == found.size) {
+            long missing = end - scan.nextOffset();
+            repairs.countLost(missing);
+            repairs.report(
+                    Kind.MISSING_ENTRIES,
+                    found.name,
+                    scan.validEnd(),
+                    0,
+                    missing + " offsets from " + scan.nextOffset() + " are in no segment");
+        }
+    }
+
+    private void decideDamages(FoundSegment found, SegmentScan scan, Segment segment) {
         for (var damage : scan.damages()) {
             segment.addDamage(damage);
-            mending.lost(damage.lost());
+            repairs.countLost(damage.lost());
             if (damage.to() == damage.from()) {
-                mending.find(
+                repairs.report(
                         Kind.MISSING_ENTRIES,
-                        candidate.name,
+                        found.name,
                         damage.from(),
                         0,
                         damage.lost() + " offsets are missing before this frame");
             } else {
-                setAside(candidate, damage, segment, damage.lost() + " entries lost");
+                setAside(found, damage, segment, damage.lost() + " entries lost");
             }
         }
     }
 
-    private void setAside(FoundSegment candidate, Damage damage, Segment segment, String detail) {
-        mending.find(Kind.DAMAGED_FRAMES, candidate.name, damage.from(), damage.to() - damage.from(), detail);
-        if (!mending.copy(candidate.name, damage.from(), damage.to())) {
+    private void setAside(FoundSegment found, Damage damage, Segment segment, String detail) {
+        repairs.report(Kind.DAMAGED_FRAMES, found.name, damage.from(), damage.to() - damage.from(), detail);
+        if (!repairs.copy(found.name, damage.from(), damage.to())) {
             segment.keep();
         }
     }
 
-    private void judgeTail(FoundSegment candidate, SegmentScan scan, Segment segment, boolean isNewest)
-            throws IOException {
+    private void decideOlderTail(FoundSegment found, SegmentScan scan, Segment segment) {
         long from = scan.validEnd();
-        long bytes = candidate.size - from;
-        if (scan.tail() == SegmentScan.Tail.NONE || bytes <= 0) {
-            if (isNewest) {
-                mending.cut(candidate.name, candidate.size, 0); // Only to make durable what a killed process wrote.
-            }
+        if (scan.tail() == SegmentScan.Tail.NONE || from >= found.size) {
             return;
         }
-        if (!isNewest) {
-            long lost = segment.nextOffset() - scan.nextOffset();
-            if (lost == 0 || scan.tail() == SegmentScan.Tail.ABANDONED) {
-                mending.find(Kind.ABANDONED_TAIL, candidate.name, from, bytes, "left by a failed write; passed over");
-            }
-            if (lost > 0) {
-                mending.lost(lost);
-                var damage = new Damage(from, candidate.size, lost);
-                segment.addDamage(damage);
-                setAside(candidate, damage, segment, lost + " entries lost");
-            }
+        long lost = segment.nextOffset() - scan.nextOffset();
+        if (lost == 0 || scan.tail() == SegmentScan.Tail.ABANDONED) {
+            repairs.report(
+                    Kind.ABANDONED_TAIL, found.name, from, found.size - from, "left by a failed write; passed over");
+        }
+        if (lost > 0) {
+            repairs.countLost(lost);
+            var damage = new Damage(from, found.size, lost);
+            segment.addDamage(damage);
+            setAside(found, damage, segment, lost + " entries lost");
+        }
+    }
+
+    private void decideNewestTail(FoundSegment found, SegmentScan scan, Segment segment) throws IOException {
+        long from = scan.validEnd();
+        long bytes = found.size - from;
+        if (scan.tail() == SegmentScan.Tail.NONE || bytes <= 0) {
+            repairs.sync(found.name); // What a killed process wrote becomes durable.
             return;
         }
         var kind = switch (scan.tail()) {
@@ -271,36 +311,46 @@ final class Recovery {
             case DAMAGED -> Kind.DAMAGED_TAIL;
             default -> Kind.TORN_TAIL;
         };
-        mending.find(kind, candidate.name, from, bytes, "cut; the log goes on at offset " + scan.nextOffset());
-        if (kind == Kind.DAMAGED_TAIL && !mending.copy(candidate.name, from, candidate.size)) {
+        repairs.report(kind, found.name, from, bytes, "cut; the log goes on at offset " + scan.nextOffset());
+        if (kind == Kind.DAMAGED_TAIL && !repairs.copy(found.name, from, found.size)) {
             segment.keep(); // Not cut: the log goes on in another segment anyway.
-            mending.cut(candidate.name, candidate.size, 0);
+            repairs.sync(found.name);
         } else {
-            mending.cut(candidate.name, from, bytes);
+            repairs.cut(found.name, from, bytes);
         }
     }
 
-    private static long end(FoundSegment candidate) {
-        return candidate.scan == null ? candidate.offsetBound() : candidate.scan.nextOffset();
+    private static long end(FoundSegment found) {
+        return found.scan == null ? found.offsetBound() : found.scan.nextOffset();
     }
 
-    // Where to go on.
+    // Phase 4: where the log goes on.
 
-    private long committed(Optional<CommittedPosition> position, long firstRetained, long writtenEnd, boolean isEmpty) {
-        if (position.isEmpty()) {
+    private Bounds bounds(LogFiles files) {
+        var ours = files.ours();
+        long writtenEnd = ours.isEmpty() ? files.committed() : end(ours.get(ours.size() - 1));
+        for (var file : files.unknown()) {
+            writtenEnd = Math.max(writtenEnd, file.offsetBound());
+        }
+        long firstRetained = ours.isEmpty() ? writtenEnd : ours.get(0).firstOffset;
+        return new Bounds(firstRetained, writtenEnd, committed(files, firstRetained, writtenEnd));
+    }
+
+    private long committed(LogFiles files, long firstRetained, long writtenEnd) {
+        if (files.position().isEmpty()) {
             return firstRetained;
         }
-        long committed = position.get().committed();
+        long committed = files.committed();
         if (committed > writtenEnd) {
-            mending.find(
+            repairs.report(
                     Kind.POSITION_AHEAD,
                     CommittedPosition.FILE,
                     0,
                     0,
                     "committed up to " + committed + ", the data ends at " + writtenEnd);
-        } else if (committed < firstRetained && !isEmpty) {
-            mending.lost(firstRetained - committed);
-            mending.find(
+        } else if (committed < firstRetained && !files.ours().isEmpty()) {
+            repairs.countLost(firstRetained - committed);
+            repairs.report(
                     Kind.POSITION_BEHIND,
                     CommittedPosition.FILE,
                     0,
@@ -312,18 +362,28 @@ final class Recovery {
         return committed;
     }
 
-    private static boolean isClosedCleanly(
-            Optional<CommittedPosition> position,
-            List<FoundSegment> ours,
-            List<FoundSegment> unknown,
-            long newestEpoch,
-            long writtenEnd,
-            long committed) {
+    private void reportMissingEnd(LogFiles files, Bounds bounds) {
+        long closedAt = files.position().map(CommittedPosition::cleanEnd).orElse(CommittedPosition.OPEN);
+        long missing = closedAt - bounds.nextOffset();
+        if (missing > 0) {
+            repairs.countLost(missing);
+            repairs.report(
+                    Kind.MISSING_ENTRIES,
+                    CommittedPosition.FILE,
+                    0,
+                    0,
+                    missing + " offsets below " + closedAt + ", where the log was closed, are in no segment");
+        }
+    }
+
+    private static boolean isClosedCleanly(LogFiles files, Bounds bounds) {
+        var position = files.position();
+        var ours = files.ours();
         return position.isPresent()
-                && position.get().cleanEnd() == writtenEnd
-                && position.get().epoch() == newestEpoch
-                && committed <= writtenEnd
-                && unknown.isEmpty()
+                && position.get().cleanEnd() == bounds.writtenEnd()
+                && position.get().epoch() == files.newestEpoch()
+                && bounds.committed() <= bounds.writtenEnd()
+                && files.unknown().isEmpty()
                 && (ours.isEmpty() || !ours.get(ours.size() - 1).unreadable);
     }
 }

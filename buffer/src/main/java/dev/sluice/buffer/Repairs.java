@@ -13,19 +13,19 @@ import java.util.List;
 final class Repairs {
     private final Storage storage;
     private final Quarantine quarantine;
-    private final boolean mend;
+    private final boolean repair;
     private final List<Finding> findings = new ArrayList<>();
     private long cutBytes;
     private long quarantinedBytes;
     private long lostEntries;
 
-    Repairs(Storage storage, boolean mend) {
+    Repairs(Storage storage, boolean repair) {
         this.storage = storage;
         this.quarantine = new Quarantine(storage);
-        this.mend = mend;
+        this.repair = repair;
     }
 
-    void find(Kind kind, String file, long position, long bytes, String detail) {
+    void report(Kind kind, String file, long position, long bytes, String detail) {
         findings.add(new Finding(kind, file, position, bytes, detail));
     }
 
@@ -33,7 +33,7 @@ final class Repairs {
         return findings.stream().anyMatch(finding -> finding.kind() == kind);
     }
 
-    void lost(long offsets) {
+    void countLost(long offsets) {
         lostEntries += offsets;
     }
 
@@ -53,14 +53,14 @@ final class Repairs {
 
     private boolean copy(String name, String copyName, long from, long to) {
         quarantinedBytes += to - from;
-        if (!mend) {
+        if (!repair) {
             return true;
         }
         try (var file = storage.open(name, false)) {
             quarantine.copy(file, copyName, from, to);
             return true;
         } catch (IOException e) {
-            find(Kind.NOT_COPIED, name, from, to - from, "copying it to the quarantine failed: " + e.getMessage());
+            report(Kind.NOT_COPIED, name, from, to - from, "copying it to the quarantine failed: " + e.getMessage());
             return false;
         }
     }
@@ -68,14 +68,14 @@ final class Repairs {
     /** Moves a file to the quarantine. */
     void move(String name, long bytes) throws IOException {
         quarantinedBytes += bytes;
-        if (mend) {
+        if (repair) {
             quarantine.move(name);
         }
     }
 
     /** Deletes a file that was found to hold nothing. */
     void delete(String name) throws IOException {
-        if (mend) {
+        if (repair) {
             storage.delete(name);
         }
     }
@@ -83,7 +83,7 @@ final class Repairs {
     /** Cuts what follows {@code size}, and makes what precedes it durable. */
     void cut(String name, long size, long bytes) throws IOException {
         cutBytes += bytes;
-        if (mend) {
+        if (repair) {
             try (var file = storage.open(name, true)) {
                 if (file.size() > size) {
                     file.truncate(size);
@@ -91,6 +91,11 @@ final class Repairs {
                 file.force();
             }
         }
+    }
+
+    /** Makes a segment durable. */
+    void sync(String name) throws IOException {
+        cut(name, Long.MAX_VALUE, 0);
     }
 
     List<Finding> findings() {

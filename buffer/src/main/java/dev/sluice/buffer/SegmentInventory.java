@@ -13,25 +13,25 @@ import java.util.UUID;
 final class SegmentInventory {
     private final Storage storage;
     private final FrameWindow window;
-    private final Repairs mending;
+    private final Repairs repairs;
 
-    SegmentInventory(Storage storage, FrameWindow window, Repairs mending) {
+    SegmentInventory(Storage storage, FrameWindow window, Repairs repairs) {
         this.storage = storage;
         this.window = window;
-        this.mending = mending;
+        this.repairs = repairs;
     }
 
     /** Lists the files named like segments, lowest offset first, with their headers. */
-    List<FoundSegment> candidates() throws IOException {
+    List<FoundSegment> segments() throws IOException {
         var found = new ArrayList<FoundSegment>();
         for (var name : storage.list("")) {
             var first = SegmentFormat.firstOffset(name);
             if (first.isPresent()) {
-                var candidate = new FoundSegment(name, first.getAsLong());
-                readHeader(candidate);
-                found.add(candidate);
+                var segment = new FoundSegment(name, first.getAsLong());
+                readHeader(segment);
+                found.add(segment);
             } else if (!isOwnFile(name)) {
-                mending.find(Kind.FOREIGN_FILE, name, 0, 0, "not made by this log; left alone");
+                repairs.report(Kind.FOREIGN_FILE, name, 0, 0, "not made by this log; left alone");
             }
         }
         return found; // Storage#list is sorted by name, so this is sorted by offset.
@@ -49,25 +49,25 @@ final class SegmentInventory {
     }
 
     /** A file that cannot even be opened is a matter of permissions or handles, not of contents: that is thrown. */
-    private void readHeader(FoundSegment candidate) throws IOException {
-        try (var file = storage.open(candidate.name, false)) {
-            candidate.size = file.size();
+    private void readHeader(FoundSegment segment) throws IOException {
+        try (var file = storage.open(segment.name, false)) {
+            segment.size = file.size();
             try {
-                candidate.header = SegmentFormat.decodeHeader(read(file, SegmentFormat.HEADER_BYTES));
-                candidate.header.ifPresent(header -> candidate.epoch = header.epoch());
+                segment.header = SegmentFormat.decodeHeader(read(file, SegmentFormat.HEADER_BYTES));
+                segment.header.ifPresent(header -> segment.epoch = header.epoch());
             } catch (IOException e) {
-                unreadable(candidate, e);
+                unreadable(segment, e);
             }
         }
     }
 
-    void unreadable(FoundSegment candidate, IOException problem) {
-        candidate.unreadable = true;
-        mending.find(
+    void unreadable(FoundSegment segment, IOException problem) {
+        segment.unreadable = true;
+        repairs.report(
                 Kind.UNREADABLE_SEGMENT,
-                candidate.name,
+                segment.name,
                 0,
-                candidate.size,
+                segment.size,
                 "reading it failed, so it will be kept: " + problem.getMessage());
     }
 
@@ -94,17 +94,17 @@ final class SegmentInventory {
     }
 
     void setAsidePosition(String reason) {
-        mending.find(Kind.DAMAGED_POSITION, CommittedPosition.FILE, 0, CommittedPosition.BYTES, reason);
-        mending.copyPosition();
+        repairs.report(Kind.DAMAGED_POSITION, CommittedPosition.FILE, 0, CommittedPosition.BYTES, reason);
+        repairs.copyPosition();
     }
 
     /** The id that most headers state; then the position's; then what the first frame anywhere says; then a new one. */
-    UUID chooseId(List<FoundSegment> candidates, Optional<CommittedPosition> position) throws IOException {
+    UUID chooseId(List<FoundSegment> found, Optional<CommittedPosition> position) throws IOException {
         var votes = new HashMap<UUID, Integer>();
         position.ifPresent(p -> votes.put(p.id(), 1));
-        for (var candidate : candidates) {
-            if (candidate.header.isPresent() && !candidate.isOfUnknownVersion()) {
-                votes.merge(candidate.header.get().id(), 2, Integer::sum);
+        for (var segment : found) {
+            if (segment.header.isPresent() && !segment.isOfUnknownVersion()) {
+                votes.merge(segment.header.get().id(), 2, Integer::sum);
             }
         }
         var winner = votes.entrySet().stream()
@@ -114,15 +114,15 @@ final class SegmentInventory {
         if (winner.isPresent()) {
             return winner.get().getKey();
         }
-        for (var candidate : candidates) {
-            if (!candidate.unreadable
-                    && candidate.size >= SegmentFormat.HEADER_BYTES + SegmentFormat.FRAME_HEADER_BYTES) {
-                try (var file = storage.open(candidate.name, false)) {
+        for (var segment : found) {
+            if (!segment.unreadable
+                    && segment.size >= SegmentFormat.HEADER_BYTES + SegmentFormat.FRAME_HEADER_BYTES) {
+                try (var file = storage.open(segment.name, false)) {
                     var bytes = read(file, SegmentFormat.HEADER_BYTES + SegmentFormat.FRAME_HEADER_BYTES);
                     long tag = bytes.getLong(SegmentFormat.HEADER_BYTES + SegmentFormat.TAG_AT);
                     window.open(file);
                     if (LogId.isValid(LogId.fromTag(tag))
-                            && window.check(SegmentFormat.HEADER_BYTES, candidate.size, tag)
+                            && window.check(SegmentFormat.HEADER_BYTES, segment.size, tag)
                                     == FrameWindow.Verdict.VALID) {
                         return LogId.fromTag(tag);
                     }
@@ -133,79 +133,79 @@ final class SegmentInventory {
     }
 
     /** Sets aside what is not of this log, and returns what is. */
-    List<FoundSegment> ours(List<FoundSegment> candidates, UUID id) {
+    List<FoundSegment> ours(List<FoundSegment> found, UUID id) {
         var ours = new ArrayList<FoundSegment>();
-        for (var candidate : candidates) {
+        for (var segment : found) {
             try {
-                if (candidate.unreadable || isOurs(candidate, id)) {
-                    ours.add(candidate);
+                if (segment.unreadable || isOurs(segment, id)) {
+                    ours.add(segment);
                 }
             } catch (IOException e) {
-                unreadable(candidate, e);
-                ours.add(candidate);
+                unreadable(segment, e);
+                ours.add(segment);
             }
         }
         return ours;
     }
 
-    private boolean isOurs(FoundSegment candidate, UUID id) throws IOException {
-        if (candidate.isOfUnknownVersion()) {
-            int version = candidate.header.orElseThrow().version();
-            mending.find(
+    private boolean isOurs(FoundSegment segment, UUID id) throws IOException {
+        if (segment.isOfUnknownVersion()) {
+            int version = segment.header.orElseThrow().version();
+            repairs.report(
                     Kind.UNKNOWN_VERSION,
-                    candidate.name,
+                    segment.name,
                     0,
-                    candidate.size,
+                    segment.size,
                     "format version " + version + "; left alone");
             return false;
         }
-        if (candidate.header.isPresent()) {
-            var header = candidate.header.get();
+        if (segment.header.isPresent()) {
+            var header = segment.header.get();
             if (!header.id().equals(id)) {
-                setAside(candidate, "it belongs to log " + header.id() + ", this is " + id);
+                setAside(segment, "it belongs to log " + header.id() + ", this is " + id);
                 return false;
             }
-            if (header.firstOffset() != candidate.firstOffset) {
-                setAside(candidate, "its header says it begins at offset " + header.firstOffset());
+            if (header.firstOffset() != segment.firstOffset) {
+                setAside(segment, "its header says it begins at offset " + header.firstOffset());
                 return false;
             }
             return true;
         }
-        try (var file = storage.open(candidate.name, false)) {
+        try (var file = storage.open(segment.name, false)) {
             window.open(file);
-            if (window.isZero(0, candidate.size)) {
-                deleteEmpty(candidate, candidate.size == 0 ? "it is empty" : "it is all zero bytes");
+            if (window.isZero(0, segment.size)) {
+                deleteEmpty(segment, segment.size == 0 ? "it is empty" : "it is all zero bytes");
                 return false;
             }
             long frame = window.find(
-                    Math.min(SegmentFormat.HEADER_BYTES, candidate.size),
-                    candidate.size,
+                    Math.min(SegmentFormat.HEADER_BYTES, segment.size),
+                    segment.size,
                     LogId.tag(id),
-                    candidate.firstOffset,
+                    segment.firstOffset,
                     Long.MAX_VALUE);
             if (frame >= 0) {
-                candidate.epoch = window.frame().epoch();
-                mending.find(
-                        Kind.DAMAGED_HEADER, candidate.name, 0, SegmentFormat.HEADER_BYTES, "its frames were kept");
-                candidate.keep = !mending.copy(candidate.name, 0, SegmentFormat.HEADER_BYTES);
+                segment.epoch = window.frame().epoch();
+                repairs.report(
+                        Kind.DAMAGED_HEADER, segment.name, 0, SegmentFormat.HEADER_BYTES, "its frames were kept");
+                segment.keep = !repairs.copy(segment.name, 0, SegmentFormat.HEADER_BYTES);
                 return true;
             }
         }
-        if (candidate.size <= SegmentFormat.HEADER_BYTES) {
-            deleteEmpty(candidate, "its header is incomplete and nothing follows");
+        if (segment.size <= SegmentFormat.HEADER_BYTES) {
+            deleteEmpty(segment, "its header is incomplete and nothing follows");
         } else {
-            setAside(candidate, "neither its header nor anything in it is of this log");
+            setAside(segment, "neither its header nor anything in it is of this log");
         }
         return false;
     }
 
-    private void setAside(FoundSegment candidate, String reason) throws IOException {
-        mending.find(Kind.FOREIGN_SEGMENT, candidate.name, 0, candidate.size, reason);
-        mending.move(candidate.name, candidate.size);
+    private void setAside(FoundSegment segment, String reason) throws IOException {
+        repairs.report(Kind.FOREIGN_SEGMENT, segment.name, 0, segment.size, reason);
+        repairs.move(segment.name, segment.size);
     }
 
-    private void deleteEmpty(FoundSegment candidate, String reason) throws IOException {
-        mending.find(Kind.HALF_CREATED_SEGMENT, candidate.name, 0, candidate.size, reason);
-        mending.delete(candidate.name);
+    private void deleteEmpty(FoundSegment segment, String reason) throws IOException {
+        repairs.report(Kind.HALF_CREATED_SEGMENT, segment.name, 0, segment.size, reason);
+        repairs.delete(segment.name);
     }
 }
