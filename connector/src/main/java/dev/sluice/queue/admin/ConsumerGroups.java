@@ -18,9 +18,7 @@ import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import javax.sql.DataSource;
@@ -41,12 +39,14 @@ public final class ConsumerGroups {
     private final Transactions transactions;
     private final Transactions byIndex;
     private final Statements statements;
+    private final PartitionPages partitions;
 
     /** Makes the administration of a schema that {@link QueueSchema} has brought up to date. */
     public ConsumerGroups(DataSource dataSource, String schema) {
         this.transactions = new Transactions(dataSource);
         this.byIndex = Transactions.byIndex(dataSource);
-        this.statements = Statements.read("admin.sql", schema);
+        this.statements = Statements.read("consumer_groups.sql", schema);
+        this.partitions = new PartitionPages(byIndex, schema, PAGE);
     }
 
     private record Registered(long id, String queue, Subscription subscription, Instant createdAt) {}
@@ -258,22 +258,16 @@ public final class ConsumerGroups {
     private int seek(Registered group, @Nullable String partition, SeekTarget target) {
         String what = "could not move a consumer group on queue " + group.queue();
         int moved = 0;
-        String after = "";
-        while (true) {
-            String start = after;
-            Map<String, Long> page = byIndex.run(what, connection -> page(connection, group.queue(), partition, start));
-            if (page.isEmpty()) {
-                return moved;
-            }
-            moved += byIndex.run(what, connection -> seek(connection, group.id(), page, target));
-            for (String name : page.keySet()) {
-                after = name;
-            }
+        PartitionPages.Walk walk = partitions.walk(what, group.queue(), partition);
+        for (List<Long> page = walk.next(); !page.isEmpty(); page = walk.next()) {
+            List<Long> ids = page;
+            moved += byIndex.run(what, connection -> seek(connection, group.id(), ids, target));
         }
+        return moved;
     }
 
-    private int seek(Connection connection, long group, Map<String, Long> page, SeekTarget target) throws SQLException {
-        long[] partitions = TailAdvance.longs(page.values());
+    private int seek(Connection connection, long group, List<Long> page, SeekTarget target) throws SQLException {
+        long[] partitions = TailAdvance.longs(page);
         try (var tails = new BoundStatement(connection, statements.get("hold-tails")).set("partitions", partitions);
                 var cursors = new BoundStatement(connection, statements.get("hold-cursors"))
                         .set("group", group)
@@ -349,22 +343,6 @@ public final class ConsumerGroups {
             return new Subscription(Subscription.Mode.ALL, from.toInstant());
         }
         return row.getString("subscription_mode").equals("new") ? Subscription.NEW : Subscription.ALL;
-    }
-
-    private Map<String, Long> page(Connection connection, String queue, @Nullable String partition, String after)
-            throws SQLException {
-        var page = new LinkedHashMap<String, Long>();
-        try (var statement = new BoundStatement(connection, statements.get("partitions-of-queue"))
-                        .set("queue", queue)
-                        .set("partition", partition)
-                        .set("after", after)
-                        .set("limit", PAGE);
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                page.put(row.getString("name"), row.getLong("id"));
-            }
-        }
-        return page;
     }
 
     private BoundStatement ofGroup(Connection connection, String name, @Nullable String group, @Nullable String queue)

@@ -56,7 +56,7 @@ public final class DeadLetters {
         this.transactions = new Transactions(dataSource);
         this.byIndex = Transactions.byIndex(dataSource);
         this.cipher = cipher;
-        this.statements = Statements.read("admin.sql", schema);
+        this.statements = Statements.read("dead_letters.sql", schema);
     }
 
     /**

@@ -27,7 +27,7 @@ public final class KnownTopics {
     /** Makes it for a schema that {@link QueueSchema} has brought up to date. */
     public KnownTopics(DataSource dataSource, String schema) {
         this.transactions = new Transactions(dataSource);
-        this.statements = Statements.read("admin.sql", schema);
+        this.statements = Statements.read("known_topics.sql", schema);
     }
 
     /**

@@ -31,7 +31,7 @@ public record PushRule(String queue, boolean encrypted, long maxSize, long messa
         /** Makes a reader of a schema that {@link QueueSchema} has brought up to date. */
         public Reader(DataSource dataSource, String schema) {
             this.transactions = Transactions.byIndex(dataSource);
-            this.statements = Statements.read("admin.sql", schema);
+            this.statements = Statements.read("push_rules.sql", schema);
         }
 
         /**

@@ -19,7 +19,6 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -54,6 +53,7 @@ public final class Queues {
     /** Partitions are made by the statements of the flush. */
     private final Statements writer;
 
+    private final PartitionPages partitions;
     private final TailAdvance trim;
     private final boolean mayEncrypt;
     private final Runnable configured;
@@ -74,9 +74,10 @@ public final class Queues {
         this.configured = configured;
         this.transactions = new Transactions(dataSource);
         this.byIndex = Transactions.byIndex(dataSource);
-        this.statements = Statements.read("admin.sql", schema);
+        this.statements = Statements.read("queues.sql", schema);
         this.writer = Statements.read("writer.sql", schema);
-        this.trim = new TailAdvance(statements);
+        this.partitions = new PartitionPages(byIndex, schema, PAGE);
+        this.trim = new TailAdvance(schema);
     }
 
     /**
@@ -161,9 +162,13 @@ public final class Queues {
      */
     public OptionalLong findPartition(String queue, String partition) {
         requireNonNull(partition, "partition");
-        return transactions.run("could not read partition " + partition + " of queue " + queue, connection -> {
-            Long id = page(connection, queue, partition, "").get(partition);
-            return id == null ? OptionalLong.empty() : OptionalLong.of(id);
+        return byIndex.run("could not read partition " + partition + " of queue " + queue, connection -> {
+            return statements
+                    .on(connection, "partition-id")
+                    .set("queue", queue)
+                    .set("partition", partition)
+                    .first(row -> OptionalLong.of(row.getLong("id")))
+                    .orElseGet(OptionalLong::empty);
         });
     }
 
@@ -287,28 +292,21 @@ public final class Queues {
         // First: one that is released meanwhile is in a partition by then.
         long cleared =
                 byIndex.run("could not clear queue " + queue, connection -> deleteParked(connection, queue, partition));
-        String after = "";
-        while (true) {
-            String start = after;
-            Map<String, Long> page = byIndex.run(
-                    "could not clear queue " + queue, connection -> page(connection, queue, partition, start));
-            if (page.isEmpty()) {
-                return cleared;
-            }
+        PartitionPages.Walk walk = partitions.walk("could not clear queue " + queue, queue, partition);
+        for (List<Long> page = walk.next(); !page.isEmpty(); page = walk.next()) {
+            List<Long> ids = page;
             long[] deleted;
             do {
-                deleted = byIndex.run("could not clear queue " + queue, connection -> clear(connection, page));
+                deleted = byIndex.run("could not clear queue " + queue, connection -> clear(connection, ids));
                 cleared += deleted[0] + deleted[1];
             } while (deleted[1] == ROWS);
-            for (String name : page.keySet()) {
-                after = name;
-            }
         }
+        return cleared;
     }
 
     /** Clears partitions; returns how many messages, and how many scheduled ones, of which some may be left. */
-    private long[] clear(Connection connection, Map<String, Long> page) throws SQLException {
-        SortedMap<Long, Extent> extents = trim.lock(connection, page.values());
+    private long[] clear(Connection connection, List<Long> page) throws SQLException {
+        SortedMap<Long, Extent> extents = trim.lock(connection, page);
         SortedMap<Long, Long> tails = new TreeMap<>();
         long messages = 0;
         for (Map.Entry<Long, Extent> each : extents.entrySet()) {
@@ -326,23 +324,6 @@ public final class Queues {
             row.next();
             return new long[] {messages, row.getLong(1)};
         }
-    }
-
-    /** Returns the ids of the next partitions by name, in its order. */
-    private Map<String, Long> page(Connection connection, String queue, @Nullable String partition, String after)
-            throws SQLException {
-        var page = new LinkedHashMap<String, Long>();
-        try (var statement = new BoundStatement(connection, statements.get("partitions-of-queue"))
-                        .set("queue", queue)
-                        .set("partition", partition)
-                        .set("after", after)
-                        .set("limit", PAGE);
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                page.put(row.getString("name"), row.getLong("id"));
-            }
-        }
-        return page;
     }
 
     private QueueInfo createAndLock(Connection connection, String queue) throws SQLException {

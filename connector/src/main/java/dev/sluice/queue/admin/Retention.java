@@ -12,7 +12,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -52,6 +51,7 @@ public final class Retention {
 
     private final Transactions transactions;
     private final Statements statements;
+    private final PartitionPages partitions;
     private final TailAdvance trim;
     private final UnusedRows leftovers;
     private final String lockKey;
@@ -73,9 +73,10 @@ public final class Retention {
     public Retention(DataSource dataSource, String schema, Duration idlePartitions, RetentionListener listener) {
         this.listener = listener;
         this.transactions = Transactions.byIndex(dataSource);
-        this.statements = Statements.read("admin.sql", schema);
-        this.trim = new TailAdvance(statements);
-        this.leftovers = new UnusedRows(statements, idlePartitions);
+        this.statements = Statements.read("retention.sql", schema);
+        this.partitions = new PartitionPages(transactions, schema, PAGE);
+        this.trim = new TailAdvance(schema);
+        this.leftovers = new UnusedRows(schema, idlePartitions);
         this.lockKey = "sluice retention " + schema;
     }
 
@@ -230,14 +231,9 @@ public final class Retention {
 
     private void retire(String queue, Done done) {
         String what = "could not delete old messages of queue " + queue;
-        String after = "";
-        while (true) {
-            String start = after;
-            Map<String, Long> page = transactions.run(what, connection -> page(connection, queue, start));
-            if (page.isEmpty()) {
-                return;
-            }
-            List<Long> candidates = List.copyOf(page.values());
+        PartitionPages.Walk walk = partitions.walk(what, queue, null);
+        for (List<Long> page = walk.next(); !page.isEmpty(); page = walk.next()) {
+            List<Long> candidates = page;
             while (!candidates.isEmpty()) {
                 List<Long> asked = candidates;
                 List<Long> found = List.copyOf(transactions
@@ -250,9 +246,6 @@ public final class Retention {
                     deleteRemains(some, done);
                 }
                 candidates = more;
-            }
-            for (String name : page.keySet()) {
-                after = name;
             }
         }
     }
@@ -280,21 +273,6 @@ public final class Retention {
             }
         }
         return more;
-    }
-
-    private Map<String, Long> page(Connection connection, String queue, String after) throws SQLException {
-        var page = new LinkedHashMap<String, Long>();
-        try (var statement = new BoundStatement(connection, statements.get("partitions-of-queue"))
-                        .set("queue", queue)
-                        .set("partition", (String) null)
-                        .set("after", after)
-                        .set("limit", PAGE);
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                page.put(row.getString("name"), row.getLong("id"));
-            }
-        }
-        return page;
     }
 
     private SortedMap<Long, Expired> expired(Connection connection, Collection<Long> partitions) throws SQLException {

@@ -24,7 +24,7 @@ public final class SharedSwitches {
     /** Makes the switches of a schema that {@link QueueSchema} has brought up to date. */
     public SharedSwitches(DataSource dataSource, String schema) {
         this.transactions = new Transactions(dataSource);
-        this.statements = Statements.read("admin.sql", schema);
+        this.statements = Statements.read("shared_switches.sql", schema);
     }
 
     /**

@@ -51,8 +51,8 @@ final class UnusedRows {
      *
      * @param idle how long nothing may have come into a partition before it is deleted; zero: partitions stay
      */
-    UnusedRows(Statements statements, Duration idle) {
-        this.statements = statements;
+    UnusedRows(String schema, Duration idle) {
+        this.statements = Statements.read("unused_rows.sql", schema);
         this.idle = idle;
     }
 

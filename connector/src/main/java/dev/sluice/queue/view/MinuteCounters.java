@@ -38,7 +38,7 @@ public final class MinuteCounters {
     /** Makes the counters of a schema that {@link QueueSchema} has brought up to date. */
     public MinuteCounters(DataSource dataSource, String schema) {
         this.transactions = new Transactions(dataSource);
-        this.statements = Statements.read("counters.sql", schema);
+        this.statements = Statements.read("minute_counters.sql", schema);
     }
 
     /**

@@ -38,7 +38,7 @@ public final class QueueOverview {
     /** Makes the view of a schema that {@link QueueSchema} has brought up to date. */
     public QueueOverview(DataSource dataSource, String schema) {
         this.transactions = new Transactions(dataSource);
-        this.statements = Statements.read("reads.sql", schema);
+        this.statements = Statements.read("queue_overview.sql", schema);
     }
 
     /**

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 public final class ServerStatistics {
     private static final int MAX_ROWS = 100;
 
-    /** The parts there are; the statement of each is named so in {@code server.sql}. */
+    /** The parts there are; the statement of each is named so in {@code server_statistics.sql}. */
     private static final List<String> PARTS = List.of(
             "now",
             "database-cache",
@@ -44,7 +44,7 @@ public final class ServerStatistics {
     /** Makes the statistics of a schema. */
     public ServerStatistics(DataSource dataSource, String schema) {
         this.transactions = new Transactions(dataSource);
-        this.statements = Statements.read("server.sql", schema);
+        this.statements = Statements.read("server_statistics.sql", schema);
         this.schema = schema;
     }
 

@@ -60,7 +60,7 @@ public final class StoredMessages {
     public StoredMessages(DataSource dataSource, String schema, PayloadCipher cipher) {
         this.cipher = cipher;
         this.transactions = new Transactions(dataSource);
-        this.statements = Statements.read("reads.sql", schema);
+        this.statements = Statements.read("stored_messages.sql", schema);
     }
 
     /**

@@ -29,7 +29,7 @@ public final class StoredOffsets {
     /** Makes it for a schema that {@link QueueSchema} has brought up to date. */
     public StoredOffsets(DataSource dataSource, String schema) {
         this.transactions = new Transactions(dataSource);
-        this.statements = Statements.read("admin.sql", schema);
+        this.statements = Statements.read("stored_offsets.sql", schema);
     }
 
     /**

@@ -19,8 +19,8 @@ import java.util.TreeMap;
 public final class TailAdvance {
     private final Statements statements;
 
-    public TailAdvance(Statements statements) {
-        this.statements = statements;
+    public TailAdvance(String schema) {
+        this.statements = Statements.read("tail_advance.sql", schema);
     }
 
     /** Where a partition stands that is locked for update: seqs of its oldest and newest message. */
