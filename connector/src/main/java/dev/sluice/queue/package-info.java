@@ -73,7 +73,7 @@
  *
  * <h2>Plans</h2>
  *
- * <p>Statements that name their rows run under {@link IndexPlans}. The head of {@code writer.sql} says how they are
+ * <p>Statements that name their rows run under {@link IndexPlans}. Its comment says how they are
  * written, so that no statistics of the server can spoil their plans.
  *
  * <p>Locks are taken in one order: {@code queues}, {@code sink_offsets}, the advisory lock of a cycle,

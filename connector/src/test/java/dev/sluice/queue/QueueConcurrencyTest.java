@@ -7,9 +7,11 @@ import dev.sluice.queue.AcknowledgeOutcome.Acknowledged;
 import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.read.QueueConfig;
+import dev.sluice.queue.write.Ending;
 import dev.sluice.queue.write.Flush;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
+import dev.sluice.queue.write.WriterSession;
 import dev.sluice.queue.write.QueueWriterTest;
 import java.util.ArrayList;
 import java.util.List;
@@ -148,7 +150,7 @@ class QueueConcurrencyTest {
     @Test
     void aPushThatCommitsLateIsNeverPassed() throws Exception {
         try (var writer = writer();
-                var late = writer()) {
+                var late = new WriterSession(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
             writer.write(List.of(message("p", "t0")), List.of());
             complete(pop(request(9, 1)));
             for (int round = 1; round <= 10; round++) {
@@ -160,13 +162,14 @@ class QueueConcurrencyTest {
                 }
                 var written = new CountDownLatch(1);
                 var release = new CountDownLatch(1);
-                Future<Flush> flush = pool.submit(() ->
-                        late.committed("late", new Flush(List.of(message("p", last))), (open, given) -> {
-                            late.flushIn(open, given, List.of());
-                            written.countDown();
-                            await(release);
-                            return given;
-                        }));
+                Future<Flush> flush = pool.submit(() -> late.run("late", transaction -> {
+                    var given = new Flush(List.of(message("p", last)));
+                    assertThat(transaction.locate(given) && transaction.write(given))
+                            .isTrue();
+                    written.countDown();
+                    await(release);
+                    return Ending.commit(given);
+                }));
                 await(written);
                 try {
                     PopResult first = pop(request(9, 1));

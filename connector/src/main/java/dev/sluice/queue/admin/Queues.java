@@ -75,7 +75,7 @@ public final class Queues {
         this.transactions = new Transactions(dataSource);
         this.byIndex = Transactions.byIndex(dataSource);
         this.statements = Statements.read("queues.sql", schema);
-        this.writer = Statements.read("writer.sql", schema);
+        this.writer = Statements.read("partition_directory.sql", schema);
         this.partitions = new PartitionPages(byIndex, schema, PAGE);
         this.trim = new TailAdvance(schema);
     }

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.ToIntFunction;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
@@ -122,10 +123,6 @@ public final class BoundStatement implements AutoCloseable {
         return each(name, i -> statement.setArray(i, connection.createArrayOf("float8", values)));
     }
 
-    public BoundStatement set(String name, Boolean[] values) throws SQLException {
-        return each(name, i -> statement.setArray(i, connection.createArrayOf("bool", values)));
-    }
-
     public BoundStatement set(String name, @Nullable UUID[] values) throws SQLException {
         return each(name, i -> statement.setArray(i, connection.createArrayOf("uuid", values)));
     }
@@ -148,6 +145,13 @@ public final class BoundStatement implements AutoCloseable {
             String name, Collection<T> elements, Function<? super T, ? extends @Nullable UUID> value)
             throws SQLException {
         return set(name, elements.stream().map(value).toArray(UUID[]::new));
+    }
+
+    /** Sets an array of {@code boolean}: the value of each element, in order. */
+    public <T> BoundStatement setBooleans(String name, Collection<T> elements, Predicate<? super T> value)
+            throws SQLException {
+        Boolean[] values = elements.stream().map(value::test).toArray(Boolean[]::new);
+        return each(name, i -> statement.setArray(i, connection.createArrayOf("bool", values)));
     }
 
     /** Sets an array of {@code integer}: the value of each element, in order. */

@@ -14,6 +14,17 @@ import org.postgresql.PGConnection;
  * server keeps it after the table has filled. The statements are written so that, under these settings, every plan that
  * is left has all columns of the key in the condition of the index; {@code PlansTest} reads the plans.
  *
+ * <p>The statements follow these rules:
+ *
+ * <ul>
+ *   <li>If the columns of a key come from two tables, the table is in a lateral subquery with {@code offset 0}. So the
+ *       server cannot join it with one of the two first and filter what is left.
+ *   <li>If a table that is changed or locked is joined with a list, {@code = any (array[x])} stands for {@code = x} on
+ *       the first column of the key. The server can use this condition on an index and nowhere else, so it cannot read
+ *       the whole table and compare each row with each of the list.
+ *   <li>A list of ids from a subquery is {@code = any (array(...))}, which the server computes once.
+ * </ul>
+ *
  * <p>They are settings of a session, set once for each connection. Statements that show whole tables run without them.
  */
 public final class IndexPlans {

@@ -6,16 +6,17 @@ import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.write.Ending;
 import dev.sluice.queue.write.Flush;
-import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
+import dev.sluice.queue.write.WriterSession;
+import dev.sluice.queue.write.WriterTransaction;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -33,16 +34,15 @@ public final class Redrive implements AutoCloseable {
     /** Most letters moved in one transaction. */
     public static final int MAX_LETTERS = 1_000;
 
-    private static final int MAX_RESTARTS = 5;
     private static final MessageIds IDS = new MessageIds();
 
-    private final QueueWriter writer;
+    private final WriterSession session;
     private final Statements statements;
 
-    /** Makes one with a writer, and so a connection, of its own. */
+    /** Makes one with a connection of its own. */
     public Redrive(DataSource dataSource, QueueWriterConfig config) {
-        this.writer = new QueueWriter(dataSource, config);
-        this.statements = Statements.read("writer.sql", config.schema());
+        this.session = new WriterSession(dataSource, config);
+        this.statements = Statements.read("redrive.sql", config.schema());
     }
 
     /** What became of a dead letter. */
@@ -80,41 +80,36 @@ public final class Redrive implements AutoCloseable {
         if (ids.size() > MAX_LETTERS) {
             throw new IllegalArgumentException("at most " + MAX_LETTERS + " dead letters, were " + ids.size());
         }
+        return session.run(
+                "could not redrive " + ids.size() + " dead letters", transaction -> move(transaction, ids));
+    }
+
+    /** Pushes and removes the letters that exist. */
+    private Ending<Outcome> move(WriterTransaction transaction, List<Long> ids) throws SQLException {
+        Connection open = transaction.connection();
         var letters = new ArrayList<Long>();
-        Flush moved = writer.committed(
-                "could not redrive " + ids.size() + " dead letters",
-                new Flush(List.of()),
-                (open, none) -> move(open, ids, letters));
-        List<PushOutcome> outcomes = moved.outcomes();
+        // Locating may end the transaction and with it the locks on the letters, so they are taken twice.
+        boolean unused = transaction.locate(new Flush(take(open, ids, letters)));
+        var flush = new Flush(take(open, ids, letters));
+        if (letters.isEmpty()) {
+            return Ending.rollBack(outcome(ids, letters, flush));
+        }
+        if (!transaction.locateCached(flush) || !transaction.write(flush)) {
+            return Ending.restart();
+        }
+        remove(open, letters);
+        return Ending.commit(outcome(ids, letters, flush));
+    }
+
+    private static Outcome outcome(List<Long> ids, List<Long> letters, Flush flush) {
+        List<PushOutcome> outcomes = flush.outcomes();
         Map<Long, Verdict> verdicts = new HashMap<>();
         for (int i = 0; i < letters.size(); i++) {
             boolean duplicate = outcomes.get(i) instanceof PushOutcome.Duplicate;
             verdicts.put(letters.get(i), duplicate ? Verdict.DUPLICATE : Verdict.MOVED);
         }
-        var queues = new HashSet<String>();
-        moved.names().forEach(name -> queues.add(name.queue()));
         return new Outcome(
-                ids.stream().map(id -> verdicts.getOrDefault(id, Verdict.GONE)).toList(), queues);
-    }
-
-    /** Pushes and removes the letters that are there, and notes which they are. */
-    private Flush move(Connection open, List<Long> ids, List<Long> letters) throws SQLException {
-        for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
-            // To find the partitions may end the transaction, and with it the locks on the letters: so they are read
-            // twice.
-            boolean unused = writer.resolve(open, new Flush(take(open, ids, letters)));
-            var flush = new Flush(take(open, ids, letters));
-            if (flush.names().isEmpty()) {
-                return flush;
-            }
-            if (writer.locate(flush) && writer.tryFlush(open, flush)) {
-                remove(open, letters);
-                return flush;
-            }
-            open.rollback();
-        }
-        throw new QueueException(
-                "partitions were deleted " + MAX_RESTARTS + " times while dead letters were moved", "55000", null);
+                ids.stream().map(id -> verdicts.getOrDefault(id, Verdict.GONE)).toList(), flush.queues());
     }
 
     private List<NewMessage> take(Connection open, List<Long> ids, List<Long> taken) throws SQLException {
@@ -150,6 +145,6 @@ public final class Redrive implements AutoCloseable {
     /** Gives the connection back. It can be used again. */
     @Override
     public synchronized void close() {
-        writer.close();
+        session.close();
     }
 }

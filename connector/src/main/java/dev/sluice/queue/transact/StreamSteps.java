@@ -3,23 +3,22 @@ package dev.sluice.queue.transact;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.PayloadCipher;
-import dev.sluice.queue.QueueException;
 import dev.sluice.queue.read.Acknowledge;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.transact.StreamCycle.Change;
+import dev.sluice.queue.transact.StreamCycle.Outcome;
 import dev.sluice.queue.transact.StreamCycle.Refusal;
+import dev.sluice.queue.write.Ending;
 import dev.sluice.queue.write.Flush;
-import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
-import dev.sluice.queue.write.TailAdvance;
+import dev.sluice.queue.write.WriterTransaction;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,105 +26,88 @@ import org.jspecify.annotations.Nullable;
  * partitions, with the pushes; the state; the cursor. One thread.
  */
 final class StreamSteps {
-    /** Times a cycle starts again because a partition it pushes to was deleted under it. */
-    private static final int MAX_RESTARTS = 5;
-
-    private final QueueWriter writer;
     private final Acknowledge acknowledge;
     private final PayloadCipher cipher;
     private final String schema;
     private final Statements statements;
 
-    StreamSteps(QueueWriter writer, Acknowledge acknowledge, QueueWriterConfig config) {
-        this.writer = writer;
+    StreamSteps(Acknowledge acknowledge, QueueWriterConfig config) {
         this.acknowledge = acknowledge;
         this.cipher = config.cipher();
         this.schema = config.schema();
         this.statements = Statements.read("streams.sql", config.schema());
     }
 
-    /** Ends the transaction of a cycle that cannot be. */
-    static final class Refused extends QueueException {
-        private static final long serialVersionUID = 1L;
-
-        private final Refusal refusal;
-        private final @Nullable String queue;
-
-        Refused(Refusal refusal, @Nullable String queue) {
-            super("rolled back", "40000", null);
-            this.refusal = refusal;
-            this.queue = queue;
-        }
-
-        Refusal refusal() {
-            return refusal;
-        }
-
-        @Nullable
-        String queue() {
-            return queue;
-        }
-    }
-
     /** The queue a partition is in. */
     private record Source(String queue, boolean encrypted) {}
 
-    /** What a cycle has done beside its pushes, before the commit. */
-    record Done(String queue, AcknowledgeOutcome.@Nullable Acknowledged acknowledged) {}
-
-    /** Does all of it, without committing. Throws {@link Refused} if it cannot be. */
-    Done run(Connection open, StreamCycle cycle, Flush flush) throws SQLException {
-        for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
-            // May end the transaction, and with it all locks: so it comes first.
-            if (writer.resolve(open, flush)) {
-                serialize(open, cycle);
-                requireQuery(open, cycle.queryId());
-                Source source = keepPartitions(open, cycle.partitionId(), flush.runs());
-                if (writer.tryFlush(open, flush)) {
-                    change(open, cycle, source);
-                    return new Done(source.queue(), acknowledge(open, cycle, source));
-                }
-            }
-            open.rollback();
+    /** Does all of it; rolls back if the cycle is refused. */
+    Ending<Outcome> run(WriterTransaction transaction, StreamCycle cycle, Flush flush) throws SQLException {
+        // Locating may end the transaction, and with it all locks: so it comes first.
+        if (!transaction.locate(flush)) {
+            return Ending.restart();
         }
-        throw new QueueException(
-                "partitions were deleted " + MAX_RESTARTS + " times while a cycle pushed to them", "55000", null);
+        Connection open = transaction.connection();
+        serialize(open, cycle);
+        if (!keepQuery(open, cycle.queryId())) {
+            return refuse(null, Refusal.NO_QUERY);
+        }
+        Source source = keepPartitions(open, cycle.partitionId(), flush.partitionIds());
+        if (source == null) {
+            return refuse(null, Refusal.NO_PARTITION);
+        }
+        if (!transaction.write(flush)) {
+            return Ending.restart();
+        }
+        change(open, cycle, source);
+        Acknowledgement upTo = cycle.upTo();
+        if (upTo == null) {
+            return Ending.commit(new Outcome(source.queue(), null, flush.outcomes(), null));
+        }
+        AcknowledgeOutcome outcome = acknowledge.runUpTo(open, upTo, cycle.releases());
+        if (outcome instanceof AcknowledgeOutcome.Acknowledged acknowledged) {
+            return Ending.commit(new Outcome(source.queue(), null, flush.outcomes(), acknowledged));
+        }
+        boolean unknown = outcome instanceof AcknowledgeOutcome.NotFound;
+        return refuse(source.queue(), unknown ? Refusal.NO_MESSAGE : Refusal.LEASE_INVALID);
+    }
+
+    private static Ending<Outcome> refuse(@Nullable String queue, Refusal refusal) {
+        return Ending.rollBack(new Outcome(queue, refusal, List.of(), null));
     }
 
     private void serialize(Connection open, StreamCycle cycle) throws SQLException {
         String name = "sluice cycle " + schema + " " + cycle.queryId() + " " + cycle.partitionId();
-        try (var statement = new BoundStatement(open, statements.get("serialize")).set("cycle", name)) {
-            statement.query().close();
-        }
+        statements
+                .on(open, "serialize")
+                .set("cycle", name)
+                .first(row -> true);
     }
 
-    private void requireQuery(Connection open, long queryId) throws SQLException {
-        try (var statement = new BoundStatement(open, statements.get("keep-query")).set("query", queryId);
-                ResultSet row = statement.query()) {
-            if (!row.next()) {
-                throw new Refused(Refusal.NO_QUERY, null);
-            }
-        }
+    /** Locks the query. Returns false if there is none. */
+    private boolean keepQuery(Connection open, long queryId) throws SQLException {
+        return statements
+                .on(open, "keep-query")
+                .set("query", queryId)
+                .first(row -> true)
+                .isPresent();
     }
 
-    private Source keepPartitions(Connection open, long partitionId, List<Flush.Run> targets) throws SQLException {
-        var partitions = new TreeSet<Long>();
-        targets.forEach(run -> partitions.add(run.partitionId()));
+    /** Locks the partitions. Returns the queue of the one that is read; null if it is gone. */
+    private @Nullable Source keepPartitions(Connection open, long partitionId, List<Long> targets)
+            throws SQLException {
+        var partitions = new TreeSet<>(targets);
         partitions.add(partitionId);
-        Source source = null;
-        try (var statement = new BoundStatement(open, statements.get("keep-partitions"))
-                        .set("partitions", TailAdvance.longs(partitions));
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                if (row.getLong("id") == partitionId) {
-                    source = new Source(row.getString("queue"), row.getBoolean("encryption_enabled"));
-                }
-            }
-        }
-        if (source == null) {
-            throw new Refused(Refusal.NO_PARTITION, null);
-        }
-        return source;
+        var source = new AtomicReference<@Nullable Source>();
+        statements
+                .on(open, "keep-partitions")
+                .set("partitions", partitions, Long::longValue)
+                .forEach(row -> {
+                    if (row.getLong("id") == partitionId) {
+                        source.set(new Source(row.getString("queue"), row.getBoolean("encryption_enabled")));
+                    }
+                });
+        return source.get();
     }
 
     private void change(Connection open, StreamCycle cycle, Source source) throws SQLException {
@@ -141,12 +123,12 @@ final class StreamSteps {
             }
         }
         if (!deleted.isEmpty()) {
-            try (var statement = new BoundStatement(open, statements.get("delete-state"))
+            statements
+                    .on(open, "delete-state")
                     .set("partition", cycle.partitionId())
                     .set("query", cycle.queryId())
-                    .set("keys", deleted.toArray(String[]::new))) {
-                statement.update();
-            }
+                    .setTexts("keys", deleted, key -> key)
+                    .execute();
         }
         if (put.isEmpty()) {
             return;
@@ -154,34 +136,18 @@ final class StreamSteps {
         if (source.encrypted()) {
             cipher.requireKey(source.queue());
         }
-        try (var statement = new BoundStatement(open, statements.get("put-state"))
+        statements
+                .on(open, "put-state")
                 .set("partition", cycle.partitionId())
                 .set("query", cycle.queryId())
-                .set("keys", put.stream().map(Change::key).toArray(String[]::new))
-                .set(
-                        "values",
-                        put.stream().map(change -> stored(change, source)).toArray(String[]::new))
-                .set("window_ends", put.stream().map(Change::windowEnd).toArray(Double[]::new))) {
-            statement.update();
-        }
+                .setTexts("keys", put, Change::key)
+                .setTexts("values", put, change -> stored(change, source))
+                .set("window_ends", put.stream().map(Change::windowEnd).toArray(Double[]::new))
+                .execute();
     }
 
     private @Nullable String stored(Change change, Source source) {
         String value = change.value();
         return value == null || !source.encrypted() ? value : cipher.seal(source.queue(), value);
-    }
-
-    private AcknowledgeOutcome.@Nullable Acknowledged acknowledge(Connection open, StreamCycle cycle, Source source)
-            throws SQLException {
-        Acknowledgement upTo = cycle.upTo();
-        if (upTo == null) {
-            return null;
-        }
-        AcknowledgeOutcome outcome = acknowledge.runUpTo(open, upTo, cycle.releases());
-        if (outcome instanceof AcknowledgeOutcome.Acknowledged acknowledged) {
-            return acknowledged;
-        }
-        boolean unknown = outcome instanceof AcknowledgeOutcome.NotFound;
-        throw new Refused(unknown ? Refusal.NO_MESSAGE : Refusal.LEASE_INVALID, source.queue());
     }
 }

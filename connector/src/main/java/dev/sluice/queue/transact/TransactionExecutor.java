@@ -7,14 +7,11 @@ import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.read.Acknowledge;
 import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.write.Ending;
 import dev.sluice.queue.write.Flush;
-import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
-import java.sql.Connection;
-import java.sql.SQLException;
-import java.util.ArrayList;
+import dev.sluice.queue.write.WriterSession;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 
 /**
@@ -24,15 +21,15 @@ import javax.sql.DataSource;
  * <p>Safe for use by many threads; one transaction runs at a time.
  */
 public final class TransactionExecutor implements AutoCloseable {
-    private final QueueWriter writer;
+    private final WriterSession session;
     private final Acknowledge acknowledge;
     private final StreamSteps streams;
 
-    /** Makes an executor with a writer, and so a connection, of its own. */
+    /** Makes an executor with a connection of its own. */
     public TransactionExecutor(DataSource dataSource, QueueWriterConfig config) {
-        this.writer = new QueueWriter(dataSource, config);
+        this.session = new WriterSession(dataSource, config);
         this.acknowledge = new Acknowledge(Statements.read("reader.sql", config.schema()));
-        this.streams = new StreamSteps(writer, acknowledge, config);
+        this.streams = new StreamSteps(acknowledge, config);
     }
 
     /**
@@ -55,30 +52,20 @@ public final class TransactionExecutor implements AutoCloseable {
      * @throws QueueException if PostgreSQL failed. Nothing has changed, unless it failed while committing
      */
     public synchronized Outcome execute(List<NewMessage> messages, List<Acknowledgement> verdicts) {
-        var acknowledged = new ArrayList<AcknowledgeOutcome>();
-        try {
-            Flush flush = writer.committed("could not run a transaction", new Flush(messages), (open, given) -> {
-                run(open, given, verdicts, acknowledged);
-                return given;
-            });
-            return new Outcome(true, flush.outcomes(), acknowledged);
-        } catch (RolledBack e) {
-            return new Outcome(false, e.pushes, acknowledged);
-        }
-    }
-
-    private void run(
-            Connection open, Flush flush, List<Acknowledgement> verdicts, List<AcknowledgeOutcome> acknowledged)
-            throws SQLException {
-        writer.flushIn(open, flush, List.of());
-        List<PushOutcome> pushes = flush.outcomes();
-        if (pushes.stream().anyMatch(PushOutcome.Duplicate.class::isInstance)) {
-            throw new RolledBack(pushes);
-        }
-        acknowledged.addAll(acknowledge.run(open, verdicts));
-        if (!acknowledged.stream().allMatch(AcknowledgeOutcome::isTaken)) {
-            throw new RolledBack(pushes);
-        }
+        var flush = new Flush(messages);
+        return session.run("could not run a transaction", transaction -> {
+            if (!transaction.locate(flush) || !transaction.write(flush)) {
+                return Ending.restart();
+            }
+            List<PushOutcome> pushes = flush.outcomes();
+            if (pushes.stream().anyMatch(PushOutcome.Duplicate.class::isInstance)) {
+                return Ending.rollBack(new Outcome(false, pushes, List.of()));
+            }
+            List<AcknowledgeOutcome> acknowledged = acknowledge.run(transaction.connection(), verdicts);
+            return acknowledged.stream().allMatch(AcknowledgeOutcome::isTaken)
+                    ? Ending.commit(new Outcome(true, pushes, acknowledged))
+                    : Ending.rollBack(new Outcome(false, pushes, acknowledged));
+        });
     }
 
     /**
@@ -88,34 +75,13 @@ public final class TransactionExecutor implements AutoCloseable {
      * @throws QueueException if PostgreSQL failed. Nothing has changed, unless it failed while committing
      */
     public synchronized StreamCycle.Outcome run(StreamCycle cycle) {
-        var done = new AtomicReference<StreamSteps.Done>();
-        try {
-            Flush flush = writer.committed("could not run a cycle", new Flush(cycle.messages()), (open, given) -> {
-                done.set(streams.run(open, cycle, given));
-                return given;
-            });
-            return new StreamCycle.Outcome(
-                    done.get().queue(), null, flush.outcomes(), done.get().acknowledged());
-        } catch (StreamSteps.Refused e) {
-            return new StreamCycle.Outcome(e.queue(), e.refusal(), List.of(), null);
-        }
+        var flush = new Flush(cycle.messages());
+        return session.run("could not run a cycle", transaction -> streams.run(transaction, cycle, flush));
     }
 
     /** Gives the connection back. */
     @Override
     public synchronized void close() {
-        writer.close();
-    }
-
-    /** Ends a transaction that one of its operations does not allow. */
-    private static final class RolledBack extends QueueException {
-        private static final long serialVersionUID = 1L;
-
-        private final transient List<PushOutcome> pushes;
-
-        RolledBack(List<PushOutcome> pushes) {
-            super("rolled back", "40000", null);
-            this.pushes = pushes;
-        }
+        session.close();
     }
 }

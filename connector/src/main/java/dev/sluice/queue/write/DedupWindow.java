@@ -1,8 +1,6 @@
 package dev.sluice.queue.write;
 
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
-import dev.sluice.queue.sql.Statements.Sql;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -64,8 +62,7 @@ public final class DedupWindow {
     private final int maxIds;
     private final int maxPartitions;
     private final LongSupplier nanoClock;
-    private final Sql seen;
-    private final Sql verifySeen;
+    private final Statements statements;
     private final Map<Long, Known> byPartition = new HashMap<>();
     private long totalIds;
     /** Most ids kept of one partition when there was no room for all; all, if there has been room since. */
@@ -76,12 +73,11 @@ public final class DedupWindow {
     private long sharedWindowNanos;
 
     /** Makes one that tells the time by a clock of nanoseconds. */
-    DedupWindow(int maxIds, int maxPartitions, Statements statements, LongSupplier nanoClock) {
+    DedupWindow(int maxIds, int maxPartitions, String schema, LongSupplier nanoClock) {
         this.maxIds = maxIds;
         this.maxPartitions = maxPartitions;
         this.nanoClock = nanoClock;
-        this.seen = statements.get("seen");
-        this.verifySeen = statements.get("verify-seen");
+        this.statements = Statements.read("dedup_window.sql", schema);
         this.share = maxIds;
     }
 
@@ -143,24 +139,17 @@ public final class DedupWindow {
         if (suspects.isEmpty()) {
             return duplicates;
         }
-        long[] partitions = suspects.stream().mapToLong(Suspect::partitionId).toArray();
-        long[] seqs = suspects.stream().mapToLong(Suspect::seq).toArray();
-        try (var statement = new BoundStatement(connection, verifySeen)
-                        .set("partitions", partitions)
-                        .set("seqs", seqs)
-                        .set(
-                                "windows_ms",
-                                suspects.stream()
-                                        .mapToLong(suspect -> suspect.window().toMillis())
-                                        .toArray());
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                Suspect suspect = suspects.get((int) row.getLong("ordinal") - 1);
-                if (suspect.transactionId().equals(row.getString("transaction_id"))) {
-                    duplicates.put(suspect.messageIndex(), row.getObject("id", UUID.class));
-                }
-            }
-        }
+        statements
+                .on(connection, "verify-seen")
+                .set("partitions", suspects, Suspect::partitionId)
+                .set("seqs", suspects, Suspect::seq)
+                .set("windows_ms", suspects, suspect -> suspect.window().toMillis())
+                .forEach(row -> {
+                    Suspect suspect = suspects.get(row.getInt("ordinal") - 1);
+                    if (suspect.transactionId().equals(row.getString("transaction_id"))) {
+                        duplicates.put(suspect.messageIndex(), row.getObject("id", UUID.class));
+                    }
+                });
         return duplicates;
     }
 
@@ -276,7 +265,8 @@ public final class DedupWindow {
         var newestFirst = new ArrayList<ReadBack>();
         long found = 0;
         boolean more;
-        try (var statement = new BoundStatement(connection, seen)
+        try (var statement = statements
+                        .on(connection, "seen")
                         .set("partition", partitionId)
                         .set("after", known.head)
                         .set("window_ms", window.toMillis())

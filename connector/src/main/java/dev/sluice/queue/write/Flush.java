@@ -13,15 +13,17 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The messages of one transaction, sorted by partition, and what becomes of them. Decides; {@link QueueWriter} talks to
+ * The messages of one transaction, sorted by partition, and what becomes of them. Decides; {@link FlushWriter} talks to
  * the database.
  */
 public final class Flush {
@@ -48,7 +50,7 @@ public final class Flush {
     record Rules(Duration dedupWindow, boolean encrypted, Instant now) {}
 
     /** The messages of the flush for one partition. */
-    public static final class Run {
+    static final class Run {
         private static final Rules NO_RULES = new Rules(Duration.ZERO, false, Instant.EPOCH);
 
         private final Name name;
@@ -68,7 +70,7 @@ public final class Flush {
         private long[] placedSeqs = NO_LONGS;
         private int remembered;
 
-        public Run(Name name) {
+        Run(Name name) {
             this.name = name;
         }
 
@@ -76,7 +78,7 @@ public final class Flush {
             return name;
         }
 
-        public long partitionId() {
+        long partitionId() {
             return partitionId;
         }
 
@@ -187,8 +189,20 @@ public final class Flush {
         }
     }
 
-    public Collection<Name> names() {
+    Collection<Name> names() {
         return runs.keySet();
+    }
+
+    /** Returns the queues of the messages. */
+    public Set<String> queues() {
+        var queues = new HashSet<String>();
+        runs.keySet().forEach(name -> queues.add(name.queue()));
+        return queues;
+    }
+
+    /** Returns the ids of the partitions, in ascending order. The flush is located. */
+    public List<Long> partitionIds() {
+        return runs().stream().map(Run::partitionId).toList();
     }
 
     /** Returns the lane a partition is to be created in, null for that of its queue. */
@@ -203,7 +217,7 @@ public final class Flush {
      *
      * @throws IllegalStateException if the ids are not known: nothing would be written, and nobody notice
      */
-    public List<Run> runs() {
+    List<Run> runs() {
         if (inOrder == null) {
             throw new IllegalStateException("the partitions of the flush are not located");
         }

@@ -3,17 +3,18 @@ package dev.sluice.queue.write;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /** The offsets of sources in the transaction of a {@link QueueWriter}, which commits. */
 final class OffsetTable {
+    private static final StoredOffset NONE = new StoredOffset(OptionalLong.empty(), null);
+
     private final Statements statements;
 
-    OffsetTable(Statements statements) {
-        this.statements = statements;
+    OffsetTable(String schema) {
+        this.statements = Statements.read("offset_table.sql", schema);
     }
 
     /** What is stored of a source; {@code refused} says why it may not go on, null if it may. */
@@ -44,12 +45,9 @@ final class OffsetTable {
     }
 
     private StoredOffset read(Connection open, String name, SourcePartition source) throws SQLException {
-        try (BoundStatement statement = bind(open, name, source);
-                ResultSet row = statement.query()) {
-            return row.next()
-                    ? new StoredOffset(OptionalLong.of(row.getLong("next_offset")), row.getString("refused"))
-                    : new StoredOffset(OptionalLong.empty(), null);
-        }
+        return bind(open, name, source)
+                .first(row -> new StoredOffset(OptionalLong.of(row.getLong("next_offset")), row.getString("refused")))
+                .orElse(NONE);
     }
 
     /**
@@ -57,10 +55,11 @@ final class OffsetTable {
      * offset.
      */
     boolean refuse(Connection open, SourcePartition source, long offset, String reason) throws SQLException {
-        try (BoundStatement statement =
-                bind(open, "refuse", source).set("offset", offset).set("reason", reason)) {
-            return statement.update() == 1;
-        }
+        return bind(open, "refuse", source)
+                        .set("offset", offset)
+                        .set("reason", reason)
+                        .execute()
+                == 1;
     }
 
     /**
@@ -70,21 +69,23 @@ final class OffsetTable {
      */
     void move(Connection open, SourceProgress progress) throws SQLException {
         SourcePartition source = progress.partition();
-        boolean first = progress.expectedOffset() == SourceProgress.NONE;
-        try (BoundStatement statement =
-                bind(open, first ? "start-offset" : "move-offset", source).set("next", progress.nextOffset())) {
-            if (!first) {
-                statement.set("expected", progress.expectedOffset());
-            }
-            if (statement.update() != 1) {
-                long stored = stored(open, source).offset().orElse(SourceProgress.NONE);
-                throw new SourceMovedException(source, progress.expectedOffset(), stored);
-            }
+        int moved = progress.expectedOffset() == SourceProgress.NONE
+                ? bind(open, "start-offset", source)
+                        .set("next", progress.nextOffset())
+                        .execute()
+                : bind(open, "move-offset", source)
+                        .set("next", progress.nextOffset())
+                        .set("expected", progress.expectedOffset())
+                        .execute();
+        if (moved != 1) {
+            long stored = stored(open, source).offset().orElse(SourceProgress.NONE);
+            throw new SourceMovedException(source, progress.expectedOffset(), stored);
         }
     }
 
     private BoundStatement bind(Connection open, String name, SourcePartition source) throws SQLException {
-        return new BoundStatement(open, statements.get(name))
+        return statements
+                .on(open, name)
                 .set("source", source.source())
                 .set("topic", source.topic())
                 .set("partition", source.partition());

@@ -13,15 +13,16 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Timestamp;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
-import java.util.function.Function;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +38,7 @@ public final class Parking {
     private static final String LOCK = "sluice parked ";
 
     private final Statements statements;
+    private final PartitionLocks locks;
     private final PayloadCipher cipher;
     private final String schema;
 
@@ -45,8 +47,9 @@ public final class Parking {
 
     private boolean isLoaded;
 
-    Parking(Statements statements, PayloadCipher cipher, String schema) {
-        this.statements = statements;
+    Parking(PayloadCipher cipher, String schema) {
+        this.statements = Statements.read("parking.sql", schema);
+        this.locks = new PartitionLocks(schema);
         this.cipher = cipher;
         this.schema = schema;
     }
@@ -67,16 +70,14 @@ public final class Parking {
             queues.addAll(all);
             isLoaded = true;
         } else if (!queues.isEmpty()) {
-            Set<String> still =
-                    names(new BoundStatement(connection, statements.get("still-parked")).set("queues", array(queues)));
-            queues.retainAll(still);
+            queues.retainAll(names(statements.on(connection, "still-parked").setTexts("queues", queues, each -> each)));
         }
         return Set.copyOf(queues);
     }
 
     /** Reads which queues have parked messages. */
     Set<String> all(Connection connection) throws SQLException {
-        return names(new BoundStatement(connection, statements.get("parked-queues")));
+        return names(statements.on(connection, "parked-queues"));
     }
 
     /** Notes that messages of these queues are parked; after the commit. */
@@ -94,44 +95,28 @@ public final class Parking {
             return;
         }
         List<NewMessage> messages = sealed(connection, given);
-        try (var statement = new BoundStatement(connection, statements.get("park"))
-                .set("queues", texts(messages, NewMessage::queue))
-                .set("partitions", texts(messages, NewMessage::partition))
-                .set("ids", messages.stream().map(NewMessage::id).toArray(UUID[]::new))
-                .set("transaction_ids", texts(messages, NewMessage::transactionId))
-                .set(
-                        "generated",
-                        messages.stream()
-                                .map(NewMessage::generatedTransactionId)
-                                .toArray(Boolean[]::new))
-                .set("payloads", texts(messages, each -> new String(each.payload(), StandardCharsets.UTF_8)))
-                .set("trace_ids", messages.stream().map(NewMessage::traceId).toArray(UUID[]::new))
-                .set("producer_subs", texts(messages, NewMessage::producerSub))
-                .set("deliver_at", texts(messages, each -> text(each.deliverAt())))
-                .set(
-                        "delays_ms",
-                        messages.stream()
-                                .map(each -> each.delay() == null
-                                        ? null
-                                        : Double.valueOf((double) each.delay().toMillis()))
-                                .toArray(Double[]::new))
-                .set(
-                        "lanes",
-                        messages.stream()
-                                .mapToInt(each -> each.origin().lane() == null
-                                        ? PartitionDirectory.LANE_OF_QUEUE
-                                        : each.origin().lane().number())
-                                .toArray())
-                .set("origins_at", texts(messages, each -> text(each.origin().createdAt())))) {
-            statement.update();
-        }
+        statements
+                .on(connection, "park")
+                .setTexts("queues", messages, NewMessage::queue)
+                .setTexts("partitions", messages, NewMessage::partition)
+                .setUuids("ids", messages, NewMessage::id)
+                .setTexts("transaction_ids", messages, NewMessage::transactionId)
+                .setBooleans("generated", messages, NewMessage::generatedTransactionId)
+                .setTexts("payloads", messages, each -> new String(each.payload(), StandardCharsets.UTF_8))
+                .setUuids("trace_ids", messages, NewMessage::traceId)
+                .setTexts("producer_subs", messages, NewMessage::producerSub)
+                .setTexts("deliver_at", messages, each -> text(each.deliverAt()))
+                .setTexts("delays_ms", messages, each -> millis(each.delay()))
+                .setInts("lanes", messages, each -> PartitionDirectory.number(each.origin().lane()))
+                .setTexts("origins_at", messages, each -> text(each.origin().createdAt()))
+                .execute();
     }
 
     private List<NewMessage> sealed(Connection connection, List<NewMessage> messages) throws SQLException {
         var wanted = new HashSet<String>();
         messages.forEach(each -> wanted.add(each.queue()));
         Set<String> encrypted =
-                names(new BoundStatement(connection, statements.get("encrypted")).set("queues", array(wanted)));
+                names(statements.on(connection, "encrypted").setTexts("queues", wanted, each -> each));
         if (encrypted.isEmpty()) {
             return messages;
         }
@@ -152,12 +137,11 @@ public final class Parking {
      * it.
      */
     boolean lock(Connection connection, String queue) throws SQLException {
-        try (var statement = new BoundStatement(connection, statements.get("lock-parked"))
-                        .set("key", LOCK + schema + " " + queue);
-                ResultSet row = statement.query()) {
-            row.next();
-            return row.getBoolean("locked");
-        }
+        return statements
+                .on(connection, "lock-parked")
+                .set("key", LOCK + schema + " " + queue)
+                .first(row -> row.getBoolean("locked"))
+                .orElseThrow();
     }
 
     /**
@@ -166,30 +150,27 @@ public final class Parking {
      * @param maxBytes of payloads; the message that passes it is still returned
      */
     List<Parked> next(Connection connection, String queue, int limit, long maxBytes) throws SQLException {
-        var next = new ArrayList<Parked>();
-        try (var statement = new BoundStatement(connection, statements.get("next-parked"))
-                        .set("queue", queue)
-                        .set("limit", limit)
-                        .set("max_bytes", maxBytes);
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                next.add(new Parked(
-                        row.getLong("id"),
-                        new NewMessage(
-                                row.getObject("message_id", UUID.class),
-                                queue,
-                                row.getString("partition"),
-                                row.getString("transaction_id"),
-                                row.getBoolean("generated_id"),
-                                row.getString("payload").getBytes(StandardCharsets.UTF_8),
-                                row.getObject("trace_id", UUID.class),
-                                row.getString("producer_sub"),
-                                instant(row, "deliver_at"),
-                                null,
-                                origin(row))));
-            }
-        }
-        return next;
+        return statements
+                .on(connection, "next-parked")
+                .set("queue", queue)
+                .set("limit", limit)
+                .set("max_bytes", maxBytes)
+                .list(row -> new Parked(row.getLong("id"), message(queue, row)));
+    }
+
+    private static NewMessage message(String queue, ResultSet row) throws SQLException {
+        return new NewMessage(
+                row.getObject("message_id", UUID.class),
+                queue,
+                row.getString("partition"),
+                row.getString("transaction_id"),
+                row.getBoolean("generated_id"),
+                row.getString("payload").getBytes(StandardCharsets.UTF_8),
+                row.getObject("trace_id", UUID.class),
+                row.getString("producer_sub"),
+                instant(row, "deliver_at"),
+                null,
+                origin(row));
     }
 
     private static Origin origin(ResultSet row) throws SQLException {
@@ -205,13 +186,13 @@ public final class Parking {
      *     rolled back
      */
     void remove(Connection connection, String queue, List<Parked> gone) throws SQLException {
-        try (var statement = new BoundStatement(connection, statements.get("remove-parked"))
+        int removed = statements
+                .on(connection, "remove-parked")
                 .set("queue", queue)
-                .set("ids", gone.stream().mapToLong(Parked::id).toArray())) {
-            if (statement.update() != gone.size()) {
-                throw new QueueException(
-                        "another process releases the parked messages of queue " + queue, "40001", null);
-            }
+                .set("ids", gone, Parked::id)
+                .execute();
+        if (removed != gone.size()) {
+            throw new QueueException("another process releases the parked messages of queue " + queue, "40001", null);
         }
     }
 
@@ -222,42 +203,24 @@ public final class Parking {
      * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not known
      */
     Set<String> held(Connection connection, Collection<Name> names, ToLongFunction<Name> ids) throws SQLException {
-        var known = new ArrayList<Name>();
-        var asked = new HashSet<String>();
+        var known = new HashMap<Name, Long>();
+        var unknown = new HashSet<String>();
         for (Name name : names) {
-            if (ids.applyAsLong(name) == PartitionDirectory.UNKNOWN) {
-                asked.add(name.queue());
+            long id = ids.applyAsLong(name);
+            if (id == PartitionDirectory.UNKNOWN) {
+                unknown.add(name.queue());
             } else {
-                known.add(name);
+                known.put(name, id);
             }
         }
-        var free = new HashSet<Long>();
-        try (var statement = new BoundStatement(connection, statements.get("free-partitions"))
-                        .set("partitions", known.stream().mapToLong(ids).toArray());
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                free.add(row.getLong("id"));
-            }
-        }
-        Set<String> held =
-                names(new BoundStatement(connection, statements.get("held-queues")).set("queues", array(asked)));
-        for (Name name : known) {
-            if (!free.contains(ids.applyAsLong(name))) {
-                held.add(name.queue());
-            }
-        }
+        known.values().removeAll(locks.lockFree(connection, known.values()));
+        Set<String> held = names(statements.on(connection, "held-queues").setTexts("queues", unknown, each -> each));
+        known.keySet().forEach(name -> held.add(name.queue()));
         return held;
     }
 
-    private static Set<String> names(BoundStatement given) throws SQLException {
-        var names = new HashSet<String>();
-        try (BoundStatement statement = given;
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                names.add(row.getString(1));
-            }
-        }
-        return names;
+    private static Set<String> names(BoundStatement statement) throws SQLException {
+        return new HashSet<>(statement.list(row -> row.getString(1)));
     }
 
     private static @Nullable Instant instant(ResultSet row, String column) throws SQLException {
@@ -269,11 +232,7 @@ public final class Parking {
         return Objects.toString(time, null);
     }
 
-    private static String[] array(Collection<String> names) {
-        return names.toArray(String[]::new);
-    }
-
-    private static @Nullable String[] texts(List<NewMessage> messages, Function<NewMessage, @Nullable String> text) {
-        return messages.stream().map(text).toArray(String[]::new);
+    private static @Nullable String millis(@Nullable Duration delay) {
+        return delay == null ? null : Long.toString(delay.toMillis());
     }
 }

@@ -1,12 +1,10 @@
 package dev.sluice.queue.write;
 
 import dev.sluice.queue.PriorityLane;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Commit;
 import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -36,8 +34,8 @@ public final class PartitionDirectory {
     private final Statements statements;
     private final Map<Name, Long> ids = new HashMap<>();
 
-    PartitionDirectory(Statements statements) {
-        this.statements = statements;
+    PartitionDirectory(String schema) {
+        this.statements = Statements.read("partition_directory.sql", schema);
     }
 
     /** A partition as its users know it. */
@@ -89,7 +87,8 @@ public final class PartitionDirectory {
         return unknown;
     }
 
-    private static int number(@Nullable PriorityLane lane) {
+    /** Returns the number that stands for a lane in a statement. */
+    static int number(@Nullable PriorityLane lane) {
         return lane == null ? LANE_OF_QUEUE : lane.number();
     }
 
@@ -104,14 +103,12 @@ public final class PartitionDirectory {
     }
 
     private void find(Connection connection, List<Name> names) throws SQLException {
-        try (var statement = new BoundStatement(connection, statements.get("find-partitions"))
-                        .set("queues", names.stream().map(Name::queue).toArray(String[]::new))
-                        .set("partitions", names.stream().map(Name::partition).toArray(String[]::new));
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                ids.put(new Name(row.getString("queue"), row.getString("partition")), row.getLong("id"));
-            }
-        }
+        statements
+                .on(connection, "find-partitions")
+                .setTexts("queues", names, Name::queue)
+                .setTexts("partitions", names, Name::partition)
+                .forEach(row ->
+                        ids.put(new Name(row.getString("queue"), row.getString("partition")), row.getLong("id")));
     }
 
     /**
@@ -119,34 +116,28 @@ public final class PartitionDirectory {
      * is not locked, and a group that is registered at that moment would not get its cursors.
      */
     private void create(Connection connection, List<Name> names, Lanes lanes) throws SQLException {
-        var queueNames = new TreeSet<String>();
-        for (Name name : names) {
-            queueNames.add(name.queue());
-        }
-        String[] queues = queueNames.toArray(String[]::new);
-        try (var createQueues = new BoundStatement(connection, statements.get("create-queues")).set("queues", queues);
-                var lockQueues = new BoundStatement(connection, statements.get("lock-queues")).set("queues", queues);
-                var registerPending =
-                        new BoundStatement(connection, statements.get("register-pending")).set("queues", queues);
-                var createPartitions = new BoundStatement(connection, statements.get("create-partitions"))
-                        .set("queues", names.stream().map(Name::queue).toArray(String[]::new))
-                        .set("partitions", names.stream().map(Name::partition).toArray(String[]::new))
-                        .set(
-                                "lanes",
-                                names.stream()
-                                        .mapToInt(name -> number(lanes.of(name)))
-                                        .toArray())) {
-            createQueues.update();
-            int locked = 0;
-            try (ResultSet row = lockQueues.query()) {
-                while (row.next()) {
-                    locked++;
-                }
-            }
-            if (locked == queues.length) {
-                registerPending.update();
-                createPartitions.update();
-            }
+        var queues = new TreeSet<String>();
+        names.forEach(name -> queues.add(name.queue()));
+        statements
+                .on(connection, "create-queues")
+                .setTexts("queues", queues, each -> each)
+                .execute();
+        int locked = statements
+                .on(connection, "lock-queues")
+                .setTexts("queues", queues, each -> each)
+                .list(row -> row.getLong("id"))
+                .size();
+        if (locked == queues.size()) {
+            statements
+                    .on(connection, "register-pending")
+                    .setTexts("queues", queues, each -> each)
+                    .execute();
+            statements
+                    .on(connection, "create-partitions")
+                    .setTexts("queues", names, Name::queue)
+                    .setTexts("partitions", names, Name::partition)
+                    .setInts("lanes", names, name -> number(lanes.of(name)))
+                    .execute();
         }
         try {
             Commit.run(connection, "could not create partitions", null);

@@ -1,6 +1,7 @@
 package dev.sluice.queue.write;
 
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.sql.Statements;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
@@ -57,8 +58,15 @@ final class SegmentCopy {
     private static final int FLUSH_BYTES = 256 * 1024;
     private static final int KEEP_BYTES = 4 * 1024 * 1024;
 
+    private final String copySql;
     private byte[] buffer = new byte[FLUSH_BYTES];
     private int length;
+
+    SegmentCopy(String schema) {
+        this.copySql = Statements.read("segment_copy.sql", schema)
+                .get("copy-segments")
+                .text();
+    }
 
     /**
      * Messages of one partition with consecutive seqs.
@@ -74,7 +82,7 @@ final class SegmentCopy {
      *     pages
      * @return how many rows were written
      */
-    long write(Connection connection, String copySql, List<Run> runs, boolean compressed) throws SQLException {
+    long write(Connection connection, List<Run> runs, boolean compressed) throws SQLException {
         CopyIn copy = connection.unwrap(PGConnection.class).getCopyAPI().copyIn(copySql);
         try {
             length = 0;

@@ -70,9 +70,9 @@ public final class WriterWakeUps {
         }
         nextNanos = now + WakeUps.INTERVAL.toNanos();
         try {
-            Flush unused = writer.committed("could not wake consumers", new Flush(List.of()), (open, nothing) -> {
-                notifications.send(open);
-                return nothing;
+            boolean unused = writer.session().run("could not wake consumers", transaction -> {
+                notifications.send(transaction.connection());
+                return Ending.commit(true);
             });
             failing = false;
         } catch (QueueException e) {

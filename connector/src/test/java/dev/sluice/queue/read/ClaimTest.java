@@ -99,7 +99,7 @@ class ClaimTest {
         postgres.execute("insert into sluice.partitions (id, queue_id, name) overriding system value"
                 + " select i, 1, 'p' || i from generate_series(" + partitions + ", 1, -1) i");
         postgres.execute("vacuum analyze sluice.partitions");
-        Statements statements = Statements.read("writer.sql", "sluice");
+        Statements statements = Statements.read("head_claim.sql", "sluice");
         Statements.Sql claim = statements.get("claim");
         long[] ids = LongStream.rangeClosed(1, claimed).toArray();
         try (Connection connection = postgres.dataSource().getConnection()) {

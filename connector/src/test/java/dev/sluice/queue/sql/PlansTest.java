@@ -94,9 +94,8 @@ class PlansTest {
             Map.entry("reader.sql ready-across", "of queues"),
             Map.entry("reader.sql next-ready-across", "of queues"),
             Map.entry("reader.sql unregistered-across", "of queues"),
-            Map.entry("writer.sql register-pending", "without name|pending_subscriptions_across|w.namespace"),
-            Map.entry("writer.sql parked-queues", "reads all of parked_pkey"), // Until the first row.
-            Map.entry("writer.sql next-due", "reads all of scheduled_due"), // Until the first row.
+            Map.entry("partition_directory.sql register-pending", "without name|pending_subscriptions_across|w.namespace"),
+            Map.entry("parking.sql parked-queues", "reads all of parked_pkey"), // Until the first row.
             Map.entry("traces.sql by-name", "of trace_names"), // In the order of time, until the page is full.
             Map.entry("streams.sql drop-state", "of stream_state"));
 

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.queue.TestPostgres;
-import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.write.DedupWindow.Known;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -32,7 +31,7 @@ class DedupWindowTest {
         connection = postgres.dataSource().getConnection();
         connection.setAutoCommit(false);
         window = new DedupWindow(
-                MAX_IDS, DedupWindow.partitionsFor(MAX_IDS), Statements.read("writer.sql", "sluice"), () -> now);
+                MAX_IDS, DedupWindow.partitionsFor(MAX_IDS), "sluice", () -> now);
     }
 
     @AfterEach

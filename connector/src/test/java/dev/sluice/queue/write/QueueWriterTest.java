@@ -19,8 +19,6 @@ import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.read.QueueConfig;
 import dev.sluice.queue.sql.Statements;
 import java.nio.charset.StandardCharsets;
-import java.sql.Connection;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -381,12 +379,13 @@ public class QueueWriterTest {
             assertThat(outcomes.get(2)).isInstanceOf(Queued.class);
             assertThat(transactionIds("p")).containsExactly("now");
             assertThat(writer.releaseDue(10).messages()).isZero();
-            assertThat(writer.nextDueIn()).isBetween(Duration.ofSeconds(50), Duration.ofSeconds(60));
+            assertThat(postgres.query("select min(due_at) - now() between interval '50 seconds' and interval '1 minute'"
+                            + " from sluice.scheduled"))
+                    .containsExactly("t");
             letTimePass();
-            assertThat(writer.nextDueIn()).isEqualTo(Duration.ZERO);
             assertThat(writer.releaseDue(10)).isEqualTo(new QueueWriter.Released(3, java.util.Set.of("q")));
             assertThat(transactionIds("p")).containsExactly("now", "soon", "late", "late too");
-            assertThat(writer.nextDueIn()).isNull();
+            assertThat(postgres.query("select count(*) from sluice.scheduled")).containsExactly("0");
             assertThat(postgres.query("select scheduled from sluice.partitions"))
                     .containsExactly("0");
         }
@@ -525,11 +524,12 @@ public class QueueWriterTest {
     }
 
     @Test
-    void refusesAFlushThatDoesNotKnowItsPartitions() throws SQLException {
-        try (Connection connection = postgres.dataSource().getConnection()) {
-            assertThatThrownBy(() -> writer.tryFlush(connection, new Flush(run(1, 1))))
-                    .isInstanceOf(IllegalStateException.class);
-        }
+    void refusesAFlushThatDoesNotKnowItsPartitions() {
+        assertThatThrownBy(() -> writer.session().run("flush", transaction -> {
+                    boolean unused = transaction.write(new Flush(run(1, 1)));
+                    return Ending.commit(true);
+                }))
+                .isInstanceOf(IllegalStateException.class);
     }
 
     /**
@@ -538,7 +538,7 @@ public class QueueWriterTest {
     @Test
     void copiesEveryColumnWhoseDefaultIsVolatile() {
         String copy =
-                Statements.read("writer.sql", "sluice").get("copy-segments").text();
+                Statements.read("segment_copy.sql", "sluice").get("copy-segments").text();
         Set<String> copied =
                 Set.of(copy.substring(copy.indexOf('(') + 1, copy.indexOf(')')).split(", *"));
         List<String> withVolatileDefault = postgres.query("""
@@ -561,7 +561,7 @@ public class QueueWriterTest {
         assertThatThrownBy(() -> writer.write(run(2, 2), List.of()))
                 .isInstanceOfSatisfying(
                         QueueException.class, e -> assertThat(e.isTransient()).isTrue());
-        writer.nextDueIn();
+        assertThat(writer.releaseDue(1).messages()).isZero();
         assertThat(writer.rememberedIds()).as("the server is the same").isEqualTo(1);
         assertThat(writer.write(run(1, 2), List.of()))
                 .extracting(outcome -> outcome instanceof Queued)

@@ -1,0 +1,183 @@
+package dev.sluice.queue.write;
+
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PayloadCipher;
+import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.write.DedupWindow.Suspect;
+import dev.sluice.queue.write.Flush.Run;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+
+/**
+ * Writes a {@link Flush} within a transaction: claims seqs, finds duplicates, lets the flush decide, corrects the heads,
+ * copies the segments, wakes idle cursors and sets aside what is not due. Holds what a {@link WriterSession} caches: ids
+ * of partitions and transaction ids.
+ *
+ * <p>Owned by one thread.
+ */
+final class FlushWriter {
+    private final Statements statements;
+    private final PayloadCipher cipher;
+    private final DedupWindow dedup;
+    private final PartitionDirectory directory;
+    private final HeadClaim heads;
+    private final Scheduled scheduled;
+    private final SegmentCopy segments;
+
+    /** When the server was started that the caches describe. */
+    private String serverStart = "";
+
+    private boolean serverCompresses;
+
+    FlushWriter(QueueWriterConfig config, int maxPartitions) {
+        this.statements = Statements.read("flush_writer.sql", config.schema());
+        this.cipher = config.cipher();
+        this.dedup = new DedupWindow(config.dedupMaxIds(), maxPartitions, config.schema(), System::nanoTime);
+        this.directory = new PartitionDirectory(config.schema());
+        this.heads = new HeadClaim(config, directory, dedup);
+        this.scheduled = new Scheduled(config.schema());
+        this.segments = new SegmentCopy(config.schema());
+    }
+
+    private record Server(String start, boolean compressesPayloads) {}
+
+    /** Reads which server a new connection leads to. Drops the caches if they describe another one. */
+    void connected(Connection connection) throws SQLException {
+        Server server = statements
+                .on(connection, "server")
+                .first(row -> new Server(row.getString("started_at"), row.getBoolean("compresses_payloads")))
+                .orElseThrow();
+        serverCompresses = server.compressesPayloads();
+        if (!server.start().equals(serverStart)) {
+            forgetAll();
+            serverStart = server.start();
+        }
+    }
+
+    /** Drops all caches. */
+    void forgetAll() {
+        dedup.forgetAll();
+        directory.forgetAll();
+    }
+
+    /** Returns the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not cached. */
+    long partitionId(PartitionDirectory.Name name) {
+        return directory.idOf(name);
+    }
+
+    /** Returns how many transaction ids are cached. */
+    long rememberedIds() {
+        return dedup.size();
+    }
+
+    /** Gives a flush the ids of its partitions. See {@link WriterTransaction#locate}. */
+    boolean locate(Connection connection, Flush flush) throws SQLException {
+        if (locateCached(flush)) {
+            return true;
+        }
+        directory.resolve(connection, flush.names(), flush::lane);
+        return locateCached(flush);
+    }
+
+    boolean locateCached(Flush flush) {
+        return flush.locate(directory::idOf);
+    }
+
+    /** Writes a flush of new messages. Returns false if a partition was deleted. */
+    boolean write(Connection connection, Flush flush) throws SQLException {
+        if (!heads.claim(connection, flush, false)) {
+            return false;
+        }
+        flush.place(findDuplicates(connection, flush), false, cipher);
+        store(connection, flush);
+        return true;
+    }
+
+    /**
+     * Writes a flush of scheduled messages that are due. They are no duplicates: they were compared when they were set
+     * aside, and what came after was compared with them.
+     *
+     * @throws IllegalStateException if a partition was deleted: the transaction must have locked it before
+     */
+    void release(Connection connection, Flush flush) throws SQLException {
+        if (!heads.claim(connection, flush, true)) {
+            throw new IllegalStateException("a partition is gone that was locked");
+        }
+        for (Run run : flush.runs()) {
+            if (!run.dropsRepeats()) {
+                dedup.forget(run.partitionId());
+            } else if (run.mayRepeat()) {
+                for (int i = 0; i < run.size(); i++) {
+                    int index = run.index(i);
+                    flush.hashed(index, SeenIds.hash(flush.message(index).transactionId()));
+                }
+            }
+        }
+        flush.place(Map.of(), true, cipher);
+        store(connection, flush);
+    }
+
+    /** Enters a flush into the caches, after its commit. */
+    void committed(Flush flush) {
+        flush.rememberIn(dedup);
+    }
+
+    private void store(Connection connection, Flush flush) throws SQLException {
+        heads.correct(connection, flush.runs());
+        List<SegmentCopy.Run> rows = flush.rows();
+        if (!rows.isEmpty()) {
+            segments.write(connection, rows, serverCompresses);
+            List<Run> moved = flush.runs().stream().filter(Run::isMoved).toList();
+            statements.on(connection, "wake").set("partitions", moved, Run::partitionId).execute();
+        }
+        scheduled.add(connection, flush.waiting());
+    }
+
+    /** Returns the ids of the first messages, by index of the messages that repeat them. */
+    private Map<Integer, UUID> findDuplicates(Connection connection, Flush flush) throws SQLException {
+        var inSegments = new ArrayList<Suspect>();
+        var amongScheduled = new ArrayList<Suspect>();
+        for (Run run : flush.runs()) {
+            if (!run.dropsRepeats()) {
+                dedup.forget(run.partitionId()); // The cache would lack what is written now.
+            } else if (run.mayRepeat()) {
+                DedupWindow.Known known =
+                        dedup.catchUp(connection, run.partitionId(), run.head(), run.dedupWindow());
+                run.comparedWith(known);
+                suspect(flush, run, known, inSegments, amongScheduled);
+            }
+        }
+        var duplicates = new HashMap<>(dedup.verify(connection, inSegments));
+        duplicates.putAll(scheduled.findDuplicates(connection, amongScheduled));
+        return duplicates;
+    }
+
+    private static void suspect(
+            Flush flush,
+            Run run,
+            DedupWindow.Known known,
+            List<Suspect> inSegments,
+            List<Suspect> amongScheduled) {
+        for (int i = 0; i < run.size(); i++) {
+            int index = run.index(i);
+            NewMessage message = flush.message(index);
+            if (message.generatedTransactionId()) {
+                continue;
+            }
+            long hash = SeenIds.hash(message.transactionId());
+            flush.hashed(index, hash);
+            for (long seq : known.seqsOf(hash)) {
+                inSegments.add(new Suspect(index, run.partitionId(), seq, message.transactionId(), run.dedupWindow()));
+            }
+            if (run.scheduled() > 0) {
+                amongScheduled.add(
+                        new Suspect(index, run.partitionId(), 0, message.transactionId(), run.dedupWindow()));
+            }
+        }
+    }
+}

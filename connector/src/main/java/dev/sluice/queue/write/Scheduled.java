@@ -1,0 +1,101 @@
+package dev.sluice.queue.write;
+
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.write.DedupWindow.Suspect;
+import dev.sluice.queue.write.Flush.Waiting;
+import dev.sluice.queue.write.PartitionDirectory.Name;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+
+/** The table {@code scheduled}: messages that are not due yet. They have no seqs until {@link DueRelease} moves them. */
+final class Scheduled {
+    private final Statements statements;
+
+    Scheduled(String schema) {
+        this.statements = Statements.read("scheduled.sql", schema);
+    }
+
+    /** Adds messages, in the order given. */
+    void add(Connection connection, List<Waiting> waiting) throws SQLException {
+        if (waiting.isEmpty()) {
+            return;
+        }
+        statements
+                .on(connection, "schedule")
+                .set("partitions", waiting, Waiting::partitionId)
+                .setTexts("due_at", waiting, each -> each.dueAt().toString())
+                .setUuids("ids", waiting, each -> each.message().id())
+                .setTexts("transaction_ids", waiting, each -> each.message().transactionId())
+                .setTexts("payloads", waiting, each -> new String(each.message().payload(), StandardCharsets.UTF_8))
+                .setUuids("trace_ids", waiting, each -> each.message().traceId())
+                .setTexts("producer_subs", waiting, each -> each.message().producerSub())
+                .execute();
+    }
+
+    /** Returns the ids of scheduled messages, by index of the messages that have the same transaction id. */
+    Map<Integer, UUID> findDuplicates(Connection connection, List<Suspect> suspects) throws SQLException {
+        var duplicates = new HashMap<Integer, UUID>();
+        if (!suspects.isEmpty()) {
+            statements
+                    .on(connection, "find-scheduled")
+                    .set("partitions", suspects, Suspect::partitionId)
+                    .setTexts("transaction_ids", suspects, Suspect::transactionId)
+                    .forEach(row -> duplicates.put(
+                            suspects.get(row.getInt("ordinal") - 1).messageIndex(), row.getObject("id", UUID.class)));
+        }
+        return duplicates;
+    }
+
+    /**
+     * Returns the ids of the partitions of the messages that are due.
+     *
+     * @param except partitions to leave out
+     * @param limit most messages to look at
+     */
+    Map<Name, Long> duePartitions(Connection connection, Collection<Long> except, int limit) throws SQLException {
+        var due = new HashMap<Name, Long>();
+        statements
+                .on(connection, "due-partitions")
+                .set("limit", limit)
+                .set("except", except, Long::longValue)
+                .forEach(row ->
+                        due.put(new Name(row.getString("queue"), row.getString("partition")), row.getLong("id")));
+        return due;
+    }
+
+    /**
+     * Removes messages that are due from the table and returns them, in the order of their times. The transaction must
+     * hold the locks on the partitions.
+     *
+     * @param maxBytes of payloads; the message that passes it is still returned
+     */
+    List<NewMessage> take(Connection connection, Map<Name, Long> partitions, int limit, long maxBytes)
+            throws SQLException {
+        var names = new HashMap<Long, Name>();
+        partitions.forEach((name, id) -> names.put(id, name));
+        return statements
+                .on(connection, "take-due")
+                .set("partitions", partitions.values(), Long::longValue)
+                .set("limit", limit)
+                .set("max_bytes", maxBytes)
+                .list(row -> {
+                    Name name = names.get(row.getLong("partition_id"));
+                    return new NewMessage(
+                            row.getObject("message_id", UUID.class),
+                            name.queue(),
+                            name.partition(),
+                            row.getString("transaction_id"),
+                            false,
+                            row.getString("payload").getBytes(StandardCharsets.UTF_8),
+                            row.getObject("trace_id", UUID.class),
+                            row.getString("producer_sub"));
+                });
+    }
+}

@@ -1,0 +1,80 @@
+package dev.sluice.queue.write;
+
+import dev.sluice.queue.sql.Statements;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One transaction of a {@link WriterSession}, as the work in it sees it. The work returns an {@link Ending}; it does not
+ * commit or roll back on its own.
+ */
+public final class WriterTransaction {
+    private final Connection connection;
+    private final Statements statements;
+    private final FlushWriter flushes;
+    private final List<Flush> written = new ArrayList<>(1);
+
+    WriterTransaction(Connection connection, Statements statements, FlushWriter flushes) {
+        this.connection = connection;
+        this.statements = statements;
+        this.flushes = flushes;
+    }
+
+    /** Returns the connection, for statements of the work's own. */
+    public Connection connection() {
+        return connection;
+    }
+
+    /**
+     * Gives a flush the ids of its partitions, and creates the partitions that are missing. If an id is not cached, this
+     * ends the transaction with all its locks and begins another one, so the work calls it before it takes a lock.
+     *
+     * @return false if a partition was deleted at once: the work must return {@link Ending#restart}
+     */
+    public boolean locate(Flush flush) throws SQLException {
+        return flushes.locate(connection, flush);
+    }
+
+    /**
+     * Gives a flush the ids of its partitions. Leaves the transaction as it is.
+     *
+     * @return false if an id is not cached: the work must return {@link Ending#restart}
+     */
+    public boolean locateCached(Flush flush) {
+        return flushes.locateCached(flush);
+    }
+
+    /**
+     * Writes a flush that is located.
+     *
+     * @return false if a partition was deleted: the work must return {@link Ending#restart}
+     * @throws IllegalStateException if the flush is not located
+     */
+    public boolean write(Flush flush) throws SQLException {
+        written.add(flush);
+        return flushes.write(connection, flush);
+    }
+
+    /** Writes a flush of scheduled messages that are due. The transaction holds the locks on its partitions. */
+    void release(Flush flush) throws SQLException {
+        written.add(flush);
+        flushes.release(connection, flush);
+    }
+
+    /** Limits how long the statements that follow in this transaction wait for a lock. */
+    void limitLockWait(Duration timeout) throws SQLException {
+        statements
+                .on(connection, "limit-lock-wait-in-transaction")
+                .set("timeout_ms", Long.toString(timeout.toMillis()))
+                .query()
+                .close();
+    }
+
+    /** Enters what the transaction has written into the caches, after its commit. */
+    void committed() {
+        written.forEach(flushes::committed);
+    }
+}

@@ -1,0 +1,7 @@
+-- name: lock-partitions
+-- From here to the commit nobody else gives out seqs in these partitions.
+select id from sluice.partitions where id = any (:partitions::bigint[]) order by id for no key update;
+
+-- name: lock-free-partitions
+-- The partitions among these that no other transaction holds.
+select id from sluice.partitions where id = any (:partitions::bigint[]) for no key update skip locked;
