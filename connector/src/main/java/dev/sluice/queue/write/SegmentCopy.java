@@ -10,6 +10,9 @@ import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyIn;
 
@@ -49,6 +52,10 @@ final class SegmentCopy {
         'P', 'G', 'C', 'O', 'P', 'Y', '\n', (byte) 0xff, '\r', '\n', 0, 0, 0, 0, 0, 0, 0, 0, 0
     };
     private static final int COLUMNS = 11;
+    /** Stands for the length of a null. */
+    private static final int NULL = -1;
+
+    private static final int HAS_NULLS = 1;
     private static final int OID_TEXT = 25;
     private static final int OID_TIMESTAMPTZ = 1184;
     private static final int OID_UUID = 2950;
@@ -175,80 +182,22 @@ final class SegmentCopy {
         putField(partitionId);
         putField(firstSeq);
         putField(firstSeq + messages.size() - 1);
-        putField(microsSince2000(writtenAt));
+        putTime(writtenAt);
+        putArray(OID_UUID, messages, NewMessage::id, this::putUuid);
+        putArray(OID_TEXT, messages, NewMessage::transactionId, this::putText);
+        putArray(OID_TEXT, messages, NewMessage::payload, this::putBytes);
+        putField(payloadBytes(messages));
+        putNullableArray(OID_UUID, messages, NewMessage::traceId, this::putUuid);
+        putNullableArray(OID_TEXT, messages, NewMessage::producerSub, this::putText);
+        putNullableArray(OID_TIMESTAMPTZ, messages, each -> each.origin().createdAt(), this::putTime);
+    }
 
-        int ids = beginArray(OID_UUID, messages.size(), false);
-        boolean traced = false;
-        boolean signed = false;
-        boolean dated = false;
-        for (NewMessage message : messages) {
-            putUuid(message.id());
-            traced |= message.traceId() != null;
-            signed |= message.producerSub() != null;
-            dated |= message.origin().createdAt() != null;
-        }
-        endArray(ids);
-
-        int transactionIds = beginArray(OID_TEXT, messages.size(), false);
-        for (NewMessage message : messages) {
-            putText(message.transactionId());
-        }
-        endArray(transactionIds);
-
-        int payloads = beginArray(OID_TEXT, messages.size(), false);
+    private static long payloadBytes(List<NewMessage> messages) {
         long bytes = 0;
         for (NewMessage message : messages) {
-            putInt(message.payload().length);
-            put(message.payload());
             bytes += message.payload().length;
         }
-        endArray(payloads);
-        putField(bytes);
-
-        if (traced) {
-            int traceIds = beginArray(OID_UUID, messages.size(), true);
-            for (NewMessage message : messages) {
-                UUID traceId = message.traceId();
-                if (traceId == null) {
-                    putInt(-1);
-                } else {
-                    putUuid(traceId);
-                }
-            }
-            endArray(traceIds);
-        } else {
-            putInt(-1);
-        }
-
-        if (signed) {
-            int subs = beginArray(OID_TEXT, messages.size(), true);
-            for (NewMessage message : messages) {
-                String sub = message.producerSub();
-                if (sub == null) {
-                    putInt(-1);
-                } else {
-                    putText(sub);
-                }
-            }
-            endArray(subs);
-        } else {
-            putInt(-1);
-        }
-
-        if (dated) {
-            int times = beginArray(OID_TIMESTAMPTZ, messages.size(), true);
-            for (NewMessage message : messages) {
-                Instant createdAt = message.origin().createdAt();
-                if (createdAt == null) {
-                    putInt(-1);
-                } else {
-                    putField(microsSince2000(createdAt));
-                }
-            }
-            endArray(times);
-        } else {
-            putInt(-1);
-        }
+        return bytes;
     }
 
     /** Returns about what a row takes, so that the buffer is not copied for a few bytes behind a large payload. */
@@ -266,11 +215,40 @@ final class SegmentCopy {
         return Math.addExact(Math.multiplyExact(seconds, 1_000_000L), time.getNano() / 1_000L);
     }
 
-    private int beginArray(int elementType, int elements, boolean nulls) {
+    /** Puts an array with an element for each message. */
+    private <T> void putArray(
+            int elementType, List<NewMessage> messages, Function<NewMessage, T> element, Consumer<T> put) {
+        int start = beginArray(elementType, messages.size(), 0);
+        for (NewMessage message : messages) {
+            put.accept(element.apply(message));
+        }
+        endArray(start);
+    }
+
+    /** Puts an array with an element or null for each message; null instead of an array of nulls. */
+    private <T> void putNullableArray(
+            int elementType, List<NewMessage> messages, Function<NewMessage, @Nullable T> element, Consumer<T> put) {
+        if (messages.stream().allMatch(message -> element.apply(message) == null)) {
+            putInt(NULL);
+            return;
+        }
+        int start = beginArray(elementType, messages.size(), HAS_NULLS);
+        for (NewMessage message : messages) {
+            T value = element.apply(message);
+            if (value == null) {
+                putInt(NULL);
+            } else {
+                put.accept(value);
+            }
+        }
+        endArray(start);
+    }
+
+    private int beginArray(int elementType, int elements, int hasNulls) {
         int start = length;
-        putInt(0);
+        putInt(0); // The length, which endArray sets.
         putInt(1);
-        putInt(nulls ? 1 : 0);
+        putInt(hasNulls);
         putInt(elementType);
         putInt(elements);
         putInt(1);
@@ -295,10 +273,17 @@ final class SegmentCopy {
         putLong(value.getLeastSignificantBits());
     }
 
+    private void putTime(Instant value) {
+        putField(microsSince2000(value));
+    }
+
     private void putText(String value) {
-        byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
-        putInt(bytes.length);
-        put(bytes);
+        putBytes(value.getBytes(StandardCharsets.UTF_8));
+    }
+
+    private void putBytes(byte[] value) {
+        putInt(value.length);
+        put(value);
     }
 
     private void put(byte[] bytes) {
