@@ -2,15 +2,12 @@ package dev.sluice.queue.view;
 
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueInfo;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
-import dev.sluice.queue.write.TailAdvance;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -20,14 +17,15 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the queues of a schema hold, counted by arithmetic on heads and cursors. Costs a look at every partition of the
- * queues asked for and its cursors, and never depends on the number of messages. A list costs what its page holds: it
- * continues after the last row of the page before.
+ * Shows how much the queues of a schema hold: messages by state, lag, leases and dead letters. It computes counts of
+ * messages from heads and cursors. A call reads every partition of the queues that it shows, and the cursors there; its
+ * cost never depends on the number of messages. A list reads only what its page shows, and continues after the last row
+ * of the page before.
  *
  * <p>Every method is one transaction and blocks. Safe for use by many threads.
  */
 public final class QueueOverview {
-    /** Dead letters of which the errors are counted. */
+    /** Dead letters whose errors are counted. */
     private static final int SCANNED_LETTERS = 10_000;
 
     private static final int TOP_ERRORS = 10;
@@ -42,39 +40,39 @@ public final class QueueOverview {
     }
 
     /**
-     * Values of one quantity.
+     * The distribution of a quantity. All fields are 0 if there are no values.
      *
-     * @param average 0 when there are none, as the others
-     * @param median the middle
-     * @param least the least
-     * @param greatest the greatest
+     * @param average the average
+     * @param median the median
+     * @param least the least value
+     * @param greatest the greatest value
      */
     public record Spread(double average, double median, double least, double greatest) {}
 
     /**
-     * How far groups are behind, over their partitions with something unread.
+     * The lag of all groups, over the partitions in which they have unread messages.
      *
-     * @param messages how many are unread
-     * @param seconds how long the oldest of them has waited
+     * @param messages unread messages of a partition
+     * @param seconds age of the oldest unread message of a partition
      */
     public record Lag(Spread messages, Spread seconds) {}
 
     /**
      * Live leases.
      *
-     * @param active how many
-     * @param partitions partitions they are on
-     * @param messages messages they hold
-     * @param acked of these, how many are acknowledged
+     * @param active how many leases
+     * @param partitions partitions under a lease
+     * @param messages messages under a lease
+     * @param acked how many of these messages are acknowledged
      */
     public record Leases(long active, long partitions, long messages, long acked) {}
 
     /**
      * Dead letters.
      *
-     * @param letters how many
-     * @param partitions partitions they come from
-     * @param errors the most frequent errors of the newest ones, with their number
+     * @param letters how many dead letters
+     * @param partitions how many partitions they come from
+     * @param errors the most frequent errors of the newest dead letters
      */
     public record DeadLetterSummary(long letters, long partitions, List<ErrorCount> errors) {
         public DeadLetterSummary {
@@ -82,57 +80,56 @@ public final class QueueOverview {
         }
     }
 
-    /** An error, and how many dead letters have it. */
+    /**
+     * An error of dead letters.
+     *
+     * @param error text of the error
+     * @param letters how many dead letters have it
+     */
     public record ErrorCount(String error, long letters) {}
 
     /**
-     * What the queues of a namespace, of a task or of a filter hold together.
+     * What several queues hold together.
      *
-     * @param label name of the namespace or task; empty for a filter
+     * @param label name of their namespace or task; empty for all queues of a filter
      * @param queues how many queues
      * @param partitions how many partitions they have
      * @param counts their messages
      */
     public record Sum(String label, long queues, long partitions, MessageCounts counts) {
-        static Sum of(String label, ResultSet row) throws SQLException {
-            return new Sum(label, row.getLong("queues"), row.getLong("partitions"), MessageCounts.of(row));
+        static Sum of(ResultSet row) throws SQLException {
+            return new Sum(
+                    row.getString("label"), row.getLong("queues"), row.getLong("partitions"), MessageCounts.of(row));
         }
     }
 
     /**
-     * What all queues of a filter hold.
+     * What all queues of a filter hold together.
      *
-     * @param sum all of it
-     * @param namespaces how many namespaces they are in
-     * @param tasks how many tasks
+     * @param sum queues, partitions and messages
+     * @param namespaces how many namespaces the queues have
+     * @param tasks how many tasks the queues have
      */
     public record Totals(Sum sum, long namespaces, long tasks) {}
 
     /**
      * Returns queues, newest first.
      *
-     * @param before id of the last queue of the page before; null: from the newest on
-     * @param limit most of them returned, 0 or more
-     * @param offset how many to leave out first, 0 or more
+     * @param before id of the last queue of the page before; null: start at the newest
+     * @param limit most queues returned, 0 or more
+     * @param offset how many queues to skip first, 0 or more
      * @throws QueueException if PostgreSQL failed
      */
     public List<QueueStatus> queues(ResourceFilter filter, @Nullable Long before, int limit, long offset) {
-        return transactions.run("could not read the queues", connection -> {
-            var queues = new ArrayList<QueueStatus>();
-            try (var statement = filter.set(statement(connection, "queues"))
-                            .set("before", before)
-                            .set("limit", limit)
-                            .set("offset", offset);
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    queues.add(new QueueStatus(QueueInfo.of(row), MessageCounts.of(row)));
-                }
-            }
-            return queues;
-        });
+        return transactions.run("could not read the queues", connection -> filter.set(
+                        statements.on(connection, "queues"))
+                .set("before", before)
+                .set("limit", limit)
+                .set("offset", offset)
+                .list(row -> new QueueStatus(QueueInfo.of(row), MessageCounts.of(row))));
     }
 
-    /** Returns the queue of that name, or nothing when there is none. */
+    /** Returns a queue, or empty if there is no queue of that name. */
     public Optional<QueueStatus> queue(String name) {
         return queues(ResourceFilter.ofQueue(name), null, 1, 0).stream().findFirst();
     }
@@ -143,70 +140,61 @@ public final class QueueOverview {
      * @throws QueueException if PostgreSQL failed
      */
     public Totals totals(ResourceFilter filter) {
-        return transactions.run("could not read the queues", connection -> {
-            try (var statement = filter.set(statement(connection, "totals"));
-                    ResultSet row = statement.query()) {
-                row.next();
-                return new Totals(Sum.of("", row), row.getLong("namespaces"), row.getLong("tasks"));
-            }
-        });
+        return transactions.run(
+                "could not read the queues",
+                connection -> filter.set(statements.on(connection, "totals"))
+                        .first(row -> new Totals(Sum.of(row), row.getLong("namespaces"), row.getLong("tasks")))
+                        .orElseThrow());
     }
 
     /**
-     * Returns namespaces by name, with what their queues hold. Dead letters are not counted.
+     * Returns namespaces by name, with what their queues hold. Does not count dead letters.
      *
-     * @param after last namespace of the page before; null: from the first on
-     * @param limit most of them returned, 0 or more
+     * @param after last namespace of the page before; null: start at the first
+     * @param limit most namespaces returned, 0 or more
      * @throws QueueException if PostgreSQL failed
      */
     public List<Sum> namespaces(@Nullable String after, int limit) {
-        return sums("namespaces", after, limit);
+        return sums("could not read the namespaces", false, after, limit);
     }
 
-    /** The same of tasks. */
+    /** Returns tasks by name, as {@link #namespaces} does namespaces. */
     public List<Sum> tasks(@Nullable String after, int limit) {
-        return sums("tasks", after, limit);
+        return sums("could not read the tasks", true, after, limit);
     }
 
-    private List<Sum> sums(String name, @Nullable String after, int limit) {
-        return transactions.run("could not read the " + name, connection -> {
-            var sums = new ArrayList<Sum>();
-            try (var statement = statement(connection, name).set("after", after).set("limit", limit);
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    sums.add(Sum.of(row.getString("label"), row));
-                }
-            }
-            return sums;
-        });
+    private List<Sum> sums(String what, boolean byTask, @Nullable String after, int limit) {
+        return transactions.run(
+                what,
+                connection -> statements
+                        .on(connection, "sums")
+                        .set("by_task", byTask)
+                        .set("after", after)
+                        .set("limit", limit)
+                        .list(Sum::of));
     }
 
     /**
      * Returns the partitions of a queue, by name.
      *
-     * @param after name of the last partition of the page before; empty: from the first on
-     * @param limit most of them returned, 0 or more
+     * @param after name of the last partition of the page before; empty: start at the first
+     * @param limit most partitions returned, 0 or more
      * @throws QueueException if PostgreSQL failed
      */
     public List<PartitionStatus> partitions(long queueId, String after, int limit) {
-        return transactions.run("could not read the partitions", connection -> {
-            var partitions = new ArrayList<PartitionStatus>();
-            try (var statement = statement(connection, "partitions")
-                            .set("queue_id", queueId)
-                            .set("after", after)
-                            .set("limit", limit);
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    partitions.add(PartitionStatus.of(row));
-                }
-            }
-            return partitions;
-        });
+        return transactions.run(
+                "could not read the partitions",
+                connection -> statements
+                        .on(connection, "partitions")
+                        .set("queue_id", queueId)
+                        .set("after", after)
+                        .set("limit", limit)
+                        .list(PartitionStatus::of));
     }
 
     /**
-     * Returns, by the id of the queue, how many messages groups have passed, summed over the groups. A queue nobody
-     * reads is not there.
+     * Returns by queue id how many messages the groups have passed, summed over the groups. Leaves out queues without
+     * groups.
      *
      * @param queues ids of the queues
      * @throws QueueException if PostgreSQL failed
@@ -214,48 +202,40 @@ public final class QueueOverview {
     public Map<Long, Long> consumedByQueue(Collection<Long> queues) {
         return transactions.run("could not read the consumer groups", connection -> {
             var consumed = new HashMap<Long, Long>();
-            try (var statement = statement(connection, "consumed-by-queue").set("queues", TailAdvance.longs(queues));
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    consumed.put(row.getLong("queue_id"), row.getLong("consumed"));
-                }
-            }
+            statements
+                    .on(connection, "consumed-by-queue")
+                    .set("queues", queues, Long::longValue)
+                    .forEach(row -> consumed.put(row.getLong("queue_id"), row.getLong("consumed")));
             return consumed;
         });
     }
 
     /**
-     * Returns how many partitions queues have, by name. A queue that does not exist is not there.
+     * Returns by name how many partitions queues have. Leaves out missing queues.
      *
      * @throws QueueException if PostgreSQL failed
      */
     public Map<String, Long> partitionNumbers(Collection<String> queues) {
         return transactions.run("could not read the partitions", connection -> {
             var numbers = new HashMap<String, Long>();
-            try (var statement =
-                            statement(connection, "partition-numbers").set("names", queues.toArray(String[]::new));
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    numbers.put(row.getString("name"), row.getLong("number"));
-                }
-            }
+            statements
+                    .on(connection, "partition-numbers")
+                    .set("names", queues.toArray(String[]::new))
+                    .forEach(row -> numbers.put(row.getString("name"), row.getLong("number")));
             return numbers;
         });
     }
 
     /**
-     * Returns how far all groups are behind.
+     * Returns the lag of all groups.
      *
      * @throws QueueException if PostgreSQL failed
      */
     public Lag lag() {
-        return transactions.run("could not read the lag", connection -> {
-            try (var statement = statement(connection, "lag");
-                    ResultSet row = statement.query()) {
-                row.next();
-                return new Lag(spread(row, "messages"), spread(row, "s"));
-            }
-        });
+        return transactions.run("could not read the lag", connection -> statements
+                .on(connection, "lag")
+                .first(row -> new Lag(spread(row, "messages"), spread(row, "s")))
+                .orElseThrow());
     }
 
     private static Spread spread(ResultSet row, String unit) throws SQLException {
@@ -267,49 +247,40 @@ public final class QueueOverview {
     }
 
     /**
-     * Returns what is leased now.
+     * Returns the leases that are live now.
      *
      * @throws QueueException if PostgreSQL failed
      */
     public Leases leases(ResourceFilter filter) {
-        return transactions.run("could not read the leases", connection -> {
-            try (var statement = filter.set(statement(connection, "leases"));
-                    ResultSet row = statement.query()) {
-                row.next();
-                return new Leases(
-                        row.getLong("active"),
-                        row.getLong("partitions"),
-                        row.getLong("messages"),
-                        row.getLong("acked"));
-            }
-        });
+        return transactions.run(
+                "could not read the leases",
+                connection -> filter.set(statements.on(connection, "leases"))
+                        .first(row -> new Leases(
+                                row.getLong("active"),
+                                row.getLong("partitions"),
+                                row.getLong("messages"),
+                                row.getLong("acked")))
+                        .orElseThrow());
     }
 
     /**
-     * Returns how many dead letters there are, and why.
+     * Returns the number of dead letters and their most frequent errors.
      *
      * @throws QueueException if PostgreSQL failed
      */
     public DeadLetterSummary deadLetters(ResourceFilter filter) {
         return transactions.run("could not read the dead letters", connection -> {
-            var errors = new ArrayList<ErrorCount>();
-            try (var statement = filter.set(statement(connection, "dead-letter-errors"))
-                            .set("scanned", SCANNED_LETTERS)
-                            .set("limit", TOP_ERRORS);
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    errors.add(new ErrorCount(row.getString("error"), row.getLong("letters")));
-                }
-            }
-            try (var statement = filter.set(statement(connection, "dead-letter-count"));
-                    ResultSet row = statement.query()) {
-                row.next();
-                return new DeadLetterSummary(row.getLong("letters"), row.getLong("partitions"), errors);
-            }
+            List<ErrorCount> errors = errors(connection, filter);
+            return filter.set(statements.on(connection, "dead-letter-count"))
+                    .first(row -> new DeadLetterSummary(row.getLong("letters"), row.getLong("partitions"), errors))
+                    .orElseThrow();
         });
     }
 
-    private BoundStatement statement(Connection connection, String name) throws SQLException {
-        return new BoundStatement(connection, statements.get(name));
+    private List<ErrorCount> errors(Connection connection, ResourceFilter filter) throws SQLException {
+        return filter.set(statements.on(connection, "dead-letter-errors"))
+                .set("scanned", SCANNED_LETTERS)
+                .set("limit", TOP_ERRORS)
+                .list(row -> new ErrorCount(row.getString("error"), row.getLong("letters")));
     }
 }

@@ -24,7 +24,8 @@ order by page.id desc;
 
 -- name: totals
 -- What is in all queues of a filter together.
-select count(distinct q.id) as queues, count(c.partition_id) as partitions, count(distinct q.namespace) as namespaces,
+select '' as label, count(distinct q.id) as queues, count(c.partition_id) as partitions,
+       count(distinct q.namespace) as namespaces,
        count(distinct q.task) as tasks,
        coalesce(sum(c.total), 0)::bigint as total, coalesce(sum(c.pending), 0)::bigint as pending,
        coalesce(sum(c.processing), 0)::bigint as processing, coalesce(sum(c.completed), 0)::bigint as completed,
@@ -41,38 +42,23 @@ where (:queue::text is null or q.name = :queue)
   and (:namespace::text is null or q.namespace = :namespace)
   and (:task::text is null or q.task = :task);
 
--- name: namespaces
--- By name, after :after.
+-- name: sums
+-- By namespace or by task, in the order of names, after :after. Leaves dead letters out.
+with labelled as (
+  select q.id, case when :by_task then q.task else q.namespace end as label from sluice.queues q
+), page as (
+  select label from labelled
+  where :after::text is null or label collate "C" > :after
+  group by label
+  order by label collate "C"
+  limit :limit
+)
 select page.label, count(distinct q.id) as queues, count(c.partition_id) as partitions,
        coalesce(sum(c.total), 0)::bigint as total, coalesce(sum(c.pending), 0)::bigint as pending,
        coalesce(sum(c.processing), 0)::bigint as processing, coalesce(sum(c.completed), 0)::bigint as completed,
        0 as dead_letters
-from (
-  select q.namespace as label from sluice.queues q
-  where :after::text is null or q.namespace collate "C" > :after
-  group by q.namespace
-  order by q.namespace collate "C"
-  limit :limit
-) page
-join sluice.queues q on q.namespace = page.label
-left join sluice.partition_counts c on c.queue_id = q.id
-group by page.label
-order by page.label collate "C";
-
--- name: tasks
--- By name, after :after.
-select page.label, count(distinct q.id) as queues, count(c.partition_id) as partitions,
-       coalesce(sum(c.total), 0)::bigint as total, coalesce(sum(c.pending), 0)::bigint as pending,
-       coalesce(sum(c.processing), 0)::bigint as processing, coalesce(sum(c.completed), 0)::bigint as completed,
-       0 as dead_letters
-from (
-  select q.task as label from sluice.queues q
-  where :after::text is null or q.task collate "C" > :after
-  group by q.task
-  order by q.task collate "C"
-  limit :limit
-) page
-join sluice.queues q on q.task = page.label
+from page
+join labelled q on q.label = page.label
 left join sluice.partition_counts c on c.queue_id = q.id
 group by page.label
 order by page.label collate "C";

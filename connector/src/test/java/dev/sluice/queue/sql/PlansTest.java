@@ -57,10 +57,9 @@ class PlansTest {
                             "leases",
                             "dead-letter-errors",
                             "dead-letter-count",
-                            "namespaces",
                             "partition-numbers",
                             "partitions",
-                            "tasks",
+                            "sums",
                             "totals")),
             Map.entry(
                     "stored_messages.sql",
