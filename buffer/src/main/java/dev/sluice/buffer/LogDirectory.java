@@ -149,8 +149,8 @@ public final class LogDirectory implements Closeable {
     }
 
     /**
-     * Says who has the log open now: process id, host and start time, as in {@link DirectoryLockedException#holder}. Does
-     * not take the lock: another process can start the log meanwhile.
+     * Says who has the log open now: process id, host and start time, as in {@link DirectoryLockedException#holder}.
+     * Does not take the lock: another process can start the log meanwhile.
      *
      * @return empty if nobody has, or the lock file cannot tell
      */

@@ -4,8 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * One file of the log, named by its first offset. The write loop alone extends and seals it; readers and the keeper look.
- * It is sealed only after its last extension, so a reader that finds it sealed and then takes its extent has seen all.
+ * One file of the log, named by its first offset. The write loop alone extends and seals it; readers and the keeper
+ * look. It is sealed only after its last extension, so a reader that finds it sealed and then takes its extent has seen
+ * all.
  */
 final class Segment {
     private final long firstOffset;

@@ -115,8 +115,7 @@ final class SegmentInventory {
             return winner.get().getKey();
         }
         for (var segment : found) {
-            if (!segment.unreadable
-                    && segment.size >= SegmentFormat.HEADER_BYTES + SegmentFormat.FRAME_HEADER_BYTES) {
+            if (!segment.unreadable && segment.size >= SegmentFormat.HEADER_BYTES + SegmentFormat.FRAME_HEADER_BYTES) {
                 try (var file = storage.open(segment.name, false)) {
                     var bytes = read(file, SegmentFormat.HEADER_BYTES + SegmentFormat.FRAME_HEADER_BYTES);
                     long tag = bytes.getLong(SegmentFormat.HEADER_BYTES + SegmentFormat.TAG_AT);
@@ -152,11 +151,7 @@ final class SegmentInventory {
         if (segment.isOfUnknownVersion()) {
             int version = segment.header.orElseThrow().version();
             repairs.report(
-                    Kind.UNKNOWN_VERSION,
-                    segment.name,
-                    0,
-                    segment.size,
-                    "format version " + version + "; left alone");
+                    Kind.UNKNOWN_VERSION, segment.name, 0, segment.size, "format version " + version + "; left alone");
             return false;
         }
         if (segment.header.isPresent()) {

@@ -7,8 +7,8 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Those who wait until an offset is durable. Not thread-safe: {@link AppendQueue} guards it with its lock, and completes
- * what it has taken out after letting go of that.
+ * Those who wait until an offset is durable. Not thread-safe: {@link AppendQueue} guards it with its lock, and
+ * completes what it has taken out after letting go of that.
  */
 final class SyncWaiters {
 

@@ -125,9 +125,8 @@ final class WriteLoop {
         var first = appends.get(0);
         times.add(first.firstOffset(), first.acceptedAtMillis());
         counters.appends.add(appends.size());
-        counters.records.add(appends.stream()
-                .mapToLong(append -> append.payloads().size())
-                .sum());
+        counters.records.add(
+                appends.stream().mapToLong(append -> append.payloads().size()).sum());
         counters.groups.increment();
         failure = null;
         queue.written(appends);

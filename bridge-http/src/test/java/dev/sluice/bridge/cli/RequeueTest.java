@@ -30,9 +30,8 @@ class RequeueTest extends BufferCommandFixture {
 
     private List<String> withoutTimes(List<JsonNode> lines) {
         return lines.stream()
-                .map(line -> ((ObjectNode) line.deepCopy())
-                        .without("acceptedAt")
-                        .toString())
+                .map(line ->
+                        ((ObjectNode) line.deepCopy()).without("acceptedAt").toString())
                 .toList();
     }
 
@@ -44,8 +43,7 @@ class RequeueTest extends BufferCommandFixture {
                 "-");
         assertThat(ran.status()).as(ran.err()).isZero();
         assertThat(transactionIds(exported(), "p1")).endsWith("t-197", "new");
-        assertThat(run("inspect", "--json").json().get("generation").asInt())
-                .isEqualTo(1);
+        assertThat(run("inspect", "--json").json().get("generation").asInt()).isEqualTo(1);
     }
 
     @Test
@@ -80,8 +78,8 @@ class RequeueTest extends BufferCommandFixture {
     void stopsWhenTheLogIsFullAndSaysHowFarItCame() throws Exception {
         var lines = new StringBuilder();
         for (int i = 0; i < 2_000; i++) {
-            lines.append("{\"queue\":\"q\",\"transactionId\":\"b-" + i + "\",\"payload\":\"" + "x".repeat(1000)
-                    + "\"}\n");
+            lines.append(
+                    "{\"queue\":\"q\",\"transactionId\":\"b-" + i + "\",\"payload\":\"" + "x".repeat(1000) + "\"}\n");
         }
         Ran ran = runWith(lines.toString(), "requeue", "-", "--json");
         assertThat(ran.status()).isEqualTo(BufferCommand.PROBLEM);
@@ -104,10 +102,7 @@ class RequeueTest extends BufferCommandFixture {
 
     @Test
     void putsFailedRecordsBackAndKeepsWhatIsNotAMessage() throws Exception {
-        addFailed(
-                MessageCodec.encode(message(1_001, "[1]")),
-                new byte[] {9},
-                MessageCodec.encode(message(1_008, "2")));
+        addFailed(MessageCodec.encode(message(1_001, "[1]")), new byte[] {9}, MessageCodec.encode(message(1_008, "2")));
         Ran ran = run("requeue", "--failed", "--json");
         assertThat(ran.status()).isEqualTo(BufferCommand.PROBLEM);
         assertThat(ran.json().get("requeued").asInt()).isEqualTo(2);

@@ -230,8 +230,8 @@ class EmbeddedDrainPostgresTest {
             copy(directory, other);
         }
         restore(10);
-        Setup eager = setup(other)
-                .withLog(withPositionInterval(SegmentLogConfig.defaults(other), Duration.ofMillis(1)));
+        Setup eager =
+                setup(other).withLog(withPositionInterval(SegmentLogConfig.defaults(other), Duration.ofMillis(1)));
         try (var again = new IngestFixture(eager, QueueSinkTask::new)) {
             await().during(Duration.ofMillis(100))
                     .until(() -> again.lanes.status().get(0).segments() == 1);
