@@ -160,7 +160,7 @@ public final class SegmentLog implements Closeable {
      * Accepts records as one atomic append: all of them are recovered after a crash or none. Returns at once; the disk
      * is not waited for. The arrays are not copied: do not change them until {@code written} has completed.
      *
-     * @param payloads 1 to {@link SegmentLogConfig#MAX_RECORDS_PER_APPEND} records
+     * @param payloads 1 to 1,048,576 records
      * @return offsets and a future, or that the log is full
      * @throws IllegalArgumentException if there is no record, or one is larger than {@code buffer.max.record.bytes}, or
      *     all are larger than {@code buffer.max.append.bytes}; nothing is appended

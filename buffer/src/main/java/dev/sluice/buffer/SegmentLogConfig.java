@@ -43,16 +43,16 @@ public record SegmentLogConfig(
     public static final long MAX_SEGMENT_BYTES = 1 << 30;
 
     /** Smallest upper bound of an append: 1 KiB. */
-    public static final int MIN_APPEND_BYTES = 1 << 10;
+    static final int MIN_APPEND_BYTES = 1 << 10;
 
     /** Largest append the format can hold: 64 MiB. */
     public static final int MAX_APPEND_BYTES = SegmentFormat.MAX_BODY_BYTES;
 
     /** Most records in one append. */
-    public static final int MAX_RECORDS_PER_APPEND = SegmentFormat.MAX_RECORDS;
+    static final int MAX_RECORDS_PER_APPEND = SegmentFormat.MAX_RECORDS;
 
     /** A full log accepts appends again when this share of {@code maxBytes} is in use. */
-    public static final int LOW_WATER_PERCENT = 90;
+    static final int LOW_WATER_PERCENT = 90;
 
     /** What an append costs in memory besides its payloads, for the bound of {@code maxPendingBytes}. */
     static final int PENDING_OVERHEAD_BYTES = 256;
@@ -187,7 +187,7 @@ public record SegmentLogConfig(
     }
 
     /** Returns the same with another amount of data to check at opening. */
-    public SegmentLogConfig withVerifyBytes(long bytes) {
+    SegmentLogConfig withVerifyBytes(long bytes) {
         return new SegmentLogConfig(
                 directory,
                 segmentBytes,

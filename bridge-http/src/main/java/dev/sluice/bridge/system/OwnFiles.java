@@ -40,7 +40,7 @@ public final class OwnFiles {
     }
 
     /** Does the same with another way to change permissions. */
-    public static void tighten(Path file, String most, String wanted, String demand, Change change)
+    static void tighten(Path file, String most, String wanted, String demand, Change change)
             throws StartException {
         Set<PosixFilePermission> before;
         try {
