@@ -18,8 +18,6 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
-import java.util.function.Consumer;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -103,15 +101,21 @@ public final class FailedLog implements Closeable {
         }
     }
 
+    /** Receives records one at a time. */
+    @FunctionalInterface
+    public interface Visitor {
+        /** Receives a record; an exception ends the visit. */
+        void visit(FailedRecord record) throws IOException;
+    }
+
     /**
-     * Gives the records in a directory to {@code reader}, one at a time, whether or not somebody has them open. Changes
-     * nothing. They come in the order of their places in the files, which is that of their ids but for records that
-     * were written again. What is added or removed meanwhile may be missing.
+     * Visits the records in a directory, whether or not a process has them open. Changes nothing. The order is that of
+     * the files: by id, except that a rewritten record comes later. A record added or removed meanwhile may be missing.
      *
-     * @return how many there were
-     * @throws IOException if there is no such directory, or reading fails
+     * @return how many records there were
+     * @throws IOException if there is no such directory, or reading fails, or the visitor throws
      */
-    public static int read(Path directory, Consumer<FailedRecord> reader) throws IOException {
+    public static int visit(Path directory, Visitor visitor) throws IOException {
         try (var files = LogDirectory.openForReading(directory)) {
             var offsetById = new HashMap<Long, Long>();
             each(
@@ -129,24 +133,30 @@ public final class FailedLog implements Closeable {
                 if (record == null) {
                     return false;
                 }
-                reader.accept(record);
+                visitor.visit(record);
                 return true;
             });
         }
     }
 
-    private static int each(LogDirectory files, Predicate<Entry> reader) throws IOException {
-        int accepted = 0;
+    private interface EntryVisitor {
+        /** Returns whether the entry counts. */
+        boolean visit(Entry entry) throws IOException;
+    }
+
+    /** Visits all entries; returns how many count. */
+    private static int each(LogDirectory files, EntryVisitor visitor) throws IOException {
+        int counted = 0;
         try (var log = files.reader(files.inspect().committedOffset())) {
             for (var entries = log.read(PAGE_RECORDS, PAGE_BYTES);
                     !entries.isEmpty();
                     entries = log.read(PAGE_RECORDS, PAGE_BYTES)) {
                 for (var entry : entries) {
-                    accepted += reader.test(entry) ? 1 : 0;
+                    counted += visitor.visit(entry) ? 1 : 0;
                 }
             }
         }
-        return accepted;
+        return counted;
     }
 
     /** Told that a record is at an offset from now on; null: nowhere. */

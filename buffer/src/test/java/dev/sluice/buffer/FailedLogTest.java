@@ -59,7 +59,7 @@ class FailedLogTest {
             failed.append(records(0, 5));
             failed.remove(List.of(1L, 4L));
             var reasons = new ArrayList<String>();
-            assertThat(FailedLog.read(directory, each -> reasons.add(each.id() + " " + each.reason())))
+            assertThat(FailedLog.visit(directory, each -> reasons.add(each.id() + " " + each.reason())))
                     .isEqualTo(3);
             assertThat(reasons).containsExactly("0 invalid \u00e4 0", "2 invalid \u00e4 2", "3 invalid \u00e4 3");
             assertThat(failed.count()).isEqualTo(3);

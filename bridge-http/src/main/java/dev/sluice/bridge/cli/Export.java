@@ -13,7 +13,6 @@ import dev.sluice.buffer.LogReader;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -71,19 +70,8 @@ final class Export {
     }
 
     private void writeFailed(OutputStream out) throws IOException {
-        if (layout.failed().isEmpty()) {
-            return;
-        }
-        try {
-            FailedLog.read(layout.failed().get(), record -> {
-                try {
-                    writeRecord(out, record);
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
-            });
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
+        if (layout.failed().isPresent()) {
+            FailedLog.visit(layout.failed().get(), record -> writeRecord(out, record));
         }
     }
 

@@ -38,7 +38,7 @@ final class Inspect {
             }
         }
         if (layout.failed().isPresent()) {
-            failed = BufferLogs.steadily(() -> FailedLog.read(layout.failed().get(), record -> {}));
+            failed = BufferLogs.steadily(() -> FailedLog.visit(layout.failed().get(), record -> {}));
         }
         if (asJson) {
             console.print(json());

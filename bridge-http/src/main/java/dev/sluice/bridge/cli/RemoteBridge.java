@@ -82,21 +82,23 @@ final class RemoteBridge implements Requeue.Destination {
                 .POST(BodyPublishers.ofByteArray(body))
                 .build();
         while (true) {
+            Optional<String> retryAfter = Optional.empty();
+            String problem;
             try {
                 HttpResponse<byte[]> answer = client.send(request, BodyHandlers.ofByteArray());
                 reached = true;
                 if (answer.statusCode() < SERVER_ERRORS && answer.statusCode() != TOO_MANY) {
                     return answer;
                 }
-                pause(answer.headers().firstValue("Retry-After"), text(answer.body(), "error"), deadline);
-            } catch (Requeue.StoppedException e) {
-                throw e;
+                retryAfter = answer.headers().firstValue("Retry-After");
+                problem = text(answer.body(), "error");
             } catch (IOException e) {
                 if (!reached && e instanceof ConnectException) {
                     throw new CannotOpenException("nobody answers at " + url, e);
                 }
-                pause(Optional.empty(), e.toString(), deadline);
+                problem = e.toString();
             }
+            pause(retryAfter, problem, deadline);
         }
     }
 
