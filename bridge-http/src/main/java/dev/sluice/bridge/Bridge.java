@@ -2,9 +2,11 @@ package dev.sluice.bridge;
 
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.api.manage.ServiceState;
+import dev.sluice.bridge.config.AdministrationSettings;
 import dev.sluice.bridge.config.BridgeConfig;
-import dev.sluice.bridge.config.BridgeKeys;
+import dev.sluice.bridge.config.DataSettings;
 import dev.sluice.bridge.config.ListenAddress;
+import dev.sluice.bridge.config.PopSettings;
 import dev.sluice.bridge.drain.BufferDetail;
 import dev.sluice.bridge.drain.Destination;
 import dev.sluice.bridge.drain.Drain;
@@ -37,7 +39,6 @@ import dev.sluice.bridge.system.Shell;
 import dev.sluice.bridge.system.StartException;
 import dev.sluice.buffer.DirectoryLockedException;
 import dev.sluice.buffer.LogStatus;
-import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.PopResult;
@@ -57,6 +58,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.BindException;
+import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -66,7 +68,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
@@ -137,41 +138,41 @@ final class Bridge implements AutoCloseable {
 
     private Bridge(BridgeConfig given, Consumer<String> progress, BooleanSupplier calledOff) throws StartException {
         this.calledOff = calledOff;
-        shutdownTimeout = given.shutdownTimeout();
+        shutdownTimeout = given.stop().timeout();
         listens = new ListenAddress(given.http().host(), given.http().port());
         boolean complete = false;
         try {
-            data = opened(DataDirectory.take(given.dataDirectory()));
-            DataDirectory.requireWritable(
-                    BridgeKeys.BUFFER_DIR, given.segmentLog().directory());
-            OwnFiles.tryToKeepLogs(given.segmentLog().directory());
+            data = opened(DataDirectory.take(given.data().directory()));
+            Path logDirectory = given.data().log().directory();
+            DataDirectory.requireWritable(DataSettings.BUFFER_DIR, logDirectory);
+            OwnFiles.tryToKeepLogs(logDirectory);
             ZstdLibrary.load(ScratchDirectory.prepare(data.path()));
-            BridgeConfig config = given.isSelfContained() && !given.cipher().hasKey()
-                    ? given.withEncryptionKeys(LocalKey.in(data.path()))
-                    : given;
+            BridgeConfig config =
+                    given.postgres().server().isEmpty() && !given.cipher().hasKey()
+                            ? given.withEncryptionKeys(LocalKey.in(data.path()))
+                            : given;
 
             Database.Address address;
-            Optional<String> url = config.connectionUrl();
-            if (url.isPresent()) {
+            if (config.postgres().server().isPresent()) {
                 postgres = null;
-                address = new Database.Address(
-                        url.get(),
-                        config.connectionUser().orElse(null),
-                        config.connectionPassword().orElse(null));
+                address = config.postgres().server().get();
             } else {
-                postgres =
-                        opened(LocalPostgres.start(data.path().resolve("postgres"), config.postgresPort(), progress));
+                int port = config.postgres().port();
+                postgres = opened(LocalPostgres.start(data.path().resolve("postgres"), port, progress));
                 address = new Database.Address(postgres.url(), postgres.user(), postgres.password());
             }
+            PopSettings popSettings = config.pop();
+            AdministrationSettings administrationSettings = config.administration();
+            boolean toKafka = config.drain().toKafka();
             database = opened(new Database(
                     address,
-                    config.popDispatcher().threads() + config.acknowledgeThreads(),
-                    config.popStatementTimeout(),
-                    config.administrationConnections(),
-                    config.transactionConnections() + config.directPushConnections(),
-                    config.drainsToKafka() ? 0 : config.lanes()));
+                    popSettings.dispatcher().threads() + popSettings.acknowledgeThreads(),
+                    popSettings.statementTimeout(),
+                    administrationSettings.writers() + administrationSettings.readers(),
+                    administrationSettings.transactions() + administrationSettings.directPushes(),
+                    toKafka ? 0 : config.data().lanes()));
             openSchema(config, address);
-            String schema = config.queue().schema();
+            String schema = config.postgres().schema();
             writes = opened(new WriteProbe(
                     database.direct(WriteProbe.NAME, PROBE_ANSWER_TIMEOUT),
                     new WriteTest(schema),
@@ -179,17 +180,14 @@ final class Bridge implements AutoCloseable {
             DataSource consumers = new GatedConnections(database.consumers(), this::requireWrites);
             DataSource control = new GatedConnections(database.control(), this::requireWrites);
 
-            SegmentLogConfig logConfig = config.segmentLog();
-            Destination destination =
-                    config.drainsToKafka() ? Destination.kafka(config.kafka()) : Destination.postgres();
-            lanes = Lanes.open(logConfig.directory(), config.lanes(), logConfig, destination.name());
+            Destination destination = toKafka ? Destination.kafka(config.kafka()) : Destination.postgres();
+            lanes = Lanes.open(
+                    logDirectory, config.data().lanes(), config.data().log(), destination.name());
             open.push(lanes);
-            failed = FailedRecords.open(logConfig.directory());
+            failed = FailedRecords.open(logDirectory);
             open.push(failed);
             intake = opened(new Intake(
-                    lanes,
-                    config.pushStoredTimeout(),
-                    config.drainsToKafka() ? Durability.BUFFERED : Durability.STORED));
+                    lanes, config.drain().storedTimeout(), toKafka ? Durability.BUFFERED : Durability.STORED));
             var rules = new PushRule.Reader(control, schema);
             door = opened(new Admission(intake, config.cipher(), () -> {
                 requireDatabase();
@@ -213,9 +211,9 @@ final class Bridge implements AutoCloseable {
                         return queue.places(queues);
                     },
                     (target, result) -> giveBack(queue, target, result),
-                    config.popDispatcher());
+                    popSettings.dispatcher());
             database.whenItAnswersAgain(pops::databaseAnswers);
-            var metrics = new Metrics(config.metricsMaxQueues(), new ProcessUsage(database::usage, pops::waiting));
+            var metrics = new Metrics(config.metrics().maxQueues(), new ProcessUsage(database::usage, pops::waiting));
             var wakeUps = opened(new WakeUps(control, schema, pops::wake));
             wakeUps.start();
             database.whenRenewed(wakeUps::renew);
@@ -223,16 +221,16 @@ final class Bridge implements AutoCloseable {
                 queues.forEach(pops::wake);
                 wakeUps.tell(queues);
             };
-            var embedded = new EmbeddedDrain(lanes, intake, failed, config.drain(address), pushed, destination);
+            var embedded = new EmbeddedDrain(lanes, intake, failed, config.drainInto(address), pushed, destination);
             embedded.whenRefused(database::drainRefused);
-            if (!config.drainsToKafka()) {
+            if (!toKafka) {
                 embedded.whenAway(() -> schemaReady && (!database.isConnected() || writes.refusal() != null));
             }
             drain = embedded;
             maintenance.start(drain::hold, pops::wakeAll);
             drain.start();
             writes.start(takesWrites -> {
-                drain.block(!takesWrites && !config.drainsToKafka());
+                drain.block(!takesWrites && !toKafka);
                 if (takesWrites) {
                     pops.databaseAnswers();
                 }
@@ -244,11 +242,15 @@ final class Bridge implements AutoCloseable {
             database.whenRenewed(due::renew);
             DataSource background = new GatedConnections(database.housekeeping(), this::requireWrites);
             var housekeeping = opened(new Housekeeping(
-                    new Retention(background, schema, config.idlePartitions(), new RetentionCounts(metrics.counters())),
+                    new Retention(
+                            background,
+                            schema,
+                            config.retention().idlePartitions(),
+                            new RetentionCounts(metrics.counters())),
                     new MinuteCounters(background, schema),
                     new Traces(background, schema, config.cipher()),
-                    config.metricsRetentionDays(),
-                    config.retentionInterval()));
+                    config.retention().metricsDays(),
+                    config.retention().interval()));
             housekeeping.start();
 
             var acknowledgements = opened(new AcknowledgeDispatcher(
@@ -257,13 +259,20 @@ final class Bridge implements AutoCloseable {
                         return queue.acknowledge(batch);
                     },
                     pops::wake,
-                    config.acknowledgeThreads(),
-                    config.acknowledgeMaxPending()));
+                    popSettings.acknowledgeThreads(),
+                    popSettings.maxPendingAcknowledgements()));
             var administration = opened(new Administration(
                     new GatedConnections(database.administration(), this::requireWrites),
                     new GatedConnections(database.writers(), this::requireWrites),
                     database.copies(),
-                    config.administration(),
+                    new Administration.Config(
+                            administrationSettings.writers(),
+                            administrationSettings.readers(),
+                            administrationSettings.listMax(),
+                            administrationSettings.transactions(),
+                            administrationSettings.directPushes(),
+                            config.queue(),
+                            config.smallWriter()),
                     door::refresh,
                     this::requireDatabase,
                     this::requireWrites,
@@ -272,7 +281,7 @@ final class Bridge implements AutoCloseable {
                     metrics,
                     new MinuteCounters(control, schema),
                     new QueueOverview(control, schema),
-                    config.metricsMaxQueues(),
+                    config.metrics().maxQueues(),
                     this::requireWrites));
             http = new HttpService(
                     config.http(),
@@ -290,7 +299,7 @@ final class Bridge implements AutoCloseable {
             http.start();
             flush.start(ProcessUsage.hostName() + ":" + http.port());
             complete = true;
-            open.push(new ShutdownGrace(config.shutdownGrace()));
+            open.push(new ShutdownGrace(config.stop().grace()));
             log.info("Serving requests host={} port={} data={}", listens.host(), http.port(), data.path());
         } catch (DirectoryLockedException e) {
             throw new StartException(e.getMessage() + "; stop it, or set another data.dir or buffer.dir", e);
@@ -309,7 +318,7 @@ final class Bridge implements AutoCloseable {
 
     private static StartException noLog(BridgeConfig config, IOException e) {
         return new StartException(
-                "the local log in " + config.segmentLog().directory() + " (buffer.dir) cannot be opened: "
+                "the local log in " + config.data().log().directory() + " (buffer.dir) cannot be opened: "
                         + FileProblem.of(e),
                 e);
     }
@@ -332,16 +341,17 @@ final class Bridge implements AutoCloseable {
 
     /** Opens the schema now if the server answers, else as soon as it does: pushes are taken meanwhile. */
     private void openSchema(BridgeConfig config, Database.Address address) throws StartException {
-        String schema = config.queue().schema();
+        String schema = config.postgres().schema();
+        boolean apply = config.postgres().appliesSchema();
         try {
-            database.open(schema, config.appliesSchema());
+            database.open(schema, apply);
             schemaReady = true;
         } catch (QueueException e) {
             log.warn(
                     "The schema cannot be opened yet, pushes are kept in the local log url={} reason={}",
                     address,
                     e.getMessage());
-            var opener = new Thread(() -> keepOpening(schema, config.appliesSchema()), "sluice-schema");
+            var opener = new Thread(() -> keepOpening(schema, apply), "sluice-schema");
             opener.setDaemon(true);
             opener.start();
         }

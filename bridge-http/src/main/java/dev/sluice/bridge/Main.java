@@ -4,8 +4,8 @@ import dev.sluice.bridge.cli.BufferCommand;
 import dev.sluice.bridge.cli.BufferSettings;
 import dev.sluice.bridge.cli.UsageException;
 import dev.sluice.bridge.config.BridgeConfig;
-import dev.sluice.bridge.config.BridgeKeys;
 import dev.sluice.bridge.config.ConfigSources;
+import dev.sluice.bridge.config.DataSettings;
 import dev.sluice.bridge.config.Secrets;
 import dev.sluice.bridge.system.ConfigException;
 import dev.sluice.bridge.system.NativeLocale;
@@ -78,11 +78,10 @@ public final class Main {
         try {
             ConfigSources.Found found = ConfigSources.find(file, environment);
             if (directory != null) {
-                found.values().put(BridgeKeys.BUFFER_DIR, directory.toString());
-                found.problems().remove(BridgeKeys.BUFFER_DIR);
+                found = found.with(DataSettings.BUFFER_DIR, directory.toString());
             }
-            BridgeConfig config = BridgeConfig.parse(found);
-            return new BufferSettings(config.lanes(), config.segmentLog());
+            DataSettings data = BridgeConfig.parse(found).data();
+            return new BufferSettings(data.lanes(), data.log());
         } catch (ConfigException e) {
             throw new UsageException(e.problems().stream().map(Secrets::line).toList());
         }

@@ -29,7 +29,16 @@ public final class ConfigSources {
      * @param values key to value, references resolved; keys need not be known ones
      * @param problems key to what is wrong with the value, a line that begins with the key; such keys have no value
      */
-    public record Found(Map<String, String> values, Map<String, String> problems) {}
+    public record Found(Map<String, String> values, Map<String, String> problems) {
+        /** Returns the same with another value of a key, which has no problem then. */
+        public Found with(String key, String value) {
+            var changed = new TreeMap<>(values);
+            changed.put(key, value);
+            var others = new TreeMap<>(problems);
+            others.remove(key);
+            return new Found(changed, others);
+        }
+    }
 
     /**
      * Reads the sources.
@@ -74,11 +83,6 @@ public final class ConfigSources {
                 && !value.isBlank()
                 && !OTHER_VARIABLES.contains(variable)
                 && !ServiceLinks.include(variable.substring(ENVIRONMENT_PREFIX.length()), value);
-    }
-
-    /** Returns the variable for a key: {@code SLUICE_BUFFER_DIR} for {@code buffer.dir}. */
-    static String variableOf(String key) {
-        return ENVIRONMENT_PREFIX + key.toUpperCase(Locale.ROOT).replace('.', '_');
     }
 
     private static String keyOf(String variable) {

@@ -58,11 +58,11 @@ class BridgeConfigTest {
             assertThat(config.http().port()).isEqualTo(6632);
             assertThat(config.http().usualDurability()).isEqualTo(Durability.STORED);
             assertThat(config.http().limits().bodyBytes()).isEqualTo(16 << 20);
-            assertThat(config.dataDirectory()).isEqualTo(Path.of("./data"));
-            assertThat(config.segmentLog().directory()).isEqualTo(Path.of("./data/log"));
-            assertThat(config.connectionUrl()).isEmpty();
+            assertThat(config.data().directory()).isEqualTo(Path.of("./data"));
+            assertThat(config.data().log().directory()).isEqualTo(Path.of("./data/log"));
+            assertThat(config.postgres().server()).isEmpty();
             assertThat(config.queue().schema()).isEqualTo("sluice");
-            assertThat(config.pushStoredTimeout()).isEqualTo(Duration.ofSeconds(1));
+            assertThat(config.drain().storedTimeout()).isEqualTo(Duration.ofSeconds(1));
         }
 
         @Test
@@ -76,11 +76,11 @@ class BridgeConfigTest {
                     "push.durability", "buffered",
                     "dedup.window.ms", "0",
                     "pop.threads", "7");
-            assertThat(config.segmentLog().directory()).isEqualTo(Path.of("/var/lib/log"));
-            assertThat(config.segmentLog().sync()).hasToString("interval:50");
+            assertThat(config.data().log().directory()).isEqualTo(Path.of("/var/lib/log"));
+            assertThat(config.data().log().sync()).hasToString("interval:50");
             assertThat(config.http().usualDurability()).isEqualTo(Durability.BUFFERED);
-            assertThat(config.popDispatcher().threads()).isEqualTo(7);
-            assertThat(config.drain(new Database.Address("jdbc:postgresql://db/x", "u", "secret"))
+            assertThat(config.pop().dispatcher().threads()).isEqualTo(7);
+            assertThat(config.drainInto(new Database.Address("jdbc:postgresql://db/x", "u", "secret"))
                             .task())
                     .containsEntry("connection.url", "jdbc:postgresql://db/x")
                     .containsEntry("connection.password", "secret")
@@ -137,7 +137,7 @@ class BridgeConfigTest {
             for (String bytes : List.of("1024", "16777216", "25165824")) {
                 for (String items : List.of("1", "250000")) {
                     BridgeConfig config = parse("http.max.body.bytes", bytes, "http.max.items", items);
-                    assertThat(config.segmentLog().maxRecordBytes()).isGreaterThan(Integer.parseInt(bytes));
+                    assertThat(config.data().log().maxRecordBytes()).isGreaterThan(Integer.parseInt(bytes));
                     BridgeConfig sealing = parse(
                             "http.max.body.bytes",
                             bytes,
@@ -145,7 +145,7 @@ class BridgeConfigTest {
                             items,
                             "encryption.keys",
                             "k:" + "0e".repeat(32));
-                    assertThat((long) sealing.segmentLog().maxRecordBytes())
+                    assertThat((long) sealing.data().log().maxRecordBytes())
                             .isGreaterThan(PayloadCipher.sealedBytes(Integer.parseInt(bytes)));
                 }
             }
@@ -158,7 +158,7 @@ class BridgeConfigTest {
                     "http.max.items", "1",
                     "buffer.max.bytes", "1048576",
                     "buffer.segment.bytes", "4096");
-            assertThat(config.segmentLog().maxBytes()).isEqualTo(1 << 20);
+            assertThat(config.data().log().maxBytes()).isEqualTo(1 << 20);
         }
 
         @Test
@@ -180,7 +180,7 @@ class BridgeConfigTest {
         void handKeysToEveryWriterAndReader() throws ConfigException {
             String keys = "a:" + "0a".repeat(32) + ",b:" + "0b".repeat(32);
             BridgeConfig config = parse("encryption.keys", keys, "encryption.key.id", "b");
-            assertThat(config.drain(new Database.Address("jdbc:postgresql://db/x", "u", "p"))
+            assertThat(config.drainInto(new Database.Address("jdbc:postgresql://db/x", "u", "p"))
                             .task())
                     .containsEntry("encryption.keys", keys)
                     .containsEntry("encryption.key.id", "b");
@@ -350,12 +350,12 @@ class BridgeConfigTest {
         @Test
         void nameEveryKeyInTheEnvironmentInOneWayOnly() throws Exception {
             var variables = new TreeSet<String>();
-            for (String key : BridgeKeys.definition().names()) {
-                variables.add(ConfigSources.variableOf(key));
-                assertThat(read(null, Map.of(ConfigSources.variableOf(key), "x")))
+            for (String key : BridgeKeys.all().map(Key::name).toList()) {
+                variables.add(ConfigSourcesTest.variableOf(key));
+                assertThat(read(null, Map.of(ConfigSourcesTest.variableOf(key), "x")))
                         .isEqualTo(Map.of(key, "x"));
             }
-            assertThat(variables).hasSameSizeAs(BridgeKeys.definition().names());
+            assertThat(variables).hasSameSizeAs(BridgeKeys.all().map(Key::name).toList());
         }
     }
 }

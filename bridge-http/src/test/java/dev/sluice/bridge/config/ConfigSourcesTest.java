@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,6 +30,11 @@ class ConfigSourcesTest {
         ConfigSources.Found found = ConfigSources.find(file, environment);
         assertThat(found.problems()).isEmpty();
         return found.values();
+    }
+
+    /** Returns the variable for a key: {@code SLUICE_BUFFER_DIR} for {@code buffer.dir}. */
+    static String variableOf(String key) {
+        return "SLUICE_" + key.toUpperCase(Locale.ROOT).replace('.', '_');
     }
 
     private Path file(String text) throws IOException {
@@ -65,10 +71,9 @@ class ConfigSourcesTest {
 
     @Test
     void keysOfOursAreSettingsWhateverServicesThereAre() throws Exception {
-        for (String key : BridgeKeys.definition().names()) {
+        for (String key : BridgeKeys.all().map(Key::name).toList()) {
             for (String value : List.of("6632", "10.96.0.7", "tcp", "http://10.96.0.7:6632/keys")) {
-                assertThat(read(null, Map.of(ConfigSources.variableOf(key), value)))
-                        .containsExactly(Map.entry(key, value));
+                assertThat(read(null, Map.of(variableOf(key), value))).containsExactly(Map.entry(key, value));
             }
         }
     }
@@ -87,8 +92,8 @@ class ConfigSourcesTest {
     void anEmptyVariableCountsAsNotSet() throws Exception {
         Path file = file("http.port=1234\n");
         var environment = new HashMap<String, String>();
-        for (String key : BridgeKeys.definition().names()) {
-            environment.put(ConfigSources.variableOf(key), key.length() % 2 == 0 ? "" : "  ");
+        for (String key : BridgeKeys.all().map(Key::name).toList()) {
+            environment.put(variableOf(key), key.length() % 2 == 0 ? "" : "  ");
         }
         environment.put("SLUICE_NO_KEY", "");
         assertThat(read(file, environment)).containsExactly(Map.entry("http.port", "1234"));
@@ -97,11 +102,11 @@ class ConfigSourcesTest {
     @Test
     void anEmptyValueInTheFileCountsAsNotSetExceptAnEmptyList() throws Exception {
         var text = new StringBuilder();
-        BridgeKeys.definition().names().forEach(key -> text.append(key).append("=\n"));
+        BridgeKeys.all().map(Key::name).toList().forEach(key -> text.append(key).append("=\n"));
         BridgeConfig config = BridgeConfig.parse(ConfigSources.find(file(text.toString()), Map.of()));
         assertThat(config.http().port()).isEqualTo(6632);
-        assertThat(config.dataDirectory()).isEqualTo(Path.of("./data"));
-        assertThat(config.isSelfContained()).isTrue();
+        assertThat(config.data().directory()).isEqualTo(Path.of("./data"));
+        assertThat(config.postgres().server()).isEmpty();
         assertThat(config.describe()).contains("auth.skip.paths = []");
         assertThat(BridgeConfig.parse(Map.of()).describe()).contains("auth.skip.paths = [/health, ");
         assertThat(problems(file("http.prot="), Map.of()))

@@ -110,7 +110,7 @@ class SecretsTest {
         var address = new Database.Address(settings.get("connection.url"), "u", "s3cret");
         assertThat(List.of(
                         address.toString(),
-                        config.drain(address).toString(),
+                        config.drainInto(address).toString(),
                         config.kafka().toString()))
                 .allSatisfy(text -> assertThat(text).doesNotContain("s3cret").doesNotContain("s3%63ret"));
         assertThat(address.driverUrl()).doesNotContain("password=");

@@ -1,10 +1,6 @@
 package dev.sluice.bridge.config;
 
-import java.util.Locale;
-import org.apache.kafka.common.config.ConfigDef;
-import org.apache.kafka.common.config.ConfigDef.ConfigKey;
-
-/** Writes {@code docs/configuration.md} from the definition of the settings. */
+/** Writes {@code docs/configuration.md} from the keys of the settings. */
 final class ConfigReference {
     private ConfigReference() {}
 
@@ -31,39 +27,16 @@ final class ConfigReference {
                   that cannot hold a path or the value of a variable, the service does not start, and says so.
                 * **Secrets.** Passwords, keys and addresses with a password in them are never logged.
                 """);
-        ConfigDef definition = BridgeKeys.definition();
-        for (String group : definition.groups()) {
+        for (KeyGroup group : BridgeKeys.GROUPS) {
             page.append("\n## ")
-                    .append(group)
+                    .append(group.title())
                     .append("\n\n| Key | Type | Default | Range | Meaning |\n|---|---|---|---|---|\n");
-            definition.configKeys().values().stream()
-                    .filter(key -> key.group.equals(group))
-                    .sorted((a, b) -> Integer.compare(a.orderInGroup, b.orderInGroup))
-                    .forEach(key -> row(page, key));
+            for (Key<?> key : group.keys()) {
+                String byDefault = key.defaultText().isEmpty() ? "" : "`" + key.defaultText() + "`";
+                page.append("| `%s` | %s | %s | %s | %s |\n"
+                        .formatted(key.name(), key.type(), byDefault, key.range(), key.meaning()));
+            }
         }
         return page.toString();
-    }
-
-    private static void row(StringBuilder page, ConfigKey key) {
-        String type = key.type.name().toLowerCase(Locale.ROOT);
-        String byDefault = key.defaultValue == null ? "" : "`" + key.defaultValue + "`";
-        page.append("| `")
-                .append(key.name)
-                .append("` | ")
-                .append(type)
-                .append(" | ")
-                .append(byDefault);
-        page.append(" | ")
-                .append(range(key))
-                .append(" | ")
-                .append(key.documentation)
-                .append(" |\n");
-    }
-
-    private static String range(ConfigKey key) {
-        if (key.validator instanceof ConfigDef.Range || key.validator instanceof ConfigDef.ValidString) {
-            return key.validator.toString().replace("[", "").replace("]", "").replace(",...,", " to ");
-        }
-        return "";
     }
 }

@@ -1,0 +1,20 @@
+package dev.sluice.bridge.config;
+
+import java.time.Duration;
+
+/**
+ * Settings of the job that deletes expired data.
+ *
+ * @param interval time between two runs, {@code retention.interval.ms}
+ * @param idlePartitions time without a push after which an empty partition is deleted; zero keeps all,
+ *     {@code retention.partition.idle.days}
+ * @param metricsDays days for which counts by minute and traces are kept, {@code metrics.retention.days}
+ */
+public record RetentionSettings(Duration interval, Duration idlePartitions, int metricsDays) {
+    static RetentionSettings of(Values values) {
+        return new RetentionSettings(
+                values.get(PopSettings.RETENTION_INTERVAL),
+                Duration.ofDays(values.get(PopSettings.RETENTION_IDLE_DAYS)),
+                values.get(MetricsSettings.RETENTION_DAYS));
+    }
+}
