@@ -14,7 +14,10 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * JSON text as it grows, in UTF-8. The caller writes the punctuation with {@link #raw}. One thread.
+ * Writes JSON text in UTF-8. One thread.
+ *
+ * <p>{@link #object}, {@link #array} and {@link #field} set the commas. Code on the hot path writes the punctuation
+ * itself, with {@link #raw}, so that a name and its commas cost one copy. Both ways may be mixed.
  *
  * <p>The text is kept in pieces of at most {@value #PIECE_BYTES} bytes. A long text grows by one piece at a time and is
  * never copied, so it takes hardly more memory than it has bytes.
@@ -44,6 +47,74 @@ public final class JsonOutput {
     /** Starts with room for {@code expectedBytes}, but at most for one piece. */
     public JsonOutput(long expectedBytes) {
         bytes = new byte[(int) Math.max(SMALLEST_PIECE_BYTES, Math.min(expectedBytes, PIECE_BYTES))];
+    }
+
+    /** Begins an object: the whole text, an element of an array, or the value of a {@link #name}. */
+    public JsonOutput object() {
+        return separate().raw("{");
+    }
+
+    /** Begins an object that is the value of a field. */
+    public JsonOutput object(String name) {
+        return name(name).raw("{");
+    }
+
+    /** Ends an object. */
+    public JsonOutput endObject() {
+        return raw("}");
+    }
+
+    /** Begins an array: the whole text, an element of an array, or the value of a {@link #name}. */
+    public JsonOutput array() {
+        return separate().raw("[");
+    }
+
+    /** Begins an array that is the value of a field. */
+    public JsonOutput array(String name) {
+        return name(name).raw("[");
+    }
+
+    /** Ends an array. */
+    public JsonOutput endArray() {
+        return raw("]");
+    }
+
+    /** Adds the name of a field, which is ASCII and needs no escape. Its value comes next. */
+    public JsonOutput name(String name) {
+        return separate().raw("\"").raw(name).raw("\":");
+    }
+
+    /** Adds a field with a string, or with null. */
+    public JsonOutput field(String name, @Nullable String value) {
+        return name(name).string(value);
+    }
+
+    /** Adds a field with a number. */
+    public JsonOutput field(String name, long value) {
+        return name(name).number(value);
+    }
+
+    /** Adds a field with {@code true} or {@code false}. */
+    public JsonOutput field(String name, boolean value) {
+        return name(name).bool(value);
+    }
+
+    /** Adds a field with a UUID, or with null. */
+    public JsonOutput field(String name, @Nullable UUID value) {
+        return name(name).uuid(value);
+    }
+
+    /** Adds a comma, unless the text is at its beginning, in front of the first field or element, or behind a name. */
+    private JsonOutput separate() {
+        byte last = lastByte();
+        return last == 0 || last == '{' || last == '[' || last == ':' || last == ',' ? this : raw(",");
+    }
+
+    private byte lastByte() {
+        if (length > 0) {
+            return bytes[length - 1];
+        }
+        return full.isEmpty() ? 0 : full.get(full.size() - 1)[full.get(full.size() - 1).length - 1];
     }
 
     /** Adds JSON text that is ASCII. */
