@@ -197,6 +197,11 @@ public final class BoundStatement implements AutoCloseable {
         }
     }
 
+    /** Runs a query for its effect, such as a lock. Closes the statement. */
+    public void run() throws SQLException {
+        forEach(row -> {});
+    }
+
     /** Runs a statement that changes rows, and returns how many. Closes the statement. */
     public int execute() throws SQLException {
         try (this) {

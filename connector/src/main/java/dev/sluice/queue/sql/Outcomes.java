@@ -1,9 +1,7 @@
 package dev.sluice.queue.sql;
 
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.sql.Statements.Sql;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -20,28 +18,10 @@ public final class Outcomes {
     /** How long one connection waits for an answer while it asks. */
     private static final int ANSWER_MS = 2000;
 
-    /** The status of an id of another timeline would be that of another transaction. */
-    private static final Sql STATUS = Sql.parse("select case when"
-            + " substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) = :timeline"
-            + " then pg_xact_status( :id ::xid8) end as status,"
-            + " coalesce(pg_stat_get_bgwriter_stat_reset_time() > :at ::timestamptz, true) as has_crashed");
-
-    /**
-     * A server that crashes forgets ids whose records were not in its log yet, and gives them out again. The checkpoint
-     * at the end of its recovery knows the next id: lower ones are what they were. The next checkpoint comes later than
-     * this says, and knows more ids.
-     */
-    private static final Sql SURVIVED = Sql.parse("select now() - checkpoint_time < interval '25 seconds'"
-            + " and :id ::text::numeric < split_part(next_xid, ':', 1)::numeric * 4294967296"
-            + " + split_part(next_xid, ':', 2)::numeric as is_known from pg_control_checkpoint()");
+    private static final Statements STATEMENTS = Statements.read("outcomes.sql");
 
     /** The id is one that the server has not given out: it crashed, and the transaction left no trace. */
     private static final String INVALID_PARAMETER_VALUE = "22023";
-
-    /**
-     * Writes to the server's log and to no table, so that the next commit waits for the standbys as every write does.
-     */
-    private static final String WRITE_LOG = "select pg_logical_emit_message(true, 'sluice', '')";
 
     private final DataSource dataSource;
 
@@ -92,13 +72,14 @@ public final class Outcomes {
     private record Status(@Nullable String status, boolean hasCrashed) {}
 
     private static Status status(Connection connection, TransactionId id) throws SQLException {
-        try (var statement = new BoundStatement(connection, STATUS)
-                        .set("timeline", id.timeline())
-                        .set("id", id.id())
-                        .set("at", id.at());
-                ResultSet row = statement.query()) {
-            row.next();
-            return new Status(row.getString("status"), row.getBoolean("has_crashed"));
+        try {
+            return STATEMENTS
+                    .on(connection, "status")
+                    .set("timeline", id.timeline())
+                    .set("id", id.id())
+                    .set("at", id.at())
+                    .first(row -> new Status(row.getString("status"), row.getBoolean("has_crashed")))
+                    .orElseThrow();
         } catch (SQLException e) {
             if (INVALID_PARAMETER_VALUE.equals(e.getSQLState())) {
                 return new Status("aborted", true);
@@ -108,11 +89,11 @@ public final class Outcomes {
     }
 
     private static boolean survived(Connection connection, TransactionId id) throws SQLException {
-        try (var statement = new BoundStatement(connection, SURVIVED).set("id", id.id());
-                ResultSet row = statement.query()) {
-            row.next();
-            return row.getBoolean("is_known");
-        }
+        return STATEMENTS
+                .on(connection, "survived")
+                .set("id", id.id())
+                .first(row -> row.getBoolean("is_known"))
+                .orElseThrow();
     }
 
     private static CommitOutcome outcome(Connection connection, Status found, TransactionId id) throws SQLException {
@@ -130,9 +111,7 @@ public final class Outcomes {
             return CommitOutcome.LOST; // It may be the status of another transaction.
         }
         // The server may have stopped waiting for its standby. A later commit that is confirmed covers this one.
-        try (var statement = connection.createStatement()) {
-            statement.execute(WRITE_LOG);
-        }
+        STATEMENTS.on(connection, "write-log").run();
         Commit.run(connection, "could not confirm a commit", TransactionId.of(connection));
         return CommitOutcome.COMMITTED;
     }

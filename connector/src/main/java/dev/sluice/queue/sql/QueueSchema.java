@@ -1,10 +1,8 @@
 package dev.sluice.queue.sql;
 
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.sql.Statements.Sql;
 import java.sql.Connection;
 import java.sql.DatabaseMetaData;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
@@ -34,9 +32,6 @@ public final class QueueSchema {
     private static final QueueSchema CURRENT =
             new QueueSchema(FILES.stream().map(Migration::read).toList(), OLDEST_SERVER);
 
-    /** How long a migration waits for a table that others use; then it is tried again by whoever starts. */
-    private static final String LOCK_TIMEOUT = "2s";
-
     /** The table that says which migrations were applied. */
     static final String VERSIONS = "migrations";
 
@@ -46,6 +41,8 @@ public final class QueueSchema {
 
     private final List<Migration> migrations;
     private final int oldestServer;
+
+    private record Encoding(String database, String encoding) {}
 
     /**
      * Makes the schema of another program than this one, as tests need it.
@@ -168,54 +165,52 @@ public final class QueueSchema {
     }
 
     private void apply(Connection connection, String schema) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            lock(connection, schema);
-            var rights = new SchemaRights(connection, schema);
-            if (!rights.exists()) {
-                // Not "if not exists": PostgreSQL asks for the right to create schemas before it looks for the schema.
-                rights.requireCreateSchema();
-                statement.execute(
-                        Statements.inSchema("create schema sluice.", schema).replaceAll("\\.$", ""));
-            }
-            if (!exists(connection, schema)) {
-                rights.requireMigrate();
-                statement.execute(Statements.inSchema(
-                        "create table sluice.migrations (version integer primary key, name text not null,"
-                                + " applied_at timestamptz not null default now())",
-                        schema));
-            }
-            rights.requireVersion();
-            int found = applied(connection, schema);
-            refuseNewer(schema, found);
-            if (found < newest()) {
-                rights.requireMigrate();
-            }
-            // Whoever waits for a lock on a table stops all who come later: a backup that runs would stop every flush.
-            statement.execute("set local lock_timeout = '" + LOCK_TIMEOUT + "'");
-            for (int version = found + 1; version <= newest(); version++) {
-                Migration migration = migrations.get(version - 1);
-                run(statement, migration, schema, found);
-                statement.execute(Statements.inSchema(
-                        "insert into sluice.migrations (version, name) values (" + version + ", '" + migration.file()
-                                + "')",
-                        schema));
-                log.info("Applied a migration. schema={} migration={}", schema, migration.file());
-            }
-            statement.execute("set local lock_timeout to default");
-            rights.requireTables();
+        Statements statements = statements(schema);
+        statements.on(connection, "lock").set("key", "sluice schema " + schema).run();
+        var rights = new SchemaRights(connection, schema);
+        if (!rights.exists()) {
+            rights.requireCreateSchema();
+            new BoundStatement(
+                            connection, statements.get("create-schema").with("schema", Statements.quoted(schema)))
+                    .execute();
         }
+        if (!exists(connection, schema)) {
+            rights.requireMigrate();
+            statements.on(connection, "create-migrations").execute();
+        }
+        rights.requireVersion();
+        int found = applied(connection, schema);
+        refuseNewer(schema, found);
+        if (found < newest()) {
+            rights.requireMigrate();
+        }
+        statements.on(connection, "limit-lock-wait").execute();
+        for (int version = found + 1; version <= newest(); version++) {
+            Migration migration = migrations.get(version - 1);
+            run(connection, migration, schema, found);
+            statements
+                    .on(connection, "record-migration")
+                    .set("version", version)
+                    .set("name", migration.file())
+                    .execute();
+            log.info("Applied a migration schema={} migration={}", schema, migration.file());
+        }
+        statements.on(connection, "reset-lock-wait").execute();
+        rights.requireTables();
     }
 
-    private static void run(Statement statement, Migration migration, String schema, int found) {
-        for (Migration.Step step : migration.steps()) {
-            try {
-                statement.execute(Statements.inSchema(step.sql(), schema));
-            } catch (SQLException e) {
-                String first = step.sql().lines().findFirst().orElse("");
-                throw new QueueException(
-                        "schema " + schema + " stays at version " + found + ", for " + migration.file()
-                                + " failed in line " + step.line() + " (" + first + ")",
-                        e);
+    private static void run(Connection connection, Migration migration, String schema, int found) throws SQLException {
+        try (Statement statement = connection.createStatement()) {
+            for (Migration.Step step : migration.steps()) {
+                try {
+                    statement.execute(Statements.inSchema(step.sql(), schema));
+                } catch (SQLException e) {
+                    String first = step.sql().lines().findFirst().orElse("");
+                    throw new QueueException(
+                            "schema " + schema + " stays at version " + found + ", for " + migration.file()
+                                    + " failed in line " + step.line() + " (" + first + ")",
+                            e);
+                }
             }
         }
     }
@@ -241,17 +236,14 @@ public final class QueueSchema {
      * Names and payloads are Unicode: in another encoding the server refuses some of them, one by one, when they come.
      */
     private static void refuseOtherEncoding(Connection connection) throws SQLException {
-        var sql = Sql.parse("select current_database() as name, current_setting('server_encoding') as encoding");
-        try (var statement = new BoundStatement(connection, sql);
-                ResultSet row = statement.query()) {
-            row.next();
-            String encoding = row.getString("encoding");
-            if (!encoding.equals(ENCODING)) {
-                throw new IllegalStateException("database " + row.getString("name") + " has encoding " + encoding
-                        + ", which cannot hold every name and payload; Sluice needs a database with encoding "
-                        + ENCODING
-                        + ": create database NAME encoding '" + ENCODING + "' template template0");
-            }
+        Encoding found = statements("sluice")
+                .on(connection, "encoding")
+                .first(row -> new Encoding(row.getString("name"), row.getString("encoding")))
+                .orElseThrow();
+        if (!found.encoding().equals(ENCODING)) {
+            throw new IllegalStateException("database " + found.database() + " has encoding " + found.encoding()
+                    + ", which cannot hold every name and payload; Sluice needs a database with encoding " + ENCODING
+                    + ": create database NAME encoding '" + ENCODING + "' template template0");
         }
     }
 
@@ -263,13 +255,6 @@ public final class QueueSchema {
         }
     }
 
-    private static void lock(Connection connection, String schema) throws SQLException {
-        var sql = Sql.parse("select pg_advisory_xact_lock(hashtextextended( :key , 0))");
-        try (var statement = new BoundStatement(connection, sql).set("key", "sluice schema " + schema)) {
-            statement.query().close();
-        }
-    }
-
     private void refuseNewer(String schema, int found) {
         if (found > newest()) {
             throw new IllegalStateException("schema " + schema + " has version " + found
@@ -278,22 +263,22 @@ public final class QueueSchema {
     }
 
     private static boolean exists(Connection connection, String schema) throws SQLException {
-        var sql = Sql.parse("select to_regclass( :name ) is not null");
-        try (var statement = new BoundStatement(connection, sql)
-                        .set("name", Statements.inSchema("sluice.migrations", schema));
-                ResultSet row = statement.query()) {
-            row.next();
-            return row.getBoolean(1);
-        }
+        return statements(schema)
+                .on(connection, "exists")
+                .set("migrations", Statements.inSchema("sluice." + VERSIONS, schema))
+                .first(row -> row.getBoolean("found"))
+                .orElseThrow();
     }
 
     private static int applied(Connection connection, String schema) throws SQLException {
-        String sql = Statements.inSchema("select coalesce(max(version), 0) from sluice.migrations", schema);
-        try (Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery(sql)) {
-            row.next();
-            return row.getInt(1);
-        }
+        return statements(schema)
+                .on(connection, "applied")
+                .first(row -> row.getInt("version"))
+                .orElseThrow();
+    }
+
+    private static Statements statements(String schema) {
+        return Statements.read("queue_schema.sql", schema);
     }
 
     private static void rollback(Connection connection, Exception cause) {

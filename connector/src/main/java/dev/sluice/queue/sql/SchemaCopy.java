@@ -1,9 +1,7 @@
 package dev.sluice.queue.sql;
 
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -63,6 +61,8 @@ public final class SchemaCopy {
     private final Connection target;
     private final String sourceSchema;
     private final String targetSchema;
+    private final Statements inSource;
+    private final Statements inTarget;
 
     /**
      * Makes a copy that has not begun.
@@ -76,6 +76,8 @@ public final class SchemaCopy {
         this.sourceSchema = sourceSchema;
         this.target = target;
         this.targetSchema = targetSchema;
+        this.inSource = Statements.read("schema_copy.sql", sourceSchema);
+        this.inTarget = Statements.read("schema_copy.sql", targetSchema);
     }
 
     /** Told how far a copy is, on its thread. */
@@ -130,18 +132,21 @@ public final class SchemaCopy {
                         + " of the target is not empty, or not of this version: to delete it with all that is in it, name it"
                         + " in replaceSchema");
             }
-            execute(target, "drop schema " + quoted(targetSchema) + " cascade");
+            new BoundStatement(
+                            target, inTarget.get("drop-schema").with("schema", Statements.quoted(targetSchema)))
+                    .execute();
         }
     }
 
     /** Locks taken here by one connection are seen by the other only in the same database. */
     private boolean isSameDatabase() throws SQLException {
-        execute(source, "select pg_advisory_xact_lock(" + LOCK_KEY + ")");
-        try (Statement statement = target.createStatement();
-                ResultSet row = statement.executeQuery("select pg_try_advisory_xact_lock(" + LOCK_KEY + ")")) {
-            row.next();
-            return !row.getBoolean(1);
-        }
+        inSource.on(source, "lock").set("key", LOCK_KEY).run();
+        boolean locked = inTarget
+                .on(target, "try-lock")
+                .set("key", LOCK_KEY)
+                .first(row -> row.getBoolean("locked"))
+                .orElseThrow();
+        return !locked;
     }
 
     private boolean isFree() throws SQLException {
@@ -155,13 +160,11 @@ public final class SchemaCopy {
             return false;
         }
         for (String table : TABLES) {
-            try (Statement statement = target.createStatement();
-                    ResultSet row = statement.executeQuery(
-                            "select exists (select from " + qualified(targetSchema, table) + ")")) {
-                row.next();
-                if (row.getBoolean(1)) {
-                    return false;
-                }
+            boolean hasRows = onTable(target, inTarget, "has-rows", table)
+                    .first(row -> row.getBoolean("found"))
+                    .orElseThrow();
+            if (hasRows) {
+                return false;
             }
         }
         return true;
@@ -169,16 +172,24 @@ public final class SchemaCopy {
 
     /** Returns the relations of a schema that hold rows. */
     static Set<String> tables(Connection connection, String schema) throws SQLException {
-        var sql = Statements.Sql.parse("select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-                + " where n.nspname = :schema and c.relkind in ('r', 'p', 'f', 'm')");
-        var names = new TreeSet<String>();
-        try (var statement = new BoundStatement(connection, sql).set("schema", schema);
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                names.add(row.getString(1));
-            }
-        }
-        return names;
+        return new TreeSet<>(Statements.read("schema_copy.sql", schema)
+                .on(connection, "tables")
+                .set("schema", schema)
+                .list(row -> row.getString("name")));
+    }
+
+    /** Returns a statement on a table of the queue. */
+    private static BoundStatement onTable(Connection connection, Statements statements, String name, String table)
+            throws SQLException {
+        return new BoundStatement(connection, statements.get(name).with("table", Statements.quoted(table)));
+    }
+
+    private static String copySql(Statements statements, String name, String table, String columns) {
+        return statements
+                .get(name)
+                .with("table", Statements.quoted(table))
+                .with("columns", columns)
+                .text();
     }
 
     /**
@@ -206,12 +217,12 @@ public final class SchemaCopy {
         String columns = String.join(", ", columns(table));
         CopyOut out = source.unwrap(PGConnection.class)
                 .getCopyAPI()
-                .copyOut("copy " + qualified(sourceSchema, table) + " (" + columns + ") to stdout (format binary)");
+                .copyOut(copySql(inSource, "copy-out", table, columns));
         CopyIn in = null;
         try {
             in = target.unwrap(PGConnection.class)
                     .getCopyAPI()
-                    .copyIn("copy " + qualified(targetSchema, table) + " (" + columns + ") from stdin (format binary)");
+                    .copyIn(copySql(inTarget, "copy-in", table, columns));
             for (byte[] chunk = out.readFromCopy(); chunk != null; chunk = out.readFromCopy()) {
                 in.writeToCopy(chunk, 0, chunk.length);
                 progress.copied(chunk.length);
@@ -235,17 +246,9 @@ public final class SchemaCopy {
 
     /** Returns the columns that are not computed, quoted. */
     private List<String> columns(String table) throws SQLException {
-        var sql = Statements.Sql.parse("select quote_ident(attname) from pg_attribute"
-                + " where attrelid = :table ::regclass and attnum > 0 and not attisdropped and attgenerated = ''"
-                + " order by attnum");
-        var columns = new ArrayList<String>();
-        try (var statement = new BoundStatement(source, sql).set("table", qualified(sourceSchema, table));
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                columns.add(row.getString(1));
-            }
-        }
-        return columns;
+        return inSource.on(source, "columns")
+                .set("table", qualified(sourceSchema, table))
+                .list(row -> row.getString("name"));
     }
 
     /**
@@ -254,64 +257,42 @@ public final class SchemaCopy {
      */
     private void continueIdentities() throws SQLException {
         for (String table : TABLES) {
-            var find = Statements.Sql.parse("select a.attname, pg_get_serial_sequence( :table , a.attname) as sequence"
-                    + " from pg_attribute a where a.attrelid = :table ::regclass and a.attidentity <> ''");
-            try (var statement = new BoundStatement(source, find).set("table", qualified(sourceSchema, table));
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    continueIdentity(table, row.getString("attname"), row.getString("sequence"));
-                }
-            }
+            inSource.on(source, "identities")
+                    .set("table", qualified(sourceSchema, table))
+                    .forEach(row -> continueIdentity(table, row.getString("name"), row.getString("sequence")));
         }
     }
 
+    private record SequenceState(long last, boolean called) {}
+
     private void continueIdentity(String table, String column, String sequence) throws SQLException {
-        long last;
-        boolean called;
-        try (Statement statement = source.createStatement();
-                ResultSet row = statement.executeQuery("select last_value, is_called from " + sequence)) {
-            row.next();
-            last = row.getLong(1);
-            called = row.getBoolean(2);
-        }
-        var set = Statements.Sql.parse("select setval(pg_get_serial_sequence( :table , :column ), :last , :called )");
-        try (var statement = new BoundStatement(target, set)
+        SequenceState state = new BoundStatement(source, inSource.get("sequence").with("sequence", sequence))
+                .first(row -> new SequenceState(row.getLong("last_value"), row.getBoolean("is_called")))
+                .orElseThrow();
+        inTarget.on(target, "set-sequence")
                 .set("table", qualified(targetSchema, table))
                 .set("column", column)
-                .set("last", last)
-                .set("called", called)) {
-            statement.query().close();
-        }
+                .set("last", state.last())
+                .set("called", state.called())
+                .run();
     }
 
     /** Counts the rows of all tables in both databases. Reads all of them. */
     public List<Count> compare() throws SQLException {
         var counts = new ArrayList<Count>();
         for (String table : TABLES) {
-            counts.add(new Count(table, count(source, sourceSchema, table), count(target, targetSchema, table)));
+            counts.add(new Count(table, count(source, inSource, table), count(target, inTarget, table)));
         }
         return counts;
     }
 
-    private static long count(Connection connection, String schema, String table) throws SQLException {
-        try (Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery("select count(*) from " + qualified(schema, table))) {
-            row.next();
-            return row.getLong(1);
-        }
-    }
-
-    private static void execute(Connection connection, String sql) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute(sql);
-        }
+    private static long count(Connection connection, Statements statements, String table) throws SQLException {
+        return onTable(connection, statements, "count", table)
+                .first(row -> row.getLong("rows"))
+                .orElseThrow();
     }
 
     private static String qualified(String schema, String table) {
-        return quoted(schema) + "." + quoted(table);
-    }
-
-    private static String quoted(String name) {
-        return "\"" + name.replace("\"", "\"\"") + "\"";
+        return Statements.quoted(schema) + "." + Statements.quoted(table);
     }
 }

@@ -1,8 +1,6 @@
 package dev.sluice.queue.sql;
 
-import dev.sluice.queue.sql.Statements.Sql;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.UUID;
 import javax.sql.DataSource;
@@ -13,8 +11,7 @@ import javax.sql.DataSource;
  * fail at random, and commits less durable than they look.
  */
 final class Sessions {
-    private static final Sql LEAVE_MARK = Sql.parse("select set_config('sluice.session', :mark , false)");
-    private static final Sql READ_MARK = Sql.parse("select current_setting('sluice.session', true) as mark");
+    private static final Statements STATEMENTS = Statements.read("sessions.sql");
 
     private Sessions() {}
 
@@ -28,9 +25,7 @@ final class Sessions {
         String mark = UUID.randomUUID().toString();
         try (Connection first = dataSource.getConnection();
                 Connection second = dataSource.getConnection()) {
-            try (var statement = new BoundStatement(first, LEAVE_MARK).set("mark", mark)) {
-                statement.query().close();
-            }
+            STATEMENTS.on(first, "leave-mark").set("mark", mark).run();
             second.setAutoCommit(false);
             boolean own = !mark.equals(mark(second)) && mark.equals(mark(first));
             second.rollback();
@@ -44,11 +39,9 @@ final class Sessions {
     }
 
     private static String mark(Connection connection) throws SQLException {
-        try (var statement = new BoundStatement(connection, READ_MARK);
-                ResultSet row = statement.query()) {
-            row.next();
-            String mark = row.getString("mark");
-            return mark == null ? "" : mark;
-        }
+        return STATEMENTS
+                .on(connection, "read-mark")
+                .first(row -> row.getString("mark"))
+                .orElseThrow();
     }
 }

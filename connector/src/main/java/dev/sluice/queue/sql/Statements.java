@@ -22,11 +22,19 @@ import java.util.regex.Matcher;
 public final class Statements {
     private static final String NAME_MARK = "-- name: ";
 
+    /** The name of the schema in the files. */
+    private static final String DEFAULT_SCHEMA = "sluice";
+
     private final String file;
     private final Map<String, Sql> byName = new HashMap<>();
 
     private Statements(String file) {
         this.file = file;
+    }
+
+    /** Reads a file whose statements name no table of the queue. */
+    public static Statements read(String file) {
+        return read(file, DEFAULT_SCHEMA);
     }
 
     /** Reads {@code file}, a resource beside this class. */
@@ -48,7 +56,11 @@ public final class Statements {
         return statements;
     }
 
-    /** Returns the statement of that name; there is one, or the program is wrong. */
+    /**
+     * Returns the statement of that name.
+     *
+     * @throws IllegalStateException if there is none, which is a bug
+     */
     public Sql get(String name) {
         Sql sql = byName.get(name);
         if (sql == null) {
@@ -81,9 +93,14 @@ public final class Statements {
 
     /** Returns {@code sql} with the schema name {@code sluice} replaced. */
     static String inSchema(String sql, String schema) {
-        return schema.equals("sluice")
+        return schema.equals(DEFAULT_SCHEMA)
                 ? sql
-                : sql.replaceAll("\\bsluice\\.", Matcher.quoteReplacement("\"" + schema.replace("\"", "\"\"") + "\"."));
+                : sql.replaceAll("\\bsluice\\.", Matcher.quoteReplacement(quoted(schema) + "."));
+    }
+
+    /** Returns an identifier in quotes. */
+    static String quoted(String identifier) {
+        return "\"" + identifier.replace("\"", "\"\"") + "\"";
     }
 
     /**
@@ -93,7 +110,12 @@ public final class Statements {
      * @param parameters their names, in order; a name that is used twice stands twice
      */
     public record Sql(String text, List<String> parameters) {
+        /** Returns the statement with SQL in place of {@code {name}}, such as a name in quotes. */
+        Sql with(String name, String sql) {
+            return new Sql(text.replace("{" + name + "}", sql), parameters);
+        }
 
+        /** Reads a statement whose parameters are written {@code :like_this}. */
         public static Sql parse(String named) {
             String body = named.strip();
             if (body.endsWith(";")) {

@@ -1,8 +1,6 @@
 package dev.sluice.queue.sql;
 
-import dev.sluice.queue.sql.Statements.Sql;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import org.jspecify.annotations.Nullable;
 
@@ -15,17 +13,13 @@ import org.jspecify.annotations.Nullable;
  *     again
  */
 public record TransactionId(String id, String at, String timeline) {
-    private static final Sql READ = Sql.parse("select pg_current_xact_id_if_assigned()::text as id,"
-            + " clock_timestamp()::text as at, case when pg_current_xact_id_if_assigned() is not null"
-            + " then substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end as timeline");
+    private static final Statements STATEMENTS = Statements.read("transaction_id.sql");
 
     /** Returns the id of the connection's transaction; null if the transaction has changed nothing. */
     public static @Nullable TransactionId of(Connection connection) throws SQLException {
-        try (var statement = new BoundStatement(connection, READ);
-                ResultSet row = statement.query()) {
-            row.next();
-            String id = row.getString("id");
-            return id == null ? null : new TransactionId(id, row.getString("at"), row.getString("timeline"));
-        }
+        return STATEMENTS
+                .on(connection, "read-transaction-id")
+                .first(row -> new TransactionId(row.getString("id"), row.getString("at"), row.getString("timeline")))
+                .orElse(null);
     }
 }

@@ -1,12 +1,9 @@
 package dev.sluice.queue.sql;
 
-import dev.sluice.queue.sql.Statements.Sql;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
+import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Tries whether a database takes writes, without changing a row. */
@@ -25,84 +22,65 @@ public final class WriteTest {
     /** The server refuses more connections. That says nothing about writes on the connections there are. */
     private static final String TOO_MANY_CONNECTIONS = "53300";
 
-    private static final Sql UNDER_WAY =
-            Sql.parse("select count(*) from pg_stat_activity where application_name = :name"
-                    + " and datname = current_database() and pid <> pg_backend_pid() and wait_event = 'SyncRep'");
-    private static final Sql WAIT_EVENT = Sql.parse("select wait_event from pg_stat_activity"
-            + " where application_name = :name and datname = current_database() and pid <> pg_backend_pid()"
-            + " and state = 'active' and wait_event is not null order by xact_start limit 1");
-
-    private final String write;
-    private final String rights;
+    private final Statements statements;
     private final String schema;
 
     /** Makes a test for the tables of a schema. */
     public WriteTest(String schema) {
-        // Updating no row is refused where writes are. The message goes to the server's log, so that the commit is a
-        // real one.
-        this.write = Statements.inSchema(
-                "update sluice.sink_offsets set next_offset = next_offset where false;"
-                        + " select pg_logical_emit_message(true, 'sluice', '')",
-                schema);
-        // Asking for rights takes no lock on the tables.
-        this.rights = Statements.inSchema(
-                QueueSchema.TABLES.stream()
-                        .sorted()
-                        .map(table -> "('sluice." + table + "')")
-                        .collect(Collectors.joining(
-                                ", ",
-                                "select min(name), current_user from (values ",
-                                ") tables (name) where not (has_table_privilege(name, 'select')"
-                                        + " and has_table_privilege(name, 'insert')"
-                                        + " and has_table_privilege(name, 'update')"
-                                        + " and has_table_privilege(name, 'delete'))")),
-                schema);
+        this.statements = Statements.read("write_test.sql", schema);
         this.schema = schema;
     }
+
+    private record Lacking(String table, String role) {}
 
     /**
      * Commits a transaction that writes, and checks that the role may write all tables.
      *
-     * @throws OutcomeUnknownException if the server did not confirm it
+     * @throws OutcomeUnknownException if the server did not confirm the commit
      */
     public void write(Connection connection) throws SQLException {
         connection.setAutoCommit(false);
-        try (Statement statement = connection.createStatement()) {
-            statement.execute(write);
-            requireRights(statement);
-        }
+        statements.on(connection, "write").run();
+        requireRights(connection);
         Commit.run(connection, "could not write", null);
     }
 
-    private void requireRights(Statement statement) throws SQLException {
-        try (ResultSet row = statement.executeQuery(rights)) {
-            row.next();
-            String table = row.getString(1);
-            if (table != null) {
-                throw new SQLException(
-                        "the role " + row.getString(2) + " lacks a right on table " + table
-                                + "; it needs select, insert, update and delete on all tables in schema " + schema,
-                        INSUFFICIENT_PRIVILEGE);
-            }
+    private void requireRights(Connection connection) throws SQLException {
+        Optional<Lacking> lacking = statements
+                .on(connection, "lacking-rights")
+                .setTexts("tables", QueueSchema.TABLES, table -> Statements.inSchema("sluice." + table, schema))
+                .first(row -> new Lacking(row.getString("name"), row.getString("role")));
+        if (lacking.isPresent()) {
+            throw new SQLException(
+                    "the role " + lacking.get().role() + " lacks a right on table "
+                            + lacking.get().table()
+                            + "; it needs select, insert, update and delete on all tables in schema " + schema,
+                    INSUFFICIENT_PRIVILEGE);
         }
     }
 
-    /** Returns whether a connection of that name waits for a standby. */
+    /** Returns whether a commit of a connection with that name waits for a standby. */
     public boolean isCommitUnderWay(Connection connection, String name) throws SQLException {
-        try (var statement = new BoundStatement(connection, UNDER_WAY).set("name", name);
-                ResultSet row = statement.query()) {
-            row.next();
-            return row.getLong(1) > 0;
+        try {
+            return statements
+                            .on(connection, "commits-under-way")
+                            .set("name", name)
+                            .first(row -> row.getLong("commits"))
+                            .orElseThrow()
+                    > 0;
         } finally {
             endReading(connection);
         }
     }
 
-    /** Returns what a connection of that name waits for; null if none waits. */
+    /** Returns what a connection with that name waits for; null if none waits. */
     public @Nullable String waitEvent(Connection connection, String name) throws SQLException {
-        try (var statement = new BoundStatement(connection, WAIT_EVENT).set("name", name);
-                ResultSet row = statement.query()) {
-            return row.next() ? row.getString("wait_event") : null;
+        try {
+            return statements
+                    .on(connection, "wait-event")
+                    .set("name", name)
+                    .first(row -> row.getString("wait_event"))
+                    .orElse(null);
         } finally {
             endReading(connection);
         }

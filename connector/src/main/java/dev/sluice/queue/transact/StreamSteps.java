@@ -81,7 +81,7 @@ final class StreamSteps {
         statements
                 .on(open, "serialize")
                 .set("cycle", name)
-                .first(row -> true);
+                .run();
     }
 
     /** Locks the query. Returns false if there is none. */

@@ -1,7 +1,6 @@
 package dev.sluice.queue.write;
 
-import dev.sluice.queue.sql.BoundStatement;
-import dev.sluice.queue.sql.Statements.Sql;
+import dev.sluice.queue.sql.Statements;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -14,20 +13,17 @@ import java.util.UUID;
 import org.postgresql.PGNotification;
 
 /**
- * What a process tells others on the same database by {@code NOTIFY}: names of queues that have got something to read.
- * Collected here until they are sent, each once. A payload is one line that says whose it is, then queues, one a line,
- * each as {@link WireName} writes it.
+ * Collects the names of queues with new messages, and sends each once by {@code NOTIFY} to the other processes on the same
+ * database. A payload is a line that identifies the sender and a line for each queue, encoded by {@link WireName}.
  *
- * <p>Any thread may add; who has the connection sends.
+ * <p>Any thread may add queues. The thread that owns the connection sends.
  */
 final class Notifications {
-    /** Without waiting for the disk at the commit: who listens at a crash of the server must look again anyway. */
-    private static final Sql NOTIFY =
-            Sql.parse("select set_config('synchronous_commit', 'off', true), pg_notify( :channel , :payload )");
+    private static final Statements STATEMENTS = Statements.read("notifications.sql");
 
     private static final String SEPARATOR = "\n";
 
-    /** PostgreSQL takes payloads of less than 8000 bytes. A wire name is ASCII, so a character is a byte. */
+    /** PostgreSQL takes payloads of less than 8000 bytes. An encoded name is ASCII, so a character is a byte. */
     static final int MAX_PAYLOAD = 7_999;
 
     /** PostgreSQL takes names of channels of less than 64 bytes. */
@@ -37,18 +33,16 @@ final class Notifications {
 
     private final String channel;
     private final String self = UUID.randomUUID().toString();
-    private final Set<String> told = new HashSet<>();
+    private final Set<String> pending = new HashSet<>();
 
     /**
-     * Makes it.
-     *
-     * @param schema each schema has a channel of its own
+     * Makes notifications on the channel of a schema.
      */
     Notifications(String schema) {
         this.channel = channelOf(schema);
     }
 
-    /** Returns the channel of a schema. A schema whose name is too long for a channel is named by a hash. */
+    /** Returns the channel of a schema. If the schema's name is too long for a channel, a hash stands for it. */
     static String channelOf(String schema) {
         String plain = CHANNEL_PREFIX + schema;
         return plain.getBytes(StandardCharsets.UTF_8).length <= MAX_CHANNEL
@@ -60,46 +54,46 @@ final class Notifications {
         return channel;
     }
 
-    /** Adds queues. Leaves out a name that no queue can have: no consumer waits for it. */
+    /** Adds queues. Leaves out a name that no queue can have. */
     void add(Iterable<String> queues) {
-        synchronized (told) {
+        synchronized (pending) {
             queues.forEach(queue -> {
                 if (WireName.canBeQueue(queue)) {
-                    told.add(queue);
+                    pending.add(queue);
                 }
             });
         }
     }
 
     boolean isEmpty() {
-        synchronized (told) {
-            return told.isEmpty();
+        synchronized (pending) {
+            return pending.isEmpty();
         }
     }
 
     /**
-     * Sends what was added, and forgets it; what cannot be sent is not sent again.
+     * Sends the queues that were added, and forgets them even if sending fails.
      *
-     * @param connection with nothing else in its transaction: the commit does not wait for the disk
+     * @param connection its transaction must do nothing else, because the commit does not wait for the disk
      */
     void send(Connection connection) throws SQLException {
         for (String payload : takePayloads()) {
-            try (var statement = new BoundStatement(connection, NOTIFY)
+            STATEMENTS
+                    .on(connection, "notify")
                     .set("channel", channel)
-                    .set("payload", payload)) {
-                statement.query().close();
-            }
+                    .set("payload", payload)
+                    .run();
         }
     }
 
     private List<String> takePayloads() {
         List<String> queues;
-        synchronized (told) {
-            if (told.isEmpty()) {
+        synchronized (pending) {
+            if (pending.isEmpty()) {
                 return List.of();
             }
-            queues = new ArrayList<>(told);
-            told.clear();
+            queues = new ArrayList<>(pending);
+            pending.clear();
         }
         var payloads = new ArrayList<String>();
         var payload = new StringBuilder(self);
@@ -115,7 +109,7 @@ final class Notifications {
         return payloads;
     }
 
-    /** Returns the queues that somebody else has named; none if it was sent here. */
+    /** Returns the queues that another process names; none if this process sent the notification. */
     List<String> heard(PGNotification notification) {
         String[] lines = notification.getParameter().split(SEPARATOR, -1);
         if (lines[0].equals(self)) {

@@ -185,8 +185,7 @@ public final class WriterSession implements AutoCloseable {
         statements
                 .on(open, "limit-lock-wait")
                 .set("timeout_ms", Long.toString(timeout.toMillis()))
-                .query()
-                .close();
+                .run();
     }
 
     private void rollBack() {

@@ -69,8 +69,7 @@ public final class WriterTransaction {
         statements
                 .on(connection, "limit-lock-wait-in-transaction")
                 .set("timeout_ms", Long.toString(timeout.toMillis()))
-                .query()
-                .close();
+                .run();
     }
 
     /** Enters what the transaction has written into the caches, after its commit. */
