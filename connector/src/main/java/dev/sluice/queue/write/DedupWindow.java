@@ -17,62 +17,58 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one writer knows of the transaction ids that are in the queue: per partition the {@link SeenIds} up to a head.
- * The database keeps no index of them.
+ * Caches the transaction ids of messages within the deduplication window, for one writer: per partition the
+ * {@link SeenIds} up to a head. The database keeps no index of them.
  *
- * <p>A flush asks {@link #catchUp} for each of its partitions that it has ids for, under their row locks,
- * {@link #verify}s what it finds there, and after its commit tells {@link #committed} what it has added. After a flush
- * that was not committed, or nobody knows, there is nothing to do: what is known is known up to a head, and the next
- * flush sees whether that is the head still.
+ * <p>A flush calls {@link #catchUp} for each of its partitions under their row locks, calls {@link #verify} for the hits,
+ * and after its commit {@link #committed} with what it has added. After a flush that did not commit there is nothing to
+ * undo: an entry is valid up to a head, and the next flush compares that head with the one that it has locked.
  *
- * <p>The knowledge is exact because it is used under the partition's row lock. When the head locked is not the head
- * known, another writer was there, or this one with nothing to remember: those segments are read first. A partition
- * never touched, or forgotten to save memory, is read back as far as the window goes. What {@link SeenIds} finds is
- * verified against the segment that holds the seq, which also settles by the database's clock whether it is still
- * within the window.
+ * <p>The cache is exact because it is used under the partition's row lock. If the locked head is not the cached one,
+ * another writer has added segments, or this one has without ids to cache; {@link #catchUp} reads these segments. It
+ * reads a partition that is not cached back to the start of the window. {@link #verify} compares a hit with the segment
+ * that holds the seq, and decides by the database's clock whether the segment is still within the window.
  *
- * <p>How far back the window goes is for each queue to say; the caller hands it in with every use. A window that grows
- * makes its partition be read back again, for what had left the shorter one was forgotten.
+ * <p>Each queue sets its window, so the caller passes it with every use. If a window grows, its partition is read again,
+ * because the ids outside the shorter window are gone.
  *
- * <p>There are two bounds, on the ids and on the partitions they are of. Beyond that of ids, the partitions not used
- * for an eighth of their window are given up, and read back when they are needed again. So a window is read again after
- * an eighth of it has passed at the soonest, and eight ids are read for one written at most. What is used more often is
- * cut, not given up, for it would be read again at once: of each partition the same number of newest ids is kept, its
- * share, and all of those that have fewer. Older ones are not known until there has been room for an eighth of the
- * window, and they are read back: there the writer is not exact. Beyond the bound of partitions those not used for
- * longest are given up.
+ * <p>Two bounds limit memory: one on ids, one on partitions. If there are too many ids, the cache evicts the partitions
+ * that were not used for an eighth of their window. So a window is read at most once in an eighth of its length, and at
+ * most eight ids are read for each one written. Partitions that are used more often are cut instead of evicted, because
+ * they would be read again at once: each keeps its share, the same number of newest ids, and a partition with fewer keeps
+ * all. The cache does not find duplicates of ids that it has cut. It reads them again once there has been room for an
+ * eighth of the window. If there are too many partitions, the cache evicts those that were not used for longest.
  *
  * <p>Owned by one thread.
  */
 public final class DedupWindow {
-    /**
-     * So many ids of the bound allow one partition. What is kept of a partition beside its ids is 450 bytes at most.
-     */
+    /** Ids of the bound for each partition of the bound. A partition takes at most 450 bytes beside its ids. */
     static final int IDS_PER_PARTITION = 8;
 
-    /** Rows fetched at a time while a partition is read back. */
+    /** Rows fetched at a time while a partition is read. */
     private static final int FETCH_ROWS = 256;
-    /** The part of a bound that is made room for at a time. */
+    /** The part of a bound that an eviction frees. */
     private static final int ROOM_DIVISOR = 16;
-    /** How often in a window it is noted which ids there are, so that they can be forgotten when it has passed. */
+    /** Marks per window. When a mark leaves the window, the ids up to its head are removed. */
     private static final int MARKS_PER_WINDOW = 4;
-    /** The part of its window after which a partition that was not used is given up before others are cut. */
+    /** The part of its window after which an unused partition is evicted before others are cut. */
     private static final int IDLE_DIVISOR = 8;
 
     private final int maxIds;
     private final int maxPartitions;
     private final LongSupplier nanoClock;
     private final Statements statements;
-    private final Map<Long, Known> byPartition = new HashMap<>();
+    private final Map<Long, CachedIds> byPartition = new HashMap<>();
     private long totalIds;
-    /** Most ids kept of one partition when there was no room for all; all, if there has been room since. */
+    /** Most ids of one partition since the last cut; {@link #maxIds} if there has been room since. */
     private int share;
 
+    /** When the last cut was. */
     private long sharedAt;
-    /** The longest window of what was cut then. */
+    /** The longest window at the last cut. */
     private long sharedWindowNanos;
 
-    /** Makes one that tells the time by a clock of nanoseconds. */
+    /** Makes an empty cache that reads the time from a clock of nanoseconds. */
     DedupWindow(int maxIds, int maxPartitions, String schema, LongSupplier nanoClock) {
         this.maxIds = maxIds;
         this.maxPartitions = maxPartitions;
@@ -81,49 +77,49 @@ public final class DedupWindow {
         this.share = maxIds;
     }
 
-    /** How many partitions may be known with a bound of so many ids. */
+    /** Returns the bound on partitions for a bound on ids. */
     static int partitionsFor(int maxIds) {
         return Math.max(1, maxIds / IDS_PER_PARTITION);
     }
 
-    /** Ids remembered now, over all partitions. */
+    /** Returns how many ids are cached. */
     long size() {
         return totalIds;
     }
 
-    /** Partitions of which something is known now. */
+    /** Returns how many partitions are cached. */
     int partitions() {
         return byPartition.size();
     }
 
-    /** A transaction id that may be in the queue already: what to verify. */
+    /** A transaction id that may be in the partition already: a hit to verify. */
     record Suspect(int messageIndex, long partitionId, long seq, String transactionId, Duration window) {}
 
     /**
-     * Brings the knowledge of a partition up to the head its lock was taken at.
+     * Brings the entry of a partition up to the locked head.
      *
-     * @param window how far back an id is a duplicate, more than zero
-     * @return what is known now, until the next use of this window; to be handed to {@link #committed}
+     * @param window how long a repeated id is a duplicate, more than zero
+     * @return the entry, valid until the next use of the cache; pass it to {@link #committed}
      */
-    Known catchUp(Connection connection, long partitionId, long head, Duration window) throws SQLException {
+    CachedIds catchUp(Connection connection, long partitionId, long head, Duration window) throws SQLException {
         long now = nanoClock.getAsLong();
         long windowNanos = window.toNanos();
         if (now - sharedAt > sharedWindowNanos / IDLE_DIVISOR) {
             share = maxIds;
         }
-        Known known = byPartition.get(partitionId);
-        boolean mayBeWhole =
+        CachedIds known = byPartition.get(partitionId);
+        boolean mayReadAll =
                 known != null && known.isCut && share == maxIds && now - known.cutAt > windowNanos / IDLE_DIVISOR;
-        if (known == null || known.head > head || known.windowNanos < windowNanos || mayBeWhole) {
+        if (known == null || known.head > head || known.windowNanos < windowNanos || mayReadAll) {
             forget(partitionId);
-            known = new Known();
+            known = new CachedIds();
         }
         if (known.head != head) {
             read(connection, partitionId, known, window);
         }
-        if (!known.isKept) {
+        if (!known.isCached) {
             byPartition.put(partitionId, known);
-            known.isKept = true;
+            known.isCached = true;
         }
         known.head = head;
         known.windowNanos = windowNanos;
@@ -133,7 +129,7 @@ public final class DedupWindow {
         return known;
     }
 
-    /** Returns, by message index, the ids of the messages that suspects really repeat. */
+    /** Returns the ids of the messages that suspects repeat, by index of the suspect's message. */
     Map<Integer, UUID> verify(Connection connection, List<Suspect> suspects) throws SQLException {
         var duplicates = new HashMap<Integer, UUID>();
         if (suspects.isEmpty()) {
@@ -154,20 +150,20 @@ public final class DedupWindow {
     }
 
     /**
-     * Returns what is known of a partition, up to whatever head, null if nothing is. For a flush without ids to
-     * remember; one that has some asks {@link #catchUp}.
+     * Returns the entry of a partition, up to whatever head; null if there is none. For a flush without ids to cache; a
+     * flush with ids calls {@link #catchUp}.
      */
     @Nullable
-    Known knownOf(long partitionId) {
+    CachedIds knownOf(long partitionId) {
         return byPartition.get(partitionId);
     }
 
     /**
-     * Enters what a committed flush has added to a partition, and its new head. If what is known does not reach up to
-     * its seqs, or was given up meanwhile, it stays as it is.
+     * Adds the ids of a committed flush to an entry, and sets its head. Leaves the entry as it is if it was evicted, or
+     * if it does not reach up to the seqs of the flush.
      */
-    void committed(Known known, long headBefore, long head, long[] hashes, long[] seqs, int count) {
-        if (!known.isKept) {
+    void committed(CachedIds known, long headBefore, long head, long[] hashes, long[] seqs, int count) {
+        if (!known.isCached) {
             return;
         }
         long now = nanoClock.getAsLong();
@@ -183,18 +179,18 @@ public final class DedupWindow {
         keepWithinBounds();
     }
 
-    /** Forgets a partition; its next flush reads it back. */
+    /** Evicts a partition; its next flush reads it again. */
     void forget(long partitionId) {
-        Known known = byPartition.remove(partitionId);
+        CachedIds known = byPartition.remove(partitionId);
         if (known != null) {
             totalIds -= known.counted;
-            known.isKept = false;
+            known.isCached = false;
         }
     }
 
-    /** Forgets everything: the next flush reads back what it needs. */
+    /** Evicts all partitions. */
     void forgetAll() {
-        byPartition.values().forEach(known -> known.isKept = false);
+        byPartition.values().forEach(known -> known.isCached = false);
         byPartition.clear();
         totalIds = 0;
         share = maxIds;
@@ -217,12 +213,12 @@ public final class DedupWindow {
         }
     }
 
-    /** Forgets partitions, those not used for longest first, until there is room. */
-    private void forgetUnused(Predicate<Known> which, BooleanSupplier room) {
+    /** Evicts partitions, those not used for longest first, until there is room. */
+    private void forgetUnused(Predicate<CachedIds> which, BooleanSupplier room) {
         var longestFirst = new ArrayList<>(byPartition.entrySet());
         longestFirst.removeIf(each -> !which.test(each.getValue()));
         longestFirst.sort((a, b) -> Long.signum(a.getValue().usedAt - b.getValue().usedAt)); // As nanoTime wants it.
-        for (Map.Entry<Long, Known> each : longestFirst) {
+        for (Map.Entry<Long, CachedIds> each : longestFirst) {
             if (room.getAsBoolean()) {
                 return;
             }
@@ -230,7 +226,7 @@ public final class DedupWindow {
         }
     }
 
-    /** Leaves so many ids: the newest of each partition, equally many where there are more. */
+    /** Cuts all partitions to {@code leave} ids together: each keeps its newest ids, at most the same number of them. */
     private void cut(long leave) {
         long[] smallestFirst = byPartition.values().stream()
                 .mapToLong(each -> each.counted)
@@ -250,19 +246,18 @@ public final class DedupWindow {
             }
             left -= smallestFirst[i];
         }
-        for (Known known : byPartition.values()) {
+        for (CachedIds known : byPartition.values()) {
             known.cutTo(share, sharedAt);
             count(known);
         }
     }
 
-    /** Reads what came after the head that is known. If it fails, what is known stays as it was. */
-    private void read(Connection connection, long partitionId, Known known, Duration window) throws SQLException {
-        // What is known may grow as far as there is room. What is not gets its share, though there be room: else what
-        // is in use would be
-        // cut for it, and it again for the next.
+    /** Reads the segments after the head of the entry. If that fails, the entry is unchanged. */
+    private void read(Connection connection, long partitionId, CachedIds known, Duration window) throws SQLException {
+        // A cached partition may grow into free space. A newly loaded one is limited to its share, so that loading it
+        // cannot evict a partition in use.
         long most = known.counted == 0 ? share : Math.max(share, known.counted + maxIds - totalIds);
-        var newestFirst = new ArrayList<ReadBack>();
+        var newestFirst = new ArrayList<SegmentIds>();
         long found = 0;
         boolean more;
         try (var statement = statements
@@ -274,17 +269,17 @@ public final class DedupWindow {
                 ResultSet row = statement.query()) {
             more = row.next();
             while (more && found < most && row.getBoolean("inside")) {
-                var segment = new ReadBack(row);
+                var segment = new SegmentIds(row);
                 newestFirst.add(segment);
                 found += segment.hashes.length;
                 more = row.next();
             }
         }
-        if (more) { // The window or the room has ended, and what was known before is older still.
+        if (more) { // The window or the room has ended, and the ids in the entry are older still.
             known.ids.forgetBelow(Long.MAX_VALUE);
         }
         for (int i = newestFirst.size() - 1; i >= 0; i--) {
-            newestFirst.get(i).enterIn(known.ids);
+            newestFirst.get(i).addTo(known.ids);
         }
         if (more && found >= most) {
             known.cutAt(nanoClock.getAsLong());
@@ -293,11 +288,11 @@ public final class DedupWindow {
     }
 
     /** The ids of a segment. */
-    private static final class ReadBack {
+    private static final class SegmentIds {
         private final long firstSeq;
         private final long[] hashes;
 
-        ReadBack(ResultSet row) throws SQLException {
+        SegmentIds(ResultSet row) throws SQLException {
             firstSeq = row.getLong("first_seq");
             String[] ids = (String[]) row.getArray("transaction_ids").getArray();
             hashes = new long[ids.length];
@@ -306,40 +301,40 @@ public final class DedupWindow {
             }
         }
 
-        void enterIn(SeenIds ids) {
+        void addTo(SeenIds ids) {
             for (int i = 0; i < hashes.length; i++) {
                 ids.add(hashes[i], firstSeq + i);
             }
         }
     }
 
-    private void count(Known known) {
+    private void count(CachedIds known) {
         totalIds += known.ids.size() - known.counted;
         known.counted = known.ids.size();
     }
 
-    /** What is known of one partition. */
-    static final class Known {
+    /** The entry of one partition. */
+    static final class CachedIds {
         private final SeenIds ids = new SeenIds();
-        /** Heads and when they were reached, a few per window, to know what has left it. */
+        /** A few heads per window, each with the time when it was reached. */
         private final ArrayDeque<Mark> marks = new ArrayDeque<>(2);
 
         private long windowNanos;
         private long head;
-        /** How many of the ids {@link #totalIds} has. */
+        /** How many ids of this entry {@link #totalIds} counts. */
         private long counted;
 
         private long usedAt;
-        /** Whether it is among those that are known now. */
-        private boolean isKept;
-        /** Whether ids within the window were left out for want of room. */
+        /** Whether the entry is in the cache. */
+        private boolean isCached;
+        /** Whether ids within the window were cut. */
         private boolean isCut;
 
         private long cutAt;
 
         private record Mark(long head, long nanoTime) {}
 
-        /** Returns the seqs at which an id of this hash was seen. */
+        /** Returns the seqs of the ids with this hash. */
         long[] seqsOf(long hash) {
             return ids.seqsOf(hash);
         }
@@ -363,7 +358,7 @@ public final class DedupWindow {
             }
         }
 
-        /** Drops what left the window a while ago. Later than it could be, never earlier. */
+        /** Removes ids that left the window a while ago. May be late, never early. */
         private void expire(long now) {
             long oldest = now - windowNanos - windowNanos / 8;
             long gone = 0;

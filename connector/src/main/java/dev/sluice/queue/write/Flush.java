@@ -5,7 +5,7 @@ import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.write.DedupWindow.Known;
+import dev.sluice.queue.write.DedupWindow.CachedIds;
 import dev.sluice.queue.write.PartitionDirectory.Name;
 import java.time.Duration;
 import java.time.Instant;
@@ -23,8 +23,9 @@ import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The messages of one transaction, sorted by partition, and what becomes of them. Decides; {@link FlushWriter} talks to
- * the database.
+ * Decides what happens to the messages of one transaction. Groups them into a {@link Run} for each partition, gives seqs
+ * to the messages that are due, and finds the messages that repeat others of the flush. Runs no statement;
+ * {@link FlushWriter} does.
  */
 public final class Flush {
     private static final long[] NO_LONGS = {};
@@ -36,20 +37,19 @@ public final class Flush {
     private @Nullable List<Run> inOrder;
     private final List<Waiting> waiting = new ArrayList<>();
 
-    /** A message that is not due yet. */
+    /** A message that is not due. */
     record Waiting(NewMessage message, long partitionId, Instant dueAt) {}
 
     /**
-     * What the options of a queue say about its messages.
+     * The options of a queue that a flush applies to its messages.
      *
-     * @param dedupWindow how long ago a message may have been written that one of these repeats; zero: repeats do not
-     *     matter
-     * @param encrypted whether what comes in clear must be sealed
+     * @param dedupWindow how long a repeated transaction id is a duplicate; zero: never
+     * @param encrypted whether a payload in clear must be encrypted
      * @param now the database's time
      */
     record Rules(Duration dedupWindow, boolean encrypted, Instant now) {}
 
-    /** The messages of the flush for one partition. */
+    /** The messages of the flush for one partition, and the state of that partition. */
     static final class Run {
         private static final Rules NO_RULES = new Rules(Duration.ZERO, false, Instant.EPOCH);
 
@@ -63,7 +63,7 @@ public final class Flush {
         private long head;
         private long scheduled;
         private Rules rules = NO_RULES;
-        private @Nullable Known known;
+        private @Nullable CachedIds known;
         private @Nullable PriorityLane lane;
         private List<NewMessage> placed = List.of();
         private long[] placedHashes = NO_LONGS;
@@ -86,7 +86,7 @@ public final class Flush {
             return head;
         }
 
-        /** Messages of the partition that wait for their time. */
+        /** Returns how many scheduled messages the partition has. */
         long scheduled() {
             return scheduled;
         }
@@ -95,12 +95,12 @@ public final class Flush {
             return rules.dedupWindow;
         }
 
-        /** Whether a message whose transaction id was seen is a duplicate. */
+        /** Returns whether a message with a known transaction id is a duplicate. */
         boolean dropsRepeats() {
             return !rules.dedupWindow.isZero();
         }
 
-        /** Whether some message may be a duplicate: not those whose transaction ids were all made for them. */
+        /** Returns whether a message may be a duplicate. It cannot be if its transaction id was generated. */
         boolean mayRepeat() {
             return dropsRepeats() && hasGivenIds;
         }
@@ -109,7 +109,7 @@ public final class Flush {
             return queueId;
         }
 
-        /** Takes how many seqs it was given, and what the partition's row said before. */
+        /** Sets how many seqs were claimed, and what the partition's row said before. */
         void claimed(long seqs, long idOfQueue, long headBefore, long scheduledNow) {
             claimed = seqs;
             queueId = idOfQueue;
@@ -118,22 +118,22 @@ public final class Flush {
             known = null;
         }
 
-        /** Takes what its queue says. */
+        /** Sets the rules of its queue. */
         void under(Rules ofQueue) {
             rules = ofQueue;
         }
 
-        /** Takes what is known of the transaction ids in the partition. */
-        void comparedWith(Known ofPartition) {
+        /** Sets the cached transaction ids that the run was compared with. */
+        void comparedWith(CachedIds ofPartition) {
             known = ofPartition;
         }
 
-        /** How many messages of the flush it has. */
+        /** Returns how many messages it has. */
         int size() {
             return size;
         }
 
-        /** Index in the flush of its message number {@code i}, from 0. */
+        /** Returns the index in the flush of its message number {@code i}, from 0. */
         int index(int i) {
             return indexes[i];
         }
@@ -142,7 +142,7 @@ public final class Flush {
             return !placed.isEmpty();
         }
 
-        /** Whether not every message came to the seq that was claimed for it. */
+        /** Returns whether more or fewer messages were placed than seqs were claimed. */
         boolean isMisclaimed() {
             return placed.size() != claimed;
         }
@@ -173,6 +173,7 @@ public final class Flush {
         }
     }
 
+    /** Makes a flush of messages, in the order they shall have in their partitions. */
     public Flush(List<NewMessage> messages) {
         this.messages = messages;
         this.outcomes = new PushOutcome[messages.size()];
@@ -205,7 +206,7 @@ public final class Flush {
         return runs().stream().map(Run::partitionId).toList();
     }
 
-    /** Returns the lane a partition is to be created in, null for that of its queue. */
+    /** Returns the lane in which a partition is to be created; null: the lane of its queue. */
     @Nullable
     PriorityLane lane(Name name) {
         Run run = runs.get(name);
@@ -213,9 +214,9 @@ public final class Flush {
     }
 
     /**
-     * In order of the partitions' ids: that of locks, and the one that indexes take quickest.
+     * Returns the runs in order of their partitions' ids: the order of the locks, and the fastest one for an index.
      *
-     * @throws IllegalStateException if the ids are not known: nothing would be written, and nobody notice
+     * @throws IllegalStateException if the flush is not located
      */
     List<Run> runs() {
         if (inOrder == null) {
@@ -224,7 +225,7 @@ public final class Flush {
         return inOrder;
     }
 
-    /** How many seqs a run is likely to need: as many as it has messages that name no time of their own. */
+    /** Returns how many seqs a run is likely to need: one for each message without a time or delay of its own. */
     long expectedSeqs(Run run, boolean allDue) {
         long expected = 0;
         for (int i = 0; i < run.size; i++) {
@@ -239,7 +240,7 @@ public final class Flush {
         return messages.get(index);
     }
 
-    /** Keeps the hash of a message's transaction id, to be remembered when the message gets a seq. */
+    /** Keeps the hash of a message's transaction id for the cache. */
     void hashed(int index, long hash) {
         hashes[index] = hash;
     }
@@ -247,8 +248,8 @@ public final class Flush {
     /**
      * Sets the ids of the partitions.
      *
-     * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it has none
-     * @return false if one has none: then it cannot be written
+     * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not cached
+     * @return false if an id is not cached: then the flush cannot be written
      */
     boolean locate(ToLongFunction<Name> ids) {
         inOrder = null;
@@ -266,26 +267,26 @@ public final class Flush {
     }
 
     /**
-     * Gives seqs to the messages that are due and no duplicates.
+     * Gives seqs to the messages that are due and are no duplicates.
      *
-     * @param duplicates ids of the first messages, by index of the ones that repeat them
-     * @param allDue whether they were scheduled and are due now: all are placed, for whether one repeats another was
-     *     seen before
-     * @param cipher seals what comes in clear for an encrypted queue: from producers that did not know, or from before
-     *     it was
-     * @throws QueueException of the transient kind if the cipher has no key for that
+     * @param duplicates ids of the first messages, by index of the messages that repeat them
+     * @param allDue whether the messages were scheduled and are due: then all get a seq, because duplicates were removed
+     *     when the messages were scheduled
+     * @param cipher encrypts payloads that arrive in clear for an encrypted queue: their producer did not know the
+     *     option, or sent them before it was set
+     * @throws QueueException of the transient kind if the cipher has no key for a queue
      */
     void place(Map<Integer, UUID> duplicates, boolean allDue, PayloadCipher cipher) {
         waiting.clear();
         for (Run run : runs.values()) {
             run.beginPlacing();
-            SeenIds inThisFlush = !allDue && run.size > 1 && run.mayRepeat() ? new SeenIds(run.size) : null;
+            SeenIds inFlush = !allDue && run.size > 1 && run.mayRepeat() ? new SeenIds(run.size) : null;
             for (int i = 0; i < run.size; i++) {
                 int index = run.indexes[i];
                 NewMessage message = messages.get(index);
                 UUID first = duplicates.get(index);
-                if (first == null && inThisFlush != null && !message.generatedTransactionId()) {
-                    first = firstInThisFlush(run, i, inThisFlush);
+                if (first == null && inFlush != null && !message.generatedTransactionId()) {
+                    first = firstInFlush(run, i, inFlush);
                 }
                 outcomes[index] = first != null
                         ? new PushOutcome.Duplicate(first, run.partitionId)
@@ -294,8 +295,8 @@ public final class Flush {
         }
     }
 
-    /** Returns the id of the message before that has the same transaction id; or null, and remembers this one. */
-    private @Nullable UUID firstInThisFlush(Run run, int position, SeenIds seen) {
+    /** Returns the id of an earlier message with the same transaction id. If there is none, adds this one and returns null. */
+    private @Nullable UUID firstInFlush(Run run, int position, SeenIds seen) {
         int index = run.indexes[position];
         String transactionId = messages.get(index).transactionId();
         for (long other : seen.seqsOf(hashes[index])) {
@@ -334,7 +335,7 @@ public final class Flush {
         return at.isAfter(after) ? at : after;
     }
 
-    /** The messages that were placed, by partition, in order of their ids. */
+    /** Returns the messages that have seqs, by partition, in order of the partitions' ids. */
     List<SegmentCopy.Run> rows() {
         var rows = new ArrayList<SegmentCopy.Run>(runs.size());
         for (Run run : runs()) {
@@ -345,20 +346,20 @@ public final class Flush {
         return rows;
     }
 
-    /** The messages that were not placed because their time has not come; those of a partition in the order given. */
+    /** Returns the messages that are not due; those of a partition in the order given. */
     List<Waiting> waiting() {
         return waiting;
     }
 
-    /** What became of the messages, in the order given. */
+    /** Returns the outcomes of the messages, in the order given. */
     public List<PushOutcome> outcomes() {
         return Arrays.asList(outcomes);
     }
 
-    /** After the commit. */
+    /** Adds the transaction ids of the flush to the cache. Call it after the commit. */
     void rememberIn(DedupWindow dedup) {
         for (Run run : runs.values()) {
-            Known known = run.known == null ? dedup.knownOf(run.partitionId) : run.known;
+            CachedIds known = run.known == null ? dedup.knownOf(run.partitionId) : run.known;
             if (known != null) {
                 dedup.committed(known, run.head, run.newHead(), run.placedHashes, run.placedSeqs, run.remembered);
             }

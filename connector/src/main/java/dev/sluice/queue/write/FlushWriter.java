@@ -146,7 +146,7 @@ final class FlushWriter {
             if (!run.dropsRepeats()) {
                 dedup.forget(run.partitionId()); // The cache would lack what is written now.
             } else if (run.mayRepeat()) {
-                DedupWindow.Known known =
+                DedupWindow.CachedIds known =
                         dedup.catchUp(connection, run.partitionId(), run.head(), run.dedupWindow());
                 run.comparedWith(known);
                 suspect(flush, run, known, inSegments, amongScheduled);
@@ -160,7 +160,7 @@ final class FlushWriter {
     private static void suspect(
             Flush flush,
             Run run,
-            DedupWindow.Known known,
+            DedupWindow.CachedIds known,
             List<Suspect> inSegments,
             List<Suspect> amongScheduled) {
         for (int i = 0; i < run.size(); i++) {

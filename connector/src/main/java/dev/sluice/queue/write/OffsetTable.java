@@ -7,7 +7,7 @@ import java.sql.SQLException;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
-/** The offsets of sources in the transaction of a {@link QueueWriter}, which commits. */
+/** The table {@code sink_offsets}: how far each source is written. Every method works in the caller's transaction. */
 final class OffsetTable {
     private static final StoredOffset NONE = new StoredOffset(OptionalLong.empty(), null);
 
@@ -17,12 +17,17 @@ final class OffsetTable {
         this.statements = Statements.read("offset_table.sql", schema);
     }
 
-    /** What is stored of a source; {@code refused} says why it may not go on, null if it may. */
+    /**
+     * The row of a source.
+     *
+     * @param offset the next offset; empty if the source has never written
+     * @param refused why the source may not go on; null if it may
+     */
     record StoredOffset(OptionalLong offset, @Nullable String refused) {
         /**
-         * Returns the next offset, empty when the source has never written.
+         * Returns the next offset; empty if the source has never written.
          *
-         * @throws SourceRefusedException if it may not go on
+         * @throws SourceRefusedException if the source may not go on
          */
         OptionalLong next() {
             if (refused != null) {
@@ -37,8 +42,8 @@ final class OffsetTable {
     }
 
     /**
-     * Locks the offset, so that no write of the source is under way. The lock is a change, so the commit that follows
-     * waits for a synchronous standby, and confirms the offset with it.
+     * Reads the offset under a lock, so no write of the source is under way. The lock counts as a change: the commit that
+     * follows waits for a synchronous standby and confirms the offset with it.
      */
     StoredOffset confirmed(Connection open, SourcePartition source) throws SQLException {
         return read(open, "confirmed-offset", source);
@@ -51,8 +56,7 @@ final class OffsetTable {
     }
 
     /**
-     * Keeps a source from going on until its offset is set. Returns false, and does nothing, if it has not stored the
-     * offset.
+     * Refuses a source until an operator sets its offset. Returns false, and does nothing, if the offset is not stored.
      */
     boolean refuse(Connection open, SourcePartition source, long offset, String reason) throws SQLException {
         return bind(open, "refuse", source)
@@ -65,7 +69,7 @@ final class OffsetTable {
     /**
      * Moves a source on by compare-and-set.
      *
-     * @throws SourceMovedException if it is not where its progress expects it
+     * @throws SourceMovedException if the stored offset is not the one that the progress expects
      */
     void move(Connection open, SourceProgress progress) throws SQLException {
         SourcePartition source = progress.partition();

@@ -42,7 +42,10 @@ public final class Parking {
     private final PayloadCipher cipher;
     private final String schema;
 
-    /** The queues that had parked messages when last asked. Only this writer's own messages must stay behind them. */
+    /**
+     * The queues that had parked messages at the last look. Other writers may have parked more since: only this writer's
+     * own messages must stay behind parked ones.
+     */
     private final Set<String> queues = new HashSet<>();
 
     private boolean isLoaded;
@@ -57,12 +60,12 @@ public final class Parking {
     /** A parked message and its place in the table. */
     record Parked(long id, NewMessage message) {}
 
-    /** Forgets which queues have parked messages: the server may be another one. */
+    /** Drops the cached queues: the server may be another one. */
     void forget() {
         isLoaded = false;
     }
 
-    /** Returns the queues that have parked messages. Asks nothing while none had any. */
+    /** Returns the queues that have parked messages. Runs no statement while the last look found none. */
     Set<String> queues(Connection connection) throws SQLException {
         if (!isLoaded) {
             Set<String> all = all(connection);
@@ -80,7 +83,7 @@ public final class Parking {
         return names(statements.on(connection, "parked-queues"));
     }
 
-    /** Notes that messages of these queues are parked; after the commit. */
+    /** Caches that messages of these queues are parked. Call it after the commit. */
     void parked(Collection<String> names) {
         queues.addAll(names);
     }
@@ -133,8 +136,8 @@ public final class Parking {
     }
 
     /**
-     * Takes the right to release the parked messages of a queue until the end of the transaction; false if another has
-     * it.
+     * Locks the release of the parked messages of a queue until the end of the transaction. Returns false if another
+     * transaction holds the lock.
      */
     boolean lock(Connection connection, String queue) throws SQLException {
         return statements
@@ -145,9 +148,9 @@ public final class Parking {
     }
 
     /**
-     * Returns the messages of a queue that have been parked longest, in order.
+     * Returns the messages of a queue that were parked first, in order.
      *
-     * @param maxBytes of payloads; the message that passes it is still returned
+     * @param maxBytes most bytes of payloads; the message that exceeds it is still returned
      */
     List<Parked> next(Connection connection, String queue, int limit, long maxBytes) throws SQLException {
         return statements
@@ -180,27 +183,27 @@ public final class Parking {
     }
 
     /**
-     * Removes parked messages of a queue; in the transaction that writes them.
+     * Removes parked messages of a queue, in the transaction that writes them to the queue.
      *
-     * @throws QueueException of the transient kind if another process has released some of them: then the write must be
-     *     rolled back
+     * @throws QueueException of the transient kind if another process has released some of them; the transaction must
+     *     roll back
      */
-    void remove(Connection connection, String queue, List<Parked> gone) throws SQLException {
+    void remove(Connection connection, String queue, List<Parked> written) throws SQLException {
         int removed = statements
                 .on(connection, "remove-parked")
                 .set("queue", queue)
-                .set("ids", gone, Parked::id)
+                .set("ids", written, Parked::id)
                 .execute();
-        if (removed != gone.size()) {
+        if (removed != written.size()) {
             throw new QueueException("another process releases the parked messages of queue " + queue, "40001", null);
         }
     }
 
     /**
-     * Returns the queues in which another transaction holds a row that a flush needs. It locks the rows of the other
-     * queues, so the caller must roll back.
+     * Returns the queues in which another transaction holds a row that a flush needs. Locks the rows of the other queues,
+     * so the caller must roll back.
      *
-     * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not known
+     * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not cached
      */
     Set<String> held(Connection connection, Collection<Name> names, ToLongFunction<Name> ids) throws SQLException {
         var known = new HashMap<Name, Long>();

@@ -15,20 +15,19 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The ids of partitions by name, as far as one writer has met them. Queues and partitions that do not exist are
- * created. An id may be out of date when somebody deletes the partition: who locks it notices, and says
- * {@link #forget}.
+ * Caches the ids of partitions by name, and creates the queues and partitions that are missing. An id may be stale: its
+ * partition may have been deleted. The flush that locks the partition notices, and calls {@link #forget}.
  *
  * <p>Owned by one thread.
  */
 public final class PartitionDirectory {
-    /** Names kept; when there are more, all are forgotten and found again. */
+    /** Most names cached. When there are more, the cache is emptied. */
     static final int MAX_NAMES = 1_000_000;
 
-    /** Number that stands for the lane of the queue. */
+    /** Stands for the lane of the queue in a statement. */
     public static final int LANE_OF_QUEUE = -1;
 
-    /** Stands for the id of a partition that is not known. */
+    /** Stands for the id of a partition that is not cached. */
     static final long UNKNOWN = 0;
 
     private final Statements statements;
@@ -38,29 +37,29 @@ public final class PartitionDirectory {
         this.statements = Statements.read("partition_directory.sql", schema);
     }
 
-    /** A partition as its users know it. */
+    /** Names a partition, as users do. */
     public record Name(String queue, String partition) {}
 
-    /** Says in which lane a partition is created. */
+    /** Tells the lane in which a partition is created. */
     interface Lanes {
         /** Returns the lane, or null for that of the queue. */
         @Nullable
         PriorityLane of(Name name);
     }
 
-    /** Returns the id of a partition, {@link #UNKNOWN} if it is not known here. */
+    /** Returns the id of a partition, {@link #UNKNOWN} if it is not cached. */
     long idOf(Name name) {
         return ids.getOrDefault(name, UNKNOWN);
     }
 
     /**
-     * Gets to know the partitions named. Creates those that are missing in transactions of its own; the connection must
-     * not be within one, and is not afterwards. One that is deleted meanwhile stays unknown.
+     * Loads the ids of partitions that are not cached, and creates the partitions that are missing. Ends the transaction
+     * of the connection. If a partition is deleted at once, its id stays unknown.
      *
-     * @param lanes the lane each is created in
+     * @param lanes tells the lane of each partition that is created
      */
     void resolve(Connection connection, Collection<Name> names, Lanes lanes) throws SQLException {
-        List<Name> missing = unknown(names);
+        List<Name> missing = missing(names);
         if (missing.isEmpty()) {
             return;
         }
@@ -69,22 +68,16 @@ public final class PartitionDirectory {
             missing = new ArrayList<>(names);
         }
         find(connection, missing);
-        missing = unknown(missing);
+        missing = missing(missing);
         if (!missing.isEmpty()) {
             create(connection, missing, lanes);
             find(connection, missing);
         }
-        connection.rollback(); // Nothing was changed since the partitions were created.
+        connection.rollback(); // Since the commit of the new partitions, the connection has only read.
     }
 
-    private List<Name> unknown(Collection<Name> names) {
-        var unknown = new ArrayList<Name>();
-        for (Name name : names) {
-            if (!ids.containsKey(name)) {
-                unknown.add(name);
-            }
-        }
-        return unknown;
+    private List<Name> missing(Collection<Name> names) {
+        return names.stream().filter(name -> !ids.containsKey(name)).toList();
     }
 
     /** Returns the number that stands for a lane in a statement. */
@@ -92,12 +85,12 @@ public final class PartitionDirectory {
         return lane == null ? LANE_OF_QUEUE : lane.number();
     }
 
-    /** Forgets a name whose partition is not there any more. */
+    /** Drops the id of a partition that was deleted. */
     void forget(Name name) {
         ids.remove(name);
     }
 
-    /** Forgets all names. */
+    /** Empties the cache. */
     void forgetAll() {
         ids.clear();
     }
@@ -112,8 +105,8 @@ public final class PartitionDirectory {
     }
 
     /**
-     * Creates queues and partitions; none if one of the queues is deleted meanwhile, for what then comes in its place
-     * is not locked, and a group that is registered at that moment would not get its cursors.
+     * Creates queues and partitions, and commits. If one of the queues is deleted before it is locked, creates no
+     * partition: the queue that replaces it is not locked, so a group that registers at that moment would lack cursors.
      */
     private void create(Connection connection, List<Name> names, Lanes lanes) throws SQLException {
         var queues = new TreeSet<String>();
@@ -142,7 +135,7 @@ public final class PartitionDirectory {
         try {
             Commit.run(connection, "could not create partitions", null);
         } catch (OutcomeUnknownException e) {
-            // The partitions may exist. Empty ones do no harm, and the messages of the caller are not written.
+            // The partitions may exist. Empty partitions do no harm, and the caller has not written its messages.
             throw new SQLException(e.getMessage(), "08006", e);
         }
     }

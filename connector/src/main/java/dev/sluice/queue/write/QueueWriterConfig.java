@@ -7,11 +7,12 @@ import java.time.Duration;
  * Settings of a {@link QueueWriter}.
  *
  * @param schema PostgreSQL schema of the queue
- * @param dedupWindow how long a transaction id is remembered in queues that do not say; zero: not at all
- * @param dedupMaxIds most transaction ids remembered at once, 1 to {@value #MAX_DEDUP_IDS}; 16 to 32 bytes each, and
- *     450 for each of their partitions, at most an eighth as many
- * @param cipher encrypts the payloads of queues that want it. Without a key, writing to such a queue fails as if
- *     PostgreSQL were away, so that nothing is stored in clear and nothing is lost
+ * @param dedupWindow how long a repeated transaction id is a duplicate, for queues without a window of their own; zero:
+ *     never
+ * @param dedupMaxIds most transaction ids cached, 1 to {@value #MAX_DEDUP_IDS}. Each takes 16 to 32 bytes, and each of
+ *     their partitions 450 bytes; there are at most an eighth as many partitions as ids
+ * @param cipher encrypts the payloads of encrypted queues. Without a key, a write to such a queue fails as if PostgreSQL
+ *     were unreachable, so no payload is stored in clear and none is lost
  * @param lockTimeout how long a write waits for rows that another transaction has locked. Then
  *     {@link QueueWriter#write} parks the messages of the queues that are held, and writes the others. Zero: it waits
  *     as long as the connection does, and parks nothing
@@ -21,7 +22,7 @@ public record QueueWriterConfig(
     /** One hour, and 4,000,000 ids. */
     public static final QueueWriterConfig DEFAULTS = new QueueWriterConfig("sluice", Duration.ofHours(1), 4_000_000);
 
-    /** Most ids that can be remembered: the arrays that hold them have no more room. */
+    /** Most ids that can be cached: the arrays that hold them have no more room. */
     public static final int MAX_DEDUP_IDS = 250_000_000;
 
     public QueueWriterConfig {

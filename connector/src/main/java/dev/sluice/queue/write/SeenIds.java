@@ -4,22 +4,21 @@ import java.security.SecureRandom;
 import java.util.Arrays;
 
 /**
- * The transaction ids seen in one partition, as 64-bit hashes with the seq where each was seen. Open addressing with
- * linear probing; one hash may stand several times, for two ids can share it. What it finds is a place to look, not yet
- * a duplicate.
+ * Maps the transaction ids of one partition, as 64-bit hashes, to the seqs of their messages. An open-addressing hash
+ * table with linear probing. Two ids can share a hash, so a hit is only a candidate for a duplicate.
  *
- * <p>12 bytes an entry, and a power of two of them, filled to three quarters at most: 16 to 32 bytes an id. Nothing
- * while there are none. Owned by one thread.
+ * <p>An entry takes 12 bytes. The capacity is a power of two, filled to three quarters at most, so an id takes 16 to 32
+ * bytes. An empty table takes none. Owned by one thread.
  */
 final class SeenIds {
     private static final int MIN_CAPACITY = 4;
     private static final long[] NONE = {};
     private static final int[] NO_DELTAS = {};
-    /** Makes the hashes of this process unpredictable, so that nobody can choose ids that collide. */
+    /** Makes the hashes of this process unpredictable, so that no producer can choose ids that collide. */
     private static final long SEED = new SecureRandom().nextLong();
 
     private long[] hashes;
-    /** seq minus {@link #base}, 1 or more; 0 marks an empty slot. */
+    /** Each seq minus {@link #base}, 1 or more; 0 marks an empty slot. */
     private int[] deltas;
 
     private long base;
@@ -30,7 +29,7 @@ final class SeenIds {
         deltas = NO_DELTAS;
     }
 
-    /** Makes it with room for so many ids; it grows if there are more. */
+    /** Makes a table with room for the expected number of ids; it grows if there are more. */
     SeenIds(int expected) {
         int capacity = MIN_CAPACITY;
         while (capacity * 3L < expected * 4L) {
@@ -40,7 +39,7 @@ final class SeenIds {
         deltas = new int[capacity];
     }
 
-    /** Returns the hash under which a transaction id is remembered. */
+    /** Returns the hash of a transaction id. */
     static long hash(String transactionId) {
         long h = SEED;
         for (int i = 0; i < transactionId.length(); i++) {
@@ -54,7 +53,7 @@ final class SeenIds {
         return size;
     }
 
-    /** Remembers that an id of this hash stands at {@code seq}; not if it stands over two billion before others. */
+    /** Adds an id with this hash at {@code seq}. Ignores a seq that is more than two billion before another. */
     void add(long hash, long seq) {
         if (hashes.length == 0) {
             hashes = new long[MIN_CAPACITY];
@@ -74,7 +73,7 @@ final class SeenIds {
         }
     }
 
-    /** Returns the seqs where an id of this hash was seen; mostly none. */
+    /** Returns the seqs of the ids with this hash; usually none. */
     long[] seqsOf(long hash) {
         if (size == 0) {
             return NONE;
@@ -92,7 +91,7 @@ final class SeenIds {
         return found;
     }
 
-    /** Forgets every id seen before {@code seq}. */
+    /** Removes every id before {@code seq}. */
     void forgetBelow(long seq) {
         rebuild(hashes.length, seq, Math.max(base, seq - 1));
         if (size == 0) {
@@ -101,7 +100,7 @@ final class SeenIds {
         }
     }
 
-    /** Forgets all but so many ids, those seen last. */
+    /** Removes all ids but the newest {@code most}. */
     void keepNewest(int most) {
         if (size <= most) {
             return;
@@ -117,7 +116,7 @@ final class SeenIds {
         forgetBelow(most == 0 ? base + sorted[size - 1] + 1 : base + sorted[size - most]);
     }
 
-    /** Makes room for a seq that is out of the range of the deltas kept; the lowest ones go if it is too wide. */
+    /** Moves the base so that {@code seq} is in range. Removes the lowest ids if the range is too wide. */
     private void rebase(long seq) {
         long lowest = seq;
         long highest = seq;
@@ -145,7 +144,7 @@ final class SeenIds {
             fitting /= 2;
         }
         long[] newHashes = new long[fitting];
-        deltas = new int[fitting]; // Nothing has changed yet if there is no memory for it.
+        deltas = new int[fitting]; // If memory runs out here, the table is unchanged.
         hashes = newHashes;
         size = 0;
         for (int i = 0; i < oldDeltas.length; i++) {

@@ -17,33 +17,33 @@ import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyIn;
 
 /**
- * Segment rows in the binary format of COPY (PostgreSQL documentation, COPY, "Binary Format"; arrays as
- * {@code array_recv} reads them: dimensions, null flag, element type, length, lower bound, then each element with its
- * length).
+ * Writes segment rows in the binary format of COPY (PostgreSQL documentation, COPY, "Binary Format"). An array has the
+ * layout that {@code array_recv} reads: number of dimensions, null flag, element type, length, lower bound, then each
+ * element with its length.
  *
- * <p>Owned by one thread; the buffer is used again by the next flush.
+ * <p>Owned by one thread, because flushes share the buffer.
  */
 final class SegmentCopy {
-    /** Most messages of one row. A pop reads slices of rows, so a row should not be much larger than a pop. */
+    /** Most messages of a row. A pop reads slices of rows, so a row should not be much larger than a pop. */
     static final int MAX_SEGMENT_MESSAGES = 500;
-    /** Most payload bytes of one row, but for a single message that is larger. */
+    /** Most payload bytes of a row that has more than one message. */
     static final int MAX_SEGMENT_BYTES = 512 * 1024;
     /**
      * Longest row that PostgreSQL keeps whole in a page (PostgreSQL documentation, TOAST); the table's
-     * {@code toast_tuple_target} is the same. A longer one is cut into pieces of 2 KB in a table of their own, with an
-     * index entry each.
+     * {@code toast_tuple_target} is the same. PostgreSQL cuts a longer row into pieces of 2 KB in a table of their own,
+     * with an index entry each.
      */
     static final int PAGE_ROW_BYTES = 8160;
     /**
-     * A row that is cut to fit in a page must fill so much of it; where messages are too large for that, rows are long.
+     * Least part of a page that a row must fill if it is kept short to fit in a page. If messages are too large for that,
+     * the row is long.
      */
     static final int MIN_PAGE_ROW_BYTES = PAGE_ROW_BYTES * 3 / 4;
     /**
-     * What a row has beside its messages: header, numbers, and the beginnings of six arrays with the nulls of three of
-     * them.
+     * Bytes of a row beside its messages: header, numbers, and the headers of six arrays with the null bitmaps of three.
      */
     private static final int ROW_OVERHEAD_BYTES = 320;
-    /** Length and alignment of a text in an array. */
+    /** Length field and alignment of a text in an array. */
     private static final int TEXT_OVERHEAD_BYTES = 7;
 
     private static final int UUID_BYTES = 2 * Long.BYTES;
@@ -59,7 +59,7 @@ final class SegmentCopy {
     private static final int OID_TEXT = 25;
     private static final int OID_TIMESTAMPTZ = 1184;
     private static final int OID_UUID = 2950;
-    /** What PostgreSQL counts microseconds from. */
+    /** PostgreSQL counts microseconds from this time. */
     private static final Instant POSTGRES_EPOCH = Instant.parse("2000-01-01T00:00:00Z");
 
     private static final int FLUSH_BYTES = 256 * 1024;
@@ -78,15 +78,15 @@ final class SegmentCopy {
     /**
      * Messages of one partition with consecutive seqs.
      *
-     * @param writtenAt by the database's clock, under the partition's lock
+     * @param writtenAt time by the database's clock, read under the partition's lock
      */
     record Run(long partitionId, long firstSeq, Instant writtenAt, List<NewMessage> messages) {}
 
     /**
-     * Copies the runs, each as one row or more.
+     * Copies the runs, each as one or more rows.
      *
-     * @param compressed whether the server compresses the payloads, which it does to long rows only; else rows fit in
-     *     pages
+     * @param compressed whether the server compresses payloads. It compresses those of long rows only, so rows are long
+     *     then; otherwise rows fit in pages
      * @return how many rows were written
      */
     long write(Connection connection, List<Run> runs, boolean compressed) throws SQLException {
@@ -114,8 +114,8 @@ final class SegmentCopy {
     }
 
     /**
-     * Closes the connection if no answer came. The driver does not close it during a copy. It would take the late
-     * answer for the answer to the next statement, even to a commit.
+     * Closes the connection if no answer came. The driver keeps it open during a copy, and would take the late answer for
+     * the answer to the next statement, even to a commit.
      */
     private static void abortIfBroken(Connection connection, SQLException failure) throws SQLException {
         for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
@@ -139,7 +139,7 @@ final class SegmentCopy {
         }
     }
 
-    /** Returns the end, exclusive, of the row that begins with message {@code from}: one message at least. */
+    /** Returns the end, exclusive, of the row that starts with message {@code from}. A row has at least one message. */
     static int rowEnd(List<NewMessage> messages, int from, boolean compressed) {
         boolean isLong = compressed;
         long payloads = 0;
@@ -163,7 +163,7 @@ final class SegmentCopy {
         return to;
     }
 
-    /** What a message takes of a row, or a little more; less only if its names are not ASCII. */
+    /** Estimates the bytes of a message in a row. Too low only if its names are not ASCII. */
     private static int rowBytes(NewMessage message) {
         int bytes = UUID_BYTES + message.transactionId().length() + message.payload().length + 2 * TEXT_OVERHEAD_BYTES;
         if (message.traceId() != null) {
@@ -200,7 +200,7 @@ final class SegmentCopy {
         return bytes;
     }
 
-    /** Returns about what a row takes, so that the buffer is not copied for a few bytes behind a large payload. */
+    /** Estimates the bytes of a row, so that the buffer need not grow for a few bytes after a large payload. */
     private static int expectedBytes(List<NewMessage> messages) {
         long bytes = ROW_OVERHEAD_BYTES;
         for (NewMessage message : messages) {
@@ -209,7 +209,7 @@ final class SegmentCopy {
         return Math.toIntExact(bytes);
     }
 
-    /** As PostgreSQL has it. {@code ChronoUnit.MICROS} overflows 292 years away, on Java 17. */
+    /** Returns a time as PostgreSQL stores it. On Java 17 {@code ChronoUnit.MICROS} overflows 292 years from now. */
     private static long microsSince2000(Instant time) {
         long seconds = time.getEpochSecond() - POSTGRES_EPOCH.getEpochSecond();
         return Math.addExact(Math.multiplyExact(seconds, 1_000_000L), time.getNano() / 1_000L);

@@ -3,9 +3,9 @@ package dev.sluice.queue.write;
 import dev.sluice.queue.QueueException;
 
 /**
- * The stored offset of a source partition is not the one the writer started from: somebody else has taken it over, or a
- * commit whose answer got lost did happen. The transaction was rolled back; read the stored offset and go on from
- * there.
+ * Thrown when the stored offset of a source partition is not the one that a write expects: another writer has taken the
+ * source over, or a commit whose outcome was unknown is committed. The transaction was rolled back. The caller reads the
+ * stored offset and continues from there.
  */
 public final class SourceMovedException extends QueueException {
     private static final long serialVersionUID = 1L;
@@ -29,12 +29,12 @@ public final class SourceMovedException extends QueueException {
         return partition;
     }
 
-    /** Returns the offset the writer started from, {@link SourceProgress#NONE} for none. */
+    /** Returns the offset that the write expected, {@link SourceProgress#NONE} for none. */
     public long expectedOffset() {
         return expectedOffset;
     }
 
-    /** Returns the offset found, {@link SourceProgress#NONE} for none. */
+    /** Returns the stored offset, {@link SourceProgress#NONE} for none. */
     public long storedOffset() {
         return storedOffset;
     }

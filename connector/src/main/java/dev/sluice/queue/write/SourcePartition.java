@@ -3,16 +3,15 @@ package dev.sluice.queue.write;
 import static java.util.Objects.requireNonNull;
 
 /**
- * A numbered stream that messages come from: a Kafka topic partition, or a lane of a bridge's local log.
+ * Names a stream that messages come from: a Kafka topic partition, or a lane of a bridge's local log.
  *
- * @param source who reads it: the connector's name, or the log's id
+ * @param source its reader: the connector's name, or the log's id
  * @param topic topic name
  * @param partition partition number in the topic
  */
 public record SourcePartition(String source, String topic, int partition) {
     /**
-     * What the topics of a bridge's local log begin with; the log's id and the epoch's number follow, with a dash
-     * between.
+     * Prefix of the topics of a bridge's local log. The log's id, a dash and the number of the epoch follow.
      */
     public static final String LOG_TOPIC = "sluice-log-";
 

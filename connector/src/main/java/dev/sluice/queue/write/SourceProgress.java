@@ -1,14 +1,14 @@
 package dev.sluice.queue.write;
 
 /**
- * How far one write moves on in a {@link SourcePartition}: a compare-and-set that commits with the data.
+ * Moves the stored offset of a {@link SourcePartition}: a compare-and-set that commits with the messages.
  *
  * @param partition the stream
- * @param expectedOffset the offset stored now, or {@link #NONE} when nothing is stored yet
- * @param nextOffset the offset to store: that of the first record not written yet
+ * @param expectedOffset the offset that is stored, or {@link #NONE} if none is
+ * @param nextOffset the offset to store: that of the first record that is not written
  */
 public record SourceProgress(SourcePartition partition, long expectedOffset, long nextOffset) {
-    /** In {@code expectedOffset}: no offset is stored yet. */
+    /** As {@code expectedOffset}: no offset is stored. */
     public static final long NONE = -1;
 
     public SourceProgress {

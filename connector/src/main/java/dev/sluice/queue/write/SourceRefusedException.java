@@ -1,7 +1,7 @@
 package dev.sluice.queue.write;
 
 /**
- * Thrown when a source was refused ({@link QueueWriter#refuse}), and nobody has set its offset since
+ * Thrown when a source was refused ({@link QueueWriter#refuse}) and no operator has set its offset since
  * ({@link StoredOffsets}).
  */
 public final class SourceRefusedException extends RuntimeException {

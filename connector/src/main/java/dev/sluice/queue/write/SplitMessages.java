@@ -7,12 +7,11 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Messages in two parts: those that are written, and those of queues whose messages are parked. Each part has the order
- * given.
+ * Splits messages into those that the writer writes and those that it parks. Each part keeps the order.
  *
- * @param all the messages
- * @param direct those that are written
- * @param parked those that are parked
+ * @param all all messages
+ * @param direct the messages to write
+ * @param parked the messages to park
  */
 record SplitMessages(List<NewMessage> all, List<NewMessage> direct, List<NewMessage> parked) {
 
@@ -28,8 +27,8 @@ record SplitMessages(List<NewMessage> all, List<NewMessage> direct, List<NewMess
         return new SplitMessages(messages, direct, parked);
     }
 
-    /** Returns the outcomes of all, given those of the messages that were written. */
-    @SuppressWarnings("ReferenceEquality") // The parts hold the same objects, and others may be equal to them.
+    /** Returns the outcomes of all messages, given the outcomes of those that were written. */
+    @SuppressWarnings("ReferenceEquality") // The parts hold the same objects, and two messages may be equal.
     List<PushOutcome> outcomes(List<PushOutcome> ofDirect) {
         if (parked.isEmpty()) {
             return ofDirect;

@@ -5,6 +5,8 @@ import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.Comparator;
 import java.util.Map;
 import java.util.TreeMap;
@@ -12,13 +14,13 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Changes, by hand, how far sources are taken to be written. A {@link QueueWriter} that runs finds its source moved by
- * somebody else; what it writes from there on is decided by who drives it.
+ * Changes stored offsets of sources, for an operator. A {@link QueueWriter} that runs finds that its source has moved
+ * and throws {@link SourceMovedException}.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
 public final class StoredOffsets {
-    /** Who changes several offsets waits for others who do in one order. */
+    /** The order in which rows are locked, so that two callers do not deadlock. */
     private static final Comparator<SourcePartition> ORDER = Comparator.comparing(SourcePartition::source)
             .thenComparing(SourcePartition::topic)
             .thenComparing(SourcePartition::partition);
@@ -26,7 +28,7 @@ public final class StoredOffsets {
     private final Transactions transactions;
     private final Statements statements;
 
-    /** Makes it for a schema that {@link QueueSchema} has brought up to date. */
+    /** Makes an object for a schema that {@link QueueSchema} has brought up to date. */
     public StoredOffsets(DataSource dataSource, String schema) {
         this.transactions = new Transactions(dataSource);
         this.statements = Statements.read("stored_offsets.sql", schema);
@@ -44,21 +46,19 @@ public final class StoredOffsets {
         transactions.run("could not alter the offsets", connection -> {
             int changed = 0;
             for (Map.Entry<SourcePartition, @Nullable Long> each : inOrder.entrySet()) {
-                SourcePartition source = each.getKey();
-                Long next = each.getValue();
-                try (var statement = new BoundStatement(
-                                connection, statements.get(next == null ? "forget-offset" : "set-offset"))
-                        .set("source", source.source())
-                        .set("topic", source.topic())
-                        .set("partition", source.partition())) {
-                    if (next != null) {
-                        statement.set("next", next);
-                    }
-                    changed += statement.update();
-                }
+                changed += alter(connection, each.getKey(), each.getValue());
             }
             return changed;
         });
+    }
+
+    private int alter(Connection connection, SourcePartition source, @Nullable Long next) throws SQLException {
+        BoundStatement statement = statements
+                .on(connection, next == null ? "forget-offset" : "set-offset")
+                .set("source", source.source())
+                .set("topic", source.topic())
+                .set("partition", source.partition());
+        return next == null ? statement.execute() : statement.set("next", next).execute();
     }
 
     /**
@@ -67,11 +67,9 @@ public final class StoredOffsets {
      * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
      */
     public void forget(String source) {
-        transactions.run("could not forget the offsets", connection -> {
-            try (var statement =
-                    new BoundStatement(connection, statements.get("forget-offsets")).set("source", source)) {
-                return statement.update();
-            }
-        });
+        transactions.run("could not forget the offsets", connection -> statements
+                .on(connection, "forget-offsets")
+                .set("source", source)
+                .execute());
     }
 }

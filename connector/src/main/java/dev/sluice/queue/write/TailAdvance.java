@@ -1,20 +1,19 @@
 package dev.sluice.queue.write;
 
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.Collection;
+import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * Moves tails of partitions forward, and with them the cursors that stand before the new tail, so that what a group has
- * left stays {@code head - position} less what is acked. What is before a tail is invisible at once and deleted later
+ * Moves the tails of partitions forward, and the cursors that are behind a new tail up to it. So a group's lag stays
+ * {@code head - position} less what is acked. Readers no longer see messages before a tail; retention deletes them later
  * ({@link dev.sluice.queue.admin.Retention}).
  *
- * <p>The caller holds the partitions {@code for update} and the cursors that move.
+ * <p>Two steps in one transaction: {@link #lock}, then {@link #run}.
  */
 public final class TailAdvance {
     private final Statements statements;
@@ -23,39 +22,38 @@ public final class TailAdvance {
         this.statements = Statements.read("tail_advance.sql", schema);
     }
 
-    /** Where a partition stands that is locked for update: seqs of its oldest and newest message. */
+    /** Seqs of the oldest and the newest message of a locked partition. */
     public record Extent(long tail, long head) {}
 
     /**
-     * Locks the partitions and all their cursors, waiting for them. Returns where they stand, by id; some may be gone.
+     * Locks the partitions {@code for update} and then all their cursors, and waits for each lock. Returns the extents
+     * by partition id; a partition that was deleted is missing.
      */
     public SortedMap<Long, Extent> lock(Connection connection, Collection<Long> partitions) throws SQLException {
         var extents = new TreeMap<Long, Extent>();
-        try (var statement = new BoundStatement(connection, statements.get("lock-partitions-to-clear"))
-                        .set("partitions", longs(partitions));
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                extents.put(row.getLong("id"), new Extent(row.getLong("tail"), row.getLong("head")));
-            }
-        }
-        try (var statement = new BoundStatement(connection, statements.get("lock-cursors-to-clear"))
-                .set("partitions", longs(extents.keySet()))) {
-            statement.query().close();
-        }
+        statements
+                .on(connection, "lock-partitions-to-clear")
+                .set("partitions", partitions, Long::longValue)
+                .forEach(row ->
+                        extents.put(row.getLong("id"), new Extent(row.getLong("tail"), row.getLong("head"))));
+        statements
+                .on(connection, "lock-cursors-to-clear")
+                .set("partitions", extents.keySet(), Long::longValue)
+                .run();
         return extents;
     }
 
-    /** Moves the tails, by partition id. */
+    /** Moves the tails, given by partition id. The transaction holds the locks on the partitions and their cursors. */
     public void run(Connection connection, SortedMap<Long, Long> tails) throws SQLException {
         if (tails.isEmpty()) {
             return;
         }
-        for (String name : new String[] {"trim-cursors", "trim-partitions"}) {
-            try (var statement = new BoundStatement(connection, statements.get(name))
-                    .set("partitions", longs(tails.keySet()))
-                    .set("tails", longs(tails.values()))) {
-                statement.update();
-            }
+        for (String name : List.of("trim-cursors", "trim-partitions")) {
+            statements
+                    .on(connection, name)
+                    .set("partitions", tails.keySet(), Long::longValue)
+                    .set("tails", tails.values(), Long::longValue)
+                    .execute();
         }
     }
 

@@ -12,16 +12,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells other processes on the same database which queues have got something to read, and hears it from them, by
- * {@code NOTIFY} and {@code LISTEN}. Never in a transaction that writes data: a commit with a notification takes a lock
- * on the whole database. What is told within {@link #INTERVAL} goes out together.
+ * Exchanges wake-ups with the other processes on the same database: tells them which queues have new messages, and hears
+ * it from them, by {@code NOTIFY} and {@code LISTEN}. Queues that are told within {@link #INTERVAL} go out together.
+ * Notifications have transactions of their own, because a commit with a notification takes a lock on the whole database.
  *
- * <p>A hint, not a promise: what is lost while the connection is down is found by polling.
+ * <p>A wake-up is a hint. If one is lost while the connection is down, consumers find the messages by polling.
  *
- * <p>One thread of its own, which owns one connection. {@link #tell} may be called by any thread and does not block.
+ * <p>Has one thread, which owns one connection. Any thread may call {@link #tell}, which does not block.
  */
 public final class WakeUps implements AutoCloseable {
-    /** How long a hint may wait for others. */
+    /** How long a wake-up may wait for others. */
     static final Duration INTERVAL = Duration.ofMillis(25);
 
     private static final Logger log = LoggerFactory.getLogger(WakeUps.class);
@@ -37,10 +37,10 @@ public final class WakeUps implements AutoCloseable {
     private boolean failing;
 
     /**
-     * Makes it; {@link #start} begins.
+     * Makes wake-ups that {@link #start} starts.
      *
      * @param schema each schema has a channel of its own
-     * @param heard told each queue that another process has named, on the thread of this object
+     * @param heard gets each queue that another process names, on the thread of this object
      */
     public WakeUps(DataSource dataSource, String schema, Consumer<String> heard) {
         this.dataSource = dataSource;
@@ -50,19 +50,19 @@ public final class WakeUps implements AutoCloseable {
         this.thread.setDaemon(true);
     }
 
-    /** Begins to listen. */
+    /** Starts the thread. */
     public void start() {
         thread.start();
     }
 
-    /** Tells the others that these queues have got something to read. */
+    /** Tells the other processes that these queues have new messages. */
     public void tell(Iterable<String> queues) {
         notifications.add(queues);
     }
 
     /**
-     * Makes it give its connection back and listen on another one. Its server may be a standby by now, and a session
-     * that only listens would never notice. Any thread may call.
+     * Gives the connection back and listens on another one. The server may have become a standby, which a session that
+     * only listens does not notice. Any thread may call this method.
      */
     public void renew() {
         renewing = true;
@@ -75,7 +75,7 @@ public final class WakeUps implements AutoCloseable {
                 listen(connection);
                 if (failing) {
                     failing = false;
-                    log.info("Other processes wake our consumers again. channel={}", notifications.channel());
+                    log.info("Other processes wake our consumers again channel={}", notifications.channel());
                 }
                 while (!closed && !renewing) {
                     notifications.send(connection);
@@ -86,12 +86,12 @@ public final class WakeUps implements AutoCloseable {
                 if (!failing && !closed) {
                     failing = true;
                     log.warn(
-                            "Until the database answers, other processes do not wake our consumers: {}",
+                            "Other processes do not wake our consumers until the database answers; waiting pops poll reason={}",
                             e.getMessage());
                 }
                 pause();
-            } catch (RuntimeException | Error e) { // Without the thread, no other process wakes our consumers any more.
-                log.error("Other processes could not be listened to, it is tried again", e);
+            } catch (RuntimeException | Error e) { // The thread must not die: it would never listen again.
+                log.error("Could not listen to other processes, trying again", e);
                 pause();
             }
         }
@@ -110,7 +110,7 @@ public final class WakeUps implements AutoCloseable {
                     connection.unwrap(PGConnection.class).getNotifications((int) INTERVAL.toMillis());
             return received == null ? NONE : received;
         } catch (SQLException e) {
-            // The pool has not seen this call fail. A statement shows it that the connection is broken.
+            // The pool does not see this call fail. A statement shows the pool that the connection is broken.
             try (Statement statement = connection.createStatement()) {
                 statement.execute("select 1");
             }
@@ -134,7 +134,7 @@ public final class WakeUps implements AutoCloseable {
         try {
             heard.accept(queue);
         } catch (RuntimeException e) {
-            log.error("A consumer could not be woken. queue={}", queue, e);
+            log.error("Could not wake the consumers of a queue queue={}", queue, e);
         }
     }
 
@@ -146,7 +146,7 @@ public final class WakeUps implements AutoCloseable {
         }
     }
 
-    /** Stops listening; waits a moment for the thread. */
+    /** Stops listening, and waits a moment for the thread. */
     @Override
     public void close() {
         closed = true;

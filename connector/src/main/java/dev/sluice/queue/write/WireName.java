@@ -3,12 +3,12 @@ package dev.sluice.queue.write;
 import java.util.HexFormat;
 
 /**
- * A queue's name as bridges tell it to each other: printable ASCII without spaces. Every other character, and the
- * percent sign, is a percent sign and the four hexadecimal digits of its UTF-16 unit. So a name has no character that
- * separates names, its length in bytes is its length in characters, and the encoding of the database does not matter.
+ * Encodes a queue's name for notifications: printable ASCII without spaces. A percent sign and the four hexadecimal
+ * digits of its UTF-16 unit stand for every other character, and for the percent sign. So a name never holds the
+ * character that separates names, has as many bytes as characters, and does not depend on the encoding of the database.
  */
 final class WireName {
-    /** Most characters of a queue's name, as the table of queues checks it. */
+    /** Most characters of a queue's name, as the table {@code queues} checks. */
     static final int MAX_QUEUE_NAME = 255;
 
     private static final char ESCAPE = '%';
@@ -17,12 +17,12 @@ final class WireName {
 
     private WireName() {}
 
-    /** Says whether a queue can have the name. */
+    /** Returns whether a queue can have the name. */
     static boolean canBeQueue(String name) {
         return !name.isEmpty() && name.codePointCount(0, name.length()) <= MAX_QUEUE_NAME;
     }
 
-    /** Returns what stands for the name. */
+    /** Returns the encoded name. */
     static String of(String name) {
         var wire = new StringBuilder(name.length());
         for (int i = 0; i < name.length(); i++) {
@@ -36,7 +36,7 @@ final class WireName {
         return wire.toString();
     }
 
-    /** Returns the name. An incomplete escape stands for itself: the name is another hint and wakes no consumer. */
+    /** Returns the decoded name. An incomplete escape stays as it is; no queue has such a name, so it wakes no consumer. */
     static String read(String wire) {
         var name = new StringBuilder(wire.length());
         int i = 0;

@@ -11,13 +11,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Wakes the consumers of other processes for a writer whose own process has none: tells them which queues it has
- * written to, on the writer's connection, after the commit and in a transaction of its own, as {@link WakeUps} does and
- * for the same reason. The first hint goes out at once; what comes within {@link WakeUps#INTERVAL} of one goes out
+ * Wakes consumers in other processes for a writer whose own process has none. After a commit, tells the other processes
+ * to which queues the writer has written; the notification has a transaction of its own on the writer's connection, as
+ * {@link WakeUps} explains. The first wake-up goes out at once. Those that follow within {@link WakeUps#INTERVAL} go out
  * together at its end.
  *
- * <p>A hint, not a promise: what cannot be sent is dropped, and found by polling. The thread that owns the writer owns
- * this.
+ * <p>A wake-up is a hint. One that cannot be sent is dropped, and consumers find the messages by polling. Owned by the
+ * thread that owns the writer.
  */
 public final class WriterWakeUps {
     private static final Logger log = LoggerFactory.getLogger(WriterWakeUps.class);
@@ -27,13 +27,16 @@ public final class WriterWakeUps {
     private long nextNanos = System.nanoTime();
     private boolean failing;
 
-    /** Makes it for a writer into the schema. */
+    /** Makes wake-ups for a writer to the schema. */
     public WriterWakeUps(QueueWriter writer, String schema) {
         this.writer = writer;
         this.notifications = new Notifications(schema);
     }
 
-    /** Tells of the queues that have got a message, now or with the next. Both lists have the same order. */
+    /**
+     * Tells which queues have got a message, at once or together with the next. Outcomes are in the order of the
+     * messages.
+     */
     public void written(List<NewMessage> messages, List<PushOutcome> outcomes) {
         Set<String> queues = new HashSet<>();
         String last = "";
@@ -48,16 +51,16 @@ public final class WriterWakeUps {
         Duration unused = sendRest();
     }
 
-    /** Tells of the queues that have got messages that were parked. */
+    /** Tells which queues have got messages that were parked. */
     public void released(QueueWriter.Released released) {
         notifications.add(released.queues());
         Duration unused = sendRest();
     }
 
     /**
-     * Sends what is to be told, unless it is too early: then call again.
+     * Sends the pending wake-ups if the interval is over.
      *
-     * @return how long until it is time; zero if nothing is left to tell
+     * @return how long until the caller must call again; zero if no wake-up is pending
      */
     public Duration sendRest() {
         return notifications.isEmpty() ? Duration.ZERO : send();
@@ -78,7 +81,7 @@ public final class WriterWakeUps {
         } catch (QueueException e) {
             if (!failing) {
                 failing = true;
-                log.warn("Consumers that wait are not woken, and look again by themselves. reason={}", e.getMessage());
+                log.warn("Could not wake waiting consumers, they find new messages by polling reason={}", e.getMessage());
             }
         }
         return Duration.ZERO;

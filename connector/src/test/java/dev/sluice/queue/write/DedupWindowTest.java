@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.queue.TestPostgres;
-import dev.sluice.queue.write.DedupWindow.Known;
+import dev.sluice.queue.write.DedupWindow.CachedIds;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -51,7 +51,7 @@ class DedupWindowTest {
                         + " from generate_series(" + from + ", " + to + ", 10) f");
     }
 
-    private Known catchUp(long partition, long head) throws SQLException {
+    private CachedIds catchUp(long partition, long head) throws SQLException {
         return window.catchUp(connection, partition, head, HOUR);
     }
 
@@ -59,7 +59,7 @@ class DedupWindowTest {
         now += time.toNanos();
     }
 
-    private static boolean knows(Known known, long seq) {
+    private static boolean knows(CachedIds known, long seq) {
         return LongStream.of(known.seqsOf(SeenIds.hash("t" + seq))).anyMatch(each -> each == seq);
     }
 
@@ -75,7 +75,7 @@ class DedupWindowTest {
         postgres.execute("delete from sluice.segments"); // Nothing can be read back from here on.
         assertThat(knows(catchUp(1, 20), 1)).isTrue();
         for (long partition = 2; partition <= 5; partition++) {
-            Known known = catchUp(partition, 400);
+            CachedIds known = catchUp(partition, 400);
             assertThat(knows(known, 400)).isTrue();
             assertThat(knows(known, 400 - 150)).isTrue();
             assertThat(knows(known, 1)).isFalse();
@@ -89,7 +89,7 @@ class DedupWindowTest {
             catchUp(partition, 400);
         }
         segments(11, 1, 400);
-        Known known = catchUp(11, 400);
+        CachedIds known = catchUp(11, 400);
         assertThat(knows(known, 400)).isTrue();
         assertThat(knows(known, 1)).isFalse();
     }
@@ -154,7 +154,7 @@ class DedupWindowTest {
         segments(1, 1, 10);
         catchUp(1, 10);
         segments(1, 11, 5000);
-        Known known = catchUp(1, 5000);
+        CachedIds known = catchUp(1, 5000);
         assertThat(window.size()).isLessThanOrEqualTo(MAX_IDS);
         assertThat(knows(known, 5000)).isTrue();
         assertThat(knows(known, 4100)).isTrue();
@@ -169,12 +169,12 @@ class DedupWindowTest {
     @Test
     void readsWhatOthersHaveWrittenWithinTheWindow() throws SQLException {
         segments(1, 1, 10);
-        Known before = catchUp(1, 10);
+        CachedIds before = catchUp(1, 10);
         assertThat(knows(before, 10)).isTrue();
         segments(1, 11, 20);
         postgres.execute("update sluice.segments set created_at = now() - interval '61 minutes'");
         segments(1, 21, 30);
-        Known known = catchUp(1, 30);
+        CachedIds known = catchUp(1, 30);
         assertThat(knows(known, 30)).isTrue();
         assertThat(knows(known, 20)).isFalse();
         assertThat(window.size()).isEqualTo(10);
@@ -199,7 +199,7 @@ class DedupWindowTest {
         window.committed(catchUp(1, 0), 0, 1, new long[] {SeenIds.hash("t1")}, new long[] {1}, 1);
         letPass(HOUR.plus(HOUR.dividedBy(4)));
         window.committed(catchUp(1, 1), 1, 2, new long[] {SeenIds.hash("t2")}, new long[] {2}, 1);
-        Known known = catchUp(1, 2);
+        CachedIds known = catchUp(1, 2);
         assertThat(knows(known, 1)).isFalse();
         assertThat(knows(known, 2)).isTrue();
         assertThat(window.size()).isEqualTo(1);
@@ -207,7 +207,7 @@ class DedupWindowTest {
 
     @Test
     void staysWithinTheBoundWhenAFlushHasAddedMore() throws SQLException {
-        Known known = catchUp(1, 0);
+        CachedIds known = catchUp(1, 0);
         long[] seqs = LongStream.rangeClosed(1, 3000).toArray();
         window.committed(
                 known,
@@ -223,7 +223,7 @@ class DedupWindowTest {
     @Test
     void staysWhereItIsWhenAFlushBeyondItHasAddedSomething() throws SQLException {
         segments(1, 1, 10);
-        Known known = catchUp(1, 10);
+        CachedIds known = catchUp(1, 10);
         segments(1, 11, 30);
         window.committed(known, 20, 30, new long[0], new long[0], 0);
         assertThat(knows(catchUp(1, 30), 11)).isTrue();
@@ -237,7 +237,7 @@ class DedupWindowTest {
 
     @Test
     void doesNotCountWhatAFlushAddsToAPartitionGivenUpMeanwhile() throws SQLException {
-        Known known = catchUp(1, 0);
+        CachedIds known = catchUp(1, 0);
         window.forget(1);
         window.committed(known, 0, 1, new long[] {SeenIds.hash("t1")}, new long[] {1}, 1);
         assertThat(window.size()).isZero();
