@@ -173,17 +173,9 @@ class WatchersTest {
     void aScheduledMessageThatCannotBeReleasedDoesNotHoldParkedOnes() throws Exception {
         try (var postgres = TestPostgres.withSchema();
                 var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
-            var secret = new NewMessage(
-                    UUID.randomUUID(),
-                    "secret",
-                    "p",
-                    "t",
-                    false,
-                    "1".getBytes(StandardCharsets.UTF_8),
-                    null,
-                    null,
-                    null,
-                    Duration.ofHours(1));
+            var secret = NewMessage.builder(UUID.randomUUID(), "secret", "p", "t", "1".getBytes(StandardCharsets.UTF_8))
+                    .delay(Duration.ofHours(1))
+                    .build();
             writer.write(List.of(secret), List.of());
             postgres.execute("update sluice.scheduled set due_at = now()");
             postgres.execute("update sluice.queues set encryption_enabled = true"); // And this writer has no key.

@@ -63,43 +63,14 @@ public record NewMessage(
         }
     }
 
-    /** Makes a message that comes from nowhere else. */
-    public NewMessage(
-            UUID id,
-            String queue,
-            String partition,
-            String transactionId,
-            boolean generatedTransactionId,
-            byte[] payload,
-            @Nullable UUID traceId,
-            @Nullable String producerSub,
-            @Nullable Instant deliverAt,
-            @Nullable Duration delay) {
-        this(
-                id,
-                queue,
-                partition,
-                transactionId,
-                generatedTransactionId,
-                payload,
-                traceId,
-                producerSub,
-                deliverAt,
-                delay,
-                Origin.NONE);
+    /** Returns a message whose producer gave it a transaction id and nothing else besides a payload. */
+    public static NewMessage of(UUID id, String queue, String partition, String transactionId, byte[] payload) {
+        return builder(id, queue, partition, transactionId, payload).build();
     }
 
-    /** Makes a message that comes from nowhere else, to be delivered at once. */
-    public NewMessage(
-            UUID id,
-            String queue,
-            String partition,
-            String transactionId,
-            boolean generatedTransactionId,
-            byte[] payload,
-            @Nullable UUID traceId,
-            @Nullable String producerSub) {
-        this(id, queue, partition, transactionId, generatedTransactionId, payload, traceId, producerSub, null, null);
+    /** Returns a builder of a message with these values; all others are unset. */
+    public static Builder builder(UUID id, String queue, String partition, String transactionId, byte[] payload) {
+        return new Builder(id, queue, partition, transactionId, payload);
     }
 
     /** Returns the same message with another payload. */
@@ -159,6 +130,85 @@ public record NewMessage(
                 }
                 i++;
             }
+        }
+    }
+
+    /** A message under construction; each method sets the value of its name. Not thread-safe. */
+    public static final class Builder {
+        private final UUID id;
+        private final String queue;
+        private final String partition;
+        private final String transactionId;
+        private final byte[] payload;
+        private boolean generatedTransactionId;
+        private @Nullable UUID traceId;
+        private @Nullable String producerSub;
+        private @Nullable Instant deliverAt;
+        private @Nullable Duration delay;
+        private Origin origin = Origin.NONE;
+
+        private Builder(UUID id, String queue, String partition, String transactionId, byte[] payload) {
+            this.id = id;
+            this.queue = queue;
+            this.partition = partition;
+            this.transactionId = transactionId;
+            this.payload = payload;
+        }
+
+        /** Sets generatedTransactionId. */
+        public Builder generatedTransactionId(boolean value) {
+            generatedTransactionId = value;
+            return this;
+        }
+
+        /** Sets traceId. */
+        public Builder traceId(@Nullable UUID value) {
+            traceId = value;
+            return this;
+        }
+
+        /** Sets producerSub. */
+        public Builder producerSub(@Nullable String value) {
+            producerSub = value;
+            return this;
+        }
+
+        /** Sets deliverAt. */
+        public Builder deliverAt(@Nullable Instant value) {
+            deliverAt = value;
+            return this;
+        }
+
+        /** Sets delay. */
+        public Builder delay(@Nullable Duration value) {
+            delay = value;
+            return this;
+        }
+
+        /** Sets origin. */
+        public Builder origin(Origin value) {
+            origin = value;
+            return this;
+        }
+
+        /**
+         * Returns the message.
+         *
+         * @throws IllegalArgumentException as the constructor of {@link NewMessage} does
+         */
+        public NewMessage build() {
+            return new NewMessage(
+                    id,
+                    queue,
+                    partition,
+                    transactionId,
+                    generatedTransactionId,
+                    payload,
+                    traceId,
+                    producerSub,
+                    deliverAt,
+                    delay,
+                    origin);
         }
     }
 }

@@ -49,8 +49,7 @@ class TaskSessionsTest {
         postgres = TestPostgres.withSchema();
         postgres.execute("create role " + role + " login; grant usage on schema sluice to " + role);
         postgres.execute("grant select, insert, update, delete on all tables in schema sluice to " + role);
-        var message =
-                new NewMessage(new MessageIds().next(), "orders", "p", "t", false, "1".getBytes(UTF_8), null, null);
+        var message = NewMessage.of(new MessageIds().next(), "orders", "p", "t", "1".getBytes(UTF_8));
         try (var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
             writer.write(List.of(message), List.of());
         }

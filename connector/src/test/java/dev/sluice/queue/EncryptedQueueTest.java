@@ -117,12 +117,14 @@ class EncryptedQueueTest {
     @Test
     void coversMessagesThatWaitForTheirTime() {
         NewMessage plain = message("q", "p", "early", payload("early"));
-        var early = new NewMessage(
-                plain.id(), "q", "p", "early", false, plain.payload(), null, null, null, Duration.ofHours(1));
+        var early = NewMessage.builder(plain.id(), "q", "p", "early", plain.payload())
+                .delay(Duration.ofHours(1))
+                .build();
         writer.write(List.of(early), List.of());
         encrypt(true);
-        var late = new NewMessage(
-                UUID.randomUUID(), "q", "p", "late", false, plain.payload(), null, null, null, Duration.ofHours(1));
+        var late = NewMessage.builder(UUID.randomUUID(), "q", "p", "late", plain.payload())
+                .delay(Duration.ofHours(1))
+                .build();
         writer.write(List.of(late), List.of());
         assertThat(postgres.query("select payload like '%" + SECRET + "%' from sluice.scheduled order by id"))
                 .containsExactly("t", "f");

@@ -10,15 +10,8 @@ public final class Messages {
     private Messages() {}
 
     public static NewMessage message(String queue, String partition, String transactionId, String payload) {
-        return new NewMessage(
-                UUID.randomUUID(),
-                queue,
-                partition,
-                transactionId,
-                false,
-                payload.getBytes(StandardCharsets.UTF_8),
-                null,
-                null);
+        return NewMessage.of(
+                UUID.randomUUID(), queue, partition, transactionId, payload.getBytes(StandardCharsets.UTF_8));
     }
 
     public static NewMessage message(String partition, String transactionId) {

@@ -39,18 +39,9 @@ class OriginTest {
     }
 
     private static NewMessage message(String partition, String id, @Nullable Instant at, @Nullable PriorityLane lane) {
-        return new NewMessage(
-                UUID.randomUUID(),
-                "q",
-                partition,
-                id,
-                false,
-                "1".getBytes(UTF_8),
-                null,
-                null,
-                null,
-                null,
-                new Origin(at, lane));
+        return NewMessage.builder(UUID.randomUUID(), "q", partition, id, "1".getBytes(UTF_8))
+                .origin(new Origin(at, lane))
+                .build();
     }
 
     @Test

@@ -256,15 +256,8 @@ public final class QueueBenchmark {
         UUID id = IDS.next();
         String payload = "{\"id\":\"" + id + "\",\"type\":\"order.updated\",\"note\":\""
                 + "abcdefghij0123456789".repeat(6) + "\"}";
-        return new NewMessage(
-                id,
-                queue,
-                partition,
-                UUID.randomUUID().toString(),
-                false,
-                payload.getBytes(StandardCharsets.UTF_8),
-                null,
-                null);
+        return NewMessage.of(
+                id, queue, partition, UUID.randomUUID().toString(), payload.getBytes(StandardCharsets.UTF_8));
     }
 
     private static void copyUnordered(Connection connection, List<NewMessage> messages)

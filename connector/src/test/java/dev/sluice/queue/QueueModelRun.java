@@ -163,17 +163,14 @@ final class QueueModelRun implements AutoCloseable {
             Duration delay = random.nextInt(12) == 0 ? Duration.ofSeconds(60 + random.nextInt(3000)) : null;
             Name name = anyName();
             String payload = "\"" + key + "#" + random.nextInt(100) + "\"";
-            messages.add(new NewMessage(
-                    UUID.randomUUID(),
-                    name.queue(),
-                    name.partition(),
-                    key,
-                    false,
-                    payload.getBytes(StandardCharsets.UTF_8),
-                    null,
-                    null,
-                    null,
-                    delay));
+            messages.add(NewMessage.builder(
+                        UUID.randomUUID(),
+                        name.queue(),
+                        name.partition(),
+                        key,
+                        payload.getBytes(StandardCharsets.UTF_8))
+                        .delay(delay)
+                        .build());
         }
         return messages;
     }

@@ -292,17 +292,13 @@ public final class FailedRecords implements Closeable {
 
     /** A message whose transaction id is looked for, whoever made it: a second copy of it shall be found. */
     public static NewMessage withGivenTransactionId(NewMessage message) {
-        return new NewMessage(
-                message.id(),
-                message.queue(),
-                message.partition(),
-                message.transactionId(),
-                false,
-                message.payload(),
-                message.traceId(),
-                message.producerSub(),
-                message.deliverAt(),
-                message.delay());
+        return NewMessage.builder(
+                        message.id(), message.queue(), message.partition(), message.transactionId(), message.payload())
+                .traceId(message.traceId())
+                .producerSub(message.producerSub())
+                .deliverAt(message.deliverAt())
+                .delay(message.delay())
+                .build();
     }
 
     /** Returns how many records are kept. */

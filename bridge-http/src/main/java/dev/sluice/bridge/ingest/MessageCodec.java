@@ -150,17 +150,13 @@ public final class MessageCodec {
         Duration delay = (flags & HAS_DELAY) == 0 ? null : Duration.ofMillis(in.readLong("delay"));
         byte[] payload = Arrays.copyOfRange(bytes, in.at, bytes.length);
         try {
-            return new NewMessage(
-                    id,
-                    queue,
-                    partition,
-                    transactionId,
-                    (flags & GENERATED_TRANSACTION_ID) != 0,
-                    payload,
-                    traceId,
-                    producer,
-                    deliverAt,
-                    delay);
+            return NewMessage.builder(id, queue, partition, transactionId, payload)
+                    .generatedTransactionId((flags & GENERATED_TRANSACTION_ID) != 0)
+                    .traceId(traceId)
+                    .producerSub(producer)
+                    .deliverAt(deliverAt)
+                    .delay(delay)
+                    .build();
         } catch (IllegalArgumentException e) {
             throw new MessageFormatException(e.getMessage(), e);
         }

@@ -82,15 +82,15 @@ class BufferRoutesTest {
     }
 
     private static byte[] message(String transactionId, String payload) {
-        return MessageCodec.encode(new NewMessage(
-                UUID.fromString("018f0000-0000-7000-8000-000000000001"),
-                "orders",
-                "p",
-                transactionId,
-                true,
-                payload.getBytes(UTF_8),
-                null,
-                "alice"));
+        return MessageCodec.encode(NewMessage.builder(
+                        UUID.fromString("018f0000-0000-7000-8000-000000000001"),
+                        "orders",
+                        "p",
+                        transactionId,
+                        payload.getBytes(UTF_8))
+                .generatedTransactionId(true)
+                .producerSub("alice")
+                .build());
     }
 
     private JsonNode get(String path) {

@@ -84,17 +84,18 @@ abstract class BufferCommandFixture {
     }
 
     static NewMessage message(int number, String payload) {
-        return new NewMessage(
-                new UUID(0x0190_0000_0000_7000L, 0x8000_0000_0000_0000L | number),
-                "orders",
-                "p" + number % 7,
-                "t-" + number,
-                number % 2 == 0,
-                payload.getBytes(UTF_8),
-                number % 3 == 0 ? new UUID(1, number) : null,
-                number % 5 == 0 ? "alice" : null,
-                number % 11 == 0 ? Instant.parse("2030-01-02T03:04:05.678Z") : null,
-                number % 13 == 0 ? Duration.ofMillis(1234) : null);
+        return NewMessage.builder(
+                        new UUID(0x0190_0000_0000_7000L, 0x8000_0000_0000_0000L | number),
+                        "orders",
+                        "p" + number % 7,
+                        "t-" + number,
+                        payload.getBytes(UTF_8))
+                .generatedTransactionId(number % 2 == 0)
+                .traceId(number % 3 == 0 ? new UUID(1, number) : null)
+                .producerSub(number % 5 == 0 ? "alice" : null)
+                .deliverAt(number % 11 == 0 ? Instant.parse("2030-01-02T03:04:05.678Z") : null)
+                .delay(number % 13 == 0 ? Duration.ofMillis(1234) : null)
+                .build();
     }
 
     Ran run(String... words) {

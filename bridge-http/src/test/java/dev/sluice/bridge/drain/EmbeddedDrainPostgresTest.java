@@ -349,8 +349,9 @@ class EmbeddedDrainPostgresTest {
     @Test
     void keepsWhatPostgresqlRefusesWithTheReason() {
         try (IngestFixture ingest = ingest(directory).start()) {
-            var poison = new NewMessage(
-                    UUID.randomUUID(), "orders", "p", "poison", false, "1".getBytes(UTF_8), null, "a\u0000b");
+            var poison = NewMessage.builder(UUID.randomUUID(), "orders", "p", "poison", "1".getBytes(UTF_8))
+                    .producerSub("a\u0000b")
+                    .build();
             List<PushResult> results = ingest.pushed(STORED, message("p", "t-1"), poison, message("p", "t-2"));
             assertThat(results.get(0)).isInstanceOf(PushResult.Queued.class);
             assertThat(results.get(1))

@@ -65,7 +65,9 @@ class AdmissionTest {
     }
 
     private static NewMessage message(String queue) {
-        return new NewMessage(IDS.next(), queue, "p", "t", true, "\"clear\"".getBytes(UTF_8), null, null);
+        return NewMessage.builder(IDS.next(), queue, "p", "t", "\"clear\"".getBytes(UTF_8))
+                .generatedTransactionId(true)
+                .build();
     }
 
     private static List<NewMessage> messages(int count, String queue) {

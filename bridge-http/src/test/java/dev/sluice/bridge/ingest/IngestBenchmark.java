@@ -110,15 +110,14 @@ public final class IngestBenchmark {
         var messages = new ArrayList<NewMessage>(batch);
         for (int i = 0; i < batch; i++) {
             long id = ++ids;
-            messages.add(new NewMessage(
-                    new UUID(0x0190_0000_0000_7000L, 0x8000_0000_0000_0000L | id),
-                    "benchmark",
-                    "p" + id / 20 % PARTITIONS,
-                    Long.toString(id),
-                    true,
-                    PAYLOAD,
-                    null,
-                    null));
+            messages.add(NewMessage.builder(
+                            new UUID(0x0190_0000_0000_7000L, 0x8000_0000_0000_0000L | id),
+                            "benchmark",
+                            "p" + id / 20 % PARTITIONS,
+                            Long.toString(id),
+                            PAYLOAD)
+                    .generatedTransactionId(true)
+                    .build());
         }
         return messages;
     }

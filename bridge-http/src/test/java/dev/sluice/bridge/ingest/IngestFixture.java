@@ -165,7 +165,7 @@ public final class IngestFixture implements AutoCloseable {
     public static NewMessage message(String partition, String transactionId) {
         var id = new UUID(0x0190_0000_0000_7000L, 0x8000_0000_0000_0000L | IDS.incrementAndGet());
         byte[] payload = ("\"" + transactionId + "\"").getBytes(UTF_8);
-        return new NewMessage(id, "orders", partition, transactionId, false, payload, null, null);
+        return NewMessage.of(id, "orders", partition, transactionId, payload);
     }
 
     public static NewMessage[] messages(String partition, int from, int to) {

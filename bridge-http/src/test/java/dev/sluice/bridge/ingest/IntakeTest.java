@@ -318,8 +318,7 @@ class IntakeTest {
                 }
                 NewMessage last = message("p40", "t40");
                 byte[] large = ('"' + "x".repeat(3_000) + '"').getBytes(UTF_8);
-                messages.add(new NewMessage(
-                        last.id(), last.queue(), last.partition(), last.transactionId(), false, large, null, null));
+                messages.add(NewMessage.of(last.id(), last.queue(), last.partition(), last.transactionId(), large));
                 assertThatThrownBy(() -> ingest.push(STORED, messages.toArray(NewMessage[]::new))
                                 .get(60, TimeUnit.SECONDS))
                         .hasCauseInstanceOf(MessageTooLargeException.class);

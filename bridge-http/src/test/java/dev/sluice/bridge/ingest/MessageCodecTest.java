@@ -47,9 +47,17 @@ class MessageCodecTest {
             byte[] payload = "1".getBytes(UTF_8);
             var at = java.time.Instant.ofEpochMilli(1_800_000_000_123L);
             var delay = java.time.Duration.ofMillis(86_400_000_001L);
-            roundTrip(new NewMessage(ID, "q", "p", "t", false, payload, null, null, at, null));
-            roundTrip(new NewMessage(ID, "q", "p", "t", false, payload, null, "alice", null, delay));
-            roundTrip(new NewMessage(ID, "q", "p", "t", false, payload, ID, null, at, delay));
+            roundTrip(
+                    NewMessage.builder(ID, "q", "p", "t", payload).deliverAt(at).build());
+            roundTrip(NewMessage.builder(ID, "q", "p", "t", payload)
+                    .producerSub("alice")
+                    .delay(delay)
+                    .build());
+            roundTrip(NewMessage.builder(ID, "q", "p", "t", payload)
+                    .traceId(ID)
+                    .deliverAt(at)
+                    .delay(delay)
+                    .build());
         }
 
         @Test
@@ -154,7 +162,10 @@ class MessageCodecTest {
             String payload,
             @Nullable UUID traceId,
             @Nullable String producer) {
-        return new NewMessage(
-                ID, queue, partition, transactionId, generated, payload.getBytes(UTF_8), traceId, producer);
+        return NewMessage.builder(ID, queue, partition, transactionId, payload.getBytes(UTF_8))
+                .generatedTransactionId(generated)
+                .traceId(traceId)
+                .producerSub(producer)
+                .build();
     }
 }

@@ -112,18 +112,23 @@ public final class RecordMapping {
             UUID id = RecordHeaders.uuid(RecordHeaders.ID, header(record, RecordHeaders.ID));
             Long delay = RecordHeaders.millis(RecordHeaders.DELAY_MS, header(record, RecordHeaders.DELAY_MS));
             String transactionId = givenTransactionId(record);
-            return new NewMessage(
-                    id == null ? IDS.next() : id,
-                    firstOf(header(record, RecordHeaders.QUEUE), queue(record.topic())),
-                    firstOf(part(record, RecordHeaders.PARTITION, Part.PARTITION), Selector.TOPIC_PARTITION, record),
-                    firstOf(transactionId, Selector.TOPIC_PARTITION_OFFSET, record),
-                    transactionId == null || Boolean.parseBoolean(header(record, RecordHeaders.GENERATED)),
-                    payload(record),
-                    RecordHeaders.uuid("trace id", part(record, RecordHeaders.TRACE_ID, Part.TRACE_ID)),
-                    header(record, RecordHeaders.PRODUCER_SUB),
-                    RecordHeaders.time(RecordHeaders.DELIVER_AT, header(record, RecordHeaders.DELIVER_AT)),
-                    delay == null ? null : Duration.ofMillis(delay),
-                    origin(record));
+            return NewMessage.builder(
+                            id == null ? IDS.next() : id,
+                            firstOf(header(record, RecordHeaders.QUEUE), queue(record.topic())),
+                            firstOf(
+                                    part(record, RecordHeaders.PARTITION, Part.PARTITION),
+                                    Selector.TOPIC_PARTITION,
+                                    record),
+                            firstOf(transactionId, Selector.TOPIC_PARTITION_OFFSET, record),
+                            payload(record))
+                    .generatedTransactionId(
+                            transactionId == null || Boolean.parseBoolean(header(record, RecordHeaders.GENERATED)))
+                    .traceId(RecordHeaders.uuid("trace id", part(record, RecordHeaders.TRACE_ID, Part.TRACE_ID)))
+                    .producerSub(header(record, RecordHeaders.PRODUCER_SUB))
+                    .deliverAt(RecordHeaders.time(RecordHeaders.DELIVER_AT, header(record, RecordHeaders.DELIVER_AT)))
+                    .delay(delay == null ? null : Duration.ofMillis(delay))
+                    .origin(origin(record))
+                    .build();
         } catch (IllegalArgumentException e) {
             throw new DataException(e.getMessage(), e);
         }

@@ -233,18 +233,16 @@ public final class QueueSourceTask extends SourceTask {
     }
 
     private static SourceRecord record(Settings task, Partition partition, Message message) {
-        var moved = new NewMessage(
-                message.id(),
-                message.queue(),
-                message.partition(),
-                message.transactionId(),
-                false,
-                message.payload().getBytes(UTF_8),
-                message.traceId(),
-                message.producerSub(),
-                null,
-                null,
-                new Origin(message.createdAt(), partition.lane()));
+        var moved = NewMessage.builder(
+                        message.id(),
+                        message.queue(),
+                        message.partition(),
+                        message.transactionId(),
+                        message.payload().getBytes(UTF_8))
+                .traceId(message.traceId())
+                .producerSub(message.producerSub())
+                .origin(new Origin(message.createdAt(), partition.lane()))
+                .build();
         boolean bytes = task.config.writesBytes();
         try {
             return new SourceRecord(

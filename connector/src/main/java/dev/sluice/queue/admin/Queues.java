@@ -81,7 +81,8 @@ public final class Queues {
     }
 
     /**
-     * Creates a queue, or replaces all settings of the one there is. Creates its partition {@value NewMessage#DEFAULT_PARTITION}.
+     * Creates a queue, or replaces all settings of the one there is. Creates its partition
+     * {@value NewMessage#DEFAULT_PARTITION}.
      *
      * @param namespace replaces the namespace, which may be empty
      * @param task replaces the task, which may be empty

@@ -121,15 +121,15 @@ public final class Redrive implements AutoCloseable {
             while (row.next()) {
                 long id = row.getLong("id");
                 taken.add(id);
-                messages.add(new NewMessage(
+                messages.add(NewMessage.builder(
                         IDS.next(),
                         row.getString("queue"),
                         row.getString("partition_name"),
                         "dlq:" + id,
-                        false,
-                        row.getString("payload").getBytes(StandardCharsets.UTF_8),
-                        row.getObject("trace_id", UUID.class),
-                        row.getString("producer_sub")));
+                        row.getString("payload").getBytes(StandardCharsets.UTF_8))
+                        .traceId(row.getObject("trace_id", UUID.class))
+                        .producerSub(row.getString("producer_sub"))
+                        .build());
             }
         }
         return messages;

@@ -162,18 +162,18 @@ public final class Parking {
     }
 
     private static NewMessage message(String queue, ResultSet row) throws SQLException {
-        return new NewMessage(
-                row.getObject("message_id", UUID.class),
-                queue,
-                row.getString("partition"),
-                row.getString("transaction_id"),
-                row.getBoolean("generated_id"),
-                row.getString("payload").getBytes(StandardCharsets.UTF_8),
-                row.getObject("trace_id", UUID.class),
-                row.getString("producer_sub"),
-                instant(row, "deliver_at"),
-                null,
-                origin(row));
+        return NewMessage.builder(
+                        row.getObject("message_id", UUID.class),
+                        queue,
+                        row.getString("partition"),
+                        row.getString("transaction_id"),
+                        row.getString("payload").getBytes(StandardCharsets.UTF_8))
+                        .generatedTransactionId(row.getBoolean("generated_id"))
+                        .traceId(row.getObject("trace_id", UUID.class))
+                        .producerSub(row.getString("producer_sub"))
+                        .deliverAt(instant(row, "deliver_at"))
+                        .origin(origin(row))
+                        .build();
     }
 
     private static Origin origin(ResultSet row) throws SQLException {

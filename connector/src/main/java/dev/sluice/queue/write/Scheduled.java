@@ -87,15 +87,15 @@ final class Scheduled {
                 .set("max_bytes", maxBytes)
                 .list(row -> {
                     Name name = names.get(row.getLong("partition_id"));
-                    return new NewMessage(
-                            row.getObject("message_id", UUID.class),
-                            name.queue(),
-                            name.partition(),
-                            row.getString("transaction_id"),
-                            false,
-                            row.getString("payload").getBytes(StandardCharsets.UTF_8),
-                            row.getObject("trace_id", UUID.class),
-                            row.getString("producer_sub"));
+                    return NewMessage.builder(
+                        row.getObject("message_id", UUID.class),
+                        name.queue(),
+                        name.partition(),
+                        row.getString("transaction_id"),
+                        row.getString("payload").getBytes(StandardCharsets.UTF_8))
+                        .traceId(row.getObject("trace_id", UUID.class))
+                        .producerSub(row.getString("producer_sub"))
+                        .build();
                 });
     }
 }

@@ -24,21 +24,16 @@ class RecordHeadersTest {
     private static final UUID ID = UUID.fromString("018f0000-0000-7000-8000-000000000001");
     private static final UUID TRACE_ID = UUID.fromString("0af76519-16cd-43dd-8448-eb211c80319c");
 
-    private static final NewMessage FULL = new NewMessage(
-            ID,
-            "payments",
-            "Ærø/7",
-            "t-1",
-            false,
-            "{ \"n\" : 1.0 }".getBytes(UTF_8),
-            TRACE_ID,
-            "someone",
-            Instant.parse("2030-01-01T00:00:00.5Z"),
-            Duration.ofMillis(1500),
-            new Origin(Instant.parse("2026-05-16T10:00:00.123456Z"), PriorityLane.HIGH));
+    private static final NewMessage FULL = NewMessage.builder(
+                    ID, "payments", "Ærø/7", "t-1", "{ \"n\" : 1.0 }".getBytes(UTF_8))
+            .traceId(TRACE_ID)
+            .producerSub("someone")
+            .deliverAt(Instant.parse("2030-01-01T00:00:00.5Z"))
+            .delay(Duration.ofMillis(1500))
+            .origin(new Origin(Instant.parse("2026-05-16T10:00:00.123456Z"), PriorityLane.HIGH))
+            .build();
 
-    private static final NewMessage SMALLEST =
-            new NewMessage(ID, "q", "p", "t", false, "1".getBytes(UTF_8), null, null);
+    private static final NewMessage SMALLEST = NewMessage.of(ID, "q", "p", "t", "1".getBytes(UTF_8));
 
     private static NewMessage read(SinkRecord record) {
         return new RecordMapping("${topic}", new EnumMap<>(RecordMapping.Part.class), true, 1000).map(record);

@@ -49,7 +49,9 @@ class RecordMappingTest {
 
     @Test
     void aMessageOfTheBridgeIsTakenAsItIs() {
-        var message = new NewMessage(ID, "q", "p", "t", true, "1".getBytes(UTF_8), null, null);
+        var message = NewMessage.builder(ID, "q", "p", "t", "1".getBytes(UTF_8))
+                .generatedTransactionId(true)
+                .build();
         assertThat(mapping("key").map(record(null, message))).isSameAs(message);
     }
 
@@ -196,15 +198,11 @@ class RecordMappingTest {
                     .addString("sluice.producer-sub", "someone");
             assertThat(mapping("key").map(record))
                     .usingRecursiveComparison()
-                    .isEqualTo(new NewMessage(
-                            ID,
-                            "payments",
-                            "customer-1",
-                            "t-1",
-                            true,
-                            "{\"n\":1}".getBytes(UTF_8),
-                            UUID.fromString("0af76519-16cd-43dd-8448-eb211c80319c"),
-                            "someone"));
+                    .isEqualTo(NewMessage.builder(ID, "payments", "customer-1", "t-1", "{\"n\":1}".getBytes(UTF_8))
+                            .generatedTransactionId(true)
+                            .traceId(UUID.fromString("0af76519-16cd-43dd-8448-eb211c80319c"))
+                            .producerSub("someone")
+                            .build());
         }
 
         @Test

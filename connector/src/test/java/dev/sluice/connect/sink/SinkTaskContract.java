@@ -209,8 +209,9 @@ public abstract class SinkTaskContract {
         int number = sent.size();
         byte[] payload = ("{\"number\":" + number + "}").getBytes(UTF_8);
         var id = ids.next();
-        return new NewMessage(
-                id, "contract", "p" + number % QUEUE_PARTITIONS, "t-" + id, false, payload, null, producer);
+        return NewMessage.builder(id, "contract", "p" + number % QUEUE_PARTITIONS, "t-" + id, payload)
+                .producerSub(producer)
+                .build();
     }
 
     /** Makes a message that has to arrive. */

@@ -74,7 +74,7 @@ class QueueSourceTaskTest {
 
     private static NewMessage message(String queue, String partition, String payload) {
         UUID id = IDS.next();
-        return new NewMessage(id, queue, partition, id.toString(), false, payload.getBytes(UTF_8), null, null);
+        return NewMessage.of(id, queue, partition, id.toString(), payload.getBytes(UTF_8));
     }
 
     private void push(String queue, String partition, int from, int to) {
@@ -126,18 +126,16 @@ class QueueSourceTaskTest {
         var origin = new Origin(Instant.parse("2020-02-29T12:00:00.123456Z"), PriorityLane.CRITICAL);
         var messages = new ArrayList<NewMessage>();
         for (int i = 0; i < 100; i++) {
-            messages.add(new NewMessage(
-                    IDS.next(),
-                    i % 2 == 0 ? "orders" : "Zahlungen/Ærø",
-                    "customer-" + i % 7,
-                    "t \"" + i + "\" ключ",
-                    false,
-                    ("{ \"n\" :" + i + ".0 , \"s\": \"\\u0000\\u00e6é\" }").getBytes(UTF_8),
-                    i % 3 == 0 ? UUID.randomUUID() : null,
-                    i % 5 == 0 ? "someone" : null,
-                    null,
-                    null,
-                    i % 4 == 0 ? origin : i % 4 == 1 ? new Origin(null, PriorityLane.LOW) : Origin.NONE));
+            messages.add(NewMessage.builder(
+                            IDS.next(),
+                            i % 2 == 0 ? "orders" : "Zahlungen/Ærø",
+                            "customer-" + i % 7,
+                            "t \"" + i + "\" ключ",
+                            ("{ \"n\" :" + i + ".0 , \"s\": \"\\u0000\\u00e6é\" }").getBytes(UTF_8))
+                    .traceId(i % 3 == 0 ? UUID.randomUUID() : null)
+                    .producerSub(i % 5 == 0 ? "someone" : null)
+                    .origin(i % 4 == 0 ? origin : i % 4 == 1 ? new Origin(null, PriorityLane.LOW) : Origin.NONE)
+                    .build());
         }
         writer.write(messages, List.of());
         try (TestPostgres other = TestPostgres.withSchema();
@@ -344,17 +342,9 @@ class QueueSourceTaskTest {
     void scheduledMessagesComeWhenTheyAreDue() {
         NewMessage later = message("orders", "p", "\"later\"");
         writer.write(
-                List.of(new NewMessage(
-                        later.id(),
-                        "orders",
-                        "p",
-                        later.transactionId(),
-                        false,
-                        later.payload(),
-                        null,
-                        null,
-                        null,
-                        Duration.ofHours(1))),
+                List.of(NewMessage.builder(later.id(), "orders", "p", later.transactionId(), later.payload())
+                        .delay(Duration.ofHours(1))
+                        .build()),
                 List.of());
         try (FakeSourceWorker worker = worker()) {
             assertThat(worker.pollAll().values()).isEmpty();

@@ -35,8 +35,7 @@ class SourceOffsetsTest {
             for (String queue : List.of("orders", "orders", "orders", "bills")) {
                 var id = new MessageIds().next();
                 var unused = writer.write(
-                        List.of(new NewMessage(id, queue, "p", id.toString(), false, "1".getBytes(UTF_8), null, null)),
-                        List.of());
+                        List.of(NewMessage.of(id, queue, "p", id.toString(), "1".getBytes(UTF_8))), List.of());
             }
         }
         orders = id("orders");

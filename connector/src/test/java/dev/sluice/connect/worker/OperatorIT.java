@@ -306,8 +306,7 @@ class OperatorIT {
             for (String queue : queues) {
                 var id = new MessageIds().next();
                 var unused = writer.write(
-                        List.of(new NewMessage(id, queue, "p", id.toString(), false, Records.bytes("1"), null, null)),
-                        List.of());
+                        List.of(NewMessage.of(id, queue, "p", id.toString(), Records.bytes("1"))), List.of());
             }
         }
     }

@@ -85,15 +85,9 @@ class RoundTripIT {
                 var batch = new ArrayList<NewMessage>();
                 for (int number = i; number < Math.min(end, i + BATCH); number++) {
                     byte[] payload = ("{ \"number\" : " + number + " }").getBytes(UTF_8);
-                    batch.add(new NewMessage(
-                            ids.next(),
-                            "trip",
-                            "p" + number % PARTITIONS,
-                            "t-" + number,
-                            false,
-                            payload,
-                            new UUID(number, number),
-                            null));
+                    batch.add(NewMessage.builder(ids.next(), "trip", "p" + number % PARTITIONS, "t-" + number, payload)
+                            .traceId(new UUID(number, number))
+                            .build());
                 }
                 var unused = writer.write(batch, List.of());
             }

@@ -51,15 +51,15 @@ class DeadLettersTest {
     @Test
     void holdAllTheMessageHeld() {
         UUID trace = UUID.randomUUID();
-        var sent = new NewMessage(
-                UUID.randomUUID(),
-                "q",
-                "p",
-                "t1",
-                false,
-                "{\"a\": 1}".getBytes(java.nio.charset.StandardCharsets.UTF_8),
-                trace,
-                "alice");
+        var sent = NewMessage.builder(
+                        UUID.randomUUID(),
+                        "q",
+                        "p",
+                        "t1",
+                        "{\"a\": 1}".getBytes(java.nio.charset.StandardCharsets.UTF_8))
+                .traceId(trace)
+                .producerSub("alice")
+                .build();
         sluice.push(sent);
         PopResult popped = sluice.pop("g", 1);
         sluice.acknowledge("g", popped, Verdict.DLQ);

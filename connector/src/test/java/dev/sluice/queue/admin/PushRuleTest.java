@@ -72,8 +72,9 @@ class PushRuleTest {
         fixture.configure(QueueOptions.DEFAULTS.toBuilder().maxSize(100));
         fixture.pushOneByOne(1, 3);
         NewMessage plain = message("p", "later");
-        fixture.push(new NewMessage(
-                plain.id(), "q", "p", "later", false, plain.payload(), null, null, null, Duration.ofHours(1)));
+        fixture.push(NewMessage.builder(plain.id(), "q", "p", "later", plain.payload())
+                .delay(Duration.ofHours(1))
+                .build());
         assertThat(held()).isEqualTo(4);
         fixture.queues.clear("q", null);
         assertThat(held()).isZero();

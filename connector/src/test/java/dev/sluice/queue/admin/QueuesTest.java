@@ -281,17 +281,9 @@ class QueuesTest {
 
         @Test
         void countScheduledMessages() {
-            var later = new NewMessage(
-                    UUID.randomUUID(),
-                    "q",
-                    "p",
-                    "t",
-                    false,
-                    new byte[] {'1'},
-                    null,
-                    null,
-                    Instant.now().plusSeconds(3600),
-                    null);
+            var later = NewMessage.builder(UUID.randomUUID(), "q", "p", "t", new byte[] {'1'})
+                    .deliverAt(Instant.now().plusSeconds(3600))
+                    .build();
             sluice.push(later);
             assertThat(queues.find("q").orElseThrow().messages()).isEqualTo(1);
         }
@@ -591,17 +583,9 @@ class QueuesTest {
     }
 
     private static NewMessage later(String transactionId) {
-        return new NewMessage(
-                UUID.randomUUID(),
-                "q",
-                "p",
-                transactionId,
-                false,
-                new byte[] {'1'},
-                null,
-                null,
-                Instant.now().plusSeconds(3600),
-                null);
+        return NewMessage.builder(UUID.randomUUID(), "q", "p", transactionId, new byte[] {'1'})
+                .deliverAt(Instant.now().plusSeconds(3600))
+                .build();
     }
 
     /** Pushes as the sink does: again, as long as the failure may pass. */

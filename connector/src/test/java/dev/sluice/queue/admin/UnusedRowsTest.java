@@ -165,17 +165,9 @@ class UnusedRowsTest {
         }
 
         private NewMessage later(String partition) {
-            return new NewMessage(
-                    UUID.randomUUID(),
-                    "q",
-                    partition,
-                    "later",
-                    false,
-                    new byte[] {'1'},
-                    null,
-                    null,
-                    null,
-                    Duration.ofDays(100));
+            return NewMessage.builder(UUID.randomUUID(), "q", partition, "later", new byte[] {'1'})
+                    .delay(Duration.ofDays(100))
+                    .build();
         }
     }
 

@@ -45,7 +45,9 @@ class ClaimTest {
 
     private static NewMessage delayed(String transactionId, Duration delay) {
         NewMessage plain = message("p", transactionId);
-        return new NewMessage(plain.id(), "q", "p", transactionId, false, plain.payload(), null, null, null, delay);
+        return NewMessage.builder(plain.id(), "q", "p", transactionId, plain.payload())
+                .delay(delay)
+                .build();
     }
 
     @Test

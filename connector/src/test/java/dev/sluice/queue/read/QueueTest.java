@@ -96,15 +96,15 @@ class QueueTest {
         @Test
         void giveMessagesInOrderWithAllTheyHold() {
             UUID trace = UUID.randomUUID();
-            var sent = new NewMessage(
-                    UUID.randomUUID(),
-                    "q",
-                    "p",
-                    "t1",
-                    false,
-                    "{\"a\": 1}".getBytes(java.nio.charset.StandardCharsets.UTF_8),
-                    trace,
-                    "alice");
+            var sent = NewMessage.builder(
+                        UUID.randomUUID(),
+                        "q",
+                        "p",
+                        "t1",
+                        "{\"a\": 1}".getBytes(java.nio.charset.StandardCharsets.UTF_8))
+                        .traceId(trace)
+                        .producerSub("alice")
+                        .build();
             Instant before = Instant.now().minusSeconds(60);
             writer.write(List.of(sent, message("p", "t2")), List.of());
             PopResult result = pop(ANY, 10);

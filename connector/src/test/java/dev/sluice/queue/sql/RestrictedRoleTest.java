@@ -202,16 +202,8 @@ class RestrictedRoleTest {
     }
 
     private static NewMessage later(String transactionId) {
-        return new NewMessage(
-                UUID.randomUUID(),
-                "q",
-                "p",
-                transactionId,
-                false,
-                new byte[] {'1'},
-                null,
-                null,
-                null,
-                Duration.ofHours(1));
+        return NewMessage.builder(UUID.randomUUID(), "q", "p", transactionId, new byte[] {'1'})
+                .delay(Duration.ofHours(1))
+                .build();
     }
 }

@@ -70,8 +70,10 @@ class SchemaCopyTest {
     private void fill() throws SQLException {
         fixture.configure(QueueOptions.DEFAULTS.toBuilder().priority(20));
         fixture.pushOneByOne(1, 5);
-        fixture.push(new NewMessage(
-                UUID.randomUUID(), "q", "p", "later", false, new byte[] {'1'}, null, "me", null, Duration.ofHours(1)));
+        fixture.push(NewMessage.builder(UUID.randomUUID(), "q", "p", "later", new byte[] {'1'})
+                .producerSub("me")
+                .delay(Duration.ofHours(1))
+                .build());
         fixture.writer.write(
                 List.of(message("q2", "p", "x", "\"\\u0000 \u20ac\"")),
                 List.of(new SourceProgress(new SourcePartition("log", "topic", 0), SourceProgress.NONE, 3)));

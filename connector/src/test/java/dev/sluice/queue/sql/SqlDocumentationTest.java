@@ -79,17 +79,9 @@ class SqlDocumentationTest {
                 message("customer-8", "order-1004"),
                 message("customer-9", "order-1005"),
                 message("customer-9", "order-1006"));
-        NewMessage later = new NewMessage(
-                UUID.randomUUID(),
-                "orders",
-                "customer-9",
-                "order-2001",
-                false,
-                new byte[] {'1'},
-                null,
-                null,
-                null,
-                Duration.ofHours(1));
+        NewMessage later = NewMessage.builder(UUID.randomUUID(), "orders", "customer-9", "order-2001", new byte[] {'1'})
+                .delay(Duration.ofHours(1))
+                .build();
         sluice.writer.write(
                 List.of(later, Messages.message("invoices", "p", "i", "1"), Messages.message("gone", "p", "g", "1")),
                 List.of(new SourceProgress(new SourcePartition("log", "topic", 0), SourceProgress.NONE, 7)));
@@ -112,15 +104,12 @@ class SqlDocumentationTest {
     }
 
     private static NewMessage message(String partition, String transactionId) {
-        return new NewMessage(
+        return NewMessage.of(
                 UUID.randomUUID(),
                 "orders",
                 partition,
                 transactionId,
-                false,
-                "{\"customer\": \"ada\"}".getBytes(StandardCharsets.UTF_8),
-                null,
-                null);
+                "{\"customer\": \"ada\"}".getBytes(StandardCharsets.UTF_8));
     }
 
     private static PopResult popFrom(String partition, int batch) {

@@ -428,15 +428,14 @@ class StreamsTest {
                         query,
                         partition,
                         List.of(put("sum", String.valueOf(sum + batch.size()))),
-                        List.of(new NewMessage(
-                                UUID.randomUUID(),
-                                "sink",
-                                "p",
-                                UUID.randomUUID().toString(),
-                                true,
-                                String.valueOf(batch.size()).getBytes(StandardCharsets.UTF_8),
-                                null,
-                                null)),
+                        List.of(NewMessage.builder(
+                        UUID.randomUUID(),
+                        "sink",
+                        "p",
+                        UUID.randomUUID().toString(),
+                        String.valueOf(batch.size()).getBytes(StandardCharsets.UTF_8))
+                        .generatedTransactionId(true)
+                        .build()),
                         new Acknowledgement(
                                 GROUP, partition, last.transactionId(), popped.leaseId(), Verdict.COMPLETED, null),
                         true);

@@ -40,17 +40,10 @@ class ClockStepsTest {
     }
 
     private PushOutcome push(String transactionId, @Nullable Instant deliverAt, @Nullable Duration delay) {
-        var message = new NewMessage(
-                ids.next(),
-                "q",
-                "p",
-                transactionId,
-                false,
-                "1".getBytes(StandardCharsets.UTF_8),
-                null,
-                null,
-                deliverAt,
-                delay);
+        var message = NewMessage.builder(ids.next(), "q", "p", transactionId, "1".getBytes(StandardCharsets.UTF_8))
+                .deliverAt(deliverAt)
+                .delay(delay)
+                .build();
         return sluice.writer.write(List.of(message), List.of()).get(0);
     }
 

@@ -185,30 +185,18 @@ class ParkingTest {
     void aParkedMessageKeepsAllThatItBringsAlong() throws SQLException {
         write(to("bad", "b1"));
         NewMessage plain = to("bad", "full");
-        var full = new NewMessage(
-                plain.id(),
-                "bad",
-                "other",
-                "full",
-                true,
-                "{\"ü\": \"\\u0000\"}".getBytes(StandardCharsets.UTF_8),
-                plain.id(),
-                "sub",
-                null,
-                null,
-                new Origin(Instant.parse("2020-01-02T03:04:05.678901Z"), PriorityLane.HIGH));
+        var full = NewMessage.builder(
+                        plain.id(), "bad", "other", "full", "{\"ü\": \"\\u0000\"}".getBytes(StandardCharsets.UTF_8))
+                .generatedTransactionId(true)
+                .traceId(plain.id())
+                .producerSub("sub")
+                .origin(new Origin(Instant.parse("2020-01-02T03:04:05.678901Z"), PriorityLane.HIGH))
+                .build();
         try (var held = partitionOf("bad")) {
-            var later = new NewMessage(
-                    UUID.randomUUID(),
-                    "bad",
-                    "p",
-                    "later",
-                    false,
-                    "{}".getBytes(StandardCharsets.UTF_8),
-                    null,
-                    null,
-                    null,
-                    Duration.ofHours(1));
+            var later = NewMessage.builder(
+                            UUID.randomUUID(), "bad", "p", "later", "{}".getBytes(StandardCharsets.UTF_8))
+                    .delay(Duration.ofHours(1))
+                    .build();
             write(to("bad", "b2"), later);
             assertThat(write(full)).first().isInstanceOf(PushOutcome.Parked.class);
         }
@@ -370,17 +358,9 @@ class ParkingTest {
 
     private static NewMessage later(String queue, String transactionId, String payload) {
         NewMessage message = message(queue, "p", transactionId, payload);
-        return new NewMessage(
-                message.id(),
-                queue,
-                "p",
-                transactionId,
-                false,
-                message.payload(),
-                null,
-                null,
-                Instant.now().plusSeconds(3600),
-                null);
+        return NewMessage.builder(message.id(), queue, "p", transactionId, message.payload())
+                .deliverAt(Instant.now().plusSeconds(3600))
+                .build();
     }
 
     private void makeDue() {

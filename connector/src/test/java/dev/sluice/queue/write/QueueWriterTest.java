@@ -90,7 +90,10 @@ public class QueueWriterTest {
     void keepsTraceIdsAndProducersOfSomeMessagesOfARun() {
         UUID trace = UUID.randomUUID();
         var plain = message("p", "1");
-        var traced = new NewMessage(UUID.randomUUID(), "q", "p", "2", false, new byte[] {'1'}, trace, "alice");
+        var traced = NewMessage.builder(UUID.randomUUID(), "q", "p", "2", new byte[] {'1'})
+                .traceId(trace)
+                .producerSub("alice")
+                .build();
         writer.write(List.of(plain, traced), List.of());
         assertThat(
                         postgres.query(
@@ -122,18 +125,17 @@ public class QueueWriterTest {
             var messages = new ArrayList<NewMessage>();
             for (int i = 0; i < 200; i++) {
                 boolean marked = random.nextInt(100) < flush;
-                messages.add(new NewMessage(
-                        UUID.randomUUID(),
-                        "q",
-                        "p" + flush,
-                        UUID.randomUUID().toString().substring(random.nextInt(20)),
-                        false,
-                        ("\"" + "x".repeat(random.nextInt(1 + 100 * flush)) + "\"").getBytes(StandardCharsets.UTF_8),
-                        marked ? UUID.randomUUID() : null,
-                        marked ? "alice" : null,
-                        null,
-                        null,
-                        marked ? new Origin(Instant.EPOCH, null) : Origin.NONE));
+                messages.add(NewMessage.builder(
+                                UUID.randomUUID(),
+                                "q",
+                                "p" + flush,
+                                UUID.randomUUID().toString().substring(random.nextInt(20)),
+                                ("\"" + "x".repeat(random.nextInt(1 + 100 * flush)) + "\"")
+                                        .getBytes(StandardCharsets.UTF_8))
+                        .traceId(marked ? UUID.randomUUID() : null)
+                        .producerSub(marked ? "alice" : null)
+                        .origin(marked ? new Origin(Instant.EPOCH, null) : Origin.NONE)
+                        .build());
             }
             writer.write(messages, List.of());
         }
@@ -159,7 +161,7 @@ public class QueueWriterTest {
 
     @Test
     void carriesOnAfterADataError() {
-        var bad = new NewMessage(UUID.randomUUID(), "q", "p", "t", false, new byte[] {(byte) 0xff}, null, null);
+        var bad = NewMessage.of(UUID.randomUUID(), "q", "p", "t", new byte[] {(byte) 0xff});
         assertThatThrownBy(() -> writer.write(List.of(message("p", "ok"), bad), List.of()))
                 .isInstanceOfSatisfying(QueueException.class, e -> {
                     assertThat(e.isTransient()).isFalse();
@@ -172,7 +174,7 @@ public class QueueWriterTest {
     @Test
     void remembersWhatItKnewWhenAWriteIsRefused() {
         writer.write(run(1, 3), List.of());
-        var bad = new NewMessage(UUID.randomUUID(), "q", "p", "t", false, new byte[] {(byte) 0xff}, null, null);
+        var bad = NewMessage.of(UUID.randomUUID(), "q", "p", "t", new byte[] {(byte) 0xff});
         assertThatThrownBy(() -> writer.write(List.of(bad), List.of())).isInstanceOf(QueueException.class);
         assertThat(writer.rememberedIds()).isEqualTo(3);
     }
@@ -255,7 +257,9 @@ public class QueueWriterTest {
         }
 
         private NewMessage withMadeId(String partition, String id) {
-            return new NewMessage(UUID.randomUUID(), "q", partition, id, true, new byte[] {'1'}, null, null);
+            return NewMessage.builder(UUID.randomUUID(), "q", partition, id, new byte[] {'1'})
+                    .generatedTransactionId(true)
+                    .build();
         }
 
         @Test
@@ -358,8 +362,10 @@ public class QueueWriterTest {
     class Scheduled {
         private NewMessage delayed(String transactionId, Duration delay) {
             NewMessage plain = message("p", transactionId);
-            return new NewMessage(
-                    plain.id(), "q", "p", transactionId, false, plain.payload(), null, "alice", null, delay);
+            return NewMessage.builder(plain.id(), "q", "p", transactionId, plain.payload())
+                    .producerSub("alice")
+                    .delay(delay)
+                    .build();
         }
 
         private void letTimePass() {
@@ -393,8 +399,9 @@ public class QueueWriterTest {
         @Test
         void messagesWhoseTimeHasPassedAreNotHeldBack() {
             NewMessage plain = message("p", "past");
-            var past = new NewMessage(
-                    plain.id(), "q", "p", "past", false, plain.payload(), null, null, java.time.Instant.EPOCH, null);
+            var past = NewMessage.builder(plain.id(), "q", "p", "past", plain.payload())
+                    .deliverAt(java.time.Instant.EPOCH)
+                    .build();
             assertThat(writer.write(List.of(past), List.of())).first().isInstanceOf(Queued.class);
         }
 
@@ -414,7 +421,10 @@ public class QueueWriterTest {
         }
 
         private NewMessage withMadeId(String id, @Nullable Duration delay) {
-            return new NewMessage(UUID.randomUUID(), "q", "p", id, true, new byte[] {'1'}, null, null, null, delay);
+            return NewMessage.builder(UUID.randomUUID(), "q", "p", id, new byte[] {'1'})
+                    .generatedTransactionId(true)
+                    .delay(delay)
+                    .build();
         }
 
         @Test
@@ -507,7 +517,7 @@ public class QueueWriterTest {
 
         @Test
         void stayWhenTheWriteFails() {
-            var bad = new NewMessage(UUID.randomUUID(), "q", "p", "t", false, new byte[] {(byte) 0xff}, null, null);
+            var bad = NewMessage.of(UUID.randomUUID(), "q", "p", "t", new byte[] {(byte) 0xff});
             assertThatThrownBy(() ->
                             writer.write(List.of(bad), List.of(new SourceProgress(SOURCE, SourceProgress.NONE, 1))))
                     .isInstanceOf(QueueException.class);

@@ -294,15 +294,15 @@ final class CloudEvents {
         memory.take(
                 PushBody.bytesOf(queue, partition == null ? defaults.partition() : partition, transactionId, event));
         try {
-            return new NewMessage(
-                    ids.next(),
-                    queue,
-                    partition == null ? defaults.partition() : partition,
-                    transactionId,
-                    false,
-                    event,
-                    traceId == null ? defaults.traceId() : traceId,
-                    defaults.producerSub());
+            return NewMessage.builder(
+                            ids.next(),
+                            queue,
+                            partition == null ? defaults.partition() : partition,
+                            transactionId,
+                            event)
+                    .traceId(traceId == null ? defaults.traceId() : traceId)
+                    .producerSub(defaults.producerSub())
+                    .build();
         } catch (IllegalArgumentException e) {
             throw badRequest(where + e.getMessage());
         }

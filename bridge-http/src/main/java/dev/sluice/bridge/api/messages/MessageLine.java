@@ -280,17 +280,12 @@ public final class MessageLine {
             String inPartition = partition == null ? NewMessage.DEFAULT_PARTITION : partition;
             json.take(PushBody.bytesOf(queue, inPartition, transactionId, payload));
             try {
-                return new NewMessage(
-                        id == null ? ids.next() : id,
-                        queue,
-                        inPartition,
-                        transactionId,
-                        false,
-                        payload,
-                        traceId,
-                        producerSub,
-                        deliverAt,
-                        delay);
+                return NewMessage.builder(id == null ? ids.next() : id, queue, inPartition, transactionId, payload)
+                        .traceId(traceId)
+                        .producerSub(producerSub)
+                        .deliverAt(deliverAt)
+                        .delay(delay)
+                        .build();
             } catch (IllegalArgumentException e) {
                 throw badRequest(String.valueOf(e.getMessage()));
             }

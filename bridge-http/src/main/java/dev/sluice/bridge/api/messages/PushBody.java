@@ -268,17 +268,13 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger patience) {
             boolean generated = transactionId.isEmpty();
             json.take(bytesOf(queue, partition, generated ? GENERATED : transactionId, payload));
             try {
-                return new NewMessage(
-                        id,
-                        queue,
-                        partition,
-                        generated ? id.toString() : transactionId,
-                        generated,
-                        payload,
-                        traceId == null ? defaults.traceId() : traceId,
-                        defaults.producerSub(),
-                        deliverAt,
-                        delay);
+                return NewMessage.builder(id, queue, partition, generated ? id.toString() : transactionId, payload)
+                        .generatedTransactionId(generated)
+                        .traceId(traceId == null ? defaults.traceId() : traceId)
+                        .producerSub(defaults.producerSub())
+                        .deliverAt(deliverAt)
+                        .delay(delay)
+                        .build();
             } catch (IllegalArgumentException e) {
                 throw badRequest(String.valueOf(e.getMessage()));
             }

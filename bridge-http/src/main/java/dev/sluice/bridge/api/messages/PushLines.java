@@ -159,15 +159,11 @@ final class PushLines {
         String queue = String.valueOf(defaults.queue());
         memory.take(PushBody.bytesOf(queue, defaults.partition(), String.valueOf(transactionId), payload));
         try {
-            return new NewMessage(
-                    id,
-                    queue,
-                    defaults.partition(),
-                    String.valueOf(transactionId),
-                    generated,
-                    payload,
-                    defaults.traceId(),
-                    defaults.producerSub());
+            return NewMessage.builder(id, queue, defaults.partition(), String.valueOf(transactionId), payload)
+                    .generatedTransactionId(generated)
+                    .traceId(defaults.traceId())
+                    .producerSub(defaults.producerSub())
+                    .build();
         } catch (IllegalArgumentException e) {
             throw badRequest(String.valueOf(e.getMessage()));
         }

@@ -134,15 +134,12 @@ class KafkaTopicIT {
         var setup = IngestFixture.Setup.at(directory);
         try (var fixture = new IngestFixture(setup, Destination.kafka(config("small", true))).start()) {
             NewMessage fits = IngestFixture.message("t-1");
-            NewMessage large = new NewMessage(
+            NewMessage large = NewMessage.of(
                     IngestFixture.message("x").id(),
                     "orders",
                     "p",
                     "t-2",
-                    false,
-                    ("\"" + "x".repeat(SMALL) + "\"").getBytes(UTF_8),
-                    null,
-                    null);
+                    ("\"" + "x".repeat(SMALL) + "\"").getBytes(UTF_8));
             fixture.pushed(Durability.BUFFERED, fits, large, IngestFixture.message("t-3"));
             fixture.pushed(Durability.BUFFERED, IngestFixture.messages("p", 0, MANY)); // Too large as one batch.
             await().atMost(Duration.ofMinutes(2))
