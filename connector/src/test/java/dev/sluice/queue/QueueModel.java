@@ -12,7 +12,6 @@ import dev.sluice.queue.PushOutcome.Scheduled;
 import dev.sluice.queue.read.SeqSet;
 import dev.sluice.queue.transact.Redrive;
 import java.nio.charset.StandardCharsets;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -22,7 +21,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.UUID;
 import java.util.stream.LongStream;
 
@@ -40,104 +38,21 @@ final class QueueModel {
     /** A partition as its users know it. In this order the partitions of a queue stand together. */
     record Name(String queue, String partition) {}
 
-    /** A message that was written. One that was deleted alone keeps its seq. */
-    static final class Stored {
-        final String transactionId;
-        final UUID id;
-        final String payload;
-        boolean deleted;
-
-        Stored(String transactionId, UUID id, String payload) {
-            this.transactionId = transactionId;
-            this.id = id;
-            this.payload = payload;
-        }
-    }
-
-    private record Waiting(Stored message, Instant dueAt) {}
-
-    /**
-     * Message i has seq i + 1. Those before the tail cannot be read, those before {@code kept} are not stored any more.
-     */
-    static final class Partition {
-        final long id;
-        final List<Stored> messages = new ArrayList<>();
-        private final List<Waiting> scheduled = new ArrayList<>();
-        private long tail = 1;
-        private long kept = 1;
-
-        Partition(long id) {
-            this.id = id;
-        }
-
-        long head() {
-            return messages.size();
-        }
-
-        Stored at(long seq) {
-            return messages.get((int) seq - 1);
-        }
-
-        private boolean isReadable(long seq) {
-            return seq >= tail && !at(seq).deleted;
-        }
-
-        /** Returns the message that one with this id would repeat, or null. */
-        private Stored first(String transactionId) {
-            for (long seq = kept; seq <= head(); seq++) {
-                if (at(seq).transactionId.equals(transactionId) && !at(seq).deleted) {
-                    return at(seq);
-                }
-            }
-            return scheduled.stream()
-                    .map(Waiting::message)
-                    .filter(message -> message.transactionId.equals(transactionId))
-                    .findFirst()
-                    .orElse(null);
-        }
-    }
-
-    /**
-     * How far a group is with a partition. {@code live}: its lease has not ended; an ended one is remembered until a
-     * pop.
-     */
-    private static final class Cursor {
-        final Set<Long> done = new TreeSet<>();
-        final Map<Long, Integer> failures = new HashMap<>();
-        UUID lease;
-        List<Long> leased = List.of();
-        boolean live;
-        int deliveries;
-
-        void startAfter(long position) {
-            done.clear();
-            LongStream.rangeClosed(1, position).forEach(done::add);
-            failures.clear();
-            deliveries = 0;
-            endLease();
-        }
-
-        void endLease() {
-            live = false;
-            lease = null;
-        }
-    }
-
     private record CursorKey(String group, Name partition) {}
 
     /** A dead letter. */
     record Letter(long id, String group, Name partition, long seq, String transactionId, String payload) {}
 
     /** Partitions by name, of those that something was written to. */
-    final TreeMap<Name, Partition> partitions =
+    final TreeMap<Name, ModelPartition> partitions =
             new TreeMap<>(Comparator.comparing(Name::queue).thenComparing(Name::partition));
 
     final Map<Long, Letter> letters = new TreeMap<>();
     private final Map<String, Set<String>> groupsOfQueue = new HashMap<>();
-    private final Map<CursorKey, Cursor> cursors = new HashMap<>();
+    private final Map<CursorKey, ModelCursor> cursors = new HashMap<>();
 
-    private Cursor cursor(String group, Name partition) {
-        return cursors.computeIfAbsent(new CursorKey(group, partition), key -> new Cursor());
+    private ModelCursor cursor(String group, Name partition) {
+        return cursors.computeIfAbsent(new CursorKey(group, partition), key -> new ModelCursor());
     }
 
     /** Whether the group has read from the queue. */
@@ -160,7 +75,7 @@ final class QueueModel {
     boolean hasRepeat(List<NewMessage> messages) {
         var seen = new HashSet<String>();
         return messages.stream().anyMatch(message -> {
-            Partition partition = partitions.get(new Name(message.queue(), message.partition()));
+            ModelPartition partition = partitions.get(new Name(message.queue(), message.partition()));
             return (partition != null && partition.first(message.transactionId()) != null)
                     || !seen.add(message.queue() + "/" + message.partition() + "/" + message.transactionId());
         });
@@ -168,26 +83,26 @@ final class QueueModel {
 
     void pushed(NewMessage message, PushOutcome outcome) {
         var name = new Name(message.queue(), message.partition());
-        Partition known = partitions.get(name);
-        Stored first = known == null ? null : known.first(message.transactionId());
+        ModelPartition known = partitions.get(name);
+        ModelPartition.Stored first = known == null ? null : known.first(message.transactionId());
         if (first != null) {
             assertThat(outcome).as(message.transactionId()).isEqualTo(new Duplicate(first.id, known.id));
             return;
         }
-        var stored = new Stored(
+        var stored = new ModelPartition.Stored(
                 message.transactionId(), message.id(), new String(message.payload(), StandardCharsets.UTF_8));
         if (message.delay() != null) {
             assertThat(outcome).as(message.transactionId()).isInstanceOf(Scheduled.class);
             var scheduled = (Scheduled) outcome;
             partitions
-                    .computeIfAbsent(name, unused -> new Partition(scheduled.partitionId()))
+                    .computeIfAbsent(name, unused -> new ModelPartition(scheduled.partitionId()))
                     .scheduled
-                    .add(new Waiting(stored, scheduled.dueAt()));
+                    .add(new ModelPartition.Waiting(stored, scheduled.dueAt()));
             return;
         }
         assertThat(outcome).as(message.transactionId()).isInstanceOf(Queued.class);
         var queued = (Queued) outcome;
-        Partition partition = partitions.computeIfAbsent(name, unused -> new Partition(queued.partitionId()));
+        ModelPartition partition = partitions.computeIfAbsent(name, unused -> new ModelPartition(queued.partitionId()));
         partition.messages.add(stored);
         assertThat(queued).isEqualTo(new Queued(message.id(), partition.id, partition.head()));
     }
@@ -195,8 +110,8 @@ final class QueueModel {
     /** All scheduled messages were due, and put into their partitions. */
     void released(int count) {
         int expected = 0;
-        for (Partition partition : partitions.values()) {
-            partition.scheduled.sort(Comparator.comparing(Waiting::dueAt));
+        for (ModelPartition partition : partitions.values()) {
+            partition.scheduled.sort(Comparator.comparing(ModelPartition.Waiting::dueAt));
             partition.scheduled.forEach(waiting -> partition.messages.add(waiting.message()));
             expected += partition.scheduled.size();
             partition.scheduled.clear();
@@ -213,12 +128,13 @@ final class QueueModel {
                 continue;
             }
             String transactionId = "dlq:" + letter.id();
-            Partition partition = partitions.get(letter.partition());
+            ModelPartition partition = partitions.get(letter.partition());
             if (partition.first(transactionId) != null) {
                 assertThat(verdicts.get(i)).isEqualTo(Redrive.Verdict.DUPLICATE);
             } else {
                 assertThat(verdicts.get(i)).isEqualTo(Redrive.Verdict.MOVED);
-                partition.messages.add(new Stored(transactionId, idsOfMessages.get(transactionId), letter.payload()));
+                partition.messages.add(
+                        new ModelPartition.Stored(transactionId, idsOfMessages.get(transactionId), letter.payload()));
             }
         }
     }
@@ -269,8 +185,8 @@ final class QueueModel {
      */
     boolean mustFind(PopTarget target) {
         return partitions.entrySet().stream().anyMatch(entry -> {
-            Partition partition = entry.getValue();
-            Cursor cursor = cursor(target.group(), entry.getKey());
+            ModelPartition partition = entry.getValue();
+            ModelCursor cursor = cursor(target.group(), entry.getKey());
             List<Long> left = left(cursor, partition);
             return inScope(target, entry.getKey())
                     && !cursor.live
@@ -279,7 +195,7 @@ final class QueueModel {
         });
     }
 
-    private static List<Long> left(Cursor cursor, Partition partition) {
+    private static List<Long> left(ModelCursor cursor, ModelPartition partition) {
         return LongStream.rangeClosed(partition.tail, partition.head())
                 .filter(seq -> !cursor.done.contains(seq))
                 .boxed()
@@ -287,8 +203,8 @@ final class QueueModel {
     }
 
     private void taken(String group, PopRequest request, PopResult result, Name name, List<Message> messages) {
-        Partition partition = partitions.get(name);
-        Cursor cursor = cursor(group, name);
+        ModelPartition partition = partitions.get(name);
+        ModelCursor cursor = cursor(group, name);
         assertThat(cursor.live).as("%s of %s was leased", name, group).isFalse();
         List<Long> expected = left(cursor, partition).stream()
                 .filter(partition::isReadable)
@@ -298,7 +214,7 @@ final class QueueModel {
                 .as("what is left in %s, in order", name)
                 .isEqualTo(expected);
         for (Message message : messages) {
-            Stored stored = partition.at(message.seq());
+            ModelPartition.Stored stored = partition.at(message.seq());
             assertThat(List.of(message.partitionId(), message.transactionId(), message.id(), message.payload()))
                     .isEqualTo(List.of(partition.id, stored.transactionId, stored.id, stored.payload));
         }
@@ -322,8 +238,8 @@ final class QueueModel {
     void buriedByPop(PopTarget target, Letter letter) {
         assertThat(letter.group()).isEqualTo(target.group());
         assertThat(inScope(target, letter.partition())).isTrue();
-        Partition partition = partitions.get(letter.partition());
-        Cursor cursor = cursor(letter.group(), letter.partition());
+        ModelPartition partition = partitions.get(letter.partition());
+        ModelCursor cursor = cursor(letter.group(), letter.partition());
         assertThat(cursor.lease != null && !cursor.live)
                 .as("its lease had ended")
                 .isTrue();
@@ -341,25 +257,26 @@ final class QueueModel {
 
     /** Verdicts that were taken together, each on another message. */
     void acknowledged(List<Acknowledgement> said, List<Message> about, List<AcknowledgeOutcome> outcomes) {
-        var ended = new HashSet<Cursor>();
+        var ended = new HashSet<ModelCursor>();
         for (int i = 0; i < said.size(); i++) {
             acknowledged(said.get(i), about.get(i), outcomes.get(i), ended);
         }
-        ended.forEach(Cursor::endLease);
-        for (Cursor cursor : cursors.values()) {
+        ended.forEach(ModelCursor::endLease);
+        for (ModelCursor cursor : cursors.values()) {
             if (cursor.lease != null && cursor.done.containsAll(cursor.leased)) {
                 cursor.endLease();
             }
         }
     }
 
-    private void acknowledged(Acknowledgement said, Message message, AcknowledgeOutcome outcome, Set<Cursor> ended) {
+    private void acknowledged(
+            Acknowledgement said, Message message, AcknowledgeOutcome outcome, Set<ModelCursor> ended) {
         Name name = nameOf(said.partitionId());
         if (name == null) {
             assertThat(outcome).as("%s of a deleted partition", said).isInstanceOf(NotFound.class);
             return;
         }
-        Cursor cursor = cursor(said.group(), name);
+        ModelCursor cursor = cursor(said.group(), name);
         if (said.leaseId() != null && !(cursor.live && said.leaseId().equals(cursor.lease))) {
             assertThat(outcome).as("%s after its lease", said).isInstanceOf(LeaseInvalid.class);
             return;
@@ -406,7 +323,7 @@ final class QueueModel {
     }
 
     /** Without a lease, of messages with one id (the first was deleted) the first is meant that is not done. */
-    private static long meant(Cursor cursor, Partition partition, Message message) {
+    private static long meant(ModelCursor cursor, ModelPartition partition, Message message) {
         return LongStream.rangeClosed(partition.kept, partition.head())
                 .filter(seq -> partition.at(seq).transactionId.equals(message.transactionId()))
                 .filter(seq -> !cursor.done.contains(seq))
@@ -437,11 +354,11 @@ final class QueueModel {
 
     /** A message, or all of its key, was deleted. */
     void messageDeleted(Name name, String transactionId, boolean found) {
-        Partition partition = partitions.get(name);
+        ModelPartition partition = partitions.get(name);
         boolean any = partition.scheduled.removeIf(
                 waiting -> waiting.message().transactionId.equals(transactionId));
         for (long seq = partition.kept; seq <= partition.head(); seq++) {
-            Stored stored = partition.at(seq);
+            ModelPartition.Stored stored = partition.at(seq);
             if (stored.transactionId.equals(transactionId) && !stored.deleted) {
                 stored.deleted = true;
                 any = true;
@@ -475,12 +392,12 @@ final class QueueModel {
     /** What was in a partition, or in all of a queue, was deleted, and what was scheduled. */
     void cleared(String queue, String partitionName, long count) {
         long expected = 0;
-        for (Map.Entry<Name, Partition> entry : partitions.entrySet()) {
+        for (Map.Entry<Name, ModelPartition> entry : partitions.entrySet()) {
             Name name = entry.getKey();
             if (!name.queue().equals(queue) || (partitionName != null && !partitionName.equals(name.partition()))) {
                 continue;
             }
-            Partition partition = entry.getValue();
+            ModelPartition partition = entry.getValue();
             expected += partition.head() - partition.tail + 1 + partition.scheduled.size();
             partition.tail = partition.head() + 1;
             partition.scheduled.clear();
@@ -505,7 +422,7 @@ final class QueueModel {
      * passed.
      */
     void checkCursor(String group, Name name, long position, SeqSet acked, long head, long lag) {
-        Partition partition = partitions.get(name);
+        ModelPartition partition = partitions.get(name);
         if (partition == null) {
             assertThat(head)
                     .as("head of %s, to which nothing was written", name)
@@ -513,7 +430,7 @@ final class QueueModel {
             return;
         }
         assertThat(head).as("head of %s", name).isEqualTo(partition.head());
-        Cursor cursor = cursor(group, name);
+        ModelCursor cursor = cursor(group, name);
         long left = 0;
         for (long seq = partition.tail; seq <= head; seq++) {
             boolean done = seq <= position || acked.contains(seq);

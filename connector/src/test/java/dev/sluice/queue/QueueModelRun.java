@@ -6,7 +6,6 @@ import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.QueueModel.Letter;
 import dev.sluice.queue.QueueModel.Name;
-import dev.sluice.queue.QueueModel.Partition;
 import dev.sluice.queue.admin.ConsumerGroups;
 import dev.sluice.queue.admin.Queues;
 import dev.sluice.queue.admin.Retention;
@@ -21,9 +20,7 @@ import dev.sluice.queue.write.QueueWriterConfig;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -49,6 +46,7 @@ final class QueueModelRun implements AutoCloseable {
     private static final int STEPS_SHOWN = 30;
 
     private final TestPostgres postgres;
+    private final StoredState stored;
     private final Random random;
     private final long seed;
     private final QueueModel model = new QueueModel();
@@ -63,13 +61,13 @@ final class QueueModelRun implements AutoCloseable {
     private final List<Held> held = new ArrayList<>();
     private final List<String> steps = new ArrayList<>();
     private int keys;
-    private long lastLetter;
 
     /** A message some consumer has or had, and may speak of. */
     private record Held(String group, Message message, UUID lease) {}
 
     QueueModelRun(TestPostgres postgres, long seed) {
         this.postgres = postgres;
+        this.stored = new StoredState(postgres);
         this.seed = seed;
         this.random = new Random(seed);
         this.queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
@@ -164,13 +162,13 @@ final class QueueModelRun implements AutoCloseable {
             Name name = anyName();
             String payload = "\"" + key + "#" + random.nextInt(100) + "\"";
             messages.add(NewMessage.builder(
-                        UUID.randomUUID(),
-                        name.queue(),
-                        name.partition(),
-                        key,
-                        payload.getBytes(StandardCharsets.UTF_8))
-                        .delay(delay)
-                        .build());
+                            UUID.randomUUID(),
+                            name.queue(),
+                            name.partition(),
+                            key,
+                            payload.getBytes(StandardCharsets.UTF_8))
+                    .delay(delay)
+                    .build());
         }
         return messages;
     }
@@ -213,17 +211,11 @@ final class QueueModelRun implements AutoCloseable {
         var ids = new ArrayList<>(model.letters.keySet());
         ids.removeIf(id -> random.nextInt(3) == 0);
         if (random.nextInt(4) == 0) {
-            ids.add(lastLetter + 1_000_000);
+            ids.add(stored.lastLetter() + 1_000_000);
         }
         steps.add("redrive " + ids);
         List<Redrive.Verdict> verdicts = redrive.run(ids).verdicts();
-        var idsOfMessages = new HashMap<String, UUID>();
-        for (String row :
-                postgres.query("select transaction_id, id from sluice.messages where transaction_id like 'dlq:%'")) {
-            String[] columns = row.split("\\|", -1);
-            idsOfMessages.put(columns[0], UUID.fromString(columns[1]));
-        }
-        model.redriven(ids, verdicts, idsOfMessages);
+        model.redriven(ids, verdicts, stored.redrivenIds());
     }
 
     // Reading
@@ -252,7 +244,7 @@ final class QueueModelRun implements AutoCloseable {
         boolean mustFind = model.mustFind(target);
         List<PopResult> results = queue.pop(target, requests);
         model.registered(target, existing);
-        for (Letter letter : newLetters()) {
+        for (Letter letter : stored.newLetters()) {
             model.buriedByPop(target, letter);
             mustFind &= model.mustFind(target);
         }
@@ -275,27 +267,6 @@ final class QueueModelRun implements AutoCloseable {
                     .anyMatch(result -> !result.messages().isEmpty());
         }
         return results;
-    }
-
-    /** Returns the dead letters that have come since it was last asked. */
-    private List<Letter> newLetters() {
-        var letters = new ArrayList<Letter>();
-        for (String row :
-                postgres.query("select l.id, l.group_name, q.name, l.partition_name, l.seq, l.transaction_id, l.payload"
-                        + " from sluice.dead_letters l join sluice.queues q on q.id = l.queue_id where l.id > "
-                        + lastLetter
-                        + " order by l.id")) {
-            String[] columns = row.split("\\|", -1);
-            lastLetter = Long.parseLong(columns[0]);
-            letters.add(new Letter(
-                    lastLetter,
-                    columns[1],
-                    new Name(columns[2], columns[3]),
-                    Long.parseLong(columns[4]),
-                    columns[5],
-                    columns[6]));
-        }
-        return letters;
     }
 
     // Verdicts
@@ -332,7 +303,7 @@ final class QueueModelRun implements AutoCloseable {
         verdicts(said, about);
         steps.add("ack " + words(said));
         model.acknowledged(said, about, queue.acknowledge(said));
-        newLetters().forEach(model::buriedByVerdict);
+        stored.newLetters().forEach(model::buriedByVerdict);
     }
 
     /** Pushes and verdicts that are one: if any is not taken, none is. */
@@ -355,7 +326,7 @@ final class QueueModelRun implements AutoCloseable {
         pushed(messages, outcome.pushes());
         assertThat(outcome.acknowledgements()).allMatch(AcknowledgeOutcome.Acknowledged.class::isInstance);
         model.acknowledged(said, about, outcome.acknowledgements());
-        newLetters().forEach(model::buriedByVerdict);
+        stored.newLetters().forEach(model::buriedByVerdict);
     }
 
     private void letLeasesEnd() {
@@ -389,7 +360,8 @@ final class QueueModelRun implements AutoCloseable {
                     .isLessThanOrEqualTo(model.isRegistered(group, only.queue()) ? 1 : 0);
             return;
         }
-        Map<Name, Map<Long, Instant>> times = names.stream().collect(Collectors.toMap(name -> name, this::timesOf));
+        Map<Name, Map<Long, Instant>> times = names.stream()
+                .collect(Collectors.toMap(name -> name, name -> stored.timesOf(model.partitions.get(name).id)));
         List<Instant> moments = times.values().stream()
                 .flatMap(each -> each.values().stream())
                 .distinct()
@@ -403,7 +375,7 @@ final class QueueModelRun implements AutoCloseable {
         assertThat(groups.seek(group, only.queue(), all ? null : only.partition(), to))
                 .isGreaterThanOrEqualTo(names.size());
         for (Name name : names) {
-            Partition partition = model.partitions.get(name);
+            ModelPartition partition = model.partitions.get(name);
             long position = 0;
             if (to instanceof SeekTarget.End) {
                 position = partition.head();
@@ -418,28 +390,13 @@ final class QueueModelRun implements AutoCloseable {
         }
     }
 
-    /** When each message that is stored of a partition was written, by seq. */
-    private Map<Long, Instant> timesOf(Name name) {
-        var times = new HashMap<Long, Instant>();
-        for (String row :
-                postgres.query("select first_seq, last_seq, (extract(epoch from created_at) * 1000000)::bigint"
-                        + " from sluice.segments where partition_id = " + model.partitions.get(name).id)) {
-            String[] columns = row.split("\\|", -1);
-            Instant time = Instant.EPOCH.plus(Long.parseLong(columns[2]), ChronoUnit.MICROS);
-            for (long seq = Long.parseLong(columns[0]); seq <= Long.parseLong(columns[1]); seq++) {
-                times.put(seq, time);
-            }
-        }
-        return times;
-    }
-
     private void deleteMessage() {
         List<Name> names = List.copyOf(model.partitions.keySet());
         if (names.isEmpty() || keys == 0) {
             return;
         }
         Name name = any(names);
-        Partition partition = model.partitions.get(name);
+        ModelPartition partition = model.partitions.get(name);
         String key = partition.messages.isEmpty() || random.nextInt(5) == 0
                 ? "t" + random.nextInt(keys)
                 : any(partition.messages).transactionId;
