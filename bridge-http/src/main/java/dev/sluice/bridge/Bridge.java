@@ -208,7 +208,7 @@ final class Bridge implements AutoCloseable {
                     queue::outcomeOf,
                     queues -> {
                         requireDatabase();
-                        return queue.places(queues);
+                        return queue.namespaces(queues);
                     },
                     (target, result) -> giveBack(queue, target, result),
                     popSettings.dispatcher());

@@ -1,6 +1,5 @@
 package dev.sluice.queue.read;
 
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -9,12 +8,23 @@ import java.util.List;
 import java.util.SortedMap;
 import org.jspecify.annotations.Nullable;
 
-/** Writes cursors whose leases end, or that had nothing to read. Collects them, so that one statement does for all. */
+/**
+ * Writes cursors that have no lease from now on. Collects them and writes all of them with one statement. One thread.
+ */
 final class CursorUpdates {
     private final Statements statements;
-    private final List<Row> rows = new ArrayList<>();
+    private final List<Update> updates = new ArrayList<>();
 
-    private record Row(
+    /**
+     * A cursor, whose row the transaction has locked.
+     *
+     * @param position seq up to which everything is done
+     * @param acked seqs that are done after the position
+     * @param failed failed acks by seq
+     * @param deliveries consecutive leases that expired without an acknowledgement
+     * @param delayMs how long the cursor is not ready
+     */
+    record Update(
             long groupId,
             long partitionId,
             long position,
@@ -27,50 +37,35 @@ final class CursorUpdates {
         this.statements = statements;
     }
 
-    /**
-     * Adds a cursor, whose row this transaction has locked.
-     *
-     * @param position where it stands now
-     * @param acked what is done after that
-     * @param failed failed acks by seq
-     * @param deliveries leases in a row that ended without a word
-     * @param delayMs how long its next messages are held back
-     */
-    void add(
-            long groupId,
-            long partitionId,
-            long position,
-            SeqSet acked,
-            SortedMap<Long, Integer> failed,
-            int deliveries,
-            long delayMs) {
-        rows.add(new Row(groupId, partitionId, position, acked, failed, deliveries, delayMs));
+    /** Adds a cursor. */
+    void add(Update update) {
+        updates.add(update);
     }
 
-    /** Writes what was added. */
+    /** Writes the cursors that were added, and forgets them. */
     void run(Connection connection) throws SQLException {
-        if (rows.isEmpty()) {
+        if (updates.isEmpty()) {
             return;
         }
-        try (var statement = new BoundStatement(connection, statements.get("settle"))
-                .set("groups", rows.stream().mapToLong(Row::groupId).toArray())
-                .set("partitions", rows.stream().mapToLong(Row::partitionId).toArray())
-                .set("positions", rows.stream().mapToLong(Row::position).toArray())
-                .set("acked", rows.stream().map(row -> row.acked().toString()).toArray(String[]::new))
-                .set(
-                        "failed_seqs",
-                        rows.stream().map(row -> array(row.failed().keySet())).toArray(String[]::new))
-                .set(
+        statements
+                .on(connection, "settle")
+                .set("groups", updates, Update::groupId)
+                .set("partitions", updates, Update::partitionId)
+                .set("positions", updates, Update::position)
+                .setTexts("acked", updates, update -> update.acked().toString())
+                .setTexts(
+                        "failed_seqs", updates, update -> array(update.failed().keySet()))
+                .setTexts(
                         "failed_counts",
-                        rows.stream().map(row -> array(row.failed().values())).toArray(String[]::new))
-                .set("deliveries", rows.stream().mapToInt(Row::deliveries).toArray())
-                .set("delays_ms", rows.stream().mapToLong(Row::delayMs).toArray())) {
-            statement.update();
-        }
-        rows.clear();
+                        updates,
+                        update -> array(update.failed().values()))
+                .setInts("deliveries", updates, Update::deliveries)
+                .set("delays_ms", updates, Update::delayMs)
+                .execute();
+        updates.clear();
     }
 
-    /** Returns the text of a PostgreSQL array, or null for an empty one. */
+    /** Returns the text of a PostgreSQL array, or null if there are no numbers. */
     private static @Nullable String array(Iterable<? extends Number> numbers) {
         var text = new StringBuilder();
         numbers.forEach(number -> text.append(text.length() == 0 ? '{' : ',').append(number));

@@ -1,6 +1,5 @@
 package dev.sluice.queue.read;
 
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -8,13 +7,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Messages a group gives up on, to be copied into the dead letters. Collects them, so that one statement does for all.
+ * Copies messages that a group gives up on into the dead letters. Collects them and copies all of them with one
+ * statement. One thread.
  */
 final class DeadLetterBatch {
     private final Statements statements;
-    private final List<Burial> burials = new ArrayList<>();
+    private final List<Letter> letters = new ArrayList<>();
 
-    private record Burial(long queueId, long partitionId, long seq, String group, String error, int retries) {}
+    private record Letter(long queueId, long partitionId, long seq, String group, String error, int retries) {}
 
     DeadLetterBatch(Statements statements) {
         this.statements = statements;
@@ -23,29 +23,27 @@ final class DeadLetterBatch {
     /**
      * Adds a message.
      *
-     * @param error why; not null, may be empty
-     * @param retries how often it was delivered again before this
+     * @param error why the group gives up; may be empty
+     * @param retries how often the message was delivered after the first time
      */
     void add(long queueId, long partitionId, long seq, String group, String error, int retries) {
-        burials.add(new Burial(queueId, partitionId, seq, group, error, retries));
+        letters.add(new Letter(queueId, partitionId, seq, group, error, retries));
     }
 
-    /** Copies what was added. A message that has been deleted meanwhile leaves no dead letter. */
+    /** Copies the messages that were added, and forgets them. If a message is deleted, no dead letter is written. */
     void run(Connection connection) throws SQLException {
-        if (burials.isEmpty()) {
+        if (letters.isEmpty()) {
             return;
         }
-        try (var statement = new BoundStatement(connection, statements.get("bury"))
-                .set("queues", burials.stream().mapToLong(Burial::queueId).toArray())
-                .set(
-                        "partitions",
-                        burials.stream().mapToLong(Burial::partitionId).toArray())
-                .set("seqs", burials.stream().mapToLong(Burial::seq).toArray())
-                .set("groups", burials.stream().map(Burial::group).toArray(String[]::new))
-                .set("errors", burials.stream().map(Burial::error).toArray(String[]::new))
-                .set("retries", burials.stream().mapToInt(Burial::retries).toArray())) {
-            statement.update();
-        }
-        burials.clear();
+        statements
+                .on(connection, "bury")
+                .set("queues", letters, Letter::queueId)
+                .set("partitions", letters, Letter::partitionId)
+                .set("seqs", letters, Letter::seq)
+                .setTexts("groups", letters, Letter::group)
+                .setTexts("errors", letters, Letter::error)
+                .setInts("retries", letters, Letter::retries)
+                .execute();
+        letters.clear();
     }
 }

@@ -1,13 +1,9 @@
 package dev.sluice.queue.read;
 
 import dev.sluice.queue.Message;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -23,7 +19,8 @@ final class PutBack {
         this.statements = statements;
     }
 
-    private record Moved(long groupId, long partitionId, long position, SeqSet acked) {}
+    /** A cursor that was moved back before {@code messages} messages. */
+    private record Moved(long groupId, long partitionId, long position, SeqSet acked, int messages) {}
 
     /**
      * Puts back.
@@ -34,60 +31,44 @@ final class PutBack {
         var seqs = new TreeMap<Long, TreeSet<Long>>();
         messages.forEach(message -> seqs.computeIfAbsent(message.partitionId(), id -> new TreeSet<>())
                 .add(message.seq()));
-        String[] groups = new String[seqs.size()];
-        Arrays.fill(groups, group);
-        int count = 0;
-        var moved = new ArrayList<Moved>();
-        try (var statement = new BoundStatement(connection, statements.get("lock-cursors"))
-                        .set("groups", groups)
-                        .set(
-                                "partitions",
-                                seqs.keySet().stream()
-                                        .mapToLong(Long::longValue)
-                                        .toArray());
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                long partition = row.getLong("partition_id");
-                long position = row.getLong("position");
-                SeqSet acked = SeqSet.parse(row.getString("acked"));
-                var lost = new TreeSet<Long>();
-                for (long seq : seqs.get(partition)) {
-                    if (seq <= position || acked.contains(seq)) {
-                        lost.add(seq);
-                    }
-                }
-                if (!lost.isEmpty()) {
-                    moved.add(before(lost, row.getLong("group_id"), partition, position, acked));
-                    count += lost.size();
-                }
-            }
-        }
+        List<Moved> moved = statements
+                .on(connection, "lock-cursors")
+                .setTexts("groups", seqs.keySet(), partition -> group)
+                .set("partitions", seqs.keySet(), Long::longValue)
+                .list(row -> {
+                    long partition = row.getLong("partition_id");
+                    long position = row.getLong("position");
+                    SeqSet acked = SeqSet.parse(row.getString("acked"));
+                    var done = new TreeSet<>(seqs.get(partition));
+                    done.removeIf(seq -> seq > position && !acked.contains(seq));
+                    return before(done, row.getLong("group_id"), partition, position, acked);
+                })
+                .stream()
+                .filter(each -> each.messages() > 0)
+                .toList();
         write(connection, moved);
-        return count;
+        return moved.stream().mapToInt(Moved::messages).sum();
     }
 
-    /** Returns where a cursor stands when these seqs, which are done, are not done any more. */
-    private static Moved before(TreeSet<Long> lost, long groupId, long partitionId, long position, SeqSet acked) {
-        long first = Math.min(position, lost.first() - 1);
-        SeqSet kept = first < position ? acked.with(first + 1, position) : acked;
-        for (long seq : lost) {
+    /** Returns the cursor after these messages, all of which are done, are to be delivered again. */
+    private static Moved before(TreeSet<Long> again, long groupId, long partitionId, long position, SeqSet acked) {
+        long moved = again.isEmpty() ? position : Math.min(position, again.first() - 1);
+        SeqSet kept = moved < position ? acked.with(moved + 1, position) : acked;
+        for (long seq : again) {
             kept = kept.without(seq);
         }
-        return new Moved(groupId, partitionId, first, kept);
+        return new Moved(groupId, partitionId, moved, kept, again.size());
     }
 
     private void write(Connection connection, List<Moved> moved) throws SQLException {
-        if (moved.isEmpty()) {
-            return;
-        }
-        try (var statement = new BoundStatement(connection, statements.get("put-back"))
-                .set("groups", moved.stream().mapToLong(Moved::groupId).toArray())
-                .set("partitions", moved.stream().mapToLong(Moved::partitionId).toArray())
-                .set("positions", moved.stream().mapToLong(Moved::position).toArray())
-                .set(
-                        "acked",
-                        moved.stream().map(each -> each.acked().toString()).toArray(String[]::new))) {
-            statement.update();
+        if (!moved.isEmpty()) {
+            statements
+                    .on(connection, "put-back")
+                    .set("groups", moved, Moved::groupId)
+                    .set("partitions", moved, Moved::partitionId)
+                    .set("positions", moved, Moved::position)
+                    .setTexts("acked", moved, each -> each.acked().toString())
+                    .execute();
         }
     }
 }

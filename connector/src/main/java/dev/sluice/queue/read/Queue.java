@@ -9,7 +9,6 @@ import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueNamespace;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.CommitOutcome;
 import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.queue.sql.Outcomes;
@@ -17,10 +16,10 @@ import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
 import dev.sluice.queue.write.QueueWriter;
-import java.sql.ResultSet;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -114,23 +113,20 @@ public final class Queue {
     }
 
     /**
-     * Returns where queues are, of those that exist, by name.
+     * Returns the namespaces of those of the queues that exist, by name of the queue.
      *
      * @throws QueueException if PostgreSQL failed
      */
-    public Map<String, QueueNamespace> places(Collection<String> queues) {
+    public Map<String, QueueNamespace> namespaces(Collection<String> queues) {
         return transactions.run("could not look up " + queues.size() + " queues", connection -> {
-            var places = new HashMap<String, QueueNamespace>();
-            try (var statement = new BoundStatement(connection, statements.get("places"))
-                            .set("queues", queues.toArray(String[]::new));
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    places.put(
+            var namespaces = new HashMap<String, QueueNamespace>();
+            statements
+                    .on(connection, "namespaces")
+                    .setTexts("queues", queues, queue -> queue)
+                    .forEach(row -> namespaces.put(
                             row.getString("name"),
-                            new QueueNamespace(row.getString("namespace"), row.getString("task")));
-                }
-            }
-            return places;
+                            new QueueNamespace(row.getString("namespace"), row.getString("task"))));
+            return namespaces;
         });
     }
 
@@ -155,17 +151,12 @@ public final class Queue {
      */
     public Optional<Instant> extend(UUID leaseId, Duration extension) {
         return transactions.run("could not extend lease " + leaseId, connection -> {
-            Optional<Instant> earliest = Optional.empty();
-            try (var statement = new BoundStatement(connection, statements.get("extend"))
-                            .set("lease", leaseId)
-                            .set("extension_ms", extension.toMillis());
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    Instant end = row.getTimestamp("available_at").toInstant();
-                    earliest = Optional.of(earliest.filter(end::isAfter).orElse(end));
-                }
-            }
-            return earliest;
+            List<Instant> ends = statements
+                    .on(connection, "extend")
+                    .set("lease", leaseId)
+                    .set("extension_ms", extension.toMillis())
+                    .list(row -> row.getTimestamp("available_at").toInstant());
+            return ends.stream().min(Comparator.naturalOrder());
         });
     }
 
@@ -175,12 +166,12 @@ public final class Queue {
      * @throws QueueException if PostgreSQL failed
      */
     public boolean hasExpired(UUID leaseId) {
-        return transactions.run("could not read lease " + leaseId, connection -> {
-            try (var statement = new BoundStatement(connection, statements.get("lease-expired")).set("lease", leaseId);
-                    ResultSet row = statement.query()) {
-                row.next();
-                return row.getBoolean("expired");
-            }
-        });
+        return transactions.run(
+                "could not read lease " + leaseId,
+                connection -> statements
+                        .on(connection, "lease-expired")
+                        .set("lease", leaseId)
+                        .first(row -> row.getBoolean("expired"))
+                        .orElse(false));
     }
 }

@@ -4,7 +4,6 @@ import dev.sluice.queue.Message;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
@@ -17,10 +16,9 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
+import java.util.Optional;
 import java.util.function.Predicate;
 import javax.sql.DataSource;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Reads partitions by position: the reader says from which seq on, and remembers itself how far it came. It takes no
@@ -116,19 +114,22 @@ public final class QueueReader {
      */
     public List<Partition> partitions(Predicate<String> queues, Share share) {
         return transactions.run("could not list the partitions", connection -> {
-            var partitions = new ArrayList<Partition>();
-            try (var statement = new BoundStatement(connection, statements.get("partitions"))
-                            .set("queues", ids(connection, queues))
-                            .set("index", share.index())
-                            .set("count", share.count());
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    partitions.add(partition(row));
-                }
-            }
-            return partitions;
+            List<NamedId> wanted = statements
+                    .on(connection, "queues")
+                    .list(row -> new NamedId(row.getLong("id"), row.getString("name")))
+                    .stream()
+                    .filter(queue -> queues.test(queue.name()))
+                    .toList();
+            return statements
+                    .on(connection, "partitions")
+                    .set("queues", wanted, NamedId::id)
+                    .set("index", share.index())
+                    .set("count", share.count())
+                    .list(QueueReader::partition);
         });
     }
+
+    private record NamedId(long id, String name) {}
 
     /**
      * Returns the partitions of some ids, with where they stand; none for an id that no partition has.
@@ -136,17 +137,12 @@ public final class QueueReader {
      * @throws QueueException if PostgreSQL failed
      */
     public List<Partition> partitions(Collection<Long> ids) {
-        return transactions.run("could not look up the partitions", connection -> {
-            var partitions = new ArrayList<Partition>();
-            try (var statement = new BoundStatement(connection, statements.get("partitions-by-id"))
-                            .set("ids", ids.stream().mapToLong(Long::longValue).toArray());
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    partitions.add(partition(row));
-                }
-            }
-            return partitions;
-        });
+        return transactions.run(
+                "could not look up the partitions",
+                connection -> statements
+                        .on(connection, "partitions-by-id")
+                        .set("ids", ids, Long::longValue)
+                        .list(QueueReader::partition));
     }
 
     private static Partition partition(ResultSet row) throws SQLException {
@@ -159,19 +155,6 @@ public final class QueueReader {
                 row.getLong("tail"));
     }
 
-    private long[] ids(Connection connection, Predicate<String> queues) throws SQLException {
-        var ids = new ArrayList<Long>();
-        try (var statement = new BoundStatement(connection, statements.get("queues"));
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                if (queues.test(row.getString("name"))) {
-                    ids.add(row.getLong("id"));
-                }
-            }
-        }
-        return ids.stream().mapToLong(Long::longValue).toArray();
-    }
-
     /**
      * Returns for each partition the seq of the last message that was written before a time, by partition id.
      *
@@ -180,16 +163,11 @@ public final class QueueReader {
     public Map<Long, Long> positionsAt(Instant time, List<Partition> partitions) {
         return byIndex.run("could not find where partitions stood", connection -> {
             var positions = new HashMap<Long, Long>();
-            try (var statement = new BoundStatement(connection, statements.get("positions-at"))
-                            .set("time", time)
-                            .set(
-                                    "partitions",
-                                    partitions.stream().mapToLong(Partition::id).toArray());
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    positions.put(row.getLong("id"), row.getLong("position"));
-                }
-            }
+            statements
+                    .on(connection, "positions-at")
+                    .set("time", time)
+                    .set("partitions", partitions, Partition::id)
+                    .forEach(row -> positions.put(row.getLong("id"), row.getLong("position")));
             return positions;
         });
     }
@@ -203,26 +181,21 @@ public final class QueueReader {
     public Instant firstStart(String reader) {
         String key = "reader:" + reader;
         return transactions.run("could not remember when " + reader + " started", connection -> {
-            Instant known = start(connection, key);
-            if (known == null) {
-                try (var statement = new BoundStatement(connection, statements.get("remember-start")).set("key", key)) {
-                    statement.update();
-                }
+            Optional<Instant> known = start(connection, key);
+            if (known.isEmpty()) {
+                statements.on(connection, "remember-start").set("key", key).execute();
                 known = start(connection, key);
             }
-            if (known == null) {
-                throw new IllegalStateException("sluice.state has no time under " + key);
-            }
-            return known;
+            return known.orElseThrow(() -> new IllegalStateException("sluice.state has no time under " + key));
         });
     }
 
-    private @Nullable Instant start(Connection connection, String key) throws SQLException {
-        try (var statement = new BoundStatement(connection, statements.get("start")).set("key", key);
-                ResultSet row = statement.query()) {
-            String text = row.next() ? row.getString("started_at") : null;
-            return text == null ? null : Instant.parse(text);
-        }
+    private Optional<Instant> start(Connection connection, String key) throws SQLException {
+        return statements
+                .on(connection, "start")
+                .set("key", key)
+                .first(row -> row.getString("started_at"))
+                .map(Instant::parse);
     }
 
     /**
@@ -233,39 +206,29 @@ public final class QueueReader {
      * @throws QueueException if PostgreSQL failed
      */
     public List<Slice> read(List<Run> runs, long maxBytes) {
-        return byIndex.run("could not read messages", connection -> {
-            try (var statement = new BoundStatement(connection, segments.get("read"))
-                            .set(
-                                    "partitions",
-                                    runs.stream()
-                                            .mapToLong(run -> run.partition().id())
-                                            .toArray())
-                            .set(
-                                    "firsts",
-                                    runs.stream()
-                                            .mapToLong(run -> run.after() + 1)
-                                            .toArray())
-                            .set("lasts", runs.stream().mapToLong(Run::last).toArray())
-                            .set("max_bytes", maxBytes);
-                    ResultSet row = statement.query()) {
-                return slices(row, runs, maxBytes);
-            }
-        });
+        return byIndex.run(
+                "could not read messages",
+                connection -> slices(
+                        segments.on(connection, "read")
+                                .set("partitions", runs, run -> run.partition().id())
+                                .set("firsts", runs, run -> run.after() + 1)
+                                .set("lasts", runs, Run::last)
+                                .set("max_bytes", maxBytes)
+                                .list(MessageSlice::of),
+                        runs,
+                        maxBytes));
     }
 
-    private List<Slice> slices(ResultSet row, List<Run> runs, long maxBytes) throws SQLException {
+    private List<Slice> slices(List<MessageSlice> read, List<Run> runs, long maxBytes) {
         var messages = new ArrayList<List<Message>>();
         runs.forEach(run -> messages.add(new ArrayList<>()));
-        int cutRun = runs.size();
-        long cutAt = 0;
-        while (row.next()) {
-            int index = row.getInt("ordinal") - 1;
-            addMessages(row, runs.get(index).partition(), messages.get(index));
-            if (row.getLong("total_bytes") > maxBytes) {
-                cutRun = index;
-                cutAt = row.getLong("slice_end");
-            }
+        for (MessageSlice each : read) {
+            addMessages(each, runs.get(each.run()).partition(), messages.get(each.run()));
         }
+        MessageSlice last = read.isEmpty() ? null : read.get(read.size() - 1);
+        boolean isCut = last != null && last.totalBytes() > maxBytes;
+        int cutRun = isCut ? last.run() : runs.size();
+        long cutAt = isCut ? last.lastSeq() : 0;
         var slices = new ArrayList<Slice>(runs.size());
         for (int i = 0; i < runs.size(); i++) {
             Run run = runs.get(i);
@@ -275,34 +238,12 @@ public final class QueueReader {
         return slices;
     }
 
-    private void addMessages(ResultSet row, Partition partition, List<Message> messages) throws SQLException {
-        UUID[] ids = (UUID[]) row.getArray("ids").getArray();
-        String[] transactionIds = (String[]) row.getArray("transaction_ids").getArray();
-        @Nullable String[] payloads = (String[]) row.getArray("payloads").getArray();
-        @Nullable
-        UUID[] traceIds = row.getArray("trace_ids") == null
-                ? null
-                : (UUID[]) row.getArray("trace_ids").getArray();
-        @Nullable
-        String[] subs = row.getArray("producer_subs") == null
-                ? null
-                : (String[]) row.getArray("producer_subs").getArray();
-        MessageTimes times = MessageTimes.of(row);
-        long firstSeq = row.getLong("slice_seq");
-        for (int i = 0; i < ids.length; i++) {
-            String payload = payloads[i];
+    private void addMessages(MessageSlice slice, Partition partition, List<Message> messages) {
+        for (int i = 0; i < slice.size(); i++) {
+            String payload = slice.payload(i);
             if (payload != null) {
-                messages.add(new Message(
-                        partition.id(),
-                        partition.name(),
-                        partition.queue(),
-                        firstSeq + i,
-                        ids[i],
-                        transactionIds[i],
-                        cipher.open(partition.queue(), payload),
-                        traceIds == null ? null : traceIds[i],
-                        subs == null ? null : subs[i],
-                        times.get(i)));
+                String opened = cipher.open(partition.queue(), payload);
+                messages.add(slice.message(i, opened, partition.id(), partition.name(), partition.queue()));
             }
         }
     }

@@ -59,100 +59,79 @@ final class ReadyCursors {
     }
 
     /**
-     * Locks ready cursors, those first that have been ready longest in the most urgent lane.
+     * Locks ready cursors: the most urgent lane first, and in a lane the cursors that have been ready longest.
      *
      * @param limit most cursors
      */
     List<ReadyCursor> lock(Connection connection, PopTarget target, int limit) throws SQLException {
-        var ready = new ArrayList<ReadyCursor>();
-        boolean delayed = false;
-        try (var statement = ofTarget(connection, "ready", target)) {
-            if (!target.isOnePartition()) {
-                statement.set("limit", limit);
-            }
-            try (ResultSet row = statement.query()) {
-                while (row.next()) {
-                    ReadyCursor cursor = ReadyCursor.of(row);
-                    ready.add(cursor);
-                    delayed |= cursor.delayS() > 0;
-                }
-            }
+        BoundStatement statement = ofTarget(connection, "ready", target);
+        if (!target.isOnePartition()) {
+            statement.set("limit", limit);
         }
-        return delayed ? oldEnough(connection, ready) : ready;
+        List<ReadyCursor> ready = statement.list(ReadyCursor::of);
+        return ready.stream().anyMatch(cursor -> cursor.delayS() > 0) ? oldEnough(connection, ready) : ready;
     }
 
     /** Returns the statement of that name for the scope of the target, with the scope set. */
     private BoundStatement ofTarget(Connection connection, String name, PopTarget target) throws SQLException {
         if (target.scope() instanceof Across across) {
-            return new BoundStatement(connection, statements.get(name + "-across"))
+            return statements
+                    .on(connection, name + "-across")
                     .set("group", target.group())
                     .set("namespace", across.namespace())
                     .set("task", across.task());
         }
-        var one = (InQueue) target.scope();
+        InQueue one = (InQueue) target.scope();
         String partition = one.partition();
-        BoundStatement statement = new BoundStatement(
-                        connection, statements.get(partition == null ? name : name + "-partition"))
+        BoundStatement statement = statements
+                .on(connection, partition == null ? name : name + "-partition")
                 .set("group", target.group())
                 .set("queue", one.queue());
         return partition == null ? statement : statement.set("partition", partition);
     }
 
-    /** Hides what is younger than the delay of its queue. */
+    /** Hides messages that are younger than the delay of their queue. */
     private List<ReadyCursor> oldEnough(Connection connection, List<ReadyCursor> ready) throws SQLException {
         var aged = new ArrayList<ReadyCursor>(ready.size());
         for (ReadyCursor cursor : ready) {
             aged.add(cursor.visibleTo(cursor.position(), 0));
         }
-        try (var statement = new BoundStatement(connection, statements.get("delayed"))
-                        .set(
-                                "partitions",
-                                ready.stream()
-                                        .mapToLong(ReadyCursor::partitionId)
-                                        .toArray())
-                        .set(
-                                "firsts",
-                                ready.stream()
-                                        .mapToLong(cursor -> cursor.position() + 1)
-                                        .toArray())
-                        .set(
-                                "lasts",
-                                ready.stream().mapToLong(ReadyCursor::visible).toArray())
-                        .set(
-                                "delays_s",
-                                ready.stream().mapToLong(ReadyCursor::delayS).toArray());
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                int index = row.getInt("ordinal") - 1;
-                ReadyCursor cursor = ready.get(index);
-                long visible = Math.min(cursor.visible(), Math.max(cursor.position(), row.getLong("visible")));
-                aged.set(index, cursor.visibleTo(visible, Math.max(1, row.getLong("next_ms"))));
-            }
-        }
+        statements
+                .on(connection, "delayed")
+                .set("partitions", ready, ReadyCursor::partitionId)
+                .set("firsts", ready, cursor -> cursor.position() + 1)
+                .set("lasts", ready, ReadyCursor::visible)
+                .set("delays_s", ready, ReadyCursor::delayS)
+                .forEach(row -> {
+                    int index = row.getInt("ordinal") - 1;
+                    ReadyCursor cursor = ready.get(index);
+                    long visible = Math.min(cursor.visible(), Math.max(cursor.position(), row.getLong("visible")));
+                    aged.set(index, cursor.visibleTo(visible, Math.max(1, row.getLong("next_ms"))));
+                });
         return aged;
     }
 
-    /** Says why the target has nothing to give. */
+    /** Returns why the target has nothing to give. */
     Quiet quiet(Connection connection, PopTarget target) throws SQLException {
-        try (var statement = ofTarget(connection, "next-ready", target);
-                ResultSet row = statement.query()) {
-            if (!row.next()) {
-                return new Quiet(Status.QUEUE_NOT_FOUND, false, null);
+        return ofTarget(connection, "next-ready", target)
+                .first(row -> quiet(row, target.isOnePartition()))
+                .orElse(new Quiet(Status.QUEUE_NOT_FOUND, false, null));
+    }
+
+    private static Quiet quiet(ResultSet row, boolean onePartition) throws SQLException {
+        row.getLong("group_id");
+        boolean registered = !row.wasNull();
+        double nextMs = row.getDouble("next_ms");
+        Duration nextReadyIn = row.wasNull() ? null : Duration.ofMillis((long) Math.ceil(Math.max(0, nextMs)));
+        if (onePartition) {
+            row.getLong("partition_id");
+            if (row.wasNull()) {
+                return new Quiet(Status.PARTITION_NOT_FOUND, registered, null);
             }
-            row.getLong("group_id");
-            boolean registered = !row.wasNull();
-            double nextMs = row.getDouble("next_ms");
-            Duration nextReadyIn = row.wasNull() ? null : Duration.ofMillis((long) Math.ceil(Math.max(0, nextMs)));
-            if (target.isOnePartition()) {
-                row.getLong("partition_id");
-                if (row.wasNull()) {
-                    return new Quiet(Status.PARTITION_NOT_FOUND, registered, null);
-                }
-                if (row.getBoolean("leased")) {
-                    return new Quiet(Status.LEASE_HELD, registered, nextReadyIn);
-                }
+            if (row.getBoolean("leased")) {
+                return new Quiet(Status.LEASE_HELD, registered, nextReadyIn);
             }
-            return new Quiet(Status.EMPTY, registered, nextReadyIn);
         }
+        return new Quiet(Status.EMPTY, registered, nextReadyIn);
     }
 }

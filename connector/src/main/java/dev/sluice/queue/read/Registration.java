@@ -5,13 +5,11 @@ import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.Subscription;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
-import java.sql.Array;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Timestamp;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +19,16 @@ final class Registration {
 
     Registration(Statements statements) {
         this.statements = statements;
+    }
+
+    /** The queues of a scope that a group does not read yet, and since when the group waits for more of them. */
+    private record Scope(
+            List<String> unregistered, @Nullable Instant waitsSince) {
+        static Scope of(ResultSet row) throws SQLException {
+            Timestamp since = row.getTimestamp("waits_since");
+            return new Scope(
+                    List.of((String[]) row.getArray("queues").getArray()), since == null ? null : since.toInstant());
+        }
     }
 
     /**
@@ -33,30 +41,22 @@ final class Registration {
         Subscription subscription = effective(group, wish);
         Instant from = subscription.from();
         String mode = from != null ? "from" : subscription.mode() == Subscription.Mode.NEW ? "new" : "all";
-        var queueIds = new ArrayList<Long>();
-        try (var statement = new BoundStatement(connection, statements.get("lock-queues"))
-                        .set("queues", queues.toArray(String[]::new));
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                queueIds.add(row.getLong("id"));
-            }
-        }
+        List<Long> queueIds = statements
+                .on(connection, "lock-queues")
+                .setTexts("queues", queues, queue -> queue)
+                .list(row -> row.getLong("id"));
         if (queueIds.isEmpty()) {
             return false;
         }
-        var groupIds = new ArrayList<Long>();
-        try (var insert = new BoundStatement(connection, statements.get("register-group"))
-                        .set("queues", longs(queueIds))
-                        .set("group", group)
-                        .set("mode", mode)
-                        .set("from", from);
-                ResultSet row = insert.query()) {
-            while (row.next()) {
-                groupIds.add(row.getLong("id"));
-            }
-        }
+        List<Long> groupIds = statements
+                .on(connection, "register-group")
+                .set("queues", queueIds, Long::longValue)
+                .set("group", group)
+                .set("mode", mode)
+                .set("from", from)
+                .list(row -> row.getLong("id"));
         if (!groupIds.isEmpty()) {
-            createCursors(connection, longs(groupIds), mode, from);
+            createCursors(connection, groupIds, mode, from);
         }
         return true;
     }
@@ -67,22 +67,17 @@ final class Registration {
      * on.
      */
     void runAcross(Connection connection, Across across, String group, Subscription wish) throws SQLException {
-        List<String> queues = new ArrayList<>();
-        Instant since;
-        try (var statement = ofScope(connection, "unregistered-across", across, group);
-                ResultSet row = statement.query()) {
-            row.next();
-            Array names = row.getArray("queues");
-            queues.addAll(List.of((String[]) names.getArray()));
-            Timestamp waitsSince = row.getTimestamp("waits_since");
-            since = waitsSince == null ? null : waitsSince.toInstant();
-        }
+        Scope scope = ofScope(connection, "unregistered-across", across, group)
+                .first(Scope::of)
+                .orElseThrow();
+        Instant since = scope.waitsSince();
         Subscription subscription = since == null ? effective(group, wish) : new Subscription(wish.mode(), since);
         if (since == null && !subscription.equals(Subscription.ALL)) {
-            try (var note = ofScope(connection, "wait-across", across, group).set("from", wish.from())) {
-                note.update();
-            }
+            ofScope(connection, "wait-across", across, group)
+                    .set("from", wish.from())
+                    .execute();
         }
+        List<String> queues = scope.unregistered();
         if (!queues.isEmpty()) {
             run(connection, queues, group, subscription);
         }
@@ -90,7 +85,8 @@ final class Registration {
 
     private BoundStatement ofScope(Connection connection, String name, Across across, String group)
             throws SQLException {
-        return new BoundStatement(connection, statements.get(name))
+        return statements
+                .on(connection, name)
                 .set("group", group)
                 .set("namespace", across.namespace())
                 .set("task", across.task());
@@ -108,36 +104,33 @@ final class Registration {
         if (effective(group, wish).equals(Subscription.ALL)) {
             return;
         }
-        try (var known = new BoundStatement(connection, statements.get("waits-for-queue"))
-                        .set("queue", queue)
-                        .set("group", group);
-                ResultSet row = known.query()) {
-            if (row.next()) {
-                return;
-            }
-        }
-        try (var note = new BoundStatement(connection, statements.get("wait-for-queue"))
+        boolean isNoted = statements
+                .on(connection, "waits-for-queue")
                 .set("queue", queue)
                 .set("group", group)
-                .set("from", wish.from())) {
-            note.update();
+                .first(row -> true)
+                .isPresent();
+        if (!isNoted) {
+            statements
+                    .on(connection, "wait-for-queue")
+                    .set("queue", queue)
+                    .set("group", group)
+                    .set("from", wish.from())
+                    .execute();
         }
     }
 
-    private void createCursors(Connection connection, long[] groupIds, String mode, @Nullable Instant from)
+    private void createCursors(Connection connection, List<Long> groupIds, String mode, @Nullable Instant from)
             throws SQLException {
-        try (var lock = new BoundStatement(connection, statements.get("lock-partitions-of-groups"))
-                        .set("groups", groupIds);
-                var create = new BoundStatement(connection, statements.get("create-cursors"))
-                        .set("groups", groupIds)
-                        .set("mode", mode)
-                        .set("from", from)) {
-            lock.query().close();
-            create.update();
-        }
-    }
-
-    private static long[] longs(List<Long> ids) {
-        return ids.stream().mapToLong(Long::longValue).toArray();
+        var unused = statements
+                .on(connection, "lock-partitions-of-groups")
+                .set("groups", groupIds, Long::longValue)
+                .first(row -> true);
+        statements
+                .on(connection, "create-cursors")
+                .set("groups", groupIds, Long::longValue)
+                .set("mode", mode)
+                .set("from", from)
+                .execute();
     }
 }

@@ -207,7 +207,7 @@ where c.group_id = any (array[back.group_id]) and c.partition_id = back.partitio
 -- The messages of the runs [first, last], as slices of segments, in the order of the runs, until :max_bytes of payloads are
 -- passed. Two index probes a run, then one row a segment; only the slices given are unpacked. What is sorted to count the bytes is
 -- narrow: the rows of the segments, which may hold their payloads, are fetched for those that are returned.
-select sliced.ordinal, s.first_seq + sliced.low - 1 as slice_seq, s.first_seq + sliced.high - 1 as slice_end, sliced.total_bytes,
+select sliced.ordinal, s.first_seq + sliced.low - 1 as slice_seq, sliced.total_bytes,
        s.created_at,
        s.ids[sliced.low:sliced.high] as ids,
        s.transaction_ids[sliced.low:sliced.high] as transaction_ids,
@@ -317,7 +317,7 @@ insert into sluice.pending_subscriptions_across (namespace, task, group_name, su
 values (:namespace, :task, :group, :from)
 on conflict do nothing;
 
--- name: places
+-- name: namespaces
 -- Where queues are, of those that exist.
 select name, namespace, task from sluice.queues where name = any (:queues::text[]);
 

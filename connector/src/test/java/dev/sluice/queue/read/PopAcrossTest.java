@@ -134,7 +134,7 @@ class PopAcrossTest {
         assertThat(pop(SHOP, request(1, 1)).messages())
                 .singleElement()
                 .satisfies(each -> assertThat(each.queue()).isEqualTo("plain"));
-        assertThat(queue.places(List.of("plain", "none")))
+        assertThat(queue.namespaces(List.of("plain", "none")))
                 .isEqualTo(Map.of("plain", new QueueNamespace("shop", "orders")));
     }
 

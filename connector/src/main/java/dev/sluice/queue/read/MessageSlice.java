@@ -1,0 +1,94 @@
+package dev.sluice.queue.read;
+
+import dev.sluice.queue.Message;
+import java.sql.Array;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Timestamp;
+import java.time.Instant;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Consecutive messages of one stored segment: the part of a segment that a run of seqs covers. A row of the statement
+ * {@code read}.
+ */
+final class MessageSlice {
+    private final int run;
+    private final long firstSeq;
+    private final long totalBytes;
+    private final Instant writtenAt;
+    private final UUID[] ids;
+    private final String[] transactionIds;
+    private final @Nullable String[] payloads;
+    private final UUID @Nullable [] traceIds;
+    private final String @Nullable [] producerSubs;
+    private final Timestamp @Nullable [] createdAts;
+
+    private MessageSlice(ResultSet row) throws SQLException {
+        run = row.getInt("ordinal") - 1;
+        firstSeq = row.getLong("slice_seq");
+        totalBytes = row.getLong("total_bytes");
+        writtenAt = row.getTimestamp("created_at").toInstant();
+        ids = (UUID[]) row.getArray("ids").getArray();
+        transactionIds = (String[]) row.getArray("transaction_ids").getArray();
+        payloads = (String[]) row.getArray("payloads").getArray();
+        traceIds = (UUID[]) array(row, "trace_ids");
+        producerSubs = (String[]) array(row, "producer_subs");
+        createdAts = (Timestamp[]) array(row, "created_ats");
+    }
+
+    static MessageSlice of(ResultSet row) throws SQLException {
+        return new MessageSlice(row);
+    }
+
+    private static @Nullable Object array(ResultSet row, String column) throws SQLException {
+        Array array = row.getArray(column);
+        return array == null ? null : array.getArray();
+    }
+
+    /** Returns the index of the run that this is a part of, from 0, in the order in which the runs were asked for. */
+    int run() {
+        return run;
+    }
+
+    /** Returns the payload bytes of this slice and of all slices before it in the result. */
+    long totalBytes() {
+        return totalBytes;
+    }
+
+    /** Returns how many messages this has, deleted ones included. */
+    int size() {
+        return ids.length;
+    }
+
+    long seq(int index) {
+        return firstSeq + index;
+    }
+
+    long lastSeq() {
+        return firstSeq + ids.length - 1;
+    }
+
+    /** Returns the payload as it is stored; null if the message is deleted. */
+    @Nullable
+    String payload(int index) {
+        return payloads[index];
+    }
+
+    /** Returns the message at an index, with a payload of the caller's. */
+    Message message(int index, String payload, long partitionId, String partition, String queue) {
+        Timestamp createdAt = createdAts == null ? null : createdAts[index];
+        return new Message(
+                partitionId,
+                partition,
+                queue,
+                seq(index),
+                ids[index],
+                transactionIds[index],
+                payload,
+                traceIds == null ? null : traceIds[index],
+                producerSubs == null ? null : producerSubs[index],
+                createdAt == null ? writtenAt : createdAt.toInstant());
+    }
+}
