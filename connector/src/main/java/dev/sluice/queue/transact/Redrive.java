@@ -4,7 +4,6 @@ import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.write.Ending;
 import dev.sluice.queue.write.Flush;
@@ -13,7 +12,6 @@ import dev.sluice.queue.write.WriterSession;
 import dev.sluice.queue.write.WriterTransaction;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -113,33 +111,30 @@ public final class Redrive implements AutoCloseable {
     }
 
     private List<NewMessage> take(Connection open, List<Long> ids, List<Long> taken) throws SQLException {
-        var messages = new ArrayList<NewMessage>();
         taken.clear();
-        try (var statement = new BoundStatement(open, statements.get("take-dead-letters"))
-                        .set("ids", ids.stream().mapToLong(Long::longValue).toArray());
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                long id = row.getLong("id");
-                taken.add(id);
-                messages.add(NewMessage.builder(
-                        IDS.next(),
-                        row.getString("queue"),
-                        row.getString("partition_name"),
-                        "dlq:" + id,
-                        row.getString("payload").getBytes(StandardCharsets.UTF_8))
-                        .traceId(row.getObject("trace_id", UUID.class))
-                        .producerSub(row.getString("producer_sub"))
-                        .build());
-            }
-        }
-        return messages;
+        return statements
+                .on(open, "take-dead-letters")
+                .set("ids", ids, Long::longValue)
+                .list(row -> {
+                    long id = row.getLong("id");
+                    taken.add(id);
+                    return NewMessage.builder(
+                                    IDS.next(),
+                                    row.getString("queue"),
+                                    row.getString("partition_name"),
+                                    "dlq:" + id,
+                                    row.getString("payload").getBytes(StandardCharsets.UTF_8))
+                            .traceId(row.getObject("trace_id", UUID.class))
+                            .producerSub(row.getString("producer_sub"))
+                            .build();
+                });
     }
 
     private void remove(Connection open, List<Long> letters) throws SQLException {
-        try (var statement = new BoundStatement(open, statements.get("remove-dead-letters"))
-                .set("ids", letters.stream().mapToLong(Long::longValue).toArray())) {
-            statement.update();
-        }
+        statements
+                .on(open, "remove-dead-letters")
+                .set("ids", letters, Long::longValue)
+                .execute();
     }
 
     /** Gives the connection back. It can be used again. */

@@ -6,11 +6,9 @@ import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.StreamIds;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
-import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -111,46 +109,40 @@ public final class Streams {
             NewMessage.checkName("sink_queue", sinkQueue);
         }
         return transactions.run("could not register stream " + name, connection -> {
-            try (var statement = new BoundStatement(connection, statements.get("add-query"))
-                            .set("name", name)
-                            .set("source", sourceQueue)
-                            .set("sink", sinkQueue)
-                            .set("hash", configHash);
-                    ResultSet row = statement.query()) {
-                if (row.next()) {
-                    return new Query(row.getLong("id"), Registered.FRESH);
-                }
-            }
-            long id;
-            boolean same;
-            try (var statement = new BoundStatement(connection, statements.get("lock-query")).set("name", name);
-                    ResultSet row = statement.query()) {
-                row.next(); // Nothing deletes queries.
-                id = row.getLong("id");
-                same = row.getString("config_hash").equals(configHash);
-            }
-            if (!same && !reset) {
-                return new Query(id, Registered.MISMATCH);
-            }
-            if (!same) {
-                dropState(connection, id);
-            }
-            try (var statement = new BoundStatement(connection, statements.get("update-query"))
-                    .set("query", id)
+            Optional<Long> added = statements
+                    .on(connection, "add-query")
+                    .set("name", name)
                     .set("source", sourceQueue)
                     .set("sink", sinkQueue)
-                    .set("hash", configHash)) {
-                statement.update();
+                    .set("hash", configHash)
+                    .first(row -> row.getLong("id"));
+            if (added.isPresent()) {
+                return new Query(added.get(), Registered.FRESH);
             }
-            return new Query(id, same ? Registered.SAME : Registered.RESET);
+            Known known = statements
+                    .on(connection, "lock-query")
+                    .set("name", name)
+                    .first(row -> new Known(row.getLong("id"), row.getString("config_hash")))
+                    .orElseThrow(); // Nothing deletes queries.
+            boolean same = known.configHash().equals(configHash);
+            if (!same && !reset) {
+                return new Query(known.id(), Registered.MISMATCH);
+            }
+            if (!same) {
+                statements.on(connection, "drop-state").set("query", known.id()).execute();
+            }
+            statements
+                    .on(connection, "update-query")
+                    .set("query", known.id())
+                    .set("source", sourceQueue)
+                    .set("sink", sinkQueue)
+                    .set("hash", configHash)
+                    .execute();
+            return new Query(known.id(), same ? Registered.SAME : Registered.RESET);
         });
     }
 
-    private void dropState(Connection connection, long queryId) throws SQLException {
-        try (var statement = new BoundStatement(connection, statements.get("drop-state")).set("query", queryId)) {
-            statement.update();
-        }
-    }
+    private record Known(long id, String configHash) {}
 
     /**
      * What is remembered under a key.
@@ -195,11 +187,15 @@ public final class Streams {
     public Optional<List<Row>> state(long queryId, long partitionId, Part part) {
         requireNonNull(part, "part");
         return transactions.run("could not read the state of a stream", connection -> {
-            String queue = queue(connection, partitionId);
-            if (queue == null) {
+            Optional<String> queue = statements
+                    .on(connection, "queue-of-partition")
+                    .set("partition", partitionId)
+                    .first(row -> row.getString("queue"));
+            if (queue.isEmpty()) {
                 return Optional.of(List.of());
             }
-            try (var statement = new BoundStatement(connection, statements.get("state"))
+            try (var statement = statements
+                            .on(connection, "state")
                             .set("partition", partitionId)
                             .set("query", queryId)
                             .set(
@@ -211,7 +207,7 @@ public final class Streams {
                             .set("limit", maxRows + 1)
                             .fetch(FETCH);
                     ResultSet row = statement.query()) {
-                return read(row, queue);
+                return read(row, queue.get());
             }
         });
     }
@@ -229,13 +225,5 @@ public final class Streams {
             rows.add(new Row(key, value, row.getTimestamp("updated_at").toInstant()));
         }
         return Optional.of(List.copyOf(rows));
-    }
-
-    private @Nullable String queue(Connection connection, long partitionId) throws SQLException {
-        try (var statement = new BoundStatement(connection, statements.get("queue-of-partition"))
-                        .set("partition", partitionId);
-                ResultSet row = statement.query()) {
-            return row.next() ? row.getString("queue") : null;
-        }
     }
 }
