@@ -38,9 +38,11 @@ public final class Acknowledge {
     private static final double JITTER = 0.2;
 
     private final Statements statements;
+    private final Statements cursorStatements;
 
-    public Acknowledge(Statements statements) {
-        this.statements = statements;
+    public Acknowledge(String schema) {
+        this.statements = Statements.read("acknowledge.sql", schema);
+        this.cursorStatements = Statements.read("locked_cursors.sql", schema);
     }
 
     private record CursorKey(String group, long partitionId) {
@@ -71,7 +73,7 @@ public final class Acknowledge {
                 acknowledgements.stream()
                         .filter(each -> !cursors.containsKey(CursorKey.of(each)))
                         .toList());
-        var deadLetters = new DeadLetterBatch(statements);
+        var deadLetters = new DeadLetterBatch(cursorStatements);
         var outcomes = new ArrayList<AcknowledgeOutcome>(acknowledgements.size());
         for (Acknowledgement each : acknowledgements) {
             LockedCursor cursor = cursors.get(CursorKey.of(each));
@@ -118,7 +120,7 @@ public final class Acknowledge {
             return leaseInvalid(cursor);
         }
         if (dead) {
-            var deadLetters = new DeadLetterBatch(statements);
+            var deadLetters = new DeadLetterBatch(cursorStatements);
             cursor.addTo(deadLetters, seq, errorOf(acknowledgement, ""), cursor.failures(seq));
             deadLetters.run(connection);
         }
@@ -136,7 +138,7 @@ public final class Acknowledge {
             throws SQLException {
         var keys = acknowledgements.stream().map(CursorKey::of).distinct().toList();
         var cursors = new LinkedHashMap<CursorKey, LockedCursor>();
-        statements
+        cursorStatements
                 .on(connection, "lock-cursors")
                 .setTexts("groups", keys, CursorKey::group)
                 .set("partitions", keys, CursorKey::partitionId)
@@ -272,7 +274,7 @@ public final class Acknowledge {
     }
 
     private void write(Connection connection, Collection<LockedCursor> cursors) throws SQLException {
-        var updates = new CursorUpdates(statements);
+        var updates = new CursorUpdates(cursorStatements);
         var leased = new ArrayList<LockedCursor>();
         for (LockedCursor cursor : cursors) {
             if (cursor.isChanged() && cursor.leaseGoesOn()) {

@@ -26,13 +26,17 @@ final class Pop {
     private static final int MAX_ROUNDS = 10;
 
     private final Statements statements;
+    private final Statements cursorStatements;
+    private final Statements sliceStatements;
     private final long maxBytes;
     private final ReadyCursors readyCursors;
 
-    Pop(Statements statements, long maxBytes) {
-        this.statements = statements;
+    Pop(String schema, long maxBytes) {
+        this.statements = Statements.read("pop.sql", schema);
+        this.cursorStatements = Statements.read("locked_cursors.sql", schema);
+        this.sliceStatements = Statements.read("message_slice.sql", schema);
         this.maxBytes = maxBytes;
-        this.readyCursors = new ReadyCursors(statements);
+        this.readyCursors = new ReadyCursors(schema);
     }
 
     /** The messages of a cursor that one consumer gets: those of {@code (position, end]} that are not acked. */
@@ -118,7 +122,7 @@ final class Pop {
             }
             mayRegister = false;
             List<Claim> claims = new ArrayList<>();
-            var deadLetters = new DeadLetterBatch(statements);
+            var deadLetters = new DeadLetterBatch(cursorStatements);
             List<ReadyCursor> empty = distribute(ready, shares, target, claims, deadLetters);
             deadLetters.run(connection);
             bytes += read(connection, claims, maxBytes - bytes);
@@ -187,7 +191,7 @@ final class Pop {
         if (claims.isEmpty()) {
             return 0;
         }
-        List<MessageSlice> slices = statements
+        List<MessageSlice> slices = sliceStatements
                 .on(connection, "read")
                 .set("partitions", claims, claim -> claim.cursor().partitionId())
                 .set("firsts", claims, claim -> claim.cursor().position() + 1)
@@ -217,7 +221,7 @@ final class Pop {
     }
 
     private void write(Connection connection, List<Claim> claims, List<ReadyCursor> empty) throws SQLException {
-        var updates = new CursorUpdates(statements);
+        var updates = new CursorUpdates(cursorStatements);
         var leased = new ArrayList<Claim>();
         for (Claim claim : claims) {
             if (claim.share().request.autoAck() || claim.isEmpty()) {

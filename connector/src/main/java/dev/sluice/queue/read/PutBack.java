@@ -15,8 +15,8 @@ import java.util.TreeSet;
 final class PutBack {
     private final Statements statements;
 
-    PutBack(Statements statements) {
-        this.statements = statements;
+    PutBack(String schema) {
+        this.statements = Statements.read("locked_cursors.sql", schema);
     }
 
     /** A cursor that was moved back before {@code messages} messages. */

@@ -47,12 +47,12 @@ public final class Queue {
     /** Makes a queue on a schema that {@link QueueSchema} has brought up to date. */
     public Queue(DataSource dataSource, QueueConfig config) {
         this.transactions = Transactions.byIndexInSession(dataSource);
-        this.statements = Statements.read("reader.sql", config.schema());
-        this.pop = new Pop(statements, config.popMaxBytes());
-        this.acknowledge = new Acknowledge(statements);
+        this.statements = Statements.read("queue.sql", config.schema());
+        this.pop = new Pop(config.schema(), config.popMaxBytes());
+        this.acknowledge = new Acknowledge(config.schema());
         this.cipher = config.cipher();
         this.outcomes = new Outcomes(dataSource);
-        this.putBack = new PutBack(statements);
+        this.putBack = new PutBack(config.schema());
     }
 
     /**

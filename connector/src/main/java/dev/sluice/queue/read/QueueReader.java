@@ -35,15 +35,15 @@ public final class QueueReader {
     private final Transactions transactions;
     private final Transactions byIndex;
     private final Statements statements;
-    private final Statements segments;
+    private final Statements slices;
     private final PayloadCipher cipher;
 
     /** Makes a reader of a schema that {@link QueueSchema} has brought up to date. */
     public QueueReader(DataSource dataSource, String schema, PayloadCipher cipher) {
         this.transactions = new Transactions(dataSource);
         this.byIndex = Transactions.byIndex(dataSource);
-        this.statements = Statements.read("by_position.sql", schema);
-        this.segments = Statements.read("reader.sql", schema);
+        this.statements = Statements.read("queue_reader.sql", schema);
+        this.slices = Statements.read("message_slice.sql", schema);
         this.cipher = cipher;
     }
 
@@ -209,7 +209,7 @@ public final class QueueReader {
         return byIndex.run(
                 "could not read messages",
                 connection -> slices(
-                        segments.on(connection, "read")
+                        slices.on(connection, "read")
                                 .set("partitions", runs, run -> run.partition().id())
                                 .set("firsts", runs, run -> run.after() + 1)
                                 .set("lasts", runs, Run::last)

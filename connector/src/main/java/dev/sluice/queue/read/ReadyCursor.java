@@ -26,7 +26,12 @@ record ReadyCursor(
         long delayS,
         long heldBackMs) {
 
+    /** Lease time of a queue whose option is zero. */
+    private static final int DEFAULT_LEASE_TIME_S = 60;
+
+    /** Reads a row of {@code ready}. */
     static ReadyCursor of(ResultSet row) throws SQLException {
+        int leaseTimeS = row.getInt("lease_time_s");
         return new ReadyCursor(
                 row.getLong("group_id"),
                 row.getLong("partition_id"),
@@ -36,8 +41,8 @@ record ReadyCursor(
                 row.getLong("position"),
                 row.getLong("head"),
                 SeqSet.parse(row.getString("acked")),
-                row.getInt("lease_time_s"),
-                row.getInt("deliveries"),
+                leaseTimeS == 0 ? DEFAULT_LEASE_TIME_S : leaseTimeS,
+                row.getInt("deliveries") + (row.getBoolean("lease_expired") ? 1 : 0),
                 row.getInt("redelivery_limit"),
                 row.getLong("delayed_processing_s"),
                 row.getLong("window_ms"));

@@ -23,9 +23,9 @@ final class ReadyCursors {
     private final Statements statements;
     private final Registration registration;
 
-    ReadyCursors(Statements statements) {
-        this.statements = statements;
-        this.registration = new Registration(statements);
+    ReadyCursors(String schema) {
+        this.statements = Statements.read("ready_cursors.sql", schema);
+        this.registration = new Registration(schema);
     }
 
     /** Why nothing is ready, and when that changes by itself. */

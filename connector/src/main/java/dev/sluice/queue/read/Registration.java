@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 final class Registration {
     private final Statements statements;
 
-    Registration(Statements statements) {
-        this.statements = statements;
+    Registration(String schema) {
+        this.statements = Statements.read("registration.sql", schema);
     }
 
     /** The queues of a scope that a group does not read yet, and since when the group waits for more of them. */

@@ -35,7 +35,7 @@ final class StreamSteps {
         this.acknowledge = acknowledge;
         this.cipher = config.cipher();
         this.schema = config.schema();
-        this.statements = Statements.read("streams.sql", config.schema());
+        this.statements = Statements.read("stream_steps.sql", config.schema());
     }
 
     /** The queue a partition is in. */

@@ -6,7 +6,6 @@ import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.read.Acknowledge;
-import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.write.Ending;
 import dev.sluice.queue.write.Flush;
 import dev.sluice.queue.write.QueueWriterConfig;
@@ -28,7 +27,7 @@ public final class TransactionExecutor implements AutoCloseable {
     /** Makes an executor with a connection of its own. */
     public TransactionExecutor(DataSource dataSource, QueueWriterConfig config) {
         this.session = new WriterSession(dataSource, config);
-        this.acknowledge = new Acknowledge(Statements.read("reader.sql", config.schema()));
+        this.acknowledge = new Acknowledge(config.schema());
         this.streams = new StreamSteps(acknowledge, config);
     }
 

@@ -448,7 +448,7 @@ class PopAcrossTest {
 
     /** Pages the statement touches, by PostgreSQL's own account of it. */
     private long buffers() throws SQLException {
-        Sql ready = Statements.read("reader.sql", "sluice").get("ready-across");
+        Sql ready = Statements.read("ready_cursors.sql", "sluice").get("ready-across");
         var explained = new Sql("explain (analyze, buffers, timing off) " + ready.text(), ready.parameters());
         try (Connection connection = postgres.dataSource().getConnection();
                 var statement = new BoundStatement(connection, explained)

@@ -43,7 +43,7 @@ class PopReadTest {
     }
 
     private static String plan(TestPostgres postgres) throws SQLException {
-        Statements.Sql read = Statements.read("reader.sql", "sluice").get("read");
+        Statements.Sql read = Statements.read("message_slice.sql", "sluice").get("read");
         var explain = new Statements.Sql("explain (analyze) " + read.text(), read.parameters());
         var plan = new StringBuilder();
         try (Connection connection = postgres.dataSource().getConnection();

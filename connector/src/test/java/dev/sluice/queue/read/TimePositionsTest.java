@@ -109,7 +109,7 @@ class TimePositionsTest {
         }
         try (var statement = new BoundStatement(
                                 connection,
-                                Statements.read("by_position.sql", "sluice").get("positions-at"))
+                                Statements.read("queue_reader.sql", "sluice").get("positions-at"))
                         .set("partitions", ids)
                         .set("time", time);
                 ResultSet row = statement.query()) {
@@ -129,7 +129,7 @@ class TimePositionsTest {
             boundaries.addAll(List.of(time.minusNanos(1000), time, time.plusNanos(1000)));
         }
         assertThat(times).hasSizeGreaterThan(100);
-        Statements.Sql create = Statements.read("reader.sql", "sluice").get("create-cursors");
+        Statements.Sql create = Statements.read("registration.sql", "sluice").get("create-cursors");
         for (Instant time : boundaries) {
             Map<Long, Long> expected = bySearchingAll(time);
             assertThat(expected).hasSize(PARTITIONS);

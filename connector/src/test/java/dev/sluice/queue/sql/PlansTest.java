@@ -70,7 +70,7 @@ class PlansTest {
                             "named-groups",
                             "message",
                             "groups-of-message")), // Of one message, with what all groups make of it.
-            Map.entry("by_position.sql", Set.of("queues", "partitions")),
+            Map.entry("queue_reader.sql", Set.of("queues", "partitions")),
             Map.entry("traces.sql", Set.of("names", "count-names", "prune")),
             Map.entry("minute_counters.sql", Set.of("partitions-created", "prune", "prune-samples")));
 
@@ -94,11 +94,11 @@ class PlansTest {
             Map.entry("stored_offsets.sql forget-offsets", "without"),
             Map.entry("push_rules.sql push-rules", "Seq Scan of queues|without name"),
             Map.entry("retention.sql expired", "compares pairs: \\(s.created_at <= GREATEST"), // Of one row each.
-            Map.entry("reader.sql create-cursors", "without name"),
-            Map.entry("reader.sql lock-partitions-of-groups", "without name"),
-            Map.entry("reader.sql ready-across", "of queues"),
-            Map.entry("reader.sql next-ready-across", "of queues"),
-            Map.entry("reader.sql unregistered-across", "of queues"),
+            Map.entry("registration.sql create-cursors", "without name"),
+            Map.entry("registration.sql lock-partitions-of-groups", "without name"),
+            Map.entry("ready_cursors.sql ready-across", "of queues"),
+            Map.entry("ready_cursors.sql next-ready-across", "of queues"),
+            Map.entry("registration.sql unregistered-across", "of queues"),
             Map.entry("partition_directory.sql register-pending", "without name|pending_subscriptions_across|w.namespace"),
             Map.entry("parking.sql parked-queues", "reads all of parked_pkey"), // Until the first row.
             Map.entry("traces.sql by-name", "of trace_names"), // In the order of time, until the page is full.

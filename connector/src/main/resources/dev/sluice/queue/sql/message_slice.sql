@@ -1,0 +1,43 @@
+-- Messages by their seqs, for every reader.
+
+-- name: read
+-- The messages of the runs [first, last], as slices of segments, in the order of the runs, until :max_bytes of payloads are
+-- passed. Two index probes a run, then one row a segment; only the slices given are unpacked. What is sorted to count the bytes is
+-- narrow: the rows of the segments, which may hold their payloads, are fetched for those that are returned.
+select sliced.ordinal, s.first_seq + sliced.low - 1 as slice_seq, sliced.total_bytes,
+       s.created_at,
+       s.ids[sliced.low:sliced.high] as ids,
+       s.transaction_ids[sliced.low:sliced.high] as transaction_ids,
+       s.payloads[sliced.low:sliced.high] as payloads,
+       s.trace_ids[sliced.low:sliced.high] as trace_ids,
+       s.producer_subs[sliced.low:sliced.high] as producer_subs,
+       s.created_ats[sliced.low:sliced.high] as created_ats
+from (
+  select run.ordinal, s.partition_id, s.first_seq, slice.low, slice.high,
+         sum(s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1))
+           over (order by run.ordinal, s.first_seq) as total_bytes,
+         s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1) as slice_bytes
+  from unnest(:partitions::bigint[], :firsts::bigint[], :lasts::bigint[]) with ordinality
+    as run (partition_id, first, last, ordinal)
+  cross join lateral (
+    select s.partition_id, s.first_seq, s.last_seq, s.payload_bytes from sluice.segments s
+    where s.partition_id = run.partition_id
+      and s.first_seq >= coalesce(
+        (select max(b.first_seq) from sluice.segments b
+         where b.partition_id = run.partition_id and b.first_seq <= run.first), 0)
+      and s.first_seq <= run.last
+    offset 0
+  ) s
+  cross join lateral (
+    select greatest(run.first - s.first_seq, 0)::integer + 1 as low,
+           least(run.last - s.first_seq, s.last_seq - s.first_seq)::integer + 1 as high
+  ) slice
+  where s.last_seq >= run.first
+) sliced
+cross join lateral (
+  select * from sluice.segments s
+  where s.partition_id = sliced.partition_id and s.first_seq = sliced.first_seq
+  limit 1
+) s
+where sliced.total_bytes - sliced.slice_bytes <= :max_bytes
+order by sliced.ordinal, sliced.first_seq;
