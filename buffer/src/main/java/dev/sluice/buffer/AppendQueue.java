@@ -139,11 +139,11 @@ final class AppendQueue implements WrittenOffset {
         long more = (long) bodyBytes + SegmentLogConfig.PENDING_OVERHEAD_BYTES;
         if (full && used <= lowWaterBytes()) {
             full = false;
-            log.info("The log accepts appends again. used={} limit={}", used, config.maxBytes());
+            log.info("The log accepts appends again used={} limit={}", used, config.maxBytes());
         }
         if (!full && used + more > config.maxBytes()) {
             full = true;
-            log.warn("The log is full; appends are refused. used={} limit={}", used, config.maxBytes());
+            log.warn("The log is full and refuses appends; check that it is drained used={} limit={}", used, config.maxBytes());
         }
         if (full) {
             counters.refusedFull.increment();

@@ -2,27 +2,26 @@ package dev.sluice.buffer;
 
 import java.util.concurrent.CompletableFuture;
 
-/** What became of an append: accepted, or refused because the log is full. */
+/** The outcome of {@link SegmentLog#append}: accepted, or refused because the log is full. */
 public sealed interface AppendResult {
 
     /**
-     * The append has its offsets and is on its way to the file.
+     * The log accepted the append and assigned its offsets; the writing thread will write it.
      *
      * @param firstOffset offset of the first record
      * @param lastOffset offset of the last record, inclusive
-     * @param written completes when the records are in the file (in the hands of the operating system: they survive the
-     *     end of this process, not a power cut) and readers can see them. Fails with an {@link java.io.IOException}
-     *     ({@link DiskFullException} when that is the reason) if they could not be written; then no reader of this
-     *     process ever sees them. Completes on the log's own thread: continue elsewhere with anything slow
+     * @param written completes when the records are in the file and readers can see them. The operating system has them
+     *     then: they survive the end of this process, but not a power cut. If the records could not be written, it fails
+     *     with an {@link java.io.IOException} ({@link DiskFullException} if the disk is full), and no reader of this
+     *     process ever sees them. It completes on the writing thread: run slow continuations elsewhere
      */
     record Appended(long firstOffset, long lastOffset, CompletableFuture<Void> written) implements AppendResult {}
 
     /**
-     * Nothing was accepted. Try again when the backlog has shrunk.
+     * The log accepted nothing. Try again when the backlog has shrunk.
      *
-     * @param usedBytes bytes in use now: on disk, or, when appends arrive faster than the disk takes them, waiting in
-     *     memory
-     * @param limitBytes the limit that was met
+     * @param usedBytes bytes in use now: on disk and in memory; in memory alone if that bound refused the append
+     * @param limitBytes the bound that refused the append
      */
     record Full(long usedBytes, long limitBytes) implements AppendResult {}
 }

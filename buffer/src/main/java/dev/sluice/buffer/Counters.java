@@ -2,7 +2,7 @@ package dev.sluice.buffer;
 
 import java.util.concurrent.atomic.LongAdder;
 
-/** The running form of {@link LogCounters}. Thread-safe. */
+/** The live counters behind {@link LogCounters}. Thread-safe. */
 final class Counters {
     final LongAdder appends = new LongAdder();
     final LongAdder records = new LongAdder();

@@ -20,7 +20,7 @@ import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A directory of the real file system. Directories get mode 0700 and files 0600 where the system has such modes. */
+/** A directory of the real file system. New directories get mode 0700 and new files 0600 where modes exist. */
 final class DiskStorage implements Storage {
     private static final Logger log = LoggerFactory.getLogger(DiskStorage.class);
     private static final Set<String> NETWORK_FILE_SYSTEMS =
@@ -60,7 +60,7 @@ final class DiskStorage implements Storage {
         var type = Files.getFileStore(storage.directory).type().toLowerCase(Locale.ROOT);
         if (NETWORK_FILE_SYSTEMS.contains(type) || type.startsWith("fuse.sshfs")) {
             log.warn(
-                    "The log lies on a network file system, whose locks and syncs may not hold. directory={} type={}",
+                    "The log is on a network file system, whose locks and syncs may not hold; use a local disk directory={} type={}",
                     storage.directory,
                     type);
         }
@@ -172,7 +172,7 @@ final class DiskStorage implements Storage {
     }
 
     /**
-     * A file through its channel, which closes itself if a thread using it is interrupted: give each thread its own.
+     * A file through a channel. An interrupt of a thread in it closes the channel, so threads do not share one.
      */
     private record DiskFile(Path path, FileChannel channel) implements StoredFile {
         @Override

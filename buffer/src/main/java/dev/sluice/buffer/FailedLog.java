@@ -21,29 +21,29 @@ import java.util.concurrent.ExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Poison records set aside, with the reason: add, list in pages, get, remove. Kept in a {@link SegmentLog} of its own,
- * in its own directory, always synced: a record added and a removal survive whatever a {@link SegmentLog} survives. A
- * crash in the middle of either leaves it done or not done.
+ * The records that were set aside because they cannot be processed, with the reason: adds, lists, returns and removes
+ * them. A {@link SegmentLog} in a directory of its own keeps them. It is always synced, so an addition or a removal
+ * survives whatever the {@link SegmentLog} survives. A crash during either leaves it done or not done.
  *
- * <p>In memory there are two numbers for each record; payloads stay on disk. Thread-safe; methods wait for the disk, so
- * call them from threads that may wait.
+ * <p>Two numbers for each record are in memory; payloads stay on disk. Thread-safe. Methods wait for the disk, so call
+ * them only on threads that may block.
  */
 public final class FailedLog implements Closeable {
-    /** Most records kept at a time. */
+    /** The most records kept at a time. */
     public static final int MAX_RECORDS = 200_000;
 
-    /** Most bytes of records kept, about: 256 MiB. The files may take twice as much while old space is being reused. */
+    /** About the most bytes of records kept: 256 MiB. Files can take twice as much while old space is reclaimed. */
     public static final long MAX_BYTES = 256L << 20;
 
     private static final long SEGMENT_BYTES = 8L << 20;
-    private static final int CHUNK_BYTES = 32 << 10; // Records are read one at a time, from anywhere.
+    private static final int CHUNK_BYTES = 32 << 10; // Small: records are read one at a time, in any order.
     private static final int PAGE_RECORDS = 1_000;
     private static final int PAGE_BYTES = 16 << 20;
     private static final int FAR_APART = 1_000;
 
-    // An entry of the log begins with its kind.
+    // The first byte of an entry is its kind.
     // ADDED: failed at (8), reason length (4), reason, origin length (4), origin, payload. Its id is its offset.
-    // MOVED: id (8), then as above: a record written again so that the space before it can be reused.
+    // MOVED: id (8), then as above: a record rewritten so that the log can reclaim the space of the old entry.
     // REMOVED: id (8).
     private static final byte ADDED = 1;
     private static final byte MOVED = 2;
@@ -68,13 +68,13 @@ public final class FailedLog implements Closeable {
                 }
             }
         }
-        forget();
+        commitRemoved();
     }
 
     /**
-     * Opens the records in a directory, or an empty set of them.
+     * Opens the records in a directory; the first opening creates it.
      *
-     * @throws DirectoryLockedException if somebody else has them open
+     * @throws DirectoryLockedException if another owner has them open
      * @throws IOException if the directory cannot be used
      */
     public static FailedLog open(Path directory) throws IOException {
@@ -159,12 +159,12 @@ public final class FailedLog implements Closeable {
         return counted;
     }
 
-    /** Told that a record is at an offset from now on; null: nowhere. */
+    /** Learns the offset of a record; null means that the record was removed. */
     private interface Places {
         void put(long id, @Nullable Long offset);
     }
 
-    /** Returns whether the entry says where a record is. */
+    /** Applies an entry to the places; returns whether it is of a known kind. */
     private static boolean replay(Entry entry, Places places) {
         var bytes = ByteBuffer.wrap(entry.payload());
         if (bytes.remaining() < 1 + Long.BYTES) {
@@ -175,7 +175,7 @@ public final class FailedLog implements Closeable {
             case MOVED -> places.put(bytes.getLong(), entry.offset());
             case REMOVED -> places.put(bytes.getLong(), null);
             default -> {
-                return false; // Of a later version of this program.
+                return false; // A later version of this program wrote it.
             }
         }
         return true;
@@ -202,22 +202,22 @@ public final class FailedLog implements Closeable {
         }
     }
 
-    /** Lets the log delete what precedes the oldest record still there. */
-    private void forget() {
+    /** Lets the log delete the segments before the oldest record. */
+    private void commitRemoved() {
         log.commit(offsets.isEmpty() ? log.nextOffset() : offsets.first());
     }
 
     /**
-     * Adds records, durably: all or none.
+     * Adds records durably: all or none.
      *
-     * @return the ids given, consecutive, with a completed future; or that there are too many records or bytes already
-     * @throws IOException if they could not be made durable
-     * @throws InterruptedException if the thread is interrupted while it waits; they may have been added
-     * @throws IllegalArgumentException if there is none, or they do not fit into one append
+     * @return the ids, which are consecutive, with a completed future; or that there are too many records or bytes
+     * @throws IOException if the records could not be made durable
+     * @throws InterruptedException if the thread is interrupted while it waits; the records may have been added
+     * @throws IllegalArgumentException if there is no record, or the records do not fit into one append
      */
     public synchronized AppendResult append(List<FailedRecord> records) throws IOException, InterruptedException {
         if (log.status().usedBytes() > maxBytes) {
-            reuseSpace();
+            reclaimSpace();
         }
         var used = log.status().usedBytes();
         if (used > maxBytes || offsetById.size() + records.size() > maxRecords) {
@@ -240,17 +240,17 @@ public final class FailedLog implements Closeable {
                 log.sync(appended.lastOffset()).get();
             } catch (ExecutionException e) {
                 throw new IOException(
-                        "failed records could not be kept: " + e.getCause().getMessage(), e.getCause());
+                        "failed records could not be stored: " + e.getCause().getMessage(), e.getCause());
             }
         }
         return result;
     }
 
-    /** Writes the records of the older half again at the end, if most of what is kept was removed long ago. */
-    private void reuseSpace() throws IOException, InterruptedException {
+    /** Rewrites the records of the older half at the end of the log, unless most entries of the log are in use. */
+    private void reclaimSpace() throws IOException, InterruptedException {
         long first = log.committedOffset();
         long span = log.nextOffset() - first;
-        if (isMostlyKept()) {
+        if (isMostlyInUse()) {
             return;
         }
         var old = new ArrayList<>(offsets.headSet(first + span / 2));
@@ -274,15 +274,15 @@ public final class FailedLog implements Closeable {
                 put(ids.get(i), appended.firstOffset() + i);
             }
         }
-        forget();
+        commitRemoved();
     }
 
     /**
-     * Returns records in the order of their ids.
+     * Returns a page of records, ordered by id.
      *
-     * @param afterId the last id of the page before; -1 for the first page
-     * @param limit most records to return, at least 1; fewer are returned if their payloads exceed 16 MiB
-     * @return empty after the last one
+     * @param afterId the last id of the previous page; -1 for the first page
+     * @param limit the most records to return, at least 1; the page is shorter if the payloads exceed 16 MiB
+     * @return empty after the last record
      */
     public synchronized List<FailedRecord> list(long afterId, int limit) throws IOException {
         if (limit < 1) {
@@ -294,7 +294,7 @@ public final class FailedLog implements Closeable {
             for (var entry : offsetById.tailMap(afterId, false).entrySet()) {
                 var record = read(reader, entry.getValue());
                 if (record == null) {
-                    continue; // Damaged on disk; the log has counted and kept it.
+                    continue; // Damaged on disk; the log has counted it and copied it to the quarantine.
                 }
                 page.add(record);
                 bytes += record.payload().length;
@@ -306,7 +306,7 @@ public final class FailedLog implements Closeable {
         return page;
     }
 
-    /** Returns a record; empty if there is none of that id. */
+    /** Returns a record; empty if no record has this id. */
     public synchronized Optional<FailedRecord> get(long id) throws IOException {
         var offset = offsetById.get(id);
         return offset == null ? Optional.empty() : Optional.ofNullable(readAt(offset));
@@ -335,10 +335,10 @@ public final class FailedLog implements Closeable {
     }
 
     /**
-     * Removes records, durably: after they were retried with success, or dropped. Unknown ids are ignored.
+     * Removes records durably. Ignores unknown ids.
      *
-     * @return how many there were
-     * @throws IOException if it could not be made durable; some may have been removed
+     * @return how many of the ids had a record
+     * @throws IOException if the removal could not be made durable; some records may have been removed
      * @throws InterruptedException if the thread is interrupted while it waits
      */
     public synchronized int remove(Collection<Long> ids) throws IOException, InterruptedException {
@@ -352,20 +352,20 @@ public final class FailedLog implements Closeable {
                             .array())
                     .toList();
             if (!(write(removals) instanceof AppendResult.Appended)) {
-                throw new IOException("removals could not be kept: the log of failed records has no room for them");
+                throw new IOException("removals could not be stored: the log of failed records has no room for them");
             }
             some.forEach(this::drop);
-            forget();
+            commitRemoved();
         }
         return known.size();
     }
 
-    /** Returns whether a record would be taken now, or would be as soon as space is reused. */
+    /** Returns whether there is room for a record, now or after space is reclaimed. */
     public synchronized boolean hasRoom() {
-        return offsetById.size() < maxRecords && (log.status().usedBytes() <= maxBytes || !isMostlyKept());
+        return offsetById.size() < maxRecords && (log.status().usedBytes() <= maxBytes || !isMostlyInUse());
     }
 
-    private boolean isMostlyKept() {
+    private boolean isMostlyInUse() {
         return offsetById.size() > log.status().uncommittedEntries() / 2;
     }
 
@@ -374,12 +374,12 @@ public final class FailedLog implements Closeable {
         return offsetById.size();
     }
 
-    /** Says how the log beneath is doing. */
+    /** Returns the status of the underlying log. */
     public LogStatus status() {
         return log.status();
     }
 
-    /** Says what opening found. */
+    /** Returns what opening found. */
     public RecoveryReport recovery() {
         return log.recovery();
     }
@@ -425,7 +425,7 @@ public final class FailedLog implements Closeable {
         return new String(text, UTF_8);
     }
 
-    /** Closes the log beneath. */
+    /** Closes the underlying log. */
     @Override
     public void close() throws IOException {
         log.close();

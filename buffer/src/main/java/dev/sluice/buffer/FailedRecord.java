@@ -4,22 +4,22 @@ import java.time.Instant;
 import java.util.Objects;
 
 /**
- * A record that could not be moved on for what it is.
+ * A record that was set aside because its contents cannot be processed.
  *
- * @param id number in the {@link FailedLog}; -1 until it has one
- * @param failedAt when it was refused
- * @param reason why, as a person should read it; stored in UTF-8, cut at {@link #MAX_TEXT_BYTES} bytes
- * @param origin where it came from, in the words of whoever put it here; cut likewise
+ * @param id number in the {@link FailedLog}; -1 before it is added
+ * @param failedAt when the record was refused
+ * @param reason why, for a person to read; stored in UTF-8 and cut at {@link #MAX_TEXT_BYTES} bytes
+ * @param origin where the record came from, in the words of the caller; cut likewise
  * @param payload the record as it was in the log
  */
-@SuppressWarnings("ArrayRecordComponent") // Identity of a record is its id; records are never compared.
+@SuppressWarnings("ArrayRecordComponent") // The id identifies a record; records are never compared.
 public record FailedRecord(long id, Instant failedAt, String reason, String origin, byte[] payload) {
     private static final long NEW = -1;
 
-    /** Most bytes of reason and of origin that are kept: 4 KiB each. */
+    /** The most bytes kept of the reason, and of the origin: 4 KiB each. */
     public static final int MAX_TEXT_BYTES = 4 << 10;
 
-    /** Checks that nothing is missing. */
+    /** Rejects null. */
     public FailedRecord {
         Objects.requireNonNull(failedAt);
         Objects.requireNonNull(reason);
@@ -27,7 +27,7 @@ public record FailedRecord(long id, Instant failedAt, String reason, String orig
         Objects.requireNonNull(payload);
     }
 
-    /** Returns a record to be added. */
+    /** Returns a record that has no id yet. */
     public static FailedRecord of(Instant failedAt, String reason, String origin, byte[] payload) {
         return new FailedRecord(NEW, failedAt, reason, origin, payload);
     }

@@ -1,27 +1,27 @@
 package dev.sluice.buffer;
 
 /**
- * Counts since a log was opened. All of them only grow.
+ * Counts since a log was opened. None of them decreases.
  *
  * @param appends appends written
  * @param records records written
  * @param bytes bytes written to segments, frames and headers included
- * @param groups writes of one or more appends together
- * @param syncs times the disk was asked to make appends durable, and did
+ * @param groups groups of appends written
+ * @param syncs syncs that succeeded
  * @param refusedFull appends refused because the log was full
- * @param refusedPending appends refused because too much waited in memory
- * @param failedAppends appends accepted and then not written because a write failed
+ * @param refusedPending appends refused because too many bytes waited in memory
+ * @param failedAppends appends that were accepted but not written, because a write failed
  * @param failedWrites writes that failed
  * @param failedSyncs syncs that failed
- * @param segmentsCreated files begun
- * @param segmentsDeleted files deleted after their contents were committed
+ * @param segmentsCreated log segments created
+ * @param segmentsDeleted log segments deleted after their contents were committed
  * @param cutBytes bytes cut from torn tails at opening
- * @param quarantinedRanges damaged ranges copied (or moved) to the quarantine
+ * @param quarantinedRanges damaged ranges copied or moved to the quarantine
  * @param quarantinedBytes bytes in them
- * @param lostEntries offsets that were once assigned and written and cannot be read any more
+ * @param lostEntries offsets that were written and can no longer be read
  * @param failedReads reads that failed with an I/O error
- * @param positionsWritten times the committed position was made durable
- * @param failedPositions times that failed
+ * @param positionsWritten how often the committed position was stored
+ * @param failedPositions how often storing it failed
  */
 public record LogCounters(
         long appends,

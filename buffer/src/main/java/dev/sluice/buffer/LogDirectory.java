@@ -11,22 +11,22 @@ import java.util.ArrayList;
 import java.util.Optional;
 
 /**
- * The directory of a log that is not running, for tools: look, check, mend, and read. Nothing but {@link #repair}
- * changes anything. Memory is bounded however large the log is. Not thread-safe.
+ * The directory of a log, for tools: inspects, verifies, repairs and reads a log that is not open. Only {@link #repair}
+ * changes anything. Memory does not depend on the size of the log. Not thread-safe.
  */
 public final class LogDirectory implements Closeable {
 
-    /** Told how far a long operation has come. */
+    /** Receives the progress of a long operation. */
     @FunctionalInterface
     public interface Progress {
-        /** Is not interested. */
+        /** Ignores the progress. */
         Progress NONE = (done, total) -> {};
 
         /**
-         * Takes note.
+         * Receives the progress so far.
          *
-         * @param bytesDone bytes looked at
-         * @param bytesTotal bytes there are
+         * @param bytesDone how many bytes were read
+         * @param bytesTotal how many bytes there are
          */
         void at(long bytesDone, long bytesTotal);
     }
@@ -42,9 +42,9 @@ public final class LogDirectory implements Closeable {
     }
 
     /**
-     * Opens a stopped log and keeps others from starting it until this is closed.
+     * Opens the directory of a stopped log, and keeps other processes from opening the log until this is closed.
      *
-     * @throws DirectoryLockedException if it is running; the exception names who holds it
+     * @throws DirectoryLockedException if the log is open; the exception names the owner
      * @throws IOException if there is no such directory or it cannot be read
      */
     public static LogDirectory open(Path directory) throws IOException {
@@ -53,8 +53,8 @@ public final class LogDirectory implements Closeable {
     }
 
     /**
-     * Opens a log whether or not it is running, for reading only. What is being written or deleted meanwhile may look
-     * torn or be missing.
+     * Opens the directory for reading only, whether or not the log is open. Data that the log writes or deletes meanwhile
+     * may look torn or be missing.
      *
      * @throws IOException if there is no such directory or it cannot be read
      */
@@ -72,7 +72,7 @@ public final class LogDirectory implements Closeable {
         return DiskStorage.existing(directory);
     }
 
-    /** Lists what is there. Reads the headers and the newest segment. */
+    /** Returns what the directory holds. Reads the headers and the newest segment. */
     public LogInspection inspect() throws IOException {
         var found = recovery(false, 0, Progress.NONE).run();
         var quarantine = new ArrayList<LogInspection.QuarantinedFile>();
@@ -99,19 +99,20 @@ public final class LogDirectory implements Closeable {
                 quarantine);
     }
 
-    /** Reads and checks everything. Says what an opening would find, cut and set aside; changes nothing. */
+    /** Reads and verifies everything. Reports what an opening would find, cut and set aside; changes nothing. */
     public RecoveryReport verify(Progress progress) throws IOException {
         return recovery(false, Long.MAX_VALUE, progress).run().report();
     }
 
     /**
-     * Reads and checks everything, and mends it as an opening does: cuts a torn tail, copies damaged bytes to the
-     * quarantine, moves foreign segments there, replaces a damaged position.
+     * Reads and verifies everything, and repairs it as an opening does: cuts a torn tail, copies damaged bytes to the
+     * quarantine, moves foreign segments there, and replaces a damaged position.
      *
-     * @throws IOException if it was opened for reading, or the disk fails; repeat it then
+     * @throws IOException if the directory was opened for reading only, or the disk fails; a failed repair can be
+     *     repeated
      */
     public RecoveryReport repair(Progress progress) throws IOException {
-        storage.syncDirectory(""); // Refuses before anything is changed if it was opened for reading.
+        storage.syncDirectory(""); // Throws before any change if the directory was opened for reading only.
         var recovered = recovery(true, Long.MAX_VALUE, progress).run();
         new Reserve(storage, 0)
                 .store(new CommittedPosition(
@@ -123,9 +124,9 @@ public final class LogDirectory implements Closeable {
     }
 
     /**
-     * Returns a reader over what is there now. It passes over damage without copying it.
+     * Returns a reader of the data as it is now. The reader skips damage without copying it.
      *
-     * @param fromOffset where to begin; 0 for the oldest retained
+     * @param fromOffset where to begin; 0 for the oldest retained entry
      */
     public LogReader reader(long fromOffset) throws IOException {
         var found = recovery(false, 0, Progress.NONE).run();
@@ -149,10 +150,10 @@ public final class LogDirectory implements Closeable {
     }
 
     /**
-     * Says who has the log open now: process id, host and start time, as in {@link DirectoryLockedException#holder}.
-     * Does not take the lock: another process can start the log meanwhile.
+     * Returns who has the log open now: process id, host and start time, as {@link DirectoryLockedException#holder}
+     * does. Takes no lock, so another process can open the log meanwhile.
      *
-     * @return empty if nobody has, or the lock file cannot tell
+     * @return empty if no process has it open, or if the lock file does not tell
      */
     public static Optional<String> holder(Path directory) throws IOException {
         return DirectoryLock.owner(directory, DiskStorage.LOCK_FILE);
@@ -163,7 +164,7 @@ public final class LogDirectory implements Closeable {
         return path;
     }
 
-    /** Frees the lock. */
+    /** Releases the lock. */
     @Override
     public void close() throws IOException {
         lock.close();

@@ -4,24 +4,23 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * What a log holds and how it is doing, at one moment.
+ * The state of a log at one moment.
  *
- * @param usedBytes bytes of all segments plus appends that wait in memory
+ * @param usedBytes bytes of all segments and of appends that wait in memory
  * @param limitBytes {@code buffer.max.bytes}
- * @param full whether appends are being refused until usage falls below the low-water mark
- * @param pendingBytes appends that wait in memory for the disk
- * @param committedOffset next offset not yet committed
- * @param nextOffset offset the next append will get
- * @param durableOffset everything below is durable, or was reported as failed
- * @param uncommittedEntries entries from committed to next, without the offsets of appends that could not be written; 0
- *     when all has been moved on
- * @param oldestUncommittedAge how long the oldest uncommitted entry has waited, exact to a second; empty when there is
- *     none
- * @param segments number of files
+ * @param full whether the log refuses appends until usage falls below the low-water mark
+ * @param pendingBytes bytes of appends that wait in memory for the disk
+ * @param committedOffset the lowest offset that is not committed
+ * @param nextOffset offset that the next append gets
+ * @param durableOffset everything below it is durable or was reported as failed
+ * @param uncommittedEntries entries from committed to next, without offsets that hold nothing; 0 when the log is drained
+ * @param oldestUncommittedAge how long the oldest uncommitted entry has waited, to a second; empty when there is none
+ * @param segments number of log segments
  * @param epoch epoch of new appends
- * @param failure what is wrong now with writing, syncing or trimming; empty when the last attempt of each succeeded
- * @param failureAge how long ago that was, if it was an append and none has been tried since; zero if it is tried over
- *     and over, or never again
+ * @param failure the current problem with writing, syncing or storing the position; empty when the last attempt of each
+ *     succeeded
+ * @param failureAge the age of a failed write or sync if the log waits for an append to try again; zero if it retries by
+ *     itself or not at all
  * @param counters counts since the log was opened
  */
 public record LogStatus(
@@ -40,8 +39,8 @@ public record LogStatus(
         Duration failureAge,
         LogCounters counters) {
 
-    /** Returns whether an append would probably fail now: something did, less than {@code patience} ago. */
-    public boolean appendsFail(Duration patience) {
-        return failure.isPresent() && failureAge.compareTo(patience) < 0;
+    /** Returns whether an append would probably fail now: the last attempt failed less than {@code recent} ago. */
+    public boolean appendsFail(Duration recent) {
+        return failure.isPresent() && failureAge.compareTo(recent) < 0;
     }
 }

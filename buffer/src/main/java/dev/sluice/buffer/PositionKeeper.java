@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the committed position, and deletes the segments below it: first the position becomes durable, then files go.
- * Files are only touched in {@link #step}, on one thread.
+ * Stores the committed position, then deletes the segments below it. Only {@link #step} touches files, on the keeping
+ * thread.
  */
 final class PositionKeeper {
     private static final Logger log = LoggerFactory.getLogger(PositionKeeper.class);
@@ -34,10 +34,10 @@ final class PositionKeeper {
     private boolean urgent; // Guarded by lock.
     private volatile long committed; // Written under lock.
 
-    /** Nothing at or above it is deleted, committed or not. Written under lock. */
+    /** The log deletes nothing at or above this offset, committed or not. Written under lock. */
     private volatile long retainedFrom;
 
-    private long stored; // Of the keeping thread.
+    private long stored; // Owned by the keeping thread.
     private volatile @Nullable String failure;
 
     PositionKeeper(
@@ -99,7 +99,7 @@ final class PositionKeeper {
         }
     }
 
-    /** Says whether a step would free space now. */
+    /** Returns whether a step would free space now. */
     private boolean isUrgent() {
         var oldest = segments.oldest();
         return oldest.isPresent()
@@ -107,21 +107,21 @@ final class PositionKeeper {
                 && (oldest.get().isSealed() || queue.isFull());
     }
 
-    /** The life of the keeping thread. */
+    /** Runs until the log is closed: the life of the keeping thread. */
     void run() {
         try {
             while (awaitWork()) {
                 step();
             }
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt(); // Nobody has this thread to interrupt it.
+            Thread.currentThread().interrupt(); // Unreachable: no other code has a reference to this thread.
         } catch (Throwable e) {
             failure = "internal error: " + e;
-            log.error("The log has stopped keeping its position after an internal error.", e);
+            log.error("The log no longer stores its position after an internal error; restart the process", e);
         }
     }
 
-    /** Waits for the interval or until there is space to free; false once the log is closing. */
+    /** Waits until the interval is over or there is space to free; returns false once the log is closing. */
     private boolean awaitWork() throws InterruptedException {
         lock.lock();
         try {
@@ -146,7 +146,10 @@ final class PositionKeeper {
         }
     }
 
-    /** Makes the position durable if it has moved, then deletes what is below it. Failures are counted and repeated. */
+    /**
+     * Stores the position if it has moved, then deletes the segments below it. After a failure the next step tries
+     * again.
+     */
     void step() {
         long position = committed;
         try {
@@ -157,19 +160,19 @@ final class PositionKeeper {
                 times.forgetBelow(position);
                 unwritten.forgetBelow(position);
             }
-            trim();
+            deleteCommitted();
             reserve.take();
             failure = null;
         } catch (IOException e) {
             counters.failedPositions.increment();
             if (failure == null) {
-                log.error("The committed position could not be kept. committed={}", position, e);
+                log.error("The committed position could not be stored; the log tries again committed={}", position, e);
             }
-            failure = "position not kept: " + e.getMessage();
+            failure = "position not stored: " + e.getMessage();
         }
     }
 
-    private void trim() throws IOException {
+    private void deleteCommitted() throws IOException {
         boolean deleted = false;
         for (var segment : segments.all()) {
             if (segment.nextOffset() > Math.min(stored, retainedFrom)) {
@@ -195,11 +198,11 @@ final class PositionKeeper {
         }
     }
 
-    /** Stores the position a last time, with the mark of a clean close, with no other thread in {@link #step}. */
+    /** Stores the position for the last time, with the mark of a clean close; no other thread is in {@link #step}. */
     void finish(boolean clean, long end) throws IOException {
         reserve.store(new CommittedPosition(id, epoch, committed, clean ? end : CommittedPosition.OPEN));
         stored = committed;
         counters.positionsWritten.increment();
-        trim();
+        deleteCommitted();
     }
 }

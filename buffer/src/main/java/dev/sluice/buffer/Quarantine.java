@@ -5,9 +5,9 @@ import java.nio.ByteBuffer;
 import java.util.Locale;
 
 /**
- * The directory {@code quarantine/}, where damaged bytes are kept for people to look at. A copied range is named by
- * file and byte range, so finding the same damage again makes no second copy; a file that is not ours is moved there
- * whole. Nothing here is ever read or deleted by the log.
+ * The directory {@code quarantine/}, which keeps damaged bytes for people to examine. The name of a copy states file and
+ * byte range, so the same damage is copied once. A foreign file moves there whole. The log never reads or deletes
+ * anything in it.
  */
 final class Quarantine {
     static final String DIRECTORY = "quarantine";
@@ -20,7 +20,7 @@ final class Quarantine {
     }
 
     /**
-     * Copies bytes {@code from} (inclusive) to {@code to} (exclusive) of a file, durably, unless that was done before.
+     * Copies the bytes {@code from} (inclusive) to {@code to} (exclusive) of a file, durably, unless a copy exists.
      */
     void copy(StoredFile source, String name, long from, long to) throws IOException {
         var copy = String.format(Locale.ROOT, "%s.%d-%d", name, from, to);
@@ -49,7 +49,7 @@ final class Quarantine {
         storage.syncDirectory("");
     }
 
-    /** Moves a whole file here, durably. */
+    /** Moves a whole file into the quarantine, durably. */
     void move(String name) throws IOException {
         create();
         var taken = storage.list(DIRECTORY);

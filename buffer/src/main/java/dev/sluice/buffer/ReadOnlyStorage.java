@@ -4,7 +4,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.util.List;
 
-/** Another storage without the operations that change it; those throw. */
+/** A view of a storage in which every operation that would change it throws. */
 record ReadOnlyStorage(Storage storage) implements Storage {
 
     private static IOException refused(String operation, String name) {

@@ -4,9 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * One file of the log, named by its first offset. The write loop alone extends and seals it; readers and the keeper
- * look. It is sealed only after its last extension, so a reader that finds it sealed and then takes its extent has seen
- * all.
+ * One log segment: a file of the log, named by its first offset. Only the writing thread extends and seals it. It seals
+ * a segment after the last extension. So a reader that sees the seal first, and then the extent, sees all of it.
  */
 final class Segment {
     private final long firstOffset;
@@ -20,16 +19,16 @@ final class Segment {
      * A range of bytes that holds no frame.
      *
      * @param from first byte
-     * @param to byte after the last
-     * @param lost offsets missing because of it
+     * @param to byte after the last one
+     * @param lost how many offsets are missing because of it
      */
     record Damage(long from, long to, long lost) {}
 
     /**
      * How far a segment reaches.
      *
-     * @param length bytes that count
-     * @param nextOffset offset after the last one in them
+     * @param length how many bytes of the file count
+     * @param nextOffset offset after the last one in those bytes
      */
     record Extent(long length, long nextOffset) {}
 
@@ -44,7 +43,7 @@ final class Segment {
         return firstOffset;
     }
 
-    /** Returns the offset after the last one in the segment; frames from there on do not count. */
+    /** Returns the offset after the last one in the segment; frames at or above it do not count. */
     long nextOffset() {
         return extent.nextOffset;
     }
@@ -57,12 +56,12 @@ final class Segment {
         return SegmentFormat.fileName(firstOffset);
     }
 
-    /** Returns the bytes that count: beyond them there is nothing, or what a failed write left. */
+    /** Returns how many bytes count; beyond them the file ends, or holds what a failed write left. */
     long length() {
         return extent.length;
     }
 
-    /** Returns length and next offset as they were at one moment. */
+    /** Returns a consistent pair of length and next offset. */
     Extent extent() {
         return extent;
     }
@@ -79,12 +78,12 @@ final class Segment {
         sealed = true;
     }
 
-    /** Says that the segment will not be extended any more. */
+    /** Returns whether no extension can follow. */
     boolean isSealed() {
         return sealed;
     }
 
-    /** Says that damaged bytes could not be copied, so the file is moved to the quarantine and not deleted. */
+    /** Returns whether the file goes to the quarantine instead of being deleted: damaged bytes were not copied. */
     boolean isKept() {
         return kept;
     }
@@ -93,7 +92,7 @@ final class Segment {
         kept = true;
     }
 
-    /** Remembers a damaged range; false if it was known. */
+    /** Records a damaged range; returns false if it is known. */
     synchronized boolean addDamage(Damage damage) {
         for (var known : damages) {
             if (known.from() == damage.from()) {

@@ -11,11 +11,11 @@ import java.util.UUID;
 import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
 
-/** Segment header and frame: where the fields are, encoding, decoding, checksum. Pure; no I/O. Big-endian. */
+/** Encodes and decodes segment headers and frames, and computes their checksums. Does no I/O. Big-endian. */
 final class SegmentFormat {
     static final int VERSION = 1;
 
-    // Segment header. Every version keeps magic, version and checksum where they are.
+    // Segment header. Magic, version and checksum have the same place in every version.
     // offset  width  field       meaning
     //      0      8  magic       "SLUICLOG"
     //      8      4  version     1
@@ -37,8 +37,8 @@ final class SegmentFormat {
     //      4      4  length      bytes of the body, 4..MAX_BODY_BYTES
     //      8      8  log         first half of the log id
     //     16      4  epoch       from 1
-    //     20      4  count       records, 1..MAX_RECORDS; 0 = void: the body is the number of offsets passed over
-    //     24      8  first       offset of the first record (or of the first one passed over)
+    //     20      4  count       records, 1..MAX_RECORDS; 0 = void: the body is the number of skipped offsets
+    //     24      8  first       offset of the first record, or the first skipped offset
     //     32      8  appended    milliseconds since 1970
     //     40      n  body        per record: length (4), payload
     static final int FRAME_HEADER_BYTES = 40;
@@ -55,13 +55,13 @@ final class SegmentFormat {
     private SegmentFormat() {}
 
     /**
-     * What a segment's header says.
+     * The fields of a segment's header.
      *
-     * @param version format version; when it is not {@link #VERSION}, only it means anything
+     * @param version format version; if it is not {@link #VERSION}, the other fields are meaningless
      */
     record Header(int version, UUID id, long epoch, long firstOffset, long createdAtMillis) {}
 
-    /** What a frame's header says; not yet checked against the body. */
+    /** The fields of a frame's header, not yet verified against the body. */
     record Frame(int checksum, int length, long tag, int epoch, int count, long firstOffset, long appendedAtMillis) {
         boolean isPlausible(long expectedTag) {
             return tag == expectedTag
@@ -89,7 +89,7 @@ final class SegmentFormat {
         return String.format(Locale.ROOT, "%020d.log", firstOffset);
     }
 
-    /** Returns the first offset that a segment's file name states; empty if it is not the name of a segment. */
+    /** Returns the first offset that a segment's file name states; empty if the name is not that of a segment. */
     static OptionalLong firstOffset(String fileName) {
         var matcher = NAME.matcher(fileName);
         if (!matcher.matches()) {
@@ -112,7 +112,7 @@ final class SegmentFormat {
         return bytes.putInt(HEADER_CHECKSUM_AT, checksum(bytes, 0, HEADER_CHECKSUM_AT));
     }
 
-    /** Decodes the header in the first 64 bytes; empty if it is not one, or damaged. */
+    /** Decodes the header in the first 64 bytes; empty if they are no header, or a damaged one. */
     static Optional<Header> decodeHeader(ByteBuffer bytes) {
         if (bytes.limit() < HEADER_BYTES
                 || bytes.getLong(MAGIC_AT) != MAGIC
@@ -133,7 +133,7 @@ final class SegmentFormat {
         return sound ? Optional.of(header) : Optional.empty();
     }
 
-    /** Returns the bytes of the body of an append: its payloads and 4 bytes for each. */
+    /** Returns the size of the body of an append: its payloads and 4 bytes for each. */
     static long bodyBytes(List<byte[]> payloads) {
         long bytes = (long) payloads.size() * RECORD_HEADER_BYTES;
         for (var payload : payloads) {
@@ -142,7 +142,7 @@ final class SegmentFormat {
         return bytes;
     }
 
-    /** Puts the frame of an append at the buffer's position; the body must fit. */
+    /** Puts the frame of an append at the buffer's position; the frame must fit. */
     static void putFrame(ByteBuffer buffer, FrameFields fields, List<byte[]> payloads, int bodyBytes) {
         int start = buffer.position();
         putFrameHeader(buffer, fields, payloads.size(), bodyBytes);
@@ -160,10 +160,10 @@ final class SegmentFormat {
         seal(buffer, start);
     }
 
-    /** The fields of a frame that its place in the log decides. */
+    /** The fields of a frame that depend on its place in the log. */
     record FrameFields(long tag, long epoch, long firstOffset, long appendedAtMillis) {}
 
-    /** Puts a header whose checksum is still 0. */
+    /** Puts a frame header with a checksum of 0. */
     static void putFrameHeader(ByteBuffer buffer, FrameFields fields, int count, int bodyBytes) {
         buffer.putInt(0).putInt(bodyBytes).putLong(fields.tag()).putInt((int) fields.epoch());
         buffer.putInt(count).putLong(fields.firstOffset()).putLong(fields.appendedAtMillis());
@@ -185,8 +185,8 @@ final class SegmentFormat {
     }
 
     /**
-     * Returns the offset after the frame's last one, or -1 if what its body says is not consistent: record lengths that
-     * do not add up, a void of nothing. The checksum has been found right, so this only fails for a frame nobody wrote.
+     * Returns the offset after the frame's last one, or -1 if the body is inconsistent: record lengths that do not add up,
+     * or a void of nothing. The caller has verified the checksum, so a frame that this program wrote never fails.
      */
     static long nextOffset(ByteBuffer bytes, int at, Frame frame) {
         if (frame.isVoid()) {
@@ -205,7 +205,7 @@ final class SegmentFormat {
         return record == end ? frame.firstOffset() + frame.count() : -1;
     }
 
-    /** CRC-32C of bytes {@code from} (inclusive) to {@code to} (exclusive); leaves position and limit as they were. */
+    /** Returns the CRC-32C of bytes {@code from} (inclusive) to {@code to} (exclusive). Keeps position and limit. */
     static int checksum(ByteBuffer bytes, int from, int to) {
         var crc = new CRC32C();
         int position = bytes.position();

@@ -4,15 +4,15 @@ import java.time.Instant;
 import java.util.OptionalLong;
 
 /**
- * One segment of a log, as {@link LogDirectory#inspect} shows it.
+ * One log segment, as {@link LogDirectory#inspect} shows it.
  *
  * @param file file name
- * @param firstOffset offset of the first record it may hold
- * @param nextOffset offset after the last one
+ * @param firstOffset the lowest offset that it may hold
+ * @param nextOffset offset after the last one in it
  * @param bytes size of the file
- * @param epoch epoch it was written in
- * @param entries records in it; empty if it was not read through
- * @param createdAt when it was begun; 1970 if its header is damaged
+ * @param epoch epoch in which it was written
+ * @param entries how many records it holds; empty if it was not read
+ * @param createdAt when it was created; 1970 if its header is damaged
  */
 public record SegmentInfo(
         String file,

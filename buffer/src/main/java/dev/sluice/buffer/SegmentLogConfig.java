@@ -5,25 +5,25 @@ import java.time.Duration;
 import java.util.Objects;
 
 /**
- * Where one segment log lives and its bounds. Sizes are bytes. An instance is always valid; the constructor reports all
- * that is wrong in one message that names the keys as the user types them. All of these may change from one opening to
- * the next.
+ * Directory and bounds of one {@link SegmentLog}. Sizes are in bytes. An instance is always valid: the constructor
+ * reports all problems in one message, which names the keys as the user types them. Every value may differ from one
+ * opening to the next.
  *
- * @param directory {@code buffer.dir}: the directory of this log alone; made (mode 0700) if missing
- * @param segmentBytes {@code buffer.segment.bytes}: a new file is begun before an append that would take the current
- *     one beyond this, 4 KiB to 1 GiB. A larger append gets a file of its own
- * @param maxBytes {@code buffer.max.bytes}: appends are refused above this, at least four segments and two appends.
- *     They are accepted again below {@value #LOW_WATER_PERCENT} percent of it
+ * @param directory {@code buffer.dir}: the directory of this log alone; created with mode 0700 if it is missing
+ * @param segmentBytes {@code buffer.segment.bytes}: the log begins a new segment before an append that would take the
+ *     current one beyond this, 4 KiB to 1 GiB. A larger append gets a segment of its own
+ * @param maxBytes {@code buffer.max.bytes}: the log refuses appends above this; at least four segments and two appends.
+ *     It accepts them again below {@value #LOW_WATER_PERCENT} percent
  * @param sync {@code buffer.fsync}
- * @param maxRecordBytes {@code buffer.max.record.bytes}: the largest payload, at most {@code maxAppendBytes}
+ * @param maxRecordBytes {@code buffer.max.record.bytes}: the largest payload, less than {@code maxAppendBytes}
  * @param maxAppendBytes {@code buffer.max.append.bytes}: the largest append, as the sum of its payloads and 4 bytes for
  *     each of them, 1 KiB to {@link #MAX_APPEND_BYTES}
- * @param maxPendingBytes {@code buffer.max.pending.bytes}: appends that wait in memory for the disk, at least
- *     {@code maxAppendBytes} and {@value #PENDING_OVERHEAD_BYTES}; above it appends are refused
- * @param positionInterval {@code buffer.position.interval.ms}: how often the committed position is made durable while
- *     it moves, 1 ms to one hour. A crash repeats at most what was committed within it
- * @param verifyBytes {@code buffer.verify.bytes}: how much of the newest data is checked when the log is opened,
- *     besides the newest segment, which is always checked; the rest is checked when it is read. 0 or more
+ * @param maxPendingBytes {@code buffer.max.pending.bytes}: the log refuses appends while more than this waits in memory
+ *     for the disk; at least {@code maxAppendBytes} and {@value #PENDING_OVERHEAD_BYTES}
+ * @param positionInterval {@code buffer.position.interval.ms}: how often the log stores a committed position that moves,
+ *     1 ms to one hour. After a crash, the reader gets again at most what was committed within it
+ * @param verifyBytes {@code buffer.verify.bytes}: how much data, besides the newest segment, opening verifies; the rest
+ *     is verified when it is read. 0 or more
  */
 public record SegmentLogConfig(
         Path directory,
@@ -36,30 +36,30 @@ public record SegmentLogConfig(
         Duration positionInterval,
         long verifyBytes) {
 
-    /** Smallest segment: 4 KiB. */
+    /** The smallest segment: 4 KiB. */
     public static final long MIN_SEGMENT_BYTES = 4 << 10;
 
-    /** Largest segment: 1 GiB. */
+    /** The largest segment: 1 GiB. */
     public static final long MAX_SEGMENT_BYTES = 1 << 30;
 
-    /** Smallest upper bound of an append: 1 KiB. */
+    /** The smallest bound of an append: 1 KiB. */
     static final int MIN_APPEND_BYTES = 1 << 10;
 
-    /** Largest append the format can hold: 64 MiB. */
+    /** The largest append that the format can hold: 64 MiB. */
     public static final int MAX_APPEND_BYTES = SegmentFormat.MAX_BODY_BYTES;
 
-    /** Most records in one append. */
+    /** The most records in one append. */
     static final int MAX_RECORDS_PER_APPEND = SegmentFormat.MAX_RECORDS;
 
     /** A full log accepts appends again when this share of {@code maxBytes} is in use. */
     static final int LOW_WATER_PERCENT = 90;
 
-    /** What an append costs in memory besides its payloads, for the bound of {@code maxPendingBytes}. */
+    /** The memory that an append takes besides its payloads; counts towards {@code maxPendingBytes}. */
     static final int PENDING_OVERHEAD_BYTES = 256;
 
     private static final Duration LONGEST_INTERVAL = Duration.ofHours(1);
 
-    /** Checks all bounds. */
+    /** Rejects values out of bounds. */
     public SegmentLogConfig {
         Objects.requireNonNull(directory);
         Objects.requireNonNull(sync);
@@ -112,8 +112,8 @@ public record SegmentLogConfig(
     }
 
     /**
-     * Returns the configuration used when nothing is said: segments of 64 MiB, 8 GiB in all, synced always, records up
-     * to 16 MiB in appends up to 32 MiB, 64 MiB pending, position every second, 1 GiB verified.
+     * Returns the default configuration: segments of 64 MiB, 8 GiB in all, every append synced, records up to 16 MiB in
+     * appends up to 32 MiB, 64 MiB pending, a position every second, 1 GiB verified.
      *
      * @param directory the directory of the log
      */
@@ -130,7 +130,7 @@ public record SegmentLogConfig(
                 1L << 30);
     }
 
-    /** Returns the same for another directory. */
+    /** Returns this configuration for another directory. */
     public SegmentLogConfig withDirectory(Path other) {
         return new SegmentLogConfig(
                 other,
@@ -144,7 +144,7 @@ public record SegmentLogConfig(
                 verifyBytes);
     }
 
-    /** Returns the same with other sizes of a segment and of the whole. */
+    /** Returns this configuration with other sizes of a segment and of the log. */
     public SegmentLogConfig withSizes(long newSegmentBytes, long newMaxBytes) {
         return new SegmentLogConfig(
                 directory,
@@ -158,7 +158,7 @@ public record SegmentLogConfig(
                 verifyBytes);
     }
 
-    /** Returns the same with another policy. */
+    /** Returns this configuration with another sync policy. */
     public SegmentLogConfig withSync(SyncPolicy policy) {
         return new SegmentLogConfig(
                 directory,
@@ -172,7 +172,7 @@ public record SegmentLogConfig(
                 verifyBytes);
     }
 
-    /** Returns the same with other limits of a record, of an append and of what waits in memory. */
+    /** Returns this configuration with other bounds of a record, of an append and of what waits in memory. */
     public SegmentLogConfig withLimits(int newMaxRecordBytes, int newMaxAppendBytes, long newMaxPendingBytes) {
         return new SegmentLogConfig(
                 directory,
@@ -186,7 +186,7 @@ public record SegmentLogConfig(
                 verifyBytes);
     }
 
-    /** Returns the same with another amount of data to check at opening. */
+    /** Returns this configuration with another amount of data to verify at opening. */
     SegmentLogConfig withVerifyBytes(long bytes) {
         return new SegmentLogConfig(
                 directory,

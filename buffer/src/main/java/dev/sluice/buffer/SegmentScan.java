@@ -8,15 +8,15 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What reading one segment from its header to its end found. Makes no decision: {@link Recovery} does.
+ * The result of reading one segment from its header to its end. {@link Recovery} decides what to do about it.
  *
  * @param validEnd byte after the last intact frame
- * @param nextOffset offset after the last one read
- * @param entries records in intact frames
- * @param epoch newest epoch in any frame; 0 if there is none
- * @param damages ranges in the middle that hold no frame, and gaps between frames
- * @param unwritten offsets below {@code nextOffset} that hold no record, by the first of each range, with the one after
- *     its last
+ * @param nextOffset offset after the last intact frame
+ * @param entries number of records in intact frames
+ * @param epoch newest epoch of any frame; 0 if there is no frame
+ * @param damages ranges before the last intact frame that hold no frame, and gaps between frames
+ * @param unwritten ranges of offsets below {@code nextOffset} that hold no record: first offset (inclusive) to end
+ *     (exclusive)
  * @param tail what follows {@code validEnd}
  */
 record SegmentScan(
@@ -32,24 +32,25 @@ record SegmentScan(
     enum Tail {
         /** Nothing. */
         NONE,
-        /** The beginning of a frame, or something that is no frame. */
+        /** The beginning of a frame, or bytes that are no frame. */
         TORN,
         /** Zero bytes only. */
         ZERO,
-        /** A complete frame with a wrong checksum, perhaps with more behind it. */
+        /** A complete frame with a wrong checksum; more bytes may follow. */
         DAMAGED,
-        /** Frames at or after the offset where the next segment begins: left by a failed write. */
+        /** Frames at or above the first offset of the next segment: a failed write left them. */
         ABANDONED
     }
 
     /**
      * Scans a segment.
      *
-     * @param window opened on the file
-     * @param size bytes to look at
+     * @param window a window on the file
+     * @param size how many bytes of the file to read
+     * @param tag first half of the log id
      * @param firstOffset offset that the file's name states
      * @param endOffset first offset of the next segment, or {@link Long#MAX_VALUE}
-     * @param times told when each append was made
+     * @param times receives the time of each append
      */
     static SegmentScan of(FrameWindow window, long size, long tag, long firstOffset, long endOffset, AppendTimes times)
             throws IOException {

@@ -13,7 +13,7 @@ final class SegmentSet {
 
     void add(Segment segment) {
         if (byFirstOffset.putIfAbsent(segment.firstOffset(), segment) != null) {
-            throw new IllegalStateException("segment " + segment.name() + " is there already");
+            throw new IllegalStateException("segment " + segment.name() + " is present already");
         }
         bytes.addAndGet(segment.length());
     }
@@ -42,7 +42,7 @@ final class SegmentSet {
         return Collections.unmodifiableCollection(byFirstOffset.values());
     }
 
-    /** Returns the segment that holds the offset, or else the next one after it, or else the last before it. */
+    /** Returns the segment that holds the offset, or else the next higher segment, or else the next lower one. */
     Optional<Segment> at(long offset) {
         var entry = byFirstOffset.floorEntry(offset);
         if (entry != null

@@ -5,19 +5,18 @@ import java.io.IOException;
 import java.util.List;
 
 /**
- * The few file operations a log uses, on one directory. Names are relative to it; a name may lie in one subdirectory
- * ({@code quarantine/x}). The tests have a second form that loses what was not synced and fails on demand.
+ * The file operations that a log uses, on one directory. Names are relative to the directory; a name may lie in a
+ * subdirectory ({@code quarantine/x}). The tests have an implementation that loses unsynced data and fails on demand.
  *
- * <p>Nothing is durable by itself: bytes after {@link StoredFile#force}, names (creations, renames, deletions) after
- * {@link #syncDirectory}. Every method may throw {@link IOException}, and then may have happened, in part or not at
- * all.
+ * <p>Bytes are durable after {@link StoredFile#force}. Names (creations, renames, deletions) are durable after
+ * {@link #syncDirectory}. After an {@link IOException}, the operation may have happened, in part, or not at all.
  */
 interface Storage {
 
-    /** Takes the log for this process until the handle is closed, or throws {@link DirectoryLockedException}. */
+    /** Locks the directory until the handle is closed; throws {@link DirectoryLockedException} if it is locked. */
     Closeable lock() throws IOException;
 
-    /** Lists files and subdirectories (the latter with a trailing slash) of the directory, or of a subdirectory. */
+    /** Lists files, and subdirectories with a trailing slash, of the directory or a subdirectory, sorted by name. */
     List<String> list(String directory) throws IOException;
 
     /** Creates a file for reading and writing; fails with FileAlreadyExistsException if the name is taken. */
@@ -26,7 +25,7 @@ interface Storage {
     /** Opens an existing file; fails with NoSuchFileException if there is none. */
     StoredFile open(String name, boolean writable) throws IOException;
 
-    /** Renames, replacing what has the new name, in one step. */
+    /** Renames a file in one step; replaces the file that has the new name. */
     void rename(String from, String to) throws IOException;
 
     /** Deletes a file; does nothing if there is none. */
@@ -35,9 +34,9 @@ interface Storage {
     /** Creates a subdirectory if it is missing. */
     void createDirectory(String name) throws IOException;
 
-    /** Makes the names in the directory ({@code ""}) or a subdirectory durable. */
+    /** Makes the names in the directory ({@code ""}) or in a subdirectory durable. */
     void syncDirectory(String directory) throws IOException;
 
-    /** Says how many more bytes the file system has room for. */
+    /** Returns how many bytes the file system has room for. */
     long usableBytes() throws IOException;
 }

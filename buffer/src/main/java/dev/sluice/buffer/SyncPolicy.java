@@ -2,18 +2,19 @@ package dev.sluice.buffer;
 
 import java.time.Duration;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
- * When the log asks the disk to make appends durable. The package comment has the table of what each policy can lose.
+ * When the log syncs appends to the disk. The package comment has a table of what each policy can lose.
  *
  * <p>The text forms, as in {@code buffer.fsync}, are {@code always}, {@code interval:<ms>} and {@code os}.
  */
 public sealed interface SyncPolicy {
 
-    /** Longest interval that may be configured: one hour. */
+    /** The longest interval that can be configured: one hour. */
     Duration MAX_INTERVAL = Duration.ofHours(1);
 
-    /** {@link SegmentLog#sync} completes after an fdatasync, shared by everybody who waits (group commit). */
+    /** {@link SegmentLog#sync} completes after an fdatasync, which all waiting callers share (group commit). */
     record Always() implements SyncPolicy {
         @Override
         public String toString() {
@@ -22,8 +23,7 @@ public sealed interface SyncPolicy {
     }
 
     /**
-     * {@link SegmentLog#sync} completes when the data is with the operating system; an fdatasync follows within the
-     * interval.
+     * {@link SegmentLog#sync} completes when the operating system has the data; an fdatasync follows within the interval.
      *
      * @param every the interval, 1 ms to one hour
      */
@@ -42,7 +42,7 @@ public sealed interface SyncPolicy {
         }
     }
 
-    /** {@link SegmentLog#sync} completes when the data is with the operating system, which writes it when it likes. */
+    /** {@link SegmentLog#sync} completes when the operating system has the data; the system decides when it writes. */
     record Os() implements SyncPolicy {
         @Override
         public String toString() {
@@ -65,16 +65,16 @@ public sealed interface SyncPolicy {
         return new Interval(every);
     }
 
-    /** Returns the policy that leaves it to the operating system. */
+    /** Returns the policy that never syncs before a segment ends. */
     static SyncPolicy os() {
         return new Os();
     }
 
     /**
-     * Reads the text form.
+     * Parses the text form.
      *
      * @param text {@code always}, {@code interval:<ms>} or {@code os}, in any case
-     * @throws IllegalArgumentException naming {@code buffer.fsync} if it is none of them
+     * @throws IllegalArgumentException if the text is none of them; the message names {@code buffer.fsync}
      */
     static SyncPolicy parse(String text) {
         var policy = text.strip().toLowerCase(Locale.ROOT);
@@ -96,12 +96,12 @@ public sealed interface SyncPolicy {
     }
 
     private static IllegalArgumentException unknown(
-            String text, @org.jspecify.annotations.Nullable NumberFormatException cause) {
+            String text, @Nullable NumberFormatException cause) {
         return new IllegalArgumentException(
                 "buffer.fsync must be always, interval:<ms> or os, was '" + text + "'", cause);
     }
 
-    /** Says whether {@link SegmentLog#sync} waits for the disk. */
+    /** Returns whether {@link SegmentLog#sync} waits for the disk. */
     default boolean waitsForDisk() {
         return this instanceof Always;
     }

@@ -3,28 +3,27 @@ package dev.sluice.buffer;
 import java.util.TreeMap;
 
 /**
- * Offsets that are in no file: those of appends that failed and of entries that were lost. Counts of the entries of a
- * log leave them out.
+ * The offsets that are in no file: those of failed appends and of lost entries. The log leaves them out when it counts
+ * its entries.
  *
- * <p>Neighbours merge, so a disk that stays full costs one range. Bounded: beyond {@link #MAX_RANGES} the two lowest
- * ranges become one that remembers how many offsets both had, so the count stays exact for positions before them.
- * Thread-safe.
+ * <p>Adjacent ranges merge, so a disk that stays full costs one range. Memory is bounded: beyond {@link #MAX_RANGES} the
+ * two lowest ranges become one, which remembers how many unwritten offsets both had. The count stays exact for positions
+ * below them. Thread-safe.
  */
 final class UnwrittenOffsets {
     static final int MAX_RANGES = 10_000;
 
     /**
-     * Offsets below {@code end}, from the key of the range on.
+     * The offsets from the key of the range (inclusive) to {@code end} (exclusive).
      *
-     * @param count how many of them are unwritten; all, unless ranges had to be put together
+     * @param count how many of them are unwritten: all, unless two ranges were combined
      */
     private record Range(long end, long count) {}
 
     private final TreeMap<Long, Range> ranges = new TreeMap<>();
 
     /**
-     * Adds the range from {@code from} (inclusive) to {@code to} (exclusive), which has no offset in common with
-     * others.
+     * Adds the range from {@code from} (inclusive) to {@code to} (exclusive), which must not overlap another range.
      */
     synchronized void add(long from, long to) {
         if (from >= to) {

@@ -58,7 +58,7 @@ final class WriteLoop {
             }
             step();
         } catch (Throwable e) { // A bug or a lack of memory. No caller may wait for ever because of it.
-            log.error("The log has stopped after an internal error.", e);
+            log.error("The log has stopped after an internal error; restart the process", e);
             failure = "internal error: " + e;
             broken = true;
             queue.breakDown(e);
@@ -154,7 +154,7 @@ final class WriteLoop {
                 problem = e;
                 counters.failedSyncs.increment();
                 log.error(
-                        "The log could not be synced; it goes on in another file. from={} to={}",
+                        "A sync failed; the log goes on in another segment from={} to={}",
                         queue.durableNext(),
                         queue.writtenNext(),
                         e);
@@ -169,7 +169,7 @@ final class WriteLoop {
     private void failUnwritten(IOException problem) {
         counters.failedWrites.increment();
         if (failure == null) { // A disk that stays full fails every append; one line says so.
-            log.error("Appends could not be written. from={}", queue.writtenNext(), problem);
+            log.error("Appends could not be written; the next append tries again from={}", queue.writtenNext(), problem);
         }
         failed("write failed: " + problem.getMessage());
         if (!writer.dropUnwritten()) {
