@@ -37,6 +37,7 @@ import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.Shell;
 import dev.sluice.bridge.system.StartException;
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.buffer.DirectoryLockedException;
 import dev.sluice.buffer.LogStatus;
 import dev.sluice.queue.Acknowledgement;
@@ -351,9 +352,7 @@ final class Bridge implements AutoCloseable {
                     "The schema cannot be opened yet, pushes are kept in the local log url={} reason={}",
                     address,
                     e.getMessage());
-            var opener = new Thread(() -> keepOpening(schema, apply), "sluice-schema");
-            opener.setDaemon(true);
-            opener.start();
+            Threads.daemon("sluice-schema", () -> keepOpening(schema, apply)).start();
         }
     }
 

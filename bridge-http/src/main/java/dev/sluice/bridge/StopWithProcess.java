@@ -1,5 +1,6 @@
 package dev.sluice.bridge;
 
+import dev.sluice.bridge.system.Threads;
 import java.io.PrintStream;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
@@ -15,7 +16,7 @@ final class StopWithProcess {
 
     /** Is told by the JVM from now on. Stopping is reported to {@code out}. */
     StopWithProcess(PrintStream out) {
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(out), "sluice-stop"));
+        Runtime.getRuntime().addShutdownHook(Threads.daemon("sluice-stop", () -> stop(out)));
     }
 
     /** Returns whether the process was told to end: a start should give up. */

@@ -1,5 +1,8 @@
 package dev.sluice.bridge;
 
+import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
@@ -39,6 +42,14 @@ class LayersTest {
                     "jakarta..",
                     "dev.sluice.bridge.http..",
                     "dev.sluice.bridge.api..");
+
+    @ArchTest
+    static final ArchRule oneClassMakesAllThreads = noClasses()
+            .that()
+            .doNotHaveFullyQualifiedName("dev.sluice.bridge.system.Threads")
+            .should()
+            .callConstructorWhere(target(owner(assignableTo(Thread.class))))
+            .because("each thread has a name that begins with sluice-, and is a daemon");
 
     @ArchTest
     static final ArchRule packagesDoNotDependOnEachOtherInARing =

@@ -4,6 +4,7 @@ import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.Intake;
 import dev.sluice.bridge.ingest.Lane;
 import dev.sluice.bridge.ingest.Lanes;
+import dev.sluice.bridge.system.Threads;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -128,8 +129,7 @@ public final class EmbeddedDrain implements Drain {
         for (Lane lane : lanes.current()) {
             current.add(new LaneDrain(lane, config, intake, failed, destination, committedQueues, untilStopped));
         }
-        this.coordinator = new Thread(this::drainAll, "sluice-drain");
-        this.coordinator.setDaemon(true);
+        this.coordinator = Threads.daemon("sluice-drain", this::drainAll);
     }
 
     /**
@@ -192,8 +192,7 @@ public final class EmbeddedDrain implements Drain {
     private static void runAll(List<LaneDrain> drains) throws InterruptedException {
         var threads = new ArrayList<Thread>();
         for (LaneDrain drain : drains) {
-            var thread = new Thread(drain, "sluice-drain-" + drain.lane().name());
-            thread.setDaemon(true);
+            Thread thread = Threads.daemon("sluice-drain-" + drain.lane().name(), drain);
             thread.start();
             threads.add(thread);
         }
@@ -261,10 +260,7 @@ public final class EmbeddedDrain implements Drain {
     private void giveUp(Predicate<LaneDrain> which) {
         for (LaneDrain lane :
                 Stream.concat(leftover.stream(), current.stream()).filter(which).toList()) {
-            var thread =
-                    new Thread(lane::giveUp, "sluice-give-up-" + lane.lane().name());
-            thread.setDaemon(true);
-            thread.start();
+            Threads.daemon("sluice-give-up-" + lane.lane().name(), lane::giveUp).start();
         }
     }
 }

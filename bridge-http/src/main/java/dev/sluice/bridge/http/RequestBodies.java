@@ -3,6 +3,7 @@ package dev.sluice.bridge.http;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.OverloadedException;
 import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.bridge.system.Threads;
 import io.javalin.http.Context;
 import io.javalin.http.HttpResponseException;
 import jakarta.servlet.ReadListener;
@@ -78,12 +79,7 @@ public final class RequestBodies implements AutoCloseable {
         arriving = new ArrivingBodies(
                 Math.max(memory.limitBytes() / ARRIVING_PARTS, limitBytes),
                 Math.max(memory.limitBytes() / CLIENT_PARTS, limitBytes));
-        clock = new ScheduledThreadPoolExecutor(1, task -> {
-            var thread = new Thread(task, "sluice-http-bodies");
-            thread.setDaemon(true);
-            return thread;
-        });
-        clock.setRemoveOnCancelPolicy(true);
+        clock = Threads.clock("sluice-http-bodies");
     }
 
     /**

@@ -1,5 +1,6 @@
 package dev.sluice.bridge.ingest;
 
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueException;
@@ -10,7 +11,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
@@ -54,8 +54,7 @@ public final class Admission implements AutoCloseable {
     private final LongAdder refusedQueueFull = new LongAdder();
     private final LongAdder refusedNoKey = new LongAdder();
     private final LongAdder failedReads = new LongAdder();
-    private final ScheduledExecutorService thread =
-            Executors.newSingleThreadScheduledExecutor(run -> new Thread(run, "sluice-door"));
+    private final ScheduledExecutorService thread = Threads.clock("sluice-admission");
     private volatile Map<String, Known> queues = Map.of();
     /** Whether {@link #queues} has been read at all. */
     private volatile boolean known;

@@ -1,5 +1,6 @@
 package dev.sluice.bridge.ingest;
 
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.buffer.AppendResult;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PushOutcome;
@@ -89,16 +90,10 @@ public final class Intake implements AutoCloseable {
                 0,
                 TimeUnit.SECONDS,
                 new LinkedBlockingQueue<>(),
-                task -> daemon(task, "sluice-answers"),
+                Threads.named("sluice-answers"),
                 (task, executor) -> task.run());
-        this.sweeper = daemon(this::sweep, "sluice-push-timeouts");
+        this.sweeper = Threads.daemon("sluice-push-timeouts", this::sweep);
         this.sweeper.start();
-    }
-
-    private static Thread daemon(Runnable task, String name) {
-        var thread = new Thread(task, name);
-        thread.setDaemon(true);
-        return thread;
     }
 
     /** The same for messages that are to be moved on at once. */

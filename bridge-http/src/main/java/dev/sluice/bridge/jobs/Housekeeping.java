@@ -1,12 +1,12 @@
 package dev.sluice.bridge.jobs;
 
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.admin.RetentionResult;
 import dev.sluice.queue.view.MinuteCounters;
 import dev.sluice.queue.view.Traces;
 import java.time.Duration;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -26,8 +26,7 @@ public final class Housekeeping implements AutoCloseable {
     private final Traces traces;
     private final int keptDays;
     private final Duration interval;
-    private final ScheduledExecutorService thread =
-            Executors.newSingleThreadScheduledExecutor(run -> new Thread(run, "housekeeping"));
+    private final ScheduledExecutorService thread = Threads.clock("sluice-housekeeping");
 
     /**
      * Makes it; {@link #start} begins.

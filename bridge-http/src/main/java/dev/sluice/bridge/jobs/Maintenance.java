@@ -1,6 +1,7 @@
 package dev.sluice.bridge.jobs;
 
 import dev.sluice.bridge.drain.Drain;
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.admin.SharedSwitches;
 import java.util.Set;
@@ -40,8 +41,7 @@ public final class Maintenance implements MaintenanceMode, AutoCloseable {
     public Maintenance(SharedSwitches switches, Runnable requireDatabase) {
         this.switches = switches;
         this.requireDatabase = requireDatabase;
-        this.thread = new Thread(this::keepReading, "sluice-maintenance");
-        this.thread.setDaemon(true);
+        this.thread = Threads.daemon("sluice-maintenance", this::keepReading);
     }
 
     /**

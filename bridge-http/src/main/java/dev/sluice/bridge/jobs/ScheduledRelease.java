@@ -1,11 +1,11 @@
 package dev.sluice.bridge.jobs;
 
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.write.QueueWriter;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -32,8 +32,7 @@ public final class ScheduledRelease implements AutoCloseable {
     private final QueueWriter writer;
     private final List<Release> releases;
     private final Consumer<Set<String>> released;
-    private final ScheduledExecutorService thread =
-            Executors.newSingleThreadScheduledExecutor(run -> new Thread(run, "due-messages"));
+    private final ScheduledExecutorService thread = Threads.clock("sluice-scheduled-release");
     /** Of the thread. */
     private boolean failing;
 

@@ -1,10 +1,10 @@
 package dev.sluice.bridge.metrics;
 
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.view.MinuteCounters;
 import dev.sluice.queue.view.QueueOverview;
 import dev.sluice.queue.view.ResourceFilter;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -28,11 +28,7 @@ public final class MetricsFlush implements AutoCloseable {
     private final int maxQueues;
     private final Runnable requireDatabase;
     private final ProcessSamples samples = new ProcessSamples();
-    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(task -> {
-        var made = new Thread(task, "sluice-metrics");
-        made.setDaemon(true);
-        return made;
-    });
+    private final ScheduledExecutorService thread = Threads.clock("sluice-metrics");
     private volatile @Nullable String worker;
     private long seconds;
 

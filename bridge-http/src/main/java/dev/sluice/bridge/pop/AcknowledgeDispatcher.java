@@ -1,6 +1,7 @@
 package dev.sluice.bridge.pop;
 
 import dev.sluice.bridge.limits.OverloadedException;
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.QueueException;
@@ -12,7 +13,6 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -73,11 +73,7 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
     /** Requests whose transaction is under way; by identity, because equal ones are different requests. */
     private final Set<Request> underWay = Collections.newSetFromMap(new IdentityHashMap<>());
 
-    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(task -> {
-        var thread = new Thread(task, "sluice-ack-clock");
-        thread.setDaemon(true);
-        return thread;
-    });
+    private final ScheduledExecutorService clock = Threads.clock("sluice-ack-clock");
     private int pending;
     private boolean closed;
 
@@ -93,8 +89,7 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
         this.listener = listener;
         this.maxPending = maxPending;
         for (int i = 1; i <= threads; i++) {
-            var worker = new Thread(this::work, "sluice-ack-" + i);
-            worker.setDaemon(true);
+            Thread worker = Threads.daemon("sluice-ack-" + i, this::work);
             workers.add(worker);
             worker.start();
         }

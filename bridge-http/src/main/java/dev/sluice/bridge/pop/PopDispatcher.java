@@ -2,6 +2,7 @@ package dev.sluice.bridge.pop;
 
 import dev.sluice.bridge.limits.OverloadedException;
 import dev.sluice.bridge.pop.PopLane.Waiter;
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
@@ -25,7 +26,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -143,11 +143,8 @@ public final class PopDispatcher implements AutoCloseable {
         this.outcomes = outcomes;
         this.directory = directory;
         this.config = config;
-        var number = new AtomicInteger();
-        workers = Executors.newFixedThreadPool(
-                config.threads(), task -> daemon(task, "sluice-pop-" + number.incrementAndGet()));
-        clock = new ScheduledThreadPoolExecutor(1, task -> daemon(task, "sluice-pop-clock"));
-        clock.setRemoveOnCancelPolicy(true);
+        workers = Executors.newFixedThreadPool(config.threads(), Threads.numbered("sluice-pop"));
+        clock = Threads.clock("sluice-pop-clock");
         giveBacks = new GiveBacks(giveBack, outcomes, workers, clock, this::wake);
         long interval = config.pollInterval().toMillis();
         var unusedPoll =
@@ -163,12 +160,6 @@ public final class PopDispatcher implements AutoCloseable {
         } catch (RuntimeException | Error e) {
             log.error("Those who wait could not be looked after, they are looked after again", e);
         }
-    }
-
-    private static Thread daemon(Runnable task, String name) {
-        var thread = new Thread(task, name);
-        thread.setDaemon(true);
-        return thread;
     }
 
     /**

@@ -3,6 +3,7 @@ package dev.sluice.bridge.postgres;
 import com.zaxxer.hikari.HikariPoolMXBean;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.bridge.system.StartException;
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.SessionFailures;
 import dev.sluice.queue.sql.ConnectionUrl;
@@ -105,11 +106,8 @@ public final class Database implements AutoCloseable {
     }
 
     /** Ends pools that were replaced. */
-    private static final Executor BACKGROUND = task -> {
-        var thread = new Thread(task, "sluice-old-pool");
-        thread.setDaemon(true);
-        thread.start();
-    };
+    private static final Executor BACKGROUND =
+            task -> Threads.daemon("sluice-old-pool", task).start();
 
     private final Pool consumers;
     private final Pool administration;

@@ -1,5 +1,6 @@
 package dev.sluice.bridge.postgres;
 
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.SessionFailures;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -54,8 +55,7 @@ public final class DatabaseWatch implements AutoCloseable {
         this.connections = connections;
         this.probe = probe;
         this.listener = listener;
-        this.thread = new Thread(this::run, "sluice-database");
-        this.thread.setDaemon(true);
+        this.thread = Threads.daemon("sluice-database", this::run);
     }
 
     /** Begins to watch a database that could be used a moment ago. Does nothing the second time. */

@@ -4,6 +4,7 @@ import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.Shell;
 import dev.sluice.bridge.system.StartException;
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.buffer.AtomicFile;
 import dev.sluice.queue.sql.SessionSettings;
 import java.io.IOException;
@@ -170,8 +171,7 @@ public final class LocalPostgres implements AutoCloseable {
             close();
             throw e;
         }
-        var watcher = new Thread(this::watch, "sluice-postgres");
-        watcher.setDaemon(true);
+        Thread watcher = Threads.daemon("sluice-postgres", this::watch);
         watcher.start();
         watch = watcher;
     }

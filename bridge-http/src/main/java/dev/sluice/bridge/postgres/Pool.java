@@ -3,6 +3,7 @@ package dev.sluice.bridge.postgres;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.HikariPoolMXBean;
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.SessionFailures;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -66,11 +67,7 @@ public final class Pool extends ConnectionSource implements AutoCloseable {
         config.setValidationTimeout(PATIENCE.toMillis());
         config.setKeepaliveTime(KEEP_ALIVE.toMillis());
         config.setInitializationFailTimeout(-1); // The service takes pushes without a database.
-        config.setThreadFactory(task -> {
-            var thread = new Thread(task, name + "-pool");
-            thread.setDaemon(true);
-            return thread;
-        });
+        config.setThreadFactory(Threads.named(name + "-pool"));
         config.setTransactionIsolation("TRANSACTION_READ_COMMITTED");
         config.setExceptionOverride(new BrokenSessions(exception -> suspicious.accept(this, exception)));
         return new HikariDataSource(config);

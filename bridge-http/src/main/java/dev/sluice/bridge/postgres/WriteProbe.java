@@ -1,5 +1,6 @@
 package dev.sluice.bridge.postgres;
 
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.queue.sql.WriteTest;
 import java.sql.Connection;
@@ -45,8 +46,8 @@ public final class WriteProbe implements AutoCloseable {
     private final WriteTest test;
     private final BooleanSupplier isReachable;
     private final CountDownLatch closing = new CountDownLatch(1);
-    private final Thread prober = daemon(this::probeAlways, "sluice-write-probe");
-    private final Thread observer = daemon(this::observeAlways, "sluice-write-observer");
+    private final Thread prober = Threads.daemon("sluice-write-probe", this::probeAlways);
+    private final Thread observer = Threads.daemon("sluice-write-observer", this::observeAlways);
 
     /** Start of the write that has not succeeded yet; 0: no write is under way. */
     private volatile long sinceNanos;
@@ -76,12 +77,6 @@ public final class WriteProbe implements AutoCloseable {
         this.connections = connections;
         this.test = test;
         this.isReachable = isReachable;
-    }
-
-    private static Thread daemon(Runnable task, String name) {
-        var thread = new Thread(task, name);
-        thread.setDaemon(true);
-        return thread;
     }
 
     /** Begins to probe. */

@@ -1,6 +1,7 @@
 package dev.sluice.bridge.repositories;
 
 import dev.sluice.bridge.limits.OverloadedException;
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.sql.OutcomeUnknownException;
 import java.io.IOException;
 import java.time.Duration;
@@ -12,7 +13,6 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
@@ -26,7 +26,7 @@ public final class BoundedExecutor implements AutoCloseable {
 
     private static final int CLOSE_SECONDS = 5;
 
-    private static final ScheduledThreadPoolExecutor CLOCK = clock();
+    private static final ScheduledThreadPoolExecutor CLOCK = Threads.clock("sluice-requests-clock");
 
     private final String what;
     private final Duration longest;
@@ -54,27 +54,14 @@ public final class BoundedExecutor implements AutoCloseable {
     public BoundedExecutor(String what, String name, int threads, int maxWaiting, Duration longest) {
         this.what = what;
         this.longest = longest;
-        var number = new AtomicInteger();
         workers = new ThreadPoolExecutor(
                 threads,
                 threads,
                 CLOSE_SECONDS,
                 TimeUnit.SECONDS,
                 new LinkedBlockingQueue<>(maxWaiting),
-                task -> daemon(task, name + "-" + number.incrementAndGet()));
+                Threads.numbered(name));
         workers.allowCoreThreadTimeOut(true);
-    }
-
-    private static Thread daemon(Runnable task, String name) {
-        var thread = new Thread(task, name);
-        thread.setDaemon(true);
-        return thread;
-    }
-
-    private static ScheduledThreadPoolExecutor clock() {
-        var clock = new ScheduledThreadPoolExecutor(1, task -> daemon(task, "sluice-turns-clock"));
-        clock.setRemoveOnCancelPolicy(true);
-        return clock;
     }
 
     /**

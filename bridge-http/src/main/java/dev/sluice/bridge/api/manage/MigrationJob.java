@@ -1,5 +1,6 @@
 package dev.sluice.bridge.api.manage;
 
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.sql.SchemaCopy;
 import dev.sluice.queue.sql.SchemaCopy.RefusedException;
 import java.sql.Connection;
@@ -142,8 +143,7 @@ final class MigrationJob implements AutoCloseable {
     private synchronized void launch(Order order, SchemaCopy copy, Connection from, Connection to) {
         running = to;
         state = State.RESTORING;
-        var worker = new Thread(() -> run(order, copy, from, to), "sluice-migration");
-        worker.setDaemon(true);
+        Thread worker = Threads.daemon("sluice-migration", () -> run(order, copy, from, to));
         thread = worker;
         worker.start();
     }
