@@ -160,7 +160,7 @@ final class Bridge implements AutoCloseable {
             } else {
                 int port = config.postgres().port();
                 postgres = opened(LocalPostgres.start(data.path().resolve("postgres"), port, progress));
-                address = new Database.Address(postgres.url(), postgres.user(), postgres.password());
+                address = postgres.address();
             }
             PopSettings popSettings = config.pop();
             AdministrationSettings administrationSettings = config.administration();

@@ -4,136 +4,103 @@ import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.Shell;
 import dev.sluice.bridge.system.StartException;
-import dev.sluice.bridge.system.Threads;
-import dev.sluice.buffer.AtomicFile;
 import dev.sluice.queue.sql.SessionSettings;
+import dev.sluice.queue.sql.Statements;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.ServerSocket;
-import java.net.Socket;
-import java.net.UnknownHostException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.security.SecureRandom;
 import java.sql.Connection;
 import java.sql.DriverManager;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Properties;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A PostgreSQL server of the service's own, kept in a directory: for a first try, a test, and a single machine.
+ * A PostgreSQL server that the service runs itself, in a directory: for a first try, a test, and a single machine.
  *
  * <pre>
  * server-&lt;checksum&gt;/   the programs
- * cluster/             the data, as initdb makes it; sluice.conf in it is ours, rewritten at every start
+ * cluster/             the data, as initdb creates it; we write sluice.conf in it at every start
  * pgpass               the password, for psql: PGPASSFILE=…
- * postgres.log         what the server says
+ * postgres.log         the log of the server
  * </pre>
  *
- * <p>The server listens on 127.0.0.1 only, asks for a password, keeps UTF-8 and UTC, and is durable: {@code fsync},
- * {@code synchronous_commit} and {@code full_page_writes} are on, or the service does not start. It outlives a killed
- * service; the next one takes it over. While it should run, it is looked at every second and started again when it is
- * gone.
- *
- * <p>PostgreSQL refuses to run as root. Started by root on Linux, it runs in a user namespace without privileges
- * ({@code unshare --user}).
+ * <p>The server listens on 127.0.0.1 only, asks for a password, uses UTF-8 and UTC, and is durable: {@code fsync},
+ * {@code synchronous_commit} and {@code full_page_writes} are on, or the service does not start. The server outlives a
+ * service that was killed; the next service takes it over. {@link ServerWatch} restarts a server that is gone.
  */
 public final class LocalPostgres implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(LocalPostgres.class);
 
-    private static final String HOST = "127.0.0.1";
-    private static final InetAddress ADDRESS = loopback();
-    private static final String USER = "sluice";
+    private static final Statements SQL = Statements.read(LocalPostgres.class, "local_postgres.sql", "sluice");
+
+    static final String HOST = "127.0.0.1";
+    static final String USER = "sluice";
+
     private static final String DATABASE = "sluice";
+    private static final String SETTINGS = "sluice.conf";
     private static final int START_SECONDS = 60;
     private static final int STOP_SECONDS = 10;
-    private static final int PROGRAM_SECONDS = 120;
-    private static final int CONNECT_MILLIS = 1000;
-    private static final long WATCH_MILLIS = 1000;
-    private static final int MISSES_BEFORE_RESTART = 2;
-    private static final int FAILED_STARTS_TO_REPORT = 3;
+    private static final long TAKE_OVER_PAUSE_MILLIS = 200;
     private static final long LARGEST_OLD_LOG_BYTES = 10 << 20;
-    private static final int PASSWORD_BYTES = 24;
     private static final Pattern PORT_SETTING = Pattern.compile("(?m)^port = (\\d+)$");
-
-    /** Lines of postmaster.pid, counted from 0 (PostgreSQL source, miscadmin.h). */
-    private static final int PID_LINE = 0;
-
-    private static final int PORT_LINE = 3;
-
     private static final List<String> MUST_BE_ON = List.of("fsync", "synchronous_commit", "full_page_writes");
 
     private final Path directory;
     private final Path cluster;
     private final Path passwordFile;
-    private final Consumer<String> progress;
-    private final Path programs;
+    private final PostgresPrograms programs;
     private final String password;
+    private final ServerWatch watch = new ServerWatch(this::isAnswering, this::restart);
     private int port;
-    private @Nullable Thread watch;
     private volatile boolean closing;
 
-    private LocalPostgres(Path directory, Path programs, String password, Consumer<String> progress) {
+    private LocalPostgres(Path directory, PostgresPrograms programs) throws IOException {
         this.directory = directory;
-        this.cluster = directory.resolve("cluster");
-        this.passwordFile = directory.resolve("pgpass");
         this.programs = programs;
-        this.password = password;
-        this.progress = progress;
+        cluster = directory.resolve("cluster");
+        passwordFile = directory.resolve("pgpass");
+        password = InitDb.password(passwordFile);
     }
 
     /**
-     * Starts a server on the data in {@code directory}, or takes over the one that runs on it already. Makes the data
+     * Starts a server on the data in {@code directory}, or takes over the one that runs on it already. Creates the data
      * on the first call. Returns when the server answers.
      *
      * @param port port on 127.0.0.1, or 0 for a free one
      * @param progress told, line by line, what takes long
-     * @throws StartException if there is no server to be had; says why
+     * @throws StartException if no server can be had; says why
      */
     public static LocalPostgres start(Path directory, int port, Consumer<String> progress) throws StartException {
         try {
             Path home = Files.createDirectories(directory).toRealPath();
             OwnFiles.tryToWriteAlone(home);
             Path programs = PostgresBinaries.unpack(home, () -> progress.accept("Unpacking PostgreSQL into " + home));
-            var postgres = new LocalPostgres(home, programs, password(home), progress);
-            postgres.start(port);
+            var postgres = new LocalPostgres(home, new PostgresPrograms(programs.resolve("bin"), home));
+            postgres.start(port, progress);
             return postgres;
         } catch (IOException e) {
             throw new StartException("PostgreSQL in " + directory + " cannot be started: " + FileProblem.of(e), e);
         }
     }
 
-    /** Returns the JDBC address. */
-    public String url() {
-        return "jdbc:postgresql://" + HOST + ":" + port + "/" + DATABASE;
+    /** Returns the JDBC address, the user and the password. The user is a superuser. */
+    public Database.Address address() {
+        return new Database.Address(url(DATABASE), USER, password);
     }
 
-    /** Returns the user, a superuser. */
-    public String user() {
-        return USER;
-    }
-
-    /** Returns the password. */
-    public String password() {
-        return password;
+    private String url(String database) {
+        return "jdbc:postgresql://" + HOST + ":" + port + "/" + database;
     }
 
     /** Returns a shell command that opens psql on the database. */
@@ -142,27 +109,15 @@ public final class LocalPostgres implements AutoCloseable {
                 + USER + " " + DATABASE;
     }
 
-    private static String password(Path directory) throws IOException {
-        Path file = directory.resolve("pgpass");
-        if (!Files.exists(file)) {
-            byte[] random = new byte[PASSWORD_BYTES];
-            new SecureRandom().nextBytes(random);
-            String line = HOST + ":*:*:" + USER + ":" + HexFormat.of().formatHex(random) + "\n";
-            AtomicFile.replace(file, line.getBytes(StandardCharsets.US_ASCII));
-        }
-        OwnFiles.tryToTighten(file, "rw-------", "rw-------");
-        String line = Files.readString(file).strip();
-        return line.substring(line.lastIndexOf(':') + 1);
-    }
-
-    private void start(int wantedPort) throws StartException, IOException {
+    private void start(int wantedPort, Consumer<String> progress) throws StartException, IOException {
         if (!Files.isDirectory(cluster)) {
-            initialise();
+            progress.accept("Creating a database in " + cluster);
+            InitDb.create(cluster, programs, password, SETTINGS);
         }
         tightenCluster();
-        refuseOtherVersion();
-        if (!adopt()) {
-            port = choosePort(wantedPort);
+        InitDb.refuseOtherVersion(cluster, programs);
+        if (!takeOver(progress)) {
+            port = LoopbackPort.choose(wantedPort, lastPort());
             launch();
         }
         try {
@@ -171,198 +126,71 @@ public final class LocalPostgres implements AutoCloseable {
             close();
             throw e;
         }
-        Thread watcher = Threads.daemon("sluice-postgres", this::watch);
-        watcher.start();
-        watch = watcher;
-    }
-
-    private void initialise() throws StartException, IOException {
-        progress.accept("Creating a database in " + cluster);
-        Path unfinished = directory.resolve("cluster.tmp");
-        PostgresBinaries.delete(unfinished);
-        Path passwordOnly = directory.resolve("initdb.password");
-        Files.deleteIfExists(passwordOnly);
-        Files.createFile(
-                passwordOnly, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-        Files.writeString(passwordOnly, password);
-        try {
-            run(
-                    "initdb",
-                    "--pgdata=" + unfinished,
-                    "--username=" + USER,
-                    "--auth=scram-sha-256",
-                    "--pwfile=" + passwordOnly,
-                    "--encoding=UTF8",
-                    "--locale=C",
-                    "--locale-provider=builtin",
-                    "--builtin-locale=C.UTF-8",
-                    "--no-instructions");
-        } finally {
-            Files.delete(passwordOnly);
-        }
-        Path settings = unfinished.resolve("postgresql.conf");
-        Files.writeString(settings, Files.readString(settings) + "\ninclude_if_exists = 'sluice.conf'\n");
-        Files.move(unfinished, cluster, StandardCopyOption.ATOMIC_MOVE);
-    }
-
-    private void refuseOtherVersion() throws StartException, IOException {
-        String data = Files.readString(cluster.resolve("PG_VERSION")).strip();
-        String reported = output("postgres", "--version"); // postgres (PostgreSQL) 18.4
-        Matcher version = Pattern.compile("\\) (\\d+)").matcher(reported);
-        String program = version.find() ? version.group(1) : reported.strip();
-        if (!program.equals(data)) {
-            throw new StartException("the data in " + cluster + " is of PostgreSQL " + data + ", this program brings "
-                    + program + "; move the data with pg_upgrade or pg_dump, or set another data.dir");
-        }
-    }
-
-    /** Takes over a server left by a killed service. */
-    private boolean adopt() throws StartException, IOException {
-        Path pidFile = cluster.resolve("postmaster.pid");
-        if (!Files.exists(pidFile)) {
-            return false;
-        }
-        List<String> lines = Files.readAllLines(pidFile);
-        long pid = lines.isEmpty() ? -1 : parseNumber(lines.get(PID_LINE));
-        if (lines.size() <= PORT_LINE || !isAlive(pid) || !isServer(pid)) {
-            return false;
-        }
-        port = (int) parseNumber(lines.get(PORT_LINE));
-        String lastError = "no answer";
-        long deadlineNanos = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
-        while (System.nanoTime() - deadlineNanos < 0) {
-            try (Connection connection = connect("postgres")) {
-                Path served = Path.of(show(connection, "data_directory"));
-                if (!Files.isSameFile(served, cluster)) {
-                    throw new StartException("process " + pid + " serves " + served + " on port " + port + " although "
-                            + pidFile + " says " + cluster + "; stop it, or remove the file");
-                }
-                progress.accept("Taking over the PostgreSQL that still runs (process " + pid + ")");
-                return true;
-            } catch (SQLException e) {
-                lastError = String.valueOf(e.getMessage()); // It may be starting, recovering or stopping.
-            }
-            if (!isAlive(pid)) {
-                return false;
-            }
-            pause(WATCH_MILLIS / 5);
-        }
-        throw new StartException("process " + pid + " holds " + cluster + " but does not answer on port " + port + " ("
-                + lastError + "); stop it first");
-    }
-
-    private static boolean isAlive(long pid) {
-        return pid > 0 && ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false);
-    }
-
-    /**
-     * Returns whether a process can be the server of this data: a PostgreSQL that was started on it, or stands in it as
-     * servers do. True if the system does not tell.
-     */
-    private boolean isServer(long pid) {
-        Optional<ProcessHandle.Info> process = ProcessHandle.of(pid).map(ProcessHandle::info);
-        if (process.isEmpty()) {
-            return false;
-        }
-        Optional<String> command = process.get().command();
-        if (command.isPresent() && !command.get().endsWith("/postgres")) {
-            return false;
-        }
-        String line = process.get().commandLine().orElse("");
-        return line.contains(cluster.toString()) || standsIn(pid);
-    }
-
-    /** Linux tells where a process stands, except of one that has ended; elsewhere true. */
-    private boolean standsIn(long pid) {
-        Path processes = Path.of("/proc");
-        try {
-            return !Files.isDirectory(processes) || Files.isSameFile(processes.resolve(pid + "/cwd"), cluster);
-        } catch (IOException e) {
-            return false;
-        }
-    }
-
-    private static long parseNumber(String line) {
-        try {
-            return Long.parseLong(line.strip());
-        } catch (NumberFormatException e) {
-            return -1;
-        }
-    }
-
-    /** Takes the port of the last time when it is free, so that addresses written down stay true. */
-    private int choosePort(int wanted) throws StartException, IOException {
-        if (wanted != 0) {
-            try {
-                bind(wanted);
-            } catch (IOException e) {
-                throw new StartException(
-                        "postgres.port " + wanted + " on " + HOST + " cannot be used: " + e.getMessage()
-                                + "; set another postgres.port, or 0 for a free one",
-                        e);
-            }
-            return wanted;
-        }
-        Path settings = cluster.resolve("sluice.conf");
-        if (Files.exists(settings)) {
-            Matcher last = PORT_SETTING.matcher(Files.readString(settings));
-            if (last.find() && isFree(Integer.parseInt(last.group(1)))) {
-                return Integer.parseInt(last.group(1));
-            }
-        }
-        try (var socket = new ServerSocket(0, 1, ADDRESS)) {
-            return socket.getLocalPort();
-        }
-    }
-
-    private static boolean isFree(int port) {
-        try {
-            bind(port);
-            return true;
-        } catch (IOException e) {
-            return false;
-        }
-    }
-
-    /** Binds a port and releases it. */
-    private static void bind(int port) throws IOException {
-        try (var socket = new ServerSocket()) {
-            socket.setReuseAddress(true);
-            socket.bind(new InetSocketAddress(ADDRESS, port), 1);
-        }
-    }
-
-    /**
-     * The number of a server that is gone may belong to another program now. PostgreSQL does not look closer and would
-     * refuse to start. Nobody else starts one here: the data directory is locked.
-     */
-    private void removeForeignPidFile() throws IOException {
-        Path pidFile = cluster.resolve("postmaster.pid");
-        if (!Files.exists(pidFile)) {
-            return;
-        }
-        List<String> lines = Files.readAllLines(pidFile);
-        long pid = lines.isEmpty() ? -1 : parseNumber(lines.get(PID_LINE));
-        if (isAlive(pid) && !isServer(pid)) {
-            log.warn("Process {} is not a PostgreSQL on {}, removing {}", pid, cluster, pidFile);
-            Files.delete(pidFile);
-        }
+        watch.start();
     }
 
     private void tightenCluster() throws StartException {
         OwnFiles.tighten(cluster, "rwxr-x---", "rwx------", "PostgreSQL uses no directory that others may write to");
     }
 
+    /** Takes over a server that a killed service has left. */
+    private boolean takeOver(Consumer<String> progress) throws StartException, IOException {
+        Optional<RunningServer> running = RunningServer.of(cluster).filter(server -> server.port() > 0);
+        if (running.isEmpty()) {
+            return false;
+        }
+        RunningServer server = running.get();
+        port = server.port();
+        String lastError = "no answer";
+        long deadlineNanos = System.nanoTime() + TimeUnit.SECONDS.toNanos(START_SECONDS);
+        while (System.nanoTime() - deadlineNanos < 0) {
+            try (Connection connection = connect("postgres")) {
+                Path served = Path.of(setting(connection, "data_directory"));
+                if (!Files.isSameFile(served, cluster)) {
+                    throw new StartException("process " + server.pid() + " serves " + served + " on port " + port
+                            + " although " + RunningServer.file(cluster) + " says " + cluster
+                            + "; stop it, or remove the file");
+                }
+                progress.accept("Taking over the PostgreSQL that still runs (process " + server.pid() + ")");
+                return true;
+            } catch (SQLException e) {
+                lastError = String.valueOf(e.getMessage()); // It may be starting, recovering or stopping.
+            }
+            if (!server.isAlive()) {
+                return false;
+            }
+            try {
+                Thread.sleep(TAKE_OVER_PAUSE_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new StartException("the wait for process " + server.pid() + " was interrupted");
+            }
+        }
+        throw new StartException("process " + server.pid() + " holds " + cluster + " but does not answer on port "
+                + port + " (" + lastError + "); stop it first");
+    }
+
+    private OptionalInt lastPort() throws IOException {
+        Path settings = cluster.resolve(SETTINGS);
+        if (Files.exists(settings)) {
+            Matcher last = PORT_SETTING.matcher(Files.readString(settings));
+            if (last.find()) {
+                return OptionalInt.of(Integer.parseInt(last.group(1)));
+            }
+        }
+        return OptionalInt.empty();
+    }
+
     private void launch() throws StartException, IOException {
-        removeForeignPidFile();
+        RunningServer.removeForeignFile(cluster);
         tightenCluster();
-        Files.writeString(cluster.resolve("sluice.conf"), settings());
+        Files.writeString(cluster.resolve(SETTINGS), settings());
         Path serverLog = directory.resolve("postgres.log");
         if (Files.exists(serverLog) && Files.size(serverLog) > LARGEST_OLD_LOG_BYTES) {
             Files.move(serverLog, directory.resolve("postgres.log.old"), StandardCopyOption.REPLACE_EXISTING);
         }
         try {
-            run(
+            programs.run(
                     "pg_ctl",
                     "start",
                     "--wait",
@@ -376,7 +204,7 @@ public final class LocalPostgres implements AutoCloseable {
     }
 
     /**
-     * Durability is spelled out although it is the default: nobody should have to know. Errors are logged without data.
+     * Durability is written out although it is the default: nobody should have to know. Errors are logged without data.
      */
     private String settings() {
         return """
@@ -399,22 +227,20 @@ public final class LocalPostgres implements AutoCloseable {
     }
 
     private void prepareDatabase() throws StartException {
-        try (Connection connection = connect("postgres");
-                Statement statement = connection.createStatement()) {
+        try (Connection connection = connect("postgres")) {
             for (String setting : MUST_BE_ON) {
-                String value = show(connection, setting);
+                String value = setting(connection, setting);
                 if (!value.equals("on")) {
                     throw new StartException("PostgreSQL in " + cluster + " has " + setting + " = " + value
                             + ", with which it loses messages in a crash; remove that from postgresql.conf");
                 }
             }
-            try (ResultSet found =
-                    statement.executeQuery("select 1 from pg_database where datname = '" + DATABASE + "'")) {
-                if (found.next()) {
-                    return;
-                }
+            if (SQL.on(connection, "database")
+                    .set("name", DATABASE)
+                    .first(row -> true)
+                    .isEmpty()) {
+                SQL.on(connection, "create-database").execute();
             }
-            statement.execute("create database " + DATABASE);
         } catch (SQLException e) {
             throw new StartException("PostgreSQL in " + cluster + " does not answer: " + e.getMessage(), e);
         }
@@ -426,8 +252,7 @@ public final class LocalPostgres implements AutoCloseable {
         properties.setProperty("password", password);
         properties.setProperty("connectTimeout", "5");
         properties.setProperty("socketTimeout", "30");
-        Connection connection =
-                DriverManager.getConnection("jdbc:postgresql://" + HOST + ":" + port + "/" + database, properties);
+        Connection connection = DriverManager.getConnection(url(database), properties);
         try {
             SessionSettings.begin(connection, Duration.ZERO);
             return connection;
@@ -438,148 +263,48 @@ public final class LocalPostgres implements AutoCloseable {
         }
     }
 
-    private static String show(Connection connection, String setting) throws SQLException {
-        try (Statement statement = connection.createStatement();
-                ResultSet row = statement.executeQuery("show " + setting)) {
-            row.next();
-            return row.getString(1);
-        }
-    }
-
-    /** On its own thread until closed. */
-    private void watch() {
-        int misses = 0;
-        int failedStarts = 0;
-        while (!closing) {
-            pause(WATCH_MILLIS);
-            if (closing || isAnswering()) {
-                misses = 0;
-                failedStarts = 0;
-                continue;
-            }
-            misses++;
-            if (misses >= MISSES_BEFORE_RESTART) {
-                misses = 0;
-                failedStarts = restart() ? 0 : failedStarts + 1;
-                if (failedStarts == FAILED_STARTS_TO_REPORT) {
-                    log.error("PostgreSQL in {} does not start, see postgres.log beside it", cluster);
-                }
-            }
-        }
+    private static String setting(Connection connection, String name) throws SQLException {
+        return SQL.on(connection, "setting")
+                .set("name", name)
+                .first(row -> row.getString(1))
+                .orElseThrow();
     }
 
     private synchronized boolean restart() {
         if (closing) {
             return true;
         }
-        log.warn("PostgreSQL in {} is gone, starting it again; pushes are kept in the local log", cluster);
+        log.warn("The embedded PostgreSQL is gone, restarting it; pushes stay in the local log cluster={}", cluster);
         try {
             launch();
-            log.info("PostgreSQL in {} runs again on port {}", cluster, port);
+            log.info("The embedded PostgreSQL runs again cluster={} port={}", cluster, port);
             return true;
         } catch (StartException | IOException e) {
-            log.warn("PostgreSQL in {} did not start, trying again: {}", cluster, e.getMessage());
+            log.warn(
+                    "The embedded PostgreSQL did not start, trying again cluster={} reason={}",
+                    cluster,
+                    e.getMessage());
             return false;
         }
     }
 
-    /** Looks for the process first: if it is gone, another program may have its port. */
+    /** Checks the process first: if it is gone, another program may have its port. */
     boolean isAnswering() {
-        if (!isRunning()) {
-            return false;
-        }
-        try (var socket = new Socket()) {
-            socket.connect(new InetSocketAddress(ADDRESS, port), CONNECT_MILLIS);
-            return true;
+        try {
+            return RunningServer.of(cluster).isPresent() && LoopbackPort.accepts(port);
         } catch (IOException e) {
             return false;
         }
     }
 
-    private boolean isRunning() {
-        try {
-            List<String> lines = Files.readAllLines(cluster.resolve("postmaster.pid"));
-            long pid = lines.isEmpty() ? -1 : parseNumber(lines.get(PID_LINE));
-            return isAlive(pid) && isServer(pid);
-        } catch (IOException e) {
-            return false;
-        }
-    }
-
-    private void pause(long millis) {
-        try {
-            Thread.sleep(millis);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            closing = true;
-        }
-    }
-
-    private void run(String program, String... arguments) throws StartException, IOException {
-        output(program, arguments);
-    }
-
-    /** Runs a program of PostgreSQL to its end and returns what it wrote. */
-    private String output(String program, String... arguments) throws StartException, IOException {
-        var command = new ArrayList<String>();
-        if (isRoot()) {
-            command.addAll(List.of("unshare", "--user"));
-        }
-        command.add(programs.resolve("bin").resolve(program).toString());
-        command.addAll(List.of(arguments));
-        // To a file: a server started by pg_ctl keeps a pipe open for ever.
-        Path said = Files.createTempFile(directory, program, ".out");
-        try {
-            Process process = new ProcessBuilder(command)
-                    .redirectErrorStream(true)
-                    .redirectOutput(said.toFile())
-                    .redirectInput(
-                            ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
-                    .start();
-            if (!process.waitFor(PROGRAM_SECONDS, TimeUnit.SECONDS)) {
-                process.destroyForcibly();
-                throw new StartException(program + " did not end within " + PROGRAM_SECONDS + " s");
-            }
-            String text = Files.readString(said);
-            if (process.exitValue() != 0) {
-                String hint = isRoot() && text.contains("unshare")
-                        ? "; PostgreSQL does not run as root, run ./sluice as another user or set connection.url"
-                        : "";
-                throw new StartException(program + " failed: " + text.strip().replaceAll("\\s*\\R\\s*", " ") + hint);
-            }
-            return text;
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new StartException(program + " was interrupted");
-        } finally {
-            Files.deleteIfExists(said);
-        }
-    }
-
-    /** 127.0.0.1 whatever the system prefers. */
-    private static InetAddress loopback() {
-        try {
-            return InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
-        } catch (UnknownHostException e) {
-            throw new AssertionError("four bytes are an address", e);
-        }
-    }
-
-    private static boolean isRoot() {
-        return "root".equals(System.getProperty("user.name"));
-    }
-
-    /** Stops the server: sessions are ended, data is written, at most about {@value #STOP_SECONDS} s. */
+    /** Stops the server within about {@value #STOP_SECONDS} s. PostgreSQL ends its sessions and writes its data. */
     @Override
     public void close() {
         closing = true;
-        Thread watcher = watch;
-        if (watcher != null) {
-            watcher.interrupt();
-        }
+        watch.close();
         synchronized (this) {
             try {
-                run(
+                programs.run(
                         "pg_ctl",
                         "stop",
                         "--wait",
@@ -589,7 +314,10 @@ public final class LocalPostgres implements AutoCloseable {
                         "--pgdata=" + cluster);
             } catch (StartException | IOException e) {
                 if (isAnswering()) {
-                    log.warn("PostgreSQL in {} does not stop: {}", cluster, e.getMessage());
+                    log.warn(
+                            "The embedded PostgreSQL does not stop, stop it yourself cluster={} reason={}",
+                            cluster,
+                            e.getMessage());
                 }
             }
         }

@@ -50,8 +50,13 @@ class LocalPostgresTest {
         assertThat(copy.waitFor()).isZero();
     }
 
+    private static Connection connect(LocalPostgres postgres, String password) throws SQLException {
+        Database.Address address = postgres.address();
+        return DriverManager.getConnection(address.url(), address.user(), password);
+    }
+
     private static String query(LocalPostgres postgres, String sql) throws SQLException {
-        try (Connection connection = DriverManager.getConnection(postgres.url(), postgres.user(), postgres.password());
+        try (Connection connection = connect(postgres, postgres.address().password());
                 Statement statement = connection.createStatement()) {
             if (!statement.execute(sql)) {
                 return "";
@@ -72,7 +77,7 @@ class LocalPostgresTest {
     void keepsItsDataDurablyAcrossRestartsAndKills() throws Exception {
         String url;
         try (var postgres = start()) {
-            url = postgres.url();
+            url = postgres.address().url();
             assertThat(progress).hasSize(2);
             for (String setting : List.of("fsync", "synchronous_commit", "full_page_writes")) {
                 assertThat(query(postgres, "show " + setting)).as(setting).isEqualTo("on");
@@ -83,13 +88,12 @@ class LocalPostgresTest {
             assertThat(query(postgres, "show server_encoding")).isEqualTo("UTF8");
             assertThat(query(postgres, "show listen_addresses")).isEqualTo("127.0.0.1");
             query(postgres, "create table t as select 'ü' as a");
-            assertThatThrownBy(() -> DriverManager.getConnection(postgres.url(), postgres.user(), "wrong"))
-                    .hasMessageContaining("password");
+            assertThatThrownBy(() -> connect(postgres, "wrong")).hasMessageContaining("password");
         }
         progress.clear();
         try (var postgres = start()) {
             assertThat(progress).as("nothing to unpack or create").isEmpty();
-            assertThat(postgres.url()).as("same port").isEqualTo(url);
+            assertThat(postgres.address().url()).as("same port").isEqualTo(url);
             assertThat(query(postgres, "select a from t")).isEqualTo("ü");
 
             long killed = pid();
@@ -108,7 +112,7 @@ class LocalPostgresTest {
         progress.clear();
         try (var postgres = start()) {
             assertThat(pid()).isEqualTo(pid);
-            assertThat(postgres.url()).isEqualTo(left.url());
+            assertThat(postgres.address().url()).isEqualTo(left.address().url());
             assertThat(progress).containsExactly("Taking over the PostgreSQL that still runs (process " + pid + ")");
         } finally {
             left.close();
@@ -190,7 +194,7 @@ class LocalPostgresTest {
     void isMissedEvenWhenAnotherProgramTakesItsPort() throws Exception {
         copyOfOneThatWasStopped();
         try (var postgres = start()) {
-            int port = Integer.parseInt(postgres.url().replaceAll(".*:(\\d+)/.*", "$1"));
+            int port = Integer.parseInt(postgres.address().url().replaceAll(".*:(\\d+)/.*", "$1"));
             ServerSocket other = null;
             try {
                 long deadline = System.nanoTime() + Duration.ofSeconds(120).toNanos();

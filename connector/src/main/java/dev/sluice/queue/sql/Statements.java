@@ -39,10 +39,15 @@ public final class Statements {
 
     /** Reads {@code file}, a resource beside this class. */
     public static Statements read(String file, String schema) {
+        return read(Statements.class, file, schema);
+    }
+
+    /** Reads {@code file}, a resource beside {@code owner}. */
+    public static Statements read(Class<?> owner, String file, String schema) {
         var statements = new Statements(file);
         String name = null;
         var text = new StringBuilder();
-        for (String line : (resource(file) + "\n" + NAME_MARK).lines().toList()) {
+        for (String line : (resource(owner, file) + "\n" + NAME_MARK).lines().toList()) {
             if (line.startsWith(NAME_MARK)) {
                 if (name != null) {
                     statements.byName.put(name, Sql.parse(inSchema(text.toString(), schema)));
@@ -81,9 +86,13 @@ public final class Statements {
 
     /** Returns the text of a resource beside this class. */
     static String resource(String file) {
-        try (InputStream in = Statements.class.getResourceAsStream(file)) {
+        return resource(Statements.class, file);
+    }
+
+    private static String resource(Class<?> owner, String file) {
+        try (InputStream in = owner.getResourceAsStream(file)) {
             if (in == null) {
-                throw new IllegalStateException("resource dev/sluice/queue/sql/" + file + " is missing");
+                throw new IllegalStateException("resource " + file + " is missing beside " + owner.getName());
             }
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
