@@ -3,11 +3,11 @@
  * {@link dev.sluice.connect.QueueSourceConnector} moves queues into topics. How a message is written as a record, both
  * know from {@link dev.sluice.connect.record.RecordHeaders}: a message that goes through a topic comes out the same.
  *
- * <p>The same {@link dev.sluice.connect.sink.QueueSinkTask} runs in two places: on Kafka Connect workers, where its records
- * come from topics, and inside the bridge, where they come from the local log. Both drive it through the contract of
- * {@link org.apache.kafka.connect.sink.SinkTask}. One test, {@code SinkTaskContract}, holds it to the same promises in
- * both. It knows one difference: on a worker there is nobody else to wake the consumers that wait at bridges, so it
- * tells the bridges ({@link dev.sluice.queue.write.WriterWakeUps}).
+ * <p>The same {@link dev.sluice.connect.sink.QueueSinkTask} runs in two places: on Kafka Connect workers, where its
+ * records come from topics, and inside the bridge, where they come from the local log. Both drive it through the
+ * contract of {@link org.apache.kafka.connect.sink.SinkTask}. One test, {@code SinkTaskContract}, holds it to the same
+ * promises in both. It knows one difference: on a worker there is nobody else to wake the consumers that wait at
+ * bridges, so it tells the bridges ({@link dev.sluice.queue.write.WriterWakeUps}).
  *
  * <h2>The sink: exactly once</h2>
  *
@@ -48,12 +48,12 @@
  *
  * <h2>The source: by position</h2>
  *
- * <p>{@link dev.sluice.connect.source.QueueSourceTask} remembers nothing itself. Connect commits the seq of each message with
- * its record, and gives it back after a restart ({@link dev.sluice.connect.source.SourceOffsets}). Partitions are shared among
- * the tasks by the remainder of their ids: a fixed rule, under which every task finds its new partitions alone. The
- * alternative, a thread that watches for them and asks for a reconfiguration, would stop and start all tasks for every
- * new partition, of which there can be thousands. The price is that each task lists all partitions of its share at
- * every look.
+ * <p>{@link dev.sluice.connect.source.QueueSourceTask} remembers nothing itself. Connect commits the seq of each
+ * message with its record, and gives it back after a restart ({@link dev.sluice.connect.source.SourceOffsets}).
+ * Partitions are shared among the tasks by the remainder of their ids: a fixed rule, under which every task finds its
+ * new partitions alone. The alternative, a thread that watches for them and asks for a reconfiguration, would stop and
+ * start all tasks for every new partition, of which there can be thousands. The price is that each task lists all
+ * partitions of its share at every look.
  *
  * <h2>Failures of the sink</h2>
  *

@@ -73,8 +73,8 @@
  *
  * <h2>Plans</h2>
  *
- * <p>Statements that name their rows run under {@link IndexPlans}. Its comment says how they are
- * written, so that no statistics of the server can spoil their plans.
+ * <p>Statements that name their rows run under {@link IndexPlans}. Its comment says how they are written, so that no
+ * statistics of the server can spoil their plans.
  *
  * <p>Locks are taken in one order: {@code queues}, {@code sink_offsets}, the advisory lock of a cycle,
  * {@code stream_queries}, {@code dead_letters} by id, {@code partitions} by id, {@code cursors} by group and partition.

@@ -20,7 +20,8 @@ public final class TaskMetrics {
     private TaskMetrics() {}
 
     /** Publishes a number of a sink's task, with the setting it belongs to as the tag {@code setting}. */
-    public static void publish(SinkTaskContext context, String name, String description, String setting, LongSupplier value) {
+    public static void publish(
+            SinkTaskContext context, String name, String description, String setting, LongSupplier value) {
         try {
             Registration.ofSink(context, name, description, setting, value);
         } catch (LinkageError | RuntimeException e) {

@@ -170,8 +170,7 @@ public final class QueueSchema {
         var rights = new SchemaRights(connection, schema);
         if (!rights.exists()) {
             rights.requireCreateSchema();
-            new BoundStatement(
-                            connection, statements.get("create-schema").with("schema", Statements.quoted(schema)))
+            new BoundStatement(connection, statements.get("create-schema").with("schema", Statements.quoted(schema)))
                     .execute();
         }
         if (!exists(connection, schema)) {

@@ -132,8 +132,7 @@ public final class SchemaCopy {
                         + " of the target is not empty, or not of this version: to delete it with all that is in it, name it"
                         + " in replaceSchema");
             }
-            new BoundStatement(
-                            target, inTarget.get("drop-schema").with("schema", Statements.quoted(targetSchema)))
+            new BoundStatement(target, inTarget.get("drop-schema").with("schema", Statements.quoted(targetSchema)))
                     .execute();
         }
     }
@@ -141,8 +140,7 @@ public final class SchemaCopy {
     /** Locks taken here by one connection are seen by the other only in the same database. */
     private boolean isSameDatabase() throws SQLException {
         inSource.on(source, "lock").set("key", LOCK_KEY).run();
-        boolean locked = inTarget
-                .on(target, "try-lock")
+        boolean locked = inTarget.on(target, "try-lock")
                 .set("key", LOCK_KEY)
                 .first(row -> row.getBoolean("locked"))
                 .orElseThrow();
@@ -215,14 +213,11 @@ public final class SchemaCopy {
 
     private long copy(String table, Progress progress) throws SQLException {
         String columns = String.join(", ", columns(table));
-        CopyOut out = source.unwrap(PGConnection.class)
-                .getCopyAPI()
-                .copyOut(copySql(inSource, "copy-out", table, columns));
+        CopyOut out =
+                source.unwrap(PGConnection.class).getCopyAPI().copyOut(copySql(inSource, "copy-out", table, columns));
         CopyIn in = null;
         try {
-            in = target.unwrap(PGConnection.class)
-                    .getCopyAPI()
-                    .copyIn(copySql(inTarget, "copy-in", table, columns));
+            in = target.unwrap(PGConnection.class).getCopyAPI().copyIn(copySql(inTarget, "copy-in", table, columns));
             for (byte[] chunk = out.readFromCopy(); chunk != null; chunk = out.readFromCopy()) {
                 in.writeToCopy(chunk, 0, chunk.length);
                 progress.copied(chunk.length);
@@ -266,7 +261,8 @@ public final class SchemaCopy {
     private record SequenceState(long last, boolean called) {}
 
     private void continueIdentity(String table, String column, String sequence) throws SQLException {
-        SequenceState state = new BoundStatement(source, inSource.get("sequence").with("sequence", sequence))
+        SequenceState state = new BoundStatement(
+                        source, inSource.get("sequence").with("sequence", sequence))
                 .first(row -> new SequenceState(row.getLong("last_value"), row.getBoolean("is_called")))
                 .orElseThrow();
         inTarget.on(target, "set-sequence")

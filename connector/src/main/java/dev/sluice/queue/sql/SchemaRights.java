@@ -4,7 +4,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Optional;
-import java.util.List;
 import java.util.Set;
 
 /**
@@ -45,10 +44,8 @@ final class SchemaRights {
 
     /** Returns whether the schema exists. Refuses a schema that the role may not use. */
     boolean exists() throws SQLException {
-        Optional<Boolean> mayUse = STATEMENTS
-                .on(connection, "schema")
-                .set("schema", schema)
-                .first(row -> row.getBoolean("may_use"));
+        Optional<Boolean> mayUse =
+                STATEMENTS.on(connection, "schema").set("schema", schema).first(row -> row.getBoolean("may_use"));
         if (mayUse.isPresent() && !mayUse.get()) {
             throw missing(
                     "usage on schema " + quotedSchema,

@@ -78,8 +78,7 @@ public final class Redrive implements AutoCloseable {
         if (ids.size() > MAX_LETTERS) {
             throw new IllegalArgumentException("at most " + MAX_LETTERS + " dead letters, were " + ids.size());
         }
-        return session.run(
-                "could not redrive " + ids.size() + " dead letters", transaction -> move(transaction, ids));
+        return session.run("could not redrive " + ids.size() + " dead letters", transaction -> move(transaction, ids));
     }
 
     /** Pushes and removes the letters that exist. */

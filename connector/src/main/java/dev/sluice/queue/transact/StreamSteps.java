@@ -78,10 +78,7 @@ final class StreamSteps {
 
     private void serialize(Connection open, StreamCycle cycle) throws SQLException {
         String name = "sluice cycle " + schema + " " + cycle.queryId() + " " + cycle.partitionId();
-        statements
-                .on(open, "serialize")
-                .set("cycle", name)
-                .run();
+        statements.on(open, "serialize").set("cycle", name).run();
     }
 
     /** Locks the query. Returns false if there is none. */
@@ -94,8 +91,7 @@ final class StreamSteps {
     }
 
     /** Locks the partitions. Returns the queue of the one that is read; null if it is gone. */
-    private @Nullable Source keepPartitions(Connection open, long partitionId, List<Long> targets)
-            throws SQLException {
+    private @Nullable Source keepPartitions(Connection open, long partitionId, List<Long> targets) throws SQLException {
         var partitions = new TreeSet<>(targets);
         partitions.add(partitionId);
         var source = new AtomicReference<@Nullable Source>();

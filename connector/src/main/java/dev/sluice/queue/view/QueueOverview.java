@@ -121,12 +121,13 @@ public final class QueueOverview {
      * @throws QueueException if PostgreSQL failed
      */
     public List<QueueStatus> queues(ResourceFilter filter, @Nullable Long before, int limit, long offset) {
-        return transactions.run("could not read the queues", connection -> filter.set(
-                        statements.on(connection, "queues"))
-                .set("before", before)
-                .set("limit", limit)
-                .set("offset", offset)
-                .list(row -> new QueueStatus(QueueInfo.of(row), MessageCounts.of(row))));
+        return transactions.run(
+                "could not read the queues",
+                connection -> filter.set(statements.on(connection, "queues"))
+                        .set("before", before)
+                        .set("limit", limit)
+                        .set("offset", offset)
+                        .list(row -> new QueueStatus(QueueInfo.of(row), MessageCounts.of(row))));
     }
 
     /** Returns a queue, or empty if there is no queue of that name. */
@@ -232,10 +233,12 @@ public final class QueueOverview {
      * @throws QueueException if PostgreSQL failed
      */
     public Lag lag() {
-        return transactions.run("could not read the lag", connection -> statements
-                .on(connection, "lag")
-                .first(row -> new Lag(spread(row, "messages"), spread(row, "s")))
-                .orElseThrow());
+        return transactions.run(
+                "could not read the lag",
+                connection -> statements
+                        .on(connection, "lag")
+                        .first(row -> new Lag(spread(row, "messages"), spread(row, "s")))
+                        .orElseThrow());
     }
 
     private static Spread spread(ResultSet row, String unit) throws SQLException {

@@ -20,24 +20,25 @@ import org.jspecify.annotations.Nullable;
  * Caches the transaction ids of messages within the deduplication window, for one writer: per partition the
  * {@link SeenIds} up to a head. The database keeps no index of them.
  *
- * <p>A flush calls {@link #catchUp} for each of its partitions under their row locks, calls {@link #verify} for the hits,
- * and after its commit {@link #committed} with what it has added. After a flush that did not commit there is nothing to
- * undo: an entry is valid up to a head, and the next flush compares that head with the one that it has locked.
+ * <p>A flush calls {@link #catchUp} for each of its partitions under their row locks, calls {@link #verify} for the
+ * hits, and after its commit {@link #committed} with what it has added. After a flush that did not commit there is
+ * nothing to undo: an entry is valid up to a head, and the next flush compares that head with the one that it has
+ * locked.
  *
  * <p>The cache is exact because it is used under the partition's row lock. If the locked head is not the cached one,
  * another writer has added segments, or this one has without ids to cache; {@link #catchUp} reads these segments. It
  * reads a partition that is not cached back to the start of the window. {@link #verify} compares a hit with the segment
  * that holds the seq, and decides by the database's clock whether the segment is still within the window.
  *
- * <p>Each queue sets its window, so the caller passes it with every use. If a window grows, its partition is read again,
- * because the ids outside the shorter window are gone.
+ * <p>Each queue sets its window, so the caller passes it with every use. If a window grows, its partition is read
+ * again, because the ids outside the shorter window are gone.
  *
  * <p>Two bounds limit memory: one on ids, one on partitions. If there are too many ids, the cache evicts the partitions
  * that were not used for an eighth of their window. So a window is read at most once in an eighth of its length, and at
  * most eight ids are read for each one written. Partitions that are used more often are cut instead of evicted, because
- * they would be read again at once: each keeps its share, the same number of newest ids, and a partition with fewer keeps
- * all. The cache does not find duplicates of ids that it has cut. It reads them again once there has been room for an
- * eighth of the window. If there are too many partitions, the cache evicts those that were not used for longest.
+ * they would be read again at once: each keeps its share, the same number of newest ids, and a partition with fewer
+ * keeps all. The cache does not find duplicates of ids that it has cut. It reads them again once there has been room
+ * for an eighth of the window. If there are too many partitions, the cache evicts those that were not used for longest.
  *
  * <p>Owned by one thread.
  */
@@ -226,7 +227,9 @@ public final class DedupWindow {
         }
     }
 
-    /** Cuts all partitions to {@code leave} ids together: each keeps its newest ids, at most the same number of them. */
+    /**
+     * Cuts all partitions to {@code leave} ids together: each keeps its newest ids, at most the same number of them.
+     */
     private void cut(long leave) {
         long[] smallestFirst = byPartition.values().stream()
                 .mapToLong(each -> each.counted)

@@ -23,8 +23,8 @@ import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Decides what happens to the messages of one transaction. Groups them into a {@link Run} for each partition, gives seqs
- * to the messages that are due, and finds the messages that repeat others of the flush. Runs no statement;
+ * Decides what happens to the messages of one transaction. Groups them into a {@link Run} for each partition, gives
+ * seqs to the messages that are due, and finds the messages that repeat others of the flush. Runs no statement;
  * {@link FlushWriter} does.
  */
 public final class Flush {
@@ -270,8 +270,8 @@ public final class Flush {
      * Gives seqs to the messages that are due and are no duplicates.
      *
      * @param duplicates ids of the first messages, by index of the messages that repeat them
-     * @param allDue whether the messages were scheduled and are due: then all get a seq, because duplicates were removed
-     *     when the messages were scheduled
+     * @param allDue whether the messages were scheduled and are due: then all get a seq, because duplicates were
+     *     removed when the messages were scheduled
      * @param cipher encrypts payloads that arrive in clear for an encrypted queue: their producer did not know the
      *     option, or sent them before it was set
      * @throws QueueException of the transient kind if the cipher has no key for a queue
@@ -295,7 +295,10 @@ public final class Flush {
         }
     }
 
-    /** Returns the id of an earlier message with the same transaction id. If there is none, adds this one and returns null. */
+    /**
+     * Returns the id of an earlier message with the same transaction id. If there is none, adds this one and returns
+     * null.
+     */
     private @Nullable UUID firstInFlush(Run run, int position, SeenIds seen) {
         int index = run.indexes[position];
         String transactionId = messages.get(index).transactionId();

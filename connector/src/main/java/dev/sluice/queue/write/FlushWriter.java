@@ -14,9 +14,9 @@ import java.util.Map;
 import java.util.UUID;
 
 /**
- * Writes a {@link Flush} within a transaction: claims seqs, finds duplicates, lets the flush decide, corrects the heads,
- * copies the segments, wakes idle cursors and sets aside what is not due. Holds what a {@link WriterSession} caches: ids
- * of partitions and transaction ids.
+ * Writes a {@link Flush} within a transaction: claims seqs, finds duplicates, lets the flush decide, corrects the
+ * heads, copies the segments, wakes idle cursors and sets aside what is not due. Holds what a {@link WriterSession}
+ * caches: ids of partitions and transaction ids.
  *
  * <p>Owned by one thread.
  */
@@ -133,7 +133,10 @@ final class FlushWriter {
         if (!rows.isEmpty()) {
             segments.write(connection, rows, serverCompresses);
             List<Run> moved = flush.runs().stream().filter(Run::isMoved).toList();
-            statements.on(connection, "wake").set("partitions", moved, Run::partitionId).execute();
+            statements
+                    .on(connection, "wake")
+                    .set("partitions", moved, Run::partitionId)
+                    .execute();
         }
         scheduled.add(connection, flush.waiting());
     }
@@ -158,11 +161,7 @@ final class FlushWriter {
     }
 
     private static void suspect(
-            Flush flush,
-            Run run,
-            DedupWindow.CachedIds known,
-            List<Suspect> inSegments,
-            List<Suspect> amongScheduled) {
+            Flush flush, Run run, DedupWindow.CachedIds known, List<Suspect> inSegments, List<Suspect> amongScheduled) {
         for (int i = 0; i < run.size(); i++) {
             int index = run.index(i);
             NewMessage message = flush.message(index);

@@ -33,8 +33,8 @@ final class HeadClaim {
     }
 
     /**
-     * Locks the partitions, moves their heads, and tells each run where its partition stood and what its queue's options
-     * are.
+     * Locks the partitions, moves their heads, and tells each run where its partition stood and what its queue's
+     * options are.
      *
      * @param allDue whether every message needs a seq: they were scheduled, and are due
      * @return false if a partition or its queue was deleted; then the caches forget it, and the transaction must roll
@@ -116,7 +116,9 @@ final class HeadClaim {
 
     private Rules rules(ResultSet row) throws SQLException {
         return new Rules(
-                dedupWindow(row), row.getBoolean("encryption_enabled"), row.getTimestamp("now").toInstant());
+                dedupWindow(row),
+                row.getBoolean("encryption_enabled"),
+                row.getTimestamp("now").toInstant());
     }
 
     /** Returns the window of the queue, or else the writer's. A longer one than any option allows would overflow. */

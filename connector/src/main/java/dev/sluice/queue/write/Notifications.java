@@ -13,8 +13,8 @@ import java.util.UUID;
 import org.postgresql.PGNotification;
 
 /**
- * Collects the names of queues with new messages, and sends each once by {@code NOTIFY} to the other processes on the same
- * database. A payload is a line that identifies the sender and a line for each queue, encoded by {@link WireName}.
+ * Collects the names of queues with new messages, and sends each once by {@code NOTIFY} to the other processes on the
+ * same database. A payload is a line that identifies the sender and a line for each queue, encoded by {@link WireName}.
  *
  * <p>Any thread may add queues. The thread that owns the connection sends.
  */
@@ -35,9 +35,7 @@ final class Notifications {
     private final String self = UUID.randomUUID().toString();
     private final Set<String> pending = new HashSet<>();
 
-    /**
-     * Makes notifications on the channel of a schema.
-     */
+    /** Makes notifications on the channel of a schema. */
     Notifications(String schema) {
         this.channel = channelOf(schema);
     }

@@ -42,8 +42,8 @@ final class OffsetTable {
     }
 
     /**
-     * Reads the offset under a lock, so no write of the source is under way. The lock counts as a change: the commit that
-     * follows waits for a synchronous standby and confirms the offset with it.
+     * Reads the offset under a lock, so no write of the source is under way. The lock counts as a change: the commit
+     * that follows waits for a synchronous standby and confirms the offset with it.
      */
     StoredOffset confirmed(Connection open, SourcePartition source) throws SQLException {
         return read(open, "confirmed-offset", source);

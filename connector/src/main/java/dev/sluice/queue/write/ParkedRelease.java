@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Moves parked messages into their queues, one queue a transaction. If a queue still cannot be written to, pauses before
- * the next attempt.
+ * Moves parked messages into their queues, one queue a transaction. If a queue still cannot be written to, pauses
+ * before the next attempt.
  */
 final class ParkedRelease {
     /** How long the release waits for a lock. It is short: the writer has other work, and the release tries again. */

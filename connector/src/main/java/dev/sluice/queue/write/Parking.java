@@ -43,8 +43,8 @@ public final class Parking {
     private final String schema;
 
     /**
-     * The queues that had parked messages at the last look. Other writers may have parked more since: only this writer's
-     * own messages must stay behind parked ones.
+     * The queues that had parked messages at the last look. Other writers may have parked more since: only this
+     * writer's own messages must stay behind parked ones.
      */
     private final Set<String> queues = new HashSet<>();
 
@@ -105,12 +105,15 @@ public final class Parking {
                 .setUuids("ids", messages, NewMessage::id)
                 .setTexts("transaction_ids", messages, NewMessage::transactionId)
                 .setBooleans("generated", messages, NewMessage::generatedTransactionId)
-                .setTexts("payloads", messages, each -> new String(each.payload(), StandardCharsets.UTF_8))
+                .setBytes("payloads", messages, NewMessage::payload)
                 .setUuids("trace_ids", messages, NewMessage::traceId)
                 .setTexts("producer_subs", messages, NewMessage::producerSub)
                 .setTexts("deliver_at", messages, each -> text(each.deliverAt()))
                 .setTexts("delays_ms", messages, each -> millis(each.delay()))
-                .setInts("lanes", messages, each -> PartitionDirectory.number(each.origin().lane()))
+                .setInts(
+                        "lanes",
+                        messages,
+                        each -> PartitionDirectory.number(each.origin().lane()))
                 .setTexts("origins_at", messages, each -> text(each.origin().createdAt()))
                 .execute();
     }
@@ -118,8 +121,7 @@ public final class Parking {
     private List<NewMessage> sealed(Connection connection, List<NewMessage> messages) throws SQLException {
         var wanted = new HashSet<String>();
         messages.forEach(each -> wanted.add(each.queue()));
-        Set<String> encrypted =
-                names(statements.on(connection, "encrypted").setTexts("queues", wanted, each -> each));
+        Set<String> encrypted = names(statements.on(connection, "encrypted").setTexts("queues", wanted, each -> each));
         if (encrypted.isEmpty()) {
             return messages;
         }
@@ -168,12 +170,12 @@ public final class Parking {
                         row.getString("partition"),
                         row.getString("transaction_id"),
                         row.getString("payload").getBytes(StandardCharsets.UTF_8))
-                        .generatedTransactionId(row.getBoolean("generated_id"))
-                        .traceId(row.getObject("trace_id", UUID.class))
-                        .producerSub(row.getString("producer_sub"))
-                        .deliverAt(instant(row, "deliver_at"))
-                        .origin(origin(row))
-                        .build();
+                .generatedTransactionId(row.getBoolean("generated_id"))
+                .traceId(row.getObject("trace_id", UUID.class))
+                .producerSub(row.getString("producer_sub"))
+                .deliverAt(instant(row, "deliver_at"))
+                .origin(origin(row))
+                .build();
     }
 
     private static Origin origin(ResultSet row) throws SQLException {
@@ -200,8 +202,8 @@ public final class Parking {
     }
 
     /**
-     * Returns the queues in which another transaction holds a row that a flush needs. Locks the rows of the other queues,
-     * so the caller must roll back.
+     * Returns the queues in which another transaction holds a row that a flush needs. Locks the rows of the other
+     * queues, so the caller must roll back.
      *
      * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not cached
      */

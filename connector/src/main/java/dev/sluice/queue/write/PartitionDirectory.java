@@ -53,8 +53,8 @@ public final class PartitionDirectory {
     }
 
     /**
-     * Loads the ids of partitions that are not cached, and creates the partitions that are missing. Ends the transaction
-     * of the connection. If a partition is deleted at once, its id stays unknown.
+     * Loads the ids of partitions that are not cached, and creates the partitions that are missing. Ends the
+     * transaction of the connection. If a partition is deleted at once, its id stays unknown.
      *
      * @param lanes tells the lane of each partition that is created
      */

@@ -89,9 +89,8 @@ public final class QueueWriter implements AutoCloseable {
             var flush = new Flush(messages);
             return session.run(
                     what,
-                    transaction -> write(transaction, flush, progress)
-                            ? Ending.commit(flush.outcomes())
-                            : Ending.restart());
+                    transaction ->
+                            write(transaction, flush, progress) ? Ending.commit(flush.outcomes()) : Ending.restart());
         }
         try {
             return writeOrPark(what, messages, progress, Set.of());

@@ -11,8 +11,8 @@ import java.time.Duration;
  *     never
  * @param dedupMaxIds most transaction ids cached, 1 to {@value #MAX_DEDUP_IDS}. Each takes 16 to 32 bytes, and each of
  *     their partitions 450 bytes; there are at most an eighth as many partitions as ids
- * @param cipher encrypts the payloads of encrypted queues. Without a key, a write to such a queue fails as if PostgreSQL
- *     were unreachable, so no payload is stored in clear and none is lost
+ * @param cipher encrypts the payloads of encrypted queues. Without a key, a write to such a queue fails as if
+ *     PostgreSQL were unreachable, so no payload is stored in clear and none is lost
  * @param lockTimeout how long a write waits for rows that another transaction has locked. Then
  *     {@link QueueWriter#write} parks the messages of the queues that are held, and writes the others. Zero: it waits
  *     as long as the connection does, and parks nothing

@@ -14,7 +14,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
-/** The table {@code scheduled}: messages that are not due yet. They have no seqs until {@link DueRelease} moves them. */
+/**
+ * The table {@code scheduled}: messages that are not due yet. They have no seqs until {@link DueRelease} moves them.
+ */
 final class Scheduled {
     private final Statements statements;
 
@@ -33,7 +35,7 @@ final class Scheduled {
                 .setTexts("due_at", waiting, each -> each.dueAt().toString())
                 .setUuids("ids", waiting, each -> each.message().id())
                 .setTexts("transaction_ids", waiting, each -> each.message().transactionId())
-                .setTexts("payloads", waiting, each -> new String(each.message().payload(), StandardCharsets.UTF_8))
+                .setBytes("payloads", waiting, each -> each.message().payload())
                 .setUuids("trace_ids", waiting, each -> each.message().traceId())
                 .setTexts("producer_subs", waiting, each -> each.message().producerSub())
                 .execute();
@@ -88,14 +90,14 @@ final class Scheduled {
                 .list(row -> {
                     Name name = names.get(row.getLong("partition_id"));
                     return NewMessage.builder(
-                        row.getObject("message_id", UUID.class),
-                        name.queue(),
-                        name.partition(),
-                        row.getString("transaction_id"),
-                        row.getString("payload").getBytes(StandardCharsets.UTF_8))
-                        .traceId(row.getObject("trace_id", UUID.class))
-                        .producerSub(row.getString("producer_sub"))
-                        .build();
+                                    row.getObject("message_id", UUID.class),
+                                    name.queue(),
+                                    name.partition(),
+                                    row.getString("transaction_id"),
+                                    row.getString("payload").getBytes(StandardCharsets.UTF_8))
+                            .traceId(row.getObject("trace_id", UUID.class))
+                            .producerSub(row.getString("producer_sub"))
+                            .build();
                 });
     }
 }

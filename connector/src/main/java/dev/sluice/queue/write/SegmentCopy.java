@@ -35,12 +35,13 @@ final class SegmentCopy {
      */
     static final int PAGE_ROW_BYTES = 8160;
     /**
-     * Least part of a page that a row must fill if it is kept short to fit in a page. If messages are too large for that,
-     * the row is long.
+     * Least part of a page that a row must fill if it is kept short to fit in a page. If messages are too large for
+     * that, the row is long.
      */
     static final int MIN_PAGE_ROW_BYTES = PAGE_ROW_BYTES * 3 / 4;
     /**
-     * Bytes of a row beside its messages: header, numbers, and the headers of six arrays with the null bitmaps of three.
+     * Bytes of a row beside its messages: header, numbers, and the headers of six arrays with the null bitmaps of
+     * three.
      */
     private static final int ROW_OVERHEAD_BYTES = 320;
     /** Length field and alignment of a text in an array. */
@@ -70,9 +71,8 @@ final class SegmentCopy {
     private int length;
 
     SegmentCopy(String schema) {
-        this.copySql = Statements.read("segment_copy.sql", schema)
-                .get("copy-segments")
-                .text();
+        this.copySql =
+                Statements.read("segment_copy.sql", schema).get("copy-segments").text();
     }
 
     /**
@@ -114,8 +114,8 @@ final class SegmentCopy {
     }
 
     /**
-     * Closes the connection if no answer came. The driver keeps it open during a copy, and would take the late answer for
-     * the answer to the next statement, even to a commit.
+     * Closes the connection if no answer came. The driver keeps it open during a copy, and would take the late answer
+     * for the answer to the next statement, even to a commit.
      */
     private static void abortIfBroken(Connection connection, SQLException failure) throws SQLException {
         for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {

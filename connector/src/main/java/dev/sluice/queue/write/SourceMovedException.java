@@ -4,8 +4,8 @@ import dev.sluice.queue.QueueException;
 
 /**
  * Thrown when the stored offset of a source partition is not the one that a write expects: another writer has taken the
- * source over, or a commit whose outcome was unknown is committed. The transaction was rolled back. The caller reads the
- * stored offset and continues from there.
+ * source over, or a commit whose outcome was unknown is committed. The transaction was rolled back. The caller reads
+ * the stored offset and continues from there.
  */
 public final class SourceMovedException extends QueueException {
     private static final long serialVersionUID = 1L;

@@ -10,9 +10,7 @@ import static java.util.Objects.requireNonNull;
  * @param partition partition number in the topic
  */
 public record SourcePartition(String source, String topic, int partition) {
-    /**
-     * Prefix of the topics of a bridge's local log. The log's id, a dash and the number of the epoch follow.
-     */
+    /** Prefix of the topics of a bridge's local log. The log's id, a dash and the number of the epoch follow. */
     public static final String LOG_TOPIC = "sluice-log-";
 
     public SourcePartition {

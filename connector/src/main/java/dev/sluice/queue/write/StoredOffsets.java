@@ -67,9 +67,11 @@ public final class StoredOffsets {
      * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
      */
     public void forget(String source) {
-        transactions.run("could not forget the offsets", connection -> statements
-                .on(connection, "forget-offsets")
-                .set("source", source)
-                .execute());
+        transactions.run(
+                "could not forget the offsets",
+                connection -> statements
+                        .on(connection, "forget-offsets")
+                        .set("source", source)
+                        .execute());
     }
 }

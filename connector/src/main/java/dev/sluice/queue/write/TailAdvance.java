@@ -10,8 +10,8 @@ import java.util.TreeMap;
 
 /**
  * Moves the tails of partitions forward, and the cursors that are behind a new tail up to it. So a group's lag stays
- * {@code head - position} less what is acked. Readers no longer see messages before a tail; retention deletes them later
- * ({@link dev.sluice.queue.admin.Retention}).
+ * {@code head - position} less what is acked. Readers no longer see messages before a tail; retention deletes them
+ * later ({@link dev.sluice.queue.admin.Retention}).
  *
  * <p>Two steps in one transaction: {@link #lock}, then {@link #run}.
  */
@@ -34,8 +34,7 @@ public final class TailAdvance {
         statements
                 .on(connection, "lock-partitions-to-clear")
                 .set("partitions", partitions, Long::longValue)
-                .forEach(row ->
-                        extents.put(row.getLong("id"), new Extent(row.getLong("tail"), row.getLong("head"))));
+                .forEach(row -> extents.put(row.getLong("id"), new Extent(row.getLong("tail"), row.getLong("head"))));
         statements
                 .on(connection, "lock-cursors-to-clear")
                 .set("partitions", extents.keySet(), Long::longValue)

@@ -12,9 +12,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Exchanges wake-ups with the other processes on the same database: tells them which queues have new messages, and hears
- * it from them, by {@code NOTIFY} and {@code LISTEN}. Queues that are told within {@link #INTERVAL} go out together.
- * Notifications have transactions of their own, because a commit with a notification takes a lock on the whole database.
+ * Exchanges wake-ups with the other processes on the same database: tells them which queues have new messages, and
+ * hears it from them, by {@code NOTIFY} and {@code LISTEN}. Queues that are told within {@link #INTERVAL} go out
+ * together. Notifications have transactions of their own, because a commit with a notification takes a lock on the
+ * whole database.
  *
  * <p>A wake-up is a hint. If one is lost while the connection is down, consumers find the messages by polling.
  *

@@ -36,7 +36,9 @@ final class WireName {
         return wire.toString();
     }
 
-    /** Returns the decoded name. An incomplete escape stays as it is; no queue has such a name, so it wakes no consumer. */
+    /**
+     * Returns the decoded name. An incomplete escape stays as it is; no queue has such a name, so it wakes no consumer.
+     */
     static String read(String wire) {
         var name = new StringBuilder(wire.length());
         int i = 0;

@@ -19,9 +19,9 @@ import org.jspecify.annotations.Nullable;
  * Runs the transactions of one writer on one connection. Each transaction commits, rolls back or starts again, as its
  * work returns ({@link Ending}).
  *
- * <p>The session keeps its connection while transactions succeed. After a transient failure it gives the connection back
- * and takes another one for the next transaction. After any other failure it rolls back and keeps the connection. What
- * the session caches of the database outlives its connection, but not the server: if the next connection leads to
+ * <p>The session keeps its connection while transactions succeed. After a transient failure it gives the connection
+ * back and takes another one for the next transaction. After any other failure it rolls back and keeps the connection.
+ * What the session caches of the database outlives its connection, but not the server: if the next connection leads to
  * another server, or to one that was restarted, the session drops its caches.
  *
  * <p>Owned by one thread.
@@ -64,7 +64,9 @@ public final class WriterSession implements AutoCloseable {
      * @param <T> type of its result
      */
     public interface Work<T> {
-        /** Does the work and returns how the transaction ends. May run more than once, each time in a new transaction. */
+        /**
+         * Does the work and returns how the transaction ends. May run more than once, each time in a new transaction.
+         */
         Ending<T> in(WriterTransaction transaction) throws SQLException;
     }
 
@@ -86,7 +88,8 @@ public final class WriterSession implements AutoCloseable {
                 return rolledBack.result();
             }
         }
-        throw new QueueException(what + ": partitions were deleted " + MAX_RESTARTS + " times meanwhile", "55000", null);
+        throw new QueueException(
+                what + ": partitions were deleted " + MAX_RESTARTS + " times meanwhile", "55000", null);
     }
 
     private <T> Ending<T> runOnce(String what, Work<T> work) {

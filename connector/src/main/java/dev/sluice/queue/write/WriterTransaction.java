@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * One transaction of a {@link WriterSession}, as the work in it sees it. The work returns an {@link Ending}; it does not
- * commit or roll back on its own.
+ * One transaction of a {@link WriterSession}, as the work in it sees it. The work returns an {@link Ending}; it does
+ * not commit or roll back on its own.
  */
 public final class WriterTransaction {
     private final Connection connection;
@@ -29,8 +29,8 @@ public final class WriterTransaction {
     }
 
     /**
-     * Gives a flush the ids of its partitions, and creates the partitions that are missing. If an id is not cached, this
-     * ends the transaction with all its locks and begins another one, so the work calls it before it takes a lock.
+     * Gives a flush the ids of its partitions, and creates the partitions that are missing. If an id is not cached,
+     * this ends the transaction with all its locks and begins another one, so the work calls it before it takes a lock.
      *
      * @return false if a partition was deleted at once: the work must return {@link Ending#restart}
      */

@@ -13,8 +13,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Wakes consumers in other processes for a writer whose own process has none. After a commit, tells the other processes
  * to which queues the writer has written; the notification has a transaction of its own on the writer's connection, as
- * {@link WakeUps} explains. The first wake-up goes out at once. Those that follow within {@link WakeUps#INTERVAL} go out
- * together at its end.
+ * {@link WakeUps} explains. The first wake-up goes out at once. Those that follow within {@link WakeUps#INTERVAL} go
+ * out together at its end.
  *
  * <p>A wake-up is a hint. One that cannot be sent is dropped, and consumers find the messages by polling. Owned by the
  * thread that owns the writer.
@@ -81,7 +81,9 @@ public final class WriterWakeUps {
         } catch (QueueException e) {
             if (!failing) {
                 failing = true;
-                log.warn("Could not wake waiting consumers, they find new messages by polling reason={}", e.getMessage());
+                log.warn(
+                        "Could not wake waiting consumers, they find new messages by polling reason={}",
+                        e.getMessage());
             }
         }
         return Duration.ZERO;

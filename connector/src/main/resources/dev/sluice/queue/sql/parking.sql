@@ -2,10 +2,11 @@
 -- Parks messages for held queues. Their delay counts from now.
 insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload, trace_id, producer_sub, deliver_at,
   lane, origin_at)
-select wanted.queue, wanted.partition, wanted.message_id, wanted.transaction_id, wanted.generated_id, wanted.payload, wanted.trace_id,
-       wanted.producer_sub, greatest(wanted.deliver_at, clock_timestamp() + wanted.delay_ms * interval '1 millisecond'),
+select wanted.queue, wanted.partition, wanted.message_id, wanted.transaction_id, wanted.generated_id,
+       convert_from(wanted.payload, 'UTF8'), wanted.trace_id, wanted.producer_sub,
+       greatest(wanted.deliver_at, clock_timestamp() + wanted.delay_ms * interval '1 millisecond'),
        nullif(wanted.lane, -1), wanted.origin_at
-from unnest(:queues::text[], :partitions::text[], :ids::uuid[], :transaction_ids::text[], :generated::boolean[], :payloads::text[],
+from unnest(:queues::text[], :partitions::text[], :ids::uuid[], :transaction_ids::text[], :generated::boolean[], :payloads::bytea[],
             :trace_ids::uuid[], :producer_subs::text[], :deliver_at::timestamptz[], :delays_ms::float8[], :lanes::integer[],
             :origins_at::timestamptz[]) with ordinality
   as wanted (queue, partition, message_id, transaction_id, generated_id, payload, trace_id, producer_sub, deliver_at, delay_ms, lane,

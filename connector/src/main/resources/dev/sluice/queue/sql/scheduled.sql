@@ -14,9 +14,9 @@ where waiting.id is not null;
 with added as (
   insert into sluice.scheduled
     (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub)
-  select wanted.partition_id, wanted.due_at, wanted.message_id, wanted.transaction_id, wanted.payload, wanted.trace_id,
-         wanted.producer_sub
-  from unnest(:partitions::bigint[], :due_at::timestamptz[], :ids::uuid[], :transaction_ids::text[], :payloads::text[],
+  select wanted.partition_id, wanted.due_at, wanted.message_id, wanted.transaction_id, convert_from(wanted.payload, 'UTF8'),
+         wanted.trace_id, wanted.producer_sub
+  from unnest(:partitions::bigint[], :due_at::timestamptz[], :ids::uuid[], :transaction_ids::text[], :payloads::bytea[],
               :trace_ids::uuid[], :producer_subs::text[]) with ordinality
     as wanted (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub, ordinal)
   order by wanted.ordinal

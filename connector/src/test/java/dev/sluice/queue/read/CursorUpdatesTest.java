@@ -24,7 +24,8 @@ class CursorUpdatesTest {
             if (byIndex) {
                 IndexPlans.on(connection);
             }
-            Statements.Sql settle = Statements.read("locked_cursors.sql", "sluice").get("settle");
+            Statements.Sql settle =
+                    Statements.read("locked_cursors.sql", "sluice").get("settle");
             var ids = new long[CURSORS];
             var texts = new String[CURSORS];
             var counts = new int[CURSORS];

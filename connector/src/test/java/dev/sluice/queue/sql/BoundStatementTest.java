@@ -97,7 +97,8 @@ class BoundStatementTest {
 
     @Test
     void firstOfNoRowsIsEmpty() throws SQLException {
-        assertThat(statement("select 1 where false").first(row -> row.getInt(1))).isEmpty();
+        assertThat(statement("select 1 where false").first(row -> row.getInt(1)))
+                .isEmpty();
         assertClosed();
     }
 
@@ -166,7 +167,9 @@ class BoundStatementTest {
 
     @Test
     void bindsANameWhereverItStands() throws SQLException {
-        assertThat(statement("select :word ::text || :word ::text").set("word", "ab").first(row -> row.getString(1)))
+        assertThat(statement("select :word ::text || :word ::text")
+                        .set("word", "ab")
+                        .first(row -> row.getString(1)))
                 .hasValue("abab");
     }
 

@@ -297,7 +297,9 @@ class ShownMessagesTest {
     }
 
     private String explain(String how, String name, Object... parameters) throws SQLException {
-        Statements.Sql sql = Statements.read(name.equals("messages") ? "stored_messages.sql" : "queue_overview.sql", "sluice").get(name);
+        Statements.Sql sql = Statements.read(
+                        name.equals("messages") ? "stored_messages.sql" : "queue_overview.sql", "sluice")
+                .get(name);
         var values = new HashMap<String, String>(Map.of(
                 "queue",
                 "'q'",

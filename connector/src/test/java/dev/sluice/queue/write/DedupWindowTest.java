@@ -30,8 +30,7 @@ class DedupWindowTest {
         postgres = TestPostgres.withSchema();
         connection = postgres.dataSource().getConnection();
         connection.setAutoCommit(false);
-        window = new DedupWindow(
-                MAX_IDS, DedupWindow.partitionsFor(MAX_IDS), "sluice", () -> now);
+        window = new DedupWindow(MAX_IDS, DedupWindow.partitionsFor(MAX_IDS), "sluice", () -> now);
     }
 
     @AfterEach

@@ -547,8 +547,9 @@ public class QueueWriterTest {
      */
     @Test
     void copiesEveryColumnWhoseDefaultIsVolatile() {
-        String copy =
-                Statements.read("segment_copy.sql", "sluice").get("copy-segments").text();
+        String copy = Statements.read("segment_copy.sql", "sluice")
+                .get("copy-segments")
+                .text();
         Set<String> copied =
                 Set.of(copy.substring(copy.indexOf('(') + 1, copy.indexOf(')')).split(", *"));
         List<String> withVolatileDefault = postgres.query("""
