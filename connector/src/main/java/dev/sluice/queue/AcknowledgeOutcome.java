@@ -1,25 +1,26 @@
 package dev.sluice.queue;
 
-/** What an {@link Acknowledgement} changed. Committed when the caller sees it. */
+/** The outcome of an {@link Acknowledgement}. Its change, if any, is committed when the caller sees the outcome. */
 public sealed interface AcknowledgeOutcome {
-    /** Returns whether there was nothing wrong with the verdict. */
-    default boolean isTaken() {
+    /** Returns whether the acknowledgement was accepted; false for a lease or a message that is not there. */
+    default boolean isAccepted() {
         return this instanceof Acknowledged || this instanceof Unread;
     }
 
     /**
-     * The verdict was taken.
+     * The acknowledgement is applied.
      *
      * @param queue name of the queue
      * @param partition name of the partition
-     * @param leaseReleased true when the lease on the partition ended with this call
-     * @param deadLettered true when the message became a dead letter
+     * @param leaseReleased whether this call ended the lease on the partition
+     * @param deadLettered whether the message became a dead letter
      */
     record Acknowledged(String queue, String partition, boolean leaseReleased, boolean deadLettered)
             implements AcknowledgeOutcome {}
 
     /**
-     * The group has never read the partition, and no lease was named. Nothing changed, and nothing is wrong.
+     * The group has never read the partition, and the acknowledgement names no lease. Nothing is changed; the client
+     * made no mistake.
      *
      * @param queue name of the queue
      * @param partition name of the partition
@@ -27,7 +28,7 @@ public sealed interface AcknowledgeOutcome {
     record Unread(String queue, String partition) implements AcknowledgeOutcome {}
 
     /**
-     * The lease named does not hold the message, or not any more. Nothing changed.
+     * The named lease does not hold the message, or has ended. Nothing is changed.
      *
      * @param queue name of the queue
      * @param partition name of the partition
@@ -35,8 +36,8 @@ public sealed interface AcknowledgeOutcome {
     record LeaseInvalid(String queue, String partition) implements AcknowledgeOutcome {}
 
     /**
-     * There is no such message in the partition, or none within reach of the cursor (for a group without one: among the
-     * newest); or no such partition. Nothing changed.
+     * The partition does not exist, or has no such message within reach of the group's cursor. If the group has no
+     * cursor, only the newest messages are within reach. Nothing is changed.
      */
     record NotFound() implements AcknowledgeOutcome {}
 }

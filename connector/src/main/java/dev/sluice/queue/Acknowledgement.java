@@ -6,14 +6,14 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A consumer's word on one message.
+ * A consumer's acknowledgement of one message.
  *
- * @param group the consumer group that speaks
- * @param partitionId partition of the message
+ * @param group the consumer group
+ * @param partitionId id of the partition of the message
  * @param transactionId transaction id of the message
- * @param leaseId the lease under which it was popped; null for no check
- * @param verdict what became of it
- * @param error why it failed, kept with a dead letter; may be null
+ * @param leaseId the lease under which the message was popped; null: the lease is not checked
+ * @param verdict how the consumer finished with the message
+ * @param error why the consumer failed; stored with a dead letter; may be null
  */
 public record Acknowledgement(
         String group,
@@ -23,15 +23,18 @@ public record Acknowledgement(
         Verdict verdict,
         @Nullable String error) {
 
-    /** What a consumer can say of a message. */
+    /** How a consumer finished with a message. */
     public enum Verdict {
-        /** Done; never delivered to this group again. */
+        /** Done. The message is never delivered to this group again. */
         COMPLETED,
-        /** Not done; delivered again until the retry limit of the queue is spent, then a dead letter. */
+        /**
+         * Failed. The message is delivered again after the retry delay; beyond the retry limit of the queue it becomes a
+         * dead letter.
+         */
         FAILED,
-        /** Not done; delivered again, without counting. */
+        /** Not done. The message is delivered again at once; the retry limit does not count it. */
         RETRY,
-        /** Never to be done; a dead letter at once. */
+        /** Rejected. The message becomes a dead letter at once. */
         DLQ
     }
 

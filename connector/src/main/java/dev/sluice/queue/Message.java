@@ -5,19 +5,19 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message as a consumer gets it.
+ * A message as a consumer receives it.
  *
  * @param partitionId id of its partition, see {@link PartitionIds}
  * @param partition name of its partition
  * @param queue name of its queue
  * @param seq position in the partition, from 1
- * @param id the id it got when it was accepted
- * @param transactionId its key in the partition
- * @param payload JSON text, exactly as it was pushed; as it is stored if it is encrypted with a key that is not here
+ * @param id UUIDv7 made when the message was accepted
+ * @param transactionId key under which the message is unique in its partition
+ * @param payload JSON text, exactly as it was pushed; the stored text if the cipher lacks the key to decrypt it
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
- * @param createdAt when it was written here, by the database's clock, or what it brought along ({@link Origin});
- *     microseconds
+ * @param createdAt when the message was written to the queue, by the database's clock, or the time of its
+ *     {@link Origin}; microseconds
  */
 public record Message(
         long partitionId,

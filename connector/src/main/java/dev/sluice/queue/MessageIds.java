@@ -9,12 +9,13 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes message ids: UUIDs of version 7 (RFC 9562 §5.7), each greater than all before it from the same instance.
+ * Makes message ids: UUIDs of version 7 (RFC 9562 §5.7). Each id is greater than all ids that the same instance made
+ * before it.
  *
- * <p>The 48 bits of milliseconds and the 12 bits of {@code rand_a} form one counter: it takes the clock's time when
- * that is ahead and goes up by one otherwise (RFC 9562 §6.2, method 1). So ids stay in order when more than one is made
- * in a millisecond, and when the clock is set back; more than 4096 in a millisecond borrow from the next. The 62 bits
- * of {@code rand_b} are random. Any thread may call; nobody waits.
+ * <p>The 48 bits of milliseconds and the 12 bits of {@code rand_a} form one counter (RFC 9562 §6.2, method 1). If the
+ * clock is ahead of the counter, the counter takes the clock's time; otherwise it goes up by one. So ids stay in order
+ * if several are made in one millisecond, and if the clock is set back. More than 4096 ids in a millisecond borrow from
+ * the next one. The 62 bits of {@code rand_b} are random. Lock-free; safe for use by many threads.
  */
 public final class MessageIds {
     private static final int COUNTER_BITS = 12;
@@ -33,9 +34,7 @@ public final class MessageIds {
     private final InstantSource clock;
     private final AtomicLong last = new AtomicLong();
 
-    /**
-     * Makes ids with the time of this machine. Nothing but their order depends on it, and that only across restarts.
-     */
+    /** Makes ids with the time of this machine. Only the order of ids across restarts depends on that time. */
     public MessageIds() {
         this(InstantSource.system());
     }

@@ -8,24 +8,24 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message as a producer gives it, before it has a place in its partition.
+ * A message as a producer pushes it, before it has a seq in its partition.
  *
  * @param id unique identifier, a UUIDv7 made when the message was accepted
  * @param queue name of the queue, 1 to {@value #MAX_NAME_LENGTH} characters
  * @param partition name of the partition, 1 to {@value #MAX_NAME_LENGTH} characters
  * @param transactionId key under which the message is unique in its partition, 1 to {@value #MAX_NAME_LENGTH}
  *     characters
- * @param generatedTransactionId true when {@code transactionId} was made for the message, by the service or of its
- *     place in Kafka; while offsets are kept such an id comes once, so it is not remembered for finding duplicates
+ * @param generatedTransactionId whether the service made {@code transactionId}, or the sink took it from the Kafka
+ *     offset. Committed offsets keep such a message from being written twice, so deduplication leaves its id out
  * @param payload JSON text as the producer sent it, valid UTF-8. Not copied: do not change it afterwards
- * @param traceId identifier the producer uses to follow the message, or null
- * @param producerSub subject of the producer's token, or null when nobody was authenticated
- * @param deliverAt not to be delivered before this time; null: at once
- * @param delay not to be delivered before this long after it was written to the queue; null: at once. With both, the
- *     later counts. The clock is the database's
- * @param origin what it brings along from where it was before
+ * @param traceId id with which the producer follows the message, or null
+ * @param producerSub subject of the producer's token, or null if the producer was not authenticated
+ * @param deliverAt time before which the message is not delivered; null: at once
+ * @param delay how long after it was written to the queue the message is not delivered; null: at once. If
+ *     {@code deliverAt} is set too, the later time counts. The clock is the database's
+ * @param origin values that the message keeps from a previous place, such as a topic
  */
-@SuppressWarnings("ArrayRecordComponent") // Compared by nobody; copying every payload would cost what this type saves.
+@SuppressWarnings("ArrayRecordComponent") // Nothing compares messages, and copies of payloads would be expensive.
 public record NewMessage(
         UUID id,
         String queue,
@@ -42,7 +42,7 @@ public record NewMessage(
     /** Longest name of a queue, partition, group or transaction id, in characters (UTF-16 code units). */
     public static final int MAX_NAME_LENGTH = 255;
 
-    /** The partition of messages whose producer names none. */
+    /** Name of the partition of messages whose producer names none. */
     public static final String DEFAULT_PARTITION = "Default";
 
     /**
@@ -89,15 +89,15 @@ public record NewMessage(
                 origin);
     }
 
-    /** Returns true when the message may have to wait for its time. */
+    /** Returns whether the message has a delivery time or a delay. */
     public boolean isScheduled() {
         return deliverAt != null || delay != null;
     }
 
     /**
-     * Checks a name against the limits every name in the queue has.
+     * Checks a name against the limits of all names in the queue.
      *
-     * @param what the field as its user knows it, for the message
+     * @param what name of the field as the client knows it, for the error message
      * @throws IllegalArgumentException if the name is empty, longer than {@value #MAX_NAME_LENGTH} characters, or holds
      *     U+0000 or half of a surrogate pair
      */
@@ -113,7 +113,12 @@ public record NewMessage(
         checkCharacters(what, name);
     }
 
-    /** Checks that PostgreSQL can hold a text. */
+    /**
+     * Checks that PostgreSQL can store a text.
+     *
+     * @param what name of the field as the client knows it, for the error message
+     * @throws IllegalArgumentException if the text holds U+0000 or half of a surrogate pair
+     */
     public static void checkCharacters(String what, String text) {
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);

@@ -5,18 +5,18 @@ import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a message brings along from where it was before, such as a topic.
+ * Values that a message keeps from a previous place, such as a topic.
  *
- * @param createdAt when it was made there; microseconds. It is what consumers see as the time of creation. Everything
- *     that is done by age, such as retention, goes by when the message was written here. Null: the time it is written
- * @param lane the lane its partition is created in, if it is the first of its partition; null: the lane of the queue's
- *     priority
+ * @param createdAt when the message was created there; microseconds. Consumers see it as the time of creation. Rules by
+ *     age, such as retention, use the time at which the message was written to the queue. Null: that time
+ * @param lane the lane in which its partition is created, if the message is the first of its partition; null: the lane
+ *     of the queue's priority
  */
 public record Origin(@Nullable Instant createdAt, @Nullable PriorityLane lane) {
-    /** Of a message that comes from nowhere else. */
+    /** The origin of a message without a previous place. */
     public static final Origin NONE = new Origin(null, null);
 
-    /** Earliest time of creation: before it, calendars differ between here and the database's driver. */
+    /** Earliest time of creation. Before it, the calendars of {@link Instant} and of the JDBC driver differ. */
     public static final Instant EARLIEST = Instant.parse("1600-01-01T00:00:00Z");
 
     /** Latest time of creation. */

@@ -4,8 +4,8 @@ import java.util.OptionalLong;
 import java.util.UUID;
 
 /**
- * The UUID form in which clients see the id of a partition, and back. A UUID of version 8 (RFC 9562 §5.8): a fixed mark
- * in the upper half, the id in the 62 free bits of the lower half.
+ * Converts the id of a partition to the UUID that clients see, and back. The UUID is of version 8 (RFC 9562 §5.8): the
+ * upper half is a fixed mark, the 62 free bits of the lower half hold the id.
  */
 public final class PartitionIds {
     private static final TaggedIds IDS = new TaggedIds(0x534c_5543_4500_8000L);
@@ -17,7 +17,7 @@ public final class PartitionIds {
         return IDS.toUuid(partitionId);
     }
 
-    /** Returns the partition id in a UUID, or nothing when the UUID is not one that {@link #toUuid} made. */
+    /** Returns the partition id in a UUID, or nothing if {@link #toUuid} did not make the UUID. */
     public static OptionalLong fromUuid(UUID uuid) {
         return IDS.fromUuid(uuid);
     }

@@ -3,7 +3,8 @@ package dev.sluice.queue;
 import static java.util.Objects.requireNonNull;
 
 /**
- * Where a page of partitions ended, in the order of queue and partition.
+ * The position of the last row of a page of partitions, in the order of queue and partition. The next page begins after
+ * it.
  *
  * @param queue name of the queue of the last row
  * @param partition name of its partition

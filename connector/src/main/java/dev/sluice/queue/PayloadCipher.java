@@ -22,53 +22,53 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Encrypts payloads of queues that want it, and decrypts what consumers get: AES-256 in GCM (NIST SP 800-38D), in the
- * shape of {@link SealedPayload}. Each key has a name that is stored with what it encrypted, so keys can be replaced: a
- * new one encrypts from now on, the old ones go on to decrypt.
+ * Encrypts the payloads of encrypted queues and decrypts the payloads that consumers get: AES-256 in GCM (NIST SP
+ * 800-38D), in the form of {@link SealedPayload}. A payload names the key that encrypted it, so keys can be rotated: one
+ * key encrypts, and older keys still decrypt.
  *
- * <p><b>What is bound.</b> The tag covers the name of the queue beside the ciphertext (as additional data, UTF-8), so a
- * ciphertext that somebody copies into another queue, whose readers may be others, is not decrypted there. It covers
- * neither partition nor transaction id nor message id: a message that is redriven from the dead letters gets new ids,
- * and its payload moves as it is. The queue is what a message never leaves.
+ * <p><b>Binding to the queue.</b> The tag covers the ciphertext and the name of the queue (as additional data, UTF-8). If
+ * somebody copies a ciphertext into another queue, it is not decrypted there. The tag does not cover partition,
+ * transaction id and message id, because a message that is redriven from the dead letters gets new ids and keeps its
+ * payload. A message never leaves its queue.
  *
- * <p><b>Which payloads are ours.</b> Clients may push objects of the same shape. One whose tag verifies was made with
- * our key for this queue; any other is the client's own, or damaged, or made with a key that is not here, and is
- * delivered as it is stored. By the same test {@link #seal} leaves alone what is sealed already, as messages are that
- * were encrypted on their way in, wait for their time, or are redriven. Nothing is marked, so no mark can be wrong or
- * lost.
+ * <p><b>Payloads of clients.</b> Clients may push objects of the same form. If the tag verifies, the payload was
+ * encrypted with our key for this queue. Otherwise it is the client's own, or damaged, or encrypted with a key that is
+ * not configured; it is delivered as it is stored. {@link #seal} uses the same test to leave sealed payloads alone:
+ * payloads that were encrypted at the push, that were scheduled, or that are redriven. No flag marks a sealed payload, so
+ * no flag can be wrong or lost.
  *
- * <p><b>Payloads that name no key</b> are decrypted with the key that encrypts, and with no additional data: so Queen
- * stores them.
+ * <p><b>Payloads that name no key</b> are decrypted with the encrypting key and without additional data, because Queen
+ * stores payloads this way.
  *
- * <p><b>IVs</b> must not repeat under a key. They are 8 random bytes, drawn anew for each instance and after every 2^32
- * messages, and a 4-byte counter: at a thousand restarts and a thousand times 2^32 messages under one key, a repetition
- * has a chance below one in 10^12. Random IVs alone would ask for a new key every 2^32 messages.
+ * <p><b>IVs</b> must not repeat under a key. An IV is 8 random bytes and a 4-byte counter. Each instance draws the random
+ * bytes when it starts and after every 2^32 messages. With a thousand restarts and a thousand times 2^32 messages under
+ * one key, the probability of a repeated IV is below 10^-12. Purely random IVs would need a new key every 2^32 messages.
  *
  * <p>Safe for use by many threads.
  */
 public final class PayloadCipher {
     private static final Logger log = LoggerFactory.getLogger(PayloadCipher.class);
 
-    /** Has no key: encrypts nothing, and delivers as stored. */
+    /** The cipher without a key: encrypts nothing, and delivers payloads as they are stored. */
     public static final PayloadCipher NONE = new PayloadCipher(Map.of(), null);
 
     private static final String TRANSFORMATION = "AES/GCM/NoPadding";
     private static final int KEY_BYTES = 32;
     private static final int TAG_BITS = SealedPayload.TAG_BYTES * Byte.SIZE;
     private static final int PREFIX_BYTES = Long.BYTES;
-    private static final int MAX_KEYS_WARNED_OF = 100;
-    /** What {@link SealedPayload#toJson} begins with. */
-    private static final byte[] BEGINNING = "{\"encrypted\":".getBytes(UTF_8);
+    private static final int MAX_WARNED_KEYS = 100;
+    /** First bytes of {@link SealedPayload#toJson}. */
+    private static final byte[] PREFIX = "{\"encrypted\":".getBytes(UTF_8);
 
     private final Map<String, SecretKey> keys;
-    /** Which key encrypts; null if there is none. */
+    /** Id of the key that encrypts; null if there is none. */
     private final @Nullable String keyId;
 
     private final SecureRandom random = new SecureRandom();
     private final byte[] ivPrefix = new byte[PREFIX_BYTES];
     private int ivCount;
     private final LongAdder unopened = new LongAdder();
-    private final Set<String> warnedOf = ConcurrentHashMap.newKeySet();
+    private final Set<String> warnedKeys = ConcurrentHashMap.newKeySet();
 
     private PayloadCipher(Map<String, SecretKey> keys, @Nullable String keyId) {
         this.keys = keys;
@@ -76,11 +76,11 @@ public final class PayloadCipher {
     }
 
     /**
-     * Reads keys as they are configured.
+     * Makes a cipher from its configuration.
      *
-     * @param keys {@code id:key} separated by commas, the key as 64 hexadecimal digits; null or blank: no key
-     * @param keyId which of them encrypts; null or empty: the first
-     * @throws IllegalArgumentException if they are not as described; the message holds no part of a key
+     * @param keys {@code id:key} entries separated by commas, each key as 64 hexadecimal digits; null or blank: no key
+     * @param keyId id of the key that encrypts; null or empty: the first
+     * @throws IllegalArgumentException if the configuration is invalid; the message contains no part of a key
      */
     public static PayloadCipher of(@Nullable String keys, @Nullable String keyId) {
         boolean named = keyId != null && !keyId.isEmpty();
@@ -120,7 +120,7 @@ public final class PayloadCipher {
         return new PayloadCipher(byId, encrypting);
     }
 
-    /** An id of so many hexadecimal digits is more likely a key in the wrong place, and must not be shown. */
+    /** Returns whether an id has the form of a key. It is probably a key in the wrong place and must not be shown. */
     private static boolean looksLikeKey(String id) {
         return id.matches("[0-9a-fA-F]{" + 2 * KEY_BYTES + "}");
     }
@@ -132,21 +132,22 @@ public final class PayloadCipher {
                 return new SecretKeySpec(key, "AES");
             }
         } catch (IllegalArgumentException e) {
-            // Said below, without what it says of the text.
+            // The exception below leaves out the text, which may be a key.
         }
         throw new IllegalArgumentException("encryption.keys: the key " + id + " must be " + 2 * KEY_BYTES
                 + " hexadecimal digits, has " + hex.length() + " characters");
     }
 
-    /** Returns whether {@link #seal} may be asked. */
+    /** Returns whether there is a key that encrypts. */
     public boolean hasKey() {
         return keyId != null;
     }
 
     /**
-     * Refuses what is to be written to an encrypted queue if it cannot be encrypted.
+     * Requires a key for a write to an encrypted queue.
      *
-     * @throws QueueException of the transient kind if there is no key: nothing is lost, and nothing stored in clear
+     * @throws QueueException if there is no key. The failure is transient: the write is retried, and nothing is lost or
+     *     stored in clear
      */
     public void requireKey(String queue) {
         if (!hasKey()) {
@@ -157,7 +158,7 @@ public final class PayloadCipher {
         }
     }
 
-    /** Returns the bytes a payload of {@code bytes} has at most when it is sealed. */
+    /** Returns the largest size in bytes of a sealed payload that had {@code bytes} bytes. */
     public static long sealedBytes(long bytes) {
         return (bytes + 2) / 3 * 4 + 256;
     }
@@ -165,7 +166,7 @@ public final class PayloadCipher {
     /**
      * Encrypts the payload of a message for its queue.
      *
-     * @return the message with its payload sealed; the same one if it already is, with any key that is here
+     * @return the message with its payload sealed; the same message if a configured key has sealed it already
      * @throws IllegalStateException if there is no key
      */
     public NewMessage seal(NewMessage message) {
@@ -180,7 +181,8 @@ public final class PayloadCipher {
     }
 
     /**
-     * Encrypts a text that is not a payload, but made of payloads, for its queue. {@link #open} decrypts it.
+     * Encrypts a text that is derived from payloads, such as the state of a stream, for its queue. {@link #open} decrypts
+     * it.
      *
      * @throws IllegalStateException if there is no key
      */
@@ -192,9 +194,9 @@ public final class PayloadCipher {
     }
 
     private boolean isSealed(String queue, byte[] payload) {
-        boolean begins = payload.length > BEGINNING.length
-                && Arrays.equals(payload, 0, BEGINNING.length, BEGINNING, 0, BEGINNING.length);
-        SealedPayload sealed = begins ? SealedPayload.parse(new String(payload, UTF_8)) : null;
+        boolean mayBeSealed = payload.length > PREFIX.length
+                && Arrays.equals(payload, 0, PREFIX.length, PREFIX, 0, PREFIX.length);
+        SealedPayload sealed = mayBeSealed ? SealedPayload.parse(new String(payload, UTF_8)) : null;
         SecretKey key = sealed == null || sealed.keyId() == null ? null : keys.get(sealed.keyId());
         return key != null && decrypt(key, queue, sealed) != null;
     }
@@ -219,20 +221,19 @@ public final class PayloadCipher {
         }
         return ByteBuffer.allocate(SealedPayload.IV_BYTES)
                 .put(ivPrefix)
-                .putInt(ivCount++) // Comes back to 0 after 2^32.
+                .putInt(ivCount++) // Overflows to 0 after 2^32.
                 .array();
     }
 
     /**
-     * Decrypts a payload if it is sealed for the queue, and was not tampered with.
+     * Decrypts a payload if it is sealed for the queue and intact.
      *
      * @param stored JSON text
-     * @return the payload as it was pushed; {@code stored} itself if it is not sealed, or cannot be decrypted with any
-     *     key that is here
+     * @return the payload as it was pushed; {@code stored} if it is not sealed, or if no configured key decrypts it
      */
     public String open(String queue, String stored) {
         String payload = stored;
-        // More than once where one bridge did not have the key of another and sealed what was sealed.
+        // A bridge that lacks the key of another bridge seals a sealed payload again.
         for (SealedPayload sealed = SealedPayload.parse(payload); sealed != null; ) {
             String opened = open(queue, sealed);
             if (opened == null) {
@@ -255,7 +256,7 @@ public final class PayloadCipher {
         return opened == null ? null : new String(opened, UTF_8);
     }
 
-    /** Returns null if the tag does not fit. */
+    /** Returns null if the tag does not verify. */
     private static byte @Nullable [] decrypt(SecretKey key, @Nullable String queue, SealedPayload sealed) {
         try {
             var cipher = Cipher.getInstance(TRANSFORMATION);
@@ -274,19 +275,19 @@ public final class PayloadCipher {
     }
 
     private void warnOnce(String queue, String id, boolean missing) {
-        if (warnedOf.size() < MAX_KEYS_WARNED_OF && warnedOf.add(id)) {
+        if (warnedKeys.size() < MAX_WARNED_KEYS && warnedKeys.add(id)) {
             log.warn(
-                    "A payload could not be decrypted and is delivered as stored; said once for each key. queue={} keyId={}"
-                            + " reason={}",
+                    "Could not decrypt a payload and delivered it as stored; logged once per key; check encryption.keys"
+                            + " queue={} keyId={} reason={}",
                     queue,
                     id,
                     missing
                             ? "encryption.keys has no such key"
-                            : "it was changed, is of another queue, or the key is wrong");
+                            : "the payload was changed or belongs to another queue, or the key is wrong");
         }
     }
 
-    /** Returns how many payloads were delivered as stored that name a key and could not be decrypted. */
+    /** Returns how many payloads that name a key could not be decrypted and were delivered as stored. */
     public long unopened() {
         return unopened.sum();
     }

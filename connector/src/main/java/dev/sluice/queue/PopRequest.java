@@ -3,12 +3,12 @@ package dev.sluice.queue;
 import static java.util.Objects.requireNonNull;
 
 /**
- * One consumer's wish for messages.
+ * A pop of one consumer.
  *
- * @param batch most messages in the answer, over all partitions; 1 or more
- * @param maxPartitions most partitions to lease; 1 or more, ignored when the target names a partition
- * @param autoAck true to acknowledge with the pop itself: no lease, and no second delivery
- * @param subscription where the group starts, should this be its first pop
+ * @param batch most messages in the result, over all partitions; 1 or more
+ * @param maxPartitions most partitions to lease; 1 or more, ignored if the target names a partition
+ * @param autoAck whether the pop itself acknowledges the messages: there is no lease and no redelivery
+ * @param subscription where the group starts, if this is its first pop
  */
 public record PopRequest(int batch, int maxPartitions, boolean autoAck, Subscription subscription) {
     public PopRequest {

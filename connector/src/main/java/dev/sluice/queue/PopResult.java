@@ -9,15 +9,15 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Answer to a {@link PopRequest}.
+ * The result of a {@link PopRequest}.
  *
- * @param status what was found
- * @param leaseId the lease shared by all messages of the answer; null with auto-ack and when there are none
- * @param messages the messages; those of one partition stand together, in order. Empty unless status is
+ * @param status what the pop found
+ * @param leaseId the lease of all messages of the result; null with auto-ack or without messages
+ * @param messages the messages; the messages of one partition stand together, in order. Empty unless the status is
  *     {@code MESSAGES}
  * @param partitionsClaimed how many partitions the messages come from
- * @param nextReadyIn how long until a lease or a delay ends that keeps messages from this group now; null when there is
- *     none, so that only a push can help
+ * @param nextReadyIn how long until the first lease or delay ends that keeps messages from this group; null if there is
+ *     none, so that only a push can make a message available
  */
 public record PopResult(
         Status status,
@@ -32,11 +32,11 @@ public record PopResult(
         MESSAGES,
         /** Nothing to read now. */
         EMPTY,
-        /** There is no such queue. */
+        /** The queue does not exist. */
         QUEUE_NOT_FOUND,
-        /** There is no such partition in the queue. */
+        /** The partition does not exist in the queue. */
         PARTITION_NOT_FOUND,
-        /** The partition asked for is leased to another consumer of the group. */
+        /** Another consumer of the group holds a lease on the partition. */
         LEASE_HELD
     }
 
@@ -45,7 +45,7 @@ public record PopResult(
         messages = List.copyOf(messages);
     }
 
-    /** Returns the same result with the payloads decrypted that can be. */
+    /** Returns the same result with the payloads decrypted for which the cipher has the key. */
     public PopResult opened(PayloadCipher cipher) {
         boolean changed = false;
         var opened = new ArrayList<Message>(messages.size());
@@ -58,6 +58,7 @@ public record PopResult(
         return changed ? new PopResult(status, leaseId, opened, partitionsClaimed, nextReadyIn) : this;
     }
 
+    /** Returns a result without messages. */
     public static PopResult nothing(Status status, @Nullable Duration nextReadyIn) {
         return new PopResult(status, null, List.of(), 0, nextReadyIn);
     }

@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a consumer reads, for one consumer group: a queue, one partition of it, or all queues of a namespace.
  *
- * @param scope where its messages may come from
- * @param group consumer group; {@link #DEFAULT_GROUP} when the consumer named none
+ * @param scope the queues from which messages may come
+ * @param group consumer group; {@link #DEFAULT_GROUP} if the consumer names none
  */
 public record PopTarget(Scope scope, String group) {
     /** The group of consumers that name none. */
@@ -29,7 +29,7 @@ public record PopTarget(Scope scope, String group) {
         this(new InQueue(queue, partition), group);
     }
 
-    /** Where messages may come from. */
+    /** The queues from which messages may come. */
     public sealed interface Scope {}
 
     /**
@@ -45,10 +45,10 @@ public record PopTarget(Scope scope, String group) {
     }
 
     /**
-     * All queues whose namespace and task are these, those that come later too.
+     * All queues of a namespace and task, including queues that are created later.
      *
      * @param namespace the namespace, or null for any
-     * @param task the task, or null for any; one of both is given
+     * @param task the task, or null for any; at least one of the two is given
      */
     public record Across(
             @Nullable String namespace, @Nullable String task) implements Scope {
@@ -58,14 +58,14 @@ public record PopTarget(Scope scope, String group) {
             }
         }
 
-        /** Returns whether a queue in this namespace, with this task, is one of them. */
-        public boolean matches(QueueNamespace place) {
-            return (namespace == null || namespace.equals(place.namespace()))
-                    && (task == null || task.equals(place.task()));
+        /** Returns whether a queue of that namespace and task is in the scope. */
+        public boolean matches(QueueNamespace queue) {
+            return (namespace == null || namespace.equals(queue.namespace()))
+                    && (task == null || task.equals(queue.task()));
         }
     }
 
-    /** Returns whether one partition can serve it and no other. */
+    /** Returns whether the target names a single partition. */
     public boolean isOnePartition() {
         return scope instanceof InQueue one && one.partition() != null;
     }

@@ -2,7 +2,7 @@ package dev.sluice.queue;
 
 import java.util.Locale;
 
-/** How urgent a partition is: consumers get messages of a more urgent one first. In the order of their numbers. */
+/** The urgency of a partition. A pop serves more urgent lanes first. */
 public enum PriorityLane {
     CRITICAL(0),
     HIGH(1),
@@ -25,8 +25,8 @@ public enum PriorityLane {
     /**
      * Returns the lane of that name.
      *
-     * @param what the field as its user knows it, for the message
-     * @throws IllegalArgumentException if it is no name of a lane; the message says which there are
+     * @param what name of the field as the client knows it, for the error message
+     * @throws IllegalArgumentException if no lane has the name; the message lists the names
      */
     public static PriorityLane of(String what, String text) {
         for (PriorityLane lane : values()) {

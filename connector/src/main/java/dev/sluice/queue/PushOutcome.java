@@ -3,7 +3,7 @@ package dev.sluice.queue;
 import java.time.Instant;
 import java.util.UUID;
 
-/** What became of one {@link NewMessage}. Final: the transaction that decided it has committed. */
+/** The outcome of the push of one {@link NewMessage}. The transaction that decided it has committed. */
 public sealed interface PushOutcome {
 
     /**
@@ -11,29 +11,29 @@ public sealed interface PushOutcome {
      *
      * @param id the message's own id
      * @param partitionId its partition, see {@link PartitionIds}
-     * @param seq its position in the partition, from 1, without gaps
+     * @param seq its number in the partition, from 1, without gaps
      */
     record Queued(UUID id, long partitionId, long seq) implements PushOutcome {}
 
     /**
-     * A message with the same transaction id is in the partition already; nothing was stored.
+     * The partition already has a message with the same transaction id. Nothing was stored.
      *
-     * @param id the id of that first message
-     * @param partitionId the partition both belong to
+     * @param id the id of the message that is stored
+     * @param partitionId the partition of both messages
      */
     record Duplicate(UUID id, long partitionId) implements PushOutcome {}
 
     /**
-     * The message waits for its time, and gets its position then.
+     * The message waits for its delivery time, and gets its seq then.
      *
      * @param id the message's own id
      * @param partitionId its partition
-     * @param dueAt when it will be in the queue, by the database's clock
+     * @param dueAt its delivery time, by the database's clock
      */
     record Scheduled(UUID id, long partitionId, Instant dueAt) implements PushOutcome {}
 
     /**
-     * The message is stored, and waits until its queue can be written to. It gets its position then, or turns out to be
+     * The message is stored outside its queue until the queue can be written to. Then it gets its seq, or is dropped as
      * a duplicate.
      *
      * @param id the message's own id

@@ -6,19 +6,19 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * PostgreSQL did not do what was asked, and the transaction had no effect. If the effect is not known, the exception is
- * an {@link dev.sluice.queue.sql.OutcomeUnknownException}.
+ * A transaction failed and had no effect. If its effect is unknown, the exception is an
+ * {@link dev.sluice.queue.sql.OutcomeUnknownException}.
  */
 public class QueueException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    /** SQLSTATE of what can succeed when somebody has changed something else: a transient failure. */
+    /** SQLSTATE of a request that can succeed after something else has changed; a transient failure. */
     static final String OBJECT_NOT_IN_PREREQUISITE_STATE = "55000";
 
-    /** SQLSTATEs of class 25 that say nothing of the request, but of its session: another session can do it. */
+    /** SQLSTATEs of class 25 that concern the session and not the request; another session can succeed. */
     private static final List<String> SESSION_OVER = List.of("25006", "25P03", "25P04");
 
-    /** SQLSTATEs of a right, a table and a schema that are not there. */
+    /** SQLSTATEs of a missing right, table or schema. */
     private static final List<String> SCHEMA_MISSING = List.of("42501", "42P01", "3F000");
 
     private static final String QUERY_CANCELED = "57014";
@@ -26,7 +26,11 @@ public class QueueException extends RuntimeException {
 
     private final String sqlState;
 
-    /** Wraps {@code cause}, saying {@code what} was being done. */
+    /**
+     * Wraps a failure of the driver.
+     *
+     * @param what what failed, for the message
+     */
     public QueueException(String what, SQLException cause) {
         super(what + ": " + SessionFailures.reason(cause) + " (SQLSTATE " + cause.getSQLState() + ")", cause);
         this.sqlState = cause.getSQLState() == null ? "" : cause.getSQLState();
@@ -37,16 +41,16 @@ public class QueueException extends RuntimeException {
         this.sqlState = sqlState;
     }
 
-    /** Returns the SQLSTATE, or an empty string when there is none, as with a network error. */
+    /** Returns the SQLSTATE, or an empty string if there is none, as with a network error. */
     public String sqlState() {
         return sqlState;
     }
 
     /**
-     * Returns true when the same request can succeed later without anybody changing it: a lost or refused connection, a
-     * server that starts, stops, or is out of resources, a deadlock, a serialization failure, a cancelled statement, a
-     * server that is only a standby, a session that the server ended because it took too long (PostgreSQL
-     * documentation, appendix A: classes 08, 40, 53, 55, 57, 58 and states 25006, 25P03, 25P04).
+     * Returns whether the same request can succeed on a retry. Transient failures are: a lost or refused connection; a
+     * server that starts, stops, is out of resources or is a standby; a deadlock, a serialization failure, a cancelled
+     * statement; and a session that the server ended on a timeout (PostgreSQL documentation, appendix A: classes 08, 40,
+     * 53, 55, 57, 58 and states 25006, 25P03, 25P04).
      */
     public boolean isTransient() {
         if (sqlState.isEmpty()) {
@@ -59,22 +63,22 @@ public class QueueException extends RuntimeException {
     }
 
     /**
-     * Returns true when the schema, one of its tables or a right of the role is missing. The start has found all of
-     * them, so somebody has taken them away, and a repair of the database helps.
+     * Returns whether the schema, one of its tables or a right of the role is missing. All of them existed when the
+     * process started, so somebody has removed them; a repair of the database helps.
      */
     public boolean isAboutSchema() {
         return SCHEMA_MISSING.contains(sqlState);
     }
 
     /**
-     * Returns true when the server answered that a statement has taken too long, for a lock or by itself, and was given
-     * up. A smaller part of the work, or that of other queues, may succeed.
+     * Returns whether the server cancelled a statement on a timeout, of a lock or of the statement. A smaller part of the
+     * work, or the work on other queues, may succeed.
      */
     public boolean isTimeout() {
         return sqlState.equals(QUERY_CANCELED) || sqlState.equals(LOCK_NOT_AVAILABLE);
     }
 
-    /** Returns true when the work took too long, whether the server said so or gave no answer in time. */
+    /** Returns whether the work timed out: the server cancelled a statement, or did not answer in time. */
     public boolean isByTime() {
         if (isTimeout()) {
             return true;
@@ -88,8 +92,8 @@ public class QueueException extends RuntimeException {
     }
 
     /**
-     * Returns true when PostgreSQL blames what was written: classes 21, 22 and 23 (cardinality, data, constraints) and
-     * 54 (limits of the server). Without it the rest may be accepted.
+     * Returns whether PostgreSQL rejected the data: classes 21, 22 and 23 (cardinality, data, constraints) and 54 (limits
+     * of the server). Without that data, the server may accept the rest.
      */
     public boolean isAboutData() {
         return !isTransient()

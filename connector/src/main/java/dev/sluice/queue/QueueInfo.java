@@ -9,15 +9,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * A queue as it is stored.
  *
- * @param id its id; a queue that is deleted and made again has another
+ * @param id its id; never used again after the queue is deleted
  * @param name its name
- * @param namespace what it was configured with, else the text before the first dot of its name, or the whole name
- * @param task what it was configured with, else the second dot-separated part of its name, or empty
+ * @param namespace its configured namespace; by default the text before the first dot of the name, or the whole name
+ * @param task its configured task; by default the second dot-separated part of the name, or empty
  * @param options its options
- * @param createdAt when it was made, by the database's clock
+ * @param createdAt when it was created, by the database's clock
  * @param partitions how many partitions it has
- * @param messages how many messages it holds, read or not, scheduled ones included; those deleted one by one still
- *     count
+ * @param messages how many messages it holds, read or not, with scheduled messages and messages that were deleted one by
+ *     one
  */
 public record QueueInfo(
         long id,
@@ -29,6 +29,7 @@ public record QueueInfo(
         long partitions,
         long messages) {
 
+    /** Reads a row of the columns of {@code queues} and of the two counts. */
     public static QueueInfo of(ResultSet row) throws SQLException {
         return new QueueInfo(
                 row.getLong("id"),

@@ -3,7 +3,7 @@ package dev.sluice.queue;
 import static java.util.Objects.requireNonNull;
 
 /**
- * By what a queue is found when it is not named.
+ * The namespace and the task of a queue. A consumer that names no queue finds queues by them.
  *
  * @param namespace its namespace, which may be empty
  * @param task its task, which may be empty

@@ -5,33 +5,34 @@ import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Options of a queue, as {@code POST /api/v1/configure} sets them. All of them work.
+ * Options of a queue, as {@code POST /api/v1/configure} sets them.
  *
- * <p>{@code retryDelay}, {@code ttl} and {@code dedupWindow} can be left unset, which is their default: the first two
- * have a value in Queen that it does nothing with, so clients never see a delay or a deletion they have not asked for.
+ * <p>{@code retryDelay}, {@code ttl} and {@code dedupWindow} are unset by default. Queen has default values of the first
+ * two and ignores them, so its clients do not expect a delay or a deletion that they have not asked for.
  *
- * @param leaseTime how long a popped message is held for its consumer, whole seconds; zero means 60 seconds
- * @param retryLimit failed acks a message may have before the next one makes it a dead letter
- * @param retryDelay wait after the first failed ack, whole milliseconds; doubles with each further one. Null: at once
- * @param redeliveryLimit leases that may end without a word before the message that waits first becomes a dead letter;
- *     0: any number
+ * @param leaseTime how long a lease lasts, whole seconds; zero means 60 seconds
+ * @param retryLimit how many failed acks a message may have; the next one makes it a dead letter
+ * @param retryDelay how long a message waits after its first failed ack, whole milliseconds; doubles with each further
+ *     failure. Null: at once
+ * @param redeliveryLimit how many consecutive leases on the first message may expire without an ack before the message
+ *     becomes a dead letter; 0: any number
  * @param priority chooses the lane, see {@link PriorityLane#ofPriority}
- * @param maxSize messages, not done with by every group, that the queue may hold before pushes are refused; 0: any
- *     number
+ * @param maxSize how many messages that some group has not completed the queue may hold before pushes are rejected; 0:
+ *     any number
  * @param ttl age at which a message is deleted, read or not, whole seconds. Null or zero: never
- * @param deadLetterQueue kept and shown; a message beyond its retry limit is a dead letter either way
- * @param dlqAfterMaxRetries as {@code deadLetterQueue}
- * @param delayedProcessing age a message must have before it is delivered, whole seconds
- * @param windowBuffer a partition is not read until its newest message is this old, whole seconds
- * @param retentionEnabled whether the next two have an effect
+ * @param deadLetterQueue stored and shown, without effect: a message beyond its retry limit always becomes a dead letter
+ * @param dlqAfterMaxRetries like {@code deadLetterQueue}
+ * @param delayedProcessing age that a message must have before it is delivered, whole seconds
+ * @param windowBuffer age that the newest message of a partition must have before the partition is read, whole seconds
+ * @param retentionEnabled whether the next two options have an effect
  * @param retention age at which a message is deleted, read or not, whole seconds; zero: never
- * @param completedRetention age at which a message is deleted that every group has done with, whole seconds; zero:
- *     never. A queue that no group reads has none
- * @param maxWaitTime age at which a message is deleted that some group has not done with, or nobody reads, whole
- *     seconds; zero: never. What is before it in its partition goes with it
+ * @param completedRetention age at which a message that every group has completed is deleted, whole seconds; zero:
+ *     never. Without effect on a queue that no group reads
+ * @param maxWaitTime age at which a message that some group has not completed, or that no group reads, is deleted, whole
+ *     seconds; zero: never. All messages before it in its partition are deleted with it
  * @param encryptionEnabled whether payloads are stored encrypted, see {@link PayloadCipher}
- * @param dedupWindow how long transaction ids are remembered, whole milliseconds; zero: not at all; null: as the writer
- *     is set up
+ * @param dedupWindow how long transaction ids are kept for deduplication, whole milliseconds; zero: not at all; null:
+ *     the default of the writer
  */
 public record QueueOptions(
         Duration leaseTime,
@@ -52,10 +53,10 @@ public record QueueOptions(
         boolean encryptionEnabled,
         @Nullable Duration dedupWindow) {
 
-    /** Longest time any option may have: 68 years. */
+    /** Longest duration of any option: 68 years. */
     public static final Duration MAX_TIME = Duration.ofSeconds(Integer.MAX_VALUE);
 
-    /** What a queue has that was made by a push. */
+    /** The options of a queue that a push created. */
     public static final QueueOptions DEFAULTS = new QueueOptions(
             Duration.ofSeconds(300),
             3,
@@ -78,8 +79,8 @@ public record QueueOptions(
     /**
      * Checks the values.
      *
-     * @throws IllegalArgumentException if one is negative, too long, or finer than its unit; the message names the
-     *     option as clients write it
+     * @throws IllegalArgumentException if a value is negative, too long, or not a multiple of its unit; the message names
+     *     the option as clients write it
      */
     public QueueOptions {
         checkSeconds("leaseTime", leaseTime);
@@ -133,7 +134,7 @@ public record QueueOptions(
         }
     }
 
-    /** Options under construction; each method sets the option of its name. Not for use by several threads. */
+    /** Options under construction; each method sets the option of its name. Not thread-safe. */
     public static final class Builder {
         private Duration leaseTime;
         private int retryLimit;

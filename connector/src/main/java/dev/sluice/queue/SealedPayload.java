@@ -5,22 +5,21 @@ import java.util.Base64;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The shape of an encrypted payload: a JSON object of strings in base64, in any order.
+ * The form of an encrypted payload: a JSON object of base64 strings, in any order.
  *
  * <pre>{@code
- * {"encrypted": "…", "iv": "…", "authTag": "…", "keyId": "2026-05"}   ours; the IV has 12 bytes
- * {"encrypted": "…", "iv": "…", "authTag": "…"}                       without a key's name; the IV has 12 or 16 bytes
+ * {"encrypted": "…", "iv": "…", "authTag": "…", "keyId": "2026-05"}   made by Sluice; the IV has 12 bytes
+ * {"encrypted": "…", "iv": "…", "authTag": "…"}                       names no key; the IV has 12 or 16 bytes
  * }</pre>
  *
- * <p>That a payload has the shape says nothing of where it comes from: anybody can push such an object. Whether it was
- * encrypted here, its tag tells.
+ * <p>Any client can push an object of this form. Only the tag proves that Sluice encrypted it.
  *
  * @param encrypted the ciphertext
  * @param iv 12 or 16 bytes
  * @param tag 16 bytes
- * @param keyId which key it was encrypted with; null if it does not say
+ * @param keyId id of the key that encrypted it; null if it names none
  */
-@SuppressWarnings("ArrayRecordComponent") // Compared by nobody.
+@SuppressWarnings("ArrayRecordComponent") // Nothing compares sealed payloads.
 record SealedPayload(
         byte[] encrypted, byte[] iv, byte[] tag, @Nullable String keyId) {
     static final int IV_BYTES = 12;
@@ -34,7 +33,7 @@ record SealedPayload(
     private static final int KEY_ID = 3;
     private static final String[] NAMES = {"encrypted", "iv", "authTag", "keyId"};
 
-    /** Whether a text may name a key: 1 to 64 ASCII letters, digits, {@code . _ -}. */
+    /** Returns whether a text can be the id of a key: 1 to 64 ASCII letters, digits, {@code . _ -}. */
     static boolean isKeyId(String text) {
         return !text.isEmpty()
                 && text.length() <= MAX_KEY_ID_LENGTH
@@ -45,7 +44,7 @@ record SealedPayload(
         return c < 0x80 && (Character.isLetterOrDigit(c) || c == '.' || c == '_' || c == '-');
     }
 
-    /** Returns the JSON text, with its names in the order above and no spaces. */
+    /** Returns the JSON text without spaces, its names in the order of the record. */
     String toJson() {
         Base64.Encoder base64 = Base64.getEncoder();
         return "{\"encrypted\":\"" + base64.encodeToString(encrypted) + "\",\"iv\":\"" + base64.encodeToString(iv)
@@ -54,8 +53,8 @@ record SealedPayload(
     }
 
     /**
-     * Returns what a JSON text holds if it has the shape, else null. A text that has not is seen to within its first
-     * name, so that every payload can be asked.
+     * Parses a JSON text; returns null if it does not have the form. The first name of most other texts already tells
+     * them apart, so parsing every payload is cheap.
      */
     static @Nullable SealedPayload parse(String json) {
         String[] values = new Scan(json).values();
@@ -77,7 +76,7 @@ record SealedPayload(
         }
     }
 
-    /** Reads an object of known names and plain strings; nothing else is of interest. */
+    /** Parses an object of known names and plain strings, and nothing else. */
     private static final class Scan {
         private final String json;
         private int at;
@@ -86,7 +85,7 @@ record SealedPayload(
             this.json = json;
         }
 
-        /** Returns the values by {@link #NAMES}, or null if the text is anything else. */
+        /** Returns the values in the order of {@link #NAMES}, or null if the text is anything else. */
         @Nullable
         String @Nullable [] values() {
             if (!take('{')) {
@@ -117,9 +116,9 @@ record SealedPayload(
 
         private boolean take(char expected) {
             skipSpace();
-            boolean is = at < json.length() && json.charAt(at) == expected;
-            at += is ? 1 : 0;
-            return is;
+            boolean found = at < json.length() && json.charAt(at) == expected;
+            at += found ? 1 : 0;
+            return found;
         }
 
         private @Nullable String string() {

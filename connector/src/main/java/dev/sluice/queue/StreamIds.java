@@ -3,7 +3,7 @@ package dev.sluice.queue;
 import java.util.OptionalLong;
 import java.util.UUID;
 
-/** The UUID form in which clients see the id of a stream's query. As {@link PartitionIds}, with a mark of its own. */
+/** Converts the id of a stream's query to the UUID that clients see; like {@link PartitionIds}, with another mark. */
 public final class StreamIds {
     private static final TaggedIds IDS = new TaggedIds(0x534c_5543_4500_8003L);
 
@@ -14,7 +14,7 @@ public final class StreamIds {
         return IDS.toUuid(queryId);
     }
 
-    /** Returns the id in a UUID, or nothing when the UUID is not one that {@link #toUuid} made. */
+    /** Returns the id in a UUID, or nothing if {@link #toUuid} did not make the UUID. */
     public static OptionalLong fromUuid(UUID uuid) {
         return IDS.fromUuid(uuid);
     }

@@ -6,20 +6,21 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a consumer group starts in a queue it has not read before. Later pops do not change it. The default group
- * always starts at the beginning.
+ * Where a consumer group starts in a queue that it reads for the first time. Later pops do not change it. The default
+ * group always starts at the beginning.
  *
  * @param mode beginning or end
- * @param from when not null, the first message is the oldest one created at or after it, whatever the mode
+ * @param from if not null, the group starts at the oldest message created at or after this time, and the mode has no
+ *     effect
  */
 public record Subscription(Mode mode, @Nullable Instant from) {
-    /** Everything that is still in the queue. */
+    /** All messages of the queue. */
     public static final Subscription ALL = new Subscription(Mode.ALL, null);
 
-    /** Only what is pushed after the group's first pop. */
+    /** Only messages that are pushed after the group's first pop. */
     public static final Subscription NEW = new Subscription(Mode.NEW, null);
 
-    /** Start of a group. */
+    /** The end of the queue at which a group starts. */
     public enum Mode {
         /** At the oldest message. */
         ALL,

@@ -4,8 +4,8 @@ import java.util.OptionalLong;
 import java.util.UUID;
 
 /**
- * Ids as UUIDs, and back. A UUID of version 8 (RFC 9562 §5.8): a fixed mark in the upper half, which tells one kind of
- * id from another, the id in the 62 free bits of the lower half.
+ * Converts ids of one kind to UUIDs of version 8 (RFC 9562 §5.8), and back. The upper half of the UUID is a fixed mark,
+ * which tells one kind of id from another. The 62 free bits of the lower half hold the id.
  *
  * @param mark upper half of the UUIDs of this kind, with its version in it
  */

@@ -13,28 +13,28 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The one parser of times that people and programs write: in the query and the body of a request, in the settings of a
- * connector, in the headers of a record. It reads:
+ * Parses the times that people and programs write in requests, in the settings of a connector and in the headers of a
+ * record. It accepts:
  *
  * <ul>
- *   <li>RFC 3339: {@code 2026-05-16T10:00:00.123Z}, {@code 2026-05-16T12:00:00+02:00}; seconds may be missing, and the
- *       colon or the minutes of the offset,
- *   <li>the same with a space for the {@code T}, as Python, Ruby and PostgreSQL print it,
+ *   <li>RFC 3339: {@code 2026-05-16T10:00:00.123Z}, {@code 2026-05-16T12:00:00+02:00}; the seconds, and the colon or
+ *       the minutes of the offset, may be missing,
+ *   <li>the same with a space instead of the {@code T}, as Python, Ruby and PostgreSQL print it,
  *   <li>the same without an offset, which means UTC,
- *   <li>the same with a space for the {@code +} of the offset, or before its sign: a {@code +} in a query string means
- *       a space,
+ *   <li>the same with a space instead of the {@code +} of the offset, or before its sign, because a {@code +} in a query
+ *       string means a space,
  *   <li>a date alone, which means its midnight in UTC,
- *   <li>a number, which means milliseconds since 1970.
+ *   <li>a number that is not negative, which means milliseconds since 1970.
  * </ul>
  *
- * <p>A time lies in the years {@value #FIRST_YEAR} to {@value #LAST_YEAR}, as UTC; a number is not negative. Digits
- * below microseconds are dropped, because PostgreSQL stores none. Pure; any thread may call.
+ * <p>A time must lie in the years {@value #FIRST_YEAR} to {@value #LAST_YEAR}, in UTC. Digits below microseconds are
+ * dropped, because PostgreSQL stores none. Stateless; safe for use by many threads.
  */
 public final class TimeText {
     static final int FIRST_YEAR = 1;
     static final int LAST_YEAR = 9999;
 
-    /** What a time must be, for messages: follows "must be". */
+    /** Describes the accepted forms in an error message, after "must be". */
     public static final String FORMS =
             "a time: RFC 3339 like 2026-05-16T10:00:00Z (with T or a space; without an offset it is"
                     + " UTC), a date like 2026-05-16 (its midnight UTC), or milliseconds since 1970; in the years "
@@ -45,7 +45,7 @@ public final class TimeText {
     private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999999999Z");
     private static final BigDecimal LATEST_MILLIS = BigDecimal.valueOf(LATEST.toEpochMilli());
 
-    /** Longest text that is looked at: longer than any time with all its digits. */
+    /** Longest text that is parsed; no time with all its digits is longer. */
     private static final int MAX_LENGTH = 64;
 
     private static final Pattern NUMBER = Pattern.compile("-?\\d+(\\.\\d+)?([eE][+-]?\\d{1,3})?");
@@ -61,10 +61,10 @@ public final class TimeText {
     private TimeText() {}
 
     /**
-     * Reads a time.
+     * Parses a time.
      *
-     * @param what where the text stands, for the message
-     * @throws IllegalArgumentException if it is none; the message names {@code what} and the forms
+     * @param what where the text stands, for the error message
+     * @throws IllegalArgumentException if the text is no time; the message names {@code what} and the accepted forms
      */
     public static Instant parse(String what, String text) {
         Instant time = text.length() > MAX_LENGTH ? null : time(text);
@@ -82,7 +82,7 @@ public final class TimeText {
         try {
             return parts.matches() ? ofParts(parts) : null;
         } catch (DateTimeException e) {
-            return null; // A day or an hour that does not exist.
+            return null; // The day or the hour does not exist.
         }
     }
 
@@ -100,7 +100,7 @@ public final class TimeText {
         }
         int minute = number(parts, 5);
         int second = number(parts, 6);
-        // A leap second is legal; it ends with the minute.
+        // A leap second is legal; it becomes the first moment of the next minute.
         boolean leap = second == LAST_SECOND + 1 && minute == LAST_SECOND;
         LocalTime time = LocalTime.of(number(parts, 4), minute, leap ? LAST_SECOND : second, nanos(parts.group(7)));
         int offsetHours = number(parts, 10);
@@ -115,7 +115,7 @@ public final class TimeText {
                 .toInstant(ZoneOffset.UTC);
     }
 
-    /** Returns the number in a group; 0 if the text does not have that part. */
+    /** Returns the number in a group; 0 if the text lacks that part. */
     private static int number(Matcher parts, int group) {
         String digits = parts.group(group);
         return digits == null ? 0 : Integer.parseInt(digits);

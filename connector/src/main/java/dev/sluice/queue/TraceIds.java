@@ -2,7 +2,7 @@ package dev.sluice.queue;
 
 import java.util.UUID;
 
-/** The UUID form in which clients see the id of a trace. As {@link PartitionIds}, with a mark of its own. */
+/** Converts the id of a trace to the UUID that clients see; like {@link PartitionIds}, with another mark. */
 public final class TraceIds {
     private static final TaggedIds IDS = new TaggedIds(0x534c_5543_4500_8002L);
 

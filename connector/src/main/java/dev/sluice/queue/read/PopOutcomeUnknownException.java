@@ -5,8 +5,8 @@ import dev.sluice.queue.sql.OutcomeUnknownException;
 import java.util.List;
 
 /**
- * The outcome of a pop's commit is unknown: the messages may be leased, or consumed with auto-ack, and no consumer has
- * them.
+ * The outcome of the commit of a pop is unknown. The messages may be leased, or acknowledged by auto-ack, while no
+ * consumer has them.
  */
 public final class PopOutcomeUnknownException extends OutcomeUnknownException {
     private static final long serialVersionUID = 1L;
@@ -19,15 +19,15 @@ public final class PopOutcomeUnknownException extends OutcomeUnknownException {
     }
 
     /**
-     * Makes one of a transaction that cannot be asked about.
+     * Makes an exception for a transaction whose outcome PostgreSQL cannot tell.
      *
-     * @param results what each request got if the commit happened
+     * @param results the result of each request if the transaction committed
      */
     public PopOutcomeUnknownException(String reason, List<PopResult> results) {
         this(OutcomeUnknownException.because(reason), reason, results);
     }
 
-    /** Returns what each request got if the commit happened, in the order of the requests. */
+    /** Returns the result of each request if the transaction committed, in the order of the requests. */
     public List<PopResult> results() {
         return results;
     }

@@ -9,8 +9,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * Puts positions back before messages that were popped with auto-ack and reached no consumer. Later acks of the group
- * stay valid: the cursor moves back to the first of the messages, and every later message except these counts as acked.
+ * Makes messages available again that were popped with auto-ack and reached no consumer. Moves the cursor back to the
+ * first of them; all other messages that were done stay done. So later acks of the group stay valid.
  */
 final class PutBack {
     private final Statements statements;
@@ -23,9 +23,9 @@ final class PutBack {
     private record Moved(long groupId, long partitionId, long position, SeqSet acked, int messages) {}
 
     /**
-     * Puts back.
+     * Puts messages back.
      *
-     * @return how many messages the group gets again; less than given if cursors are gone, or were moved back meanwhile
+     * @return how many messages the group gets again; fewer than given if cursors were deleted or moved back meanwhile
      */
     int run(Connection connection, String group, List<Message> messages) throws SQLException {
         var seqs = new TreeMap<Long, TreeSet<Long>>();

@@ -29,11 +29,10 @@ import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 
 /**
- * The reading side of the queue: leases messages to consumers and takes their verdicts. {@link QueueWriter} is the
- * other.
+ * Leases messages to consumers and applies their acknowledgements. {@link QueueWriter} is the writing side.
  *
- * <p>Every method is one transaction on a connection of the data source and blocks until it has committed. All times
- * are the database's. Safe for use by many threads and by many processes on one database.
+ * <p>Every method runs one transaction on a connection of the data source and blocks until the commit. All times are of
+ * the database's clock. Safe for use by many threads and by many processes on one database.
  */
 public final class Queue {
     private final Transactions transactions;
@@ -56,15 +55,15 @@ public final class Queue {
     }
 
     /**
-     * Leases messages to consumers that wait on the same target. The first pop of a group on a queue registers the
-     * group. One across queues registers it on all of them; of a queue that comes later, it gets what is pushed from
-     * then on.
+     * Pops messages for consumers that wait on the same target. The first pop of a group on a queue registers the group.
+     * A pop across queues registers the group on all of them. If a queue is created later, the group reads the messages
+     * that are pushed to it from then on.
      *
-     * @param requests what each consumer asks for; the first is served first
-     * @return an answer for each request, in the same order
-     * @throws PopOutcomeUnknownException if PostgreSQL did not confirm the commit, and its outcome could not be found
-     *     out at once: ask {@link #outcomeOf} for it, then give the results, or {@link #putBack} what no consumer got
-     * @throws QueueException if PostgreSQL failed; nobody got anything
+     * @param requests the pops of the consumers; the first is served first
+     * @return a result for each request, in the same order
+     * @throws PopOutcomeUnknownException if PostgreSQL did not confirm the commit and did not tell its outcome at once.
+     *     Ask {@link #outcomeOf}; then deliver the results, or {@link #putBack} the messages that no consumer got
+     * @throws QueueException if PostgreSQL failed; no consumer got a message
      */
     public List<PopResult> pop(PopTarget target, List<PopRequest> requests) {
         String what = "could not pop from " + target;
@@ -93,15 +92,16 @@ public final class Queue {
     }
 
     /**
-     * Asks PostgreSQL what became of a commit. Blocks for a few seconds at most; ask again if the answer is pending.
+     * Asks PostgreSQL for the outcome of a commit. Blocks for a few seconds at most. If the outcome is pending, ask again
+     * later.
      */
     public CommitOutcome outcomeOf(OutcomeUnknownException unknown) {
         return outcomes.ask(unknown);
     }
 
     /**
-     * Puts the position of a group back before messages that it popped with auto-ack and did not get, so that it gets
-     * them again. Doing so twice does no harm before the group has popped them again.
+     * Makes messages available to a group again that it popped with auto-ack and that reached no consumer. Idempotent
+     * until the group pops them again.
      *
      * @return how many of the messages the group gets again
      * @throws QueueException if PostgreSQL failed
@@ -131,11 +131,11 @@ public final class Queue {
     }
 
     /**
-     * Takes verdicts on messages, all in one transaction. Verdicts on one message are taken in the order given.
+     * Applies acknowledgements in one transaction, in the order given.
      *
-     * @return what each verdict changed, in the same order
-     * @throws OutcomeUnknownException if the verdicts may have been taken or not; giving them again does no harm
-     * @throws QueueException if PostgreSQL failed; no verdict was taken
+     * @return an outcome for each acknowledgement, in the same order
+     * @throws OutcomeUnknownException if the acknowledgements may be applied or not; a retry is safe
+     * @throws QueueException if PostgreSQL failed; no acknowledgement is applied
      */
     public List<AcknowledgeOutcome> acknowledge(List<Acknowledgement> acknowledgements) {
         return transactions.run(
@@ -144,9 +144,9 @@ public final class Queue {
     }
 
     /**
-     * Lengthens a lease that has not ended, to {@code extension} from now at least. Never shortens it.
+     * Extends a live lease to at least {@code extension} from now. Never shortens it.
      *
-     * @return when the lease ends now, the earliest of its partitions; nothing if there is no such lease any more
+     * @return the new end of the lease, the earliest of its partitions; empty if the lease is not live
      * @throws QueueException if PostgreSQL failed
      */
     public Optional<Instant> extend(UUID leaseId, Duration extension) {
@@ -161,7 +161,7 @@ public final class Queue {
     }
 
     /**
-     * Returns whether a lease has ended by its time, and nobody has been given its messages since.
+     * Returns whether a lease has expired and no other consumer has leased its messages since.
      *
      * @throws QueueException if PostgreSQL failed
      */

@@ -8,9 +8,9 @@ import dev.sluice.queue.PayloadCipher;
  * Settings of a {@link Queue}.
  *
  * @param schema PostgreSQL schema of the queue
- * @param popMaxBytes most bytes of payloads read by one pop, for all its consumers together; one message more is read
- *     when the first is larger
- * @param cipher decrypts what consumers get
+ * @param popMaxBytes most bytes of payloads that one pop reads, for all its consumers together; a first message that is
+ *     larger is still read
+ * @param cipher decrypts payloads
  */
 public record QueueConfig(String schema, long popMaxBytes, PayloadCipher cipher) {
     /** 16 MiB. */
@@ -28,7 +28,7 @@ public record QueueConfig(String schema, long popMaxBytes, PayloadCipher cipher)
         this(schema, popMaxBytes, PayloadCipher.NONE);
     }
 
-    /** Makes the settings with the default bound, without a key. */
+    /** Makes the settings with the default of {@code popMaxBytes} and without a key. */
     public QueueConfig(String schema) {
         this(schema, DEFAULT_POP_MAX_BYTES);
     }

@@ -21,15 +21,14 @@ import java.util.function.Predicate;
 import javax.sql.DataSource;
 
 /**
- * Reads partitions by position: the reader says from which seq on, and remembers itself how far it came. It takes no
- * lease and belongs to no consumer group, so it holds nobody up and nothing waits for it, retention neither. Only what
- * is committed is read; seqs are given out under the lock that commits them, so nothing can appear behind a position
- * that was read.
+ * Reads partitions by position. The caller names the seqs it wants and keeps its own positions. The reader takes no
+ * lease and belongs to no consumer group, so consumers and retention do not wait for it.
  *
- * <p>Payloads are decrypted where the cipher has the key, and given as they are stored where it has not. Messages that
- * wait for their time have no seq yet: they are read when they are due.
+ * <p>The reader sees only committed messages. A seq is assigned under a lock that is held until the commit, so no message
+ * can appear before a position that was read. A scheduled message has no seq until it is due. If the cipher lacks the key
+ * of a payload, the reader returns the payload as it is stored.
  *
- * <p>Every method is one transaction and blocks. Safe for use by many threads.
+ * <p>Every method runs one transaction and blocks. Safe for use by many threads.
  */
 public final class QueueReader {
     private final Transactions transactions;
@@ -48,10 +47,10 @@ public final class QueueReader {
     }
 
     /**
-     * A part of all partitions: those whose id has the remainder {@code index} by {@code count}.
+     * A share of all partitions: the partitions whose id has the remainder {@code index} when divided by {@code count}.
      *
-     * @param index from 0
-     * @param count how many shares there are
+     * @param index index of the share, from 0
+     * @param count number of shares
      */
     public record Share(int index, int count) {
         public Share {
@@ -62,23 +61,23 @@ public final class QueueReader {
     }
 
     /**
-     * A partition as it stands.
+     * The state of a partition.
      *
-     * @param id its id, which is never used again
+     * @param id its id; never used again after the partition is deleted
      * @param queue name of its queue
      * @param name its name
      * @param lane its lane
      * @param head seq of the newest message, 0 before the first
-     * @param tail seq of the oldest message that is kept
+     * @param tail seq of the oldest message that is not deleted
      */
     public record Partition(long id, String queue, String name, PriorityLane lane, long head, long tail) {}
 
     /**
-     * Messages of one partition that are wanted.
+     * Consecutive messages of one partition that are to be read.
      *
-     * @param partition where
-     * @param after seq before the first
-     * @param last seq of the last, which is committed
+     * @param partition the partition
+     * @param after seq before the first message
+     * @param last seq of the last message, which must be committed
      */
     public record Run(Partition partition, long after, long last) {
         public Run {
@@ -89,27 +88,27 @@ public final class QueueReader {
     }
 
     /**
-     * What was read of a run.
+     * The part of a run that was read.
      *
-     * @param run what was wanted
-     * @param through seq up to which the partition has been read; {@code run.after()} if nothing was
-     * @param messages in order; those that were deleted are not among them
+     * @param run the run
+     * @param through seq up to which the run was read; {@code run.after()} if nothing was read
+     * @param messages the messages in order, without deleted ones
      */
     public record Slice(Run run, long through, List<Message> messages) {
         public Slice {
             messages = List.copyOf(messages);
         }
 
-        /** Returns how many messages have been deleted, one by one or by retention. */
+        /** Returns how many messages of this part are deleted, one by one or by retention. */
         public long deleted() {
             return through - run.after() - messages.size();
         }
     }
 
     /**
-     * Returns the partitions of a share, with where they stand. Costs a row each.
+     * Returns the partitions of a share. Reads one row for each.
      *
-     * @param queues says which queues, by name; asked once for each queue, older ones first
+     * @param queues selects queues by name; tested once for each queue, oldest queue first
      * @throws QueueException if PostgreSQL failed
      */
     public List<Partition> partitions(Predicate<String> queues, Share share) {
@@ -132,7 +131,7 @@ public final class QueueReader {
     private record NamedId(long id, String name) {}
 
     /**
-     * Returns the partitions of some ids, with where they stand; none for an id that no partition has.
+     * Returns the partitions with these ids. An id without a partition is ignored.
      *
      * @throws QueueException if PostgreSQL failed
      */
@@ -156,12 +155,12 @@ public final class QueueReader {
     }
 
     /**
-     * Returns for each partition the seq of the last message that was written before a time, by partition id.
+     * Returns, by partition id, the seq of the last message that was written to each partition before a time.
      *
      * @throws QueueException if PostgreSQL failed
      */
     public Map<Long, Long> positionsAt(Instant time, List<Partition> partitions) {
-        return byIndex.run("could not find where partitions stood", connection -> {
+        return byIndex.run("could not find the positions at a time", connection -> {
             var positions = new HashMap<Long, Long>();
             statements
                     .on(connection, "positions-at")
@@ -173,14 +172,14 @@ public final class QueueReader {
     }
 
     /**
-     * Returns when a reader of that name started for the first time, by the database's clock, which is now if it has
-     * not.
+     * Returns when the reader of a name started for the first time, by the database's clock. The first call stores the
+     * time.
      *
      * @throws QueueException if PostgreSQL failed
      */
     public Instant firstStart(String reader) {
         String key = "reader:" + reader;
-        return transactions.run("could not remember when " + reader + " started", connection -> {
+        return transactions.run("could not store the start of " + reader, connection -> {
             Optional<Instant> known = start(connection, key);
             if (known.isEmpty()) {
                 statements.on(connection, "remember-start").set("key", key).execute();
@@ -199,10 +198,9 @@ public final class QueueReader {
     }
 
     /**
-     * Reads runs in their order, until more than {@code maxBytes} of payloads are read; the first segment is read in
-     * any case.
+     * Reads runs in order until more than {@code maxBytes} of payloads are read. The first segment is always read.
      *
-     * @return a slice for each run, in the same order; those the bytes did not reach are empty
+     * @return a slice for each run, in the same order; a slice after the bound is empty
      * @throws QueueException if PostgreSQL failed
      */
     public List<Slice> read(List<Run> runs, long maxBytes) {

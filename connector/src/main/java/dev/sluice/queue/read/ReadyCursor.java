@@ -4,12 +4,12 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 
 /**
- * A ready cursor whose row is locked, and what of it may be read.
+ * A ready cursor whose row this transaction has locked, with the messages that it may deliver.
  *
- * @param acked what is done after {@code position}
- * @param visible the last seq old enough to be delivered
- * @param deliveries leases in a row that have ended without a word
- * @param heldBackMs how long nothing of it may be delivered; 0 or less: something may
+ * @param acked seqs that are done after {@code position}
+ * @param visible last seq that is old enough to be delivered
+ * @param deliveries consecutive leases that expired without an ack
+ * @param heldBackMs how long the cursor may not deliver any message; 0 or less: it may deliver
  */
 record ReadyCursor(
         long groupId,
@@ -48,19 +48,29 @@ record ReadyCursor(
                 row.getLong("window_ms"));
     }
 
+    /** Returns how many messages may be delivered. */
     long available() {
         return heldBackMs > 0 ? 0 : acked.missing(position, visible);
     }
 
-    /** A message that ends its consumers is found by giving what waits first alone. */
+    /**
+     * Returns the most messages of one lease. After many redeliveries a lease has one message, to isolate a message that
+     * crashes its consumers.
+     */
     long most() {
         return redeliveryLimit > 0 && deliveries > redeliveryLimit / 2 ? 1 : Long.MAX_VALUE;
     }
 
+    /** Returns whether the first message has reached the redelivery limit of its queue. */
     boolean isBeyondRedelivery() {
         return redeliveryLimit > 0 && deliveries >= redeliveryLimit;
     }
 
+    /**
+     * Returns this cursor with another last visible seq.
+     *
+     * @param nextMs how long until the next message is old enough
+     */
     ReadyCursor visibleTo(long seq, long nextMs) {
         return new ReadyCursor(
                 groupId,
@@ -78,7 +88,7 @@ record ReadyCursor(
                 Math.max(heldBackMs, acked.missing(position, seq) == 0 ? nextMs : 0));
     }
 
-    /** This cursor when these are done, too, and its holder has been heard of. */
+    /** Returns this cursor after these seqs are done. Its count of expired leases starts again. */
     ReadyCursor without(SeqSet seqs) {
         SeqSet done = acked.with(seqs);
         long moved = done.endOfRunAfter(position);

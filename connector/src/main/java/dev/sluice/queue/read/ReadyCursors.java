@@ -16,8 +16,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a pop may choose from: the ready cursors of its target; when there are none, why not; and the registration of
- * groups that read for the first time. Each scope of a target has statements of its own.
+ * Locks the ready cursors of a target for a pop. If there are none, tells why. Registers groups that read for the first
+ * time. Each kind of scope (queue, partition, namespace) has its own statements.
  */
 final class ReadyCursors {
     private final Statements statements;
@@ -28,34 +28,39 @@ final class ReadyCursors {
         this.registration = new Registration(schema);
     }
 
-    /** Why nothing is ready, and when that changes by itself. */
+    /**
+     * Why no cursor of a target is ready.
+     *
+     * @param registered whether the group is registered
+     * @param nextReadyIn how long until the first lease or delay ends; null if none does
+     */
     record Quiet(
             Status status, boolean registered, @Nullable Duration nextReadyIn) {}
 
     /**
-     * Registers the group on all queues of the scope it does not read yet, and sees to it that those that come later
-     * are not missed. Whatever is ready elsewhere in the scope, so it is to be called by every pop.
+     * Registers the group on all queues of the scope that it does not read yet, and notes that it waits for more queues.
+     * Every pop calls this, even if cursors of other queues are ready.
      */
-    void registerAcross(Connection connection, Across across, String group, Subscription wish) throws SQLException {
-        registration.runAcross(connection, across, group, wish);
+    void registerAcross(Connection connection, Across across, String group, Subscription subscription) throws SQLException {
+        registration.runAcross(connection, across, group, subscription);
     }
 
     /**
-     * Registers the group if the one queue of the target exists and the group does not, or notes that it waits for the
-     * queue.
+     * Registers the group on the queue of the target if it is not registered yet. If the queue does not exist, notes that
+     * the group waits for it.
      *
-     * @return true if the group may have something to read now
+     * @return true if the group was registered and may have something to read now
      */
-    boolean register(Connection connection, PopTarget target, Subscription wish) throws SQLException {
+    boolean register(Connection connection, PopTarget target, Subscription subscription) throws SQLException {
         if (!(target.scope() instanceof InQueue one)) {
             return false;
         }
         Quiet quiet = quiet(connection, target);
         if (quiet.status() == Status.QUEUE_NOT_FOUND) {
-            registration.awaitQueue(connection, one.queue(), target.group(), wish);
+            registration.awaitQueue(connection, one.queue(), target.group(), subscription);
             return false;
         }
-        return !quiet.registered() && registration.run(connection, List.of(one.queue()), target.group(), wish);
+        return !quiet.registered() && registration.run(connection, List.of(one.queue()), target.group(), subscription);
     }
 
     /**

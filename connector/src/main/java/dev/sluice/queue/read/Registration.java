@@ -13,7 +13,7 @@ import java.time.Instant;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Makes a consumer group known to queues, with a cursor for each partition. */
+/** Registers consumer groups on queues: a group gets a cursor for each partition. */
 final class Registration {
     private final Statements statements;
 
@@ -21,7 +21,7 @@ final class Registration {
         this.statements = Statements.read("registration.sql", schema);
     }
 
-    /** The queues of a scope that a group does not read yet, and since when the group waits for more of them. */
+    /** The queues of a scope on which a group is not registered, and since when the group waits for more queues. */
     private record Scope(
             List<String> unregistered, @Nullable Instant waitsSince) {
         static Scope of(ResultSet row) throws SQLException {
@@ -32,13 +32,13 @@ final class Registration {
     }
 
     /**
-     * Registers the group on those of the queues that exist, unless another has just done so. All rows of one table are
-     * locked, in order, before any of the next.
+     * Registers the group on those of the queues that exist, unless another transaction has just registered it. Locks all
+     * rows of one table, in order, before the rows of the next table.
      *
      * @return false if none of the queues exists
      */
-    boolean run(Connection connection, List<String> queues, String group, Subscription wish) throws SQLException {
-        Subscription subscription = effective(group, wish);
+    boolean run(Connection connection, List<String> queues, String group, Subscription requested) throws SQLException {
+        Subscription subscription = effective(group, requested);
         Instant from = subscription.from();
         String mode = from != null ? "from" : subscription.mode() == Subscription.Mode.NEW ? "new" : "all";
         List<Long> queueIds = statements
@@ -62,19 +62,18 @@ final class Registration {
     }
 
     /**
-     * Registers the group on all queues of the scope it does not read yet. One that does not want to read from the
-     * beginning has noted when it began to wait: what comes into the scope after its first pop, it reads from that time
-     * on.
+     * Registers the group on all queues of the scope that it does not read yet. If the group does not start at the
+     * beginning, its first pop notes the time; the group starts at that time in queues that come into the scope later.
      */
-    void runAcross(Connection connection, Across across, String group, Subscription wish) throws SQLException {
+    void runAcross(Connection connection, Across across, String group, Subscription requested) throws SQLException {
         Scope scope = ofScope(connection, "unregistered-across", across, group)
                 .first(Scope::of)
                 .orElseThrow();
         Instant since = scope.waitsSince();
-        Subscription subscription = since == null ? effective(group, wish) : new Subscription(wish.mode(), since);
+        Subscription subscription = since == null ? effective(group, requested) : new Subscription(requested.mode(), since);
         if (since == null && !subscription.equals(Subscription.ALL)) {
             ofScope(connection, "wait-across", across, group)
-                    .set("from", wish.from())
+                    .set("from", requested.from())
                     .execute();
         }
         List<String> queues = scope.unregistered();
@@ -92,16 +91,16 @@ final class Registration {
                 .set("task", across.task());
     }
 
-    private static Subscription effective(String group, Subscription wish) {
-        return group.equals(PopTarget.DEFAULT_GROUP) ? Subscription.ALL : wish;
+    private static Subscription effective(String group, Subscription requested) {
+        return group.equals(PopTarget.DEFAULT_GROUP) ? Subscription.ALL : requested;
     }
 
     /**
-     * Notes that a group waits for a queue that does not exist, if it does not want to read from the beginning. The
-     * first push to the queue registers it.
+     * Notes that a group waits for a queue that does not exist, unless the group starts at the beginning. The first push
+     * to the queue registers the group.
      */
-    void awaitQueue(Connection connection, String queue, String group, Subscription wish) throws SQLException {
-        if (effective(group, wish).equals(Subscription.ALL)) {
+    void awaitQueue(Connection connection, String queue, String group, Subscription requested) throws SQLException {
+        if (effective(group, requested).equals(Subscription.ALL)) {
             return;
         }
         boolean isNoted = statements
@@ -115,7 +114,7 @@ final class Registration {
                     .on(connection, "wait-for-queue")
                     .set("queue", queue)
                     .set("group", group)
-                    .set("from", wish.from())
+                    .set("from", requested.from())
                     .execute();
         }
     }

@@ -4,9 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A set of seqs as disjoint, ordered ranges: the {@code acked} multirange of a cursor. Immutable.
+ * A set of seqs, kept as disjoint, ordered ranges: the {@code acked} multirange of a cursor. Immutable.
  *
- * <p>As text it is PostgreSQL's: {@code {[4,7),[9,10)}}, upper bounds not included (PostgreSQL documentation §8.17).
+ * <p>Its text is that of PostgreSQL: {@code {[4,7),[9,10)}}, without the upper bounds (PostgreSQL documentation §8.17).
  */
 public final class SeqSet {
     static final SeqSet EMPTY = new SeqSet(List.of());
@@ -20,7 +20,7 @@ public final class SeqSet {
     /** Seqs from {@code first} to {@code last}, both included. */
     private record Range(long first, long last) {}
 
-    /** Reads the text of an {@code int8multirange}. */
+    /** Parses the text of an {@code int8multirange}. */
     public static SeqSet parse(String text) {
         if (text.equals("{}")) {
             return EMPTY;
@@ -50,7 +50,7 @@ public final class SeqSet {
         return false;
     }
 
-    /** Returns this set with all seqs from {@code first} to {@code last} in it. */
+    /** Returns this set and all seqs from {@code first} to {@code last}. */
     SeqSet with(long first, long last) {
         var merged = new ArrayList<Range>(ranges.size() + 1);
         long low = first;
@@ -71,7 +71,7 @@ public final class SeqSet {
         return new SeqSet(List.copyOf(merged));
     }
 
-    /** Returns this set with all seqs of another in it. */
+    /** Returns the union of this set and another one. */
     SeqSet with(SeqSet other) {
         SeqSet union = this;
         for (Range range : other.ranges) {
@@ -99,8 +99,7 @@ public final class SeqSet {
     }
 
     /**
-     * Returns the last seq of the run in this set that starts right after {@code position}; {@code position} if none
-     * does.
+     * Returns the last seq of the range that contains {@code position + 1}; {@code position} if no range does.
      */
     long endOfRunAfter(long position) {
         for (Range range : ranges) {

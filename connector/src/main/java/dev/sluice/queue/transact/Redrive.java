@@ -22,9 +22,9 @@ import java.util.UUID;
 import javax.sql.DataSource;
 
 /**
- * Puts dead letters back into their queues: a move, each letter gone from the dead letters in the transaction that
- * pushes it. The message gets the transaction id {@code dlq:<id of the letter>}, so that it cannot come twice, and goes
- * to the end of its partition, for every group.
+ * Moves dead letters back into their queues. One transaction pushes the message of a letter and removes the letter. The
+ * message gets the transaction id {@code dlq:<id of the letter>}, so deduplication catches a second push. It goes to the
+ * end of its partition, where every group reads it.
  *
  * <p>Safe for use by many threads and processes.
  */
@@ -37,27 +37,27 @@ public final class Redrive implements AutoCloseable {
     private final WriterSession session;
     private final Statements statements;
 
-    /** Makes one with a connection of its own. */
+    /** Makes an instance with a connection of its own. */
     public Redrive(DataSource dataSource, QueueWriterConfig config) {
         this.session = new WriterSession(dataSource, config);
         this.statements = Statements.read("redrive.sql", config.schema());
     }
 
-    /** What became of a dead letter. */
+    /** The outcome of the move of one dead letter. */
     public enum Verdict {
-        /** It is a message again. */
+        /** The message is in its queue again. */
         MOVED,
-        /** Its message was in the partition already; the letter is removed. */
+        /** The message was in the partition already; the letter is removed. */
         DUPLICATE,
-        /** There is no such letter, any more. */
+        /** The letter does not exist. */
         GONE
     }
 
     /**
-     * What came of a move.
+     * The outcome of a move.
      *
      * @param verdicts one for each id, in the order given
-     * @param queues the queues that have got messages
+     * @param queues names of the queues that got messages
      */
     public record Outcome(List<Verdict> verdicts, Set<String> queues) {
         public Outcome {
@@ -67,12 +67,10 @@ public final class Redrive implements AutoCloseable {
     }
 
     /**
-     * Moves letters, in the order of their ids.
+     * Moves letters in the order of their ids, and commits.
      *
      * @param ids ids of dead letters, at most {@value #MAX_LETTERS}
-     * @return what came of it. Committed
-     * @throws QueueException if PostgreSQL failed; nothing was moved, unless it failed while committing: asking again
-     *     does no harm
+     * @throws QueueException if PostgreSQL failed; nothing is moved, unless the commit failed. A retry is safe
      */
     public synchronized Outcome run(List<Long> ids) {
         if (ids.size() > MAX_LETTERS) {
@@ -109,6 +107,7 @@ public final class Redrive implements AutoCloseable {
                 ids.stream().map(id -> verdicts.getOrDefault(id, Verdict.GONE)).toList(), flush.queues());
     }
 
+    /** Locks the letters and returns their messages. Puts the ids of the letters that exist into {@code taken}. */
     private List<NewMessage> take(Connection open, List<Long> ids, List<Long> taken) throws SQLException {
         taken.clear();
         return statements
@@ -136,7 +135,7 @@ public final class Redrive implements AutoCloseable {
                 .execute();
     }
 
-    /** Gives the connection back. It can be used again. */
+    /** Gives the connection back to the data source. This can be used again. */
     @Override
     public synchronized void close() {
         session.close();

@@ -9,14 +9,16 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A step of a stream processor: what it has read, what it now remembers, and what it has to say.
+ * A cycle of a stream processor: the changes of its state, the messages it pushes, and the acknowledgement of the
+ * messages it has read.
  *
  * @param queryId id of the query, see {@link StreamIds}
- * @param partitionId partition it has read
- * @param changes what becomes of its state of that partition; of two changes of a key the later counts
- * @param messages what it pushes, in order
- * @param upTo the last message it has read; null: it has read nothing, as when it closes a window by the clock
- * @param releases whether the lease ends, whatever is left in it
+ * @param partitionId id of the partition it has read
+ * @param changes changes of the query's state of that partition; of two changes of one key the later one counts
+ * @param messages messages to push, in order
+ * @param upTo cumulative acknowledgement of the last message it has read; null if it has read none, as when the clock
+ *     closes a window
+ * @param releases whether the lease ends even if leased messages are left
  */
 public record StreamCycle(
         long queryId,
@@ -38,11 +40,11 @@ public record StreamCycle(
     }
 
     /**
-     * What becomes of a key.
+     * A change of one key.
      *
      * @param key at most {@value #MAX_KEY_LENGTH} characters; may be empty
      * @param value JSON text; null: the key is deleted
-     * @param windowEnd when the window that the value speaks of is over, by the client's clock; null: it speaks of none
+     * @param windowEnd when the window of the value ends, by the client's clock; null: the value has no window
      */
     public record Change(
             String key, @Nullable String value, @Nullable Double windowEnd) {
@@ -57,9 +59,9 @@ public record StreamCycle(
     }
 
     /**
-     * Checks a key, or the beginning of one.
+     * Checks a key or a prefix of keys.
      *
-     * @param what the field as its user knows it, for the message
+     * @param what name of the field as the client knows it, for the error message
      * @throws IllegalArgumentException if it is too long, or holds a character PostgreSQL cannot store
      */
     public static void checkKey(String what, String key) {
@@ -71,12 +73,12 @@ public record StreamCycle(
     }
 
     /**
-     * What came of a cycle.
+     * The outcome of a cycle.
      *
-     * @param queue name of the queue it read; null if there is no such partition
-     * @param refusal why nothing has changed; null: all of it is committed
-     * @param pushes what became of each message; empty if nothing has changed
-     * @param acknowledged what became of {@code upTo}; null without one, or if nothing has changed
+     * @param queue name of the queue of the partition; null if the partition does not exist
+     * @param refusal why the cycle changed nothing; null: the cycle is committed
+     * @param pushes outcome of each push; empty if the cycle changed nothing
+     * @param acknowledged outcome of {@code upTo}; null without one, or if the cycle changed nothing
      */
     public record Outcome(
             @Nullable String queue,
@@ -90,13 +92,13 @@ public record StreamCycle(
 
     /** Why a cycle changes nothing. */
     public enum Refusal {
-        /** There is no such query. */
+        /** The query does not exist. */
         NO_QUERY,
-        /** There is no such partition. */
+        /** The partition does not exist. */
         NO_PARTITION,
-        /** There is no such message within reach, or within the lease; or the group does not read the partition. */
+        /** The message is not within the lease or within reach, or the group has no cursor in the partition. */
         NO_MESSAGE,
-        /** The lease is over or somebody else's, or the cursor has passed the message. */
+        /** The lease has ended or is another consumer's, or the cursor is past the message. */
         LEASE_INVALID
     }
 }

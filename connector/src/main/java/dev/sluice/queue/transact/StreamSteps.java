@@ -18,12 +18,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.TreeSet;
-import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The statements of a cycle, in the order of the locks: one cycle of a query and partition at a time; the query; the
- * partitions, with the pushes; the state; the cursor. One thread.
+ * Runs the steps of a cycle in the order of their locks: the advisory lock, which admits one cycle of a query and
+ * partition at a time; the query; the partitions, with the pushes; the state; the cursor. One thread.
  */
 final class StreamSteps {
     private final Acknowledge acknowledge;
@@ -38,12 +37,12 @@ final class StreamSteps {
         this.statements = Statements.read("stream_steps.sql", config.schema());
     }
 
-    /** The queue a partition is in. */
-    private record Source(String queue, boolean encrypted) {}
+    /** The queue of the partition that the cycle reads. */
+    private record Source(long partitionId, String queue, boolean encrypted) {}
 
-    /** Does all of it; rolls back if the cycle is refused. */
+    /** Runs the cycle; rolls back if the cycle is refused. */
     Ending<Outcome> run(WriterTransaction transaction, StreamCycle cycle, Flush flush) throws SQLException {
-        // Locating may end the transaction, and with it all locks: so it comes first.
+        // Locating may end the transaction with all its locks, so it comes first.
         if (!transaction.locate(flush)) {
             return Ending.restart();
         }
@@ -81,7 +80,7 @@ final class StreamSteps {
         statements.on(open, "serialize").set("cycle", name).run();
     }
 
-    /** Locks the query. Returns false if there is none. */
+    /** Locks the query. Returns false if it does not exist. */
     private boolean keepQuery(Connection open, long queryId) throws SQLException {
         return statements
                 .on(open, "keep-query")
@@ -90,20 +89,19 @@ final class StreamSteps {
                 .isPresent();
     }
 
-    /** Locks the partitions. Returns the queue of the one that is read; null if it is gone. */
+    /** Locks the partitions. Returns the queue of the partition that is read; null if the partition is deleted. */
     private @Nullable Source keepPartitions(Connection open, long partitionId, List<Long> targets) throws SQLException {
         var partitions = new TreeSet<>(targets);
         partitions.add(partitionId);
-        var source = new AtomicReference<@Nullable Source>();
-        statements
+        return statements
                 .on(open, "keep-partitions")
                 .set("partitions", partitions, Long::longValue)
-                .forEach(row -> {
-                    if (row.getLong("id") == partitionId) {
-                        source.set(new Source(row.getString("queue"), row.getBoolean("encryption_enabled")));
-                    }
-                });
-        return source.get();
+                .list(row ->
+                        new Source(row.getLong("id"), row.getString("queue"), row.getBoolean("encryption_enabled")))
+                .stream()
+                .filter(source -> source.partitionId() == partitionId)
+                .findFirst()
+                .orElse(null);
     }
 
     private void change(Connection open, StreamCycle cycle, Source source) throws SQLException {

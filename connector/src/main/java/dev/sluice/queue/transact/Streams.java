@@ -19,18 +19,18 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The queries of stream processors, and what they remember. What they remember is changed by a {@link StreamCycle}.
+ * Registers the queries of stream processors and reads their state. A {@link StreamCycle} changes the state.
  *
- * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
+ * <p>Every method blocks until its commit. Safe for use by many threads and by many processes on one database.
  */
 public final class Streams {
-    /** Most rows of state that are returned at once. */
+    /** Most rows of state in one result. */
     public static final int MAX_ROWS = 100_000;
-    /** Most characters of values and keys that are returned at once. */
+    /** Most characters of keys and values in one result. */
     public static final int MAX_CHARACTERS = 64 << 20;
 
     private static final int FETCH = 500;
-    /** Above every key that begins with what is before it: the greatest code point, as often as a key can be long. */
+    /** A suffix that sorts a prefix after all keys that begin with it: the greatest code point, as long as a key. */
     private static final String ABOVE =
             Character.toString(Character.MAX_CODE_POINT).repeat(StreamCycle.MAX_KEY_LENGTH);
 
@@ -50,9 +50,9 @@ public final class Streams {
     }
 
     /**
-     * Makes the same for a process with little memory.
+     * Makes the same with a lower bound, for a process with little memory.
      *
-     * @param maxCharacters of values and keys that are returned at once
+     * @param maxCharacters most characters of keys and values in one result
      */
     public Streams(DataSource dataSource, String schema, PayloadCipher cipher, int maxCharacters) {
         this(dataSource, schema, cipher, MAX_ROWS, maxCharacters);
@@ -66,39 +66,39 @@ public final class Streams {
         this.maxCharacters = maxCharacters;
     }
 
-    /** Returns how many characters of values and keys are returned at once, at most. */
+    /** Returns the most characters of keys and values in one result. */
     public int maxCharacters() {
         return maxCharacters;
     }
 
-    /** How a registration went. */
+    /** The outcome of a registration. */
     public enum Registered {
-        /** There was no query of that name. */
+        /** The query is new. */
         FRESH,
-        /** There was, and it computes as before: its state goes on. */
+        /** The query exists with the same configuration and keeps its state. */
         SAME,
-        /** It computes in another way, and its state was dropped. */
+        /** The query existed with another configuration; its state was dropped. */
         RESET,
-        /** It computes in another way, and nobody said to drop its state: nothing has changed. */
+        /** The query exists with another configuration, and no reset was asked for: nothing is changed. */
         MISMATCH
     }
 
     /**
      * A query.
      *
-     * @param id see {@link StreamIds}
-     * @param registered how it got there
+     * @param id its id, see {@link StreamIds}
+     * @param registered outcome of the registration
      */
     public record Query(long id, Registered registered) {}
 
     /**
-     * Registers a query, or finds it again.
+     * Registers a query, or finds the query of that name.
      *
-     * @param sinkQueue where it pushes to; null: nowhere in particular
-     * @param configHash stands for how it computes
-     * @param reset whether to drop its state if it computes in another way than before; waits for its cycles
-     * @throws IllegalArgumentException if a name is not one a queue could have
-     * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
+     * @param sinkQueue queue to which it pushes; null: none in particular
+     * @param configHash hash of its configuration
+     * @param reset whether to drop its state if the configuration differs; waits for its running cycles
+     * @throws IllegalArgumentException if a name breaks the rules of queue names
+     * @throws QueueException if PostgreSQL failed; nothing is changed, unless the commit failed
      */
     public Query register(
             String name, String sourceQueue, @Nullable String sinkQueue, String configHash, boolean reset) {
@@ -145,24 +145,24 @@ public final class Streams {
     private record Known(long id, String configHash) {}
 
     /**
-     * What is remembered under a key.
+     * The state of one key.
      *
      * @param key the key
-     * @param value JSON text, byte for byte as it was put
-     * @param updatedAt when it was put
+     * @param value JSON text, byte for byte as it was stored
+     * @param updatedAt when it was stored
      */
     public record Row(String key, String value, Instant updatedAt) {}
 
     /**
-     * Which part of a state is asked for; all that is said must be true.
+     * Selects a part of a state. A key must meet all conditions.
      *
-     * @param keys under these keys; empty: under any
-     * @param prefix under keys that begin with this
-     * @param ripeAt of windows that are over by then; null: of any, or of none
+     * @param keys the key is one of these; empty: any key
+     * @param prefix the key begins with this
+     * @param ripeAt the window of the key has ended by this time; null: any key, with or without a window
      */
     public record Part(
             List<String> keys, String prefix, @Nullable Double ripeAt) {
-        /** All of it. */
+        /** The whole state. */
         public static final Part ALL = new Part(List.of(), "", null);
 
         /**
@@ -178,10 +178,10 @@ public final class Streams {
     }
 
     /**
-     * Returns what a query remembers of a partition, by key, byte by byte. Without such a query or partition that is
-     * nothing.
+     * Returns the state of a query and partition, in the byte order of the keys. The state of an unknown query or
+     * partition has no rows.
      *
-     * @return nothing when it would be more than {@link #MAX_ROWS} rows or {@link #maxCharacters} characters
+     * @return empty if there are more than {@link #MAX_ROWS} rows or {@link #maxCharacters} characters
      * @throws QueueException if PostgreSQL failed
      */
     public Optional<List<Row>> state(long queryId, long partitionId, Part part) {

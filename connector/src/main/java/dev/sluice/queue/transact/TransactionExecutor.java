@@ -14,8 +14,8 @@ import java.util.List;
 import javax.sql.DataSource;
 
 /**
- * Pushes and acknowledges in one transaction, and changes the state of streams: all of it or nothing. Pushes are placed
- * first, whatever the order given, so that locks are taken in the order everybody takes them.
+ * Runs pushes and acknowledgements, or a cycle of a stream, in one transaction. The pushes are written first, because
+ * every transaction locks partitions before cursors.
  *
  * <p>Safe for use by many threads; one transaction runs at a time.
  */
@@ -32,11 +32,12 @@ public final class TransactionExecutor implements AutoCloseable {
     }
 
     /**
-     * What came of a transaction.
+     * The outcome of a transaction.
      *
-     * @param committed false: nothing has changed
-     * @param pushes what became of each message, or would have
-     * @param acknowledgements what each verdict changed, or would have; empty if a push was the reason to roll back
+     * @param committed whether it committed; if not, it changed nothing
+     * @param pushes outcome of each push; after a rollback, the outcome it would have had
+     * @param acknowledgements outcome of each acknowledgement; after a rollback, the outcome it would have had; empty if
+     *     a push was the reason for the rollback
      */
     public record Outcome(boolean committed, List<PushOutcome> pushes, List<AcknowledgeOutcome> acknowledgements) {
         public Outcome {
@@ -46,11 +47,12 @@ public final class TransactionExecutor implements AutoCloseable {
     }
 
     /**
-     * Pushes the messages and takes the verdicts. Rolls back if a message is a duplicate, or a verdict is not taken.
+     * Pushes the messages and applies the acknowledgements. Rolls back if a message is a duplicate, or if an
+     * acknowledgement is not accepted.
      *
-     * @throws QueueException if PostgreSQL failed. Nothing has changed, unless it failed while committing
+     * @throws QueueException if PostgreSQL failed. Nothing is changed, unless the commit failed
      */
-    public synchronized Outcome execute(List<NewMessage> messages, List<Acknowledgement> verdicts) {
+    public synchronized Outcome execute(List<NewMessage> messages, List<Acknowledgement> acknowledgements) {
         var flush = new Flush(messages);
         return session.run("could not run a transaction", transaction -> {
             if (!transaction.locate(flush) || !transaction.write(flush)) {
@@ -60,25 +62,24 @@ public final class TransactionExecutor implements AutoCloseable {
             if (pushes.stream().anyMatch(PushOutcome.Duplicate.class::isInstance)) {
                 return Ending.rollBack(new Outcome(false, pushes, List.of()));
             }
-            List<AcknowledgeOutcome> acknowledged = acknowledge.run(transaction.connection(), verdicts);
-            return acknowledged.stream().allMatch(AcknowledgeOutcome::isTaken)
+            List<AcknowledgeOutcome> acknowledged = acknowledge.run(transaction.connection(), acknowledgements);
+            return acknowledged.stream().allMatch(AcknowledgeOutcome::isAccepted)
                     ? Ending.commit(new Outcome(true, pushes, acknowledged))
                     : Ending.rollBack(new Outcome(false, pushes, acknowledged));
         });
     }
 
     /**
-     * Runs a cycle of a stream. Messages whose transaction id is taken are left out; anything else that cannot be
-     * undoes it.
+     * Runs a cycle of a stream. Skips duplicate messages. Rolls back if the cycle is refused for any other reason.
      *
-     * @throws QueueException if PostgreSQL failed. Nothing has changed, unless it failed while committing
+     * @throws QueueException if PostgreSQL failed. Nothing is changed, unless the commit failed
      */
     public synchronized StreamCycle.Outcome run(StreamCycle cycle) {
         var flush = new Flush(cycle.messages());
         return session.run("could not run a cycle", transaction -> streams.run(transaction, cycle, flush));
     }
 
-    /** Gives the connection back. */
+    /** Gives the connection back to the data source. */
     @Override
     public synchronized void close() {
         session.close();

@@ -314,7 +314,7 @@ class CommitOutcomesTest {
                                 Acknowledgement.Verdict.COMPLETED,
                                 null))
                         .toList()))
-                .allMatch(AcknowledgeOutcome::isTaken);
+                .allMatch(AcknowledgeOutcome::isAccepted);
         try (var connection = pool.getConnection();
                 var statement = connection.createStatement()) {
             statement.execute("update sluice.cursors set available_at = now() - interval '1 second'");

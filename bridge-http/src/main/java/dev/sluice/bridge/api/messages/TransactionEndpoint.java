@@ -203,7 +203,7 @@ public final class TransactionEndpoint implements Endpoint {
     }
 
     private static @Nullable String error(AcknowledgeOutcome outcome) {
-        if (outcome.isTaken()) {
+        if (outcome.isAccepted()) {
             return null;
         }
         return outcome instanceof AcknowledgeOutcome.LeaseInvalid
