@@ -7,10 +7,13 @@ import dev.sluice.queue.admin.Queues;
 import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.read.QueueConfig;
+import dev.sluice.queue.view.QueueOverview;
+import dev.sluice.queue.view.QueueStatus;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /** A database with a writer, a reader and all of the administration. */
 public final class AdministrationFixture implements AutoCloseable {
@@ -25,6 +28,7 @@ public final class AdministrationFixture implements AutoCloseable {
 
     public final ConsumerGroups groups = new ConsumerGroups(postgres.dataSource(), "sluice");
     public final DeadLetters deadLetters = new DeadLetters(postgres.dataSource(), "sluice", PayloadCipher.NONE);
+    public final QueueOverview overview = new QueueOverview(postgres.dataSource(), "sluice");
     public final Retention retention = new Retention(postgres.dataSource(), "sluice");
 
     public void push(NewMessage... messages) {
@@ -84,6 +88,11 @@ public final class AdministrationFixture implements AutoCloseable {
 
     public String one(String sql) {
         return postgres.query(sql).get(0);
+    }
+
+    /** Returns queue {@code name} with its counts. */
+    public Optional<QueueInfo> info(String name) {
+        return overview.queue(name).map(QueueStatus::queue);
     }
 
     public long partition(String name) {

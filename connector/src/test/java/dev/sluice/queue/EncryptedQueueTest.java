@@ -52,9 +52,12 @@ class EncryptedQueueTest {
     private void encrypt(boolean enabled) {
         queues.configure(
                 "q",
-                null,
-                null,
-                old -> old.toBuilder().encryptionEnabled(enabled).retryLimit(0).build());
+                "",
+                "",
+                QueueOptions.DEFAULTS.toBuilder()
+                        .encryptionEnabled(enabled)
+                        .retryLimit(0)
+                        .build());
     }
 
     private static String payload(String text) {
@@ -231,18 +234,23 @@ class EncryptedQueueTest {
         var keyless = new Queues(postgres.dataSource(), "sluice");
         assertThatThrownBy(() -> keyless.configure(
                         "q",
-                        null,
-                        null,
-                        old -> old.toBuilder().encryptionEnabled(true).build()))
+                        "",
+                        "",
+                        QueueOptions.DEFAULTS.toBuilder()
+                                .encryptionEnabled(true)
+                                .build()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("encryption.keys");
-        assertThat(keyless.find("q")).isEmpty();
+        assertThat(postgres.query("select name from sluice.queues")).isEmpty();
         encrypt(true);
         assertThat(keyless.configure(
                                 "q",
-                                null,
-                                null,
-                                old -> old.toBuilder().retryLimit(7).build())
+                                "",
+                                "",
+                                QueueOptions.DEFAULTS.toBuilder()
+                                        .encryptionEnabled(true)
+                                        .retryLimit(7)
+                                        .build())
                         .options()
                         .encryptionEnabled())
                 .as("one that is encrypted already may be configured")

@@ -429,7 +429,7 @@ final class QueueModelRun implements AutoCloseable {
 
     private void sweep() {
         steps.add("sweep");
-        assertThat(retention.deleteRemains().complete()).isTrue();
+        assertThat(retention.sweep().complete()).isTrue();
         model.swept();
     }
 

@@ -13,7 +13,7 @@ public final class RetentionCounts implements RetentionListener {
     }
 
     @Override
-    public void retired(String queue, long aged, long completed, long waitedTooLong) {
+    public void messagesDeleted(String queue, long aged, long completed, long waitedTooLong) {
         QueueCounters counts = counters.queue(queue);
         counts.add(Counter.RETENTION_MESSAGES, aged);
         counts.add(Counter.COMPLETED_RETENTION_MESSAGES, completed);

@@ -54,7 +54,10 @@ class QueueOptionsTest {
     private void configure(String queue, UnaryOperator<QueueOptions.Builder> change) {
         new Queues(postgres.dataSource(), "sluice", PayloadCipher.of(KEY_A, null), () -> {})
                 .configure(
-                        queue, null, null, old -> change.apply(old.toBuilder()).build());
+                        queue,
+                        "",
+                        "",
+                        change.apply(QueueOptions.DEFAULTS.toBuilder()).build());
     }
 
     private static JsonNode door(RunningBridge bridge) {

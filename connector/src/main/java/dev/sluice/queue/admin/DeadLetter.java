@@ -10,23 +10,23 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message a consumer group gave up on, with a copy of all it held.
+ * A message that a consumer group gave up on, with a copy of its content.
  *
- * @param id id of the dead letter; later ones have greater ids
+ * @param id id of the dead letter; later dead letters have greater ids
  * @param messageId id of the message
- * @param transactionId its key in the partition
+ * @param transactionId key of the message in its partition
  * @param queue name of its queue
  * @param partition name of its partition
  * @param partitionId id of its partition, see {@link PartitionIds}
  * @param seq its position in the partition
- * @param group the group that gave up on it; others may have read it
- * @param payload JSON text, as it was pushed; as it is stored if it is encrypted with a key that is not here
- * @param error what the consumer said, or why the queue gave up; may be empty
- * @param retries how often it was delivered again before this
- * @param traceId the producer's trace id, or null
+ * @param group the group that gave up on the message; other groups may have read it
+ * @param payload JSON text as the producer pushed it; the stored text if it is encrypted with a key that is missing
+ * @param error what the consumer reported, or why the queue gave up; may be empty
+ * @param retries how often the message was redelivered before
+ * @param traceId trace id of the producer, or null
  * @param producerSub subject of the producer's token, or null
- * @param createdAt when the message was written to the queue, or the time it brought along ({@link Origin})
- * @param failedAt when it became a dead letter
+ * @param createdAt when the message was written to the queue, or the time that it brought along ({@link Origin})
+ * @param failedAt when the message became a dead letter
  */
 public record DeadLetter(
         long id,

@@ -4,14 +4,14 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which dead letters are meant: those for which all that is given is true.
+ * Selects dead letters. A dead letter matches if it meets every condition that is not null.
  *
- * @param queue name of the queue; null: any
- * @param group name of the consumer group; null: any
- * @param partition name of the partition; null: any
- * @param from they failed at this time or later; null: at any time
- * @param to they failed before this time; null: at any time
- * @param error text their error contains, in upper or lower case; null: any
+ * @param queue name of its queue
+ * @param group name of the consumer group that gave up
+ * @param partition name of its partition
+ * @param from it failed at this time or later
+ * @param to it failed before this time
+ * @param error its error contains this text, in upper or lower case
  */
 public record DeadLetterFilter(
         @Nullable String queue,
@@ -21,11 +21,6 @@ public record DeadLetterFilter(
         @Nullable Instant to,
         @Nullable String error) {
 
-    /** All dead letters. */
+    /** Selects all dead letters. */
     public static final DeadLetterFilter ALL = new DeadLetterFilter(null, null, null, null, null, null);
-
-    /** Returns the filter for all dead letters of a queue. */
-    public static DeadLetterFilter ofQueue(String queue) {
-        return new DeadLetterFilter(queue, null, null, null, null, null);
-    }
 }

@@ -8,28 +8,26 @@ import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
-import dev.sluice.queue.write.TailAdvance;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The messages consumer groups gave up on. They outlive retention, and go with their message, partition or queue when
- * that is deleted.
+ * Lists and purges dead letters: messages that a consumer group gave up on. Retention does not delete dead letters.
+ * They are deleted with their message, partition or queue.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
 public final class DeadLetters {
+    /** Bytes of payload on a page. The dead letter that exceeds the limit is the last one on the page. */
+    public static final long MAX_PAGE_BYTES = 16L << 20;
+
     /** Rows purged in one transaction. */
     private static final int ROWS = 1000;
-    /** Payloads of a page; the one that passes it is still in it. */
-    public static final long MAX_PAGE_BYTES = 16L << 20;
 
     private final Transactions transactions;
     private final Transactions byIndex;
@@ -40,7 +38,7 @@ public final class DeadLetters {
     /**
      * Makes the administration of a schema that {@link QueueSchema} has brought up to date.
      *
-     * @param cipher decrypts the payloads that are listed
+     * @param cipher decrypts the payloads of a list
      */
     public DeadLetters(DataSource dataSource, String schema, PayloadCipher cipher) {
         this(dataSource, schema, cipher, MAX_PAGE_BYTES);
@@ -49,7 +47,7 @@ public final class DeadLetters {
     /**
      * Makes the same for a process with little memory.
      *
-     * @param pageBytes payloads of a page; the one that passes it is still in it
+     * @param pageBytes bytes of payload on a page, instead of {@link #MAX_PAGE_BYTES}
      */
     public DeadLetters(DataSource dataSource, String schema, PayloadCipher cipher, long pageBytes) {
         this.pageBytes = pageBytes;
@@ -60,11 +58,11 @@ public final class DeadLetters {
     }
 
     /**
-     * A part of what a filter lets through.
+     * A page of the dead letters that match a filter.
      *
-     * @param letters the part asked for, newest failure first
-     * @param more whether there are more after them
-     * @param total how many there are in all, at the same moment
+     * @param letters the dead letters, newest failure first
+     * @param more whether more dead letters follow
+     * @param total how many dead letters match the filter, at the same moment
      */
     public record Page(List<DeadLetter> letters, boolean more, long total) {
         public Page {
@@ -73,20 +71,20 @@ public final class DeadLetters {
     }
 
     /**
-     * Where a page ended.
+     * The last dead letter of a page.
      *
-     * @param failedAt when the last letter of the page failed
+     * @param failedAt when it failed
      * @param id its id
      */
     public record Key(Instant failedAt, long id) {}
 
     /**
-     * Returns a part of the dead letters, newest failure first. It ends early when its payloads pass the bytes of a
-     * page.
+     * Returns a page of dead letters, newest failure first. The page is shorter than its limit if its payloads exceed
+     * the bytes of a page.
      *
-     * @param limit most of them returned, 0 or more
-     * @param offset how many to leave out first, 0 or more
-     * @param before where the page before ended; null: from the newest on
+     * @param limit most dead letters returned, 0 or more
+     * @param offset how many dead letters to skip first, 0 or more
+     * @param before where the page before ended; null: start at the newest
      * @throws QueueException if PostgreSQL failed
      */
     public Page list(DeadLetterFilter filter, int limit, long offset, @Nullable Key before) {
@@ -94,26 +92,10 @@ public final class DeadLetters {
             throw new IllegalArgumentException("limit and offset must be 0 or more, were " + limit + " and " + offset);
         }
         return transactions.run("could not read the dead letters", connection -> {
-            // One snapshot for both statements, so that the total fits the part.
+            // Both statements read one snapshot, so that the total fits the page.
             connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
             try {
-                var letters = new ArrayList<DeadLetter>();
-                long found = 0;
-                try (var statement = filtered(connection, "dead-letters", filter)
-                                .set("limit", limit + 1) // One more tells whether there are more.
-                                .set("offset", offset)
-                                .set("before_at", before == null ? null : before.failedAt())
-                                .set("before_id", before == null ? null : (Long) before.id())
-                                .set("max_bytes", pageBytes);
-                        ResultSet row = statement.query()) {
-                    while (row.next()) {
-                        found = row.getLong("found");
-                        letters.add(DeadLetter.of(row, cipher));
-                    }
-                }
-                long total = count(connection, filter);
-                boolean more = letters.size() > limit || letters.size() < found;
-                return new Page(letters.subList(0, Math.min(limit, letters.size())), more, total);
+                return page(connection, filter, limit, offset, before);
             } finally {
                 connection.rollback();
                 connection.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
@@ -121,8 +103,23 @@ public final class DeadLetters {
         });
     }
 
+    private Page page(Connection connection, DeadLetterFilter filter, int limit, long offset, @Nullable Key before)
+            throws SQLException {
+        record Row(DeadLetter letter, long found) {}
+        List<Row> rows = filtered(connection, "dead-letters", filter)
+                .set("limit", limit + 1) // The extra row shows whether more follow.
+                .set("offset", offset)
+                .set("before_at", before == null ? null : before.failedAt())
+                .set("before_id", before == null ? null : (Long) before.id())
+                .set("max_bytes", pageBytes)
+                .list(row -> new Row(DeadLetter.of(row, cipher), row.getLong("found")));
+        boolean more = rows.size() > limit || (!rows.isEmpty() && rows.size() < rows.get(0).found());
+        List<DeadLetter> letters = rows.stream().limit(limit).map(Row::letter).toList();
+        return new Page(letters, more, count(connection, filter));
+    }
+
     /**
-     * Returns how many dead letters there are.
+     * Returns how many dead letters match a filter.
      *
      * @throws QueueException if PostgreSQL failed
      */
@@ -131,99 +128,88 @@ public final class DeadLetters {
     }
 
     /**
-     * Returns the ids of dead letters, oldest first.
+     * Returns the ids of the dead letters that match a filter, oldest first.
      *
-     * @param limit most of them returned, 0 or more
+     * @param limit most ids returned, 0 or more
      * @throws QueueException if PostgreSQL failed
      */
     public List<Long> ids(DeadLetterFilter filter, int limit) {
-        return transactions.run("could not read the dead letters", connection -> {
-            return ids(filtered(connection, "dead-letter-ids", filter).set("limit", limit));
-        });
+        return transactions.run(
+                "could not read the dead letters",
+                connection -> filtered(connection, "dead-letter-ids", filter)
+                        .set("limit", limit)
+                        .list(row -> row.getLong("id")));
     }
 
     /**
-     * Returns the ids of the dead letters of one message, oldest first: one for each group that gave up on it.
+     * Returns the ids of the dead letters of one message, oldest first: one for each group that gave up on the message.
      *
-     * @param partitionId id of its partition
-     * @param transactionId its key
+     * @param partitionId id of the message's partition
+     * @param transactionId key of the message
      * @throws QueueException if PostgreSQL failed
      */
     public List<Long> idsOfMessage(long partitionId, String transactionId) {
-        return byIndex.run("could not read the dead letters of message " + transactionId, connection -> {
-            return ids(new BoundStatement(connection, statements.get("dead-letter-ids-of-message"))
-                    .set("partition", partitionId)
-                    .set("transaction_id", transactionId));
-        });
-    }
-
-    private static List<Long> ids(BoundStatement query) throws SQLException {
-        var ids = new ArrayList<Long>();
-        try (query;
-                ResultSet row = query.query()) {
-            while (row.next()) {
-                ids.add(row.getLong("id"));
-            }
-        }
-        return ids;
+        return byIndex.run(
+                "could not read the dead letters of message " + transactionId,
+                connection -> statements
+                        .on(connection, "dead-letter-ids-of-message")
+                        .set("partition", partitionId)
+                        .set("transaction_id", transactionId)
+                        .list(row -> row.getLong("id")));
     }
 
     /**
      * Deletes dead letters for good.
      *
-     * @param ids which; those that are not there are ignored
-     * @return how many there were
-     * @throws QueueException if PostgreSQL failed; nothing was deleted, unless it failed while committing
+     * @param ids their ids; ids of no dead letter have no effect
+     * @return how many dead letters were deleted
+     * @throws QueueException if PostgreSQL failed; nothing was deleted, unless the commit failed
      */
     public int purge(Collection<Long> ids) {
-        return byIndex.run("could not purge dead letters", connection -> {
-            try (var statement = new BoundStatement(connection, statements.get("purge-dead-letters-by-id"))
-                    .set("ids", TailAdvance.longs(ids))) {
-                return statement.update();
-            }
-        });
+        return byIndex.run(
+                "could not purge dead letters",
+                connection -> statements
+                        .on(connection, "purge-dead-letters-by-id")
+                        .set("ids", ids, Long::longValue)
+                        .execute());
     }
 
     /**
-     * Deletes dead letters for good, a thousand at a time. Those that come meanwhile stay.
+     * Deletes the dead letters that match a filter for good, a thousand in one transaction. Dead letters that are
+     * created during the call stay.
      *
-     * @return how many there were
-     * @throws QueueException if PostgreSQL failed; some may have been deleted
+     * @return how many dead letters were deleted
+     * @throws QueueException if PostgreSQL failed; some dead letters may have been deleted
      */
     public long purge(DeadLetterFilter filter) {
         requireNonNull(filter, "filter");
-        long newest = transactions.run("could not read the dead letters", connection -> {
-            try (var statement = new BoundStatement(connection, statements.get("newest-dead-letter"));
-                    ResultSet row = statement.query()) {
-                row.next();
-                return row.getLong("id");
-            }
-        });
+        long newest = transactions.run("could not read the dead letters", connection -> statements
+                .on(connection, "newest-dead-letter")
+                .first(row -> row.getLong("id"))
+                .orElse(0L));
         long purged = 0;
         int step;
         do {
-            step = transactions.run("could not purge dead letters", connection -> {
-                try (var statement = filtered(connection, "purge-dead-letters", filter)
-                        .set("max_id", newest)
-                        .set("limit", ROWS)) {
-                    return statement.update();
-                }
-            });
+            step = transactions.run(
+                    "could not purge dead letters",
+                    connection -> filtered(connection, "purge-dead-letters", filter)
+                            .set("max_id", newest)
+                            .set("limit", ROWS)
+                            .execute());
             purged += step;
         } while (step > 0);
         return purged;
     }
 
     private long count(Connection connection, DeadLetterFilter filter) throws SQLException {
-        try (var statement = filtered(connection, "count-dead-letters", filter);
-                ResultSet row = statement.query()) {
-            row.next();
-            return row.getLong(1);
-        }
+        return filtered(connection, "count-dead-letters", filter)
+                .first(row -> row.getLong("letters"))
+                .orElse(0L);
     }
 
     private BoundStatement filtered(Connection connection, String name, DeadLetterFilter filter) throws SQLException {
-        return new BoundStatement(connection, statements.get(name))
+        return statements
+                .on(connection, name)
                 .set("queue", filter.queue())
                 .set("group", filter.group())
                 .set("partition", filter.partition())

@@ -1,23 +1,27 @@
 package dev.sluice.queue.admin;
 
 import dev.sluice.queue.Subscription;
+import dev.sluice.queue.sql.Rows;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A consumer group on one queue, and what it has left there.
+ * A consumer group on one queue, with its lag there.
  *
  * @param name name of the group
  * @param queue name of the queue
- * @param subscription where the group started, or is to start again
- * @param createdAt when the group was registered: its first pop
+ * @param subscription where the group started, or starts again after a restart
+ * @param createdAt when the first pop of the group registered it
  * @param partitions how many partitions the queue has
- * @param partitionsWithLag in how many of them the group has something left
- * @param lag messages it has not done with, leased ones included
- * @param hasRead whether it is beyond the first message in any partition; a group that began at the newest one is
- * @param oldestUnreadAt when the oldest of them was written; null when there is none
- * @param timeLag how long ago that was, by the database's clock; zero when there is none
+ * @param partitionsWithLag in how many of these partitions the group has a lag
+ * @param lag messages that the group has not completed, leased ones included
+ * @param hasRead whether the group is beyond the first message of any partition; a group that started at the newest
+ *     message is
+ * @param oldestUnreadAt when the oldest message of the lag was written; null if there is no lag
+ * @param timeLag age of that message by the database's clock; zero if there is no lag
  */
 public record GroupInfo(
         String name,
@@ -29,4 +33,19 @@ public record GroupInfo(
         long lag,
         boolean hasRead,
         @Nullable Instant oldestUnreadAt,
-        Duration timeLag) {}
+        Duration timeLag) {
+
+    static GroupInfo of(ResultSet row, Subscription subscription) throws SQLException {
+        return new GroupInfo(
+                row.getString("group_name"),
+                row.getString("queue"),
+                subscription,
+                row.getTimestamp("created_at").toInstant(),
+                row.getLong("partitions"),
+                row.getLong("partitions_with_lag"),
+                row.getLong("lag"),
+                row.getBoolean("has_read"),
+                Rows.instant(row, "oldest_unread_at"),
+                Duration.ofMillis(Math.max(0, row.getLong("time_lag_ms"))));
+    }
+}

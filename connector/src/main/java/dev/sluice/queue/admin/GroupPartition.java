@@ -1,29 +1,29 @@
 package dev.sluice.queue.admin;
 
 import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.sql.Rows;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How far a consumer group has read a partition.
+ * The position and the lag of a consumer group in a partition.
  *
  * @param group name of the group
  * @param queue name of the queue
  * @param partition name of the partition
  * @param partitionId id of the partition, see {@link PartitionIds}
- * @param position every message up to this seq is done
+ * @param position the group has completed every message up to this seq
  * @param head seq of the newest message
- * @param lag messages not done, leased ones included
- * @param oldestUnreadAt when the oldest of them was written; null when there is none
- * @param timeLag how long ago that was, by the database's clock; zero when there is none
- * @param consumedAt when the group was done with a message of it last; null: never
- * @param leaseId who holds the next messages now; null: nobody
- * @param leasedUntil when that lease ends; null exactly when {@code leaseId} is
+ * @param lag messages that the group has not completed, leased ones included
+ * @param oldestUnreadAt when the oldest message of the lag was written; null if there is no lag
+ * @param timeLag age of that message by the database's clock; zero if there is no lag
+ * @param consumedAt when the group last completed a message; null: never
+ * @param leaseId the lease on the next messages; null if there is no live lease
+ * @param leasedUntil when that lease ends; null exactly if {@code leaseId} is
  */
 public record GroupPartition(
         String group,
@@ -40,8 +40,6 @@ public record GroupPartition(
         @Nullable Instant leasedUntil) {
 
     static GroupPartition of(ResultSet row) throws SQLException {
-        Timestamp oldest = row.getTimestamp("oldest_unread_at");
-        Timestamp consumed = row.getTimestamp("consumed_at");
         boolean leased = row.getBoolean("leased");
         return new GroupPartition(
                 row.getString("group_name"),
@@ -51,10 +49,10 @@ public record GroupPartition(
                 row.getLong("position"),
                 row.getLong("head"),
                 row.getLong("lag"),
-                oldest == null ? null : oldest.toInstant(),
+                Rows.instant(row, "oldest_unread_at"),
                 Duration.ofMillis(Math.max(0, row.getLong("time_lag_ms"))),
-                consumed == null ? null : consumed.toInstant(),
+                Rows.instant(row, "consumed_at"),
                 leased ? row.getObject("lease_id", UUID.class) : null,
-                leased ? row.getTimestamp("available_at").toInstant() : null);
+                leased ? Rows.instant(row, "available_at") : null);
     }
 }

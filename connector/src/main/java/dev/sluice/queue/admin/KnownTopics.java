@@ -1,12 +1,10 @@
 package dev.sluice.queue.admin;
 
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
 import dev.sluice.queue.write.StoredOffsets;
-import java.sql.ResultSet;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
@@ -14,9 +12,9 @@ import java.util.TreeMap;
 import javax.sql.DataSource;
 
 /**
- * How many partitions the topics of a source have, as far as its tasks have seen. Only a running task knows that, so it
- * keeps the numbers in {@code state}; a later change of {@link StoredOffsets} is checked against them. The number of a
- * topic never decreases.
+ * Stores how many partitions the topics of a source have. Only a running sink task sees the topics, so it stores the
+ * numbers in the table {@code state}. When somebody changes {@link StoredOffsets} later, the change is checked against
+ * these numbers. The number of a topic never decreases.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
@@ -24,39 +22,31 @@ public final class KnownTopics {
     private final Transactions transactions;
     private final Statements statements;
 
-    /** Makes it for a schema that {@link QueueSchema} has brought up to date. */
+    /** Makes the access to a schema that {@link QueueSchema} has brought up to date. */
     public KnownTopics(DataSource dataSource, String schema) {
         this.transactions = new Transactions(dataSource);
         this.statements = Statements.read("known_topics.sql", schema);
     }
 
     /**
-     * Notes that topics have at least so many partitions.
+     * Stores that topics have at least these numbers of partitions.
      *
-     * @param partitions by topic
+     * @param partitions number of partitions by topic
      * @throws QueueException if PostgreSQL failed
      */
     public void note(String source, Map<String, Integer> partitions) {
         var inOrder = new TreeMap<>(partitions);
-        transactions.run("could not note the partitions of topics", connection -> {
-            try (var statement = new BoundStatement(connection, statements.get("note-topics"))
-                    .set(
-                            "keys",
-                            inOrder.keySet().stream()
-                                    .map(topic -> key(source, topic))
-                                    .toArray(String[]::new))
-                    .set(
-                            "partitions",
-                            inOrder.values().stream()
-                                    .mapToInt(Integer::intValue)
-                                    .toArray())) {
-                return statement.update();
-            }
-        });
+        transactions.run(
+                "could not note the partitions of topics",
+                connection -> statements
+                        .on(connection, "note-topics")
+                        .setTexts("keys", inOrder.keySet(), topic -> key(source, topic))
+                        .setInts("partitions", inOrder.values(), Integer::intValue)
+                        .execute());
     }
 
     /**
-     * Returns how many partitions topics have. Leaves out unknown topics.
+     * Returns the number of partitions by topic. Leaves out unknown topics.
      *
      * @throws QueueException if PostgreSQL failed
      */
@@ -64,19 +54,17 @@ public final class KnownTopics {
         return transactions.run("could not read the partitions of topics", connection -> {
             var known = new HashMap<String, Integer>();
             for (String topic : topics) {
-                try (var statement = new BoundStatement(connection, statements.get("known-topic"))
-                                .set("key", key(source, topic));
-                        ResultSet row = statement.query()) {
-                    if (row.next()) {
-                        known.put(topic, row.getInt("partitions"));
-                    }
-                }
+                statements
+                        .on(connection, "known-topic")
+                        .set("key", key(source, topic))
+                        .first(row -> row.getInt("partitions"))
+                        .ifPresent(partitions -> known.put(topic, partitions));
             }
             return known;
         });
     }
 
-    /** No topic has a slash in its name, so the last one separates. */
+    /** The last slash is the separator: the name of a topic has none. */
     private static String key(String source, String topic) {
         return "sink-topic:" + source + "/" + topic;
     }

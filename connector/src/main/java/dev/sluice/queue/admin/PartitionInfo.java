@@ -1,9 +1,9 @@
 package dev.sluice.queue.admin;
 
 import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.sql.Rows;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
@@ -13,11 +13,11 @@ import org.jspecify.annotations.Nullable;
  * @param id its id, see {@link PartitionIds}
  * @param queue name of its queue
  * @param name its name
- * @param createdAt when it was made, by the database's clock
- * @param lastPushAt when it got its newest message; null before the first
- * @param messages how many messages it holds, read or not, scheduled ones included; those deleted one by one still
- *     count
- * @param scheduled how many of them wait for their time
+ * @param createdAt when it was created, by the database's clock
+ * @param lastPushAt when its newest message was written; null before the first message
+ * @param messages how many messages it holds, read or unread, including scheduled ones and single messages that
+ *     somebody deleted
+ * @param scheduled how many of these messages are scheduled
  */
 public record PartitionInfo(
         long id,
@@ -29,13 +29,12 @@ public record PartitionInfo(
         long scheduled) {
 
     static PartitionInfo of(ResultSet row) throws SQLException {
-        Timestamp lastPush = row.getTimestamp("last_push_at");
         return new PartitionInfo(
                 row.getLong("id"),
                 row.getString("queue"),
                 row.getString("name"),
                 row.getTimestamp("created_at").toInstant(),
-                lastPush == null ? null : lastPush.toInstant(),
+                Rows.instant(row, "last_push_at"),
                 row.getLong("head") - row.getLong("tail") + 1 + row.getLong("scheduled"),
                 row.getLong("scheduled"));
     }

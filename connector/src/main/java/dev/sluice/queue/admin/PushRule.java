@@ -1,29 +1,27 @@
 package dev.sluice.queue.admin;
 
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.util.ArrayList;
 import java.util.List;
 import javax.sql.DataSource;
 
 /**
- * What must be known of a queue before a push to it is taken.
+ * What a bridge must know of a queue before it accepts a push to it.
  *
- * @param queue its name
- * @param encrypted whether payloads are to be encrypted
- * @param maxSize messages it may hold; 0: any number
- * @param messages messages that are not deleted and that not every group has done with, or that wait for their time;
- *     without groups all that are not deleted. Counted only if there is a bound. What is acknowledged behind a message
- *     that is not counts
+ * @param queue name of the queue
+ * @param encrypted whether the bridge must encrypt payloads
+ * @param maxSize most messages that the queue may hold; 0: no limit
+ * @param messages messages that count against the limit: scheduled messages, and stored messages that at least one
+ *     group has not completed. A completed message behind an open one counts too. If the queue has no groups, all
+ *     stored messages count. 0 if there is no limit
  */
 public record PushRule(String queue, boolean encrypted, long maxSize, long messages) {
 
-    /** Reads the rules of all queues that have any. Every read is one transaction; any thread may ask. */
+    /** Reads the rules of all queues. Each read is one transaction. Safe for use by many threads. */
     public static final class Reader {
         private final Transactions transactions;
         private final Statements statements;
@@ -35,24 +33,17 @@ public record PushRule(String queue, boolean encrypted, long maxSize, long messa
         }
 
         /**
-         * Returns the rules of the queues that are encrypted or bounded, in no order.
+         * Returns the rules of the queues that are encrypted or limited, in no order.
          *
          * @throws QueueException if PostgreSQL failed
          */
         public List<PushRule> read() {
-            return transactions.run("could not read the rules of pushes", connection -> {
-                var rules = new ArrayList<PushRule>();
-                try (var statement = new BoundStatement(connection, statements.get("push-rules"));
-                        ResultSet row = statement.query()) {
-                    while (row.next()) {
-                        rules.add(of(row));
-                    }
-                }
-                return rules;
-            });
+            return transactions.run(
+                    "could not read the rules of pushes",
+                    connection -> statements.on(connection, "push-rules").list(Reader::rule));
         }
 
-        private static PushRule of(ResultSet row) throws SQLException {
+        private static PushRule rule(ResultSet row) throws SQLException {
             return new PushRule(
                     row.getString("name"),
                     row.getBoolean("encryption_enabled"),

@@ -16,31 +16,27 @@ import dev.sluice.queue.write.PartitionDirectory;
 import dev.sluice.queue.write.TailAdvance;
 import dev.sluice.queue.write.TailAdvance.Extent;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.util.ArrayList;
+import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.function.UnaryOperator;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The queues of a schema: their options, and the deletion of queues, partitions and messages.
+ * Configures the queues of a schema, and deletes queues, partitions and messages.
  *
- * <p>Deleting makes things invisible in one short transaction, whatever their size: no pop, push or list finds them
- * once the method has returned. The space they take is given back by {@link Retention}, in small steps. A push that is
- * under way at that moment either commits before and is deleted too, or notices and makes the queue anew; it is never
- * lost in between.
+ * <p>A deletion makes rows invisible in one short transaction, whatever their number: after the call no pop, push or
+ * list finds them. {@link Retention} frees their space later, in small steps. A concurrent push either commits before
+ * the deletion and is deleted too, or finds the queue missing and creates it again. No push is lost in between.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
 public final class Queues {
-    /** Times a queue is made again because somebody deletes it while it is configured. */
+    /** How often a queue is created again if somebody deletes it while it is configured. */
     private static final int MAX_RESTARTS = 5;
     /** Partitions cleared in one transaction. */
     private static final int PAGE = 100;
@@ -50,11 +46,11 @@ public final class Queues {
     private final Transactions transactions;
     private final Transactions byIndex;
     private final Statements statements;
-    /** Partitions are made by the statements of the flush. */
+    /** The statements of the writer, which create partitions. */
     private final Statements writer;
 
-    private final PartitionPages partitions;
-    private final TailAdvance trim;
+    private final PartitionPages pages;
+    private final TailAdvance tailAdvance;
     private final boolean mayEncrypt;
     private final Runnable configured;
 
@@ -66,8 +62,8 @@ public final class Queues {
     /**
      * Makes the administration of a schema that {@link QueueSchema} has brought up to date.
      *
-     * @param cipher what writers encrypt with: without a key no queue becomes an encrypted one
-     * @param configured run after options were committed, before the caller hears of it; must not throw
+     * @param cipher the cipher of the writers: if it has no key, no queue can be set to encrypted
+     * @param configured runs after the commit of options, before the caller gets its answer; must not throw
      */
     public Queues(DataSource dataSource, String schema, PayloadCipher cipher, Runnable configured) {
         this.mayEncrypt = cipher.hasKey();
@@ -76,57 +72,30 @@ public final class Queues {
         this.byIndex = Transactions.byIndex(dataSource);
         this.statements = Statements.read("queues.sql", schema);
         this.writer = Statements.read("partition_directory.sql", schema);
-        this.partitions = new PartitionPages(byIndex, schema, PAGE);
-        this.trim = new TailAdvance(schema);
+        this.pages = new PartitionPages(byIndex, schema, PAGE);
+        this.tailAdvance = new TailAdvance(schema);
     }
 
     /**
-     * Creates a queue, or replaces all settings of the one there is. Creates its partition
+     * Creates a queue, or replaces all settings of an existing one. Creates its partition
      * {@value NewMessage#DEFAULT_PARTITION}.
      *
-     * @param namespace replaces the namespace, which may be empty
-     * @param task replaces the task, which may be empty
-     * @return the queue as it is now, without counts
-     * @throws IllegalArgumentException if PostgreSQL cannot store the name, or the queue shall be encrypted and there
-     *     is no key
-     * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
+     * @param namespace the new namespace, may be empty
+     * @param task the new task, may be empty
+     * @return the queue with the new settings, without counts
+     * @throws IllegalArgumentException if PostgreSQL cannot store the name, or if the options ask for encryption and
+     *     there is no key
+     * @throws QueueException if PostgreSQL failed; nothing has changed, unless the commit failed
      */
     public QueueInfo configure(String queue, String namespace, String task, QueueOptions options) {
         requireNonNull(namespace, "namespace");
         requireNonNull(task, "task");
         requireNonNull(options, "options");
-        return configure(queue, namespace, task, before -> options);
-    }
-
-    /**
-     * Changes some settings of a queue; creates it if there is none. Of several changes at a time, each sees what the
-     * one before has left. Creates the partition {@value NewMessage#DEFAULT_PARTITION}.
-     *
-     * @param namespace the namespace, or null to leave it
-     * @param task the task, or null to leave it
-     * @param change makes the new options of the old ones, {@link QueueOptions#DEFAULTS} for a new queue. Called while
-     *     the queue is locked, perhaps more than once; what it throws is thrown
-     * @return the queue as it is now, without counts
-     * @throws IllegalArgumentException if PostgreSQL cannot store the name, or the queue shall be encrypted and there
-     *     is no key
-     * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
-     */
-    public QueueInfo configure(
-            String queue, @Nullable String namespace, @Nullable String task, UnaryOperator<QueueOptions> change) {
         NewMessage.checkName("queue", queue);
         QueueInfo committed = byIndex.run("could not configure queue " + queue, connection -> {
             QueueInfo before = createAndLock(connection, queue);
-            QueueOptions options = change.apply(before.options());
             checkKey(before.options(), options);
-            QueueInfo after = new QueueInfo(
-                    before.id(),
-                    queue,
-                    namespace == null ? before.namespace() : namespace,
-                    task == null ? before.task() : task,
-                    options,
-                    before.createdAt(),
-                    0,
-                    0);
+            var after = new QueueInfo(before.id(), queue, namespace, task, options, before.createdAt(), 0, 0);
             update(connection, after);
             createDefaultPartition(connection, queue);
             if (before.options().lane() != options.lane()) {
@@ -139,73 +108,114 @@ public final class Queues {
         return committed;
     }
 
-    /** A queue that already is encrypted may be configured by who has no key. */
+    /** A process without a key may configure a queue that is encrypted already. */
     private void checkKey(QueueOptions before, QueueOptions after) {
         if (after.encryptionEnabled() && !before.encryptionEnabled() && !mayEncrypt) {
             throw new IllegalArgumentException("encryptionEnabled needs a key to encrypt with: set encryption.keys");
         }
     }
 
-    /** Returns a queue, or nothing when there is none of that name. */
-    public Optional<QueueInfo> find(String queue) {
-        return select(requireNonNull(queue, "queue")).stream().findFirst();
+    private QueueInfo createAndLock(Connection connection, String queue) throws SQLException {
+        for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
+            statements.on(connection, "create-queue").set("queue", queue).execute();
+            Optional<QueueInfo> locked = lock(connection, queue);
+            if (locked.isPresent()) {
+                return locked.get();
+            }
+        }
+        throw new QueueException(
+                "queue " + queue + " was deleted " + MAX_RESTARTS + " times while it was configured", "55000", null);
     }
 
-    /** Returns all queues, newest first. */
-    public List<QueueInfo> list() {
-        return select(null);
+    private Optional<QueueInfo> lock(Connection connection, String queue) throws SQLException {
+        return statements.on(connection, "lock-queue").set("queue", queue).first(QueueInfo::of);
+    }
+
+    private void update(Connection connection, QueueInfo queue) throws SQLException {
+        QueueOptions options = queue.options();
+        statements
+                .on(connection, "configure-queue")
+                .set("queue_id", queue.id())
+                .set("namespace", queue.namespace())
+                .set("task", queue.task())
+                .set("lease_time_s", options.leaseTime().toSeconds())
+                .set("retry_limit", options.retryLimit())
+                .set("retry_delay_ms", millis(options.retryDelay()))
+                .set("redelivery_limit", options.redeliveryLimit())
+                .set("priority", options.priority())
+                .set("max_size", options.maxSize())
+                .set("ttl_s", options.ttl() == null ? null : (Long) options.ttl().toSeconds())
+                .set("dead_letter_queue", options.deadLetterQueue())
+                .set("dlq_after_max_retries", options.dlqAfterMaxRetries())
+                .set("delayed_processing_s", options.delayedProcessing().toSeconds())
+                .set("window_buffer_s", options.windowBuffer().toSeconds())
+                .set("retention_enabled", options.retentionEnabled())
+                .set("retention_s", options.retention().toSeconds())
+                .set("completed_retention_s", options.completedRetention().toSeconds())
+                .set("max_wait_time_s", options.maxWaitTime().toSeconds())
+                .set("encryption_enabled", options.encryptionEnabled())
+                .set("dedup_window_ms", millis(options.dedupWindow()))
+                .execute();
+    }
+
+    private static @Nullable Long millis(@Nullable Duration duration) {
+        return duration == null ? null : duration.toMillis();
+    }
+
+    /** Registers the groups that wait for the queue, and creates the partition with their cursors. */
+    private void createDefaultPartition(Connection connection, String queue) throws SQLException {
+        String[] queueName = {queue};
+        writer.on(connection, "register-pending").set("queues", queueName).execute();
+        writer.on(connection, "create-partitions")
+                .set("queues", queueName)
+                .set("partitions", new String[] {NewMessage.DEFAULT_PARTITION})
+                .set("lanes", new int[] {PartitionDirectory.LANE_OF_QUEUE})
+                .execute();
     }
 
     /**
-     * Returns the id of a partition, or nothing when there is none of that name.
+     * Returns the id of a partition, or empty if there is no partition of that name.
      *
      * @throws QueueException if PostgreSQL failed
      */
     public OptionalLong findPartition(String queue, String partition) {
         requireNonNull(partition, "partition");
-        return byIndex.run("could not read partition " + partition + " of queue " + queue, connection -> {
-            return statements
-                    .on(connection, "partition-id")
-                    .set("queue", queue)
-                    .set("partition", partition)
-                    .first(row -> OptionalLong.of(row.getLong("id")))
-                    .orElseGet(OptionalLong::empty);
-        });
+        return byIndex.run("could not read partition " + partition + " of queue " + queue, connection -> statements
+                .on(connection, "partition-id")
+                .set("queue", queue)
+                .set("partition", partition)
+                .first(row -> OptionalLong.of(row.getLong("id")))
+                .orElseGet(OptionalLong::empty));
     }
 
     /**
      * Returns partitions, by queue and name.
      *
-     * @param queue only those of the queue of that name; null: of all queues
-     * @param limit most of them returned, 0 or more
-     * @param offset how many to leave out first, 0 or more
-     * @param after where the page before ended; null: from the first on
+     * @param queue only the partitions of the queue of that name; null: of all queues
+     * @param limit most partitions returned, 0 or more
+     * @param offset how many partitions to skip first, 0 or more
+     * @param after where the page before ended; null: start at the first
      * @throws QueueException if PostgreSQL failed
      */
     public List<PartitionInfo> listPartitions(
             @Nullable String queue, int limit, long offset, @Nullable PartitionKey after) {
-        return transactions.run("could not read the partitions", connection -> {
-            var partitions = new ArrayList<PartitionInfo>();
-            try (var statement = new BoundStatement(connection, statements.get("partitions"))
-                            .set("queue", queue)
-                            .set("after_queue", after == null ? null : after.queue())
-                            .set("after_partition", after == null ? null : after.partition())
-                            .set("limit", limit)
-                            .set("offset", offset);
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    partitions.add(PartitionInfo.of(row));
-                }
-            }
-            return partitions;
-        });
+        return transactions.run(
+                "could not read the partitions",
+                connection -> statements
+                        .on(connection, "partitions")
+                        .set("queue", queue)
+                        .set("after_queue", after == null ? null : after.queue())
+                        .set("after_partition", after == null ? null : after.partition())
+                        .set("limit", limit)
+                        .set("offset", offset)
+                        .list(PartitionInfo::of));
     }
 
     /**
      * Deletes a queue with its partitions, messages, groups and dead letters.
      *
-     * @return false if there was none
-     * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
+     * @return false if there was no such queue
+     * @throws QueueException if PostgreSQL failed; nothing has changed, unless the commit failed
      */
     public boolean delete(String queue) {
         return byIndex.run("could not delete queue " + queue, connection -> {
@@ -222,10 +232,11 @@ public final class Queues {
     }
 
     /**
-     * Deletes a partition with its messages and dead letters. A push to it makes a new one, whose seqs start at 1.
+     * Deletes a partition with its messages and dead letters. A push to its name creates a new partition, whose seqs
+     * start at 1.
      *
-     * @return false if there was none
-     * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
+     * @return false if there was no such partition
+     * @throws QueueException if PostgreSQL failed; nothing has changed, unless the commit failed
      */
     public boolean deletePartition(String queue, String partition) {
         requireNonNull(partition, "partition");
@@ -240,215 +251,127 @@ public final class Queues {
         });
     }
 
+    private int deletePartitions(Connection connection, long queueId, @Nullable String partition) throws SQLException {
+        ofQueue(connection, "lock-partitions-for-deletion", queueId, partition).forEach(row -> {});
+        ofQueue(connection, "delete-cursors", queueId, partition).execute();
+        return ofQueue(connection, "delete-partitions", queueId, partition).execute();
+    }
+
     /**
-     * Deletes one message, its dead letters and its traces. Its seq stays taken; groups that have not read it pass over
-     * it. The message may be one that waits for its time. Reads the transaction ids of the whole partition.
+     * Deletes the parked messages of a queue: otherwise they would create it again. Runs after the deletion of
+     * partitions, because the release of parked messages locks in that order too.
+     */
+    private int deleteParked(Connection connection, String queue, @Nullable String partition) throws SQLException {
+        return statements
+                .on(connection, "delete-parked")
+                .set("queue", queue)
+                .set("partition", partition)
+                .execute();
+    }
+
+    /**
+     * Deletes one message with its dead letters and traces. Its seq stays taken, and groups that have not read it skip
+     * it. The message may be a scheduled one. Reads the transaction ids of the whole partition.
      *
      * @param partitionId id of its partition
-     * @param transactionId its key; all messages of that key go, should there be several
-     * @return false if there was none
-     * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
+     * @param transactionId its key; if several messages have the key, all of them are deleted
+     * @return false if there was no such message
+     * @throws QueueException if PostgreSQL failed; nothing has changed, unless the commit failed
      */
     public boolean deleteMessage(long partitionId, String transactionId) {
         requireNonNull(transactionId, "transactionId");
         return byIndex.run("could not delete message " + transactionId, connection -> {
-            long deleted = 0;
-            // Dead letters before partitions, in the order a redrive locks them.
-            try (var statement = ofMessage(connection, "delete-dead-letters-of-message", partitionId, transactionId)) {
-                deleted += statement.update();
-            }
-            try (var statement = ofMessage(connection, "delete-traces-of-message", partitionId, transactionId)) {
-                statement.update();
-            }
-            boolean waits;
-            try (var statement = new BoundStatement(connection, statements.get("lock-partition-of-scheduled"))
-                            .set("partition", partitionId);
-                    ResultSet row = statement.query()) {
-                waits = row.next();
-            }
-            if (waits) {
-                try (var statement = ofMessage(connection, "delete-scheduled-message", partitionId, transactionId);
-                        ResultSet row = statement.query()) {
-                    row.next();
-                    deleted += row.getLong(1);
-                }
-            }
-            try (var statement = ofMessage(connection, "delete-message", partitionId, transactionId)) {
-                deleted += statement.update();
-            }
+            // A redrive locks dead letters before partitions; so does this transaction.
+            long deleted = ofMessage(connection, "delete-dead-letters-of-message", partitionId, transactionId)
+                    .execute();
+            ofMessage(connection, "delete-traces-of-message", partitionId, transactionId)
+                    .execute();
+            deleted += deleteScheduled(connection, partitionId, transactionId);
+            deleted += ofMessage(connection, "delete-message", partitionId, transactionId)
+                    .execute();
             return deleted > 0;
         });
     }
 
+    private long deleteScheduled(Connection connection, long partitionId, String transactionId) throws SQLException {
+        Optional<Long> locked = statements
+                .on(connection, "lock-partition-of-scheduled")
+                .set("partition", partitionId)
+                .first(row -> row.getLong("id"));
+        if (locked.isEmpty()) {
+            return 0;
+        }
+        return ofMessage(connection, "delete-scheduled-message", partitionId, transactionId)
+                .first(row -> row.getLong("messages"))
+                .orElse(0L);
+    }
+
     /**
-     * Deletes the messages of a queue, scheduled and parked ones too, and ends its leases. The queue stays with its
-     * partitions and groups; so do its dead letters. Goes a hundred partitions at a time; after a failure some may be
-     * empty and others not.
+     * Deletes the messages of a queue, including scheduled and parked ones, and ends its leases. The queue keeps its
+     * partitions, groups and dead letters. Clears some hundred partitions in one transaction: after a failure some may
+     * be empty and others not.
      *
-     * @param partition clears only the partition of that name; null: all
-     * @return how many messages there were
-     * @throws QueueException if PostgreSQL failed; to be repeated
+     * @param partition only the partition of that name; null: all partitions
+     * @return how many messages were deleted
+     * @throws QueueException if PostgreSQL failed; the caller should repeat the call
      */
     public long clear(String queue, @Nullable String partition) {
-        // First: one that is released meanwhile is in a partition by then.
-        long cleared =
-                byIndex.run("could not clear queue " + queue, connection -> deleteParked(connection, queue, partition));
-        PartitionPages.Walk walk = partitions.walk("could not clear queue " + queue, queue, partition);
+        String what = "could not clear queue " + queue;
+        // Parked messages first: one that is released during the call is in a partition by then.
+        long cleared = byIndex.run(what, connection -> deleteParked(connection, queue, partition));
+        PartitionPages.Walk walk = pages.walk(what, queue, partition);
         for (List<Long> page = walk.next(); !page.isEmpty(); page = walk.next()) {
-            List<Long> ids = page;
-            long[] deleted;
+            List<Long> partitions = page;
+            Cleared step;
             do {
-                deleted = byIndex.run("could not clear queue " + queue, connection -> clear(connection, ids));
-                cleared += deleted[0] + deleted[1];
-            } while (deleted[1] == ROWS);
+                step = byIndex.run(what, connection -> clear(connection, partitions));
+                cleared += step.messages() + step.scheduled();
+            } while (step.scheduled() == ROWS);
         }
         return cleared;
     }
 
-    /** Clears partitions; returns how many messages, and how many scheduled ones, of which some may be left. */
-    private long[] clear(Connection connection, List<Long> page) throws SQLException {
-        SortedMap<Long, Extent> extents = trim.lock(connection, page);
+    /**
+     * What one transaction has cleared.
+     *
+     * @param messages all messages of its partitions
+     * @param scheduled scheduled messages, at most {@link #ROWS}
+     */
+    private record Cleared(long messages, long scheduled) {}
+
+    private Cleared clear(Connection connection, List<Long> partitions) throws SQLException {
+        SortedMap<Long, Extent> extents = tailAdvance.lock(connection, partitions);
         SortedMap<Long, Long> tails = new TreeMap<>();
         long messages = 0;
-        for (Map.Entry<Long, Extent> each : extents.entrySet()) {
-            long tail = each.getValue().head() + 1;
-            if (tail > each.getValue().tail()) {
-                messages += tail - each.getValue().tail();
-                tails.put(each.getKey(), tail);
+        for (var each : extents.entrySet()) {
+            long oldTail = each.getValue().tail();
+            long newTail = each.getValue().head() + 1;
+            if (newTail > oldTail) {
+                messages += newTail - oldTail;
+                tails.put(each.getKey(), newTail);
             }
         }
-        trim.run(connection, tails);
-        try (var statement = new BoundStatement(connection, statements.get("clear-scheduled"))
-                        .set("partitions", TailAdvance.longs(extents.keySet()))
-                        .set("limit", ROWS);
-                ResultSet row = statement.query()) {
-            row.next();
-            return new long[] {messages, row.getLong(1)};
-        }
-    }
-
-    private QueueInfo createAndLock(Connection connection, String queue) throws SQLException {
-        for (int restart = 0; restart <= MAX_RESTARTS; restart++) {
-            try (var create = new BoundStatement(connection, statements.get("create-queue")).set("queue", queue)) {
-                create.update();
-            }
-            Optional<QueueInfo> locked = lock(connection, queue);
-            if (locked.isPresent()) {
-                return locked.get();
-            }
-        }
-        throw new QueueException(
-                "queue " + queue + " was deleted " + MAX_RESTARTS + " times while it was configured", "55000", null);
-    }
-
-    private Optional<QueueInfo> lock(Connection connection, String queue) throws SQLException {
-        try (var statement = new BoundStatement(connection, statements.get("lock-queue")).set("queue", queue);
-                ResultSet row = statement.query()) {
-            return row.next() ? Optional.of(QueueInfo.of(row)) : Optional.empty();
-        }
-    }
-
-    private void update(Connection connection, QueueInfo queue) throws SQLException {
-        QueueOptions options = queue.options();
-        try (var statement = new BoundStatement(connection, statements.get("configure-queue"))
-                .set("queue_id", queue.id())
-                .set("namespace", queue.namespace())
-                .set("task", queue.task())
-                .set("lease_time_s", (int) options.leaseTime().toSeconds())
-                .set("retry_limit", options.retryLimit())
-                .set(
-                        "retry_delay_ms",
-                        options.retryDelay() == null
-                                ? null
-                                : (Long) options.retryDelay().toMillis())
-                .set("redelivery_limit", options.redeliveryLimit())
-                .set("priority", options.priority())
-                .set("max_size", options.maxSize())
-                .set(
-                        "ttl_s",
-                        options.ttl() == null ? null : (Long) options.ttl().toSeconds())
-                .set("dead_letter_queue", options.deadLetterQueue())
-                .set("dlq_after_max_retries", options.dlqAfterMaxRetries())
-                .set("delayed_processing_s", options.delayedProcessing().toSeconds())
-                .set("window_buffer_s", options.windowBuffer().toSeconds())
-                .set("retention_enabled", options.retentionEnabled())
-                .set("retention_s", options.retention().toSeconds())
-                .set("completed_retention_s", options.completedRetention().toSeconds())
-                .set("max_wait_time_s", options.maxWaitTime().toSeconds())
-                .set("encryption_enabled", options.encryptionEnabled())
-                .set(
-                        "dedup_window_ms",
-                        options.dedupWindow() == null
-                                ? null
-                                : (Long) options.dedupWindow().toMillis())) {
-            statement.update();
-        }
-    }
-
-    /** Registers the groups that waited for the queue, and makes the partition with their cursors. */
-    private void createDefaultPartition(Connection connection, String queue) throws SQLException {
-        String[] queueName = {queue};
-        try (var pending = new BoundStatement(connection, writer.get("register-pending")).set("queues", queueName);
-                var create = new BoundStatement(connection, writer.get("create-partitions"))
-                        .set("queues", queueName)
-                        .set("partitions", new String[] {NewMessage.DEFAULT_PARTITION})
-                        .set("lanes", new int[] {PartitionDirectory.LANE_OF_QUEUE})) {
-            pending.update();
-            create.update();
-        }
-    }
-
-    private int deletePartitions(Connection connection, long queueId, @Nullable String partition) throws SQLException {
-        try (var lock = new BoundStatement(connection, statements.get("lock-partitions-for-deletion"))
-                        .set("queue_id", queueId)
-                        .set("partition", partition);
-                var cursors = new BoundStatement(connection, statements.get("delete-cursors"))
-                        .set("queue_id", queueId)
-                        .set("partition", partition);
-                var partitions = new BoundStatement(connection, statements.get("delete-partitions"))
-                        .set("queue_id", queueId)
-                        .set("partition", partition)) {
-            lock.query().close();
-            cursors.update();
-            return partitions.update();
-        }
-    }
-
-    /**
-     * Deletes messages that wait for the queue: otherwise they would create it again. After the partitions, as those
-     * who release them.
-     */
-    private int deleteParked(Connection connection, String queue, @Nullable String partition) throws SQLException {
-        try (var statement = new BoundStatement(connection, statements.get("delete-parked"))
-                .set("queue", queue)
-                .set("partition", partition)) {
-            return statement.update();
-        }
-    }
-
-    private List<QueueInfo> select(@Nullable String queue) {
-        return transactions.run("could not read the queues", connection -> {
-            var queues = new ArrayList<QueueInfo>();
-            try (var statement = new BoundStatement(connection, statements.get("queues")).set("queue", queue);
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    queues.add(QueueInfo.of(row));
-                }
-            }
-            return queues;
-        });
+        tailAdvance.advance(connection, tails);
+        long scheduled = statements
+                .on(connection, "clear-scheduled")
+                .set("partitions", extents.keySet(), Long::longValue)
+                .set("limit", ROWS)
+                .first(row -> row.getLong("messages"))
+                .orElse(0L);
+        return new Cleared(messages, scheduled);
     }
 
     private BoundStatement ofMessage(Connection connection, String name, long partitionId, String transactionId)
             throws SQLException {
-        return new BoundStatement(connection, statements.get(name))
-                .set("partition", partitionId)
-                .set("transaction_id", transactionId);
+        return statements.on(connection, name).set("partition", partitionId).set("transaction_id", transactionId);
+    }
+
+    private BoundStatement ofQueue(Connection connection, String name, long queueId, @Nullable String partition)
+            throws SQLException {
+        return statements.on(connection, name).set("queue_id", queueId).set("partition", partition);
     }
 
     private void run(Connection connection, String name, long queueId) throws SQLException {
-        try (var statement = new BoundStatement(connection, statements.get(name)).set("queue_id", queueId)) {
-            statement.update();
-        }
+        statements.on(connection, name).set("queue_id", queueId).execute();
     }
 }

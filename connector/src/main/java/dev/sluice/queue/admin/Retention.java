@@ -1,13 +1,11 @@
 package dev.sluice.queue.admin;
 
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
 import dev.sluice.queue.write.TailAdvance;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -21,39 +19,44 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Deletes what has had its time, by the options of its queue, what nobody will ask for again ({@link UnusedRows}), and
- * what queues, partitions and clearings have left behind.
+ * Deletes expired messages by the options of their queue, unused rows ({@link UnusedRows}), and the rows of deleted
+ * queues, deleted partitions and cleared messages.
  *
- * <p>In two kinds of steps, each a short transaction. The first moves tails and the cursors before them
- * ({@link TailAdvance}): from then on the messages are invisible. It leaves out partitions and cursors that somebody
- * else holds; the next sweep comes by again. The second deletes segments nobody can see, a bounded number at a time,
- * with no lock that a push, a pop or an ack could wait for.
+ * <p>A sweep consists of short transactions, called steps. There are two kinds of steps for messages:
  *
- * <p>A partition is a sequence: what is deleted is always its oldest part, whole segments at a time. Messages written
- * together are of one age and go together. A position never goes back.
+ * <ol>
+ *   <li>The first kind advances the tails of partitions and the cursors behind them ({@link TailAdvance}). From its
+ *       commit on the messages are invisible. It skips partitions and cursors that another transaction has locked; the
+ *       next sweep tries them again.
+ *   <li>The second kind deletes invisible segments, a bounded number in each step. Pushes, pops and acknowledgements
+ *       need none of its locks.
+ * </ol>
  *
- * <p>Any number of processes may sweep; an advisory lock lets one of them at a time. Safe for use by many threads.
+ * <p>Retention deletes the oldest messages of a partition, whole segments only. All messages of a segment have one age.
+ * A position never moves back.
+ *
+ * <p>Several processes may run sweeps; an advisory lock admits one of them at a time. Safe for use by many threads.
  */
 public final class Retention {
     private static final Logger log = LoggerFactory.getLogger(Retention.class);
 
-    /** How long nothing may have come into an empty partition before it is deleted, unless said otherwise. */
+    /** Default for how long a partition must be empty and without pushes before it is deleted. */
     public static final Duration IDLE_PARTITIONS = Duration.ofDays(30);
 
-    /** Partitions looked at in one statement, without locks. */
+    /** Partitions that one statement examines, without locks. */
     private static final int PAGE = 500;
-    /** Partitions trimmed in one transaction. */
+    /** Partitions that one step locks. */
     private static final int PARTITIONS = 50;
-    /** Segments looked at in a partition, and segments deleted in one transaction. */
+    /** Segments of a partition that one step examines, and segments that one step deletes. */
     private static final int SEGMENTS = 100;
-    /** Dead letters and scheduled messages deleted in one transaction. */
+    /** Other rows that one step deletes. */
     private static final int ROWS = 1000;
 
     private final Transactions transactions;
     private final Statements statements;
-    private final PartitionPages partitions;
-    private final TailAdvance trim;
-    private final UnusedRows leftovers;
+    private final PartitionPages pages;
+    private final TailAdvance tailAdvance;
+    private final UnusedRows unusedRows;
     private final String lockKey;
     private final RetentionListener listener;
 
@@ -67,335 +70,324 @@ public final class Retention {
     /**
      * Makes the retention of a schema that {@link QueueSchema} has brought up to date.
      *
-     * @param idlePartitions how long nothing may have come into an empty partition before it is deleted; zero: it stays
-     * @param listener hears what is deleted
+     * @param idlePartitions how long a partition must be empty and without pushes before it is deleted; zero: empty
+     *     partitions stay
+     * @param listener is told what was deleted
      */
     public Retention(DataSource dataSource, String schema, Duration idlePartitions, RetentionListener listener) {
         this.listener = listener;
         this.transactions = Transactions.byIndex(dataSource);
         this.statements = Statements.read("retention.sql", schema);
-        this.partitions = new PartitionPages(transactions, schema, PAGE);
-        this.trim = new TailAdvance(schema);
-        this.leftovers = new UnusedRows(schema, idlePartitions);
+        this.pages = new PartitionPages(transactions, schema, PAGE);
+        this.tailAdvance = new TailAdvance(schema);
+        this.unusedRows = new UnusedRows(schema, idlePartitions);
         this.lockKey = "sluice retention " + schema;
     }
 
-    /** Up to where each reason lets a partition be deleted: a new tail, or 0. */
-    private record Expired(long ttl, long retention, long completed, long waitedTooLong, boolean more) {
+    /**
+     * Deletes everything that is due. Returns when nothing is left to do or when another process runs a sweep. Blocks
+     * during that time. An interrupt ends the sweep after the current step and stays set.
+     *
+     * @throws QueueException if PostgreSQL failed; earlier steps are committed, and the next sweep continues there
+     */
+    public RetentionResult sweep() {
+        return new Sweep().run();
+    }
+
+    /** The new tail of a partition by each reason to delete, or 0. */
+    private record Expired(long id, long ttl, long retention, long completed, long waitedTooLong, boolean more) {
         long tail() {
             return Math.max(Math.max(ttl, retention), Math.max(completed, waitedTooLong));
         }
-    }
 
-    /** Thrown to end a sweep early; not an error. */
-    private static final class Stopped extends RuntimeException {
-        private static final long serialVersionUID = 1L;
-
-        Stopped() {
-            super(null, null, false, false);
+        /** Counts the messages from the old tail on; a message counts for the first reason that applies. */
+        Counts since(long oldTail) {
+            long afterTtl = Math.max(oldTail, ttl);
+            long afterRetention = Math.max(afterTtl, retention);
+            long afterCompleted = Math.max(afterRetention, completed);
+            return new Counts(
+                    afterTtl - oldTail,
+                    afterRetention - afterTtl,
+                    afterCompleted - afterRetention,
+                    Math.max(afterCompleted, waitedTooLong) - afterCompleted);
         }
     }
 
-    /** What a sweep has done so far. */
-    private static final class Done {
-        private long ttl;
-        private long retention;
-        private long completed;
-        private long waitedTooLong;
+    /** Deleted messages by reason. */
+    private record Counts(long ttl, long retention, long completed, long waitedTooLong) {
+        static final Counts NONE = new Counts(0, 0, 0, 0);
+
+        Counts plus(Counts more) {
+            return new Counts(
+                    ttl + more.ttl,
+                    retention + more.retention,
+                    completed + more.completed,
+                    waitedTooLong + more.waitedTooLong);
+        }
+    }
+
+    /** What a step did: messages it made invisible, and partitions in which more messages may have expired. */
+    private record Advanced(Counts messages, List<Long> more) {
+        static final Advanced NOTHING = new Advanced(Counts.NONE, List.of());
+    }
+
+    /** One sweep with its result so far. */
+    private final class Sweep {
+        private Counts messages = Counts.NONE;
+        private Counts ofQueue = Counts.NONE;
         private long segments;
         private long deadLetters;
         private long scheduled;
+        /** Whether the sweep must end: its thread is interrupted, or another process runs a sweep. */
+        private boolean stopped;
 
-        void add(long tail, Expired expired) {
-            long reached = tail;
-            ttl += Math.max(0, expired.ttl() - reached);
-            reached = Math.max(reached, expired.ttl());
-            retention += Math.max(0, expired.retention() - reached);
-            reached = Math.max(reached, expired.retention());
-            completed += Math.max(0, expired.completed() - reached);
-            reached = Math.max(reached, expired.completed());
-            waitedTooLong += Math.max(0, expired.waitedTooLong() - reached);
-        }
-
-        RetentionResult sweep(boolean complete) {
+        RetentionResult run() {
+            for (String queue : queuesWithLimits()) {
+                deleteExpired(queue);
+            }
+            deleteUnusedRows();
+            deleteRemains();
             return new RetentionResult(
-                    complete, ttl, retention, completed, waitedTooLong, segments, deadLetters, scheduled);
+                    !stopped,
+                    messages.ttl(),
+                    messages.retention(),
+                    messages.completed(),
+                    messages.waitedTooLong(),
+                    segments,
+                    deadLetters,
+                    scheduled);
         }
-    }
 
-    /**
-     * Deletes everything that is due, and returns when nothing is left to do or another process is at it. Blocks as
-     * long as that takes; an interrupt ends it after the step under way and stays set.
-     *
-     * @throws QueueException if PostgreSQL failed; what was done before is committed, and the next sweep goes on from
-     *     there
-     */
-    public RetentionResult sweep() {
-        return run(true);
-    }
+        private List<String> queuesWithLimits() {
+            return transactions.run(
+                    "could not read the queues",
+                    connection -> statements.on(connection, "queues-with-limits").list(row -> row.getString("name")));
+        }
 
-    /**
-     * As {@link #sweep}, but deletes only what queues, partitions and clearings have left behind; worth calling right
-     * after them.
-     *
-     * @throws QueueException if PostgreSQL failed; what was done before is committed
-     */
-    public RetentionResult deleteRemains() {
-        return run(false);
-    }
-
-    private RetentionResult run(boolean retire) {
-        var done = new Done();
-        try {
-            if (retire) {
-                for (String queue : queuesWithLimits()) {
-                    retireAndTell(queue, done);
+        /** Deletes the expired messages of a queue, and tells the listener even if a later step fails. */
+        private void deleteExpired(String queue) {
+            String what = "could not delete old messages of queue " + queue;
+            ofQueue = Counts.NONE;
+            try {
+                PartitionPages.Walk walk = pages.walk(what, queue, null);
+                while (!stopped) {
+                    List<Long> page = walk.next();
+                    if (page.isEmpty()) {
+                        return;
+                    }
+                    deleteExpired(what, page);
+                }
+            } finally {
+                messages = messages.plus(ofQueue);
+                if (!ofQueue.equals(Counts.NONE)) {
+                    listener.messagesDeleted(
+                            queue, ofQueue.ttl() + ofQueue.retention(), ofQueue.completed(), ofQueue.waitedTooLong());
                 }
             }
-            if (retire) {
-                deleteLeftovers();
-            }
-            deleteRemains(done);
-            return done.sweep(true);
-        } catch (Stopped e) {
-            return done.sweep(false);
         }
-    }
 
-    private void deleteLeftovers() {
-        long partitions = 0;
-        long after = 0;
-        while (true) {
-            long start = after;
-            List<Long> idle = transactions.run(
-                    "could not read the idle partitions", connection -> leftovers.idlePartitions(connection, start));
-            if (idle.isEmpty()) {
-                break;
-            }
-            Map<String, Long> deleted = step(
-                    "could not delete idle partitions", connection -> leftovers.deletePartitions(connection, idle));
-            deleted.forEach(listener::partitionsDeleted);
-            partitions += deleted.values().stream().mapToLong(Long::longValue).sum();
-            after = idle.get(idle.size() - 1);
-        }
-        long subscriptions = many("could not delete subscriptions that have ended", leftovers::deleteSubscriptions);
-        long offsets = many("could not delete the offsets of old epochs", leftovers::deleteOffsets);
-        if (partitions + subscriptions + offsets > 0) {
-            log.info(
-                    "Deleted what nobody asks for. idlePartitions={} pendingSubscriptions={} oldEpochs={}",
-                    partitions,
-                    subscriptions,
-                    offsets);
-        }
-    }
-
-    /** Repeats a step until it finds fewer rows than it may delete; returns how many there were. */
-    private long many(String what, Transactions.Work<Integer> work) {
-        long total = 0;
-        int deleted;
-        do {
-            deleted = step(what, work);
-            total += deleted;
-        } while (deleted == UnusedRows.ROWS);
-        return total;
-    }
-
-    private List<String> queuesWithLimits() {
-        return transactions.run("could not read the queues", connection -> {
-            var queues = new ArrayList<String>();
-            try (var statement = new BoundStatement(connection, statements.get("queues-with-limits"));
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    queues.add(row.getString("name"));
-                }
-            }
-            return queues;
-        });
-    }
-
-    private void retireAndTell(String queue, Done done) {
-        long aged = done.ttl + done.retention;
-        long completed = done.completed;
-        long waited = done.waitedTooLong;
-        try {
-            retire(queue, done);
-        } finally {
-            long nowAged = done.ttl + done.retention - aged;
-            long nowCompleted = done.completed - completed;
-            long nowWaited = done.waitedTooLong - waited;
-            if (nowAged + nowCompleted + nowWaited > 0) {
-                listener.retired(queue, nowAged, nowCompleted, nowWaited);
-            }
-        }
-    }
-
-    private void retire(String queue, Done done) {
-        String what = "could not delete old messages of queue " + queue;
-        PartitionPages.Walk walk = partitions.walk(what, queue, null);
-        for (List<Long> page = walk.next(); !page.isEmpty(); page = walk.next()) {
+        private void deleteExpired(String what, List<Long> page) {
             List<Long> candidates = page;
             while (!candidates.isEmpty()) {
-                List<Long> asked = candidates;
-                List<Long> found = List.copyOf(transactions
-                        .run(what, connection -> expired(connection, asked))
-                        .keySet());
-                var more = new ArrayList<Long>();
-                for (int i = 0; i < found.size(); i += PARTITIONS) {
-                    List<Long> some = found.subList(i, Math.min(found.size(), i + PARTITIONS));
-                    more.addAll(step(what, connection -> retire(connection, some, done)));
-                    deleteRemains(some, done);
-                }
-                candidates = more;
-            }
-        }
-    }
-
-    /** Trims partitions; returns those that have more to trim. */
-    private List<Long> retire(Connection connection, List<Long> candidates, Done done) throws SQLException {
-        SortedMap<Long, Long> locked = lock(connection, candidates);
-        // Read again under the lock: a seek may have gone back, a group may have come.
-        SortedMap<Long, Expired> expired = expired(connection, locked.keySet());
-        SortedMap<Long, Long> tails = new TreeMap<>();
-        expired.forEach((id, each) -> tails.put(id, each.tail()));
-        for (Long busy : busy(connection, tails)) {
-            tails.remove(busy);
-        }
-        trim.run(connection, tails);
-        var more = new ArrayList<Long>();
-        for (Long id : tails.keySet()) {
-            Expired each = expired.get(id);
-            Long tail = locked.get(id);
-            if (each != null && tail != null) {
-                done.add(tail, each);
-                if (each.more()) {
-                    more.add(id);
+                List<Long> examined = candidates;
+                List<Long> expired = transactions.run(what, connection -> expired(connection, examined)).stream()
+                        .map(Expired::id)
+                        .toList();
+                candidates = new ArrayList<>();
+                for (int i = 0; i < expired.size(); i += PARTITIONS) {
+                    List<Long> some = expired.subList(i, Math.min(expired.size(), i + PARTITIONS));
+                    Advanced advanced = step(what, Advanced.NOTHING, connection -> advanceTails(connection, some));
+                    ofQueue = ofQueue.plus(advanced.messages());
+                    candidates.addAll(advanced.more());
+                    deleteRemains(some);
                 }
             }
         }
-        return more;
-    }
 
-    private SortedMap<Long, Expired> expired(Connection connection, Collection<Long> partitions) throws SQLException {
-        var expired = new TreeMap<Long, Expired>();
-        try (var statement = new BoundStatement(connection, statements.get("expired"))
-                        .set("partitions", TailAdvance.longs(partitions))
-                        .set("segments", SEGMENTS);
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                expired.put(
-                        row.getLong("id"),
-                        new Expired(
-                                row.getLong("ttl_tail"),
-                                row.getLong("retention_tail"),
-                                row.getLong("completed_tail"),
-                                row.getLong("max_wait_tail"),
-                                row.getBoolean("more")));
+        private void deleteUnusedRows() {
+            long partitions = deleteIdlePartitions();
+            long subscriptions =
+                    repeat("could not delete subscriptions that have ended", unusedRows::deleteSubscriptions);
+            long offsets = repeat("could not delete the offsets of old epochs", unusedRows::deleteOffsets);
+            if (partitions + subscriptions + offsets > 0) {
+                log.info(
+                        "Retention deleted unused rows idlePartitions={} pendingSubscriptions={} oldEpochs={}",
+                        partitions,
+                        subscriptions,
+                        offsets);
             }
         }
-        return expired;
-    }
 
-    /** Locks those of the partitions that nobody holds; returns their tails. */
-    private SortedMap<Long, Long> lock(Connection connection, Collection<Long> partitions) throws SQLException {
-        var tails = new TreeMap<Long, Long>();
-        try (var statement = new BoundStatement(connection, statements.get("lock-partitions-to-trim"))
-                        .set("partitions", TailAdvance.longs(partitions));
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                tails.put(row.getLong("id"), row.getLong("tail"));
-            }
-        }
-        return tails;
-    }
-
-    private List<Long> busy(Connection connection, SortedMap<Long, Long> tails) throws SQLException {
-        return ids(new BoundStatement(connection, statements.get("busy-partitions"))
-                .set("partitions", TailAdvance.longs(tails.keySet()))
-                .set("tails", TailAdvance.longs(tails.values())));
-    }
-
-    private void deleteRemains(Done done) {
-        long after = 0;
-        while (true) {
-            long start = after;
-            List<Long> page = transactions.run(
-                    "could not read what is to be deleted",
-                    connection -> ids(new BoundStatement(connection, statements.get("deletions"))
-                            .set("after", start)
-                            .set("limit", PAGE)));
-            if (page.isEmpty()) {
-                return;
-            }
-            deleteRemains(page, done);
-            after = page.get(page.size() - 1);
-        }
-    }
-
-    private void deleteRemains(List<Long> partitions, Done done) {
-        long[] ids = TailAdvance.longs(partitions);
-        done.segments += all(ids, "delete-segments", "segments", SEGMENTS);
-        done.deadLetters += all(ids, "delete-dead-letters-of-deleted", "rows", ROWS);
-        done.scheduled += all(ids, "delete-scheduled-of-deleted", "rows", ROWS);
-        all(ids, "delete-traces-of-deleted", "rows", ROWS);
-        all(ids, "delete-stream-state-of-deleted", "rows", ROWS);
-        step("could not strike off what is deleted", connection -> finish(connection, ids));
-    }
-
-    /** Runs a statement that deletes a bounded number of rows until it finds no more; returns how many there were. */
-    private long all(long[] partitions, String name, String bound, int rows) {
-        long total = 0;
-        int deleted;
-        do {
-            deleted = step("could not delete what is not visible any more", connection -> {
-                try (var statement = new BoundStatement(connection, statements.get(name))
-                        .set("partitions", partitions)
-                        .set(bound, rows)) {
-                    return statement.update();
+        private long deleteIdlePartitions() {
+            long partitions = 0;
+            long last = 0;
+            while (!stopped) {
+                long after = last;
+                List<Long> idle = transactions.run(
+                        "could not read the idle partitions",
+                        connection -> unusedRows.idlePartitions(connection, after));
+                if (idle.isEmpty()) {
+                    break;
                 }
+                Map<String, Long> deleted = step(
+                        "could not delete idle partitions",
+                        Map.of(),
+                        connection -> unusedRows.deletePartitions(connection, idle));
+                deleted.forEach(listener::partitionsDeleted);
+                partitions +=
+                        deleted.values().stream().mapToLong(Long::longValue).sum();
+                last = idle.get(idle.size() - 1);
+            }
+            return partitions;
+        }
+
+        /** Repeats a step until it deletes fewer rows than it may; returns how many rows there were. */
+        private long repeat(String what, Transactions.Work<Integer> work) {
+            long total = 0;
+            int deleted;
+            do {
+                deleted = step(what, 0, work);
+                total += deleted;
+            } while (deleted == UnusedRows.ROWS);
+            return total;
+        }
+
+        private void deleteRemains() {
+            long last = 0;
+            while (!stopped) {
+                long after = last;
+                List<Long> page = transactions.run(
+                        "could not read the deletions",
+                        connection -> statements
+                                .on(connection, "deletions")
+                                .set("after", after)
+                                .set("limit", PAGE)
+                                .list(row -> row.getLong("partition_id")));
+                if (page.isEmpty()) {
+                    return;
+                }
+                deleteRemains(page);
+                last = page.get(page.size() - 1);
+            }
+        }
+
+        /** Deletes the invisible rows of partitions. */
+        private void deleteRemains(List<Long> partitions) {
+            segments += deleteAll(partitions, "delete-segments", SEGMENTS);
+            deadLetters += deleteAll(partitions, "delete-dead-letters-of-deleted", ROWS);
+            scheduled += deleteAll(partitions, "delete-scheduled-of-deleted", ROWS);
+            deleteAll(partitions, "delete-traces-of-deleted", ROWS);
+            deleteAll(partitions, "delete-stream-state-of-deleted", ROWS);
+            step("could not finish deletions", 0, connection -> finishDeletions(connection, partitions));
+        }
+
+        /** Runs a statement that deletes at most {@code rows} until it finds no more; returns how many there were. */
+        private long deleteAll(List<Long> partitions, String name, int rows) {
+            long total = 0;
+            int deleted;
+            do {
+                deleted = step(
+                        "could not delete invisible rows",
+                        0,
+                        connection -> statements
+                                .on(connection, name)
+                                .set("partitions", partitions, Long::longValue)
+                                .set("rows", rows)
+                                .execute());
+                total += deleted;
+            } while (deleted == rows);
+            return total;
+        }
+
+        /**
+         * Runs one short transaction, unless the sweep must end.
+         *
+         * @param ifStopped returned without running the work if the sweep must end
+         */
+        private <T> T step(String what, T ifStopped, Transactions.Work<T> work) {
+            stopped |= Thread.currentThread().isInterrupted();
+            if (stopped) {
+                return ifStopped;
+            }
+            return transactions.run(what, connection -> {
+                if (!tryLock(connection)) {
+                    stopped = true;
+                    return ifStopped;
+                }
+                statements.on(connection, "set-up-step").forEach(row -> {});
+                return work.on(connection);
             });
-            total += deleted;
-        } while (deleted == rows);
-        return total;
-    }
-
-    /** Strikes off what is wholly deleted; returns how many partitions. */
-    private int finish(Connection connection, long[] partitions) throws SQLException {
-        List<Long> locked =
-                ids(new BoundStatement(connection, statements.get("lock-deletions")).set("partitions", partitions));
-        try (var statement = new BoundStatement(connection, statements.get("finish-deletions"))
-                .set("partitions", TailAdvance.longs(locked))) {
-            return statement.update();
         }
     }
 
-    private static List<Long> ids(BoundStatement statement) throws SQLException {
-        try (statement;
-                ResultSet row = statement.query()) {
-            var ids = new ArrayList<Long>();
-            while (row.next()) {
-                ids.add(row.getLong("partition_id"));
-            }
-            return ids;
-        }
+    /** Takes the lock of the sweep until the end of the transaction; returns false if another process has it. */
+    private boolean tryLock(Connection connection) throws SQLException {
+        return statements
+                .on(connection, "sweep-lock")
+                .set("key", lockKey)
+                .first(row -> row.getBoolean("locked"))
+                .orElseThrow();
     }
 
-    /** Runs one short transaction, if no other process is at it. */
-    private <T> T step(String what, Transactions.Work<T> work) {
-        if (Thread.currentThread().isInterrupted()) {
-            throw new Stopped();
-        }
-        return transactions.run(what, connection -> {
-            try (var statement = new BoundStatement(connection, statements.get("sweep-lock")).set("key", lockKey);
-                    ResultSet row = statement.query()) {
-                row.next();
-                if (!row.getBoolean(1)) {
-                    throw new Stopped();
+    private Advanced advanceTails(Connection connection, List<Long> partitions) throws SQLException {
+        Map<Long, Long> oldTails = new TreeMap<>();
+        statements
+                .on(connection, "lock-partitions-to-trim")
+                .set("partitions", partitions, Long::longValue)
+                .forEach(row -> oldTails.put(row.getLong("id"), row.getLong("tail")));
+        // Read again under the lock: a seek may have moved a position back, or a group may have registered.
+        Map<Long, Expired> expired = new TreeMap<>();
+        expired(connection, oldTails.keySet()).forEach(each -> expired.put(each.id(), each));
+        SortedMap<Long, Long> newTails = new TreeMap<>();
+        expired.forEach((id, each) -> newTails.put(id, each.tail()));
+        busyPartitions(connection, newTails).forEach(newTails::remove);
+        tailAdvance.advance(connection, newTails);
+
+        Counts messages = Counts.NONE;
+        var more = new ArrayList<Long>();
+        for (Expired each : expired.values()) {
+            if (newTails.containsKey(each.id())) {
+                messages = messages.plus(each.since(oldTails.getOrDefault(each.id(), each.tail())));
+                if (each.more()) {
+                    more.add(each.id());
                 }
             }
-            try (var statement = new BoundStatement(connection, statements.get("set-up-step"))) {
-                statement.query().close();
-            }
-            return work.on(connection);
-        });
+        }
+        return new Advanced(messages, more);
+    }
+
+    private List<Expired> expired(Connection connection, Collection<Long> partitions) throws SQLException {
+        return statements
+                .on(connection, "expired")
+                .set("partitions", partitions, Long::longValue)
+                .set("segments", SEGMENTS)
+                .list(row -> new Expired(
+                        row.getLong("id"),
+                        row.getLong("ttl_tail"),
+                        row.getLong("retention_tail"),
+                        row.getLong("completed_tail"),
+                        row.getLong("max_wait_tail"),
+                        row.getBoolean("more")));
+    }
+
+    /** Locks the cursors behind the new tails; returns the partitions in which another transaction has locked one. */
+    private List<Long> busyPartitions(Connection connection, SortedMap<Long, Long> tails) throws SQLException {
+        return statements
+                .on(connection, "busy-partitions")
+                .set("partitions", tails.keySet(), Long::longValue)
+                .set("tails", tails.values(), Long::longValue)
+                .list(row -> row.getLong("partition_id"));
+    }
+
+    /** Deletes the deletions of partitions that have no rows left; returns how many. */
+    private int finishDeletions(Connection connection, List<Long> partitions) throws SQLException {
+        List<Long> locked = statements
+                .on(connection, "lock-deletions")
+                .set("partitions", partitions, Long::longValue)
+                .list(row -> row.getLong("partition_id"));
+        return statements
+                .on(connection, "finish-deletions")
+                .set("partitions", locked, Long::longValue)
+                .execute();
     }
 }

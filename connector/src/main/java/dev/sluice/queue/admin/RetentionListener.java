@@ -1,19 +1,20 @@
 package dev.sluice.queue.admin;
 
-/** Hears what {@link Retention} deletes. */
+/** Is told what {@link Retention} deletes. */
 public interface RetentionListener {
     /**
-     * Messages of a queue had their time. Called after they have become invisible, on the thread of the sweep.
+     * Retention has deleted messages of a queue. Called after the commit that made them invisible, on the thread of the
+     * sweep.
      *
      * @param queue name of the queue
-     * @param aged for their age alone: {@code ttl} or {@code retentionSeconds}
-     * @param completed older than {@code completedRetentionSeconds}, and done with
-     * @param waitedTooLong older than {@code maxWaitTimeSeconds}, and not done with
+     * @param aged messages older than {@code ttl} or {@code retentionSeconds}
+     * @param completed completed messages older than {@code completedRetentionSeconds}
+     * @param waitedTooLong open messages older than {@code maxWaitTimeSeconds}
      */
-    void retired(String queue, long aged, long completed, long waitedTooLong);
+    void messagesDeleted(String queue, long aged, long completed, long waitedTooLong);
 
     /**
-     * Partitions were deleted because they were idle. Called after the commit.
+     * Retention has deleted idle partitions. Called after the commit.
      *
      * @param queue name of their queue
      * @param partitions how many

@@ -1,18 +1,18 @@
 package dev.sluice.queue.admin;
 
 /**
- * What a sweep of {@link Retention} has done. A message counts once, for the first reason that applies; those deleted
- * one by one before count too.
+ * What a sweep of {@link Retention} has deleted. A message counts for the first reason that applies. Single messages
+ * that somebody deleted before count too.
  *
- * @param complete false when it ended early: another process is sweeping, or the thread was interrupted
- * @param ttl messages older than their queue's {@code ttl}
+ * @param complete false if the sweep ended early: another process runs a sweep, or the thread was interrupted
+ * @param ttl messages older than the {@code ttl} of their queue
  * @param retention messages older than {@code retentionSeconds}
- * @param completed messages every group has done with, older than {@code completedRetentionSeconds}
- * @param waitedTooLong messages somebody has not done with, older than {@code maxWaitTimeSeconds}, and what was before
- *     them
- * @param segments rows of {@code segments} deleted, also for queues, partitions and messages deleted by hand
- * @param deadLetters dead letters deleted that belonged to deleted partitions
- * @param scheduled messages deleted that waited for their time in deleted partitions
+ * @param completed messages older than {@code completedRetentionSeconds} that every group has completed
+ * @param waitedTooLong messages older than {@code maxWaitTimeSeconds} that some group has not completed, and the
+ *     messages before them
+ * @param segments rows of {@code segments}, including those of queues, partitions and messages deleted by hand
+ * @param deadLetters dead letters of deleted partitions
+ * @param scheduled scheduled messages of deleted partitions
  */
 public record RetentionResult(
         boolean complete,
@@ -24,7 +24,7 @@ public record RetentionResult(
         long deadLetters,
         long scheduled) {
 
-    /** Returns how many messages were retired, for any reason. */
+    /** Returns how many messages were deleted, for any reason. */
     public long messages() {
         return ttl + retention + completed + waitedTooLong;
     }

@@ -4,17 +4,17 @@ import static java.util.Objects.requireNonNull;
 
 import java.time.Instant;
 
-/** Where a consumer group is to go on reading. */
+/** Where a seek moves a consumer group to. */
 public sealed interface SeekTarget {
 
-    /** At the oldest message that is kept. */
+    /** The oldest stored message. */
     record Beginning() implements SeekTarget {}
 
-    /** After the newest message. */
+    /** The place behind the newest message. */
     record End() implements SeekTarget {}
 
     /**
-     * At the oldest message created after a time. Messages written together were created at one time.
+     * The oldest message written after a time. All messages of one segment have one time.
      *
      * @param time by the database's clock
      */

@@ -3,17 +3,15 @@ package dev.sluice.queue.admin;
 import static java.util.Objects.requireNonNull;
 
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
-import java.sql.ResultSet;
 import java.util.HashSet;
 import java.util.Set;
 import javax.sql.DataSource;
 
 /**
- * Switches that all processes on a schema have in common, by name. A switch nobody has set is off.
+ * Named switches that all processes on a schema share. A switch is off until somebody turns it on.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
@@ -28,35 +26,30 @@ public final class SharedSwitches {
     }
 
     /**
-     * Returns the names of those that are on.
+     * Returns the names of the switches that are on.
      *
      * @throws QueueException if PostgreSQL failed
      */
     public Set<String> on() {
-        return transactions.run("could not read the shared state", connection -> {
-            var on = new HashSet<String>();
-            try (var statement = new BoundStatement(connection, statements.get("switches-on"));
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    on.add(row.getString("key"));
-                }
-            }
-            return on;
-        });
+        return transactions.run(
+                "could not read the shared state",
+                connection -> new HashSet<>(
+                        statements.on(connection, "switches-on").list(row -> row.getString("key"))));
     }
 
     /**
-     * Sets one.
+     * Turns a switch on or off.
      *
-     * @throws QueueException if PostgreSQL failed; nothing has changed, unless it failed while committing
+     * @throws QueueException if PostgreSQL failed; nothing has changed, unless the commit failed
      */
     public void set(String name, boolean on) {
-        transactions.run("could not write the shared state", connection -> {
-            try (var statement = new BoundStatement(connection, statements.get("set-switch"))
-                    .set("key", requireNonNull(name, "name"))
-                    .set("enabled", on)) {
-                return statement.update();
-            }
-        });
+        requireNonNull(name, "name");
+        transactions.run(
+                "could not write the shared state",
+                connection -> statements
+                        .on(connection, "set-switch")
+                        .set("key", name)
+                        .set("enabled", on)
+                        .execute());
     }
 }

@@ -4,16 +4,15 @@ import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Collection;
-import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * Moves the tails of partitions forward, and the cursors that are behind a new tail up to it. So a group's lag stays
- * {@code head - position} less what is acked. Readers no longer see messages before a tail; retention deletes them
- * later ({@link dev.sluice.queue.admin.Retention}).
+ * Advances the tails of partitions. Cursors behind a new tail move with it, so that the lag of a group stays
+ * {@code head - position} minus the messages acknowledged beyond the position. Messages before a tail are invisible at
+ * once; {@link dev.sluice.queue.admin.Retention} deletes them later.
  *
- * <p>Two steps in one transaction: {@link #lock}, then {@link #run}.
+ * <p>The caller holds the partitions {@code for update}, and the cursors that move.
  */
 public final class TailAdvance {
     private final Statements statements;
@@ -22,12 +21,12 @@ public final class TailAdvance {
         this.statements = Statements.read("tail_advance.sql", schema);
     }
 
-    /** Seqs of the oldest and the newest message of a locked partition. */
+    /** The seqs of the oldest and the newest message of a partition that is locked for update. */
     public record Extent(long tail, long head) {}
 
     /**
-     * Locks the partitions {@code for update} and then all their cursors, and waits for each lock. Returns the extents
-     * by partition id; a partition that was deleted is missing.
+     * Locks partitions and all their cursors, and waits for other transactions. Returns the extents by partition id;
+     * deleted partitions are missing.
      */
     public SortedMap<Long, Extent> lock(Connection connection, Collection<Long> partitions) throws SQLException {
         var extents = new TreeMap<Long, Extent>();
@@ -38,25 +37,21 @@ public final class TailAdvance {
         statements
                 .on(connection, "lock-cursors-to-clear")
                 .set("partitions", extents.keySet(), Long::longValue)
-                .run();
+                .forEach(row -> {});
         return extents;
     }
 
-    /** Moves the tails, given by partition id. The transaction holds the locks on the partitions and their cursors. */
-    public void run(Connection connection, SortedMap<Long, Long> tails) throws SQLException {
+    /** Advances the tails, given by partition id. */
+    public void advance(Connection connection, SortedMap<Long, Long> tails) throws SQLException {
         if (tails.isEmpty()) {
             return;
         }
-        for (String name : List.of("trim-cursors", "trim-partitions")) {
+        for (String name : new String[] {"trim-cursors", "trim-partitions"}) {
             statements
                     .on(connection, name)
                     .set("partitions", tails.keySet(), Long::longValue)
                     .set("tails", tails.values(), Long::longValue)
                     .execute();
         }
-    }
-
-    public static long[] longs(Collection<Long> values) {
-        return values.stream().mapToLong(Long::longValue).toArray();
     }
 }

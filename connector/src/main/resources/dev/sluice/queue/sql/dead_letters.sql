@@ -44,7 +44,7 @@ limit :limit;
 select id from sluice.dead_letters where partition_id = :partition and transaction_id = :transaction_id order by id + 0;
 
 -- name: count-dead-letters
-select count(*)
+select count(*) as letters
 from sluice.dead_letters l
 join sluice.queues q on q.id = l.queue_id
 join sluice.partitions p on p.id = l.partition_id

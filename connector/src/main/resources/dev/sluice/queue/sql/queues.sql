@@ -4,9 +4,7 @@
 -- in the order of the package comment of dev.sluice.queue.
 
 -- name: create-queue
-insert into sluice.queues (name, namespace, task)
-values (:queue, split_part(:queue, '.', 1), split_part(:queue, '.', 2))
-on conflict (name) do nothing;
+insert into sluice.queues (name) values (:queue) on conflict (name) do nothing;
 
 -- name: lock-queue
 -- Excludes new partitions, new groups and other changes of the queue, until the commit.
@@ -70,17 +68,6 @@ with changed as (
 update sluice.cursors c set lane = changed.lane
 from changed
 where c.group_id = any (array[changed.group_id]) and c.partition_id = changed.partition_id;
-
--- name: queues
--- Newest first, or the one named.
-select q.*, held.partitions, held.messages
-from sluice.queues q
-cross join lateral (
-  select count(*) as partitions, coalesce(sum(p.head - p.tail + 1 + p.scheduled), 0)::bigint as messages
-  from sluice.partitions p where p.queue_id = q.id
-) held
-where :queue::text is null or q.name = :queue
-order by q.created_at desc, q.id desc;
 
 -- name: partitions
 -- Of all queues, or of the one named.
@@ -188,7 +175,7 @@ with gone as (
   update sluice.partitions p set scheduled = p.scheduled - (select count(*) from gone)
   where p.id = :partition and exists (select from gone)
 )
-select count(*) from gone;
+select count(*) as messages from gone;
 
 -- name: clear-scheduled
 -- A bounded part of what waits for its time. Under the locks of lock-partitions-to-clear.
@@ -202,4 +189,4 @@ with gone as (
   from (select partition_id, count(*) as count from gone group by partition_id) gone
   where p.id = any (array[gone.partition_id])
 )
-select count(*) from gone;
+select count(*) as messages from gone;

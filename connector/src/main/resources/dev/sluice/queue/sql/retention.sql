@@ -2,7 +2,7 @@
 
 -- name: sweep-lock
 -- One process retires messages at a time; a second one has nothing to do.
-select pg_try_advisory_xact_lock(hashtextextended(:key, 0));
+select pg_try_advisory_xact_lock(hashtextextended(:key, 0)) as locked;
 
 -- name: set-up-step
 -- A step does not hold its locks while the disk syncs. If a crash undoes a step, the next sweep does it again.
@@ -120,11 +120,11 @@ using (
     select s.partition_id, s.first_seq from sluice.segments s
     where s.partition_id = d.partition_id and s.first_seq < coalesce(d.before_seq, 9223372036854775807)
     order by s.first_seq
-    limit :segments
+    limit :rows
     for update skip locked
   ) old
   where d.partition_id = any (:partitions::bigint[])
-  limit :segments
+  limit :rows
 ) old
 where s.partition_id = any (array[old.partition_id]) and s.first_seq = old.first_seq;
 

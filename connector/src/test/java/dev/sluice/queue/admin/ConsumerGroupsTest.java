@@ -376,7 +376,7 @@ class ConsumerGroupsTest {
         all(List.of(producer, consumer, consumer, sweeper, administrator));
         assertThat(sluice.broken()).isEmpty();
         groups.seek("g", "q", null, new SeekTarget.Beginning());
-        sluice.retention.deleteRemains();
+        sluice.retention.sweep();
         long kept = Long.parseLong(sluice.one("select count(*) from sluice.messages"));
         assertThat(info("g").lag()).isEqualTo(kept);
         long read = 0;

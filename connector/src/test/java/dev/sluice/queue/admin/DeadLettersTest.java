@@ -48,6 +48,10 @@ class DeadLettersTest {
         return ids;
     }
 
+    private static DeadLetterFilter ofQueue(String queue) {
+        return new DeadLetterFilter(queue, null, null, null, null, null);
+    }
+
     @Test
     void holdAllTheMessageHeld() {
         UUID trace = UUID.randomUUID();
@@ -106,8 +110,8 @@ class DeadLettersTest {
         bury("h", "p", "t2");
         bury("g", "o", "t3");
         sluice.postgres.execute("update sluice.dead_letters set error = '100% Timeout' where transaction_id = 't3'");
-        assertThat(ids(DeadLetterFilter.ofQueue("q"))).hasSize(3);
-        assertThat(ids(DeadLetterFilter.ofQueue("none"))).isEmpty();
+        assertThat(ids(ofQueue("q"))).hasSize(3);
+        assertThat(ids(ofQueue("none"))).isEmpty();
         assertThat(ids(new DeadLetterFilter(null, "h", null, null, null, null))).hasSize(1);
         assertThat(ids(new DeadLetterFilter(null, null, "o", null, null, null))).containsExactly("t3");
         assertThat(ids(new DeadLetterFilter(null, null, null, null, null, "0% timeOUT")))

@@ -43,9 +43,11 @@ class PushRuleTest {
         new Queues(fixture.postgres.dataSource(), "sluice", PayloadCipher.of("k:" + "00".repeat(32), null), () -> {})
                 .configure(
                         "e",
-                        null,
-                        null,
-                        old -> old.toBuilder().encryptionEnabled(true).build());
+                        "",
+                        "",
+                        QueueOptions.DEFAULTS.toBuilder()
+                                .encryptionEnabled(true)
+                                .build());
         fixture.push(message("p", "1"));
         assertThat(reader.read())
                 .containsExactlyInAnyOrder(new PushRule("q", false, 7, 1), new PushRule("e", true, 0, 0));

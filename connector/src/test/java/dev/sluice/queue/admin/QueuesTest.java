@@ -20,6 +20,8 @@ import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueInfo;
 import dev.sluice.queue.QueueOptions;
 import dev.sluice.queue.Subscription;
+import dev.sluice.queue.view.QueueStatus;
+import dev.sluice.queue.view.ResourceFilter;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.time.Duration;
@@ -82,7 +84,7 @@ class QueuesTest {
         @Test
         void createsTheQueueWithItsDefaultPartition() {
             QueueInfo made = queues.configure("q", "ns", "tk", UNUSUAL);
-            QueueInfo found = queues.find("q").orElseThrow();
+            QueueInfo found = sluice.info("q").orElseThrow();
             assertThat(found.id()).isEqualTo(made.id());
             assertThat(found.options()).isEqualTo(UNUSUAL).isEqualTo(made.options());
             assertThat(found.namespace()).isEqualTo("ns");
@@ -98,67 +100,24 @@ class QueuesTest {
         void replacesEverything() {
             queues.configure("q", "ns", "tk", UNUSUAL);
             queues.configure("q", "", "", QueueOptions.DEFAULTS);
-            QueueInfo found = queues.find("q").orElseThrow();
+            QueueInfo found = sluice.info("q").orElseThrow();
             assertThat(found.options()).isEqualTo(QueueOptions.DEFAULTS);
             assertThat(found.namespace()).isEmpty();
             assertThat(found.partitions()).isEqualTo(1);
         }
 
         @Test
-        void mergesWhenAskedTo() {
-            queues.configure("q", "ns", "tk", UNUSUAL);
-            QueueInfo merged = queues.configure(
-                    "q",
-                    null,
-                    "other",
-                    before -> before.toBuilder().retryLimit(9).build());
-            assertThat(merged.options())
-                    .isEqualTo(UNUSUAL.toBuilder().retryLimit(9).build());
-            QueueInfo found = queues.find("q").orElseThrow();
-            assertThat(found.options()).isEqualTo(merged.options());
-            assertThat(found.namespace()).isEqualTo("ns");
-            assertThat(found.task()).isEqualTo("other");
-        }
-
-        @Test
-        void derivesNamespaceAndTaskOfANewQueueThatIsMerged() {
-            QueueInfo made = queues.configure("a.b.c", null, null, before -> before);
-            assertThat(made.options()).isEqualTo(QueueOptions.DEFAULTS);
-            assertThat(made.namespace()).isEqualTo("a");
-            assertThat(made.task()).isEqualTo("b");
-        }
-
-        @Test
-        void mergesOneAfterTheOther() throws Exception {
+        void concurrentlyLeavesOneConfigurationWhole() throws Exception {
             var work = new ArrayList<Callable<QueueInfo>>();
             for (int i = 0; i < 40; i++) {
-                work.add(() -> queues.configure(
-                        "q",
-                        null,
-                        null,
-                        before -> before.toBuilder()
-                                .retryLimit(before.retryLimit() + 1)
-                                .build()));
+                QueueOptions options = options().retryLimit(i).build();
+                String namespace = "ns" + i;
+                work.add(() -> queues.configure("q", namespace, "", options));
             }
             all(work);
-            assertThat(queues.find("q").orElseThrow().options().retryLimit()).isEqualTo(43);
-        }
-
-        @Test
-        void changesNothingWhenTheChangeThrows() {
-            queues.configure("q", "", "", UNUSUAL);
-            assertThatThrownBy(() -> queues.configure(
-                            "q",
-                            "x",
-                            "x",
-                            before -> before.toBuilder().retryLimit(-1).build()))
-                    .isInstanceOf(IllegalArgumentException.class);
-            assertThat(queues.find("q").orElseThrow().options()).isEqualTo(UNUSUAL);
-            assertThatThrownBy(() -> queues.configure("new", null, null, before -> {
-                        throw new IllegalArgumentException("no");
-                    }))
-                    .isInstanceOf(IllegalArgumentException.class);
-            assertThat(queues.find("new")).isEmpty();
+            QueueInfo found = sluice.info("q").orElseThrow();
+            assertThat(found.namespace()).isEqualTo("ns" + found.options().retryLimit());
+            assertThat(found.partitions()).isEqualTo(1);
         }
 
         @Test
@@ -273,10 +232,11 @@ class QueuesTest {
         void haveTheNewestQueueFirstWithItsCounts() {
             sluice.push(message("old", "p", "t", "1"));
             sluice.push(message("a", "t1"), message("a", "t2"), message("b", "t3"));
-            assertThat(queues.list()).extracting(QueueInfo::name).containsExactly("q", "old");
-            assertThat(queues.list().get(0).partitions()).isEqualTo(2);
-            assertThat(queues.list().get(0).messages()).isEqualTo(3);
-            assertThat(queues.find("none")).isEmpty();
+            List<QueueStatus> listed = sluice.overview.queues(ResourceFilter.ALL, null, 10, 0);
+            assertThat(listed).extracting(each -> each.queue().name()).containsExactly("q", "old");
+            assertThat(listed.get(0).queue().partitions()).isEqualTo(2);
+            assertThat(listed.get(0).queue().messages()).isEqualTo(3);
+            assertThat(sluice.info("none")).isEmpty();
         }
 
         @Test
@@ -285,7 +245,7 @@ class QueuesTest {
                     .deliverAt(Instant.now().plusSeconds(3600))
                     .build();
             sluice.push(later);
-            assertThat(queues.find("q").orElseThrow().messages()).isEqualTo(1);
+            assertThat(sluice.info("q").orElseThrow().messages()).isEqualTo(1);
         }
     }
 
@@ -299,7 +259,7 @@ class QueuesTest {
             assertThat(sluice.deadLetters.count(DeadLetterFilter.ALL)).isEqualTo(2);
             assertThat(queues.delete("q")).isTrue();
             assertThat(queues.delete("q")).isFalse();
-            assertThat(queues.list()).isEmpty();
+            assertThat(sluice.postgres.query("select name from sluice.queues")).isEmpty();
             assertThat(sluice.groups.list(null, null)).isEmpty();
             assertThat(sluice.deadLetters.count(DeadLetterFilter.ALL)).isZero();
             assertThat(sluice.postgres.query("select * from sluice.messages")).isEmpty();
@@ -312,7 +272,7 @@ class QueuesTest {
             PopResult popped = sluice.pop(GROUP, 3);
             sluice.acknowledge(GROUP, popped, Verdict.DLQ);
             queues.delete("q");
-            RetentionResult sweep = sluice.retention.deleteRemains();
+            RetentionResult sweep = sluice.retention.sweep();
             assertThat(sweep.complete()).isTrue();
             assertThat(sweep.segments()).isEqualTo(250);
             assertThat(sweep.deadLetters()).isEqualTo(3);
@@ -339,7 +299,7 @@ class QueuesTest {
             assertThat(sluice.writer.write(run(1, 2), List.of()))
                     .extracting(outcome -> ((Queued) outcome).seq())
                     .containsExactly(1L, 2L);
-            assertThat(sluice.retention.deleteRemains().segments()).isEqualTo(1);
+            assertThat(sluice.retention.sweep().segments()).isEqualTo(1);
             assertThat(transactionIds(sluice.pop(GROUP, 10))).containsExactly("t1", "t2");
         }
 
@@ -356,7 +316,7 @@ class QueuesTest {
         void takesItsScheduledMessagesWithIt() {
             sluice.push(later("t1"), later("t2"));
             queues.delete("q");
-            sluice.retention.deleteRemains();
+            sluice.retention.sweep();
             assertThat(sluice.one("select count(*) from sluice.scheduled")).isEqualTo("0");
         }
 
@@ -390,7 +350,7 @@ class QueuesTest {
                         } else {
                             queues.deletePartition("q", "p" + i % 5);
                         }
-                        sluice.retention.deleteRemains();
+                        sluice.retention.sweep();
                     }
                 } finally {
                     stop.set(true);
@@ -401,7 +361,7 @@ class QueuesTest {
             assertThat(sluice.broken()).isEmpty();
             queues.delete("q");
             sluice.push(message("p0", "last"));
-            sluice.retention.deleteRemains();
+            sluice.retention.sweep();
             assertThat(sluice.postgres.query("select transaction_id from sluice.messages"))
                     .containsExactly("last");
             assertThat(sluice.one("select count(*) from sluice.segments")).isEqualTo("1");
@@ -424,7 +384,7 @@ class QueuesTest {
                     .extracting(DeadLetter::transactionId)
                     .containsExactly("t2");
             assertThat(transactionIds(sluice.pop(GROUP, 10))).containsExactly("t4");
-            assertThat(sluice.retention.deleteRemains().segments()).isEqualTo(2);
+            assertThat(sluice.retention.sweep().segments()).isEqualTo(2);
         }
 
         @Test
@@ -512,12 +472,12 @@ class QueuesTest {
             assertThat(sluice.acknowledge(GROUP, popped, Verdict.COMPLETED))
                     .allMatch(AcknowledgeOutcome.LeaseInvalid.class::isInstance);
             assertThat(queues.clear("q", null)).isZero();
-            assertThat(queues.find("q").orElseThrow().messages()).isZero();
+            assertThat(sluice.info("q").orElseThrow().messages()).isZero();
             assertThat(sluice.groups.list(null, null).get(0).lag()).isZero();
             assertThat(sluice.one("select sum(scheduled) from sluice.partitions"))
                     .isEqualTo("0");
             sluice.push(message("a", "t5"));
-            assertThat(sluice.retention.deleteRemains().segments()).isEqualTo(2);
+            assertThat(sluice.retention.sweep().segments()).isEqualTo(2);
             assertThat(transactionIds(sluice.pop(GROUP, 10))).containsExactly("t5");
             assertThat(sluice.pop(GROUP, 10).status()).isEqualTo(Status.EMPTY);
         }
@@ -541,7 +501,7 @@ class QueuesTest {
                 sluice.writer.write(messages, List.of());
             }
             assertThat(queues.clear("q", null)).isEqualTo(750);
-            assertThat(sluice.retention.deleteRemains().segments()).isEqualTo(750);
+            assertThat(sluice.retention.sweep().segments()).isEqualTo(750);
         }
 
         @Test
@@ -568,7 +528,7 @@ class QueuesTest {
                 try {
                     for (int i = 0; i < 40; i++) {
                         queues.clear("q", null);
-                        sluice.retention.deleteRemains();
+                        sluice.retention.sweep();
                     }
                 } finally {
                     stop.set(true);

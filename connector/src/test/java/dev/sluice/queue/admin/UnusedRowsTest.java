@@ -51,7 +51,7 @@ class UnusedRowsTest {
             for (String partition : partitions) {
                 sluice.queues.clear("q", partition);
             }
-            sluice.retention.deleteRemains();
+            sluice.retention.sweep();
         }
 
         private void letPass(String interval) {
@@ -141,7 +141,7 @@ class UnusedRowsTest {
             var told = new HashMap<String, Long>();
             var listener = new RetentionListener() {
                 @Override
-                public void retired(String queue, long aged, long completed, long waitedTooLong) {}
+                public void messagesDeleted(String queue, long aged, long completed, long waitedTooLong) {}
 
                 @Override
                 public void partitionsDeleted(String queue, long partitions) {
@@ -158,7 +158,7 @@ class UnusedRowsTest {
                 sluice.push(message("p" + i, "t"));
             }
             sluice.queues.clear("q", null);
-            sluice.retention.deleteRemains();
+            sluice.retention.sweep();
             letPass("31 days");
             sluice.retention.sweep();
             assertThat(left()).isEmpty();

@@ -148,7 +148,7 @@ class RestrictedRoleTest {
         }
         acknowledge(queue, pop(queue), Verdict.DLQ);
         queues.configure(
-                "q", null, null, before -> before.toBuilder().priority(0).build());
+                "q", "", "", QueueOptions.DEFAULTS.toBuilder().priority(0).build());
         assertThat(groups.list(null, null)).hasSize(1);
         assertThat(groups.partitions("g", null, 100)).hasSize(3);
         assertThat(groups.lagging(Duration.ZERO, 10, null)).isNotEmpty();
@@ -167,8 +167,8 @@ class RestrictedRoleTest {
         groups.delete("g", null);
         assertThat(retention.sweep().complete()).isTrue();
         assertThat(queues.delete("q")).isTrue();
-        assertThat(retention.deleteRemains().complete()).isTrue();
-        assertThat(queues.list()).isEmpty();
+        assertThat(retention.sweep().complete()).isTrue();
+        assertThat(queues.findPartition("q", "p")).isEmpty();
     }
 
     @Test

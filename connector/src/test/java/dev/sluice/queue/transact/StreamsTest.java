@@ -170,7 +170,7 @@ class StreamsTest extends StreamFixture {
         void goesWithItsPartition() {
             fixture.queues.delete("q");
             assertThat(state()).hasSize(6);
-            fixture.retention.deleteRemains();
+            fixture.retention.sweep();
             assertThat(state()).isEmpty();
             assertThat(fixture.one("select count(*) from sluice.deletions")).isEqualTo("0");
         }
@@ -179,7 +179,7 @@ class StreamsTest extends StreamFixture {
         void keepsItsPartitionHoweverIdle() {
             fixture.queues.clear("q", null);
             fixture.postgres.execute("update sluice.partitions set last_push_at = now() - interval '1 year'");
-            fixture.retention.deleteRemains();
+            fixture.retention.sweep();
             var retention =
                     new Retention(fixture.postgres.dataSource(), "sluice", Duration.ofDays(30), (q, a, c, w) -> {});
             retention.sweep();

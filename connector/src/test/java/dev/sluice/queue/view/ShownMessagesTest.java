@@ -357,7 +357,7 @@ class ShownMessagesTest {
         assertThat(traces.ofMessage(partition, "t1", 0, 100).entries()).isEmpty();
         assertThat(traces.names(10, 0, null).total()).isEqualTo(1);
         sluice.queues.delete("q");
-        sluice.retention.deleteRemains();
+        sluice.retention.sweep();
         assertThat(sluice.one("select count(*) from sluice.traces")).isEqualTo("0");
         assertThat(sluice.one("select count(*) from sluice.deletions")).isEqualTo("0");
     }

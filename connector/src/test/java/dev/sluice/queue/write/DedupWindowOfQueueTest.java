@@ -45,7 +45,7 @@ class DedupWindowOfQueueTest {
 
     private void window(@Nullable Duration window) {
         queues.configure(
-                "q", null, null, old -> old.toBuilder().dedupWindow(window).build());
+                "q", "", "", QueueOptions.DEFAULTS.toBuilder().dedupWindow(window).build());
     }
 
     private void letPass(Duration time) {

@@ -11,6 +11,7 @@ import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.QueueOptions;
 import dev.sluice.queue.TestPostgres;
 import dev.sluice.queue.admin.Queues;
 import dev.sluice.queue.sql.SessionSettings;
@@ -229,9 +230,11 @@ class ParkingTest {
         new Queues(postgres.dataSource(), "sluice", CIPHER, () -> {})
                 .configure(
                         "bad",
-                        null,
-                        null,
-                        old -> old.toBuilder().encryptionEnabled(true).build());
+                        "",
+                        "",
+                        QueueOptions.DEFAULTS.toBuilder()
+                                .encryptionEnabled(true)
+                                .build());
         write(to("bad", "b1"));
         try (var held = partitionOf("bad")) {
             write(to("bad", "b2"), to("good", "g1"));
