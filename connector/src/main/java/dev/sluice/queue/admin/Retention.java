@@ -4,7 +4,6 @@ import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
-import dev.sluice.queue.write.TailAdvance;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

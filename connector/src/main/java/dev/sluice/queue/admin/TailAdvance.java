@@ -1,4 +1,4 @@
-package dev.sluice.queue.write;
+package dev.sluice.queue.admin;
 
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
