@@ -10,25 +10,25 @@ import java.util.TreeMap;
 /**
  * Advances the tails of partitions. Cursors behind a new tail move with it, so that the lag of a group stays
  * {@code head - position} minus the messages acknowledged beyond the position. Messages before a tail are invisible at
- * once; {@link dev.sluice.queue.admin.Retention} deletes them later.
+ * once; {@link Retention} deletes them later.
  *
  * <p>The caller holds the partitions {@code for update}, and the cursors that move.
  */
-public final class TailAdvance {
+final class TailAdvance {
     private final Statements statements;
 
-    public TailAdvance(String schema) {
+    TailAdvance(String schema) {
         this.statements = Statements.read("tail_advance.sql", schema);
     }
 
     /** The seqs of the oldest and the newest message of a partition that is locked for update. */
-    public record Extent(long tail, long head) {}
+    record Extent(long tail, long head) {}
 
     /**
      * Locks partitions and all their cursors, and waits for other transactions. Returns the extents by partition id;
      * deleted partitions are missing.
      */
-    public SortedMap<Long, Extent> lock(Connection connection, Collection<Long> partitions) throws SQLException {
+    SortedMap<Long, Extent> lock(Connection connection, Collection<Long> partitions) throws SQLException {
         var extents = new TreeMap<Long, Extent>();
         statements
                 .on(connection, "lock-partitions-to-clear")
@@ -42,7 +42,7 @@ public final class TailAdvance {
     }
 
     /** Advances the tails, given by partition id. */
-    public void advance(Connection connection, SortedMap<Long, Long> tails) throws SQLException {
+    void advance(Connection connection, SortedMap<Long, Long> tails) throws SQLException {
         if (tails.isEmpty()) {
             return;
         }
