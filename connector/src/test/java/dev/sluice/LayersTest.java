@@ -55,7 +55,7 @@ class LayersTest {
             .whereLayer("admin")
             .mayOnlyAccessLayers("model", "sql", "write")
             .whereLayer("view")
-            .mayOnlyAccessLayers("model", "sql", "write");
+            .mayOnlyAccessLayers("model", "sql");
 
     @ArchTest
     static final ArchRule nothingHereKnowsHttpOrTheLocalLog = noClasses()

@@ -187,18 +187,12 @@ public final class DeadLetters {
                 .on(connection, "newest-dead-letter")
                 .first(row -> row.getLong("id"))
                 .orElse(0L));
-        long purged = 0;
-        int step;
-        do {
-            step = transactions.run(
-                    "could not purge dead letters",
-                    connection -> filtered(connection, "purge-dead-letters", filter)
-                            .set("max_id", newest)
-                            .set("limit", ROWS)
-                            .execute());
-            purged += step;
-        } while (step > 0);
-        return purged;
+        return transactions.repeat(
+                "could not purge dead letters",
+                connection -> filtered(connection, "purge-dead-letters", filter)
+                        .set("max_id", newest)
+                        .set("limit", ROWS)
+                        .execute());
     }
 
     private long count(Connection connection, DeadLetterFilter filter) throws SQLException {

@@ -94,6 +94,23 @@ public final class Transactions {
     }
 
     /**
+     * Runs the work in one transaction after the other, until it changes nothing any more.
+     *
+     * @param work returns how many rows it has changed
+     * @return the sum of these numbers
+     * @throws QueueException if PostgreSQL failed; earlier transactions have committed
+     */
+    public long repeat(String what, Work<Integer> work) {
+        long total = 0;
+        int changed;
+        do {
+            changed = run(what, work);
+            total += changed;
+        } while (changed > 0);
+        return total;
+    }
+
+    /**
      * Runs the work and commits, as {@link #run} does, but leaves it to the caller to find out the outcome of a commit.
      *
      * @param changes what results to ask about; for others a commit without an answer is a failure without effect

@@ -3,31 +3,31 @@ package dev.sluice.queue.view;
 import java.util.Locale;
 
 /**
- * What is counted for each queue and minute: the columns of {@code minute_counters}. All are sums, but for the last
- * two.
+ * A quantity that is counted for each queue and minute: a column of {@code minute_counters}. All counters are sums,
+ * except the last two.
  */
 public enum Counter {
-    /** Pushes accepted. One that names several queues counts with each. */
+    /** Accepted pushes. A push to several queues counts for each of them. */
     PUSH_REQUESTS,
-    /** Messages in them. */
+    /** Messages of these pushes. */
     PUSH_MESSAGES,
-    /** Pops answered. */
+    /** Answered pops. */
     POP_REQUESTS,
-    /** Messages in them. */
+    /** Messages of these pops. */
     POP_MESSAGES,
-    /** Pops answered with nothing. */
+    /** Pops without messages. */
     POP_EMPTY,
-    /** Requests with acknowledgements. One that speaks of several queues counts with each. */
+    /** Requests with acknowledgements. A request for several queues counts for each of them. */
     ACK_REQUESTS,
-    /** Messages completed, those popped with auto-ack included. */
+    /** Completed messages, including those popped with auto-ack. */
     ACK_COMPLETED,
-    /** Acknowledgements that said failed, retry or dlq, or were not taken. */
+    /** Acknowledgements with the status failed, retry or dlq, and rejected ones. */
     ACK_FAILED,
-    /** Acknowledgements that gave a message back, to be delivered again. */
+    /** Acknowledgements that caused a redelivery. */
     REDELIVERIES,
-    /** Messages an acknowledgement made dead letters. */
+    /** Messages that an acknowledgement made dead letters. */
     DEAD_LETTERS,
-    /** Transactions committed. One that touches several queues counts with each. */
+    /** Committed transactions. A transaction on several queues counts for each of them. */
     TRANSACTIONS,
     /** Requests that failed because of the database. */
     DATABASE_ERRORS,
@@ -37,20 +37,20 @@ public enum Counter {
     COMPLETED_RETENTION_MESSAGES,
     /** Messages deleted by maxWaitTimeSeconds. */
     EVICTION_MESSAGES,
-    /** Sweeps that deleted some of these. */
+    /** Sweeps of retention that deleted messages. */
     RETENTION_EVENTS,
-    /** Partitions deleted alone, by hand or because they were idle; those that go with their queue are not counted. */
+    /** Partitions deleted by hand or because they were idle, without those deleted with their queue. */
     PARTITIONS_DELETED,
-    /** Messages popped whose age was taken. */
+    /** Popped messages whose age was measured. */
     LAG_COUNT,
-    /** Sum of their ages, in milliseconds. */
+    /** Sum of these ages, in milliseconds. */
     LAG_SUM_MS,
-    /** The greatest of their ages, in milliseconds. */
+    /** Greatest of these ages, in milliseconds. */
     LAG_MAX_MS,
-    /** Most pops that waited at a time. */
+    /** Greatest number of pops that waited at one time. */
     PARKED;
 
-    /** Returns whether values of one counter are added up; otherwise the greatest counts. */
+    /** Returns whether two values of the counter are added up; otherwise the greater one is kept. */
     public boolean isSum() {
         return this != LAG_MAX_MS && this != PARKED;
     }

@@ -2,6 +2,7 @@ package dev.sluice.queue.view;
 
 import dev.sluice.queue.Origin;
 import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.sql.Rows;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -9,7 +10,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message as a list shows it, without its payload.
+ * A message in a list, without its payload.
  *
  * @param queue name of its queue
  * @param namespace namespace of its queue
@@ -18,16 +19,16 @@ import org.jspecify.annotations.Nullable;
  * @param partition name of its partition
  * @param partitionId id of its partition, see {@link PartitionIds}
  * @param seq its position in the partition
- * @param id the id it got when it was accepted
+ * @param id the id that it got when it was accepted
  * @param transactionId its key in the partition
- * @param state what has become of it
+ * @param state its state
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
- * @param createdAt when it was written, or what it brought along ({@link Origin}); the order of lists goes by the first
- * @param writtenAt when it was written
- * @param leasedUntil when the lease on its partition ends; null unless it is being processed
- * @param groups named groups that read the partition
- * @param consumedBy of these, how many are past it
+ * @param createdAt when it was written, or the time that it brought along ({@link Origin})
+ * @param writtenAt when it was written; lists are in this order
+ * @param leasedUntil when the lease on its partition ends; null unless its state is processing
+ * @param groups how many named groups read the partition
+ * @param consumedBy how many of these groups have passed it
  */
 public record ListedMessage(
         String queue,
@@ -65,7 +66,7 @@ public record ListedMessage(
                 row.getString("producer_sub"),
                 row.getTimestamp("created_at").toInstant(),
                 row.getTimestamp("written_at").toInstant(),
-                state == MessageState.PROCESSING ? PartitionStatus.instant(row, "leased_until") : null,
+                state == MessageState.PROCESSING ? Rows.instant(row, "leased_until") : null,
                 row.getInt("groups"),
                 row.getInt("past"));
     }

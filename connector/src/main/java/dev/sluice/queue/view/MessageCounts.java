@@ -4,13 +4,14 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 
 /**
- * Messages by state, as {@code partition_counts} counts them: {@code total} is the sum of the next three.
+ * Messages by state, as the database view {@code partition_counts} counts them. {@code total} is the sum of the next
+ * three fields.
  *
- * @param total what is kept, scheduled ones included; those deleted one by one still count
- * @param pending waits to be read
- * @param processing leased
- * @param completed done with
- * @param deadLetters given up on by some group; may be of messages that are not kept any more
+ * @param total stored messages, including scheduled ones and single messages that somebody deleted
+ * @param pending messages that wait for a pop
+ * @param processing leased messages
+ * @param completed completed messages
+ * @param deadLetters dead letters; their messages may be deleted already
  */
 public record MessageCounts(long total, long pending, long processing, long completed, long deadLetters) {
     /** No messages. */
@@ -25,7 +26,7 @@ public record MessageCounts(long total, long pending, long processing, long comp
                 row.getLong("dead_letters"));
     }
 
-    /** Returns the sum of both. */
+    /** Returns the sum of two counts. */
     public MessageCounts plus(MessageCounts other) {
         return new MessageCounts(
                 total + other.total,

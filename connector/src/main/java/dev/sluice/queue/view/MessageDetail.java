@@ -5,6 +5,7 @@ import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueOptions;
+import dev.sluice.queue.sql.Rows;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -14,29 +15,29 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message with all that is known of it.
+ * A message with its payload, the options of its queue and the groups that read it.
  *
  * @param queue name of its queue
  * @param namespace namespace of its queue
  * @param task task of its queue
- * @param leaseTime option of its queue, as the next four
+ * @param leaseTime option of its queue, see {@link QueueOptions}; so are the next four
  * @param retryLimit see {@link QueueOptions}
- * @param retryDelay see {@link QueueOptions}; zero when it is not set
- * @param ttl see {@link QueueOptions}; zero when it is not set
+ * @param retryDelay see {@link QueueOptions}; zero if it is not set
+ * @param ttl see {@link QueueOptions}; zero if it is not set
  * @param priority see {@link QueueOptions}
  * @param partition name of its partition
  * @param partitionId id of its partition, see {@link PartitionIds}
- * @param id the id it got when it was accepted
+ * @param id the id that it got when it was accepted
  * @param transactionId its key in the partition
- * @param payload JSON text, as it was pushed; as it is stored, if it cannot be decrypted
- * @param encrypted whether it had to be decrypted
- * @param state what has become of it
+ * @param payload JSON text as the producer pushed it; the stored text if it cannot be decrypted
+ * @param encrypted whether the payload was decrypted
+ * @param state its state
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
- * @param createdAt when it was written, or the time it brought along ({@link Origin})
- * @param error why some group gave up on it last; null when none did
- * @param retries how often it was delivered again before that; null when no group gave up on it
- * @param leasedUntil when the lease on its partition ends; null unless it is being processed
+ * @param createdAt when it was written, or the time that it brought along ({@link Origin})
+ * @param error why the last group that gave up on it did so; null if no group gave up
+ * @param retries how often it was redelivered before that; null if no group gave up
+ * @param leasedUntil when the lease on its partition ends; null unless its state is processing
  * @param groups the groups that read the partition
  */
 public record MessageDetail(
@@ -70,18 +71,27 @@ public record MessageDetail(
     /**
      * A group that reads the partition.
      *
-     * @param name its name, {@link PopTarget#DEFAULT_GROUP} for consumers that name none
-     * @param consumed whether it has done with the message
-     * @param leasedUntil when the lease ends under which it holds the message; null when it does not
+     * @param name its name; {@link PopTarget#DEFAULT_GROUP} for consumers without a group
+     * @param consumed whether it has completed the message
+     * @param leasedUntil when its lease on the message ends; null if it has none
      */
     public record Reader(
-            String name, boolean consumed, @Nullable Instant leasedUntil) {}
+            String name, boolean consumed, @Nullable Instant leasedUntil) {
+
+        /** Returns the group in a row; no group has completed a message that has no seq yet. */
+        static Reader of(ResultSet row, boolean hasSeq) throws SQLException {
+            return new Reader(
+                    row.getString("name"),
+                    hasSeq && row.getBoolean("consumed"),
+                    Rows.instant(row, "leased_until"));
+        }
+    }
 
     static MessageDetail of(ResultSet row, PayloadCipher cipher, List<Reader> groups) throws SQLException {
         String stored = row.getString("payload");
         String payload = cipher.open(row.getString("queue"), stored);
         String error = row.getString("error");
-        Instant leasedUntil = PartitionStatus.instant(row, "leased_until");
+        Instant leasedUntil = Rows.instant(row, "leased_until");
         MessageState state = MessageState.PENDING;
         if (error != null) {
             state = MessageState.DEAD_LETTER;

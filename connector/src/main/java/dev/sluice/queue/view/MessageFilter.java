@@ -4,13 +4,13 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which messages are meant: those for which all that is given is true.
+ * Selects messages. A message matches if it meets every condition that is not null.
  *
- * @param queues of these queues
- * @param partition name of the partition; null: any
- * @param state what has become of it; null: anything
- * @param from written at this time or later; null: at any time
- * @param to written at this time or before; null: at any time
+ * @param queues it is in one of these queues
+ * @param partition name of its partition
+ * @param state its state
+ * @param from it was written at this time or later
+ * @param to it was written at this time or before
  */
 public record MessageFilter(
         ResourceFilter queues,

@@ -2,18 +2,18 @@ package dev.sluice.queue.view;
 
 import java.util.Locale;
 
-/** What has become of a message, as lists show it. */
+/** The state of a message in lists. */
 public enum MessageState {
-    /** It waits to be read. */
+    /** It waits for a pop. */
     PENDING,
-    /** Its partition is leased. */
+    /** Its partition is under a lease. */
     PROCESSING,
-    /** Consumers without a group have done with it; or, where there are none, every group. */
+    /** Consumers without a group have completed it; if there are no such consumers, every group has. */
     COMPLETED,
-    /** Some group gave up on it. */
+    /** At least one group gave up on it. */
     DEAD_LETTER;
 
-    /** Returns the name clients use: {@code dead_letter}. */
+    /** Returns the name that clients use, such as {@code dead_letter}. */
     public String text() {
         return name().toLowerCase(Locale.ROOT);
     }

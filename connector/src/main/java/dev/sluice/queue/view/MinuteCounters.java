@@ -5,12 +5,10 @@ import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
-import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.EnumMap;
@@ -21,15 +19,16 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What charts are drawn from: per minute, what each bridge did for each queue, and how it was. Bridges add to it every
- * few seconds; nothing else depends on it.
+ * Stores and returns the data of charts: for each minute, what each bridge did for each queue, and samples of its
+ * process. Bridges add to the current minute every few seconds. Nothing else depends on these rows.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
 public final class MinuteCounters {
-    /** Most samples and counts of partitions that are read at a time. */
+    /** Most samples, and most counts of partitions, that one call returns. */
     private static final int MAX_ROWS = 100_000;
 
+    /** Rows deleted in one transaction. */
     private static final int ROWS = 1000;
 
     private final Transactions transactions;
@@ -42,10 +41,10 @@ public final class MinuteCounters {
     }
 
     /**
-     * Counts of one queue.
+     * What to add to the counters of one queue.
      *
-     * @param queue its name; empty: of none in particular
-     * @param values by {@link Counter}; those that are missing are 0
+     * @param queue name of the queue; empty if the counts belong to no queue
+     * @param values by {@link Counter}; missing counters are 0
      */
     public record Increment(String queue, Map<Counter, Long> values) {
         public Increment {
@@ -54,15 +53,14 @@ public final class MinuteCounters {
     }
 
     /**
-     * A time with its counts.
+     * The counters of a span of time.
      *
-     * @param bucket beginning of the time
-     * @param queue name of the queue; empty when they are of all, or of none in particular
-     * @param worker host and port of the bridge; empty when they are of all
-     * @param values all of them
+     * @param bucket start of the span
+     * @param queue name of the queue; empty for all queues together, and for counts of no queue
+     * @param worker host and port of the bridge; empty for all bridges together
+     * @param values all counters
      */
     public record Point(Instant bucket, String queue, String worker, Map<Counter, Long> values) {
-        /** Copies the values. */
         public Point {
             values = Map.copyOf(values);
         }
@@ -74,13 +72,13 @@ public final class MinuteCounters {
     }
 
     /**
-     * What a series is about.
+     * Selects the rows of a series.
      *
-     * @param from from this time
-     * @param to up to this time
-     * @param bucket length of a bucket, whole minutes; zero: all of the time is one bucket
-     * @param queues of these queues
-     * @param host name of the machine of the bridge; null: any
+     * @param from start of the time
+     * @param to end of the time
+     * @param bucket length of a bucket in whole minutes; zero: one bucket for all of the time
+     * @param queues only these queues
+     * @param host only bridges on this machine; null: all
      */
     public record Range(
             Instant from,
@@ -90,16 +88,16 @@ public final class MinuteCounters {
             @Nullable String host) {}
 
     /**
-     * Several samples of one metric.
+     * The samples of one metric in a bucket.
      *
-     * @param bucket beginning of the time they were taken in
+     * @param bucket start of the bucket
      * @param worker host and port of the bridge
-     * @param metric name of what was measured
-     * @param samples how many
+     * @param metric name of the metric
+     * @param samples how many samples
      * @param average their average
-     * @param least the least
-     * @param greatest the greatest
-     * @param last the last
+     * @param least the least sample
+     * @param greatest the greatest sample
+     * @param last the last sample
      */
     public record Sample(
             Instant bucket,
@@ -109,85 +107,88 @@ public final class MinuteCounters {
             double average,
             double least,
             double greatest,
-            double last) {}
+            double last) {
+
+        private static Sample of(ResultSet row) throws SQLException {
+            return new Sample(
+                    row.getTimestamp("bucket").toInstant(),
+                    row.getString("worker"),
+                    row.getString("metric"),
+                    row.getLong("samples"),
+                    row.getDouble("average"),
+                    row.getDouble("min"),
+                    row.getDouble("max"),
+                    row.getDouble("last"));
+        }
+    }
 
     /**
-     * Adds to the minute that is now.
+     * Adds to the counters of the current minute.
      *
      * @param worker host and port of the bridge
-     * @throws QueueException if PostgreSQL failed; when it failed while committing, they may have been added
+     * @throws QueueException if PostgreSQL failed; if the commit failed, the counts may have been added
      */
     public void add(String worker, List<Increment> increments) {
         if (increments.isEmpty()) {
             return;
         }
         transactions.run("could not add to the counters", connection -> {
-            try (var statement = statement(connection, "add")
+            BoundStatement statement = statements
+                    .on(connection, "add")
                     .set("worker", worker)
-                    .set("queues", increments.stream().map(Increment::queue).toArray(String[]::new))) {
-                for (Counter counter : Counter.values()) {
-                    statement.set(
-                            counter.column(),
-                            increments.stream()
-                                    .mapToLong(each -> each.values().getOrDefault(counter, 0L))
-                                    .toArray());
-                }
-                return statement.update();
+                    .setTexts("queues", increments, Increment::queue);
+            for (Counter counter : Counter.values()) {
+                statement.set(
+                        counter.column(), increments, each -> each.values().getOrDefault(counter, 0L));
             }
+            return statement.execute();
         });
     }
 
     /**
-     * Where a page of a series ended.
+     * The last point of a page of a series.
      *
-     * @param bucket of the last point
-     * @param queue of the last point
-     * @param worker of the last point
+     * @param bucket its bucket
+     * @param queue its queue
+     * @param worker its bridge
      */
     public record Key(Instant bucket, String queue, String worker) {}
 
-    /** Which points of a series are wanted. */
+    /** Selects points of a series by their queue and counters. */
     public enum Which {
+        /** All points. */
         ALL,
-        /** Those of a queue. */
+        /** Points of a queue. */
         NAMED,
-        /** Those of a queue with popped messages. */
+        /** Points of a queue with popped messages. */
         POPPED,
-        /** Those of a queue on which pops waited. */
+        /** Points of a queue with waiting pops. */
         PARKED
     }
 
     /**
-     * Returns counts by time, newest first; of one time by queue and bridge.
+     * Returns counters by time, newest first, then by queue and bridge.
      *
-     * @param byQueue a point for each queue; otherwise of all together
-     * @param byWorker a point for each bridge; otherwise of all together
-     * @param which which points
+     * @param byQueue whether each queue has its own points; otherwise all queues are added up
+     * @param byWorker whether each bridge has its own points; otherwise all bridges are added up
+     * @param which which points to return
      * @param limit most points returned, 0 or more
-     * @param after where the page before ended; null: from the newest on
+     * @param after where the page before ended; null: start at the newest
      * @throws QueueException if PostgreSQL failed
      */
     public List<Point> series(
             Range range, boolean byQueue, boolean byWorker, Which which, int limit, @Nullable Key after) {
-        return transactions.run("could not read the counters", connection -> {
-            var points = new ArrayList<Point>();
-            try (var statement = range.queues()
-                            .set(bounded(statement(connection, "series"), range))
-                            .set("host", like(range.host()))
-                            .set("by_queue", byQueue)
-                            .set("by_worker", byWorker)
-                            .set("which", which.name().toLowerCase(Locale.ROOT))
-                            .set("after_bucket", after == null ? null : after.bucket())
-                            .set("after_queue", after == null ? null : after.queue())
-                            .set("after_worker", after == null ? null : after.worker())
-                            .set("limit", limit);
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    points.add(point(row));
-                }
-            }
-            return points;
-        });
+        return transactions.run("could not read the counters", connection -> range.queues()
+                .set(bounded(statements.on(connection, "series"), range))
+                .set("host", like(range.host()))
+                .set("by_queue", byQueue)
+                .set("by_worker", byWorker)
+                .set("which", which.name().toLowerCase(Locale.ROOT))
+                .set("after_bucket", after == null ? null : after.bucket())
+                .set("after_queue", after == null ? null : after.queue())
+                .set("after_worker", after == null ? null : after.worker())
+                .set("limit", limit)
+                .list(MinuteCounters::point));
     }
 
     private static Point point(ResultSet row) throws SQLException {
@@ -200,41 +201,34 @@ public final class MinuteCounters {
     }
 
     /**
-     * A count of partitions.
+     * How many partitions of a queue were created in a bucket.
      *
-     * @param bucket beginning of the time they were made in
-     * @param queue name of their queue
-     * @param partitions how many
+     * @param bucket start of the bucket
+     * @param queue name of the queue
+     * @param partitions how many partitions
      */
     public record Created(Instant bucket, String queue, long partitions) {}
 
     /**
-     * Returns how many partitions of some queues were made that still exist, by time and queue, newest first.
+     * Returns how many existing partitions of some queues were created, by time and queue, newest first.
      *
      * @throws QueueException if PostgreSQL failed
      */
     public List<Created> partitionsCreated(Range range, Collection<String> queues) {
-        return transactions.run("could not read the partitions", connection -> {
-            var created = new ArrayList<Created>();
-            try (var statement = bounded(statement(connection, "partitions-created"), range)
-                            .set("names", queues.toArray(String[]::new))
-                            .set("limit", MAX_ROWS);
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    created.add(new Created(
-                            row.getTimestamp("bucket").toInstant(), row.getString("queue"), row.getLong("created")));
-                }
-            }
-            return created;
-        });
+        return transactions.run("could not read the partitions", connection -> bounded(
+                        statements.on(connection, "partitions-created"), range)
+                .set("names", queues.toArray(String[]::new))
+                .set("limit", MAX_ROWS)
+                .list(row -> new Created(
+                        row.getTimestamp("bucket").toInstant(), row.getString("queue"), row.getLong("created"))));
     }
 
     /**
-     * Adds samples to the minute that is now.
+     * Adds samples to the current minute.
      *
      * @param worker host and port of the bridge
-     * @param samples how many were taken of each metric
-     * @param metrics names of what was measured; element i of the others belongs to element i
+     * @param samples how many samples of each metric
+     * @param metrics names of the metrics; element i of the other arrays belongs to metric i
      * @throws QueueException if PostgreSQL failed
      */
     public void addSamples(
@@ -245,18 +239,18 @@ public final class MinuteCounters {
             double[] least,
             double[] greatest,
             double[] lasts) {
-        transactions.run("could not add samples", connection -> {
-            try (var statement = statement(connection, "add-samples")
-                    .set("worker", worker)
-                    .set("samples", samples)
-                    .set("metrics", metrics.toArray(String[]::new))
-                    .set("sums", text(sums))
-                    .set("minima", text(least))
-                    .set("maxima", text(greatest))
-                    .set("lasts", text(lasts))) {
-                return statement.update();
-            }
-        });
+        transactions.run(
+                "could not add samples",
+                connection -> statements
+                        .on(connection, "add-samples")
+                        .set("worker", worker)
+                        .set("samples", samples)
+                        .set("metrics", metrics.toArray(String[]::new))
+                        .set("sums", text(sums))
+                        .set("minima", text(least))
+                        .set("maxima", text(greatest))
+                        .set("lasts", text(lasts))
+                        .execute());
     }
 
     private static String[] text(double[] values) {
@@ -269,51 +263,33 @@ public final class MinuteCounters {
      * @throws QueueException if PostgreSQL failed
      */
     public List<Sample> samples(Range range) {
-        return transactions.run("could not read the samples", connection -> {
-            var samples = new ArrayList<Sample>();
-            try (var statement = bounded(statement(connection, "samples"), range)
-                            .set("host", like(range.host()))
-                            .set("limit", MAX_ROWS);
-                    ResultSet row = statement.query()) {
-                while (row.next()) {
-                    samples.add(new Sample(
-                            row.getTimestamp("bucket").toInstant(),
-                            row.getString("worker"),
-                            row.getString("metric"),
-                            row.getLong("samples"),
-                            row.getDouble("average"),
-                            row.getDouble("min"),
-                            row.getDouble("max"),
-                            row.getDouble("last")));
-                }
-            }
-            return samples;
-        });
+        return transactions.run(
+                "could not read the samples",
+                connection -> bounded(statements.on(connection, "samples"), range)
+                        .set("host", like(range.host()))
+                        .set("limit", MAX_ROWS)
+                        .list(Sample::of));
     }
 
     /**
-     * Deletes what is older than that, a thousand rows at a time.
+     * Deletes rows of a given age, a thousand in one transaction.
      *
-     * @return how many rows there were
-     * @throws QueueException if PostgreSQL failed; some may have been deleted
+     * @param days least age
+     * @return how many rows were deleted
+     * @throws QueueException if PostgreSQL failed; some rows may have been deleted
      */
     public long prune(int days) {
         return prune("prune", days) + prune("prune-samples", days);
     }
 
     private long prune(String name, int days) {
-        long pruned = 0;
-        int step;
-        do {
-            step = transactions.run("could not delete old counters", connection -> {
-                try (var statement =
-                        statement(connection, name).set("days", days).set("rows", ROWS)) {
-                    return statement.update();
-                }
-            });
-            pruned += step;
-        } while (step > 0);
-        return pruned;
+        return transactions.repeat(
+                "could not delete old counters",
+                connection -> statements
+                        .on(connection, name)
+                        .set("days", days)
+                        .set("rows", ROWS)
+                        .execute());
     }
 
     private static BoundStatement bounded(BoundStatement statement, Range range) throws SQLException {
@@ -323,12 +299,8 @@ public final class MinuteCounters {
                 .set("minutes", range.bucket().toMinutes());
     }
 
-    /** Returns the pattern of the workers on a machine. */
+    /** Returns the pattern of the bridges on a machine. */
     private static @Nullable String like(@Nullable String host) {
         return host == null ? null : host.replaceAll("([\\\\%_])", "\\\\$1") + ":%";
-    }
-
-    private BoundStatement statement(Connection connection, String name) throws SQLException {
-        return new BoundStatement(connection, statements.get(name));
     }
 }

@@ -1,23 +1,23 @@
 package dev.sluice.queue.view;
 
 import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.sql.Rows;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A partition and what is in it.
+ * A partition with its counts.
  *
  * @param id its id, see {@link PartitionIds}
  * @param name its name
- * @param counts its messages
- * @param consumed messages groups have passed, summed over the groups
- * @param createdAt when it was made
- * @param lastPushAt when its newest message was written; null before the first
- * @param oldestAt when the oldest message it keeps was written; null when it keeps none
- * @param newestAt when the newest message it keeps was written; null when it keeps none
+ * @param counts its messages by state
+ * @param consumed messages that groups have passed, summed over the groups
+ * @param createdAt when it was created
+ * @param lastPushAt when its newest message was written; null before the first message
+ * @param oldestAt when its oldest stored message was written; null if it is empty
+ * @param newestAt when its newest stored message was written; null if it is empty
  */
 public record PartitionStatus(
         long id,
@@ -36,13 +36,8 @@ public record PartitionStatus(
                 MessageCounts.of(row),
                 row.getLong("consumed"),
                 row.getTimestamp("created_at").toInstant(),
-                instant(row, "last_push_at"),
-                instant(row, "oldest_at"),
-                instant(row, "newest_at"));
-    }
-
-    static @Nullable Instant instant(ResultSet row, String column) throws SQLException {
-        Timestamp time = row.getTimestamp(column);
-        return time == null ? null : time.toInstant();
+                Rows.instant(row, "last_push_at"),
+                Rows.instant(row, "oldest_at"),
+                Rows.instant(row, "newest_at"));
     }
 }

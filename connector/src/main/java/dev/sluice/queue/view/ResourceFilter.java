@@ -5,21 +5,21 @@ import java.sql.SQLException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which queues are meant: those for which all that is given is true.
+ * Selects queues. A queue matches if it meets every condition that is not null.
  *
- * @param queue name of the queue; null: any
- * @param namespace its namespace; null: any
- * @param task its task; null: any
+ * @param queue its name
+ * @param namespace its namespace
+ * @param task its task
  */
 public record ResourceFilter(
         @Nullable String queue,
         @Nullable String namespace,
         @Nullable String task) {
 
-    /** All queues. */
+    /** Selects all queues. */
     public static final ResourceFilter ALL = new ResourceFilter(null, null, null);
 
-    /** Returns the filter for the queue of that name. */
+    /** Selects the queue of that name. */
     public static ResourceFilter ofQueue(String queue) {
         return new ResourceFilter(queue, null, null);
     }

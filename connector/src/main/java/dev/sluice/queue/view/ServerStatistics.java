@@ -1,7 +1,6 @@
 package dev.sluice.queue.view;
 
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
 import java.sql.Connection;
@@ -9,7 +8,6 @@ import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
 import java.sql.Timestamp;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,13 +15,13 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the server says about itself and the queue's tables, from its {@code pg_stat} views. Safe for use by many
- * threads.
+ * Shows the statistics of the PostgreSQL server and of the tables of a schema, from the server's {@code pg_stat} views.
+ * Safe for use by many threads.
  */
 public final class ServerStatistics {
     private static final int MAX_ROWS = 100;
 
-    /** The parts there are; the statement of each is named so in {@code server_statistics.sql}. */
+    /** The parts; each is a statement of {@code server_statistics.sql}. */
     private static final List<String> PARTS = List.of(
             "now",
             "database-cache",
@@ -37,6 +35,8 @@ public final class ServerStatistics {
             "buffer-config",
             "table-sizes");
 
+    private static final String BUFFER_USAGE = "buffer-usage";
+
     private final Transactions transactions;
     private final Statements statements;
     private final String schema;
@@ -49,13 +49,15 @@ public final class ServerStatistics {
     }
 
     /**
-     * A part: rows of values by the name of the column. Values are text, numbers, booleans, times ({@code Instant}) or
-     * null.
+     * A part of the statistics.
+     *
+     * @param rows values by column: text, numbers, booleans, times ({@code Instant}) or null
      */
     public record Part(List<Map<String, @Nullable Object>> rows) {}
 
     /**
-     * Returns all parts by name. {@code buffer-usage} is empty unless the extension {@code pg_buffercache} is there.
+     * Returns all parts by name. The part {@code buffer-usage} is empty if the extension {@code pg_buffercache} is
+     * missing.
      *
      * @throws QueueException if PostgreSQL failed
      */
@@ -66,36 +68,25 @@ public final class ServerStatistics {
                 parts.put(part, read(connection, part));
             }
             parts.put(
-                    "buffer-usage",
-                    hasBufferCache(connection) ? read(connection, "buffer-usage") : new Part(List.of()));
+                    BUFFER_USAGE, hasBufferCache(connection) ? read(connection, BUFFER_USAGE) : new Part(List.of()));
             return parts;
         });
     }
 
     private boolean hasBufferCache(Connection connection) throws SQLException {
-        try (var statement = new BoundStatement(connection, statements.get("has-buffer-cache"));
-                ResultSet row = statement.query()) {
-            return row.next();
-        }
+        return statements.on(connection, "has-buffer-cache").first(row -> true).isPresent();
     }
 
     private Part read(Connection connection, String part) throws SQLException {
         List<String> parameters = statements.get(part).parameters();
-        try (var statement = new BoundStatement(connection, statements.get(part))) {
-            if (parameters.contains("schema")) {
-                statement.set("schema", schema);
-            }
-            if (parameters.contains("limit")) {
-                statement.set("limit", MAX_ROWS);
-            }
-            try (ResultSet row = statement.query()) {
-                var rows = new ArrayList<Map<String, @Nullable Object>>();
-                while (row.next()) {
-                    rows.add(values(row));
-                }
-                return new Part(rows);
-            }
+        var statement = statements.on(connection, part);
+        if (parameters.contains("schema")) {
+            statement.set("schema", schema);
         }
+        if (parameters.contains("limit")) {
+            statement.set("limit", MAX_ROWS);
+        }
+        return new Part(statement.list(ServerStatistics::values));
     }
 
     private static Map<String, @Nullable Object> values(ResultSet row) throws SQLException {

@@ -8,45 +8,41 @@ import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The messages of a schema, to be looked at. What a page costs depends on its size and on the number of partitions, not
- * on how many messages there are: the segments it needs are found by their primary key.
- *
- * <p>The statements are too large to be worth compiling, and with what the planner guesses of them PostgreSQL would; so
- * they are not ({@code jit}).
+ * Shows the messages of a schema: lists of them, and one message with its payload. The cost of a page depends on its
+ * size and on the number of partitions, not on the number of messages: the statements find the segments of a page by
+ * their primary key.
  *
  * <p>Every method is one transaction and blocks. Safe for use by many threads.
  */
 public final class StoredMessages {
-    /** Most messages up to the end of a page. Who wants to see older ones gives a time to start from. */
+    /** Most messages up to the end of a page. To see older messages, a caller gives a time or a key to start from. */
     public static final int MAX_DEPTH = 10_000;
-    /** Partitions a page is taken from, those pushed to last. */
+    /** Most partitions that a page comes from: those with the newest pushes. */
     public static final int MAX_PARTITIONS = 1_000;
 
-    /** Messages looked at beyond the end of a page, for some may be deleted, or dead letters that are not asked for. */
+    /** Messages read beyond the end of a page, because some may be deleted or have another state. */
     private static final int SLACK = 1_000;
 
-    /** How long before the time in its transaction id a message may seem to be written: as far as clocks may differ. */
+    /** How long before the time in its transaction id a message may be written: clocks differ. */
     private static final Duration BEFORE_ID = Duration.ofMinutes(10);
-    /** How long after it: as long as a message may have been on its way. */
+    /** How long after the time in its transaction id a message may be written: it may wait on its way. */
     private static final Duration AFTER_ID = Duration.ofHours(1);
 
     private static final Instant EARLIEST = Instant.EPOCH;
     private static final Instant LATEST = Instant.parse("9999-12-31T00:00:00Z");
 
-    /** What the statement calls a message that is neither scheduled nor a dead letter only. */
-    private static final int IN_PARTITION = 1;
+    /** The value of {@code source} in the statement {@code message} for a message in a segment. */
+    private static final int IN_SEGMENT = 1;
 
     private final Transactions transactions;
     private final Statements statements;
@@ -55,7 +51,7 @@ public final class StoredMessages {
     /**
      * Makes the view of a schema that {@link QueueSchema} has brought up to date.
      *
-     * @param cipher decrypts the payloads that are shown
+     * @param cipher decrypts payloads
      */
     public StoredMessages(DataSource dataSource, String schema, PayloadCipher cipher) {
         this.cipher = cipher;
@@ -64,20 +60,20 @@ public final class StoredMessages {
     }
 
     /**
-     * Who reads some queues.
+     * The consumers of some queues.
      *
-     * @param queueMode whether consumers that name no group do
-     * @param named how many named groups do
+     * @param queueMode whether consumers without a group read the queues
+     * @param named how many named groups read the queues
      */
     public record Readers(boolean queueMode, int named) {}
 
     /**
-     * A part of what a filter lets through.
+     * A page of the messages that match a filter.
      *
-     * @param messages newest first
-     * @param readers who reads the queues of the filter
-     * @param leavesOutPartitions whether the filter lets through more than the {@value #MAX_PARTITIONS} partitions that
-     *     were looked at, those pushed to last
+     * @param messages the messages, newest first
+     * @param readers the consumers of the queues of the filter
+     * @param leavesOutPartitions whether more than {@value #MAX_PARTITIONS} partitions match the filter, so that the
+     *     page leaves out those with older pushes
      */
     public record Page(List<ListedMessage> messages, Readers readers, boolean leavesOutPartitions) {
         public Page {
@@ -86,22 +82,22 @@ public final class StoredMessages {
     }
 
     /**
-     * Where a page ended.
+     * The last message of a page.
      *
-     * @param writtenAt when the last message of the page was written
+     * @param writtenAt when it was written
      * @param partitionId id of its partition
      * @param seq its position there
      */
     public record Key(Instant writtenAt, long partitionId, long seq) {}
 
     /**
-     * Returns a part of the messages, newest first. Scheduled ones are not among them. A page may be short, and the
-     * next one not, where messages were deleted one by one.
+     * Returns a page of messages, newest first, without scheduled messages. Where single messages were deleted, a page
+     * may be shorter than its limit although more messages follow.
      *
-     * @param limit most of them returned
-     * @param offset how many to leave out first
-     * @param before where the page before ended; null: from the newest on
-     * @throws IllegalArgumentException if limit or offset is negative, or both together are above {@value #MAX_DEPTH}
+     * @param limit most messages returned
+     * @param offset how many messages to skip first
+     * @param before where the page before ended; null: start at the newest
+     * @throws IllegalArgumentException if limit or offset is negative, or their sum is above {@value #MAX_DEPTH}
      * @throws QueueException if PostgreSQL failed
      */
     public Page list(MessageFilter filter, int limit, int offset, @Nullable Key before) {
@@ -109,88 +105,60 @@ public final class StoredMessages {
             throw new IllegalArgumentException("limit and offset must be 0 or more and together at most " + MAX_DEPTH
                     + ", were " + limit + " and " + offset);
         }
+        boolean dead = filter.state() == MessageState.DEAD_LETTER;
         return transactions.run("could not read the messages", connection -> {
-            withoutJit(connection);
-            var messages = new ArrayList<ListedMessage>();
-            try (var statement = bind(connection, filter, before)
+            BoundStatement statement = dead
+                    ? filtered(connection, "dead-messages", filter, before)
+                    : filtered(connection, "messages", filter, before)
+                            .set("state", filter.state() == null ? null : filter.state().text())
+                            .set("partitions", MAX_PARTITIONS)
+                            .set("scanned", limit + offset + SLACK);
+            List<ListedMessage> messages = statement
                     .set("limit", limit)
                     .set("offset", offset)
                     .set("before_at", before == null ? null : before.writtenAt())
                     .set("before_partition", before == null ? null : (Long) before.partitionId())
-                    .set("before_seq", before == null ? null : (Long) before.seq())) {
-                if (filter.state() != MessageState.DEAD_LETTER) {
-                    statement.set("partitions", MAX_PARTITIONS).set("scanned", limit + offset + SLACK);
-                }
-                try (ResultSet row = statement.query()) {
-                    while (row.next()) {
-                        messages.add(ListedMessage.of(row));
-                    }
-                }
-            }
+                    .set("before_seq", before == null ? null : (Long) before.seq())
+                    .list(ListedMessage::of);
             return new Page(
-                    messages, readers(connection, filter.queues()), leavesOutPartitions(connection, filter, before));
+                    messages,
+                    readers(connection, filter.queues()),
+                    !dead && leavesOutPartitions(connection, filter, before));
         });
     }
 
     private boolean leavesOutPartitions(Connection connection, MessageFilter filter, @Nullable Key before)
             throws SQLException {
-        if (filter.state() == MessageState.DEAD_LETTER) {
-            return false;
-        }
-        try (var statement = bind(
-                                new BoundStatement(connection, statements.get("leaves-out-partitions")), filter, before)
-                        .set("partitions", MAX_PARTITIONS);
-                ResultSet row = statement.query()) {
-            row.next();
-            return row.getBoolean("leaves_out");
-        }
+        return filtered(connection, "leaves-out-partitions", filter, before)
+                .set("partitions", MAX_PARTITIONS)
+                .first(row -> row.getBoolean("leaves_out"))
+                .orElseThrow();
     }
 
-    private static void withoutJit(Connection connection) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute("set local jit = off");
-        }
-    }
-
-    private BoundStatement bind(Connection connection, MessageFilter filter, @Nullable Key before) throws SQLException {
-        MessageState state = filter.state();
-        boolean dead = state == MessageState.DEAD_LETTER;
-        var statement = new BoundStatement(connection, statements.get(dead ? "dead-messages" : "messages"));
-        if (!dead) {
-            statement.set("state", state == null ? null : state.text());
-        }
-        return bind(statement, filter, before);
-    }
-
-    private static BoundStatement bind(BoundStatement statement, MessageFilter filter, @Nullable Key before)
+    private BoundStatement filtered(Connection connection, String name, MessageFilter filter, @Nullable Key before)
             throws SQLException {
+        Instant to = before == null ? Objects.requireNonNullElse(filter.to(), LATEST) : before.writtenAt();
         return filter.queues()
-                .set(statement)
+                .set(statements.on(connection, name))
                 .set("partition", filter.partition())
-                .set("from", orElse(filter.from(), EARLIEST))
-                .set("to", before == null ? orElse(filter.to(), LATEST) : before.writtenAt());
-    }
-
-    private static Instant orElse(@Nullable Instant time, Instant otherwise) {
-        return time == null ? otherwise : time;
+                .set("from", Objects.requireNonNullElse(filter.from(), EARLIEST))
+                .set("to", to);
     }
 
     private Readers readers(Connection connection, ResourceFilter queues) throws SQLException {
-        try (var statement = queues.set(new BoundStatement(connection, statements.get("named-groups")));
-                ResultSet row = statement.query()) {
-            row.next();
-            return new Readers(row.getBoolean("queue_mode"), row.getInt("named"));
-        }
+        return queues.set(statements.on(connection, "named-groups"))
+                .first(row -> new Readers(row.getBoolean("queue_mode"), row.getInt("named")))
+                .orElseThrow();
     }
 
     /**
-     * Returns the message of that transaction id, be it in its partition, scheduled, or a dead letter that outlived it.
-     * If there are several, which the window for duplicates allows, that is one from around the time in the id, or else
-     * the newest.
+     * Returns the message with a transaction id: a stored message, a scheduled one, or a dead letter that outlived its
+     * message. The deduplication window allows several messages with one id; then the method returns one that was
+     * written around the time in the id, or else the newest.
      *
-     * <p>The transaction ids of a partition have no index. One that is a UUID of version 7, as client libraries make
-     * them, says when it was made: what was written around that time is read first. Otherwise, or if the message is not
-     * there, this reads all of the partition, from the newest message on, until it finds one.
+     * <p>PostgreSQL has no index on the transaction ids of a partition. If the id is a UUID of version 7, which client
+     * libraries create, it contains a time; the method reads the segments around that time first. Otherwise, or if the
+     * message is not there, it reads the partition from the newest message on until it finds the id.
      *
      * @param partitionId id of its partition
      * @param transactionId its key
@@ -198,11 +166,10 @@ public final class StoredMessages {
      */
     public Optional<MessageDetail> find(long partitionId, String transactionId) {
         return transactions.run("could not read message " + transactionId, connection -> {
-            withoutJit(connection);
-            Instant made = MessageIds.timeOf(transactionId);
-            if (made != null) {
-                Optional<MessageDetail> found =
-                        find(connection, partitionId, transactionId, around(connection, partitionId, made));
+            Instant created = MessageIds.timeOf(transactionId);
+            if (created != null) {
+                Seqs around = around(connection, partitionId, created);
+                Optional<MessageDetail> found = find(connection, partitionId, transactionId, around);
                 if (found.isPresent()) {
                     return found;
                 }
@@ -211,52 +178,49 @@ public final class StoredMessages {
         });
     }
 
-    /** Where to look: seqs from the first to the last. */
+    /** A range of seqs, both ends included. */
     private record Seqs(long first, long last) {
         static final Seqs ALL = new Seqs(0, Long.MAX_VALUE);
     }
 
     private Seqs around(Connection connection, long partitionId, Instant time) throws SQLException {
-        try (var statement = new BoundStatement(connection, statements.get("seqs-between"))
-                        .set("partition", partitionId)
-                        .set("from", time.minus(BEFORE_ID))
-                        .set("to", time.plus(AFTER_ID));
-                ResultSet row = statement.query()) {
-            row.next();
-            return new Seqs(row.getLong("first"), row.getLong("last"));
-        }
+        return statements
+                .on(connection, "seqs-between")
+                .set("partition", partitionId)
+                .set("from", time.minus(BEFORE_ID))
+                .set("to", time.plus(AFTER_ID))
+                .first(row -> new Seqs(row.getLong("first"), row.getLong("last")))
+                .orElseThrow();
     }
 
-    /** Returns it if it is in the segments of these seqs; if these are all, also from elsewhere. */
+    /**
+     * Returns the message if it is in a segment of these seqs. If these are all seqs, it may also be scheduled or a dead
+     * letter.
+     */
     private Optional<MessageDetail> find(Connection connection, long partitionId, String transactionId, Seqs seqs)
             throws SQLException {
-        try (var statement = new BoundStatement(connection, statements.get("message"))
-                        .set("partition", partitionId)
-                        .set("transaction_id", transactionId)
-                        .set("first", seqs.first())
-                        .set("last", seqs.last());
-                ResultSet row = statement.query()) {
-            if (!row.next() || (!seqs.equals(Seqs.ALL) && row.getInt("source") != IN_PARTITION)) {
-                return Optional.empty();
-            }
-            return Optional.of(MessageDetail.of(row, cipher, groups(connection, partitionId, row.getLong("seq"))));
-        }
+        return statements
+                .on(connection, "message")
+                .set("partition", partitionId)
+                .set("transaction_id", transactionId)
+                .set("first", seqs.first())
+                .set("last", seqs.last())
+                .first(row -> seqs.equals(Seqs.ALL) || row.getInt("source") == IN_SEGMENT
+                        ? Optional.of(MessageDetail.of(row, cipher, groups(connection, partitionId, row.getLong("seq"))))
+                        : Optional.<MessageDetail>empty())
+                .flatMap(found -> found);
     }
 
-    /** Returns who reads the message; for a scheduled one, which has no seq yet, {@code seq} is 0. */
+    /**
+     * Returns the groups that read the partition of a message.
+     *
+     * @param seq seq of the message; 0 for a scheduled message, which has none yet
+     */
     private List<MessageDetail.Reader> groups(Connection connection, long partitionId, long seq) throws SQLException {
-        var groups = new ArrayList<MessageDetail.Reader>();
-        try (var statement = new BoundStatement(connection, statements.get("groups-of-message"))
-                        .set("partition", partitionId)
-                        .set("seq", seq);
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                groups.add(new MessageDetail.Reader(
-                        row.getString("name"),
-                        seq > 0 && row.getBoolean("consumed"),
-                        PartitionStatus.instant(row, "leased_until")));
-            }
-        }
-        return groups;
+        return statements
+                .on(connection, "groups-of-message")
+                .set("partition", partitionId)
+                .set("seq", seq)
+                .list(row -> MessageDetail.Reader.of(row, seq > 0));
     }
 }

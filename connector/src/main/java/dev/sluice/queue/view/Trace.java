@@ -1,6 +1,7 @@
 package dev.sluice.queue.view;
 
 import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.PayloadCipher;
 import java.sql.Array;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -9,16 +10,16 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a consumer noted about a message.
+ * A note that a consumer made about a message.
  *
- * @param id its id; later ones have greater ids
+ * @param id its id; later traces have greater ids
  * @param partitionId partition of the message, see {@link PartitionIds}
  * @param transactionId key of the message
  * @param group the consumer's group
- * @param eventType what kind of note, the consumer's own word
- * @param data JSON text, as it was sent
- * @param createdAt when it was noted
- * @param names the names it can be found under
+ * @param eventType kind of the note, chosen by the consumer
+ * @param data JSON text, as the consumer sent it
+ * @param createdAt when the trace was stored
+ * @param names the names of the trace
  */
 public record Trace(
         long id,
@@ -34,18 +35,29 @@ public record Trace(
     }
 
     /**
-     * A trace, and where its message is.
+     * A trace with the place and the payload of its message.
      *
      * @param trace the trace
-     * @param queue name of the queue; null when it is gone
-     * @param partition name of the partition; null when it is gone
-     * @param payload payload of the message, if it is among the newest of its partition; else null
+     * @param queue name of the queue; null if it was deleted
+     * @param partition name of the partition; null if it was deleted
+     * @param payload payload of the message, or null if the message is not among the newest of its partition
      */
     public record Found(
             Trace trace,
             @Nullable String queue,
             @Nullable String partition,
-            @Nullable String payload) {}
+            @Nullable String payload) {
+
+        static Found of(ResultSet row, PayloadCipher cipher) throws SQLException {
+            String queue = row.getString("queue");
+            String stored = row.getString("payload");
+            return new Found(
+                    Trace.of(row),
+                    queue,
+                    row.getString("partition"),
+                    queue == null || stored == null ? null : cipher.open(queue, stored));
+        }
+    }
 
     static Trace of(ResultSet row) throws SQLException {
         Array names = row.getArray("names");

@@ -34,7 +34,7 @@ select case
   else exists (
     select from sluice.dead_letters d where d.partition_id = :partition and d.transaction_id = :transaction_id
   )
-end;
+end as found;
 
 -- name: add
 insert into sluice.traces (partition_id, transaction_id, group_name, event_type, data)
@@ -92,7 +92,7 @@ where page.bytes_before < :max_bytes
 order by page.id desc;
 
 -- name: count-by-name
-select count(*) from sluice.trace_names where name = :name;
+select count(*) as total from sluice.trace_names where name = :name;
 
 -- name: names
 -- Every name after :after, and what there is of each on the page. One index probe finds each name, however many traces it has.
@@ -117,7 +117,7 @@ with recursive names as (
   select (select n.name from sluice.trace_names n where n.name > names.name order by n.name limit 1)
   from names where names.name is not null
 )
-select count(name) from names;
+select count(name) as total from names;
 
 -- name: prune
 -- A bounded part of the oldest that are too old.
