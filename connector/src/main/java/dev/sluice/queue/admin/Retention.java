@@ -331,7 +331,7 @@ public final class Retention {
     private Advanced advanceTails(Connection connection, List<Long> partitions) throws SQLException {
         Map<Long, Long> oldTails = new TreeMap<>();
         statements
-                .on(connection, "lock-partitions-to-trim")
+                .on(connection, "try-lock-partitions")
                 .set("partitions", partitions, Long::longValue)
                 .forEach(row -> oldTails.put(row.getLong("id"), row.getLong("tail")));
         // Read again under the lock: a seek may have moved a position back, or a group may have registered.

@@ -46,7 +46,7 @@ final class TailAdvance {
         if (tails.isEmpty()) {
             return;
         }
-        for (String name : new String[] {"trim-cursors", "trim-partitions"}) {
+        for (String name : new String[] {"advance-cursors", "advance-tails"}) {
             statements
                     .on(connection, name)
                     .set("partitions", tails.keySet(), Long::longValue)

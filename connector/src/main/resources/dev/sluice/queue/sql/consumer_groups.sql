@@ -1,9 +1,10 @@
 -- Statements of ConsumerGroups: lists with lag, seeks, and the deletion of groups.
 --
--- A seek takes the lock `for key share` on the rows of its partitions: the tails stay where they are, and flushes go on.
+-- A seek locks the rows of its partitions `for key share`: tails cannot advance, and flushes can continue.
 
 -- name: groups
--- A row for each group and queue, with what it has left; after those named. Only the groups of the page are counted.
+-- A row for each group and queue with its lag, after :after_group and :after_queue. Computes the lag only for this
+-- page.
 select page.group_name, page.queue, page.subscription_mode, page.subscription_from, page.created_at, held.*,
        coalesce(extract(epoch from now() - held.oldest_unread_at) * 1000, 0)::bigint as time_lag_ms
 from (
@@ -27,7 +28,8 @@ cross join lateral (
 order by page.group_name, page.queue;
 
 -- name: group-partitions
--- Of all queues of a group, or of the one named, or one partition of it; after those named.
+-- The positions of a group in all its queues, in one queue, or in one partition, after :after_queue and
+-- :after_partition.
 select l.*, coalesce(extract(epoch from now() - l.oldest_unread_at) * 1000, 0)::bigint as time_lag_ms
 from sluice.group_lag l
 where l.group_name = :group and (:queue::text is null or l.queue = :queue)
@@ -37,7 +39,8 @@ order by l.queue, l.partition
 limit :limit;
 
 -- name: lagging
--- Where the oldest unread message is at least this old, worst first; after the one named.
+-- The partitions whose oldest unread message is at least :min_lag_ms old, oldest first, after the row of the :after
+-- parameters.
 select late.*, (extract(epoch from now() - late.oldest_unread_at) * 1000)::bigint as time_lag_ms
 from (select l.* from sluice.group_lag l where l.lag > 0 offset 0) late
 where late.oldest_unread_at <= now() - :min_lag_ms * interval '1 millisecond'
@@ -48,7 +51,7 @@ order by late.oldest_unread_at, late.group_name, late.queue, late.partition
 limit :limit;
 
 -- name: group-ids
--- The queues a group is registered on.
+-- The queues that a group is registered on.
 select g.id as group_id, q.name as queue, g.subscription_mode, g.subscription_from, g.created_at
 from sluice.consumer_groups g
 cross join lateral (select q.id, q.name from sluice.queues q where q.id = g.queue_id offset 0) q
@@ -56,7 +59,7 @@ where g.name = :group and (:queue::text is null or q.name = :queue)
 order by q.id;
 
 -- name: hold-tails
--- The tails stay and the partitions too, until the commit. Keeps no flush waiting.
+-- Until the commit no tail advances and no partition is deleted. Flushes do not wait.
 select count(*) from (
   select id from sluice.partitions where id = any (:partitions::bigint[]) order by id for key share
 ) held;
@@ -71,9 +74,10 @@ select count(*) from (
 ) held;
 
 -- name: seek
--- Under the locks of hold-tails and hold-cursors. The seq of a time is found by halving (low, high]: everything up to low was
--- created at or before it, everything after high was created later. The cursor is ready afterwards; a pop that finds
--- nothing makes it idle. A partition in which the halving finds no segment is left alone.
+-- The transaction holds the locks of hold-tails and hold-cursors. The statement finds the seq of a time by bisecting
+-- (low, high]: every message up to low was written at or before the time, every message after high was written later.
+-- The cursor becomes ready; a pop that finds no message makes it idle. A partition without a segment in that range
+-- stays as it is.
 with recursive search as (
   select p.id,
          case :target when 'end' then p.head else p.tail - 1 end as low,
@@ -108,7 +112,7 @@ from found
 where c.group_id = any (array[found.group_id]) and c.partition_id = found.id;
 
 -- name: delete-group-cursors
--- Waits for the acks under way.
+-- Waits for running acknowledgements.
 with locked as (
   select group_id, partition_id from sluice.cursors where group_id = :group order by partition_id for update
 )
@@ -117,7 +121,7 @@ using locked
 where c.group_id = any (array[locked.group_id]) and c.partition_id = locked.partition_id;
 
 -- name: lock-queue
--- Excludes new partitions and new groups of the queue, until the commit.
+-- Until the commit no other transaction can create partitions of the queue or register groups on it.
 select id from sluice.queues where name = :queue for no key update;
 
 -- name: lock-group
@@ -127,7 +131,7 @@ select id from sluice.consumer_groups where queue_id = :queue_id and name = :gro
 delete from sluice.consumer_groups where id = :group;
 
 -- name: delete-pending
--- The queues the group waits for, which do not exist; and those of a namespace, if it is deleted on all queues.
+-- The subscriptions to queues that do not exist yet, and to namespaces if the group is deleted on all queues.
 with across as (
   delete from sluice.pending_subscriptions_across where group_name = :group and :queue::text is null
 )

@@ -1,10 +1,11 @@
 -- Statements of DeadLetters: lists, counts and purges.
 
 -- name: dead-letters
--- Newest failure first, until :max_bytes of payloads are passed. Relies on dead_letters_by_queue when a queue is named.
--- octet_length does not unpack a payload.
+-- Newest failure first, until the payloads exceed :max_bytes. Uses the index dead_letters_by_queue if a queue is
+-- given. octet_length does not decompress a payload.
 select * from (
-  select part.*, count(*) over () as found, sum(octet_length(payload)) over (order by failed_at desc, id desc) - octet_length(payload) as bytes_before
+  select part.*, count(*) over () as found,
+         sum(octet_length(payload)) over (order by failed_at desc, id desc) - octet_length(payload) as bytes_before
   from (
     select l.*, q.name as queue, p.name as partition
     from sluice.dead_letters l
@@ -25,7 +26,7 @@ where bytes_before < :max_bytes
 order by failed_at desc, id desc;
 
 -- name: dead-letter-ids
--- Of what the filter lets through, oldest first.
+-- Oldest first.
 select l.id
 from sluice.dead_letters l
 join sluice.queues q on q.id = l.queue_id
@@ -40,7 +41,7 @@ order by l.id
 limit :limit;
 
 -- name: dead-letter-ids-of-message
--- Ordered by id. The sum keeps the server from reading all of the index on id.
+-- Oldest first. For the order of `id` without the sum the planner would read the whole index.
 select id from sluice.dead_letters where partition_id = :partition and transaction_id = :transaction_id order by id + 0;
 
 -- name: count-dead-letters
@@ -59,8 +60,8 @@ where (:queue::text is null or q.name = :queue)
 select coalesce(max(id), 0) as id from sluice.dead_letters;
 
 -- name: purge-dead-letters
--- A bounded part of what the filter lets through, in the order of ids; only those up to :max_id, so that it comes to an end.
--- Waits for those that are being redriven.
+-- Deletes at most :limit dead letters that match, in the order of ids. Stops at :max_id, so that a caller that
+-- repeats the statement comes to an end. Waits for running redrives.
 delete from sluice.dead_letters where id in (
   select l.id
   from sluice.dead_letters l

@@ -1,7 +1,7 @@
--- Statements of KnownTopics: how many partitions the topics of a source have. They are rows of state.
+-- Statements of KnownTopics: the number of partitions of each topic of a source, in the table state.
 
 -- name: note-topics
--- Changes nothing if as many partitions are known already. The caller sorts the keys, so that two callers cannot deadlock.
+-- A number never decreases. The caller sorts the keys, so that two callers cannot deadlock.
 insert into sluice.state as known (key, value)
 select key, jsonb_build_object('partitions', partitions)
 from unnest(:keys::text[], :partitions::int[]) as topic (key, partitions)

@@ -1,7 +1,8 @@
--- Statements of what charts are drawn from: counters and samples, a row for each minute, queue and bridge.
+-- Statements of MinuteCounters: the data of charts. Counters have a row for each minute, queue and bridge; samples
+-- have a row for each minute and bridge.
 
 -- name: add
--- To the minute that is now, by the database's clock.
+-- Adds to the current minute of the database's clock.
 insert into sluice.minute_counters as m (bucket, queue, worker,
   push_requests, push_messages, pop_requests, pop_messages, pop_empty, ack_requests, ack_completed, ack_failed,
   redeliveries, dead_letters, transactions, database_errors, retention_messages, completed_retention_messages, eviction_messages,
@@ -46,8 +47,8 @@ on conflict (bucket, queue, worker) do update set
   parked = greatest(m.parked, excluded.parked);
 
 -- name: series
--- Sums over buckets of :minutes minutes, or over all of the time if :minutes is 0, newest first; after the one named. By queue, by worker, by both or by neither: what is not asked for is
--- empty.
+-- Adds up the counters of buckets of :minutes minutes, or of one bucket for all of the time if :minutes is 0. Newest
+-- first, after the row of the :after parameters. If :by_queue or :by_worker is false, that column is empty.
 select * from (
 select coalesce(
          to_timestamp(floor(extract(epoch from m.bucket) / nullif(:minutes * 60, 0)) * :minutes * 60),
@@ -84,7 +85,7 @@ order by series.bucket desc, series.queue, series.worker
 limit :limit;
 
 -- name: prune
--- A bounded part of what is too old.
+-- Deletes at most :rows counters older than :days.
 delete from sluice.minute_counters m
 using (
   select bucket, queue, worker from sluice.minute_counters
@@ -95,6 +96,7 @@ using (
 where m.bucket = old.bucket and m.queue = old.queue and m.worker = old.worker;
 
 -- name: add-samples
+-- Adds to the current minute of the database's clock.
 insert into sluice.minute_samples as m (bucket, worker, samples, metrics, sums, minima, maxima, lasts)
 values (date_trunc('minute', now()), :worker, :samples, :metrics::text[], :sums::float8[], :minima::float8[], :maxima::float8[],
         :lasts::float8[])
@@ -107,7 +109,7 @@ on conflict (bucket, worker) do update set
   lasts = excluded.lasts;
 
 -- name: samples
--- Over buckets of :minutes minutes, oldest first.
+-- The samples of buckets of :minutes minutes, oldest first.
 select to_timestamp(floor(extract(epoch from m.bucket) / (:minutes * 60)) * :minutes * 60) as bucket, m.worker, v.metric,
        sum(m.samples)::bigint as samples, sum(v.sum) / sum(m.samples) as average, min(v.min) as min, max(v.max) as max,
        (array_agg(v.last order by m.bucket desc))[1] as last
@@ -120,6 +122,7 @@ order by 1, 2, 3
 limit :limit;
 
 -- name: prune-samples
+-- Deletes at most :rows samples older than :days.
 delete from sluice.minute_samples m
 using (
   select bucket, worker from sluice.minute_samples
@@ -130,7 +133,7 @@ using (
 where m.bucket = old.bucket and m.worker = old.worker;
 
 -- name: partitions-created
--- By bucket and queue, and how many each queue has now.
+-- How many existing partitions were created, by bucket and queue, newest first.
 select to_timestamp(floor(extract(epoch from p.created_at) / (:minutes * 60)) * :minutes * 60) as bucket, q.name as queue,
        count(*) as created
 from sluice.partitions p

@@ -1,8 +1,9 @@
--- Statements of PushRule: what a bridge must know of a queue before it accepts a push.
+-- Statements of PushRule.Reader: what a bridge must know of a queue before it accepts a push.
 
 -- name: push-rules
--- The queues that do not take every push as it is. A queue with a bound is counted: what is not deleted and not done with by
--- every group. One index probe a partition and group; queues without a bound cost nothing.
+-- The queues with a limit or with encryption. Counts the messages of queues with a limit that are stored or
+-- scheduled, without those that every group has completed. Costs one index probe for each partition and group of such
+-- a queue.
 select q.name, q.encryption_enabled, q.max_size, coalesce(held.messages, 0) as messages
 from sluice.queues q
 left join lateral (

@@ -1,7 +1,8 @@
--- Statements of QueueOverview. They change nothing and lock nothing. They count by arithmetic on heads and cursors.
+-- Statements of QueueOverview. They change nothing and lock nothing. They compute counts of messages from heads and
+-- cursors.
 
 -- name: queues
--- With what is in them, newest first; or the one named. Only what is in the queues of the page is counted.
+-- Newest first, after :before. Counts only the messages of the queues on the page.
 select page.*, held.*,
        (select count(*) from sluice.dead_letters d where d.queue_id = page.id) as dead_letters
 from (
@@ -23,7 +24,7 @@ cross join lateral (
 order by page.id desc;
 
 -- name: totals
--- What is in all queues of a filter together.
+-- What all queues of the filter hold together.
 select '' as label, count(distinct q.id) as queues, count(c.partition_id) as partitions,
        count(distinct q.namespace) as namespaces,
        count(distinct q.task) as tasks,
@@ -64,7 +65,8 @@ group by page.label
 order by page.label collate "C";
 
 -- name: partitions
--- Of one queue, by name, after :after. The times of the oldest and the newest message are two index probes each.
+-- The partitions of one queue by name, after :after. The times of the oldest and newest messages cost one index probe
+-- each.
 select c.*, dead.letters as dead_letters, consumed.messages as consumed,
        (select s.created_at from sluice.segments s
         where s.partition_id = c.partition_id and s.first_seq <= c.tail and c.tail <= c.head
@@ -80,7 +82,7 @@ from (
 ) page
 cross join lateral (
   select * from sluice.partition_counts c where c.queue_id = :queue_id and c.partition_id = page.id
-  offset 0 -- Keeps the server from computing it for all partitions.
+  offset 0 -- Without it the planner may compute the view for all partitions.
 ) c
 cross join lateral (select count(*) as letters from sluice.dead_letters d where d.partition_id = c.partition_id) dead
 cross join lateral (
@@ -93,7 +95,7 @@ cross join lateral (
 order by c.partition;
 
 -- name: consumed-by-queue
--- Messages that groups have passed, summed over the groups.
+-- How many messages the groups have passed, summed over the groups.
 select g.queue_id, sum(c.position)::bigint as consumed
 from sluice.consumer_groups g
 join sluice.cursors c on c.group_id = g.id
@@ -101,14 +103,14 @@ where g.queue_id = any (:queues::bigint[])
 group by g.queue_id;
 
 -- name: partition-numbers
--- How many partitions the named queues have.
+-- How many partitions each queue has.
 select q.name, partitions.number
 from unnest(:names::text[]) as wanted (name)
 cross join lateral (select q.id, q.name from sluice.queues q where q.name = wanted.name offset 0) q
 cross join lateral (select count(*) as number from sluice.partitions p where p.queue_id = q.id) partitions;
 
 -- name: lag
--- Over the partitions that have something unread: how much, and how long its oldest message has waited.
+-- Over the partitions with unread messages: their number, and the age of the oldest one.
 select coalesce(avg(lag), 0) as avg_messages, coalesce(min(lag), 0) as min_messages, coalesce(max(lag), 0) as max_messages,
        coalesce(percentile_cont(0.5) within group (order by lag), 0) as median_messages,
        coalesce(avg(age_s), 0) as avg_s, coalesce(min(age_s), 0) as min_s, coalesce(max(age_s), 0) as max_s,
@@ -120,6 +122,7 @@ from (
 ) behind;
 
 -- name: leases
+-- Live leases.
 select count(distinct c.lease_id) as active, count(distinct c.partition_id) as partitions,
        coalesce(sum(c.lease_end - c.position), 0)::bigint as messages,
        coalesce(sum(acked.messages), 0)::bigint as acked
@@ -135,7 +138,7 @@ where c.lease_id is not null and c.available_at > now()
   and (:task::text is null or q.task = :task);
 
 -- name: dead-letter-errors
--- The errors of the newest dead letters, most frequent first; of no more than :scanned of them.
+-- The most frequent errors of the newest :scanned dead letters.
 select newest.error, count(*) as letters
 from (
   select d.error from sluice.dead_letters d

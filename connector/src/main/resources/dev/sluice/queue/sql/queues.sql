@@ -1,13 +1,12 @@
--- Statements of Queues: options, lists, and the deletion of queues, partitions and messages.
+-- Statements of Queues: options, and the deletion of queues, partitions and messages.
 --
--- The lock on a partition's row says what may change. `for update`: the tail moves or the partition is deleted. Locks are taken
--- in the order of the package comment of dev.sluice.queue.
+-- A transaction that advances the tail of a partition or deletes the partition locks its row `for update`.
 
 -- name: create-queue
 insert into sluice.queues (name) values (:queue) on conflict (name) do nothing;
 
 -- name: lock-queue
--- Excludes new partitions, new groups and other changes of the queue, until the commit.
+-- Until the commit no other transaction can create partitions, register groups or configure the queue.
 select q.*, 0 as partitions, 0 as messages from sluice.queues q where q.name = :queue for no key update;
 
 -- name: configure-queue
@@ -34,7 +33,7 @@ set namespace = :namespace,
 where id = :queue_id;
 
 -- name: change-lanes
--- Of the partitions that are not in the lane of their queue.
+-- Moves the partitions that are in another lane than their queue.
 with changed as (
   select p.id, q.lane
   from sluice.queues q
@@ -49,6 +48,7 @@ with changed as (
 update sluice.partitions p set lane = changed.lane from changed where p.id = any (array[changed.id]);
 
 -- name: change-lanes-of-cursors
+-- Moves the cursors that are in another lane than their queue.
 with changed as (
   select c.group_id, c.partition_id, of.lane
   from (
@@ -70,7 +70,7 @@ from changed
 where c.group_id = any (array[changed.group_id]) and c.partition_id = changed.partition_id;
 
 -- name: partitions
--- Of all queues, or of the one named.
+-- All partitions, or those of one queue.
 select p.*, q.name as queue
 from sluice.partitions p
 join sluice.queues q on q.id = p.queue_id
@@ -84,7 +84,7 @@ select p.id from sluice.partitions p
 where p.queue_id = (select id from sluice.queues where name = :queue) and p.name = :partition;
 
 -- name: lock-partitions-for-deletion
--- Waits for the flushes and seeks under way. All partitions of the queue, or the one named.
+-- Locks all partitions of the queue, or one. Waits for running flushes and seeks.
 select count(*) from (
   select id from sluice.partitions
   where id = any (array(
@@ -96,7 +96,7 @@ select count(*) from (
 ) locked;
 
 -- name: delete-cursors
--- Of all partitions of the queue, or of the one named; waits for the acks under way.
+-- Deletes the cursors of all partitions of the queue, or of one. Waits for running acknowledgements.
 with locked as (
   select c.group_id, c.partition_id
   from (
@@ -118,7 +118,8 @@ using locked
 where c.group_id = any (array[locked.group_id]) and c.partition_id = locked.partition_id;
 
 -- name: delete-partitions
--- From here no statement finds them by name, and no flush by id. What they hold is left to deletions.
+-- After the commit no statement finds the partitions by name, and no flush by id. Retention deletes their rows, which
+-- deletions names.
 with deleted as (
   delete from sluice.partitions
   where queue_id = :queue_id and (:partition::text is null or name = :partition)
@@ -134,11 +135,12 @@ delete from sluice.consumer_groups where queue_id = :queue_id;
 delete from sluice.queues where id = :queue_id;
 
 -- name: delete-parked
--- The messages that wait for a queue, or for a partition of it, because it was held.
+-- Deletes the parked messages of a queue, or of one partition.
 delete from sluice.parked where queue = :queue and (:partition::text is null or partition = :partition);
 
 -- name: delete-message
--- Under EvalPlanQual the arrays are those of the newest version of the row, so deletions in one segment add up.
+-- When the statement has waited for a row, PostgreSQL evaluates the arrays again on the newest version of the row
+-- (EvalPlanQual). So concurrent deletions in one segment add up.
 update sluice.segments s
 set has_deletions = true,
     payloads = (
@@ -156,7 +158,7 @@ where s.partition_id = :partition
 delete from sluice.dead_letters where id = any (array(
   select id from sluice.dead_letters
   where partition_id = :partition and transaction_id = :transaction_id
-  order by id + 0 -- In the order of an index the server would read all of it.
+  order by id + 0 -- For the order of `id` the planner would read the whole index.
   for update
 ));
 
@@ -167,7 +169,7 @@ delete from sluice.traces where partition_id = :partition and transaction_id = :
 select id from sluice.partitions where id = :partition and scheduled > 0 for no key update;
 
 -- name: delete-scheduled-message
--- Under the lock of lock-partition-of-scheduled.
+-- The transaction holds the lock of lock-partition-of-scheduled.
 with gone as (
   delete from sluice.scheduled where partition_id = :partition and transaction_id = :transaction_id
   returning partition_id
@@ -178,7 +180,7 @@ with gone as (
 select count(*) as messages from gone;
 
 -- name: clear-scheduled
--- A bounded part of what waits for its time. Under the locks of lock-partitions-to-clear.
+-- Deletes at most :limit scheduled messages. The transaction holds the locks of lock-partitions-to-clear.
 with gone as (
   delete from sluice.scheduled where id = any (array(
     select id from sluice.scheduled where partition_id = any (:partitions::bigint[]) limit :limit

@@ -1,22 +1,24 @@
 -- Statements of Retention: each step of a sweep is one short transaction.
 
 -- name: sweep-lock
--- One process retires messages at a time; a second one has nothing to do.
+-- One process runs a sweep at a time.
 select pg_try_advisory_xact_lock(hashtextextended(:key, 0)) as locked;
 
 -- name: set-up-step
--- A step does not hold its locks while the disk syncs. If a crash undoes a step, the next sweep does it again.
+-- A step commits without waiting for the disk, so that it does not hold its locks meanwhile. If a crash undoes the
+-- step, the next sweep repeats it.
 select set_config('synchronous_commit', 'off', true);
 
 -- name: queues-with-limits
--- The queues that have messages deleted by their age.
+-- The queues whose options delete messages by age.
 select name from sluice.queues
 where ttl_s > 0 or max_wait_time_s > 0 or retention_enabled and (retention_s > 0 or completed_retention_s > 0)
 order by id;
 
 -- name: expired
--- Up to which seq each reason lets these partitions be deleted: the new tail, or null. Looks at the oldest :segments segments
--- of those whose oldest is old enough for some reason; the others cost one index probe. `more`: there may be more to delete.
+-- The new tail of each partition by each reason to delete, or null. Reads the oldest :segments segments of a
+-- partition if the oldest one has expired; otherwise the partition costs one index probe. `more`: later segments may
+-- have expired too.
 select p.id, expired.ttl_tail, expired.retention_tail, expired.completed_tail, expired.max_wait_tail, expired.more
 from sluice.partitions p
 cross join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q
@@ -76,18 +78,19 @@ where p.id = any (:partitions::bigint[])
   and oldest.created_at <= greatest(before.ttl, before.retention, before.completed, before.max_wait)
   and coalesce(expired.ttl_tail, expired.retention_tail, expired.completed_tail, expired.max_wait_tail) is not null;
 
--- name: lock-partitions-to-trim
--- Leaves out those that somebody else holds.
+-- name: try-lock-partitions
+-- Skips partitions that another transaction has locked.
 select id, tail from sluice.partitions where id = any (:partitions::bigint[]) order by id for update skip locked;
 
 -- name: busy-partitions
--- Locks the cursors that stand before the new tails; returns the partitions where another transaction holds one.
+-- Locks the cursors behind the new tails. Returns the partitions in which another transaction has locked such a
+-- cursor.
 with behind as materialized (
   select of.group_id, of.partition_id
   from (
-    select g.id as group_id, p.id as partition_id, trimmed.tail
-    from unnest(:partitions::bigint[], :tails::bigint[]) as trimmed (partition_id, tail)
-    cross join lateral (select p.id, p.queue_id, p.head from sluice.partitions p where p.id = trimmed.partition_id offset 0) p
+    select g.id as group_id, p.id as partition_id, advanced.tail
+    from unnest(:partitions::bigint[], :tails::bigint[]) as advanced (partition_id, tail)
+    cross join lateral (select p.id, p.queue_id, p.head from sluice.partitions p where p.id = advanced.partition_id offset 0) p
     cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id offset 0) g
     offset 0
   ) of
@@ -107,11 +110,11 @@ select distinct busy.partition_id
 from (select group_id, partition_id from behind except select group_id, partition_id from locked) busy;
 
 -- name: deletions
--- The next partitions with something to delete.
+-- The next partitions with rows to delete.
 select partition_id from sluice.deletions where partition_id > :after order by partition_id limit :limit;
 
 -- name: delete-segments
--- A bounded part of what deletions says of these partitions. Leaves out rows that somebody else holds.
+-- Deletes at most :rows segments that deletions names. Skips rows that another transaction has locked.
 delete from sluice.segments s
 using (
   select old.partition_id, old.first_seq
@@ -129,6 +132,7 @@ using (
 where s.partition_id = any (array[old.partition_id]) and s.first_seq = old.first_seq;
 
 -- name: delete-dead-letters-of-deleted
+-- This statement and the next three delete rows of deleted partitions, at most :rows. They skip locked rows.
 delete from sluice.dead_letters where id = any (array(
   select l.id
   from sluice.deletions d
@@ -162,7 +166,7 @@ delete from sluice.traces where id = any (array(
 ));
 
 -- name: delete-stream-state-of-deleted
--- Rows of stream_state have no id of their own; within the statement their place in the table is one.
+-- Rows of stream_state have no id. Within one statement ctid identifies them.
 delete from sluice.stream_state where ctid = any (array(
   select t.place
   from sluice.deletions d
@@ -180,7 +184,8 @@ order by partition_id
 for update skip locked;
 
 -- name: finish-deletions
--- Of those locked by lock-deletions: a statement of its own, so that it sees every segment there can be.
+-- The transaction holds the locks of lock-deletions. This is a second statement because it must see every segment
+-- that was committed before the lock.
 delete from sluice.deletions d
 where d.partition_id = any (:partitions::bigint[])
   and (select 1 from sluice.segments s

@@ -1,4 +1,5 @@
--- What the server says about itself, for operators. The tables are those of the queue.
+-- Statements of ServerStatistics: the statistics of the server and of the tables of the schema. Each statement is a
+-- part of the answer.
 
 -- name: now
 select now() as now, current_database() as database;
@@ -45,7 +46,7 @@ order by n_tup_upd desc, relname
 limit :limit;
 
 -- name: active-queries
--- Not this one. The texts of other roles are hidden by the server unless it may show them.
+-- Without this query. PostgreSQL hides the queries of other roles unless the role may see them.
 select pid, usename as user, application_name as application, state, wait_event_type, wait_event,
        (extract(epoch from clock_timestamp() - query_start) * 1000)::bigint as duration_ms, left(query, 200) as query
 from pg_stat_activity
@@ -63,7 +64,8 @@ limit :limit;
 select current_setting('shared_buffers') as shared_buffers, pg_size_bytes(current_setting('shared_buffers')) as bytes;
 
 -- name: has-buffer-cache
--- Makes the extension's view visible for the rest of the transaction, in any schema. No row: the extension is not installed.
+-- Puts the schema of the extension on the search path until the end of the transaction. Returns no row if the
+-- extension is not installed.
 select set_config('search_path', 'pg_catalog, ' || quote_ident(n.nspname), true)
 from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_buffercache';
 

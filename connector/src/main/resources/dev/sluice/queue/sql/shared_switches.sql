@@ -1,4 +1,4 @@
--- Statements of SharedSwitches: rows of state that say whether something is on.
+-- Statements of SharedSwitches: named switches in the table state.
 
 -- name: switches-on
 select key from sluice.state where value -> 'enabled' = 'true'::jsonb;

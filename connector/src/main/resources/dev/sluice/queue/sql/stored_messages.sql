@@ -1,8 +1,8 @@
--- Statements of StoredMessages. They change nothing and lock nothing. They read only the segments that a page needs, by their
+-- Statements of StoredMessages. They change nothing and lock nothing. They find the segments of a page by their
 -- primary key.
 
 -- name: leaves-out-partitions
--- Whether the next statement looks at fewer partitions than the filter lets through.
+-- Whether more partitions match the filter than the next statement reads.
 select count(*) > :partitions as leaves_out
 from (
   select 1
@@ -17,10 +17,15 @@ from (
 ) matching;
 
 -- name: messages
--- The newest messages written from :from to :to, those of a partition by seq. Of the partitions pushed to last, :partitions are
--- looked at. In each, the last seq is found by halving where :to is past, and the state that is asked for narrows what is left.
--- The newest few segments of each tell since when the newest :scanned messages of all have come at least: what is older is left
--- alone, whatever there is of it. Of the segments since then those are unpacked that hold the newest :scanned messages.
+-- The newest messages written from :from to :to. The steps:
+--   candidates    the :partitions partitions with the newest pushes
+--   search_end    bisects each partition for the last seq written up to :to
+--   ended         narrows the range of seqs by the state
+--   newest        the newest few segments of each range
+--   enough        the time since which these segments hold :scanned messages; older segments are not read
+--   search_begin  bisects each partition for the first seq since then
+--   found         the segments in the ranges, newest first, with the number of messages up to each
+--   page          unpacks the segments that hold the newest :scanned messages
 with recursive candidates as (
   select c.*, chosen.queue, chosen.namespace, chosen.task, chosen.priority
   from (
@@ -37,7 +42,7 @@ with recursive candidates as (
   ) chosen
   cross join lateral (
     select * from sluice.partition_counts c where c.queue_id = chosen.queue_id and c.partition_id = chosen.id
-    offset 0 -- Keeps the server from computing it for all partitions.
+    offset 0 -- Without it the planner may compute the view for all partitions.
   ) c
 ), search_end as (
   select c.partition_id,
@@ -191,7 +196,7 @@ cross join lateral (
 order by page.written_at desc, page.partition_id desc, page.seq desc;
 
 -- name: dead-messages
--- As messages, of those that some group gave up on and that are kept; whatever became of them for other groups.
+-- As the statement messages, but only messages with a dead letter.
 with page as (
   select distinct on (d.created_at, d.partition_id, d.seq)
          q.id as queue_id, q.name as queue, d.partition_name as partition, q.namespace, q.task, q.priority, d.partition_id,
@@ -220,7 +225,7 @@ cross join lateral (
 order by page.written_at desc, page.partition_id desc, page.seq desc;
 
 -- name: named-groups
--- Whether consumers without a group read these queues, and how many named groups do.
+-- Whether consumers without a group read these queues, and how many named groups read them.
 select coalesce(bool_or(g.name = '__QUEUE_MODE__'), false) as queue_mode,
        count(distinct g.name) filter (where g.name <> '__QUEUE_MODE__') as named
 from sluice.consumer_groups g
@@ -230,7 +235,7 @@ where (:queue::text is null or q.name = :queue)
   and (:task::text is null or q.task = :task);
 
 -- name: seqs-between
--- The seqs of a partition that were written from :from to :to, found by halving; last is below first when there are none.
+-- Bisects a partition for the seqs written from :from to :to. If there are none, last is less than first.
 with recursive search as (
   select edge.first, edge.time, p.tail - 1 as low, p.head as high
   from sluice.partitions p
@@ -254,16 +259,17 @@ with recursive search as (
 select max(low) filter (where first) + 1 as first, max(low) filter (where not first) as last from search where low >= high;
 
 -- name: message
--- A message by its transaction id, the newest there is between these seqs: from the segments of the partition that begin at :first to :last, or from
--- what waits for its time, or from the dead letters, which keep a copy. There is no index on the transaction ids of a partition;
--- its newest segments are read first.
+-- The newest message with a transaction id. Sources: 1, the segments that begin from :first to :last; 2, scheduled
+-- messages; 3, dead letters, which hold a copy. There is no index on the transaction ids of a partition: the
+-- statement reads its segments, newest first.
 select q.id as queue_id, q.name as queue, q.namespace, q.task, q.priority, q.lease_time_s, q.retry_limit, q.retry_delay_ms, q.ttl_s,
        coalesce(found.dead_partition, c.partition) as partition, found.*, c.done, c.groups, c.leased_until,
        c.groups > 0 and (found.seq <= c.done or found.seq <@ c.acked) as read,
        dead.error, dead.retries
 from (
-  (select 1 as source, null as dead_partition, null::bigint as dead_queue_id, s.partition_id, s.first_seq + at.index - 1 as seq, s.ids[at.index] as id,
-          s.transaction_ids[at.index] as transaction_id, s.payloads[at.index] as payload, s.trace_ids[at.index] as trace_id,
+  (select 1 as source, null as dead_partition, null::bigint as dead_queue_id, s.partition_id,
+          s.first_seq + at.index - 1 as seq, s.ids[at.index] as id, s.transaction_ids[at.index] as transaction_id,
+          s.payloads[at.index] as payload, s.trace_ids[at.index] as trace_id,
           s.producer_subs[at.index] as producer_sub, coalesce(s.created_ats[at.index], s.created_at) as written_at
    from sluice.segments s
    join sluice.partitions p on p.id = s.partition_id
@@ -288,12 +294,13 @@ from (
 left join sluice.partitions p on p.id = found.partition_id
 left join lateral (
   select * from sluice.partition_counts c where c.queue_id = p.queue_id and c.partition_id = p.id
-  offset 0 -- Keeps the server from computing it for all partitions.
+  offset 0 -- Without it the planner may compute the view for all partitions.
 ) c on true
 join sluice.queues q on q.id = coalesce(c.queue_id, found.dead_queue_id)
 left join lateral (
   select d.error, d.retries from sluice.dead_letters d
-  where d.partition_id = found.partition_id and d.transaction_id = found.transaction_id and (found.seq is null or d.seq = found.seq)
+  where d.partition_id = found.partition_id and d.transaction_id = found.transaction_id
+    and (found.seq is null or d.seq = found.seq)
   order by d.id desc
   limit 1
 ) dead on true
@@ -301,6 +308,7 @@ order by found.source
 limit 1;
 
 -- name: groups-of-message
+-- The groups that read the partition of a message.
 select g.name, c.position >= :seq::bigint or c.acked @> :seq::bigint as consumed,
        case when c.lease_id is not null and c.available_at > now() and :seq::bigint > c.position and :seq::bigint <= c.lease_end
             then c.available_at end as leased_until

@@ -1,4 +1,4 @@
--- Statements of StoredOffsets: the offsets of sources, changed by hand.
+-- Statements of StoredOffsets: an operator changes the offsets of sources.
 
 -- name: set-offset
 insert into sluice.sink_offsets (source, topic, partition, next_offset)

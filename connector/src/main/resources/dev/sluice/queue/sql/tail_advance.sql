@@ -1,10 +1,10 @@
--- Statements of TailAdvance: the tails of partitions move forward, and the cursors before them too.
+-- Statements of TailAdvance: the tails of partitions advance, and the cursors behind them too.
 
 -- name: lock-partitions-to-clear
 select id, head, tail from sluice.partitions where id = any (:partitions::bigint[]) order by id for update;
 
 -- name: lock-cursors-to-clear
--- Waits for the pops and acks under way.
+-- Waits for running pops and acknowledgements.
 select count(*) from (
   select c.group_id, c.partition_id
   from (
@@ -19,9 +19,9 @@ select count(*) from (
   for no key update of c
 ) locked;
 
--- name: trim-cursors
--- Moves cursors that stand before the new tails up to them: past what is deleted, and past what is acked right after it. A
--- lease that has nothing left ends. A cursor may become idle here, for its partition is locked for update.
+-- name: advance-cursors
+-- Moves the cursors behind a new tail: past the deleted messages, and past the acknowledged messages that follow
+-- them. A lease without messages ends. A cursor may become idle, because its partition is locked for update.
 update sluice.cursors c
 set position = moved.position,
     acked = c.acked - int8multirange(int8range(0, moved.position + 1)),
@@ -45,9 +45,9 @@ from (
            where lower(done) <= of.tail and upper(done) > of.tail
          ), of.tail - 1) as position
   from (
-    select g.id as group_id, p.id as partition_id, p.head, trimmed.tail
-    from unnest(:partitions::bigint[], :tails::bigint[]) as trimmed (partition_id, tail)
-    cross join lateral (select p.id, p.queue_id, p.head from sluice.partitions p where p.id = trimmed.partition_id offset 0) p
+    select g.id as group_id, p.id as partition_id, p.head, advanced.tail
+    from unnest(:partitions::bigint[], :tails::bigint[]) as advanced (partition_id, tail)
+    cross join lateral (select p.id, p.queue_id, p.head from sluice.partitions p where p.id = advanced.partition_id offset 0) p
     cross join lateral (select g.id from sluice.consumer_groups g where g.queue_id = p.queue_id offset 0) g
     offset 0
   ) of
@@ -60,14 +60,14 @@ from (
 ) moved
 where c.group_id = any (array[moved.group_id]) and c.partition_id = moved.partition_id;
 
--- name: trim-partitions
--- Moves the tails, never back. What is before them is left to deletions.
-with trimmed as (
-  update sluice.partitions p set tail = trimmed.tail
-  from unnest(:partitions::bigint[], :tails::bigint[]) as trimmed (partition_id, tail)
-  where p.id = any (array[trimmed.partition_id]) and p.tail < trimmed.tail
+-- name: advance-tails
+-- A tail never moves back. Retention deletes the segments before it, which deletions names.
+with advanced as (
+  update sluice.partitions p set tail = advanced.tail
+  from unnest(:partitions::bigint[], :tails::bigint[]) as advanced (partition_id, tail)
+  where p.id = any (array[advanced.partition_id]) and p.tail < advanced.tail
   returning p.id, p.tail
 )
 insert into sluice.deletions as d (partition_id, before_seq)
-select id, tail from trimmed
+select id, tail from advanced
 on conflict (partition_id) do update set before_seq = greatest(d.before_seq, excluded.before_seq);

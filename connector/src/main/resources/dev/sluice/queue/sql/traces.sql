@@ -1,7 +1,8 @@
--- Statements of traces: what consumers noted about messages.
+-- Statements of Traces: notes that consumers make about messages.
 
 -- name: message-exists
--- Looks near the group's position first, where its consumers are at work, then at the newest segments, and at all others last.
+-- Reads the segments near the group's position first, where its consumers work; then all segments, newest first; then
+-- scheduled messages and dead letters.
 select case
   when exists (
     select
@@ -45,7 +46,7 @@ returning id;
 insert into sluice.trace_names (name, trace_id) select distinct name, :trace from unnest(:names::text[]) as names (name);
 
 -- name: of-message
--- Oldest first, after :after, until :max_bytes of data are passed. Relies on traces_by_message.
+-- Oldest first, after :after, until the data exceed :max_bytes. Uses the index traces_by_message.
 select page.*, (select array_agg(n.name order by n.name) from sluice.trace_names n where n.trace_id = page.id) as names
 from (
   select part.*, count(*) over () as found,
@@ -61,8 +62,8 @@ where page.bytes_before < :max_bytes
 order by page.id;
 
 -- name: by-name
--- Newest first, before :before, until :max_bytes of data and payloads are passed. Relies on the primary key of trace_names. The payload is that of the message if it is among the newest of its
--- partition, else null.
+-- Newest first, before :before, until data and payloads exceed :max_bytes. Uses the primary key of trace_names. The
+-- payload is null unless the message is in one of the newest :segments segments of its partition.
 select * from (
 select part.*, count(*) over () as found,
        sum(octet_length(part.data) + coalesce(octet_length(part.payload), 0)) over (order by part.id desc)
@@ -95,7 +96,8 @@ order by page.id desc;
 select count(*) as total from sluice.trace_names where name = :name;
 
 -- name: names
--- Every name after :after, and what there is of each on the page. One index probe finds each name, however many traces it has.
+-- The names after :after, with counts for the names on the page. Each name costs one index probe, whatever its number
+-- of traces.
 with recursive names as (
   (select name from sluice.trace_names where :after::text is null or name > :after order by name limit 1)
   union all
@@ -120,7 +122,7 @@ with recursive names as (
 select count(name) as total from names;
 
 -- name: prune
--- A bounded part of the oldest that are too old.
+-- Deletes at most :rows traces older than :days, oldest first.
 delete from sluice.traces where id in (
   select oldest.id
   from (select id, created_at from sluice.traces order by id limit :rows) oldest

@@ -1,7 +1,8 @@
--- Statements of UnusedRows: idle partitions, groups that wait for a queue in vain, offsets of old epochs.
+-- Statements of UnusedRows: idle partitions, groups that stopped waiting for a queue, offsets of old epochs.
 
 -- name: idle-partitions
--- The next partitions, by id, that hold nothing and have got nothing for so long. Reads the table in the order of its key.
+-- The next partitions, by id, that are empty and have had no push for :idle_ms. Reads the table in the order of its
+-- key.
 select id from sluice.partitions
 where id > :after and tail > head and scheduled = 0
   and coalesce(last_push_at, created_at) < now() - :idle_ms * interval '1 millisecond'
@@ -9,7 +10,8 @@ order by id
 limit :limit;
 
 -- name: lock-idle-partitions
--- Those that are still idle and that nobody holds. A push that comes now waits, and then makes the partition again.
+-- Locks the partitions that are still idle; skips locked ones. A push waits for the lock and then creates the
+-- partition again.
 select id from sluice.partitions
 where id = any (:partitions::bigint[]) and tail > head and scheduled = 0
   and coalesce(last_push_at, created_at) < now() - :idle_ms * interval '1 millisecond'
@@ -17,8 +19,8 @@ order by id
 for update skip locked;
 
 -- name: unused-partitions
--- Under the locks of lock-idle-partitions: those with no dead letter, no lease, no state of a stream, and nothing left to be
--- deleted.
+-- The partitions without segments, dead letters, leases and stream state. The transaction holds the locks of
+-- lock-idle-partitions.
 select p.id from sluice.partitions p
 where p.id = any (:partitions::bigint[])
   and (select 1 from sluice.stream_state t where t.partition_id = p.id limit 1) is null
@@ -34,7 +36,7 @@ where p.id = any (:partitions::bigint[])
 order by p.id;
 
 -- name: delete-cursors-of-partitions
--- Waits for the pops under way. Under the locks of lock-idle-partitions.
+-- Waits for running pops. The transaction holds the locks of lock-idle-partitions.
 with locked as (
   select c.group_id, c.partition_id
   from (
@@ -53,7 +55,7 @@ using locked
 where c.group_id = any (array[locked.group_id]) and c.partition_id = locked.partition_id;
 
 -- name: delete-partitions-by-id
--- Notes them in deletions, as every partition that goes. Returns how many went of each queue.
+-- Notes the partitions in deletions, as every deletion of a partition does. Returns how many were deleted by queue.
 with deleted as (
   delete from sluice.partitions where id = any (:partitions::bigint[]) returning id, queue_id
 ), noted as (
@@ -66,6 +68,7 @@ cross join lateral (select q.name from sluice.queues q where q.id = deleted.queu
 group by q.name;
 
 -- name: delete-pending-subscriptions
+-- Deletes at most :limit subscriptions of groups whose last pop is older than :age_ms. Skips locked ones.
 delete from sluice.pending_subscriptions p
 using (
   select queue_name, group_name from sluice.pending_subscriptions
@@ -76,9 +79,9 @@ using (
 where p.queue_name = any (array[old.queue_name]) and p.group_name = old.group_name;
 
 -- name: delete-offsets-of-old-epochs
--- A local log is the source that bears its id; its topics are the prefix, the id and the number of the epoch. The newest epoch
--- of a lane stays, however old. A newer one counts when it has been moved on for a while: then the log has deleted what it had
--- of those before, and cannot compare them with an offset any more.
+-- The source of a local log is its id; its topics consist of the prefix, the id and the number of the epoch. The
+-- newest epoch of a lane stays at any age. An epoch counts as newer once it has been draining for :settled_ms: by
+-- then the log has deleted its records of earlier epochs, and no longer compares them with their offset.
 with epochs as (
   select source, topic, partition, updated_at, epoch,
          max(epoch) filter (where updated_at > started_at + :settled_ms * interval '1 millisecond')
@@ -89,7 +92,7 @@ with epochs as (
       select * from sluice.sink_offsets
       where starts_with(topic, :prefix || source || '-')
         and right(topic, -length(:prefix || source || '-')) ~ '^[0-9]{1,18}$'
-      offset 0 -- Keeps the cast away from text that is no number.
+      offset 0 -- Without it the planner may cast text that is not a number.
     ) of_logs
   ) numbered
 ), old as (
