@@ -5,7 +5,6 @@ import static java.util.Objects.requireNonNull;
 import dev.sluice.queue.PartitionKey;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.Subscription;
-import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Rows;
@@ -24,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Lists the consumer groups of a schema with their lag, moves their positions, and deletes them. The first pop of a
- * group on a queue registers the group there ({@link Queue#pop}).
+ * group on a queue registers the group there ({@link dev.sluice.queue.read.Queue#pop}).
  *
  * <p>The lag is computed from heads and positions; messages are never counted. {@link #seek} and {@link #restart} are
  * the only operations that move a position back.
@@ -280,12 +279,12 @@ public final class ConsumerGroups {
         statements
                 .on(connection, "hold-tails")
                 .set("partitions", partitions, Long::longValue)
-                .forEach(row -> {});
+                .run();
         statements
                 .on(connection, "hold-cursors")
                 .set("group", group)
                 .set("partitions", partitions, Long::longValue)
-                .forEach(row -> {});
+                .run();
         return statements
                 .on(connection, "seek")
                 .set("group", group)

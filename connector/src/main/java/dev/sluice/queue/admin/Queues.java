@@ -251,7 +251,7 @@ public final class Queues {
     }
 
     private int deletePartitions(Connection connection, long queueId, @Nullable String partition) throws SQLException {
-        ofQueue(connection, "lock-partitions-for-deletion", queueId, partition).forEach(row -> {});
+        ofQueue(connection, "lock-partitions-for-deletion", queueId, partition).run();
         ofQueue(connection, "delete-cursors", queueId, partition).execute();
         return ofQueue(connection, "delete-partitions", queueId, partition).execute();
     }

@@ -313,7 +313,7 @@ public final class Retention {
                     stopped = true;
                     return ifStopped;
                 }
-                statements.on(connection, "set-up-step").forEach(row -> {});
+                statements.on(connection, "set-up-step").run();
                 return work.on(connection);
             });
         }

@@ -37,7 +37,7 @@ final class TailAdvance {
         statements
                 .on(connection, "lock-cursors-to-clear")
                 .set("partitions", extents.keySet(), Long::longValue)
-                .forEach(row -> {});
+                .run();
         return extents;
     }
 
