@@ -1,8 +1,11 @@
 package dev.sluice.queue;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.admin.ConsumerGroups;
 import dev.sluice.queue.admin.DeadLetters;
+import dev.sluice.queue.admin.GroupInfo;
 import dev.sluice.queue.admin.Queues;
 import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.read.Queue;
@@ -11,9 +14,15 @@ import dev.sluice.queue.view.QueueOverview;
 import dev.sluice.queue.view.QueueStatus;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
+import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
 /** A database with a writer, a reader and all of the administration. */
 public final class AdministrationFixture implements AutoCloseable {
@@ -134,6 +143,47 @@ public final class AdministrationFixture implements AutoCloseable {
                 from sluice.segments s join sluice.partitions p on p.id = s.partition_id and s.first_seq < p.tail
                 where not exists (select from sluice.deletions d where d.partition_id = p.id and d.before_seq > s.first_seq)
                 """);
+    }
+
+    /** Returns a group of queue q. */
+    public GroupInfo group(String name) {
+        List<GroupInfo> infos = groups.list(name, "q");
+        assertThat(infos).hasSize(1);
+        return infos.get(0);
+    }
+
+    /** Returns when segment {@code i} of queue q was written, the first being 1. */
+    public Instant writtenAt(int i) {
+        try (var connection = postgres.dataSource().getConnection();
+                var statement = connection.prepareStatement(
+                        "select created_at from sluice.segments order by first_seq offset ? limit 1")) {
+            statement.setInt(1, i - 1);
+            try (var row = statement.executeQuery()) {
+                row.next();
+                return row.getTimestamp(1).toInstant();
+            }
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Returns the transaction ids of the visible messages, by seq. */
+    public List<String> kept() {
+        return postgres.query("select transaction_id from sluice.messages order by seq");
+    }
+
+    /** Runs all of the work at the same time, and returns the results. */
+    public static <T> List<T> inParallel(List<Callable<T>> work) throws Exception {
+        var pool = Executors.newFixedThreadPool(Math.min(8, work.size()));
+        try {
+            var results = new ArrayList<T>();
+            for (Future<T> each : pool.invokeAll(work)) {
+                results.add(each.get());
+            }
+            return results;
+        } finally {
+            pool.shutdownNow();
+        }
     }
 
     @Override

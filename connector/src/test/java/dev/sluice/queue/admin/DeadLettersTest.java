@@ -13,24 +13,14 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
 class DeadLettersTest {
-    private AdministrationFixture sluice;
-    private DeadLetters letters;
+    @AutoClose
+    private final AdministrationFixture sluice = new AdministrationFixture();
 
-    @BeforeEach
-    void open() {
-        sluice = new AdministrationFixture();
-        letters = sluice.deadLetters;
-    }
-
-    @AfterEach
-    void close() {
-        sluice.close();
-    }
+    private final DeadLetters letters = sluice.deadLetters;
 
     /** Makes a dead letter for each transaction id, one after the other. */
     private void bury(String group, String partition, String... transactionIds) {

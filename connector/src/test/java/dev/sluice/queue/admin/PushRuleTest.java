@@ -12,24 +12,14 @@ import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueOptions;
 import java.time.Duration;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
 class PushRuleTest {
-    private AdministrationFixture fixture;
-    private PushRule.Reader reader;
+    @AutoClose
+    private final AdministrationFixture fixture = new AdministrationFixture();
 
-    @BeforeEach
-    void open() {
-        fixture = new AdministrationFixture();
-        reader = new PushRule.Reader(fixture.postgres.dataSource(), "sluice");
-    }
-
-    @AfterEach
-    void close() {
-        fixture.close();
-    }
+    private final PushRule.Reader reader = new PushRule.Reader(fixture.postgres.dataSource(), "sluice");
 
     private long held() {
         return reader.read().get(0).messages();

@@ -23,22 +23,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
 class UnusedRowsTest {
-    private AdministrationFixture sluice;
-
-    @BeforeEach
-    void open() {
-        sluice = new AdministrationFixture();
-    }
+    @AutoClose
+    private final AdministrationFixture sluice = new AdministrationFixture();
 
     @AfterEach
-    void close() {
+    void nothingIsBroken() {
         assertThat(sluice.broken()).isEmpty();
-        sluice.close();
     }
 
     @Nested
