@@ -143,7 +143,10 @@ final class AppendQueue implements WrittenOffset {
         }
         if (!full && used + more > config.maxBytes()) {
             full = true;
-            log.warn("The log is full and refuses appends; check that it is drained used={} limit={}", used, config.maxBytes());
+            log.warn(
+                    "The log is full and refuses appends; check that it is drained used={} limit={}",
+                    used,
+                    config.maxBytes());
         }
         if (full) {
             counters.refusedFull.increment();

@@ -11,9 +11,9 @@ public sealed interface AppendResult {
      * @param firstOffset offset of the first record
      * @param lastOffset offset of the last record, inclusive
      * @param written completes when the records are in the file and readers can see them. The operating system has them
-     *     then: they survive the end of this process, but not a power cut. If the records could not be written, it fails
-     *     with an {@link java.io.IOException} ({@link DiskFullException} if the disk is full), and no reader of this
-     *     process ever sees them. It completes on the writing thread: run slow continuations elsewhere
+     *     then: they survive the end of this process, but not a power cut. If the records could not be written, it
+     *     fails with an {@link java.io.IOException} ({@link DiskFullException} if the disk is full), and no reader of
+     *     this process ever sees them. It completes on the writing thread: run slow continuations elsewhere
      */
     record Appended(long firstOffset, long lastOffset, CompletableFuture<Void> written) implements AppendResult {}
 

@@ -4,8 +4,8 @@ import java.util.OptionalLong;
 import java.util.TreeMap;
 
 /**
- * Remembers about when offsets were appended: one point for each second in which there were appends, so ages are exact
- * to a second. Bounded: beyond {@link #MAX_POINTS} every other point is dropped. Thread-safe.
+ * Records when offsets were appended, with one point for each second that has appends. So ages are exact to a second.
+ * Memory is bounded: beyond {@link #MAX_POINTS} every other point is dropped. Thread-safe.
  */
 final class AppendTimes {
     static final int MAX_POINTS = 20_000;
@@ -30,7 +30,7 @@ final class AppendTimes {
         }
     }
 
-    /** Forgets what is needed for lower offsets only. */
+    /** Drops the points that only lower offsets need. */
     synchronized void forgetBelow(long offset) {
         var floor = millisByOffset.floorKey(offset);
         if (floor != null) {
@@ -38,7 +38,7 @@ final class AppendTimes {
         }
     }
 
-    /** Returns when the offset was appended, or up to a second earlier. */
+    /** Returns when the offset was appended, at most a second too early. */
     synchronized OptionalLong millis(long offset) {
         var point = millisByOffset.floorEntry(offset);
         if (point == null) {

@@ -8,12 +8,13 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * The small file that says how far the log has been moved on, and whether it was closed cleanly. An {@link AtomicFile}.
+ * The committed position of a log and how the log was closed, stored in the file {@code position}, an
+ * {@link AtomicFile}.
  *
  * @param id the log
- * @param epoch the newest epoch begun
+ * @param epoch the newest epoch
  * @param committed everything below this offset has been moved on
- * @param cleanEnd offset after the last one written when the log was closed cleanly; {@link #OPEN} otherwise
+ * @param cleanEnd offset at which the log was closed cleanly; {@link #OPEN} otherwise
  */
 record CommittedPosition(UUID id, long epoch, long committed, long cleanEnd) {
     // offset  width  field      meaning
@@ -45,7 +46,7 @@ record CommittedPosition(UUID id, long epoch, long committed, long cleanEnd) {
         return bytes.putInt(CHECKSUM_AT, SegmentFormat.checksum(bytes, 0, CHECKSUM_AT));
     }
 
-    /** Decodes the file's contents; empty if they are damaged or of an unknown version. */
+    /** Decodes the contents of the file; empty if they are damaged or of an unknown version. */
     static Optional<CommittedPosition> decode(ByteBuffer bytes) {
         if (bytes.limit() != BYTES
                 || bytes.getLong(0) != MAGIC

@@ -60,7 +60,8 @@ final class DiskStorage implements Storage {
         var type = Files.getFileStore(storage.directory).type().toLowerCase(Locale.ROOT);
         if (NETWORK_FILE_SYSTEMS.contains(type) || type.startsWith("fuse.sshfs")) {
             log.warn(
-                    "The log is on a network file system, whose locks and syncs may not hold; use a local disk directory={} type={}",
+                    "The log is on a network file system, whose locks and syncs may not hold; use a local disk "
+                            + "directory={} type={}",
                     storage.directory,
                     type);
         }
@@ -171,9 +172,7 @@ final class DiskStorage implements Storage {
                 : cause;
     }
 
-    /**
-     * A file through a channel. An interrupt of a thread in it closes the channel, so threads do not share one.
-     */
+    /** A file through a channel. An interrupt of a thread in it closes the channel, so threads do not share one. */
     private record DiskFile(Path path, FileChannel channel) implements StoredFile {
         @Override
         public int read(ByteBuffer target, long position) throws IOException {

@@ -3,8 +3,8 @@ package dev.sluice.buffer;
 import java.time.InstantSource;
 
 /**
- * The outside world of a log: disk, clock and threads. Tests replace it with a simulated disk, a clock and a schedule of
- * their own.
+ * The outside world of a log: disk, clock and threads. Tests replace it with a simulated disk, a clock and a schedule
+ * of their own.
  *
  * @param storage the directory
  * @param clock states when records were appended

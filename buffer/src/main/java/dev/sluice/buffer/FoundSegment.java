@@ -3,7 +3,7 @@ package dev.sluice.buffer;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** A file named like a segment, and what {@link Recovery} has learned of it. */
+/** A file that is named like a segment, with the facts that {@link Recovery} has found about it. */
 final class FoundSegment {
     final String name;
     final long firstOffset;
@@ -25,12 +25,12 @@ final class FoundSegment {
         return header.isPresent() && header.get().version() != SegmentFormat.VERSION;
     }
 
-    /** Returns when the segment was begun, by its header; 0 if that is damaged. */
+    /** Returns when the segment was created, by its header; 0 if the header is damaged. */
     long createdAtMillis() {
         return header.map(SegmentFormat.Header::createdAtMillis).orElse(0L);
     }
 
-    /** Returns an offset that nothing in the file can reach: every record takes 4 bytes at least. */
+    /** Returns an offset above every offset that the file can hold: a record takes at least 4 bytes. */
     long offsetBound() {
         return firstOffset + Math.max(size, SegmentFormat.HEADER_BYTES);
     }

@@ -7,18 +7,18 @@ import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A view of part of a segment file through which frames are found and checked. Reads about one chunk at a time; grows
- * for a frame larger than that, at most to the largest frame, and shrinks again. One thread.
+ * A buffered view of a segment file that finds and verifies frames. It reads about one chunk at a time. For a larger
+ * frame the buffer grows, at most to the largest frame, and shrinks again. Not thread-safe.
  */
 final class FrameWindow {
 
-    /** What the bytes at a position are. */
+    /** The kind of bytes at a position. */
     enum Verdict {
         /** A frame of this log, complete and intact. */
         VALID,
-        /** A frame's beginning that would end beyond the limit, or too few bytes for a header. */
+        /** The beginning of a frame that would end beyond the limit, or too few bytes for a header. */
         INCOMPLETE,
-        /** A plausible header with a complete body; the checksum is wrong. */
+        /** A plausible header with a complete body and a wrong checksum. */
         DAMAGED,
         /** Not a frame of this log. */
         UNKNOWN
@@ -29,7 +29,7 @@ final class FrameWindow {
     private @Nullable StoredFile file;
     private long start;
 
-    // The frame last checked.
+    // The last valid frame.
     private SegmentFormat.@Nullable Frame frame;
     private int frameAt;
     private long nextOffset;
@@ -45,7 +45,7 @@ final class FrameWindow {
         return bytes >= 1 << 16 ? ByteBuffer.allocateDirect(bytes) : ByteBuffer.allocate(bytes);
     }
 
-    /** Turns to a file. What was read of another is forgotten. */
+    /** Changes to a file and drops the contents of the previous one. */
     void open(@Nullable StoredFile next) {
         file = next;
         buffer.limit(0);
@@ -54,7 +54,8 @@ final class FrameWindow {
     }
 
     /**
-     * Checks what is at the position. When it is {@code VALID}, the accessors below describe it until the next call.
+     * Verifies the bytes at the position. If they are {@code VALID}, the accessors describe the frame until the next
+     * call.
      */
     Verdict check(long position, long limit, long tag) throws IOException {
         if (limit - position < FRAME_HEADER_BYTES || !load(position, FRAME_HEADER_BYTES, limit)) {
@@ -83,15 +84,15 @@ final class FrameWindow {
         return Verdict.VALID;
     }
 
-    /** Returns the frame that was found valid. */
+    /** Returns the last valid frame. */
     SegmentFormat.Frame frame() {
         if (frame == null) {
-            throw new IllegalStateException("no frame has been found valid");
+            throw new IllegalStateException("no valid frame");
         }
         return frame;
     }
 
-    /** Returns the offset after the frame's last. */
+    /** Returns the offset after the last one of the frame. */
     long nextOffset() {
         return nextOffset;
     }
@@ -107,8 +108,8 @@ final class FrameWindow {
     }
 
     /**
-     * Finds the next intact frame at or after a position whose first offset is at least {@code minOffset} and below
-     * {@code endOffset}; returns -1 if there is none before the limit.
+     * Finds the next intact frame at or after a position with a first offset of at least {@code minOffset} and below
+     * {@code endOffset}. Returns its position; -1 if there is none before the limit.
      */
     long find(long from, long limit, long tag, long minOffset, long endOffset) throws IOException {
         long position = from;
@@ -134,7 +135,7 @@ final class FrameWindow {
         return -1;
     }
 
-    /** Says whether all bytes from a position to the limit are zero. */
+    /** Returns whether all bytes from a position to the limit are zero. */
     boolean isZero(long from, long limit) throws IOException {
         long position = from;
         while (position < limit) {
@@ -153,12 +154,12 @@ final class FrameWindow {
         return true;
     }
 
-    /** Returns how many bytes were read through this window. */
+    /** Returns how many bytes this window has read. */
     long bytesRead() {
         return bytesRead;
     }
 
-    /** Has {@code need} bytes from the position in the buffer; false if the file ends before. */
+    /** Loads at least {@code need} bytes from the position; returns false if the file ends before. */
     private boolean load(long position, int need, long limit) throws IOException {
         if (position >= start && position + need <= start + buffer.limit()) {
             return true;

@@ -53,8 +53,8 @@ public final class LogDirectory implements Closeable {
     }
 
     /**
-     * Opens the directory for reading only, whether or not the log is open. Data that the log writes or deletes meanwhile
-     * may look torn or be missing.
+     * Opens the directory for reading only, whether or not the log is open. Data that the log writes or deletes
+     * meanwhile may look torn or be missing.
      *
      * @throws IOException if there is no such directory or it cannot be read
      */

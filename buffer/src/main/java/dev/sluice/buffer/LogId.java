@@ -4,9 +4,9 @@ import java.security.SecureRandom;
 import java.util.UUID;
 
 /**
- * The identity of a log: a UUID of version 8 (RFC 9562 §5.8) whose second half is computed from the first. So the first
- * half, the tag that every frame carries, names the log completely, and a segment whose header is damaged still says
- * whose it is.
+ * The identity of a log: a UUID of version 8 (RFC 9562 §5.8). Its second half is computed from its first half. Every
+ * frame carries the first half (the tag), which therefore names the log completely, even if a segment's header is
+ * damaged.
  */
 final class LogId {
     private static final SecureRandom RANDOM = new SecureRandom();
@@ -29,7 +29,7 @@ final class LogId {
         return (tag(id) & 0xf000L) == 0x8000L && fromTag(tag(id)).equals(id);
     }
 
-    /** A bijection in which each bit of the input moves about half of the output's bits (xor-shift and multiply). */
+    /** A bijection: each bit of the input changes about half of the bits of the output (xor-shift and multiply). */
     private static long mix(long value) {
         long mixed = (value ^ (value >>> 32)) * 0xd6e8feb86659fd93L;
         mixed = (mixed ^ (mixed >>> 32)) * 0xd6e8feb86659fd93L;

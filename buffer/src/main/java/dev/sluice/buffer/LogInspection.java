@@ -4,17 +4,17 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * What lies in a log directory.
+ * The contents of a log directory.
  *
  * @param id identity of the log
  * @param closedCleanly whether it was closed cleanly
- * @param epoch newest epoch begun; the next opening raises it if the log was not closed cleanly
- * @param committedOffset next offset not yet committed, as far as that became durable
- * @param nextOffset offset the next append will get
- * @param uncommittedEntries entries from committed to next; in segments that were not read every offset counts
+ * @param epoch the newest epoch; if the log was not closed cleanly, the next opening raises it
+ * @param committedOffset the lowest offset that is not committed, by the stored position
+ * @param nextOffset offset that the next append gets
+ * @param uncommittedEntries entries from committed to next; every offset of a segment that was not read counts
  * @param bytes size of all segments
  * @param segments oldest first
- * @param quarantine what was set aside
+ * @param quarantine the files in {@code quarantine/}
  */
 public record LogInspection(
         UUID id,
@@ -34,8 +34,8 @@ public record LogInspection(
     }
 
     /**
-     * A file in {@code quarantine/}: a copy of a damaged range, named {@code <segment>.<from>-<to>} with the bytes'
-     * place in the segment, or a whole file that was moved there.
+     * A file in {@code quarantine/}: a copy of a damaged range, named {@code <segment>.<from>-<to>} by its byte
+     * positions, or a whole file that was moved there.
      *
      * @param file file name within {@code quarantine/}
      * @param bytes its size

@@ -14,15 +14,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads a {@link SegmentLog} in order, about a mebibyte at a time, however large the backlog. One thread owns it. It
- * never holds up appends, and sees what is written whether or not it is synced.
+ * Reads a {@link SegmentLog} in order, about a mebibyte at a time, whatever the backlog. A reader belongs to one
+ * thread. It never delays appends, and sees what is written, synced or not.
  *
- * <p>Every frame's checksum is verified. Bytes that fail it are copied to {@code quarantine/}, counted and passed over,
- * once: reading goes on at the next intact frame. An I/O error is thrown; after {@value #READ_ATTEMPTS} of them at the
- * same place the rest of that segment is passed over, counted as lost, and its file kept in the quarantine.
+ * <p>The reader verifies the checksum of each frame. It copies damaged bytes to {@code quarantine/}, counts them once,
+ * and continues at the next intact frame. It throws an I/O error to the caller. After {@value #READ_ATTEMPTS} errors at
+ * the same place, it skips the rest of the segment and counts it as lost; the file goes to the quarantine instead of
+ * being deleted.
  */
 public final class LogReader implements Closeable {
-    /** How often reading the same place may fail before it is passed over. */
+    /** How often reading the same place may fail before the reader skips it. */
     public static final int READ_ATTEMPTS = 5;
 
     private static final Logger log = LoggerFactory.getLogger(LogReader.class);
@@ -44,7 +45,7 @@ public final class LogReader implements Closeable {
     private long expected;
     private int failures;
 
-    // The frame being handed out.
+    // The frame whose records are being returned.
     private int remaining;
     private int recordAt;
     private SegmentFormat.@Nullable Frame frame;
@@ -68,13 +69,12 @@ public final class LogReader implements Closeable {
     }
 
     /**
-     * Returns the next entries in order. All are of one epoch. Does not wait.
+     * Returns the next entries in order, all of one epoch. Does not wait.
      *
-     * @param maxRecords most entries to return, at least 1
-     * @param maxBytes stops before an entry that would take the sum of payloads beyond this; the first is always
-     *     returned
-     * @return empty when there is nothing to read now
-     * @throws IOException if reading fails; the position is unchanged, so the call can be repeated
+     * @param maxRecords the most entries to return, at least 1
+     * @param maxBytes the most bytes of payload to return; the first entry may exceed it
+     * @return empty if there is nothing to read now
+     * @throws IOException if reading fails; the position does not change, so the call can be repeated
      */
     public List<Entry> read(int maxRecords, long maxBytes) throws IOException {
         if (maxRecords < 1) {
@@ -96,7 +96,7 @@ public final class LogReader implements Closeable {
             buffer.get(recordAt + SegmentFormat.RECORD_HEADER_BYTES, payload);
             entries.add(
                     new Entry(position, currentFrame().epoch(), currentFrame().appendedAtMillis(), payload));
-            passRecord(length);
+            skipRecord(length);
             bytes += length;
         }
         return entries;
@@ -109,36 +109,36 @@ public final class LogReader implements Closeable {
         return frame;
     }
 
-    private void passRecord(int length) {
+    private void skipRecord(int length) {
         recordAt += SegmentFormat.RECORD_HEADER_BYTES + length;
         position++;
         remaining--;
     }
 
-    /** Turns to the next frame with records at or after the position; false if there is none now, or of that epoch. */
+    /** Moves to the next frame with records at or after the position; returns false if none of that epoch is next. */
     private boolean nextFrame(long epoch, boolean hasEntries) throws IOException {
         try {
             while (segment != null || enter()) {
                 var current = currentSegment();
-                boolean sealed = current.isSealed(); // Before the extent: then that is the last one.
+                boolean sealed = current.isSealed(); // Read before the extent: if sealed, the extent is final.
                 var extent = current.extent();
                 if (filePosition >= extent.length() || (sealed && expected >= extent.nextOffset())) {
                     if (!sealed) {
                         return false;
                     }
-                    leave(); // Only garbage of a failed write can follow.
+                    leave(); // Only what a failed write left can follow.
                     position = Math.max(position, extent.nextOffset());
                     continue;
                 }
                 var verdict = window.check(filePosition, extent.length(), tag);
                 failures = 0;
                 if (verdict != FrameWindow.Verdict.VALID || window.frame().firstOffset() < expected) {
-                    passDamage(current, extent);
+                    skipDamage(current, extent);
                 } else if (window.frame().firstOffset() >= extent.nextOffset()) {
-                    passGap(extent.nextOffset());
+                    skipGap(extent.nextOffset());
                     filePosition = extent.length();
                 } else {
-                    passGap(window.frame().firstOffset());
+                    skipGap(window.frame().firstOffset());
                     if (window.nextOffset() > position && !window.frame().isVoid()) {
                         return takeFrame(epoch);
                     }
@@ -151,13 +151,13 @@ public final class LogReader implements Closeable {
         } catch (IOException e) {
             failed(e);
             if (hasEntries) {
-                return false; // What was read is returned; the next call comes back here.
+                return false; // The call returns what it has read; the next one fails here.
             }
             throw e;
         }
     }
 
-    /** Takes the frame in the window, unless it is of another epoch than what is being returned. */
+    /** Takes the frame in the window, unless its epoch differs from that of the entries read so far. */
     private boolean takeFrame(long epoch) {
         var found = window.frame();
         if (epoch != NO_EPOCH && found.epoch() != epoch) {
@@ -171,7 +171,7 @@ public final class LogReader implements Closeable {
         long wanted = position;
         position = found.firstOffset();
         while (position < wanted) {
-            passRecord(window.buffer().getInt(recordAt));
+            skipRecord(window.buffer().getInt(recordAt));
         }
         return true;
     }
@@ -183,7 +183,7 @@ public final class LogReader implements Closeable {
         return segment;
     }
 
-    /** Opens the segment that holds the position; false if nothing at or after it has been begun. */
+    /** Opens the segment that holds the position; returns false if there is no segment at or after it. */
     private boolean enter() throws IOException {
         while (true) {
             var found = segments.at(position);
@@ -197,7 +197,7 @@ public final class LogReader implements Closeable {
                 if (segments.at(position).equals(found)) {
                     throw deleted;
                 }
-                continue; // It was committed and deleted meanwhile.
+                continue; // The log deleted it meanwhile.
             }
             segment = found.get();
             window.open(file);
@@ -213,7 +213,7 @@ public final class LogReader implements Closeable {
             try {
                 file.close();
             } catch (IOException e) {
-                log.debug("A segment could not be closed after reading.", e);
+                log.debug("A segment file could not be closed after reading", e);
             }
         }
         file = null;
@@ -222,15 +222,16 @@ public final class LogReader implements Closeable {
         window.open(null);
     }
 
-    /** Goes on at an offset although those before it are missing from the segment. */
-    private void passGap(long offset) {
+    /** Skips offsets that are missing from the segment. */
+    private void skipGap(long offset) {
         if (offset > expected) {
             var current = currentSegment();
             long missing = offset - expected;
             if (current.addDamage(new Damage(filePosition, filePosition, missing))) {
                 counters.lostEntries.add(missing);
                 log.warn(
-                        "Offsets are missing from a segment. segment={} position={} from={} to={}",
+                        "Offsets are missing from a segment; the reader skipped them "
+                                + "segment={} position={} from={} to={}",
                         current.name(),
                         filePosition,
                         expected,
@@ -241,8 +242,8 @@ public final class LogReader implements Closeable {
         }
     }
 
-    /** Passes over bytes that are no frame of ours, up to the next intact one or the end; keeps a copy. */
-    private void passDamage(Segment current, Segment.Extent extent) throws IOException {
+    /** Skips bytes that are no frame of this log, up to the next intact frame or the end; copies them first. */
+    private void skipDamage(Segment current, Segment.Extent extent) throws IOException {
         long from = filePosition;
         long found = window.find(from + 1, extent.length(), tag, expected, extent.nextOffset());
         long to = found < 0 ? extent.length() : found;
@@ -253,7 +254,7 @@ public final class LogReader implements Closeable {
             counters.quarantinedRanges.increment();
             counters.quarantinedBytes.add(to - from);
             log.error(
-                    "Damaged bytes in a segment were passed over. segment={} from={} to={} entriesLost={}",
+                    "Skipped damaged bytes in a segment; check the disk segment={} from={} to={} entries_lost={}",
                     current.name(),
                     from,
                     to,
@@ -262,7 +263,10 @@ public final class LogReader implements Closeable {
                 quarantine.copy(openFile(), current.name(), from, to);
             } catch (IOException e) {
                 current.keep();
-                log.warn("Damaged bytes could not be copied; the segment will be kept. segment={}", current.name(), e);
+                log.warn(
+                        "Damaged bytes could not be copied to the quarantine; the segment will be kept segment={}",
+                        current.name(),
+                        e);
             }
         }
         filePosition = to;
@@ -279,7 +283,7 @@ public final class LogReader implements Closeable {
 
     private void failed(IOException problem) {
         if (problem instanceof ClosedChannelException) {
-            reopen(); // The thread was interrupted; nothing is wrong with the file.
+            reopen(); // The thread was interrupted; the file is intact.
             return;
         }
         counters.failedReads.increment();
@@ -295,7 +299,8 @@ public final class LogReader implements Closeable {
         if (current.addDamage(new Damage(filePosition, extent.length(), lost))) {
             counters.lostEntries.add(lost);
             log.error(
-                    "A segment cannot be read; the rest of it is passed over. segment={} position={} entriesLost={}",
+                    "A segment cannot be read; the reader skipped the rest of it; check the disk "
+                            + "segment={} position={} entries_lost={}",
                     current.name(),
                     filePosition,
                     lost,
@@ -306,7 +311,7 @@ public final class LogReader implements Closeable {
         position = Math.max(position, expected);
     }
 
-    /** Forgets the open file so that the next call opens it again at the position. */
+    /** Closes the file, so that the next call opens it again at the position. */
     private void reopen() {
         long wanted = position;
         leave();
@@ -314,8 +319,8 @@ public final class LogReader implements Closeable {
     }
 
     /**
-     * Waits until there is something to read, the log closes, or the timeout passes. True means that something at or
-     * after the position was written; {@link #read} may still find nothing in it but appends that failed.
+     * Waits until there is something to read, the log closes, or the timeout passes. Returns whether an append at or
+     * after the position was written; {@link #read} may still return nothing if all appends there failed.
      *
      * @throws InterruptedException if the thread is interrupted
      */
@@ -324,8 +329,8 @@ public final class LogReader implements Closeable {
     }
 
     /**
-     * Goes to an offset, forwards or backwards, or to the first one retained if that is higher. The next read looks for
-     * it from the beginning of its segment.
+     * Moves to an offset, forwards or backwards, or to the lowest retained offset if that is higher. The next read
+     * searches from the beginning of the segment.
      */
     public void seek(long offset) {
         if (offset < 0 || offset > written.nextOffset()) {
@@ -337,12 +342,12 @@ public final class LogReader implements Closeable {
         position = Math.max(offset, segments.oldest().map(Segment::firstOffset).orElse(offset));
     }
 
-    /** Returns the offset the next entry has at least. */
+    /** Returns the lowest offset that the next entry can have. */
     public long position() {
         return position;
     }
 
-    /** Closes the file being read. The log is not affected. */
+    /** Closes the file. The log stays open. */
     @Override
     public void close() {
         leave();

@@ -13,14 +13,15 @@ import java.util.Optional;
  * @param committedOffset the lowest offset that is not committed
  * @param nextOffset offset that the next append gets
  * @param durableOffset everything below it is durable or was reported as failed
- * @param uncommittedEntries entries from committed to next, without offsets that hold nothing; 0 when the log is drained
+ * @param uncommittedEntries entries from committed to next, without offsets that hold nothing; 0 when the log is
+ *     drained
  * @param oldestUncommittedAge how long the oldest uncommitted entry has waited, to a second; empty when there is none
  * @param segments number of log segments
  * @param epoch epoch of new appends
  * @param failure the current problem with writing, syncing or storing the position; empty when the last attempt of each
  *     succeeded
- * @param failureAge the age of a failed write or sync if the log waits for an append to try again; zero if it retries by
- *     itself or not at all
+ * @param failureAge the age of a failed write or sync if the log waits for an append to try again; zero if it retries
+ *     by itself or not at all
  * @param counters counts since the log was opened
  */
 public record LogStatus(

@@ -3,9 +3,9 @@ package dev.sluice.buffer;
 import java.util.TreeMap;
 
 /**
- * Ranges of offsets that were not written or did not become durable. {@link AppendQueue} consults them when a caller asks
- * late. Adjacent ranges merge, so a disk that stays full costs one range. Memory is bounded: beyond {@link #MAX_RANGES}
- * the lowest range is dropped. Not thread-safe.
+ * Ranges of offsets that were not written or did not become durable. {@link AppendQueue} consults them when a caller
+ * asks late. Adjacent ranges merge, so a disk that stays full costs one range. Memory is bounded: beyond
+ * {@link #MAX_RANGES} the lowest range is dropped. Not thread-safe.
  */
 final class OffsetRanges {
     static final int MAX_RANGES = 10_000;

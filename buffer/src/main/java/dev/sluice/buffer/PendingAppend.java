@@ -4,9 +4,10 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * An append on its way to the file.
+ * An accepted append that is not written yet.
  *
- * @param bodyBytes bytes of its frame's body
+ * @param bodyBytes size of the body of its frame
+ * @param written completes when the records are in the file
  */
 record PendingAppend(
         long firstOffset,
@@ -23,7 +24,7 @@ record PendingAppend(
         return SegmentFormat.FRAME_HEADER_BYTES + bodyBytes;
     }
 
-    /** What it costs in memory, about: an empty append in a list of a million costs something too. */
+    /** Returns about how much memory it takes; a small append takes more than its payloads. */
     long heldBytes() {
         return (long) bodyBytes + SegmentLogConfig.PENDING_OVERHEAD_BYTES;
     }

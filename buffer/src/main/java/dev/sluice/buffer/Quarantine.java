@@ -5,8 +5,8 @@ import java.nio.ByteBuffer;
 import java.util.Locale;
 
 /**
- * The directory {@code quarantine/}, which keeps damaged bytes for people to examine. The name of a copy states file and
- * byte range, so the same damage is copied once. A foreign file moves there whole. The log never reads or deletes
+ * The directory {@code quarantine/}, which keeps damaged bytes for people to examine. The name of a copy states file
+ * and byte range, so the same damage is copied once. A foreign file moves there whole. The log never reads or deletes
  * anything in it.
  */
 final class Quarantine {
@@ -19,9 +19,7 @@ final class Quarantine {
         this.storage = storage;
     }
 
-    /**
-     * Copies the bytes {@code from} (inclusive) to {@code to} (exclusive) of a file, durably, unless a copy exists.
-     */
+    /** Copies the bytes {@code from} (inclusive) to {@code to} (exclusive) of a file, durably, unless a copy exists. */
     void copy(StoredFile source, String name, long from, long to) throws IOException {
         var copy = String.format(Locale.ROOT, "%s.%d-%d", name, from, to);
         create();

@@ -12,19 +12,19 @@ import java.util.OptionalLong;
 import java.util.UUID;
 
 /**
- * Finds out what a log directory holds, and mends it. The steps are in the package comment. With {@code mend} off it
- * looks and reports the same without changing anything. Used once; one thread.
+ * Examines the files of a log, repairs them, and finds where the log continues. The package comment describes the
+ * steps. Without {@code repair} it reports the same and changes nothing. An instance is used once, by one thread.
  */
 final class Recovery {
 
     /**
-     * What an open log starts from.
+     * The state from which an open log starts.
      *
-     * @param clean whether the log was closed cleanly, so the newest segment may be continued
+     * @param clean whether the log was closed cleanly
+     * @param unwritten the offsets below {@code nextOffset} that hold no record
      * @param writtenEnd offset after the last one in the newest segment: where the next frame begins
-     * @param files the segments, as people want to see them
-     * @param nextOffset offset of the next append; beyond {@code writtenEnd} if offsets must not be used again
-     * @param unwritten the offsets below it that hold no record
+     * @param nextOffset offset of the next append; above {@code writtenEnd} if offsets must not be reused
+     * @param files the segments, for people to read
      */
     record Recovered(
             UUID id,
@@ -65,7 +65,7 @@ final class Recovery {
     }
 
     /**
-     * Where the log begins and goes on.
+     * Where the log begins and continues.
      *
      * @param firstRetained offset at which the oldest segment begins
      * @param writtenEnd offset after the last one in any segment
@@ -288,8 +288,7 @@ final class Recovery {
         }
         long lost = segment.nextOffset() - scan.nextOffset();
         if (lost == 0 || scan.tail() == SegmentScan.Tail.ABANDONED) {
-            repairs.report(
-                    Kind.ABANDONED_TAIL, found.name, from, found.size - from, "left by a failed write; passed over");
+            repairs.report(Kind.ABANDONED_TAIL, found.name, from, found.size - from, "left by a failed write; skipped");
         }
         if (lost > 0) {
             repairs.countLost(lost);
@@ -311,9 +310,9 @@ final class Recovery {
             case DAMAGED -> Kind.DAMAGED_TAIL;
             default -> Kind.TORN_TAIL;
         };
-        repairs.report(kind, found.name, from, bytes, "cut; the log goes on at offset " + scan.nextOffset());
+        repairs.report(kind, found.name, from, bytes, "cut; the log continues at offset " + scan.nextOffset());
         if (kind == Kind.DAMAGED_TAIL && !repairs.copy(found.name, from, found.size)) {
-            segment.keep(); // Not cut: the log goes on in another segment anyway.
+            segment.keep(); // Not cut: the log continues in another segment anyway.
             repairs.sync(found.name);
         } else {
             repairs.cut(found.name, from, bytes);
@@ -324,7 +323,7 @@ final class Recovery {
         return found.scan == null ? found.offsetBound() : found.scan.nextOffset();
     }
 
-    // Phase 4: where the log goes on.
+    // Phase 4: where the log continues.
 
     private Bounds bounds(LogFiles files) {
         var ours = files.ours();

@@ -4,22 +4,22 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * What opening a log found, kept, cut and set aside.
+ * The result of opening a log: what was found, kept, cut and set aside.
  *
- * @param cleanClose whether the log had been closed cleanly; otherwise its epoch was raised
- * @param epoch epoch from now on
- * @param segments segments kept
- * @param segmentsVerified how many of them were read through and checked now; the others are checked when they are read
- * @param entries entries found in verified segments, committed ones included
- * @param firstOffset lowest offset retained
- * @param nextOffset offset the next append gets
- * @param committedOffset next offset not yet committed
- * @param bytesRead how much was read
+ * @param cleanClose whether the log was closed cleanly or is new; otherwise opening raised the epoch
+ * @param epoch epoch of new appends
+ * @param segments number of log segments kept
+ * @param segmentsVerified how many of them were verified; the others are verified when they are read
+ * @param entries number of entries in verified segments, including committed ones
+ * @param firstOffset the lowest offset retained
+ * @param nextOffset offset that the next append gets
+ * @param committedOffset the lowest offset that is not committed
+ * @param bytesRead how many bytes were read
  * @param cutBytes bytes cut from torn tails
- * @param quarantinedBytes bytes of damaged ranges and foreign segments, set aside in {@code quarantine/}
- * @param lostEntries offsets that were once assigned and cannot be read any more, as far as that can be known
+ * @param quarantinedBytes bytes of damaged ranges and foreign segments that went to {@code quarantine/}
+ * @param lostEntries offsets that were assigned and can no longer be read, as far as that can be known
  * @param findings everything out of the ordinary, oldest segment first; empty after a clean close
- * @param took how long it took
+ * @param took how long opening took
  */
 public record RecoveryReport(
         boolean cleanClose,
@@ -42,52 +42,52 @@ public record RecoveryReport(
         findings = List.copyOf(findings);
     }
 
-    /** What kind of thing was found. */
+    /** The kind of a finding. */
     public enum Kind {
-        /** The last append was not written completely; its bytes were cut. Normal after a crash. */
+        /** The last append was incomplete; its bytes were cut. Normal after a crash. */
         TORN_TAIL,
-        /** The file ended in zero bytes, as file systems leave them after a power cut; they were cut. */
+        /** The file ended in zero bytes, which file systems leave after a power cut; they were cut. */
         ZERO_TAIL,
         /** The last append is complete but its checksum is wrong; copied to the quarantine, then cut. */
         DAMAGED_TAIL,
-        /** Bytes in the middle fail their checksum; copied to the quarantine and passed over. */
+        /** Bytes before the last intact frame are damaged; copied to the quarantine, then skipped. */
         DAMAGED_FRAMES,
-        /** A segment's header fails its checksum; its contents identify themselves and were kept. */
+        /** The header of a segment is damaged; its frames identify themselves and were kept. */
         DAMAGED_HEADER,
-        /** Bytes after the end of a segment that a failed write left; none of them was ever acknowledged. */
+        /** A failed write left bytes after the end of a segment; none of them was ever acknowledged. */
         ABANDONED_TAIL,
         /** Offsets between two segments or frames are missing. */
         MISSING_ENTRIES,
-        /** A segment with nothing in it, left by a crash while it was made; deleted. */
+        /** An empty segment, left by a crash during its creation; deleted. */
         HALF_CREATED_SEGMENT,
-        /** A file named like a segment that holds none of this log's data; moved to the quarantine. */
+        /** A file that is named like a segment and holds no data of this log; moved to the quarantine. */
         FOREIGN_SEGMENT,
-        /** A segment of a format version this program does not know; left alone and passed over. */
+        /** A segment of a format version that this program does not know; left alone and skipped. */
         UNKNOWN_VERSION,
-        /** A file or directory this log did not make; left alone. */
+        /** A file or directory that the log did not make; left alone. */
         FOREIGN_FILE,
-        /** There are segments but no position file; everything retained counts as uncommitted. */
+        /** There are segments but no position; everything retained counts as uncommitted. */
         MISSING_POSITION,
-        /** The position file fails its checksum or belongs to another log; copied to the quarantine, not used. */
+        /** The position is damaged or belongs to another log; copied to the quarantine, not used. */
         DAMAGED_POSITION,
-        /** The committed position is beyond the data: what was committed had not become durable here. */
+        /** The committed position is beyond the data: committed entries were not durable in the log. */
         POSITION_AHEAD,
-        /** The committed position is below the oldest segment: it is older than what was deleted since. */
+        /** The committed position is below the oldest segment: it is an old copy, or segments are missing. */
         POSITION_BEHIND,
-        /** A segment could not be read; its remaining contents were passed over. */
+        /** A segment could not be read; it is kept. */
         UNREADABLE_SEGMENT,
-        /** Damaged bytes could not be copied; the file they are in will be kept whole. */
+        /** Damaged bytes could not be copied; their whole file will be kept. */
         NOT_COPIED
     }
 
     /**
-     * One thing found.
+     * Something out of the ordinary.
      *
-     * @param kind what
-     * @param file file name within the log's directory
-     * @param position byte offset in the file, 0 when it concerns the whole file
+     * @param kind what was found
+     * @param file file name within the directory of the log
+     * @param position byte position in the file; 0 if the finding concerns the whole file
      * @param bytes how many bytes it concerns
-     * @param detail a sentence for the reader at night
+     * @param detail an explanation for the operator
      */
     public record Finding(Kind kind, String file, long position, long bytes, String detail) {
         @Override

@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What {@link Recovery} has found and done so far, and the few ways in which it changes files. With {@code mend} off
- * the files stay as they are and the numbers are what they would have been.
+ * The findings of a {@link Recovery}, and the few ways in which it changes files. Without {@code repair} the files stay
+ * as they are, and the numbers are those of a repair.
  */
 final class Repairs {
     private final Storage storage;
@@ -37,12 +37,12 @@ final class Repairs {
         lostEntries += offsets;
     }
 
-    /** Copies a damaged range to the quarantine; false if that failed, so the file has to be kept. */
+    /** Copies a damaged range to the quarantine; returns false if that failed, so the file must be kept. */
     boolean copy(String name, long from, long to) {
         return copy(name, name, from, to);
     }
 
-    /** Copies the position, which other damaged ones may follow. */
+    /** Copies the damaged position under a name of its own, because another one may follow. */
     void copyPosition() {
         var unused = copy(
                 CommittedPosition.FILE,
@@ -60,7 +60,12 @@ final class Repairs {
             quarantine.copy(file, copyName, from, to);
             return true;
         } catch (IOException e) {
-            report(Kind.NOT_COPIED, name, from, to - from, "copying it to the quarantine failed: " + e.getMessage());
+            report(
+                    Kind.NOT_COPIED,
+                    name,
+                    from,
+                    to - from,
+                    "it could not be copied to the quarantine: " + e.getMessage());
             return false;
         }
     }
@@ -73,14 +78,14 @@ final class Repairs {
         }
     }
 
-    /** Deletes a file that was found to hold nothing. */
+    /** Deletes a file that holds nothing. */
     void delete(String name) throws IOException {
         if (repair) {
             storage.delete(name);
         }
     }
 
-    /** Cuts what follows {@code size}, and makes what precedes it durable. */
+    /** Cuts a file at {@code size} and makes the rest durable. */
     void cut(String name, long size, long bytes) throws IOException {
         cutBytes += bytes;
         if (repair) {

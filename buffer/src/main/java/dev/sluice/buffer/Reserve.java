@@ -8,8 +8,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A file that holds nothing but space, given back when the disk is full so that the committed position can still be
- * written and segments be deleted. One thread at a time.
+ * A file that occupies space for the committed position. When the disk is full, the log deletes the file; then it can
+ * store the position and delete segments. Used by one thread at a time.
  */
 final class Reserve {
     static final String FILE = "reserve";
@@ -25,13 +25,13 @@ final class Reserve {
         this.bytes = bytes;
     }
 
-    /** Takes the space if it is not held. Failing to is no error: there is no space to take. */
+    /** Creates the file unless it exists. A full disk is no error here. */
     void take() {
         if (held || bytes == 0) {
             return;
         }
         try (var file = storage.create(FILE)) {
-            // Random, so that no file system stores it in less space than it promises to keep.
+            // Random bytes, so that a file system that compresses reserves the space too.
             var filling = new byte[bytes];
             ThreadLocalRandom.current().nextBytes(filling);
             file.write(ByteBuffer.wrap(filling), 0);
@@ -40,30 +40,30 @@ final class Reserve {
         } catch (FileAlreadyExistsException earlier) {
             held = true;
         } catch (IOException e) {
-            log.debug("There is no space for the reserve now. reason={}", e.getMessage());
-            give();
+            log.debug("The disk has no space for the reserve now reason={}", e.getMessage());
+            release();
         }
     }
 
-    /** Gives the space back, also that of an earlier opening; true if there was any. */
-    boolean give() {
+    /** Deletes the file, also that of an earlier opening; returns whether there was one. */
+    boolean release() {
         held = false;
         try {
             boolean had = storage.list("").contains(FILE);
             storage.delete(FILE);
             return had;
         } catch (IOException e) {
-            log.debug("The reserve could not be given back. reason={}", e.getMessage());
+            log.debug("The reserve could not be deleted reason={}", e.getMessage());
             return false;
         }
     }
 
-    /** Stores the position, with the space of the reserve if there is no other. */
+    /** Stores the position. If the disk is full, releases the reserve and tries again. */
     void store(CommittedPosition position) throws IOException {
         try {
             position.store(storage);
         } catch (DiskFullException e) {
-            if (!give()) {
+            if (!release()) {
                 throw e;
             }
             position.store(storage);

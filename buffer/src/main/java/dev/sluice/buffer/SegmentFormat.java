@@ -185,8 +185,8 @@ final class SegmentFormat {
     }
 
     /**
-     * Returns the offset after the frame's last one, or -1 if the body is inconsistent: record lengths that do not add up,
-     * or a void of nothing. The caller has verified the checksum, so a frame that this program wrote never fails.
+     * Returns the offset after the frame's last one, or -1 if the body is inconsistent: record lengths that do not add
+     * up, or a void of nothing. The caller has verified the checksum, so a frame that this program wrote never fails.
      */
     static long nextOffset(ByteBuffer bytes, int at, Frame frame) {
         if (frame.isVoid()) {

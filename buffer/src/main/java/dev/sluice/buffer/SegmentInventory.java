@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
-/** What lies in a log directory, and which of it belongs to the log: the first half of {@link Recovery}. */
+/** Lists the files of a log directory and decides which of them belong to the log: phase 1 of {@link Recovery}. */
 final class SegmentInventory {
     private final Storage storage;
     private final FrameWindow window;
@@ -34,7 +34,7 @@ final class SegmentInventory {
                 repairs.report(Kind.FOREIGN_FILE, name, 0, 0, "not made by this log; left alone");
             }
         }
-        return found; // Storage#list is sorted by name, so this is sorted by offset.
+        return found; // Sorted by name, and therefore by offset.
     }
 
     private static boolean isOwnFile(String name) {
@@ -48,7 +48,7 @@ final class SegmentInventory {
         };
     }
 
-    /** A file that cannot even be opened is a matter of permissions or handles, not of contents: that is thrown. */
+    /** Reads the header. If the file cannot even be opened, permissions or handles are the cause, so this throws. */
     private void readHeader(FoundSegment segment) throws IOException {
         try (var file = storage.open(segment.name, false)) {
             segment.size = file.size();
@@ -68,7 +68,7 @@ final class SegmentInventory {
                 segment.name,
                 0,
                 segment.size,
-                "reading it failed, so it will be kept: " + problem.getMessage());
+                "it could not be read and will be kept: " + problem.getMessage());
     }
 
     private static ByteBuffer read(StoredFile file, int bytes) throws IOException {
@@ -88,7 +88,7 @@ final class SegmentInventory {
         }
         var position = CommittedPosition.decode(bytes);
         if (position.isEmpty()) {
-            setAsidePosition("its checksum does not hold");
+            setAsidePosition("its checksum is wrong");
         }
         return position;
     }
@@ -98,7 +98,10 @@ final class SegmentInventory {
         repairs.copyPosition();
     }
 
-    /** The id that most headers state; then the position's; then what the first frame anywhere says; then a new one. */
+    /**
+     * Returns the id that most headers state; or else that of the position; or else that of the first frame in any
+     * segment; or else a new one.
+     */
     UUID chooseId(List<FoundSegment> found, Optional<CommittedPosition> position) throws IOException {
         var votes = new HashMap<UUID, Integer>();
         position.ifPresent(p -> votes.put(p.id(), 1));
@@ -131,7 +134,7 @@ final class SegmentInventory {
         return LogId.random();
     }
 
-    /** Sets aside what is not of this log, and returns what is. */
+    /** Returns the segments of this log; sets the others aside. */
     List<FoundSegment> ours(List<FoundSegment> found, UUID id) {
         var ours = new ArrayList<FoundSegment>();
         for (var segment : found) {

@@ -14,15 +14,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A durable, append-only log of byte arrays in one directory, with a position up to which its contents have been moved
- * on. The package comment describes the files, the invariants and what a crash can and cannot lose.
+ * A durable, append-only log of byte arrays in one directory, with a position up to which its entries have been moved
+ * on. The package comment describes the files, the invariants and what a crash can lose.
  *
- * <p>In short: {@link #append} gives records their offsets at once; {@link #sync} says when they are durable; a
- * {@link LogReader} gives them back in order; {@link #commit} says what is not needed any more. An append is atomic:
- * after a crash all of its records are there or none.
+ * <p>{@link #append} assigns offsets at once. {@link #sync} returns a future for their durability. A {@link LogReader}
+ * returns the entries in order. {@link #commit} releases entries that are no longer needed. An append is atomic: after
+ * a crash all of its records are there or none.
  *
- * <p>All methods may be called from any thread. None but {@link #open} and {@link #close} waits for the disk. The log
- * runs two threads of its own, one that writes and one that keeps the position.
+ * <p>Any thread may call any method. Only {@link #open} and {@link #close} wait for the disk. The log has two threads
+ * of its own: one writes, the other one stores the position.
  */
 public final class SegmentLog implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(SegmentLog.class);
@@ -45,12 +45,12 @@ public final class SegmentLog implements Closeable {
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /**
-     * Opens a log, or creates it: takes the lock, finds out what is there and mends it, raises the epoch unless the log
-     * was closed cleanly, and starts. Bad contents never make this fail; they are set aside and reported. Blocks for as
-     * long as reading {@code buffer.verify.bytes} takes.
+     * Opens a log, or creates it: takes the lock, examines and repairs the files, raises the epoch unless the log was
+     * closed cleanly, and starts the threads. Damaged contents never make this fail: the log sets them aside and
+     * reports them. Blocks while it reads {@code buffer.verify.bytes}.
      *
-     * @throws DirectoryLockedException if somebody else has the log open
-     * @throws IOException if the directory cannot be created, listed, or written to; nothing is lost, try again later
+     * @throws DirectoryLockedException if another owner has the log open
+     * @throws IOException if the directory cannot be created, listed, or written to. Nothing is lost; try again later
      */
     public static SegmentLog open(SegmentLogConfig config) throws IOException {
         return open(config, Environment.of(DiskStorage.create(config.directory())));
@@ -92,7 +92,7 @@ public final class SegmentLog implements Closeable {
         counters.quarantinedBytes.add(report.quarantinedBytes());
         counters.lostEntries.add(report.lostEntries());
         var reserve = new Reserve(environment.storage(), environment.reserveBytes());
-        // Durable before the first append: the epoch begins, and the mark of a clean close is gone.
+        // Before the first append, the new epoch must be durable and the mark of a clean close gone.
         reserve.store(new CommittedPosition(id, epoch, recovered.committed(), CommittedPosition.OPEN));
         reserve.take();
         this.queue =
@@ -100,33 +100,39 @@ public final class SegmentLog implements Closeable {
         var writer = new SegmentWriter(environment, config, id, epoch, recovered.writtenEnd(), segments, counters);
         this.writeLoop = new WriteLoop(config.sync(), queue, times, counters, writer);
         this.keeper = new PositionKeeper(environment, config, recovered, reserve, counters, queue);
-        warn(environment);
-        var name = Optional.ofNullable(config.directory().getFileName());
-        this.appending = environment.ownThreads() ? thread("log-append-", name, writeLoop::run) : null;
-        this.keeping = environment.ownThreads() ? thread("log-keep-", name, keeper::run) : null;
+        logOpening();
+        this.appending = environment.ownThreads() ? start("write", writeLoop::run) : null;
+        this.keeping = environment.ownThreads() ? start("keep", keeper::run) : null;
     }
 
-    private static Thread thread(String prefix, Optional<?> name, Runnable body) {
-        var thread = new Thread(body, prefix + name.map(Object::toString).orElse("root"));
+    /** Starts a daemon thread: a log that nobody closes does not keep the process alive. */
+    private Thread start(String task, Runnable body) {
+        var thread =
+                new Thread(body, "sluice-log-" + task + "-" + config.directory().getFileName());
         thread.setDaemon(true);
         thread.start();
         return thread;
     }
 
-    private void warn(Environment environment) throws IOException {
+    private void logOpening() throws IOException {
         for (var finding : report.findings()) {
-            log.warn("Opening the log found something. directory={} finding={}", config.directory(), finding);
+            log.warn(
+                    "Recovery found something out of the ordinary directory={} finding={}",
+                    config.directory(),
+                    finding);
         }
         long room = environment.storage().usableBytes() + segments.bytes();
         if (room < config.maxBytes()) {
             log.warn(
-                    "The disk has less room than the log may use. directory={} room={} buffer.max.bytes={}",
+                    "The disk has less room than the log may use; lower buffer.max.bytes or free space "
+                            + "directory={} room={} buffer.max.bytes={}",
                     config.directory(),
                     room,
                     config.maxBytes());
         }
         log.info(
-                "The log is open. directory={} id={} epoch={} clean={} segments={} committed={} next={} fsync={} tookMs={}",
+                "Opened the log "
+                        + "directory={} id={} epoch={} clean={} segments={} committed={} next={} fsync={} took_ms={}",
                 config.directory(),
                 id,
                 epoch,
@@ -138,32 +144,32 @@ public final class SegmentLog implements Closeable {
                 report.took().toMillis());
     }
 
-    /** Says what opening found. */
+    /** Returns what opening found. */
     public RecoveryReport recovery() {
         return report;
     }
 
-    /** Returns the log's identity: made once, stored in every file. */
+    /** Returns the identity of the log, which every file states. */
     public UUID id() {
         return id;
     }
 
     /**
-     * Returns the epoch of new appends. Raised by each opening that does not follow a clean close, durably and before
-     * the first append, so that (id, epoch, offset) never names two different records, whatever was lost.
+     * Returns the epoch of new appends. Each opening that does not follow a clean close raises it durably before the
+     * first append. So (id, epoch, offset) never names two different records, whatever was lost.
      */
     public long epoch() {
         return epoch;
     }
 
     /**
-     * Accepts records as one atomic append: all of them are recovered after a crash or none. Returns at once; the disk
-     * is not waited for. The arrays are not copied: do not change them until {@code written} has completed.
+     * Accepts records as one atomic append: after a crash all of them are there or none. Returns at once, without
+     * waiting for the disk. The log does not copy the arrays: do not change them until {@code written} has completed.
      *
      * @param payloads 1 to 1,048,576 records
      * @return offsets and a future, or that the log is full
-     * @throws IllegalArgumentException if there is no record, or one is larger than {@code buffer.max.record.bytes}, or
-     *     all are larger than {@code buffer.max.append.bytes}; nothing is appended
+     * @throws IllegalArgumentException if there is no record, or one exceeds {@code buffer.max.record.bytes}, or their
+     *     sum exceeds {@code buffer.max.append.bytes}; nothing is appended
      * @throws IllegalStateException if the log is closed or has stopped after an internal error
      */
     public AppendResult append(List<byte[]> payloads) {
@@ -171,25 +177,25 @@ public final class SegmentLog implements Closeable {
     }
 
     /**
-     * Returns a future that completes when the records up to and including the offset have the durability that the
-     * policy promises: with {@code always} they are on disk, with {@code interval} and {@code os} in the hands of the
-     * operating system. All who wait at the same time share one fdatasync.
+     * Returns a future that completes when the records up to and including the offset are as durable as the policy
+     * promises: on disk with {@code always}, written to the operating system with {@code interval} and {@code os}.
+     * Callers that wait at the same time share one fdatasync.
      *
-     * <p>It fails with an {@link IOException} if the append at this offset was not written or could not be synced,
-     * however often it is asked. Completes on the log's own thread: continue elsewhere with anything slow.
+     * <p>The future fails with an {@link IOException} if the append at this offset was not written or could not be
+     * synced, now and on every later call. It completes on the writing thread: run slow continuations elsewhere.
      *
-     * @param offset an offset that {@link #append} has given out
-     * @throws IllegalArgumentException if it has not
+     * @param offset an offset that {@link #append} has assigned
+     * @throws IllegalArgumentException if the offset was not assigned
      */
     public CompletableFuture<Void> sync(long offset) {
         return queue.sync(offset);
     }
 
     /**
-     * Returns a reader that begins at an offset, or at the first retained one if that is higher. It sees appends when
-     * they are written, synced or not.
+     * Returns a reader that begins at an offset, or at the lowest retained offset if that is higher. It sees appends
+     * once they are written, synced or not.
      *
-     * @throws IllegalArgumentException if the offset is negative or beyond the next one
+     * @throws IllegalArgumentException if the offset is negative or above the next offset
      */
     public LogReader reader(long fromOffset) {
         if (fromOffset < 0 || fromOffset > nextOffset()) {
@@ -200,36 +206,36 @@ public final class SegmentLog implements Closeable {
     }
 
     /**
-     * Says that everything below an offset has been moved on. Takes effect at once and becomes durable within
-     * {@code buffer.position.interval.ms} and at close; files are deleted only after that. The position never goes
-     * back: a lower offset than before only ends what {@link #retain} asked for, up to there.
+     * Commits everything below an offset: it has been moved on. The commit takes effect at once and becomes durable
+     * within {@code buffer.position.interval.ms} and at close; only then does the log delete segments. The position
+     * never decreases: a commit at a lower offset only releases what {@link #retain} holds below it.
      *
-     * @throws IllegalArgumentException if the offset is beyond the next one
+     * @throws IllegalArgumentException if the offset is above the next offset
      */
     public void commit(long nextOffset) {
         keeper.commit(nextOffset);
     }
 
     /**
-     * Keeps what is still there from an offset on, committed or not, until {@link #commit} passes it once more: whoever
-     * the entries were moved on to may have lost them. Opening does the same for all that it finds. The committed
-     * position stays.
+     * Holds the entries from an offset on, committed or not, until a new {@link #commit} passes them: the system that
+     * they were moved to may have lost them. Opening holds everything it finds in the same way. The committed position
+     * does not change.
      */
     public void retain(long fromOffset) {
         keeper.retain(fromOffset);
     }
 
-    /** Returns the lowest offset that has not been committed. */
+    /** Returns the lowest offset that is not committed. */
     public long committedOffset() {
         return keeper.committed();
     }
 
-    /** Returns the offset the next append will get. */
+    /** Returns the offset that the next append gets. */
     public long nextOffset() {
         return queue.nextOffset();
     }
 
-    /** Says how the log is doing. */
+    /** Returns the state of the log. */
     public LogStatus status() {
         long committed = keeper.committed();
         long next = queue.nextOffset();
@@ -266,27 +272,27 @@ public final class SegmentLog implements Closeable {
     }
 
     /**
-     * Returns whether there is no entry at or after an offset: all that was appended from there on could not be
-     * written. An append that is on its way counts as an entry.
+     * Returns whether the log holds no entry at or after an offset, because every append there failed. An append that
+     * is not written yet counts as an entry.
      */
     public boolean isEmptyFrom(long offset) {
         return unwritten.skip(offset) >= queue.nextOffset();
     }
 
     /**
-     * Checks that records fit into one append, as {@link #append} does.
+     * Checks the bounds of one append, as {@link #append} does.
      *
-     * @throws IllegalArgumentException if they do not
+     * @throws IllegalArgumentException if the records exceed them
      */
     public void requireFits(List<byte[]> payloads) {
         int unused = queue.checkedBodyBytes(payloads);
     }
 
     /**
-     * Writes and syncs what was accepted, makes the position durable with the mark of a clean close, and frees the
-     * lock. Waits for all of that. Closing twice does nothing.
+     * Writes and syncs the accepted appends, stores the position with the mark of a clean close, and releases the lock.
+     * Waits for all of that. A second close does nothing.
      *
-     * @throws IOException if any of it fails; the log is closed all the same, and the next opening raises the epoch
+     * @throws IOException if any of it fails; the log is closed nevertheless, and the next opening raises the epoch
      */
     @Override
     public void close() throws IOException {
@@ -307,8 +313,9 @@ public final class SegmentLog implements Closeable {
 
     private void finish() throws IOException {
         boolean clean = writeLoop.finish();
-        // What could not be read at opening may turn out to end elsewhere; then the next opening must not go on from
-        // here.
+        // A segment that could not be read may end elsewhere than assumed. Then the next opening must not take the
+        // close
+        // for a clean one.
         boolean known = report.findings().stream()
                 .noneMatch(finding -> finding.kind() == RecoveryReport.Kind.UNREADABLE_SEGMENT);
         keeper.finish(clean && known, queue.nextOffset());
@@ -316,21 +323,21 @@ public final class SegmentLog implements Closeable {
             throw new IOException("the log in " + config.directory() + " was closed, but not all of it is durable: "
                     + writeLoop.failure().orElse("appends had failed before"));
         }
-        log.info("The log is closed. directory={} next={}", config.directory(), queue.nextOffset());
+        log.info("Closed the log directory={} next={}", config.directory(), queue.nextOffset());
     }
 
     private interface Action {
         void run() throws IOException;
     }
 
-    /** Runs the action where no caller's interrupt can close files under it. */
+    /** Runs the action on a thread of its own: an interrupt of the caller would close the files in use. */
     private void onThread(Action action) throws IOException {
         if (!environment.ownThreads()) {
             action.run();
             return;
         }
         var problem = new CompletableFuture<Optional<IOException>>();
-        join(thread("log-close-", Optional.ofNullable(config.directory().getFileName()), () -> {
+        join(start("close", () -> {
             try {
                 action.run();
                 problem.complete(Optional.empty());

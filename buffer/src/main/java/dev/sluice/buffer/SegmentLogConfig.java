@@ -20,8 +20,8 @@ import java.util.Objects;
  *     each of them, 1 KiB to {@link #MAX_APPEND_BYTES}
  * @param maxPendingBytes {@code buffer.max.pending.bytes}: the log refuses appends while more than this waits in memory
  *     for the disk; at least {@code maxAppendBytes} and {@value #PENDING_OVERHEAD_BYTES}
- * @param positionInterval {@code buffer.position.interval.ms}: how often the log stores a committed position that moves,
- *     1 ms to one hour. After a crash, the reader gets again at most what was committed within it
+ * @param positionInterval {@code buffer.position.interval.ms}: how often the log stores a committed position that
+ *     moves, 1 ms to one hour. After a crash, the reader gets again at most what was committed within it
  * @param verifyBytes {@code buffer.verify.bytes}: how much data, besides the newest segment, opening verifies; the rest
  *     is verified when it is read. 0 or more
  */

@@ -11,10 +11,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes frames into the newest segment. Frames are collected in a buffer; {@link #flush} hands them to the operating
- * system, {@link #force} to the disk. Used by one thread at a time.
+ * Writes frames into the newest segment. {@link #put} collects frames in a buffer; {@link #flush} hands them to the
+ * operating system, {@link #force} to the disk. Used by one thread at a time.
  *
- * <p>After any method has thrown, call {@link #dropUnwritten} before anything else.
+ * <p>After a method has thrown, the next call must be {@link #dropUnwritten}.
  */
 final class SegmentWriter {
     private static final Logger log = LoggerFactory.getLogger(SegmentWriter.class);
@@ -73,7 +73,7 @@ final class SegmentWriter {
         return flushedNext;
     }
 
-    /** Says whether the frame is to begin a new segment. */
+    /** Returns whether the frame must begin a new segment. */
     boolean isBeyondSegment(int frameBytes) {
         if (segment == null) {
             return false;
@@ -82,7 +82,7 @@ final class SegmentWriter {
         return length > SegmentFormat.HEADER_BYTES && length + frameBytes > segmentBytes;
     }
 
-    /** Says whether {@link #flush} is due before the frame is put: it may need a void frame before it. */
+    /** Returns whether the buffer must be flushed before the frame fits, with a void frame that may precede it. */
     boolean isBeyondBuffer(int frameBytes) {
         return buffer.position() > 0 && buffer.remaining() < (long) frameBytes + voidBytes();
     }
@@ -91,12 +91,12 @@ final class SegmentWriter {
         return SegmentFormat.FRAME_HEADER_BYTES + SegmentFormat.VOID_BODY_BYTES;
     }
 
-    /** Begins a segment at the next offset, durably. */
+    /** Creates a segment at the next offset, durably. */
     void begin() throws IOException {
         long first = flushedNext;
         for (var existing : segments.all()) {
             if (existing.firstOffset() == first) {
-                segments.remove(existing); // Empty, or the next offset would be higher.
+                segments.remove(existing); // It is empty: else the next offset would be higher.
                 if (existing.isKept()) {
                     new Quarantine(storage).move(existing.name());
                 } else {
@@ -109,8 +109,8 @@ final class SegmentWriter {
         StoredFile created;
         try {
             created = storage.create(name);
-        } catch (FileAlreadyExistsException leftover) {
-            new Quarantine(storage).move(name); // A beginning that failed before, in this process.
+        } catch (FileAlreadyExistsException e) {
+            new Quarantine(storage).move(name); // An earlier creation failed midway, in this process.
             created = storage.create(name);
         }
         try {
@@ -136,10 +136,10 @@ final class SegmentWriter {
         segments.add(segment);
     }
 
-    /** Puts an append's frame into the buffer, or, if it is larger than that, into the file. */
+    /** Puts the frame of an append into the buffer; a frame larger than the buffer goes into the file. */
     void put(PendingAppend append) throws IOException {
         if (append.firstOffset() > bufferedNext) {
-            // Appends between failed. A frame says so, because a gap in the offsets means damage.
+            // Appends in between failed. A void frame states that, because a gap in the offsets means damage.
             if (buffer.remaining() < voidBytes()) {
                 flush();
             }
@@ -166,7 +166,7 @@ final class SegmentWriter {
         return new SegmentFormat.FrameFields(LogId.tag(id), epoch, firstOffset, clock.millis());
     }
 
-    /** Writes a frame in pieces of a buffer each. Its checksum comes first, so the payloads are gone through twice. */
+    /** Writes a frame one buffer at a time. The checksum comes first, so this reads the payloads twice. */
     private void writeLarge(PendingAppend append) throws IOException {
         SegmentFormat.putFrameHeader(
                 buffer, fields(bufferedNext), append.payloads().size(), append.bodyBytes());
@@ -207,7 +207,7 @@ final class SegmentWriter {
         return bytes;
     }
 
-    /** Hands what is in the buffer to the operating system, in one write. Readers see it from now on. */
+    /** Hands the buffer to the operating system, in one write. Readers see the frames from now on. */
     void flush() throws IOException {
         if (buffer.position() > 0) {
             extend(spill(openSegment().length()));
@@ -220,13 +220,13 @@ final class SegmentWriter {
         counters.bytes.add(bytes);
     }
 
-    /** Makes all that was flushed durable. After an exception the segment must not be trusted: {@link #end} it. */
+    /** Makes everything flushed durable. After an exception, {@link #end} the segment: its state is unknown. */
     void force() throws IOException {
         openFile().force();
         unsynced = false;
     }
 
-    /** Ends the segment; the next frame needs {@link #begin}. The buffer must be empty. */
+    /** Seals the segment. The buffer must be empty. The next frame needs {@link #begin}. */
     void end() {
         if (segment != null) {
             segment.seal();
@@ -238,8 +238,8 @@ final class SegmentWriter {
     }
 
     /**
-     * Forgets all that was not flushed, after a failure, and takes the file back to the last flushed frame. If that
-     * fails too, returns false: {@link #force} what was flushed, if possible, and {@link #end} the segment.
+     * Drops everything that was not flushed, after a failure, and truncates the file to the last flushed frame. Returns
+     * false if that fails too: then {@link #force} the flushed frames, if possible, and {@link #end} the segment.
      */
     boolean dropUnwritten() {
         buffer.clear();
@@ -252,7 +252,7 @@ final class SegmentWriter {
             return true;
         } catch (IOException e) {
             log.warn(
-                    "A segment could not be cut back after a failed write; the log goes on in another. "
+                    "A segment could not be truncated after a failed write; the log continues in another "
                             + "segment={} length={} reason={}",
                     segment.name(),
                     segment.length(),
@@ -279,7 +279,7 @@ final class SegmentWriter {
         try {
             file.close();
         } catch (IOException e) {
-            log.debug("A segment could not be closed.", e);
+            log.debug("A segment file could not be closed", e);
         }
     }
 }

@@ -23,7 +23,8 @@ public sealed interface SyncPolicy {
     }
 
     /**
-     * {@link SegmentLog#sync} completes when the operating system has the data; an fdatasync follows within the interval.
+     * {@link SegmentLog#sync} completes when the operating system has the data; an fdatasync follows within the
+     * interval.
      *
      * @param every the interval, 1 ms to one hour
      */
@@ -95,8 +96,7 @@ public sealed interface SyncPolicy {
         throw unknown(text, null);
     }
 
-    private static IllegalArgumentException unknown(
-            String text, @Nullable NumberFormatException cause) {
+    private static IllegalArgumentException unknown(String text, @Nullable NumberFormatException cause) {
         return new IllegalArgumentException(
                 "buffer.fsync must be always, interval:<ms> or os, was '" + text + "'", cause);
     }

@@ -7,12 +7,12 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Those who wait until an offset is durable. Not thread-safe: {@link AppendQueue} guards it with its lock, and
- * completes what it has taken out after letting go of that.
+ * The callers that wait until an offset is durable. Not thread-safe: {@link AppendQueue} guards it with its lock, takes
+ * callers out under the lock, and completes their futures after it has released the lock.
  */
 final class SyncWaiters {
 
-    /** Somebody who waits. */
+    /** A caller that waits. */
     record Waiter(long offset, CompletableFuture<Void> durable) {}
 
     private List<Waiter> waiters = new ArrayList<>();

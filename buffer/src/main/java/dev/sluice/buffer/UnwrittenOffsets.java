@@ -6,9 +6,9 @@ import java.util.TreeMap;
  * The offsets that are in no file: those of failed appends and of lost entries. The log leaves them out when it counts
  * its entries.
  *
- * <p>Adjacent ranges merge, so a disk that stays full costs one range. Memory is bounded: beyond {@link #MAX_RANGES} the
- * two lowest ranges become one, which remembers how many unwritten offsets both had. The count stays exact for positions
- * below them. Thread-safe.
+ * <p>Adjacent ranges merge, so a disk that stays full costs one range. Memory is bounded: beyond {@link #MAX_RANGES}
+ * the two lowest ranges become one, which remembers how many unwritten offsets both had. The count stays exact for
+ * positions below them. Thread-safe.
  */
 final class UnwrittenOffsets {
     static final int MAX_RANGES = 10_000;
@@ -22,9 +22,7 @@ final class UnwrittenOffsets {
 
     private final TreeMap<Long, Range> ranges = new TreeMap<>();
 
-    /**
-     * Adds the range from {@code from} (inclusive) to {@code to} (exclusive), which must not overlap another range.
-     */
+    /** Adds the range from {@code from} (inclusive) to {@code to} (exclusive), which must not overlap another range. */
     synchronized void add(long from, long to) {
         if (from >= to) {
             return;

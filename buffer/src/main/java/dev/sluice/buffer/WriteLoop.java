@@ -13,7 +13,7 @@ import org.slf4j.LoggerFactory;
  * that wait for the disk. All writing happens in {@link #step}, on one thread.
  *
  * <p>A failed write fails the appends that are not in the file; the next step tries again. A failed sync fails the
- * callers that wait, and the log goes on in a new segment.
+ * callers that wait, and the log continues in a new segment.
  */
 final class WriteLoop {
     private static final Logger log = LoggerFactory.getLogger(WriteLoop.class);
@@ -154,7 +154,7 @@ final class WriteLoop {
                 problem = e;
                 counters.failedSyncs.increment();
                 log.error(
-                        "A sync failed; the log goes on in another segment from={} to={}",
+                        "A sync failed; the log continues in another segment from={} to={}",
                         queue.durableNext(),
                         queue.writtenNext(),
                         e);
@@ -169,7 +169,8 @@ final class WriteLoop {
     private void failUnwritten(IOException problem) {
         counters.failedWrites.increment();
         if (failure == null) { // A disk that stays full fails every append; one line says so.
-            log.error("Appends could not be written; the next append tries again from={}", queue.writtenNext(), problem);
+            log.error(
+                    "Appends could not be written; the next append tries again from={}", queue.writtenNext(), problem);
         }
         failed("write failed: " + problem.getMessage());
         if (!writer.dropUnwritten()) {

@@ -2,14 +2,15 @@ package dev.sluice.buffer;
 
 import java.time.Duration;
 
-/** What a reader needs to know of the writing side: how far the log goes, and when it goes further. */
+/** The writing side, as a {@link LogReader} sees it: where the log ends, and when it grows. */
 interface WrittenOffset {
 
-    /** Returns the offset the next append will get. */
+    /** Returns the offset that the next append gets. */
     long nextOffset();
 
     /**
-     * Waits until something at or after the position is written, or the log closes; says whether there is something.
+     * Waits until an append at or after the position is written, the log closes, or the timeout passes. Returns whether
+     * an append was written.
      */
     boolean await(long position, Duration timeout) throws InterruptedException;
 }

@@ -1,6 +1,6 @@
 /**
- * A durable, append-only log on a local disk: {@link dev.sluice.buffer.SegmentLog}. The log stores byte arrays and knows
- * nothing about messages.
+ * A durable, append-only log on a local disk: {@link dev.sluice.buffer.SegmentLog}. The log stores byte arrays and
+ * knows nothing about messages.
  *
  * <h2>Guarantees</h2>
  *
@@ -47,8 +47,8 @@
  * </pre>
  *
  * <p>A log segment ("segment" in this package; PostgreSQL holds <i>stored segments</i>, which are something else) is a
- * header of 64 bytes, followed by frames without gaps. A frame is one append. The log verifies and recovers a frame as a
- * whole. All numbers are big-endian. Checksums are CRC-32C (RFC 3720 appendix B.4).
+ * header of 64 bytes, followed by frames without gaps. A frame is one append. The log verifies and recovers a frame as
+ * a whole. All numbers are big-endian. Checksums are CRC-32C (RFC 3720 appendix B.4).
  *
  * <pre>
  * Segment header
@@ -90,8 +90,8 @@
  * </pre>
  *
  * <p>These are the first 119 bytes of segment 00000000000000000042.log of log 01234567-89ab-8def-a8e4-12a890f5108a:
- * epoch 3, created and appended in June 2025, one append of the two records {@code alpha} and {@code be}. A test decodes
- * them from this comment.
+ * epoch 3, created and appended in June 2025, one append of the two records {@code alpha} and {@code be}. A test
+ * decodes them from this comment.
  *
  * <pre>
  * 00000000  53 4c 55 49 43 4c 4f 47 00 00 00 01 00 00 00 00
@@ -118,8 +118,8 @@
  *       failed to every caller that waits for them or asks later.
  *   <li>The log stores {@code position} before it deletes a segment below it. It replaces the file in one step, see
  *       {@link dev.sluice.buffer.AtomicFile}.
- *   <li>After an opening, or after {@link dev.sluice.buffer.SegmentLog#retain}, the log deletes a segment only when a new
- *       commit passes it. So the reader can first compare the log with the place that the entries were moved to.
+ *   <li>After an opening, or after {@link dev.sluice.buffer.SegmentLog#retain}, the log deletes a segment only when a
+ *       new commit passes it. So the reader can first compare the log with the place that the entries were moved to.
  *   <li>The header and the name of a segment are durable before the log writes the first frame into it.
  *   <li>The mark of a clean close exists only while nothing is appended: opening removes it first.
  *   <li>The bytes in use are the sum of the lengths of the segments, so the two cannot drift apart.
@@ -129,13 +129,14 @@
  *
  * <p>{@link dev.sluice.buffer.SegmentLog#append} assigns offsets under a short lock and queues the append. The writing
  * thread takes all queued appends as a group, encodes them into a buffer of one mebibyte, and hands the buffer to the
- * operating system in one write. Then it publishes the appends to readers and callers. If a caller waits for the disk, it
- * syncs once for all of them. Meanwhile the next group gathers.
+ * operating system in one write. Then it publishes the appends to readers and callers. If a caller waits for the disk,
+ * it syncs once for all of them. Meanwhile the next group gathers.
  *
- * <p>If a write fails, the log truncates the file to the last good frame. If that fails too, it goes on in another
+ * <p>If a write fails, the log truncates the file to the last good frame. If that fails too, it continues in another
  * segment. Everything not yet written fails, and a void frame takes the place of the offsets. A full disk is such a
- * failure; the next append tries again. If a sync fails, the log does not trust the file again: it fails the callers that
- * wait, and goes on in a new segment. Those appends stay readable, but their durability is unknown, as after a power cut.
+ * failure; the next append tries again. If a sync fails, the log does not trust the file again: it fails the callers
+ * that wait, and continues in a new segment. Those appends stay readable, but their durability is unknown, as after a
+ * power cut.
  *
  * <p>Above {@code buffer.max.bytes} the log refuses appends until usage falls below 90 % of it. Appends that wait in
  * memory have a bound of their own. Both refusals state the numbers; each has its own counter.
@@ -146,13 +147,13 @@
  *   <li>Take the lock and list the files. Report names that the log did not make, and leave those files alone.
  *   <li>Read {@code position} and all headers. The log's id is the id that most headers state.
  *   <li>Move a file to the quarantine if it is named like a segment but belongs to another log, or to another place in
- *       this log. Delete a file that is empty or all zero. Leave a segment of an unknown version alone, and go on above
- *       every offset that it could contain. Keep a segment with a damaged header if it has frames of this log: the frames
- *       state everything that the header states.
+ *       this log. Delete a file that is empty or all zero. Leave a segment of an unknown version alone, and continue
+ *       above every offset that it could contain. Keep a segment with a damaged header if it has frames of this log:
+ *       the frames state everything that the header states.
  *   <li>Read the newest segment, and {@code buffer.verify.bytes} of older segments, frame by frame. Where there is no
  *       intact frame, look for the next one. If there is one, in this segment or a later one, the bytes between are
- *       damage: copy them to the quarantine, count them, and skip them. If there is none, the bytes are a torn tail: cut
- *       them. A tail that holds a complete frame with a wrong checksum might be damage, so copy it first.
+ *       damage: copy them to the quarantine, count them, and skip them. If there is none, the bytes are a torn tail:
+ *       cut them. A tail that holds a complete frame with a wrong checksum might be damage, so copy it first.
  *   <li>Sync the newest segment, so that the bytes that a killed process wrote become durable.
  *   <li>Raise the epoch, unless {@code position} carries the mark of a clean close that agrees with the data. Store
  *       {@code position} without the mark. New appends go to a new segment, which the first of them creates.
@@ -164,8 +165,8 @@
  * <h2>Reading</h2>
  *
  * <p>A reader verifies the checksum of each frame. It treats damage as opening does: it copies the bytes once, counts
- * them, and skips them. If the damaged bytes of a segment could not be copied, or the segment could not be read, the log
- * moves the whole segment to the quarantine instead of deleting it.
+ * them, and skips them. If the damaged bytes of a segment could not be copied, or the segment could not be read, the
+ * log moves the whole segment to the quarantine instead of deleting it.
  *
  * <h2>Threads and locks</h2>
  *
@@ -201,7 +202,8 @@
  * <ul>
  *   <li>{@link dev.sluice.buffer.SegmentLog}, {@link dev.sluice.buffer.SegmentLogConfig} and
  *       {@link dev.sluice.buffer.SyncPolicy}: the log and its settings.
- *   <li>{@link dev.sluice.buffer.AppendResult} and {@link dev.sluice.buffer.DiskFullException}: the outcome of an append.
+ *   <li>{@link dev.sluice.buffer.AppendResult} and {@link dev.sluice.buffer.DiskFullException}: the outcome of an
+ *       append.
  *   <li>{@link dev.sluice.buffer.LogReader} and {@link dev.sluice.buffer.Entry}: reading it back.
  *   <li>{@link dev.sluice.buffer.LogStatus}, {@link dev.sluice.buffer.LogCounters} and
  *       {@link dev.sluice.buffer.RecoveryReport}: for status, metrics and logs.

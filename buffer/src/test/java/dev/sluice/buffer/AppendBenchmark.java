@@ -16,8 +16,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * Synced appends by 1, 16 and 64 producers in groups of 1 and 100 records of 200 bytes, each beside a loop of one
- * thread that writes as many bytes and calls fdatasync; then unsynced appends with a reader behind them.
+ * Measures synced appends by 1, 16 and 64 producers, in appends of 1 and 100 records of 200 bytes. Compares each with
+ * one thread that writes as many bytes and calls fdatasync in a loop. Then measures unsynced appends with a reader.
  * {@code README.md} of the module has the command.
  */
 final class AppendBenchmark {
@@ -30,7 +30,7 @@ final class AppendBenchmark {
         var directory = Path.of(arguments[0]);
         var time = Duration.ofMillis((long) (1000 * (arguments.length > 1 ? Double.parseDouble(arguments[1]) : 2)));
         Files.createDirectories(directory);
-        synced(directory, Duration.ofSeconds(1), 16, 100); // To warm up.
+        synced(directory, Duration.ofSeconds(1), 16, 100); // Warm-up.
         System.out.println(
                 "producers  group   appends/s   records/s     MB/s  records/sync  p50 ms  p99 ms   raw MB/s  of raw");
         for (int group : new int[] {1, 100}) {
@@ -59,7 +59,7 @@ final class AppendBenchmark {
 
     private record Result(double appendsPerSecond, double recordsPerSync, double p50Millis, double p99Millis) {}
 
-    /** Returns MB/s of one thread that writes a group and syncs, over and over, into a growing file. */
+    /** Returns MB/s of one thread that repeatedly writes a group and syncs, into a growing file. */
     private static double raw(Path directory, Duration time, int groupBytes) throws IOException {
         var path = directory.resolve("raw");
         var bytes = ByteBuffer.allocateDirect(groupBytes);
@@ -133,7 +133,7 @@ final class AppendBenchmark {
                 nanos.get((int) (nanos.size() * 0.99)) / 1e6);
     }
 
-    /** Appends without waiting for the disk, as fast as the log takes them, with one reader that commits. */
+    /** Appends as fast as the log accepts, without waiting for the disk, with one reader that commits. */
     private static void unsynced(Path directory, Duration time, int group) throws Exception {
         var path = directory.resolve("log");
         long read = 0;

@@ -15,8 +15,8 @@ import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 /**
- * A scripted life of a log (appending, syncing, rolling, reading, committing, deleting, a clean close, a reopening),
- * ended before each of its file operations, with several fates of what was not synced.
+ * Runs a scripted life of a log: appends, syncs, rolls, reads, commits, deletes, closes cleanly and reopens. Ends it
+ * before each of its file operations in turn, with several fates of the unsynced data.
  */
 class CrashAtEveryStepTest {
     private static final int FATES = 24;
@@ -24,7 +24,7 @@ class CrashAtEveryStepTest {
             .withLimits(3000, 4000, 10_000)
             .withSizes(4096, 1 << 20);
 
-    /** What the script had been promised when it ended. */
+    /** The promises that the script had received when it ended. */
     private static final class Ledger {
         final List<String> synced = new ArrayList<>();
         final Set<String> appended = new HashSet<>();
@@ -69,7 +69,7 @@ class CrashAtEveryStepTest {
         script(complete, new Ledger());
         int steps = complete.operations().size();
         assertThat(complete.operations())
-                .as("the script does all there is to do")
+                .as("the script covers all kinds of operations")
                 .anyMatch(operation -> operation.startsWith("delete 0000"))
                 .anyMatch(operation -> operation.startsWith("rename position.new"))
                 .hasSizeGreaterThan(60);

@@ -14,17 +14,17 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * A directory in memory that behaves as badly as POSIX allows. At a power cut any subset of the bytes written since the
- * last {@link StoredFile#force}, in any order and torn anywhere, is lost, and any subset of the creations, renames and
- * deletions since the last {@link #syncDirectory}; a lost write may leave zero bytes in its place. Any operation can be
- * made to fail, before, in the middle of, or after what it does. After a failed force, the bytes concerned are never
+ * A directory in memory that behaves as badly as POSIX allows. A power cut loses any subset of the bytes written since
+ * the last {@link StoredFile#force}, in any order and torn anywhere. It also loses any subset of the creations, renames
+ * and deletions since the last {@link #syncDirectory}. A lost write may leave zero bytes in its place. Any operation
+ * can fail on demand: before, during, or after its effect. After a failed force, the bytes concerned never become
  * durable.
  *
- * <p>One thread, or callers that exclude each other.
+ * <p>Not thread-safe.
  */
 final class CrashableStorage implements Storage {
 
-    /** Thrown by every operation from the chosen step on, as if the process had died there. */
+    /** Every operation from the chosen step on throws this, as if the process had died there. */
     static final class Crash extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
@@ -33,7 +33,7 @@ final class CrashableStorage implements Storage {
         }
     }
 
-    /** What a fault source may make of an operation. */
+    /** The ways in which an operation can fail. */
     enum Fault {
         NONE,
         FAIL_BEFORE,
@@ -42,7 +42,7 @@ final class CrashableStorage implements Storage {
         DISK_FULL
     }
 
-    /** Decides the fate of each operation. */
+    /** Decides how each operation ends. */
     interface Faults {
         Fault next(String operation, String name);
     }
@@ -117,24 +117,24 @@ final class CrashableStorage implements Storage {
         capacityBytes = bytes;
     }
 
-    /** Has the process die before the given step (counted from 0 since {@link #operations} was empty). */
+    /** Makes the process die before a step; the first of {@link #operations} is step 0. */
     void crashAtStep(int step) {
         crashAtStep = step;
     }
 
-    /** Lists the changing operations so far. */
+    /** Returns the operations so far that change something. */
     List<String> operations() {
         return operations;
     }
 
-    /** The process dies; the machine goes on, so nothing is lost. */
+    /** Kills the process. The machine keeps running, so nothing is lost. */
     void kill() {
         life++;
         locked = false;
         crashAtStep = Integer.MAX_VALUE;
     }
 
-    /** The power fails: what was not synced is lost as the random source decides. */
+    /** Cuts the power. The random source decides which unsynced data is lost. */
     void powerCut(Random random) {
         kill();
         for (var change : unsyncedNames) {
@@ -147,7 +147,7 @@ final class CrashableStorage implements Storage {
         for (var inode : names.values()) {
             inode.bytes = Arrays.copyOf(inode.durable, Math.max(64, inode.durable.length));
             inode.size = inode.durable.length;
-            int fate = random.nextInt(4); // All lost, all kept, or each decided on its own.
+            int fate = random.nextInt(4); // All lost, all kept, or decided change by change.
             for (var change : inode.unsynced) {
                 keep(inode, change, fate >= 2 ? random.nextInt(4) : fate, random);
             }
@@ -188,7 +188,7 @@ final class CrashableStorage implements Storage {
         return Arrays.copyOf(inode.bytes, inode.size);
     }
 
-    /** Puts a file there, durably, or removes it ({@code null}), as a person or a broken disk would. */
+    /** Replaces a file durably, or removes it ({@code null}), as a person or a broken disk would. */
     void tamper(String name, byte[] contents) {
         unsyncedNames.removeIf(
                 change -> change.to().equals(name) || change.from().equals(name));
@@ -205,7 +205,7 @@ final class CrashableStorage implements Storage {
         }
     }
 
-    /** Returns an independent copy of the files as they are now, all durable. */
+    /** Returns an independent, durable copy of all files. */
     CrashableStorage copy() {
         var copy = new CrashableStorage();
         for (var name : names.keySet()) {
@@ -339,7 +339,7 @@ final class CrashableStorage implements Storage {
         if (fault == Fault.NONE) {
             var remaining = new ArrayList<NameChange>();
             for (var change : unsyncedNames) {
-                // A renaming between directories is made durable by a sync of either, as journals do it.
+                // As with a journal, a sync of either directory makes a rename between them durable.
                 if (change.directory().equals(directory)
                         || (directory.isEmpty() && !change.from().isEmpty())) {
                     change.apply(durableNames);

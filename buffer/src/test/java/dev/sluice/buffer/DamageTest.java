@@ -17,7 +17,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-/** Opening after anything: files whose contents are not what was written. */
+/** Opening a log whose files do not hold what was written. */
 class DamageTest {
     private static final int APPENDS = 12;
     private static final String FIRST = "00000000000000000000.log";
@@ -37,7 +37,7 @@ class DamageTest {
         return SegmentLog.open(config, new Environment(storage, () -> Instant.ofEpochMilli(7), false, 4096, 0));
     }
 
-    /** Two segments: 12 appends of 1 to 3 records, the last of them in the second. */
+    /** Builds two segments: 12 appends of 1 to 3 records, the last ones in the second segment. */
     @BeforeEach
     void writeASmallLog() throws IOException {
         try (var log = open(original)) {
@@ -62,7 +62,7 @@ class DamageTest {
         assertThat(segments).hasSize(2);
     }
 
-    /** Opens the damaged log, checks that nothing in it is wrong, and returns the offsets that are left. */
+    /** Opens the damaged log, checks that every entry in it is right, and returns the offsets that are left. */
     private List<Long> survivors(CrashableStorage storage, String what) throws IOException {
         try (var log = open(storage);
                 var reader = log.reader(0)) {
@@ -132,7 +132,7 @@ class DamageTest {
     }
 
     @Test
-    void truncatedAtEveryLengthItKeepsWhatIsWhole() throws IOException {
+    void truncatedAtEveryLengthItKeepsWholeFrames() throws IOException {
         for (var name : segments) {
             var contents = original.contents(name);
             for (int length = 0; length < contents.length; length++) {
@@ -147,7 +147,7 @@ class DamageTest {
     }
 
     @Test
-    void zeroedFromEveryPositionItKeepsWhatIsWhole() throws IOException {
+    void zeroedFromEveryPositionItKeepsWholeFrames() throws IOException {
         for (var name : segments) {
             var contents = original.contents(name);
             for (int from = 0; from < contents.length; from++) {
@@ -271,7 +271,7 @@ class DamageTest {
         }
 
         @Test
-        void withAllHeadersAndThePositionDamagedFramesStillTellWhoseTheyAre() throws IOException {
+        void withAllHeadersAndThePositionDamagedFramesStillNameTheirLog() throws IOException {
             for (var name : segments) {
                 var contents = original.contents(name);
                 contents[20] ^= 1;
@@ -282,7 +282,7 @@ class DamageTest {
         }
 
         @Test
-        void anotherSegmentSizeMakesNoDifferenceToWhatIsThere() throws IOException {
+        void anotherSegmentSizeMakesNoDifferenceToExistingData() throws IOException {
             config = config(64 << 10);
             assertThat(survivors(original.copy(), "larger segments")).hasSize(written.size());
             config = config(4096);
@@ -298,7 +298,7 @@ class DamageTest {
         }
 
         @Test
-        void itIsCopiedOnceCountedAndPassedOver() throws IOException {
+        void itIsCopiedOnceCountedAndSkipped() throws IOException {
             var contents = original.contents(FIRST);
             contents[64 + 45] ^= 1;
             original.tamper(FIRST, contents);
@@ -316,7 +316,7 @@ class DamageTest {
         }
 
         @Test
-        void aSegmentThatCannotBeReadIsPassedOverInTheEndAndKept() throws IOException {
+        void aSegmentThatCannotBeReadIsSkippedInTheEndAndKept() throws IOException {
             try (var log = openUnverified(original);
                     var reader = log.reader(0)) {
                 original.faults((operation, name) -> operation.equals("read") && name.equals(FIRST)

@@ -86,7 +86,7 @@ class FailedLogTest {
     }
 
     @Test
-    void removalsAreRememberedAndUnknownIdsIgnored() throws Exception {
+    void removalsSurviveARestartAndUnknownIdsAreIgnored() throws Exception {
         try (var failed = FailedLog.open(directory)) {
             failed.append(records(0, 5));
             assertThat(failed.remove(List.of(1L, 3L, 3L, 77L))).isEqualTo(2);
@@ -101,7 +101,7 @@ class FailedLogTest {
     }
 
     @Test
-    void refusesMoreThanItMayHoldAndReusesTheSpaceOfWhatWasRemoved() throws Exception {
+    void refusesRecordsAboveItsBoundsAndReclaimsTheSpaceOfRemovedOnes() throws Exception {
         var config = withPositionInterval(
                 SegmentLogConfig.defaults(directory)
                         .withLimits(4000, 8000, 1 << 20)
@@ -125,7 +125,7 @@ class FailedLogTest {
             var deadline = System.nanoTime() + 10_000_000_000L;
             var result = failed.append(List.of(record(number)));
             while (result instanceof AppendResult.Full && System.nanoTime() < deadline) {
-                Thread.sleep(5); // The files go when the position has become durable.
+                Thread.sleep(5); // The log deletes files after it has stored the position.
                 result = failed.append(List.of(record(number)));
             }
             assertThat(result).isInstanceOf(AppendResult.Appended.class);

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-/** Group commit, and what a failing disk does to those who wait. The test takes the log's steps itself. */
+/** Group commit, and the effect of a failing disk on callers that wait. The tests run the steps of the log. */
 class FaultsTest {
     private final CrashableStorage storage = new CrashableStorage();
     private final SegmentLogConfig config = SegmentLogConfig.defaults(Path.of("simulated"))
@@ -35,7 +35,7 @@ class FaultsTest {
         return (AppendResult.Appended) log.append(List.of(text.getBytes(UTF_8)));
     }
 
-    /** Has the next step sync. */
+    /** Makes the next step sync. */
     private void ask(long offset) {
         assertThat(log.sync(offset)).isNotNull();
     }
@@ -86,7 +86,7 @@ class FaultsTest {
         }
 
         @Test
-        void nobodyWaitingMeansNoSync() {
+        void withoutAWaitingCallerThereIsNoSync() {
             var appended = append("one");
             log.writeLoop().step();
             assertThat(appended.written()).isCompleted();
@@ -95,7 +95,7 @@ class FaultsTest {
         }
 
         @Test
-        void whatIsDurableAlreadyIsNotSyncedAgain() {
+        void aDurableAppendIsNotSyncedAgain() {
             var offset = append("one").lastOffset();
             ask(offset);
             log.writeLoop().step();
@@ -157,7 +157,7 @@ class FaultsTest {
         }
 
         @Test
-        void andCannotBeCutBackTheLogGoesOnInAnotherSegment() throws IOException {
+        void andTheFileCannotBeTruncatedTheLogGoesOnInAnotherSegment() throws IOException {
             append("before");
             log.writeLoop().step();
             storage.faults((operation, name) ->
@@ -182,7 +182,7 @@ class FaultsTest {
     @Nested
     class WhenASyncFails {
         @Test
-        void thoseWhoWaitAreToldAndTheFileIsNotTrustedAgain() throws IOException {
+        void waitingCallersAreToldAndTheFileIsNotTrustedAgain() throws IOException {
             failing("force", "0", CrashableStorage.Fault.NONE);
             append("before");
             ask(0);
@@ -210,7 +210,7 @@ class FaultsTest {
         }
     }
 
-    /** Whatever was refused, the log counts what it holds. */
+    /** The log counts exactly the entries that it holds, whatever it refused. */
     @Nested
     class Counted {
         private void assertHolds(long entries, long ageMillis) {
@@ -267,7 +267,7 @@ class FaultsTest {
             assertHolds(3, 20_000);
             log.commit(1);
             assertHolds(2, 10_000);
-            log.commit(2); // In the middle of those that were refused.
+            log.commit(2); // In the middle of the refused appends.
             log.keeper().step();
             assertHolds(2, 10_000);
             log.commit(4);
@@ -278,7 +278,7 @@ class FaultsTest {
         }
 
         @Test
-        void whatIsOnItsWayIsAsOldAsItIsAndNotAsWhatWasBefore() {
+        void anUnwrittenAppendHasItsOwnAge() {
             append("before");
             log.writeLoop().step();
             log.commit(1);
@@ -292,7 +292,7 @@ class FaultsTest {
         }
 
         @Test
-        void whatCouldNotBeSyncedIsThereAndCounted() throws IOException {
+        void anAppendThatCouldNotBeSyncedCountsIfItIsReadable() throws IOException {
             failing("force", "0", CrashableStorage.Fault.FAIL_AFTER);
             append("doubtful");
             ask(0);
@@ -382,7 +382,7 @@ class FaultsTest {
         assertThatThrownBy(this::open).isInstanceOf(DiskFullException.class);
     }
 
-    /** Leaves the disk what there is, and not a byte more. */
+    /** Leaves no free byte on the disk. */
     private void fillUp() throws IOException {
         storage.capacityBytes(storage.list("").stream()
                 .filter(name -> !name.endsWith("/"))
@@ -391,10 +391,10 @@ class FaultsTest {
     }
 
     @Test
-    void anInternalErrorLeavesNobodyWaiting() {
+    void anInternalErrorLeavesNoCallerWaiting() {
         var first = append("first");
         var durable = log.sync(first.lastOffset());
-        storage.crashAtStep(storage.operations().size()); // Throws what no storage may throw.
+        storage.crashAtStep(storage.operations().size()); // Throws an exception that no storage may throw.
         log.writeLoop().run();
         assertThat(first.written()).isCompletedExceptionally();
         assertThat(durable).isCompletedExceptionally();
@@ -405,7 +405,7 @@ class FaultsTest {
     }
 
     @Test
-    void aFailedCloseIsToldAndTheNextOpeningRaisesTheEpoch() throws IOException {
+    void aFailedCloseThrowsAndTheNextOpeningRaisesTheEpoch() throws IOException {
         append("one");
         log.writeLoop().step();
         failing("force", "0", CrashableStorage.Fault.FAIL_BEFORE);

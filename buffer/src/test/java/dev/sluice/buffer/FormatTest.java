@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The format as it is documented, and as released versions have written it. */
+/** The file format, as the package comment documents it and as released versions wrote it. */
 class FormatTest {
     private static final Path PACKAGE_COMMENT = Path.of("src/main/java/dev/sluice/buffer/package-info.java");
     private static final Path GOLDEN = Path.of("src/test/resources/format-1");

@@ -17,8 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A file system that is really full: a tmpfs of 8 MiB, where mounting is permitted (Linux, as root). {@link FaultsTest}
- * has the same on a simulated disk, and runs everywhere.
+ * A real full file system: a tmpfs of 8 MiB. Runs where mounting is permitted (Linux, as root). {@link FaultsTest}
+ * covers the same on a simulated disk and runs everywhere.
  */
 class FullDiskTest {
     @TempDir

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.UUID;
 
 /**
- * Writes the files of the current format version that {@link FormatTest} opens, and prints the worked example of the
- * package comment. Run it once for each new version, never again for a released one:
+ * Writes the files of the current format version that {@link FormatTest} opens, and prints the example of the package
+ * comment. Run it once for each new version, and never again for a released one:
  *
  * <pre>java -cp ... dev.sluice.buffer.GoldenFiles buffer/src/test/resources/format-1</pre>
  */

@@ -8,7 +8,7 @@ import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 
-/** The module knows files and nothing else. */
+/** The module depends on the JDK alone, and few of its classes touch files. */
 @AnalyzeClasses(packages = "dev.sluice.buffer", importOptions = ImportOption.DoNotIncludeTests.class)
 class LayersTest {
     @ArchTest

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
-/** Each limit, from both sides. */
+/** Each bound, from both sides. */
 class LimitsTest {
     private static final SegmentLogConfig CONFIG = SegmentLogConfig.defaults(Path.of("simulated"))
             .withLimits(1000, 2000, 5000)
@@ -183,7 +183,7 @@ class LimitsTest {
                     .as("even a small append, above the low-water mark")
                     .isInstanceOf(AppendResult.Full.class);
             assertThat(log.status().counters().refusedFull()).isEqualTo(2);
-            log.commit(4); // One segment: below 40,960 but not below 36,864 bytes would be too little.
+            log.commit(4); // One segment: usage may be below 40,960 bytes and still above 36,864.
             log.keeper().step();
             assertThat(log.status().full()).isEqualTo(log.status().usedBytes() > 36_864);
             log.commit(8);
@@ -206,7 +206,7 @@ class LimitsTest {
         }
 
         @Test
-        void offsetsThatWereNotGivenOutAreRefused() {
+        void offsetsThatWereNotAssignedAreRefused() {
             accepts(List.of(new byte[1]));
             assertThatIllegalArgumentException().isThrownBy(() -> log.sync(1));
             assertThatIllegalArgumentException().isThrownBy(() -> log.sync(-1));

@@ -60,7 +60,7 @@ class LogDirectoryTest {
     }
 
     @Test
-    void inspectShowsWhatIsThere() throws IOException {
+    void inspectShowsTheContents() throws IOException {
         try (var stopped = LogDirectory.open(directory)) {
             var inspection = stopped.inspect();
             assertThat(inspection.closedCleanly()).isTrue();

@@ -3,7 +3,7 @@ package dev.sluice.buffer;
 import org.junit.jupiter.api.Test;
 
 /**
- * Random lives of a log against a model. More of them, or one again:
+ * Compares random lives of a log with a model. To run more of them, or to repeat one:
  *
  * <pre>
  * mvn -q -pl buffer test-compile
@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 class ModelTest {
     private static final int SCHEDULES = 12_000;
 
-    /** Seeds that once found something, in this code or in the model. */
+    /** Seeds that once found a bug, in the log or in the model. */
     private static final long[] KNOWN = {6, 90, 216, 398, 23_932, 1_048_345, 1_667_539};
 
     @Test

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * Opens a log of 1,000,000 records of 200 bytes after a crash, with everything verified, and reads it back.
- * {@code README.md} of the module has the command.
+ * Opens a log of 1,000,000 records of 200 bytes after a crash, verifies all of it, and reads it back. {@code README.md}
+ * of the module has the command.
  */
 final class OpenBenchmark {
     private static final int RECORD_BYTES = 200;
@@ -36,7 +36,7 @@ final class OpenBenchmark {
                 }
                 log.sync(log.nextOffset() - 1).get();
             }
-            Files.delete(path.resolve(CommittedPosition.FILE)); // As if it had not been closed.
+            Files.delete(path.resolve(CommittedPosition.FILE)); // As if the process had been killed.
             long start = System.nanoTime();
             try (var log = SegmentLog.open(config);
                     var reader = log.reader(0)) {

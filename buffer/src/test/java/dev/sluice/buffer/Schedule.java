@@ -17,10 +17,10 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * One random life of a log on a {@link CrashableStorage}, decided by a seed, beside a model in memory that knows what
- * was appended, what was promised, and what may therefore be missing. Each step must agree with the model.
+ * One random life of a log on a {@link CrashableStorage}, determined by a seed. A model in memory records what was
+ * appended and what was promised, and so knows what may be missing. The log must agree with the model after each step.
  *
- * <p>The log runs without threads of its own: the schedule decides when its writer and its keeper take a step.
+ * <p>The log has no threads of its own: the schedule decides when the write loop and the position keeper take a step.
  */
 final class Schedule {
     private static final int STEPS = 40;
@@ -33,7 +33,7 @@ final class Schedule {
             CrashableStorage.Fault.FAIL_AFTER,
             CrashableStorage.Fault.DISK_FULL);
 
-    /** What the model knows of a record. */
+    /** A record, as the model knows it. */
     private static final class Known {
         final long offset;
         final long epoch;
@@ -41,9 +41,9 @@ final class Schedule {
         final long lastOfAppend;
         final byte[] payload;
         final CompletableFuture<Void> written;
-        /** The log promised that a power cut does not harm it. */
+        /** The log promised that the record survives a power cut. */
         boolean durable;
-        /** A sync failed while it was unsynced: nothing is promised any more. */
+        /** A sync failed while the record was unsynced, so the log promises nothing about it. */
         boolean doubtful;
 
         Known(long offset, long epoch, AppendResult.Appended appended, byte[] payload) {
@@ -99,12 +99,12 @@ final class Schedule {
         this.config = config();
     }
 
-    /** Runs the schedule of a seed; the failure, if any, tells the seed and the story. */
+    /** Runs the schedule of a seed. A failure states the seed and the story. */
     static void run(long seed) {
         new Schedule(seed).run();
     }
 
-    /** While segments are retained that end below the position, each opening begins an epoch, as after a crash. */
+    /** Returns whether the position is ahead of the data; then each opening begins an epoch, as after a crash. */
     private boolean isAheadOfItsData() {
         return log.recovery().findings().stream()
                 .anyMatch(finding -> finding.kind() == RecoveryReport.Kind.POSITION_AHEAD);
@@ -230,7 +230,7 @@ final class Schedule {
         syncs.add(new Sync(offset, future));
     }
 
-    /** Draws the conclusions from futures that have completed. */
+    /** Updates the model from the futures that have completed. */
     private void observe() {
         long failed = log.status().counters().failedSyncs();
         if (failed > failedSyncs) {
@@ -254,7 +254,7 @@ final class Schedule {
                 .filter(record -> !record.isFailed())
                 .count();
         long counted = status.uncommittedEntries();
-        // A segment that was not read at opening may hold offsets of failed appends, or damage.
+        // A segment that opening did not read may hold offsets of failed appends, or damage.
         boolean isExact = ((!everFailed && !everCut) || allVerified)
                 && log.recovery().findings().stream()
                         .noneMatch(finding -> finding.kind() == RecoveryReport.Kind.UNREADABLE_SEGMENT);
@@ -264,7 +264,7 @@ final class Schedule {
         check(status.oldestUncommittedAge().isPresent() == (counted > 0), "only what is there has an age");
     }
 
-    /** After a failed sync nothing that it was for is promised any more. */
+    /** After a failed sync, the log promises nothing about the records that it covered. */
     private void doubtAllUnsynced() {
         records.values().stream().filter(record -> !record.durable).forEach(record -> record.doubtful = true);
     }
@@ -332,7 +332,7 @@ final class Schedule {
     }
 
     private void recover(boolean powerCut) throws IOException {
-        if (random.nextInt(4) == 0) { // Crash again somewhere in the recovery.
+        if (random.nextInt(4) == 0) { // A second crash, during the recovery.
             storage.crashAtStep(storage.operations().size() + random.nextInt(8));
             try {
                 openLog();
@@ -414,7 +414,7 @@ final class Schedule {
         reader = log.reader(log.committedOffset());
     }
 
-    /** Reads the whole log after a reopening and compares it with what was promised. */
+    /** Reads the whole log after a reopening and compares it with the promises. */
     private void checkSurvivors(boolean powerCut) throws IOException {
         boolean faults = everFailed;
         storage.faults((operation, name) -> CrashableStorage.Fault.NONE);
@@ -430,7 +430,7 @@ final class Schedule {
         for (var entry : survivors.values()) {
             var ghost = ghosts.get(entry.epoch() + "/" + entry.offset());
             if (ghost != null && everFailed) {
-                // A failed sync had also covered the cutting of a failed write; a power cut undid the cutting.
+                // A failed sync had covered the truncation after a failed write too; a power cut undid the truncation.
                 records.put(entry.offset(), ghost);
             }
             var record = records.get(entry.offset());
@@ -461,11 +461,11 @@ final class Schedule {
                 .forEach(record -> ghosts.put(record.epoch + "/" + record.offset, record));
         records.keySet().retainAll(survivors.keySet());
         for (var record : List.copyOf(records.values())) {
-            // Reported as failed, or unknown when the process died, and there: from now on it stays.
+            // An append that failed, or was unknown when the process died, has survived. From now on it stays.
             var appended = new AppendResult.Appended(
                     record.firstOfAppend, record.lastOfAppend, CompletableFuture.completedFuture(null));
             var survivor = new Known(record.offset, record.epoch, appended, record.payload);
-            // Opening has synced it; but after a failed sync no later one proves anything while the machine runs.
+            // Opening has synced it. But after a failed sync, no later sync proves anything until the machine restarts.
             survivor.doubtful = record.doubtful && !powerCut;
             survivor.durable = !survivor.doubtful;
             records.put(record.offset, survivor);

@@ -20,7 +20,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The log as its users see it, on the real disk. */
+/** The log through its public API, on a real disk. */
 class SegmentLogTest {
     @TempDir
     Path directory;
@@ -40,7 +40,7 @@ class SegmentLogTest {
     }
 
     @Test
-    void givesBackWhatWasAppendedInOrder() throws Exception {
+    void returnsWhatWasAppendedInOrder() throws Exception {
         try (var log = SegmentLog.open(config());
                 var reader = log.reader(0)) {
             var appended = (AppendResult.Appended) log.append(payloads(0, 3));

@@ -17,12 +17,12 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The lock, and a real process that is killed while it appends. */
+/** The lock between processes, and a process that is killed while it appends. */
 class TwoProcessesTest {
     @TempDir
     Path directory;
 
-    /** Opens the log of the first argument and appends for ever, saying each offset once it is durable. */
+    /** Opens the log of the first argument and appends for ever; prints each offset once it is durable. */
     static final class Other {
         private Other() {}
 

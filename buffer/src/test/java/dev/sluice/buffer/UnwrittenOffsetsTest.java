@@ -43,7 +43,7 @@ class UnwrittenOffsetsTest {
     }
 
     @Test
-    void beyondTheMostRangesTheCountStaysExactForWhoeverBeginsBeforeThem() {
+    void beyondTheMostRangesTheCountStaysExactForPositionsBelowThem() {
         int ranges = UnwrittenOffsets.MAX_RANGES + 1_000;
         for (int i = 0; i < ranges; i++) {
             unwritten.add(10L * i, 10L * i + 3);
@@ -56,7 +56,7 @@ class UnwrittenOffsetsTest {
     }
 
     @Test
-    void forgetsWhatIsBelowAndKeepsWhatReachesBeyond() {
+    void dropsRangesBelowAnOffsetAndKeepsTheOthers() {
         unwritten.add(0, 5);
         unwritten.add(10, 20);
         unwritten.forgetBelow(15);
