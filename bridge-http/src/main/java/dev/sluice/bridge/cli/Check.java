@@ -15,6 +15,8 @@ import java.util.Optional;
 
 /** {@code verify} and {@code repair}: read everything, and say, or also mend, what is wrong. */
 final class Check {
+    private static final int JSON_BYTES = 4 << 10;
+
     private final BufferLayout layout;
     private final Console console;
     private final Map<String, RecoveryReport> reports = new LinkedHashMap<>();
@@ -81,20 +83,18 @@ final class Check {
     }
 
     private JsonOutput json(boolean fine, Optional<String> holder, Optional<Path> setAside) {
-        var out = new JsonOutput(4096).raw("{\"directory\":");
-        out.string(layout.directory().toString());
-        out.raw(",\"fine\":").bool(fine);
-        out.raw(",\"holder\":").string(holder.orElse(null));
-        out.raw(",\"problem\":").string(layout.problem().orElse(null));
-        out.raw(",\"setAside\":").string(setAside.map(Path::toString).orElse(null));
-        out.raw(",\"logs\":[");
-        String separator = "";
-        for (Map.Entry<String, RecoveryReport> log : reports.entrySet()) {
-            out.raw(separator).raw("{\"name\":").string(log.getKey()).raw(",\"report\":");
-            LogJson.report(out, log.getValue());
-            out.raw("}");
-            separator = ",";
-        }
-        return out.raw("]}");
+        var out = new JsonOutput(JSON_BYTES).object();
+        out.field("directory", layout.directory().toString());
+        out.field("fine", fine);
+        out.field("holder", holder.orElse(null));
+        out.field("problem", layout.problem().orElse(null));
+        out.field("setAside", setAside.map(Path::toString).orElse(null));
+        out.array("logs");
+        reports.forEach((name, report) -> {
+            out.object().field("name", name).name("report");
+            LogJson.report(out, report);
+            out.endObject();
+        });
+        return out.endArray().endObject();
     }
 }

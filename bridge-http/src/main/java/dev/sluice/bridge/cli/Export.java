@@ -163,11 +163,11 @@ final class Export {
 
     private void say(boolean asJson) {
         if (asJson) {
-            var out = new JsonOutput(0).raw("{\"messages\":").number(messages);
-            out.raw(",\"unreadable\":").number(unreadable);
-            out.raw(",\"skippedOffsets\":").number(skipped);
-            out.raw(",\"failedReads\":").number(failedReads);
-            console.say(out.raw(",\"bytes\":").number(bytes).raw("}"));
+            var out = new JsonOutput(0).object().field("messages", messages);
+            out.field("unreadable", unreadable);
+            out.field("skippedOffsets", skipped);
+            out.field("failedReads", failedReads);
+            console.say(out.field("bytes", bytes).endObject());
             return;
         }
         console.say(messages + " messages exported");

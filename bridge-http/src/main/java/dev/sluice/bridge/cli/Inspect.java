@@ -18,6 +18,8 @@ import java.util.OptionalInt;
 
 /** {@code inspect}: shows what is there. Reads headers and the newest segment of each log, and the failed records. */
 final class Inspect {
+    private static final int JSON_BYTES = 4 << 10;
+
     private final BufferLayout layout;
     private final Console console;
     private final Map<String, LogInspection> logs = new LinkedHashMap<>();
@@ -99,71 +101,53 @@ final class Inspect {
     }
 
     private JsonOutput json() {
-        var out = new JsonOutput(4096).raw("{\"directory\":");
-        out.string(layout.directory().toString());
-        out.raw(",\"holder\":").string(holder.orElse(null));
-        out.raw(",\"generation\":").raw(orNull(layout.generation()));
-        out.raw(",\"lanes\":").raw(orNull(layout.lanes()));
-        out.raw(",\"failedRecords\":").number(failed);
-        out.raw(",\"waiting\":")
-                .number(logs.entrySet().stream()
+        var out = new JsonOutput(JSON_BYTES).object();
+        out.field("directory", layout.directory().toString());
+        out.field("holder", holder.orElse(null));
+        number(out, "generation", layout.generation());
+        number(out, "lanes", layout.lanes());
+        out.field("failedRecords", failed);
+        out.field(
+                "waiting",
+                logs.entrySet().stream()
                         .filter(log -> !log.getKey().equals(BufferLogs.FAILED))
                         .mapToLong(log -> log.getValue().uncommittedEntries())
                         .sum());
-        out.raw(",\"logs\":[");
-        String separator = "";
-        for (Map.Entry<String, LogInspection> log : logs.entrySet()) {
-            out.raw(separator);
-            write(out, log.getKey(), log.getValue());
-            separator = ",";
-        }
-        out.raw("],\"drained\":");
-        strings(out, layout.drained());
-        out.raw(",\"problems\":");
-        strings(out, problems());
-        return out.raw("}");
+        out.array("logs");
+        logs.forEach((name, log) -> write(out, name, log));
+        out.endArray().field("drained", layout.drained()).field("problems", problems());
+        return out.endObject();
     }
 
-    private static String orNull(OptionalInt number) {
-        return number.isPresent() ? String.valueOf(number.getAsInt()) : "null";
+    private static void number(JsonOutput out, String name, OptionalInt number) {
+        if (number.isPresent()) {
+            out.field(name, number.getAsInt());
+        } else {
+            out.name(name).raw("null");
+        }
     }
 
     private static void write(JsonOutput out, String name, LogInspection log) {
-        out.raw("{\"name\":").string(name);
-        out.raw(",\"id\":").uuid(log.id());
-        out.raw(",\"closedCleanly\":").bool(log.closedCleanly());
-        out.raw(",\"epoch\":").number(log.epoch());
-        out.raw(",\"committedOffset\":").number(log.committedOffset());
-        out.raw(",\"nextOffset\":").number(log.nextOffset());
-        out.raw(",\"uncommitted\":").number(log.uncommittedEntries());
-        out.raw(",\"bytes\":").number(log.bytes());
-        out.raw(",\"segments\":[");
-        String separator = "";
+        out.object().field("name", name).field("id", log.id());
+        out.field("closedCleanly", log.closedCleanly());
+        out.field("epoch", log.epoch());
+        out.field("committedOffset", log.committedOffset());
+        out.field("nextOffset", log.nextOffset());
+        out.field("uncommitted", log.uncommittedEntries());
+        out.field("bytes", log.bytes());
+        out.array("segments");
         for (SegmentInfo segment : log.segments()) {
-            out.raw(separator).raw("{\"file\":").string(segment.file());
-            out.raw(",\"firstOffset\":").number(segment.firstOffset());
-            out.raw(",\"nextOffset\":").number(segment.nextOffset());
-            out.raw(",\"bytes\":").number(segment.bytes());
-            out.raw(",\"epoch\":").number(segment.epoch());
-            out.raw(",\"createdAt\":").string(segment.createdAt().toString()).raw("}");
-            separator = ",";
+            out.object().field("file", segment.file());
+            out.field("firstOffset", segment.firstOffset());
+            out.field("nextOffset", segment.nextOffset());
+            out.field("bytes", segment.bytes());
+            out.field("epoch", segment.epoch());
+            out.field("createdAt", segment.createdAt().toString()).endObject();
         }
-        out.raw("],\"quarantine\":[");
-        separator = "";
+        out.endArray().array("quarantine");
         for (LogInspection.QuarantinedFile file : log.quarantine()) {
-            out.raw(separator).raw("{\"file\":").string(file.file());
-            out.raw(",\"bytes\":").number(file.bytes()).raw("}");
-            separator = ",";
+            out.object().field("file", file.file()).field("bytes", file.bytes()).endObject();
         }
-        out.raw("]}");
-    }
-
-    static void strings(JsonOutput out, List<String> texts) {
-        String separator = "[";
-        for (String text : texts) {
-            out.raw(separator).string(text);
-            separator = ",";
-        }
-        out.raw(texts.isEmpty() ? "[]" : "]");
+        out.endArray().endObject();
     }
 }

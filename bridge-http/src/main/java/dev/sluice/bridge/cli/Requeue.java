@@ -206,9 +206,9 @@ final class Requeue {
 
     private void say(long requeued, @Nullable String stopped) {
         if (arguments.json()) {
-            var out = new JsonOutput(0).raw("{\"requeued\":").number(requeued);
-            out.raw(",\"refusedLines\":").number(refused);
-            console.print(out.raw(",\"stopped\":").string(stopped).raw("}"));
+            var out = new JsonOutput(0).object().field("requeued", requeued);
+            out.field("refusedLines", refused);
+            console.print(out.field("stopped", stopped).endObject());
             return;
         }
         console.print(requeued + " messages are in the log again");
@@ -224,9 +224,9 @@ final class Requeue {
         Retried result = destination.retryFailed();
         String stopped = result.stoppedBy().map(Throwable::getMessage).orElse(null);
         if (arguments.json()) {
-            var out = new JsonOutput(0).raw("{\"requeued\":").number(result.retried());
-            out.raw(",\"kept\":").number(result.notRetried());
-            console.print(out.raw(",\"stopped\":").string(stopped).raw("}"));
+            var out = new JsonOutput(0).object().field("requeued", result.retried());
+            out.field("kept", result.notRetried());
+            console.print(out.field("stopped", stopped).endObject());
         } else {
             console.print(result.retried() + " failed records are in the log again, " + result.notRetried() + " kept");
             result.kept().forEach(kept -> console.print("  " + kept.id() + ": " + kept.reason()));

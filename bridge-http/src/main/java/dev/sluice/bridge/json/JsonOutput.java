@@ -104,6 +104,13 @@ public final class JsonOutput {
         return name(name).uuid(value);
     }
 
+    /** Adds a field with an array of strings. */
+    public JsonOutput field(String name, List<String> values) {
+        array(name);
+        values.forEach(value -> separate().string(value));
+        return endArray();
+    }
+
     /** Adds a comma, unless the text is at its beginning, in front of the first field or element, or behind a name. */
     private JsonOutput separate() {
         byte last = lastByte();
