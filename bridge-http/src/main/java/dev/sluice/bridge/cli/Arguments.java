@@ -10,7 +10,7 @@ import java.util.Queue;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** The words after {@code sluice buffer}, understood. */
+/** The parsed words after {@code sluice buffer}: a command, a file and options. */
 final class Arguments {
     private static final Set<String> COMMON = Set.of("--dir", "--config", "--json");
     private static final Map<String, Set<String>> OPTIONS = Map.of(
@@ -35,7 +35,7 @@ final class Arguments {
     }
 
     /**
-     * Reads the words.
+     * Parses the words.
      *
      * @throws UsageException if they are not a command with its options
      */
@@ -93,7 +93,7 @@ final class Arguments {
         try {
             return Path.of(path);
         } catch (InvalidPathException e) {
-            throw new UsageException(word + ": the path holds characters that no path can have in this locale ("
+            throw new UsageException(word + ": the path holds characters that are not valid in this locale ("
                     + System.getProperty("sun.jnu.encoding") + "); start with LC_ALL=C.UTF-8");
         }
     }
@@ -106,7 +106,7 @@ final class Arguments {
                 return address;
             }
         } catch (IllegalArgumentException e) {
-            // Said below.
+            // Reported below.
         }
         throw new UsageException(option + " must be an address such as http://127.0.0.1:6632, was " + value);
     }
@@ -116,7 +116,7 @@ final class Arguments {
             throw new UsageException("export takes --all or --failed, not both");
         }
         if (command.equals("requeue") && failed == (file != null)) {
-            throw new UsageException("requeue takes a file (- is the standard input) or --failed");
+            throw new UsageException("requeue takes either a file (- is the standard input) or --failed");
         }
     }
 
@@ -134,13 +134,13 @@ final class Arguments {
         return directory;
     }
 
-    /** Returns where to export to; null: the standard output. */
+    /** Returns the file to export to; null means the standard output. */
     @Nullable
     Path output() {
         return output;
     }
 
-    /** Returns the bridge to requeue to; null: the directory. */
+    /** Returns the bridge to requeue to; null means the directory. */
     @Nullable
     URI url() {
         return url;

@@ -11,36 +11,32 @@ import java.nio.file.NotDirectoryException;
 import java.util.List;
 
 /**
- * The command {@code buffer}, one of its forms at a time. The package comment says what they do.
- *
- * <p>Exit codes, for scripts: {@value #FINE} all is well and all was done; {@value #PROBLEM} something was found that a
- * person should look at, or not everything was done; {@value #WRONG_USAGE} the words or the configuration are not
- * valid, nothing was done; {@value #CANNOT_OPEN} there is no such directory, it may not be read, it is in use, or the
- * bridge does not answer.
+ * Runs {@code sluice buffer}. The package comment describes its commands. Scripts can rely on the exit codes, which are
+ * the constants of this class.
  */
 public final class BufferCommand {
-    /** All is well and all was done. */
+    /** Exit code: the command did everything and found no problem. */
     public static final int FINE = 0;
 
-    /** Something was found that a person should look at, or not everything was done. */
+    /** Exit code: the command found something that a person should examine, or did not do everything. */
     public static final int PROBLEM = 1;
 
-    /** The words or the configuration are not valid; nothing was done. */
+    /** Exit code: the command line or the configuration is invalid; the command did nothing. */
     public static final int WRONG_USAGE = 2;
 
-    /** There is no such directory, it may not be read, it is in use, or the bridge does not answer. */
+    /** Exit code: the directory does not exist, cannot be read or is in use, or the bridge does not answer. */
     public static final int CANNOT_OPEN = 3;
 
-    /** What the commands take. */
+    /** The help text. */
     static final String USAGE = """
-            sluice buffer inspect [--json]                    shows what is there
-            sluice buffer verify  [--json]                    reads and checks everything, changes nothing
-            sluice buffer repair  [--json]                    the same, and mends as a start would
+            sluice buffer inspect [--json]                    shows the contents
+            sluice buffer verify  [--json]                    reads and verifies everything, changes nothing
+            sluice buffer repair  [--json]                    does the same, and repairs what a start would repair
             sluice buffer export  [--all | --failed] [--output FILE] [--json]
-                                                              writes messages not yet moved on, one a line, as JSON
+                                                              writes undrained messages as JSON, one per line
             sluice buffer requeue FILE | --failed [--url URL] [--json]
-                                                              puts such lines, or the failed records, into the log again
-            All take --dir DIR, the directory of the log, and --config FILE, where it is looked up otherwise.
+                                                              appends such lines, or the failed records, again
+            Every command takes --dir DIR, the directory of the log. Without it, --config FILE names the directory.
             Exit codes: 0 fine, 1 a problem was found or something is left to do, 2 wrong usage, 3 cannot open
             """;
 
@@ -49,11 +45,12 @@ public final class BufferCommand {
     /**
      * Runs a command.
      *
-     * @param words those after {@code buffer}
+     * @param words the words after {@code buffer}
+     * @param loader reads the configuration
      * @return the exit code
      */
     public static int run(
-            List<String> words, BufferSettings.Source source, InputStream in, PrintStream out, PrintStream err) {
+            List<String> words, BufferSettings.Loader loader, InputStream in, PrintStream out, PrintStream err) {
         if (words.equals(List.of("--help")) || words.equals(List.of("help"))) {
             out.print(USAGE);
             return FINE;
@@ -61,31 +58,31 @@ public final class BufferCommand {
         var console = new Console(in, out, err);
         try {
             Arguments arguments = Arguments.parse(words);
-            return run(arguments, source.read(arguments.config(), arguments.directory()), console);
+            return run(arguments, loader.load(arguments.config(), arguments.directory()), console);
         } catch (UsageException e) {
-            e.problems().forEach(console::say);
+            e.problems().forEach(console::inform);
             if (words.isEmpty()) {
                 err.print(USAGE);
             }
             return WRONG_USAGE;
         } catch (DirectoryLockedException e) {
-            console.say(e.getMessage() + "; stop it first"
+            console.inform(e.getMessage() + "; stop it first"
                     + (words.contains("requeue") ? ", or name its address with --url" : ""));
             return CANNOT_OPEN;
         } catch (CannotOpenException e) {
-            console.say(String.valueOf(e.getMessage()));
+            console.inform(String.valueOf(e.getMessage()));
             return CANNOT_OPEN;
         } catch (NoSuchFileException e) {
-            console.say(e.getFile() + ": there is no such file or directory");
+            console.inform(e.getFile() + " does not exist");
             return CANNOT_OPEN;
         } catch (NotDirectoryException e) {
-            console.say(e.getFile() + " is not a directory");
+            console.inform(e.getFile() + " is not a directory");
             return CANNOT_OPEN;
         } catch (AccessDeniedException e) {
-            console.say(e.getFile() + " may not be read or written by this user");
+            console.inform(e.getFile() + ": this user has no permission to read or write it");
             return CANNOT_OPEN;
         } catch (IOException e) {
-            console.say("it failed: " + e.getMessage());
+            console.inform("failed: " + e.getMessage());
             return PROBLEM;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

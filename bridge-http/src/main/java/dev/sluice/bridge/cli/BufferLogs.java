@@ -12,31 +12,32 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** All logs of a buffer, by name: {@code 2/0} for a lane, {@code failed} for the failed records. One thread. */
+/** All logs of a buffer, by name: {@code 2/0} for a lane, {@code failed} for the failed records. Not thread-safe. */
 final class BufferLogs implements Closeable {
     static final String FAILED = "failed";
 
-    /** How often reading is tried while a bridge deletes files under it. */
+    /** How often a read is tried while a bridge deletes files. */
     private static final int ATTEMPTS = 5;
 
     private final Map<String, LogDirectory> byName = new LinkedHashMap<>();
 
     private BufferLogs() {}
 
-    /** Something that reads a log. */
-    interface Reading<T> {
-        T read() throws IOException;
+    /** Reads something from a log. */
+    interface Read<T> {
+        T run() throws IOException;
     }
 
-    /** Opens all of them for reading only, running or not. */
+    /** Opens all logs for reading only, whether or not a bridge runs on them. */
     static BufferLogs openForReading(BufferLayout layout) throws IOException {
         return open(layout, LogDirectory::openForReading);
     }
 
     /**
-     * Opens all of them, and keeps others from starting any.
+     * Opens all logs, and keeps other processes from opening any of them.
      *
-     * @throws dev.sluice.buffer.DirectoryLockedException if one is running; none is changed or kept then
+     * @throws dev.sluice.buffer.DirectoryLockedException if another process has one open; then none is changed or
+     *     locked
      */
     static BufferLogs open(BufferLayout layout) throws IOException {
         return open(layout, LogDirectory::open);
@@ -65,12 +66,12 @@ final class BufferLogs implements Closeable {
         }
     }
 
-    /** Returns them, lanes first, in the order in which they are drained. */
+    /** Returns the logs: the lanes in the order in which they are drained, then the failed records. */
     Map<String, LogDirectory> byName() {
         return byName;
     }
 
-    /** Says who has one of the logs open now; empty if nobody has. */
+    /** Returns who has one of the logs open now; empty if no process has. */
     static Optional<String> holder(BufferLayout layout) throws IOException {
         List<Path> directories = new ArrayList<>();
         layout.logs().forEach(lane -> directories.add(lane.path()));
@@ -84,11 +85,11 @@ final class BufferLogs implements Closeable {
         return Optional.empty();
     }
 
-    /** Reads, again if files went away meanwhile: a running log deletes what it has moved on. */
-    static <T> T steadily(Reading<T> reading) throws IOException {
+    /** Reads; repeats it if a file is missing, because a running log deletes what it has moved on. */
+    static <T> T retrying(Read<T> read) throws IOException {
         for (int attempt = 1; ; attempt++) {
             try {
-                return reading.read();
+                return read.run();
             } catch (NoSuchFileException e) {
                 if (attempt == ATTEMPTS) {
                     throw e;

@@ -5,24 +5,24 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the tools need of the configuration.
+ * The settings that the commands need.
  *
- * @param lanes {@code buffer.lanes}, for a directory that does not say how many it has
+ * @param lanes {@code buffer.lanes}, for a directory that does not state how many lanes it has
  * @param log settings of a log; its directory is that of the buffer
  */
 public record BufferSettings(int lanes, SegmentLogConfig log) {
 
     /** Reads the configuration. */
     @FunctionalInterface
-    public interface Source {
+    public interface Loader {
         /**
-         * Reads it.
+         * Reads the configuration.
          *
          * @param file the file of {@code --config}, or null
-         * @param directory takes the place of {@code buffer.dir}, or null
-         * @throws UsageException if it is not valid
+         * @param directory the directory of {@code --dir}, which replaces {@code buffer.dir}, or null
+         * @throws UsageException if the configuration is invalid
          */
-        BufferSettings read(@Nullable Path file, @Nullable Path directory) throws UsageException;
+        BufferSettings load(@Nullable Path file, @Nullable Path directory) throws UsageException;
     }
 
     Path directory() {

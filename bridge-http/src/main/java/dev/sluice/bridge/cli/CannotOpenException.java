@@ -2,7 +2,7 @@ package dev.sluice.bridge.cli;
 
 import java.io.IOException;
 
-/** What the command is about is not there, or does not answer. Nothing was done. */
+/** The directory or the bridge of a command is missing or does not answer. The command has changed nothing. */
 final class CannotOpenException extends IOException {
     private static final long serialVersionUID = 1L;
 

@@ -13,7 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** {@code verify} and {@code repair}: read everything, and say, or also mend, what is wrong. */
+/** {@code verify} and {@code repair}: read everything, and report or also repair what is wrong. */
 final class Check {
     private static final int JSON_BYTES = 4 << 10;
 
@@ -26,25 +26,25 @@ final class Check {
         this.console = console;
     }
 
-    /** Changes nothing; a problem if anything is out of the ordinary. */
+    /** Verifies all logs and changes nothing. Exits with a problem if anything is out of the ordinary. */
     int verify(boolean asJson) throws IOException {
         Optional<String> holder = BufferLogs.holder(layout);
-        holder.ifPresent(name -> console.say(
-                "in use by " + name + ": what is being written may look torn, what is being deleted may be missing"));
+        holder.ifPresent(name -> console.inform(
+                "in use by " + name + ": data that it writes now may look torn, data that it deletes may be missing"));
         try (var logs = BufferLogs.openForReading(layout)) {
             for (Map.Entry<String, LogDirectory> log : logs.byName().entrySet()) {
                 var progress = console.progress("verify " + log.getKey());
                 reports.put(
-                        log.getKey(), BufferLogs.steadily(() -> log.getValue().verify(progress)));
+                        log.getKey(), BufferLogs.retrying(() -> log.getValue().verify(progress)));
             }
         }
         return finish("verified", holder, Optional.empty(), asJson);
     }
 
     /**
-     * Mends what an opening would mend; a problem if there was anything.
+     * Repairs what an opening would repair. Exits with a problem if there was anything to repair.
      *
-     * @throws dev.sluice.buffer.DirectoryLockedException if one of the logs is running; nothing was changed
+     * @throws dev.sluice.buffer.DirectoryLockedException if a process has one of the logs open; then nothing is changed
      */
     int repair(boolean asJson) throws IOException {
         try (var logs = BufferLogs.open(layout)) {
@@ -64,7 +64,8 @@ final class Check {
         } else {
             reports.forEach((name, report) -> {
                 console.print(String.format(
-                        "%s %s: %d segments, %d entries, %s read, %d bytes cut, %d bytes to the quarantine, %d entries lost",
+                        "%s %s: %d segments, %d entries, %s read, %d bytes cut, %d bytes to the quarantine, "
+                                + "%d entries lost",
                         done,
                         name,
                         report.segments(),
@@ -77,7 +78,7 @@ final class Check {
             });
             layout.problem().ifPresent(console::print);
             setAside.ifPresent(path -> console.print("set aside as " + path));
-            console.print(fine ? "nothing out of the ordinary" : "something was found, see above");
+            console.print(fine ? "nothing out of the ordinary" : "found something out of the ordinary, see above");
         }
         return fine ? BufferCommand.FINE : BufferCommand.PROBLEM;
     }

@@ -8,14 +8,14 @@ import java.time.Duration;
 import java.util.Locale;
 
 /**
- * Where a command reads from and writes to. One thread.
+ * The input and output of a command. Not thread-safe.
  *
  * @param in the standard input
- * @param out results
- * @param err everything else
+ * @param out receives results
+ * @param err receives everything else
  */
 record Console(InputStream in, PrintStream out, PrintStream err) {
-    private static final Duration QUIET = Duration.ofSeconds(1);
+    private static final Duration PROGRESS_INTERVAL = Duration.ofSeconds(1);
     private static final int PERCENT = 100;
     private static final double MEBIBYTE = 1 << 20;
 
@@ -24,13 +24,13 @@ record Console(InputStream in, PrintStream out, PrintStream err) {
         out.println(line);
     }
 
-    /** Prints a result that is an object, on a line. */
+    /** Prints a result as a JSON object on one line. */
     void print(JsonOutput json) {
         print(out, json);
     }
 
-    /** Prints an object besides the result, on a line. */
-    void say(JsonOutput json) {
+    /** Prints something other than the result as a JSON object on one line. */
+    void inform(JsonOutput json) {
         print(err, json);
     }
 
@@ -38,24 +38,24 @@ record Console(InputStream in, PrintStream out, PrintStream err) {
         stream.println(json);
     }
 
-    /** Prints something besides the result. */
-    void say(String line) {
+    /** Prints something other than the result. */
+    void inform(String line) {
         err.println("sluice: " + line);
     }
 
-    /** Returns what tells of long work, about once a second; work that is done within the first says nothing. */
+    /** Returns a receiver that prints progress about once a second; work that takes less prints nothing. */
     LogDirectory.Progress progress(String what) {
         return new LogDirectory.Progress() {
-            private long saidNanos = System.nanoTime();
+            private long printedNanos = System.nanoTime();
 
             @Override
             public void at(long bytesDone, long bytesTotal) {
                 long now = System.nanoTime();
-                if (now - saidNanos < QUIET.toNanos()) {
+                if (now - printedNanos < PROGRESS_INTERVAL.toNanos()) {
                     return;
                 }
-                saidNanos = now;
-                say(what + ": " + mebibytes(bytesDone)
+                printedNanos = now;
+                inform(what + ": " + mebibytes(bytesDone)
                         + (bytesTotal > 0
                                 ? " of " + mebibytes(bytesTotal) + ", " + bytesDone * PERCENT / bytesTotal + " %"
                                 : ""));
@@ -63,7 +63,7 @@ record Console(InputStream in, PrintStream out, PrintStream err) {
         };
     }
 
-    /** Returns bytes for people. */
+    /** Returns a number of bytes for people to read. */
     static String mebibytes(long bytes) {
         return String.format(Locale.ROOT, "%.1f MiB", bytes / MEBIBYTE);
     }

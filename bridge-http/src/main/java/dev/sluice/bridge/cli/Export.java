@@ -19,8 +19,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code export}: writes messages as lines, see {@link MessageLine}. Lanes come in the order in which they are drained,
- * so the messages of a partition come in their order. Memory is bounded however many there are.
+ * {@code export}: writes each message as a line, see {@link MessageLine}. It writes the lanes in the order in which
+ * they are drained, so the messages of a partition keep their order. Memory does not depend on how many there are.
  *
  * <p>The output file is an {@link AtomicFile}: a file with the right name is complete.
  */
@@ -29,7 +29,7 @@ final class Export {
     private static final long PAGE_BYTES = 4 << 20;
     private static final int OUTPUT_BYTES = 1 << 16;
     private static final int USUAL_LINE_BYTES = 4 << 10;
-    private static final long NOWHERE = -1;
+    private static final long NONE = -1;
 
     private final BufferLayout layout;
     private final Console console;
@@ -46,18 +46,18 @@ final class Export {
 
     int run(Arguments arguments) throws IOException {
         BufferLogs.holder(layout)
-                .ifPresent(name -> console.say(
-                        "in use by " + name + ": what is exported is of the moment, and may be moved on meanwhile"));
+                .ifPresent(name ->
+                        console.inform("in use by " + name + ": it may drain messages while they are exported"));
         Path output = arguments.output();
         if (output == null) {
             var out = new BufferedOutputStream(console.out(), OUTPUT_BYTES);
             write(out, arguments);
             out.flush();
-            requireReader();
+            requireOutput();
         } else {
             AtomicFile.replace(output, out -> write(out, arguments));
         }
-        say(arguments.json());
+        report(arguments.json());
         return unreadable + skipped + failedReads == 0 ? BufferCommand.FINE : BufferCommand.PROBLEM;
     }
 
@@ -91,13 +91,13 @@ final class Export {
     }
 
     private void writeLane(OutputStream out, String name, LogDirectory log, boolean all) throws IOException {
-        LogInspection inspection = BufferLogs.steadily(log::inspect);
+        LogInspection inspection = BufferLogs.retrying(log::inspect);
         long from = all ? 0 : inspection.committedOffset();
         var progress = console.progress("export " + name);
         long done = 0;
-        try (LogReader reader = BufferLogs.steadily(() -> log.reader(from))) {
-            long expected = NOWHERE;
-            long epoch = NOWHERE;
+        try (LogReader reader = BufferLogs.retrying(() -> log.reader(from))) {
+            long expected = NONE;
+            long epoch = NONE;
             while (true) {
                 List<Entry> entries = read(name, reader);
                 if (entries == null) {
@@ -107,7 +107,7 @@ final class Export {
                     break;
                 }
                 for (Entry entry : entries) {
-                    if (expected != NOWHERE && entry.epoch() == epoch) {
+                    if (expected != NONE && entry.epoch() == epoch) {
                         skipped += entry.offset() - expected;
                     }
                     expected = entry.offset() + 1;
@@ -115,22 +115,22 @@ final class Export {
                     writeEntry(out, name, inspection, entry);
                     done += entry.payload().length;
                 }
-                requireReader();
+                requireOutput();
                 progress.at(done, all ? inspection.bytes() : 0);
             }
         }
     }
 
     /**
-     * Returns null if reading failed; the reader passes over a place where it has failed
-     * {@value LogReader#READ_ATTEMPTS} times.
+     * Returns the next entries; null if reading failed. The reader skips a place after {@value LogReader#READ_ATTEMPTS}
+     * failures.
      */
     private @Nullable List<Entry> read(String name, LogReader reader) {
         try {
             return reader.read(PAGE_RECORDS, PAGE_BYTES);
         } catch (IOException e) {
             failedReads++;
-            console.say("reading lane " + name + " at offset " + reader.position() + " failed: " + e.getMessage());
+            console.inform("reading lane " + name + " at offset " + reader.position() + " failed: " + e.getMessage());
             return null;
         }
     }
@@ -154,28 +154,29 @@ final class Export {
         }
     }
 
-    /** A pipe whose reader has gone does not say so by itself. */
-    private void requireReader() throws IOException {
+    /** Throws if the output is gone; a {@link java.io.PrintStream} swallows such errors. */
+    private void requireOutput() throws IOException {
         if (console.out().checkError()) {
             throw new IOException("the output cannot be written");
         }
     }
 
-    private void say(boolean asJson) {
+    private void report(boolean asJson) {
         if (asJson) {
             var out = new JsonOutput(0).object().field("messages", messages);
             out.field("unreadable", unreadable);
             out.field("skippedOffsets", skipped);
             out.field("failedReads", failedReads);
-            console.say(out.field("bytes", bytes).endObject());
+            console.inform(out.field("bytes", bytes).endObject());
             return;
         }
-        console.say(messages + " messages exported");
+        console.inform(messages + " messages exported");
         if (unreadable > 0) {
-            console.say(unreadable + " entries are not messages of a known format; they are exported as they are");
+            console.inform(unreadable + " entries are not messages of a known format; they are exported as raw bytes");
         }
         if (skipped > 0) {
-            console.say(skipped + " offsets hold nothing: appends that failed, or damage; verify says which");
+            console.inform(
+                    skipped + " offsets hold nothing: appends failed or data is damaged; run verify to see which");
         }
     }
 }

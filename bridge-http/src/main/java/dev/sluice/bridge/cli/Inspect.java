@@ -16,7 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** {@code inspect}: shows what is there. Reads headers and the newest segment of each log, and the failed records. */
+/** {@code inspect}: shows the contents. Reads headers and the newest segment of each log, and the failed records. */
 final class Inspect {
     private static final int JSON_BYTES = 4 << 10;
 
@@ -31,16 +31,16 @@ final class Inspect {
         this.console = console;
     }
 
-    /** Prints; a problem if the directory's own file is not right or something lies in a quarantine. */
+    /** Prints the contents. Exits with a problem if {@code lanes.properties} is wrong or a quarantine is not empty. */
     int run(boolean asJson) throws IOException {
         holder = BufferLogs.holder(layout);
         try (var open = BufferLogs.openForReading(layout)) {
             for (Map.Entry<String, LogDirectory> log : open.byName().entrySet()) {
-                logs.put(log.getKey(), BufferLogs.steadily(log.getValue()::inspect));
+                logs.put(log.getKey(), BufferLogs.retrying(log.getValue()::inspect));
             }
         }
         if (layout.failed().isPresent()) {
-            failed = BufferLogs.steadily(() -> FailedLog.visit(layout.failed().get(), record -> {}));
+            failed = BufferLogs.retrying(() -> FailedLog.visit(layout.failed().get(), record -> {}));
         }
         if (asJson) {
             console.print(json());
@@ -53,7 +53,7 @@ final class Inspect {
     private List<String> problems() {
         var problems = new ArrayList<String>();
         layout.problem().ifPresent(problems::add);
-        layout.foreign().forEach(name -> problems.add(name + " is not of a buffer"));
+        layout.foreign().forEach(name -> problems.add(name + " does not belong to a buffer"));
         layout.logs()
                 .forEach(lane -> lane.sourceTakenMark()
                         .ifPresent(mark ->
@@ -70,7 +70,7 @@ final class Inspect {
         var lines = new ArrayList<String>();
         lines.add("directory   " + layout.directory());
         lines.add("in use      "
-                + holder.map(name -> "by " + name + "; figures are of the moment")
+                + holder.map(name -> "by " + name + "; the figures are those of this moment")
                         .orElse("no"));
         lines.add("generation  " + number(layout.generation()) + ", lanes " + number(layout.lanes()));
         logs.forEach((name, log) -> {
@@ -86,7 +86,7 @@ final class Inspect {
             lines.add("  files     " + log.segments().size() + ", " + mebibytes(log.bytes()));
             for (SegmentInfo segment : log.segments()) {
                 lines.add("    " + segment.file() + "  " + mebibytes(segment.bytes()) + ", epoch " + segment.epoch()
-                        + ", offsets " + segment.firstOffset() + " to " + segment.nextOffset() + ", begun "
+                        + ", offsets " + segment.firstOffset() + " to " + segment.nextOffset() + ", created "
                         + segment.createdAt());
             }
             log.quarantine().forEach(file -> lines.add("  quarantine/" + file.file() + "  " + file.bytes() + " bytes"));

@@ -23,11 +23,11 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A bridge that runs, asked over HTTP. It is asked again, for {@value #PATIENCE_MINUTES} minutes at most, while it says
- * that it is full or does not answer; what it got twice is stored once.
+ * Requeues to a running bridge over HTTP. Retries for at most {@value #RETRY_MINUTES} minutes while the bridge is full
+ * or does not answer. A message that the bridge gets twice is stored once.
  */
 final class RemoteBridge implements Requeue.Destination {
-    private static final int PATIENCE_MINUTES = 10;
+    private static final int RETRY_MINUTES = 10;
     private static final Duration TIMEOUT = Duration.ofSeconds(60);
     private static final int USUAL_WAIT_SECONDS = 2;
     private static final int LONGEST_WAIT_SECONDS = 30;
@@ -58,23 +58,23 @@ final class RemoteBridge implements Requeue.Destination {
             body.write(line);
             body.write('\n');
         }
-        long deadline = System.nanoTime() + Duration.ofMinutes(PATIENCE_MINUTES).toNanos();
+        long deadline = System.nanoTime() + Duration.ofMinutes(RETRY_MINUTES).toNanos();
         while (true) {
             HttpResponse<byte[]> answer = post("/api/v1/buffers/requeue", body.toByteArray(), deadline);
             if (answer.statusCode() != CREATED) {
                 throw new Requeue.StoppedException(
                         url + " answered " + answer.statusCode() + ": " + text(answer.body(), "error"));
             }
-            String problem = firstFailure(answer.body());
+            String problem = failure(answer.body());
             if (problem == null) {
                 taken += messages.size();
                 return;
             }
-            pause(Optional.empty(), problem, deadline); // Some of its lanes are full.
+            pause(Optional.empty(), problem, deadline); // Some lanes of the bridge are full.
         }
     }
 
-    /** Posts, again while the bridge says that it cannot now. */
+    /** Posts; retries until the deadline while the bridge cannot take it. */
     private HttpResponse<byte[]> post(String path, byte[] body, long deadline)
             throws IOException, InterruptedException {
         var request = HttpRequest.newBuilder(URI.create(url + path))
@@ -94,7 +94,7 @@ final class RemoteBridge implements Requeue.Destination {
                 problem = text(answer.body(), "error");
             } catch (IOException e) {
                 if (!reached && e instanceof ConnectException) {
-                    throw new CannotOpenException("nobody answers at " + url, e);
+                    throw new CannotOpenException("no answer from " + url, e);
                 }
                 problem = e.toString();
             }
@@ -109,17 +109,17 @@ final class RemoteBridge implements Requeue.Destination {
             seconds = Math.min(
                     LONGEST_WAIT_SECONDS, retryAfter.map(Integer::parseInt).orElse(seconds));
         } catch (NumberFormatException e) {
-            // A date; two seconds will do.
+            // The header holds a date; the usual wait will do.
         }
         if (System.nanoTime() + Duration.ofSeconds(seconds).toNanos() - deadline > 0) {
-            throw new Requeue.StoppedException(url + " does not take it: " + reason);
+            throw new Requeue.StoppedException(url + " refuses the messages: " + reason);
         }
-        console.say(url + " does not take it now, waiting " + seconds + " s: " + reason);
+        console.inform(url + " refuses the messages for now; retrying in " + seconds + " s: " + reason);
         Thread.sleep(Duration.ofSeconds(seconds).toMillis());
     }
 
-    /** Returns the error of the first item that failed; null if none did. */
-    private static @Nullable String firstFailure(byte[] body) throws IOException {
+    /** Returns an error if an item failed; null if none did. */
+    private static @Nullable String failure(byte[] body) throws IOException {
         String error = null;
         boolean failed = false;
         try (JsonParser parser = JSON.createParser(body)) {
@@ -142,7 +142,7 @@ final class RemoteBridge implements Requeue.Destination {
                 }
             }
         } catch (IOException e) {
-            // Not JSON; the whole of it says more.
+            // Not JSON. The whole body explains more.
         }
         return new String(body, StandardCharsets.UTF_8);
     }
@@ -154,7 +154,7 @@ final class RemoteBridge implements Requeue.Destination {
 
     @Override
     public Retried retryFailed() throws IOException, InterruptedException {
-        long deadline = System.nanoTime() + Duration.ofMinutes(PATIENCE_MINUTES).toNanos();
+        long deadline = System.nanoTime() + Duration.ofMinutes(RETRY_MINUTES).toNanos();
         byte[] all = "{\"all\":true}".getBytes(StandardCharsets.US_ASCII);
         HttpResponse<byte[]> answer = post("/api/v1/buffers/failed/retry", all, deadline);
         if (answer.statusCode() != OK) {

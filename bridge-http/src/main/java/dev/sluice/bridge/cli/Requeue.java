@@ -22,15 +22,14 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code requeue}: puts lines, or the failed records, into a log again, in their order, batch after batch. A line that
- * is not a message is named and passed over. The file is not changed; running the command again is safe, see the
- * package comment.
+ * {@code requeue}: appends lines or the failed records to a log again, in order, batch after batch. It reports and
+ * skips a line that is not a message. It does not change the file. Running it again is safe, see the package comment.
  */
 final class Requeue {
     private static final int BATCH_MESSAGES = 500;
     private static final int BATCH_BYTES = 1 << 20;
     private static final int MAX_LINE_BYTES = 128 << 20;
-    private static final int MAX_REFUSALS_SAID = 20;
+    private static final int MAX_REFUSALS_SHOWN = 20;
     private static final int USUAL_LINE_BYTES = 1 << 10;
     private static final byte[] BYTE_ORDER_MARK = {(byte) 0xEF, (byte) 0xBB, (byte) 0xBF};
 
@@ -46,18 +45,18 @@ final class Requeue {
         this.console = console;
     }
 
-    /** Where messages go. */
+    /** The receiver of the messages. */
     interface Destination extends AutoCloseable {
         /**
-         * Takes messages in their order; returns when they are on disk.
+         * Appends messages in their order; returns when they are on disk.
          *
-         * @param messages what the lines say
-         * @param lines the same, as they are
-         * @throws StoppedException if it takes no more; some of these may have been taken
+         * @param messages the parsed lines
+         * @param lines the same messages as bytes
+         * @throws StoppedException if it accepts no more; it may have appended some of these
          */
         void take(List<NewMessage> messages, List<byte[]> lines) throws IOException, InterruptedException;
 
-        /** Returns how many messages are on disk by now. */
+        /** Returns how many messages are on disk. */
         long taken();
 
         /** Retries all failed records. */
@@ -67,7 +66,7 @@ final class Requeue {
         void close() throws IOException;
     }
 
-    /** The destination takes no more for now. */
+    /** The destination accepts no more messages for now. */
     static final class StoppedException extends IOException {
         private static final long serialVersionUID = 1L;
 
@@ -83,7 +82,7 @@ final class Requeue {
             if (arguments.failed() && layout.failed().isEmpty()) {
                 throw new CannotOpenException("there are no failed records in " + settings.directory());
             }
-            // The file first: a name that is wrong must not leave a directory behind.
+            // Open the file first: a wrong name must not create a directory.
             try (InputStream in = arguments.failed() ? InputStream.nullInputStream() : openFile();
                     Destination log = StoppedLog.open(layout, settings)) {
                 return run(in, log);
@@ -103,7 +102,7 @@ final class Requeue {
         if (arguments.file().equals("-")) {
             return new FilterInputStream(console.in()) {
                 @Override
-                public void close() {} // Not ours.
+                public void close() {} // The console owns it.
             };
         }
         return Files.newInputStream(Path.of(arguments.file()));
@@ -118,7 +117,7 @@ final class Requeue {
         } catch (StoppedException e) {
             stopped = String.valueOf(e.getMessage());
         }
-        say(destination.taken(), stopped);
+        report(destination.taken(), stopped);
         return stopped == null && refused == 0 ? BufferCommand.FINE : BufferCommand.PROBLEM;
     }
 
@@ -166,12 +165,12 @@ final class Requeue {
 
     private void refuse(long line, String reason) {
         refused++;
-        if (refused <= MAX_REFUSALS_SAID) {
-            console.say("line " + line + ": " + reason);
+        if (refused <= MAX_REFUSALS_SHOWN) {
+            console.inform("line " + line + ": " + reason);
         }
     }
 
-    /** Returns the next line without its end; null after the last. */
+    /** Returns the next line without its end; null after the last line. */
     private static byte @Nullable [] readLine(InputStream in) throws IOException {
         var line = new ByteArrayOutputStream(USUAL_LINE_BYTES);
         int next = in.read();
@@ -188,7 +187,7 @@ final class Requeue {
         return line.toByteArray();
     }
 
-    /** Editors on Windows write a byte order mark before a text in UTF-8. */
+    /** Removes the byte order mark that editors on Windows write before a text in UTF-8. */
     private static byte[] withoutMark(byte[] line) {
         return Arrays.mismatch(line, BYTE_ORDER_MARK) == BYTE_ORDER_MARK.length || Arrays.equals(line, BYTE_ORDER_MARK)
                 ? Arrays.copyOfRange(line, BYTE_ORDER_MARK.length, line.length)
@@ -204,7 +203,7 @@ final class Requeue {
         return true;
     }
 
-    private void say(long requeued, @Nullable String stopped) {
+    private void report(long requeued, @Nullable String stopped) {
         if (arguments.json()) {
             var out = new JsonOutput(0).object().field("requeued", requeued);
             out.field("refusedLines", refused);
@@ -213,10 +212,10 @@ final class Requeue {
         }
         console.print(requeued + " messages are in the log again");
         if (refused > 0) {
-            console.print(refused + " lines are not messages and were passed over");
+            console.print(refused + " lines are not messages and were skipped");
         }
         if (stopped != null) {
-            console.print("stopped: " + stopped + "; run it again, what is in the log twice is stored once");
+            console.print("stopped: " + stopped + "; run it again: a message that is in the log twice is stored once");
         }
     }
 

@@ -18,8 +18,8 @@ import java.util.List;
 import java.util.concurrent.ExecutionException;
 
 /**
- * The log of a bridge that does not run, appended to as that bridge would: through an {@link Intake}, into the lanes
- * the directory has, always synced. The next start drains it, after what was there before.
+ * Requeues to the log of a stopped bridge. It appends as the bridge would: through an {@link Intake}, to the lanes of
+ * the directory, always synced. The next start drains these messages after the earlier ones.
  */
 final class StoppedLog implements Requeue.Destination {
     private final Path directory;
@@ -36,7 +36,7 @@ final class StoppedLog implements Requeue.Destination {
     /**
      * Opens the lanes.
      *
-     * @throws dev.sluice.buffer.DirectoryLockedException if a bridge runs on them
+     * @throws dev.sluice.buffer.DirectoryLockedException if a bridge has them open
      */
     static StoppedLog open(BufferLayout layout, BufferSettings settings) throws IOException {
         if (layout.problem().isPresent()) {

@@ -2,13 +2,13 @@ package dev.sluice.bridge.cli;
 
 import java.util.List;
 
-/** The command cannot be understood, or the configuration it names is not valid. Nothing was done. */
+/** The command line or the configuration is invalid. The command has done nothing. */
 public final class UsageException extends Exception {
     private static final long serialVersionUID = 1L;
 
     private final List<String> problems;
 
-    /** Says all that is wrong, each as a person should read it. */
+    /** Creates the exception with all problems, each for a person to read. */
     public UsageException(List<String> problems) {
         super(String.join("; ", problems));
         this.problems = List.copyOf(problems);
@@ -18,7 +18,7 @@ public final class UsageException extends Exception {
         this(List.of(problem));
     }
 
-    /** Returns all that is wrong. */
+    /** Returns all problems. */
     List<String> problems() {
         return problems;
     }

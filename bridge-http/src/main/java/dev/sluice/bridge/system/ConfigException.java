@@ -2,7 +2,7 @@ package dev.sluice.bridge.system;
 
 import java.util.List;
 
-/** A configuration that cannot be used. Holds every problem found, each naming its key as the user types it. */
+/** The configuration is invalid. Holds all problems; each names its key as the user types it. */
 public final class ConfigException extends Exception {
     private static final long serialVersionUID = 1L;
 

@@ -7,11 +7,11 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 
-/** Explains why a file cannot be used. The messages of many exceptions are only the path. */
+/** Explains why a file cannot be used. The message of many I/O exceptions is only the path. */
 public final class FileProblem {
     private FileProblem() {}
 
-    /** Returns why, in one line that names the file. */
+    /** Returns the reason in one line that names the file. */
     public static String of(IOException problem) {
         if (!(problem instanceof FileSystemException e)) {
             return problem.getMessage() == null ? problem.getClass().getSimpleName() : problem.getMessage();
@@ -28,6 +28,6 @@ public final class FileProblem {
         return e.getFile() + ": "
                 + (e.getReason() == null
                         ? e.getClass().getSimpleName()
-                        : e.getReason()); // As "No space left on device".
+                        : e.getReason()); // For example "No space left on device".
     }
 }

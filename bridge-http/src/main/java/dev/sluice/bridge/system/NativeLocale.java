@@ -8,11 +8,11 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The locale of the process. Java reads variables and arguments, and writes paths, in its encoding. In the locale C
- * that is ASCII: Java reads every other byte as {@code U+FFFD} and can write no other character.
+ * The locale of the process. Java reads variables and arguments, and writes paths, in the encoding of the locale. In
+ * the locale C that is ASCII: Java reads every other byte as {@code U+FFFD} and can write no other character.
  *
- * @param name the variable that sets the locale and its value, as {@code LC_ALL=C}
- * @param encoding the encoding, as {@code ANSI_X3.4-1968}
+ * @param name the variable that sets the locale and its value, such as {@code LC_ALL=C}
+ * @param encoding the encoding, such as {@code ANSI_X3.4-1968}
  */
 public record NativeLocale(String name, String encoding) {
     private static final char UNREADABLE = '\uFFFD';
@@ -31,7 +31,7 @@ public record NativeLocale(String name, String encoding) {
         return new NativeLocale("C (LC_ALL is not set)", encoding);
     }
 
-    /** Returns what is wrong with a text that came from a variable or an argument; null if nothing is. */
+    /** Returns what is wrong with the text of a variable or an argument; null if it is right. */
     @Nullable
     public String problemOf(String text) {
         return text.indexOf(UNREADABLE) < 0
@@ -39,7 +39,7 @@ public record NativeLocale(String name, String encoding) {
                 : "holds characters that cannot be read in the locale " + name + " (" + encoding + "); " + ADVICE;
     }
 
-    /** Returns what is wrong with a path; null if nothing is. */
+    /** Returns what is wrong with a path; null if it is right. */
     @Nullable
     public String problemOfPath(String path) {
         try {

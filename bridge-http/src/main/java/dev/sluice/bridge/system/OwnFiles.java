@@ -12,9 +12,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The permissions of files that must belong to the service alone. Kubernetes makes everything on a volume writable for
- * a group when {@code fsGroup} is set, at every start. PostgreSQL refuses such a directory, and {@code psql} such a
- * password file.
+ * Keeps other users out of the files of the service. If {@code fsGroup} is set, Kubernetes makes everything on a volume
+ * writable for a group at every start. PostgreSQL refuses such a directory, and {@code psql} such a password file.
  */
 public final class OwnFiles {
     private static final Logger log = LoggerFactory.getLogger(OwnFiles.class);
@@ -24,24 +23,23 @@ public final class OwnFiles {
     /**
      * Removes permissions of other users. Does nothing if the file is missing or the file system has no permissions.
      *
-     * @param most the most permissions that may stay, as {@code rwxr-x---}
-     * @param wanted the permissions that are set when there are more
-     * @param demand why the permissions matter, as the beginning of the message
-     * @throws StartException if the permissions cannot be changed; the message has the command for it
+     * @param most the permissions that may stay, such as {@code rwxr-x---}
+     * @param wanted the permissions to set if the file has others
+     * @param demand why the permissions matter; begins the message
+     * @throws StartException if the permissions cannot be changed; the message has the command that changes them
      */
     public static void tighten(Path file, String most, String wanted, String demand) throws StartException {
         tighten(file, most, wanted, demand, Files::setPosixFilePermissions);
     }
 
-    /** Sets permissions; a file system may refuse to, or ignore it. */
+    /** Sets permissions. A file system may refuse or ignore that. */
     @FunctionalInterface
     interface Change {
         void set(Path file, Set<PosixFilePermission> permissions) throws IOException;
     }
 
-    /** Does the same with another way to change permissions. */
-    static void tighten(Path file, String most, String wanted, String demand, Change change)
-            throws StartException {
+    /** Does the same with another way to set permissions. */
+    static void tighten(Path file, String most, String wanted, String demand, Change change) throws StartException {
         Set<PosixFilePermission> before;
         try {
             if (!Files.exists(file)) {
@@ -52,7 +50,7 @@ public final class OwnFiles {
                 return;
             }
         } catch (UnsupportedOperationException e) {
-            return; // A file system without permissions.
+            return; // The file system has no permissions.
         } catch (IOException e) {
             throw new StartException("the permissions of " + file + " cannot be read: " + FileProblem.of(e), e);
         }
@@ -61,7 +59,7 @@ public final class OwnFiles {
             change.set(file, PosixFilePermissions.fromString(wanted));
             if (fits(Files.getPosixFilePermissions(file), most)) {
                 log.info(
-                        "Took permissions away from others path={} before={} now={}",
+                        "Removed permissions of other users path={} before={} now={}",
                         file,
                         PosixFilePermissions.toString(before),
                         wanted);
@@ -76,12 +74,12 @@ public final class OwnFiles {
                 + Shell.quoted(file.toString()));
     }
 
-    /** Does the same where only privacy is at stake: a failure is a warning with the command. */
+    /** Removes permissions of other users; on failure logs a warning with the command that does. */
     public static void tryToTighten(Path file, String most, String wanted) {
         try {
-            tighten(file, most, wanted, "Nobody but Sluice should use it");
+            tighten(file, most, wanted, "No other user should have access");
         } catch (StartException e) {
-            log.warn("Others may use a file of this service path={} error={}", file, e.getMessage());
+            log.warn("Other users may have access to a file of this service path={} error={}", file, e.getMessage());
         }
     }
 
@@ -94,13 +92,13 @@ public final class OwnFiles {
             String wanted = PosixFilePermissions.toString(permissions);
             tryToTighten(file, wanted, wanted);
         } catch (UnsupportedOperationException e) {
-            // A file system without permissions.
+            // The file system has no permissions.
         } catch (IOException e) {
             log.warn("The permissions of a file cannot be read path={} error={}", file, FileProblem.of(e));
         }
     }
 
-    /** Keeps the logs in the directory of the buffer for this service alone, if that works. */
+    /** Removes permissions of other users for the logs in the directory of the buffer where possible. */
     public static void tryToKeepLogs(Path buffer) {
         try (DirectoryStream<Path> directories = Files.newDirectoryStream(buffer, "{generation-*,failed}")) {
             directories.forEach(directory -> tryToTighten(directory, "rwx------", "rwx------"));

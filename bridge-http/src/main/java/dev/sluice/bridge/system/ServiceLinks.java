@@ -3,15 +3,17 @@ package dev.sluice.bridge.system;
 import java.util.regex.Pattern;
 
 /**
- * Variables that Kubernetes sets in every pod for each service in the namespace ("service links"). For a service named
- * {@code sluice} or {@code sluice-bridge} they look like settings: {@code SLUICE_PORT=tcp://10.96.0.7:6632}.
+ * Recognizes the variables that Kubernetes sets in every pod for each service of the namespace ("service links"). For a
+ * service named {@code sluice} or {@code sluice-bridge} they look like settings:
+ * {@code SLUICE_PORT=tcp://10.96.0.7:6632}.
  */
 public final class ServiceLinks {
     private static final Pattern NAME = Pattern.compile(
             "(?:.+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.+)?" + "|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)");
 
     /**
-     * A service named {@code sluice-http} makes a variable with the name of a key of ours; the value tells them apart.
+     * The variable of a service named {@code sluice-http} has the name of a configuration key. Only the value tells the
+     * two apart.
      */
     private static final Pattern PORT = Pattern.compile("(?:.+_)?PORT");
 
@@ -20,7 +22,7 @@ public final class ServiceLinks {
     private ServiceLinks() {}
 
     /**
-     * Returns whether a variable is one of them.
+     * Returns whether a variable is a service link.
      *
      * @param name without the prefix {@code SLUICE_}
      */

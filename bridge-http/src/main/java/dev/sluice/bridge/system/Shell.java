@@ -1,6 +1,6 @@
 package dev.sluice.bridge.system;
 
-/** Words of commands that are printed to be pasted into a shell. */
+/** Quotes words of commands that a user pastes into a shell. */
 public final class Shell {
     private Shell() {}
 

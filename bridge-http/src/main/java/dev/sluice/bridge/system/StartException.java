@@ -1,6 +1,6 @@
 package dev.sluice.bridge.system;
 
-/** The service cannot start, for a reason its user can do something about. The message is one line for that user. */
+/** The service cannot start, and its user can fix the reason. The message is one line for that user. */
 public final class StartException extends Exception {
     private static final long serialVersionUID = 1L;
 

@@ -5,9 +5,9 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Makes all threads of the bridge. The name of each begins with {@code sluice-}, so that a thread dump shows what is
- * ours. Each is a daemon: the bridge closes its parts in order, and a thread that hangs in the database must not keep
- * the JVM alive after that.
+ * Creates all threads of the bridge. Each name begins with {@code sluice-}, so that a thread dump shows which threads
+ * belong to Sluice. Each thread is a daemon: the bridge closes its parts in order, and a thread that hangs in the
+ * database must not keep the JVM alive after that.
  */
 public final class Threads {
     private static final String PREFIX = "sluice-";
@@ -29,13 +29,13 @@ public final class Threads {
         return task -> daemon(name, task);
     }
 
-    /** Returns a factory whose threads have this name and a number from 1 on. */
+    /** Returns a factory whose threads have this name and a number, from 1. */
     public static ThreadFactory numbered(String name) {
         var number = new AtomicInteger();
         return task -> daemon(name + "-" + number.incrementAndGet(), task);
     }
 
-    /** Returns an executor with one thread for tasks by the clock. It forgets a cancelled task at once. */
+    /** Returns an executor with one thread for scheduled tasks. It drops a cancelled task at once. */
     public static ScheduledThreadPoolExecutor clock(String name) {
         var clock = new ScheduledThreadPoolExecutor(1, named(name));
         clock.setRemoveOnCancelPolicy(true);

@@ -39,7 +39,7 @@ abstract class BufferCommandFixture {
 
     Path directory;
 
-    /** What a command said. */
+    /** The outcome of a command. */
     record Ran(int status, String out, String err) {
         JsonNode json() throws IOException {
             return JSON.readTree(out);
@@ -151,7 +151,7 @@ abstract class BufferCommandFixture {
         Files.write(file, bytes);
     }
 
-    /** Returns what is in the log now, by export. */
+    /** Exports the log and returns the lines. */
     List<JsonNode> exported(String... options) {
         var words = new ArrayList<>(List.of("export"));
         words.addAll(List.of(options));

@@ -61,7 +61,7 @@ class BufferCommandTest extends BufferCommandFixture {
         }
 
         @Test
-        void nameADirectoryThatIsThereAndHasALog() throws IOException {
+        void nameAnExistingDirectoryWithALog() throws IOException {
             Path empty = Files.createDirectory(root.resolve("empty"));
             Path file = Files.createFile(root.resolve("file"));
             for (String command : List.of("inspect", "verify", "repair", "export")) {
@@ -103,7 +103,7 @@ class BufferCommandTest extends BufferCommandFixture {
         }
 
         @Test
-        void saysWhoHoldsARunningLogAndDoesNotDisturbIt() throws Exception {
+        void namesTheOwnerOfARunningLogAndDoesNotDisturbIt() throws Exception {
             try (var running = Lanes.open(directory, 2, config(directory))) {
                 assertThat(run("inspect", "--json").json().get("holder").asText())
                         .startsWith("process " + ProcessHandle.current().pid() + " on ");
@@ -117,7 +117,7 @@ class BufferCommandTest extends BufferCommandFixture {
         }
 
         @Test
-        void saysThatALaneIsNotDrainedAnyMore() throws Exception {
+        void reportsThatALaneIsNoLongerDrained() throws Exception {
             Files.createFile(directory.resolve("generation-1/lane-1.source-taken"));
             Ran ran = run("inspect");
             assertThat(ran.status()).isEqualTo(BufferCommand.PROBLEM);
@@ -143,7 +143,7 @@ class BufferCommandTest extends BufferCommandFixture {
     @Nested
     class Verifying {
         @Test
-        void findsNothingInALogThatIsAllRight() throws Exception {
+        void findsNothingInAnIntactLog() throws Exception {
             addFailed(new byte[] {1});
             var before = snapshot();
             JsonNode json = run("verify", "--json").json();
@@ -190,7 +190,7 @@ class BufferCommandTest extends BufferCommandFixture {
         }
 
         @Test
-        void isRefusedWhileTheLogRunsAndTouchesNothing() throws Exception {
+        void isRefusedWhileTheLogRunsAndChangesNothing() throws Exception {
             try (var running = Lanes.open(directory, 2, config(directory))) {
                 Ran ran = run("repair");
                 assertThat(ran.status()).isEqualTo(BufferCommand.CANNOT_OPEN);

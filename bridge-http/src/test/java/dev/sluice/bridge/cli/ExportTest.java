@@ -35,7 +35,7 @@ class ExportTest extends BufferCommandFixture {
     }
 
     @Test
-    void skipsWhatHasBeenMovedOnUnlessAskedForAll() throws Exception {
+    void skipsDrainedMessagesUnlessAskedForAll() throws Exception {
         push(root.resolve("other"), 1, messages(0, 10));
         directory = root.resolve("other");
         Path lane = directory.resolve("generation-1/lane-0");
@@ -78,7 +78,7 @@ class ExportTest extends BufferCommandFixture {
     }
 
     @Test
-    void writesFailedRecordsWithWhyAndWhatCannotBeReadAsItIs() throws Exception {
+    void writesFailedRecordsWithTheReasonAndUnreadableOnesAsBytes() throws Exception {
         addFailed(MessageCodec.encode(message(42, "[1]")), new byte[] {9, 9, 9});
         Ran ran = run("export", "--failed");
         assertThat(ran.status()).isEqualTo(BufferCommand.PROBLEM);
@@ -94,7 +94,7 @@ class ExportTest extends BufferCommandFixture {
     }
 
     @Test
-    void goesOnBehindDamageAndSaysSo() throws Exception {
+    void continuesBehindDamage() throws Exception {
         push(directory, 2, messages(MESSAGES, 2 * MESSAGES));
         Path lane = directory.resolve("generation-1/lane-0");
         flip(lane.resolve("00000000000000000000.log"), 500);

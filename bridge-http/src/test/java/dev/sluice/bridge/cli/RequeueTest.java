@@ -47,7 +47,7 @@ class RequeueTest extends BufferCommandFixture {
     }
 
     @Test
-    void passesOverAByteOrderMark() {
+    void skipsAByteOrderMark() {
         Ran ran = runWith("""
                 \uFEFF{"queue":"q","transactionId":"a","payload":1}
                 {"queue":"q","transactionId":"b","payload":2}
@@ -57,7 +57,7 @@ class RequeueTest extends BufferCommandFixture {
     }
 
     @Test
-    void namesTheLinesItPassesOver() {
+    void namesTheLinesItSkips() {
         Ran ran = runWith("""
                 {"queue":"q","transactionId":"a","payload":1}
                 {"queue":"q","payload":1}
@@ -75,7 +75,7 @@ class RequeueTest extends BufferCommandFixture {
     }
 
     @Test
-    void stopsWhenTheLogIsFullAndSaysHowFarItCame() throws Exception {
+    void stopsWhenTheLogIsFullAndReportsHowFarItGot() throws Exception {
         var lines = new StringBuilder();
         for (int i = 0; i < 2_000; i++) {
             lines.append(
@@ -101,7 +101,7 @@ class RequeueTest extends BufferCommandFixture {
     }
 
     @Test
-    void putsFailedRecordsBackAndKeepsWhatIsNotAMessage() throws Exception {
+    void requeuesFailedRecordsAndKeepsThoseThatAreNoMessages() throws Exception {
         addFailed(MessageCodec.encode(message(1_001, "[1]")), new byte[] {9}, MessageCodec.encode(message(1_008, "2")));
         Ran ran = run("requeue", "--failed", "--json");
         assertThat(ran.status()).isEqualTo(BufferCommand.PROBLEM);
@@ -114,7 +114,7 @@ class RequeueTest extends BufferCommandFixture {
     }
 
     @Test
-    void cannotReachABridgeThatIsNotThere() {
+    void cannotReachABridgeThatDoesNotRun() {
         Ran ran = runWith(
                 "{\"queue\":\"q\",\"transactionId\":\"a\",\"payload\":1}\n",
                 "requeue",
@@ -122,11 +122,11 @@ class RequeueTest extends BufferCommandFixture {
                 "--url",
                 "http://127.0.0.1:1");
         assertThat(ran.status()).isEqualTo(BufferCommand.CANNOT_OPEN);
-        assertThat(ran.err()).isEqualTo("sluice: nobody answers at http://127.0.0.1:1\n");
+        assertThat(ran.err()).isEqualTo("sluice: no answer from http://127.0.0.1:1\n");
     }
 
     @Test
-    void needsAFileThatIsThere() {
+    void needsAnExistingFile() {
         assertThat(run("requeue", root.resolve("none").toString()).status()).isEqualTo(BufferCommand.CANNOT_OPEN);
     }
 }
