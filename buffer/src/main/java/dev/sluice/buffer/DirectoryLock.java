@@ -18,16 +18,16 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * Locks a directory for one owner: a lock on a file in it, whose one line names the owner. The operating system frees
+ * Locks a directory for one holder: a lock on a file in it, whose one line names the holder. The operating system frees
  * the lock when the process ends, however it ends.
  *
- * <p>On some systems, closing any handle of a locked file frees the lock of the whole process. So the owners within
+ * <p>On some systems, closing any handle of a locked file frees the lock of the whole process. So the holders within
  * this process are in a map, and a second attempt does not open the file.
  */
 public final class DirectoryLock implements Closeable {
-    private static final int MAX_OWNER_BYTES = 512;
-    private static final Pattern OWNER = Pattern.compile("process (?<pid>\\d{1,18}) on (?<host>.*) since .*");
-    private static final Map<Path, String> ownersHere = new HashMap<>(); // By lock file; guards itself.
+    private static final int MAX_HOLDER_BYTES = 512;
+    private static final Pattern HOLDER = Pattern.compile("process (?<pid>\\d{1,18}) on (?<host>.*) since .*");
+    private static final Map<Path, String> holdersHere = new HashMap<>(); // By lock file. Guarded by itself.
 
     private final Path file;
     private final FileChannel channel;
@@ -44,12 +44,12 @@ public final class DirectoryLock implements Closeable {
      *
      * @param name the name of the lock file; created if it is missing
      * @param attributes attributes of a new lock file
-     * @throws DirectoryLockedException if another owner, in this process or another one, has the lock
+     * @throws DirectoryLockedException if another holder, in this process or another one, has the lock
      */
     public static DirectoryLock take(Path directory, String name, FileAttribute<?>... attributes) throws IOException {
         var file = directory.toRealPath().resolve(name);
-        synchronized (ownersHere) {
-            var here = ownersHere.get(file);
+        synchronized (holdersHere) {
+            var here = holdersHere.get(file);
             if (here != null) {
                 throw new DirectoryLockedException(directory, here);
             }
@@ -60,12 +60,12 @@ public final class DirectoryLock implements Closeable {
             try {
                 var lock = channel.tryLock();
                 if (lock == null) {
-                    throw new DirectoryLockedException(directory, owner(channel));
+                    throw new DirectoryLockedException(directory, holder(channel));
                 }
-                var owner = "process " + ProcessHandle.current().pid() + " on " + host() + " since " + Instant.now();
+                var holder = "process " + ProcessHandle.current().pid() + " on " + host() + " since " + Instant.now();
                 channel.truncate(0);
-                channel.write(ByteBuffer.wrap((owner + "\n").getBytes(StandardCharsets.UTF_8)), 0);
-                ownersHere.put(file, owner);
+                channel.write(ByteBuffer.wrap((holder + "\n").getBytes(StandardCharsets.UTF_8)), 0);
+                holdersHere.put(file, holder);
                 return new DirectoryLock(file, channel, lock);
             } catch (IOException | RuntimeException e) {
                 channel.close();
@@ -78,15 +78,15 @@ public final class DirectoryLock implements Closeable {
      * Returns who has the lock now. If the process that the file names may still run, this takes the lock for a moment
      * (shared), which a concurrent {@link #take} could meet; so it does not try if that process has ended.
      */
-    static Optional<String> owner(Path directory, String name) throws IOException {
+    static Optional<String> holder(Path directory, String name) throws IOException {
         var file = directory.toRealPath().resolve(name);
-        synchronized (ownersHere) {
-            var here = ownersHere.get(file);
+        synchronized (holdersHere) {
+            var here = holdersHere.get(file);
             if (here != null || !Files.exists(file)) {
                 return Optional.ofNullable(here);
             }
             try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
-                var named = owner(channel);
+                var named = holder(channel);
                 if (hasEnded(named)) {
                     return Optional.empty();
                 }
@@ -97,19 +97,19 @@ public final class DirectoryLock implements Closeable {
         }
     }
 
-    /** Returns whether the owner was a process of this machine that has ended. */
-    private static boolean hasEnded(String owner) {
-        var name = OWNER.matcher(owner);
+    /** Returns whether the holder was a process of this machine that has ended. */
+    private static boolean hasEnded(String holder) {
+        var name = HOLDER.matcher(holder);
         return name.matches()
                 && name.group("host").equals(host())
                 && ProcessHandle.of(Long.parseLong(name.group("pid"))).isEmpty();
     }
 
-    private static String owner(FileChannel channel) throws IOException {
-        var text = ByteBuffer.allocate(MAX_OWNER_BYTES);
+    private static String holder(FileChannel channel) throws IOException {
+        var text = ByteBuffer.allocate(MAX_HOLDER_BYTES);
         channel.read(text, 0);
-        var owner = StandardCharsets.UTF_8.decode(text.flip()).toString().strip();
-        return owner.isEmpty() ? "another process" : owner;
+        var holder = StandardCharsets.UTF_8.decode(text.flip()).toString().strip();
+        return holder.isEmpty() ? "another process" : holder;
     }
 
     private static String host() {
@@ -123,8 +123,8 @@ public final class DirectoryLock implements Closeable {
 
     @Override
     public void close() throws IOException {
-        synchronized (ownersHere) {
-            ownersHere.remove(file);
+        synchronized (holdersHere) {
+            holdersHere.remove(file);
             try {
                 lock.release();
             } finally {

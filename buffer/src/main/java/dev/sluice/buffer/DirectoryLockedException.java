@@ -3,7 +3,7 @@ package dev.sluice.buffer;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** Another owner has the directory locked. The caller has changed nothing in it. */
+/** The directory is locked already, by another process or in this one. Nothing in it was changed. */
 public final class DirectoryLockedException extends IOException {
     private static final long serialVersionUID = 1L;
 
@@ -14,7 +14,7 @@ public final class DirectoryLockedException extends IOException {
         this.holder = holder;
     }
 
-    /** Returns the owner as it describes itself in the lock file: process id, host and start time. */
+    /** Returns the holder as it describes itself in the lock file: process id, host and start time. */
     public String holder() {
         return holder;
     }

@@ -74,7 +74,7 @@ public final class FailedLog implements Closeable {
     /**
      * Opens the records in a directory; the first opening creates it.
      *
-     * @throws DirectoryLockedException if another owner has them open
+     * @throws DirectoryLockedException if the records are open already
      * @throws IOException if the directory cannot be used
      */
     public static FailedLog open(Path directory) throws IOException {

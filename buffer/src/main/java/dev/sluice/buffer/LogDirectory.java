@@ -44,7 +44,7 @@ public final class LogDirectory implements Closeable {
     /**
      * Opens the directory of a stopped log, and keeps other processes from opening the log until this is closed.
      *
-     * @throws DirectoryLockedException if the log is open; the exception names the owner
+     * @throws DirectoryLockedException if the log is open; the exception names the holder
      * @throws IOException if there is no such directory or it cannot be read
      */
     public static LogDirectory open(Path directory) throws IOException {
@@ -156,7 +156,7 @@ public final class LogDirectory implements Closeable {
      * @return empty if no process has it open, or if the lock file does not tell
      */
     public static Optional<String> holder(Path directory) throws IOException {
-        return DirectoryLock.owner(directory, DiskStorage.LOCK_FILE);
+        return DirectoryLock.holder(directory, DiskStorage.LOCK_FILE);
     }
 
     /** Returns the directory. */

@@ -49,7 +49,7 @@ public final class SegmentLog implements Closeable {
      * closed cleanly, and starts the threads. Damaged contents never make this fail: the log sets them aside and
      * reports them. Blocks while it reads {@code buffer.verify.bytes}.
      *
-     * @throws DirectoryLockedException if another owner has the log open
+     * @throws DirectoryLockedException if the log is open already
      * @throws IOException if the directory cannot be created, listed, or written to. Nothing is lost; try again later
      */
     public static SegmentLog open(SegmentLogConfig config) throws IOException {
