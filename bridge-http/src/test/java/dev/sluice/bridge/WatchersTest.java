@@ -194,7 +194,7 @@ class WatchersTest {
     void aRequestDoesNotWaitForEverForAPoolThatIsReplacedAgainAndAgain() throws Exception {
         var source = new FakeSource(null, new SQLException("no", "08001"));
         var ended = new CompletableFuture<Void>();
-        try (var pool = new Pool("test", source, 1, (which, reason) -> {})) {
+        try (var pool = new Pool("sluice-test", source, 1, (which, reason) -> {})) {
             var request = new Thread(() -> {
                 try (Connection unexpected = pool.getConnection()) {
                     ended.completeExceptionally(new AssertionError(unexpected));
