@@ -6,7 +6,6 @@ import dev.sluice.bridge.jobs.Housekeeping;
 import dev.sluice.bridge.jobs.Maintenance;
 import dev.sluice.bridge.jobs.ScheduledRelease;
 import dev.sluice.bridge.postgres.ConnectionSource;
-import dev.sluice.bridge.postgres.Database;
 import dev.sluice.bridge.postgres.DatabaseWatch;
 import dev.sluice.bridge.postgres.Pool;
 import dev.sluice.bridge.postgres.WriteProbe;
@@ -89,7 +88,7 @@ class WatchersTest {
     void theWatchGoesOnAndTellsAgainWhatCouldNotBeTold() {
         var listener = new Throwing();
         var questions = new AtomicInteger();
-        Database.Probe probe = connection -> {
+        DatabaseWatch.Probe probe = connection -> {
             switch (questions.incrementAndGet()) {
                 case 1 -> throw new IllegalStateException("a question failed");
                 case 2 -> throw new OutOfMemoryError("no memory for a question");

@@ -20,6 +20,12 @@ import org.slf4j.LoggerFactory;
  * <p>One thread of its own. {@link #look} and the getters may be called by any thread.
  */
 public final class DatabaseWatch implements AutoCloseable {
+    /** What the watch asks: whether the database can be used. */
+    public interface Probe {
+        /** Returns if the database can be used. Otherwise throws the exception of the server or the driver. */
+        void ask(Connection connection) throws SQLException;
+    }
+
     /** Gets the findings of the watch, on its thread. */
     public interface Listener {
         /** The database can be used again after it could not, or over a new connection only. */
@@ -36,10 +42,10 @@ public final class DatabaseWatch implements AutoCloseable {
     private static final Duration INTERVAL = Duration.ofSeconds(1);
 
     private final DataSource connections;
+    private final Probe probe;
     private final Listener listener;
     private final Semaphore asked = new Semaphore(0);
     private final Thread thread;
-    private volatile Database.Probe probe;
     private volatile boolean connected;
     private volatile boolean closing;
     private volatile boolean renewing;
@@ -51,7 +57,7 @@ public final class DatabaseWatch implements AutoCloseable {
      *
      * @param connections opens its connection, outside the pools
      */
-    public DatabaseWatch(DataSource connections, Database.Probe probe, Listener listener) {
+    public DatabaseWatch(DataSource connections, Probe probe, Listener listener) {
         this.connections = connections;
         this.probe = probe;
         this.listener = listener;
@@ -64,10 +70,6 @@ public final class DatabaseWatch implements AutoCloseable {
             connected = true;
             thread.start();
         }
-    }
-
-    void ask(Database.Probe question) {
-        probe = question;
     }
 
     /** Makes the watch look now. */

@@ -93,6 +93,30 @@ class DatabaseTest {
     }
 
     @Test
+    void countsTheConnectionsOfEveryPool() throws SQLException {
+        List<DataSource> pools = List.of(
+                database.consumers(),
+                database.administration(),
+                database.writers(),
+                database.control(),
+                database.housekeeping(),
+                database.copies());
+        var taken = new ArrayList<Connection>();
+        try {
+            for (DataSource pool : pools) {
+                await().atMost(PATIENCE).until(() -> gives(pool));
+                taken.add(pool.getConnection());
+            }
+            assertThat(database.usage().active()).isEqualTo(pools.size());
+        } finally {
+            for (Connection connection : taken) {
+                connection.close();
+            }
+        }
+        assertThat(database.usage().active()).isZero();
+    }
+
+    @Test
     void tellsWhyItCannotBeUsed() {
         proxy.refuse(true);
         proxy.cut();
