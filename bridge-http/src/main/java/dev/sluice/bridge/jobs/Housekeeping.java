@@ -13,8 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Has what has had its time deleted, every {@code retention.interval.ms}. One thread; of several bridges one sweeps at
- * a time.
+ * Deletes expired messages, counts and traces, every {@code retention.interval.ms}. One thread of its own. Of several
+ * bridges on one database, one sweeps at a time.
  */
 public final class Housekeeping implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Housekeeping.class);
@@ -32,7 +32,7 @@ public final class Housekeeping implements AutoCloseable {
      * Makes it; {@link #start} begins.
      *
      * @param keptDays days for which counts and traces are kept
-     * @param interval from the end of one sweep to the next; the first comes after as long
+     * @param interval time from the end of one sweep to the next, and from the start to the first sweep
      */
     public Housekeeping(Retention retention, MinuteCounters counters, Traces traces, int keptDays, Duration interval) {
         this.retention = retention;
@@ -42,7 +42,8 @@ public final class Housekeeping implements AutoCloseable {
         this.interval = interval;
     }
 
-    @SuppressWarnings("FutureReturnValueIgnored") // sweep() keeps its failures to itself.
+    /** Begins to sweep. */
+    @SuppressWarnings("FutureReturnValueIgnored") // sweep() throws nothing.
     public void start() {
         thread.scheduleWithFixedDelay(this::sweep, interval.toMillis(), interval.toMillis(), TimeUnit.MILLISECONDS);
     }
@@ -51,25 +52,34 @@ public final class Housekeeping implements AutoCloseable {
         try {
             RetentionResult sweep = retention.sweep();
             if (sweep.messages() > 0) {
-                log.info("Deleted what has had its time. {}", sweep);
+                log.info(
+                        "Retention deleted expired messages messages={} ttl={} retention={} completed={} waited_too_long={}"
+                                + " segments={}",
+                        sweep.messages(),
+                        sweep.ttl(),
+                        sweep.retention(),
+                        sweep.completed(),
+                        sweep.waitedTooLong(),
+                        sweep.segments());
             }
             if (sweep.complete()) {
                 counters.prune(keptDays);
                 traces.prune(keptDays);
             }
         } catch (QueueException e) {
-            log.warn("Nothing was deleted, the next sweep tries again: {}", e.getMessage());
-        } catch (RuntimeException | Error e) { // Whatever it throws would end the repetition.
-            log.error("The sweep failed", e);
+            log.warn("Retention deleted nothing, the next sweep tries again reason={}", e.getMessage());
+        } catch (RuntimeException | Error e) { // An exception would end the repetition.
+            log.error("A sweep of retention failed, the next one tries again", e);
         }
     }
 
+    /** Interrupts a sweep, and waits some seconds for its end. */
     @Override
     public void close() {
         thread.shutdownNow();
         try {
             if (!thread.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS)) {
-                log.warn("A sweep is still running; it is abandoned with its transaction");
+                log.warn("A sweep of retention still runs, the stop abandons it and its transaction");
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -12,9 +12,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What is on hold, as the database says: read again every second, so that what is set at one bridge counts at all of
- * them. What was read last counts while the database does not answer. Until it has been read for the first time the
- * drain is held: it might be that nothing shall be moved.
+ * Reads the maintenance switches from the database every second, so that a switch that is set at one bridge counts at
+ * all of them. While the database does not answer, the last known switches count. Until the first reading the drain is
+ * held, because push maintenance may be on. One thread of its own.
  */
 public final class Maintenance implements MaintenanceMode, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Maintenance.class);
@@ -29,7 +29,9 @@ public final class Maintenance implements MaintenanceMode, AutoCloseable {
     private final Thread thread;
     private volatile boolean pushes;
     private volatile boolean pops;
+    /** Whether the switches have been read once. */
     private boolean known;
+
     private Consumer<Drain.Hold> drain = hold -> {};
     private Runnable popsResumed = () -> {};
 
@@ -45,10 +47,10 @@ public final class Maintenance implements MaintenanceMode, AutoCloseable {
     }
 
     /**
-     * Reads what is on hold, if the database answers, and begins to read it every second.
+     * Reads the switches if the database answers, and begins to read them every second.
      *
-     * @param toDrain told what to do, before this returns and whenever it changes
-     * @param whenPopsResume run when pops may get something again
+     * @param toDrain gets the state of the drain before this returns, and whenever it changes
+     * @param whenPopsResume runs when pop maintenance ends
      */
     public synchronized void start(Consumer<Drain.Hold> toDrain, Runnable whenPopsResume) {
         drain = toDrain;
@@ -74,13 +76,13 @@ public final class Maintenance implements MaintenanceMode, AutoCloseable {
             take(switches.on());
         } catch (QueueException e) {
             if (e.isTransient()) {
-                log.debug("Whether something is on hold cannot be read now", e);
+                log.debug("The maintenance switches cannot be read now, the next reading tries again", e);
             } else if (!known) {
-                log.error("Whether something is on hold cannot be read, so nothing is: {}", e.getMessage());
+                log.error("The maintenance switches cannot be read and count as off reason={}", e.getMessage());
                 take(Set.of());
             }
-        } catch (RuntimeException | Error e) { // Whatever it throws would end the repetition.
-            log.error("Whether something is on hold cannot be read", e);
+        } catch (RuntimeException | Error e) { // An exception would end the repetition.
+            log.error("The maintenance switches cannot be read, the next reading tries again", e);
         }
     }
 
@@ -93,7 +95,7 @@ public final class Maintenance implements MaintenanceMode, AutoCloseable {
         boolean holdsPushes = on.contains(PUSHES);
         if (!known || holdsPushes != pushes) {
             if (known || holdsPushes) {
-                log.info("Push maintenance is {}.", holdsPushes ? "on: pushes stay in the local log" : "off");
+                log.info("Push maintenance is {}", holdsPushes ? "on, pushes stay in the local log" : "off");
             }
             pushes = holdsPushes;
             known = true;
@@ -101,7 +103,7 @@ public final class Maintenance implements MaintenanceMode, AutoCloseable {
         }
         boolean holdsPops = on.contains(POPS);
         if (holdsPops != pops) {
-            log.info("Pop maintenance is {}.", holdsPops ? "on: pops get nothing" : "off");
+            log.info("Pop maintenance is {}", holdsPops ? "on, pops get no messages" : "off");
             pops = holdsPops;
             if (!holdsPops) {
                 popsResumed.run();

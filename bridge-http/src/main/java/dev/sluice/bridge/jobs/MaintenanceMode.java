@@ -1,26 +1,26 @@
 package dev.sluice.bridge.jobs;
 
 /**
- * What an operator has put on hold, at all bridges on one database. Asking returns at once with what is known; setting
- * blocks until the database has it. Any thread may call.
+ * The maintenance switches of all bridges on one database. A getter returns the last known state at once. A setter
+ * blocks until the database has stored the state. Any thread may call.
  */
 public interface MaintenanceMode {
-    /** Returns whether pushes are kept in the local logs, and nothing is moved from there. */
+    /** Returns whether push maintenance is on: pushes stay in the local logs, and the drains stand still. */
     boolean pushes();
 
-    /** Returns whether pops get nothing. */
+    /** Returns whether pop maintenance is on: pops get no messages. */
     boolean pops();
 
     /**
-     * Sets whether pushes are kept in the local logs.
+     * Sets push maintenance.
      *
-     * @throws dev.sluice.queue.QueueException if the database failed; nothing has changed, unless it failed while
-     *     committing
+     * @throws dev.sluice.queue.QueueException if the database failed; then nothing has changed, unless it failed during
+     *     the commit
      */
     void setPushes(boolean on);
 
     /**
-     * Sets whether pops get nothing.
+     * Sets pop maintenance.
      *
      * @throws dev.sluice.queue.QueueException as {@link #setPushes}
      */

@@ -14,8 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Puts scheduled messages into their queues when they are due: looks twice a second, by the database's clock. Any
- * number of bridges may do it on one database. A thread of its own, which owns the writer.
+ * Moves scheduled messages into their queues when they are due by the clock of the database, and parked messages when
+ * their queue is free. Looks twice a second. Any number of bridges may do so on one database. One thread of its own,
+ * which owns the writer.
  */
 public final class ScheduledRelease implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ScheduledRelease.class);
@@ -24,16 +25,17 @@ public final class ScheduledRelease implements AutoCloseable {
     private static final int MAX_MESSAGES = 2_000;
     private static final long STOP_SECONDS = 5;
 
-    /** Puts messages into their queues, and says how many. */
+    /** Moves messages of one kind into their queues. */
     private interface Release {
+        /** Moves at most {@code limit} messages. */
         QueueWriter.Released run(int limit);
     }
 
     private final QueueWriter writer;
     private final List<Release> releases;
-    private final Consumer<Set<String>> released;
+    private final Consumer<Set<String>> wake;
     private final ScheduledExecutorService thread = Threads.clock("sluice-scheduled-release");
-    /** Of the thread. */
+    /** Whether the last run failed. Only the thread uses it. */
     private boolean failing;
 
     private volatile boolean renewing;
@@ -41,16 +43,17 @@ public final class ScheduledRelease implements AutoCloseable {
     /**
      * Makes it; {@link #start} begins.
      *
-     * @param writer used by nobody else
-     * @param released told the queues that have got messages
+     * @param writer nobody else uses it
+     * @param wake gets the queues that have new messages
      */
-    public ScheduledRelease(QueueWriter writer, Consumer<Set<String>> released) {
+    public ScheduledRelease(QueueWriter writer, Consumer<Set<String>> wake) {
         this.writer = writer;
         this.releases = List.of(writer::releaseDue, writer::releaseParked);
-        this.released = released;
+        this.wake = wake;
     }
 
-    @SuppressWarnings("FutureReturnValueIgnored") // look() keeps its failures to itself.
+    /** Begins to look. */
+    @SuppressWarnings("FutureReturnValueIgnored") // look() throws nothing.
     public void start() {
         thread.scheduleWithFixedDelay(this::look, INTERVAL.toMillis(), INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
     }
@@ -68,39 +71,40 @@ public final class ScheduledRelease implements AutoCloseable {
             }
             int moved;
             QueueException failure;
-            do { // In turn, and each for itself: neither keeps the other waiting.
+            do { // One after the other, so that neither kind waits for all messages of the other.
                 moved = 0;
                 failure = null;
                 for (Release release : releases) {
                     try {
-                        moved += told(release.run(MAX_MESSAGES));
+                        moved += wake(release.run(MAX_MESSAGES));
                     } catch (QueueException e) {
                         failure = e;
                     }
                 }
             } while (moved > 0 && !thread.isShutdown());
-            note(failure);
-        } catch (RuntimeException | Error e) { // Whatever it throws would end the repetition.
-            log.error("Scheduled messages could not be released", e);
+            report(failure);
+        } catch (RuntimeException | Error e) { // An exception would end the repetition.
+            log.error("Scheduled messages could not be released, the next run tries again", e);
         }
     }
 
-    private int told(QueueWriter.Released moved) {
+    private int wake(QueueWriter.Released moved) {
         if (!moved.queues().isEmpty()) {
-            released.accept(moved.queues());
+            wake.accept(moved.queues());
         }
         return moved.messages();
     }
 
-    private void note(@Nullable QueueException failure) {
+    private void report(@Nullable QueueException failure) {
         if (failure != null && !failing) {
-            log.warn("Scheduled messages wait until the database takes them: {}", failure.getMessage());
+            log.warn("Scheduled messages wait until the database takes them reason={}", failure.getMessage());
         } else if (failure == null && failing) {
             log.info("Scheduled messages are released again");
         }
         failing = failure != null;
     }
 
+    /** Waits some seconds for a run in progress, then interrupts it. */
     @Override
     public void close() {
         thread.shutdown();

@@ -1,6 +1,22 @@
 /**
- * Tasks that run by the clock beside the requests: the release of scheduled messages, housekeeping and the maintenance
- * switches.
+ * Jobs that run by the clock, beside the requests. Each has one thread of its own, survives every exception, and tries
+ * again at its next turn; each makes no attempt while the database is known to be away.
+ *
+ * <ul>
+ *   <li>{@link dev.sluice.bridge.jobs.ScheduledRelease} moves scheduled and parked messages into their queues, twice a
+ *       second. Every bridge does so; the database decides which one gets a message.
+ *   <li>{@link dev.sluice.bridge.jobs.Housekeeping} deletes expired messages, and old counts and traces. A lock in the
+ *       database lets one bridge sweep at a time.
+ *   <li>{@link dev.sluice.bridge.jobs.Maintenance} reads the maintenance switches every second, holds the drain and
+ *       stops pops. {@link dev.sluice.bridge.jobs.MaintenanceMode} is what the routes see of it.
+ * </ul>
+ *
+ * <p>A job holds no lock while it waits for the database, with one exception: {@code Maintenance} serializes reading
+ * and setting, so that an old reading never overwrites a newer setting. The SQL lives in the connector; a job only
+ * decides when to run it and whom to tell.
+ *
+ * <p>Public types: the three jobs, which the wiring starts and closes, and {@code MaintenanceMode}, which
+ * {@code bridge.api} reads and sets.
  */
 @NullMarked
 package dev.sluice.bridge.jobs;
