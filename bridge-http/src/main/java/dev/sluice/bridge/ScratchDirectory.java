@@ -1,7 +1,7 @@
 package dev.sluice.bridge;
 
-import dev.sluice.bridge.postgres.PostgresBinaries;
 import dev.sluice.bridge.system.FileProblem;
+import dev.sluice.bridge.system.FileTree;
 import dev.sluice.bridge.system.OwnFiles;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -60,7 +60,7 @@ final class ScratchDirectory {
     private static void empty(Path directory) throws IOException {
         try (DirectoryStream<Path> left = Files.newDirectoryStream(directory)) {
             for (Path each : left) {
-                PostgresBinaries.delete(each);
+                FileTree.delete(each);
             }
         }
     }

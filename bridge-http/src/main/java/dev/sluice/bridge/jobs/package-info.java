@@ -1,6 +1,6 @@
 /**
- * Jobs that run by the clock, beside the requests. Each has one thread of its own, survives every exception, and tries
- * again at its next turn; each makes no attempt while the database is known to be away.
+ * Jobs that run by the clock, beside the requests. Each has one thread of its own. An exception never ends a job: it
+ * tries again at its next run.
  *
  * <ul>
  *   <li>{@link dev.sluice.bridge.jobs.ScheduledRelease} moves scheduled and parked messages into their queues, twice a

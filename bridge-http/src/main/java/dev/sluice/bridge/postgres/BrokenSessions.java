@@ -6,8 +6,8 @@ import java.sql.SQLException;
 import java.util.function.Consumer;
 
 /**
- * Makes a pool close a connection whose session has ended or whose server is read-only, and reports it. Hikari knows
- * fewer reasons.
+ * Makes a pool close a connection whose session has ended or whose server has become read-only, and reports the
+ * exception. HikariCP by itself knows fewer of these errors.
  */
 final class BrokenSessions implements SQLExceptionOverride {
     private final Consumer<SQLException> listener;
@@ -15,7 +15,7 @@ final class BrokenSessions implements SQLExceptionOverride {
     /**
      * Makes it.
      *
-     * @param listener called with each exception that says that a session has ended
+     * @param listener gets each exception that says that a session has ended
      */
     BrokenSessions(Consumer<SQLException> listener) {
         this.listener = listener;

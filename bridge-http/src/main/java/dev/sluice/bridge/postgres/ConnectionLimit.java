@@ -6,10 +6,10 @@ import java.sql.SQLException;
 import java.sql.Statement;
 
 /**
- * How many connections PostgreSQL lets us have: the tightest limit of the role, the database and the server, minus the
- * connections that others have open now. For a superuser only the limit of the server counts.
+ * How many connections PostgreSQL lets us have: the tightest limit of role, database and server, minus the connections
+ * that others have open now. For a superuser only the limit of the server counts.
  *
- * @param what what sets the limit: the statement or setting that changes it
+ * @param what names the limit, so that an operator finds the setting that changes it
  * @param room how many connections we may have, including those we have now
  */
 record ConnectionLimit(String what, int room) {
@@ -28,7 +28,7 @@ record ConnectionLimit(String what, int room) {
             group by r.oid, r.rolname, r.rolsuper, r.rolconnlimit, d.oid, d.datname, d.datconnlimit""";
 
     /**
-     * Reads it.
+     * Reads the limits.
      *
      * @param ours how many of the sessions of this role are ours
      */
@@ -52,7 +52,7 @@ record ConnectionLimit(String what, int room) {
         }
     }
 
-    /** Returns the tighter of this limit and another one. The other one is negative if it does not exist. */
+    /** Returns the tighter of this limit and another one. A negative {@code limit} does not exist. */
     private ConnectionLimit or(String other, int limit, int othersSessions) {
         int otherRoom = limit - Math.max(0, othersSessions);
         return limit >= 0 && otherRoom < room ? new ConnectionLimit(other, otherRoom) : this;

@@ -8,8 +8,11 @@ import java.util.logging.Logger;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
-/** A source of connections that only opens them. It refuses every other method of {@link DataSource}. */
-public abstract class ConnectionSource implements DataSource {
+/**
+ * A {@link DataSource} that only gives connections: subclasses implement one method. Its other methods do nothing or
+ * fail.
+ */
+abstract class ConnectionSource implements DataSource {
     @Override
     public abstract Connection getConnection() throws SQLException;
 

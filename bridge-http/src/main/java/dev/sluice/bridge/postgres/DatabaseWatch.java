@@ -13,14 +13,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Asks every second whether the database can be used. It uses a connection of its own, because waiting for a pool is no
- * outage. An old connection may be broken, or its server may have become read-only, while the database is well. So if
- * the question fails on an old connection, the watch asks once more on a new one.
+ * Asks the database every second whether it can be used. The watch has a connection of its own, because a wait for a
+ * pool is not an outage. If the question fails on an old connection, the watch asks again on a new one: the old
+ * connection may be broken, or lead to a server that has become read-only, while the database is well.
  *
  * <p>One thread of its own. {@link #look} and the getters may be called by any thread.
  */
-public final class DatabaseWatch implements AutoCloseable {
-    /** What the watch asks: whether the database can be used. */
+final class DatabaseWatch implements AutoCloseable {
+    /** The question of the watch: can the database be used? */
     public interface Probe {
         /** Returns if the database can be used. Otherwise throws the exception of the server or the driver. */
         void ask(Connection connection) throws SQLException;
@@ -28,13 +28,13 @@ public final class DatabaseWatch implements AutoCloseable {
 
     /** Gets the findings of the watch, on its thread. */
     public interface Listener {
-        /** The database can be used again after it could not, or over a new connection only. */
+        /** The database can be used again after an outage, or only over a new connection. */
         void answersAgain();
 
-        /** The database can be used, as it could before or since {@link #answersAgain}. */
+        /** The database can be used. Called after each good answer, and after {@link #answersAgain}. */
         void answered(Connection connection) throws SQLException;
 
-        /** The database refuses a connection to the watch: others have all connections. */
+        /** The database refuses a connection to the watch, because others have all connections. */
         void refused(SQLException reason);
     }
 
@@ -50,6 +50,7 @@ public final class DatabaseWatch implements AutoCloseable {
     private volatile boolean closing;
     private volatile boolean renewing;
     private volatile @Nullable String lastError;
+    /** The connection of the watch. Only its thread uses it. */
     private @Nullable Connection own;
 
     /**
@@ -64,7 +65,7 @@ public final class DatabaseWatch implements AutoCloseable {
         this.thread = Threads.daemon("sluice-database", this::run);
     }
 
-    /** Begins to watch a database that could be used a moment ago. Does nothing the second time. */
+    /** Begins to watch a database that was just used with success. Does nothing the second time. */
     public synchronized void start() {
         if (!thread.isAlive()) {
             connected = true;
@@ -72,23 +73,23 @@ public final class DatabaseWatch implements AutoCloseable {
         }
     }
 
-    /** Makes the watch look now. */
+    /** Makes the watch ask now. */
     void look() {
         asked.release();
     }
 
-    /** Makes the watch look now, on a new connection. */
+    /** Makes the watch ask now, on a new connection. */
     void lookAgain() {
         renewing = true;
         asked.release();
     }
 
-    /** Returns whether the database could be used when it was last asked. */
+    /** Returns whether the last answer was good. */
     public boolean isConnected() {
         return connected;
     }
 
-    /** Returns why it could not; null if it could. */
+    /** Returns why the last answer was not good; null if it was. */
     @Nullable
     String lastError() {
         return lastError;
@@ -97,9 +98,9 @@ public final class DatabaseWatch implements AutoCloseable {
     private void run() {
         try {
             while (!closing) {
-                seeOnce();
+                askSafely();
                 boolean early = asked.tryAcquire(INTERVAL.toMillis(), TimeUnit.MILLISECONDS);
-                log.trace("Looking at the database early={}", early);
+                log.trace("The watch asks the database early={}", early);
                 asked.drainPermits();
             }
         } catch (InterruptedException e) {
@@ -109,19 +110,19 @@ public final class DatabaseWatch implements AutoCloseable {
         }
     }
 
-    /** Nothing ends the watch: without it no pool would be renewed, and health would show the last state for ever. */
-    private void seeOnce() {
+    /** No exception ends the watch: without it no pool is renewed, and health shows the last state for ever. */
+    private void askSafely() {
         try {
-            see();
+            askAndTell();
         } catch (RuntimeException | Error e) {
-            log.error("The database could not be watched, it is looked at again", e);
+            log.error("The watch of the database failed, it asks again", e);
             lastError = SessionFailures.reason(e);
-            connected = false; // So that all that follows from a success follows from the next one.
+            connected = false; // So that the listener hears of the next good answer as of a first one.
             closeOwn();
         }
     }
 
-    private void see() {
+    private void askAndTell() {
         if (renewing) {
             renewing = false;
             closeOwn();
@@ -146,9 +147,9 @@ public final class DatabaseWatch implements AutoCloseable {
         SQLException second = askOnce();
         if (second == null && connected) {
             log.info(
-                    "The connection of the database watch had ended, a new one works reason={}",
+                    "The connection of the database watch was broken, a new one works reason={}",
                     SessionFailures.reason(failure));
-            listener.answersAgain(); // Those of the pools are as old.
+            listener.answersAgain(); // The connections of the pools are as old.
         }
         return second;
     }
@@ -181,17 +182,17 @@ public final class DatabaseWatch implements AutoCloseable {
                 listener.answered(connection);
             }
         } catch (SQLException e) {
-            log.debug("The database was asked, and then its connection broke", e);
+            log.debug("The connection of the database watch broke after a good answer", e);
             closeOwn();
         } catch (RuntimeException e) {
-            log.error("The pools could not be looked after", e);
+            log.error("The pools could not be renewed, the next answer tries again", e);
         }
     }
 
     private void failed(SQLException failure) {
         String reason = SessionFailures.reason(failure);
         if (SessionFailures.TOO_MANY_CONNECTIONS.equals(failure.getSQLState())) {
-            listener.refused(failure); // The server is there: the pools may have connections that work.
+            listener.refused(failure); // The server is up: the pools may have connections that work.
             return;
         }
         boolean isNew = connected || !reason.equals(lastError);
@@ -214,7 +215,7 @@ public final class DatabaseWatch implements AutoCloseable {
             try {
                 connection.close();
             } catch (SQLException e) {
-                log.trace("A connection that is of no use did not close", e);
+                log.trace("A broken connection did not close", e);
             }
         }
     }

@@ -11,9 +11,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
- * Opens connections for the pools and for users outside the pools. Each connection has the settings of
- * {@link SessionSettings}. The server must accept a connection and answer the settings within {@link #LOGIN_SECONDS};
- * later statements may take longer.
+ * Opens connections, for the pools and for users outside the pools. Each connection has the settings of
+ * {@link SessionSettings}. The server must accept a connection, and then answer the settings, within
+ * {@link #LOGIN_SECONDS} each; later statements may take longer.
  */
 final class DirectConnections extends ConnectionSource {
     /** Longest time to reach the server. */
@@ -22,8 +22,9 @@ final class DirectConnections extends ConnectionSource {
     /** Longest time until the server has accepted a connection. */
     static final int LOGIN_SECONDS = 4;
 
-    /** Sets what a session relies on. */
+    /** Sets the settings that a session relies on. */
     interface SessionStart {
+        /** Sets them, and the longest time of a statement; zero for no limit. */
         void begin(Connection connection, Duration statementTimeout) throws SQLException;
     }
 
@@ -37,13 +38,12 @@ final class DirectConnections extends ConnectionSource {
     private final Consumer<SQLException> refused;
 
     /**
-     * Takes the settings.
+     * Makes it. Opens no connection.
      *
-     * @param name what PostgreSQL shows as the name of the connections
-     * @param start sets what the sessions rely on
+     * @param name application name of the sessions, which PostgreSQL shows
      * @param statementTimeout longest time the server may work on a statement; zero for no limit
-     * @param answerTimeout longest time to wait for an answer
-     * @param refused called when the server takes no more connections
+     * @param answerTimeout longest wait for an answer
+     * @param refused gets the exception when the server accepts no more connections
      */
     DirectConnections(
             Database.Address address,

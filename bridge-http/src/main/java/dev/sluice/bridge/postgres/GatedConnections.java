@@ -6,7 +6,10 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import javax.sql.DataSource;
 
-/** A pool whose transactions roll back instead of committing while the database takes no writes. */
+/**
+ * The connections of a pool, with a gate: while the database takes no writes, a transaction rolls back instead of
+ * committing.
+ */
 public final class GatedConnections extends ConnectionSource implements CommitGate {
     private final DataSource pool;
     private final Runnable requireWrites;

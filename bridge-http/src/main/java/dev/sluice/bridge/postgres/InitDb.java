@@ -1,5 +1,6 @@
 package dev.sluice.bridge.postgres;
 
+import dev.sluice.bridge.system.FileTree;
 import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.StartException;
 import dev.sluice.buffer.AtomicFile;
@@ -51,7 +52,7 @@ final class InitDb {
     static void create(Path cluster, PostgresPrograms programs, String password, String settings)
             throws StartException, IOException {
         Path unfinished = cluster.resolveSibling(cluster.getFileName() + ".tmp");
-        PostgresBinaries.delete(unfinished);
+        FileTree.delete(unfinished);
         Path passwordFile = cluster.resolveSibling("initdb.password");
         AtomicFile.replace(passwordFile, password.getBytes(StandardCharsets.US_ASCII));
         try {

@@ -11,48 +11,51 @@ import java.time.Duration;
 import java.util.concurrent.Executor;
 import java.util.function.BiConsumer;
 import javax.sql.DataSource;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A HikariCP pool that can be replaced while it is in use. It says why it cannot give a connection. The isolation level
- * of its connections is set explicitly (read committed). If a pool asks the server for the level and the connection
- * breaks meanwhile, the pool keeps the level -1 and refuses every later connection.
+ * A HikariCP pool that can be replaced while it is in use, and that says why it cannot give a connection.
+ *
+ * <p>The isolation level of its connections is set explicitly (read committed). Otherwise HikariCP asks the server for
+ * the level; if the connection breaks meanwhile, it keeps the level -1 and refuses every later connection.
  *
  * <p>Any thread may call.
  */
-public final class Pool extends ConnectionSource implements AutoCloseable {
+final class Pool extends ConnectionSource implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Pool.class);
 
-    /** Longest wait of a request for a connection, and of a connection for the answer that shows that it works. */
-    private static final Duration PATIENCE = Duration.ofSeconds(2);
+    /**
+     * Longest wait of a request for a connection, and of the pool for the answer that shows that a connection works.
+     */
+    private static final Duration WAIT = Duration.ofSeconds(2);
 
     private static final Duration KEEP_ALIVE = Duration.ofMinutes(1);
 
-    /** How long requests may go on with connections of a pool that has been replaced. */
+    /** How long requests may keep connections of a replaced pool. */
     private static final Duration RETIREMENT = Duration.ofSeconds(30);
 
     private static final Duration RETIREMENT_STEP = Duration.ofMillis(100);
 
     private final String name;
     private final DataSource source;
-    private final BiConsumer<Pool, SQLException> suspicious;
+    private final BiConsumer<Pool, SQLException> broken;
     private volatile HikariDataSource current;
     private volatile int size;
     private volatile boolean eager;
-    private volatile @Nullable SQLException failure;
+    /** Whether the last request got no connection from the server. */
+    private volatile boolean failed;
 
     /**
-     * Makes a pool that opens connections when they are asked for; {@link #replace} makes it keep all of them open.
+     * Makes a pool that opens connections on demand. {@link #replace} can make it keep all of them open.
      *
-     * @param source where its connections come from
-     * @param suspicious called with each exception that says that a session has ended
+     * @param source opens its connections
+     * @param broken gets each exception that says that a session has ended
      */
-    public Pool(String name, DataSource source, int size, BiConsumer<Pool, SQLException> suspicious) {
+    public Pool(String name, DataSource source, int size, BiConsumer<Pool, SQLException> broken) {
         this.name = name;
         this.source = source;
-        this.suspicious = suspicious;
+        this.broken = broken;
         this.size = size;
         this.current = make(size, 0);
     }
@@ -63,13 +66,13 @@ public final class Pool extends ConnectionSource implements AutoCloseable {
         config.setDataSource(source);
         config.setMaximumPoolSize(most);
         config.setMinimumIdle(least);
-        config.setConnectionTimeout(PATIENCE.toMillis());
-        config.setValidationTimeout(PATIENCE.toMillis());
+        config.setConnectionTimeout(WAIT.toMillis());
+        config.setValidationTimeout(WAIT.toMillis());
         config.setKeepaliveTime(KEEP_ALIVE.toMillis());
         config.setInitializationFailTimeout(-1); // The service takes pushes without a database.
         config.setThreadFactory(Threads.named(name + "-pool"));
         config.setTransactionIsolation("TRANSACTION_READ_COMMITTED");
-        config.setExceptionOverride(new BrokenSessions(exception -> suspicious.accept(this, exception)));
+        config.setExceptionOverride(new BrokenSessions(exception -> broken.accept(this, exception)));
         return new HikariDataSource(config);
     }
 
@@ -77,20 +80,21 @@ public final class Pool extends ConnectionSource implements AutoCloseable {
         return name;
     }
 
-    /** Returns how many connections it may have. */
+    /** Returns how many connections the pool may have. */
     int size() {
         return size;
     }
 
-    /** Says whether it keeps all of its connections open. */
+    /** Returns whether the pool keeps all of its connections open. */
     boolean isEager() {
         return eager;
     }
 
     /**
-     * Returns a connection, or says why there is none: what the server said last, or that all are in use. If the pool
-     * is replaced meanwhile the new one is asked, once: pools that are replaced again and again must not hold a request
-     * for ever.
+     * Returns a connection. If the pool is replaced meanwhile, asks the new one too, but only once: a pool that is
+     * replaced again and again must not hold a request for ever.
+     *
+     * @throws SQLException if there is none; says that all are in use, or what the server answered last
      */
     @Override
     public Connection getConnection() throws SQLException {
@@ -109,12 +113,12 @@ public final class Pool extends ConnectionSource implements AutoCloseable {
     private Connection connection(HikariDataSource from) throws SQLException {
         try {
             Connection connection = from.getConnection();
-            failure = null;
+            failed = false;
             return connection;
         } catch (SQLException e) {
             SQLException explained = explained(from, e);
             if (from == current && !SessionFailures.ALL_CONNECTIONS_IN_USE.equals(explained.getSQLState())) {
-                failure = explained;
+                failed = true;
             }
             throw explained;
         }
@@ -125,14 +129,13 @@ public final class Pool extends ConnectionSource implements AutoCloseable {
         if (total > 0) {
             return new SQLException(
                     "all " + total + " connections of pool " + name + " are in use, and none came free within "
-                            + PATIENCE.toSeconds() + " s",
+                            + WAIT.toSeconds() + " s",
                     SessionFailures.ALL_CONNECTIONS_IN_USE,
                     e);
         }
         if (e.getCause() == null) {
             return new SQLException(
-                    "pool " + name + " has no connection, and the server let none in within " + PATIENCE.toSeconds()
-                            + " s",
+                    "pool " + name + " has no connection, and the server let none in within " + WAIT.toSeconds() + " s",
                     "08001",
                     e);
         }
@@ -144,18 +147,9 @@ public final class Pool extends ConnectionSource implements AutoCloseable {
                 e);
     }
 
-    /**
-     * Returns whether it has no connection although it should. {@link #failure} then says why, once a request has asked
-     * for one.
-     */
+    /** Returns whether the pool has no connection although it should have one. */
     boolean isEmpty() {
-        return (eager || failure != null) && state().getTotalConnections() == 0;
-    }
-
-    /** Returns why the last request got no connection; null if the last one got one, or none was made. */
-    @Nullable
-    SQLException failure() {
-        return failure;
+        return (eager || failed) && state().getTotalConnections() == 0;
     }
 
     HikariPoolMXBean state() {
@@ -163,24 +157,25 @@ public final class Pool extends ConnectionSource implements AutoCloseable {
     }
 
     /**
-     * Puts a new pool in its place. Requests keep the connections they have. The new pool opens its connections at
-     * once, even if the old one pauses after a failure or waits for a server that will never answer.
+     * Puts a new HikariCP pool in the place of the current one. Requests keep the connections they have. The new pool
+     * opens its connections at once, even if the old one pauses after a failure or waits for a server that will never
+     * answer.
      *
-     * @param keepsAll whether it keeps all of its connections open: a pool that grows may overlook one of several
-     *     requests that come at once
-     * @param background closes the old pool
+     * @param keepsAll whether the new pool keeps all of its connections open. A pool that grows on demand may overlook
+     *     one of several simultaneous requests
+     * @param background retires the old pool
      */
     public synchronized void replace(int newSize, boolean keepsAll, Executor background) {
         HikariDataSource old = current;
         size = newSize;
         eager = keepsAll;
         current = make(newSize, keepsAll ? newSize : 0);
-        failure = null;
+        failed = false;
         background.execute(() -> retire(old));
     }
 
     private static void retire(HikariDataSource old) {
-        old.getHikariConfigMXBean().setMinimumIdle(0); // It fills up no more.
+        old.getHikariConfigMXBean().setMinimumIdle(0); // It opens no more connections.
         long deadline = System.nanoTime() + RETIREMENT.toNanos();
         try {
             do {
@@ -193,7 +188,7 @@ public final class Pool extends ConnectionSource implements AutoCloseable {
         old.close();
     }
 
-    /** Closes the connections, also those in use. */
+    /** Closes all connections, including those in use. */
     @Override
     public void close() {
         current.close();

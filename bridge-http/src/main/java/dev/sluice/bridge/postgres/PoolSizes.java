@@ -1,20 +1,18 @@
 package dev.sluice.bridge.postgres;
 
 /**
- * How many connections each pool has.
+ * The number of connections of each pool.
  *
  * @param consumers for pops and acknowledgements
  * @param administration for the routes of administration
  * @param writers for transactions and direct pushes
- * @param control for what runs beside the requests
+ * @param control for jobs beside the requests
  */
 record PoolSizes(int consumers, int administration, int writers, int control) {
-    /**
-     * The control pool lends one connection for good to what listens and one to scheduled messages; the rest share one.
-     */
+    /** One connection is always lent to the listener, one to the release of scheduled messages; the rest share one. */
     private static final int LEAST_CONTROL = 3;
 
-    /** Returns the fewest connections with which everything works, if slowly. */
+    /** Returns the smallest sizes with which everything works, if slowly. */
     static PoolSizes least() {
         return new PoolSizes(1, 1, 1, LEAST_CONTROL);
     }
@@ -24,8 +22,9 @@ record PoolSizes(int consumers, int administration, int writers, int control) {
     }
 
     /**
-     * Returns these sizes if they fit into {@code room}; otherwise smaller ones, which get a connection in turn,
-     * consumers first. Never less than {@link #least}.
+     * Returns these sizes if they fit into {@code room}. Otherwise returns smaller ones: each pool has its
+     * {@link #least}, and the pools get the rest in turn, consumers first. The result is never smaller than
+     * {@link #least}.
      */
     PoolSizes within(int room) {
         if (total() <= room) {

@@ -1,37 +1,34 @@
 package dev.sluice.bridge.postgres;
 
+import dev.sluice.bridge.system.FileTree;
 import dev.sluice.bridge.system.StartException;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.JarURLConnection;
 import java.net.URL;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Locale;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
-import org.jspecify.annotations.Nullable;
 import org.tukaani.xz.XZInputStream;
 
-/** The programs of PostgreSQL that are on the class path as {@code postgres-<system>-<processor>.txz}. */
-public final class PostgresBinaries {
+/** Unpacks the programs of PostgreSQL, which are on the class path as {@code postgres-<system>-<processor>.txz}. */
+final class PostgresBinaries {
     private static final int OWNER_EXECUTES = 0100;
 
     private PostgresBinaries() {}
 
     /**
-     * Unpacks the programs into a directory of {@code parent}, once for each version of them.
+     * Unpacks the programs into a directory of {@code parent}, once for each version.
      *
-     * @param progress told before the work begins, if there is any
+     * @param progress runs before the programs are unpacked
      * @return the directory that holds {@code bin}, {@code lib} and {@code share}
-     * @throws StartException if there are none for this system
-     * @throws IOException if the disk fails; the next call begins anew
+     * @throws StartException if there are no programs for this system
+     * @throws IOException if the disk fails; the next call unpacks again
      */
     static Path unpack(Path parent, Runnable progress) throws StartException, IOException {
         String archive = "postgres-" + system() + "-" + processor() + ".txz";
@@ -44,7 +41,7 @@ public final class PostgresBinaries {
         if (!Files.isDirectory(directory)) {
             progress.run();
             Path unfinished = parent.resolve(directory.getFileName() + ".tmp");
-            delete(unfinished);
+            FileTree.delete(unfinished);
             try (InputStream in = url.openStream()) {
                 unpack(in, unfinished);
             }
@@ -63,7 +60,7 @@ public final class PostgresBinaries {
         return name.equals("aarch64") || name.equals("arm64") ? "arm_64" : "x86_64";
     }
 
-    /** Returns the checksum that the jar keeps of the archive: no need to read it. */
+    /** Returns the checksum of the archive. The jar stores it, so the archive need not be read. */
     private static String fingerprint(URL url) throws IOException {
         if (url.openConnection() instanceof JarURLConnection connection) {
             return Long.toHexString(connection.getJarEntry().getCrc());
@@ -94,28 +91,5 @@ public final class PostgresBinaries {
                 }
             }
         }
-    }
-
-    /** Removes a directory and everything in it, if it is there. */
-    public static void delete(Path directory) throws IOException {
-        if (!Files.exists(directory)) {
-            return;
-        }
-        Files.walkFileTree(directory, new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-                Files.delete(file);
-                return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path visited, @Nullable IOException failure) throws IOException {
-                if (failure != null) {
-                    throw failure;
-                }
-                Files.delete(visited);
-                return FileVisitResult.CONTINUE;
-            }
-        });
     }
 }

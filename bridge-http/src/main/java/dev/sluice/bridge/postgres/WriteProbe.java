@@ -20,27 +20,28 @@ import org.slf4j.LoggerFactory;
  * database may answer queries and still take no writes, because a synchronous standby is missing, because it is
  * read-only, or because its disk is full.
  *
- * <p>Nobody can take back a commit that hangs. So the probe waits for it instead of beginning another one. If the probe
- * gives up its connection, it begins no other commit before the server has ended the first one. So it never fills the
- * server with waiting transactions.
+ * <p>A commit that hangs cannot be rolled back. So the probe waits for it instead of beginning another one. If the
+ * probe gives up its connection, it begins no other commit before the server has ended the first one. Otherwise it
+ * would fill the server with waiting transactions.
  *
- * <p>Two threads of its own. Any thread may ask.
+ * <p>Two threads of its own: the prober commits and may hang, the observer measures how long and tells the listener.
+ * Any thread may call {@link #refusal}.
  */
 public final class WriteProbe implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(WriteProbe.class);
 
-    /** What PostgreSQL shows as the name of the connection. */
+    /** Application name of the connection, which PostgreSQL shows. */
     public static final String NAME = "sluice-write-probe";
 
     /** Pause between two commits. */
     static final Duration INTERVAL = Duration.ofSeconds(1);
 
-    /** Writes are refused when a commit has taken longer than this. */
-    static final Duration PATIENCE = Duration.ofSeconds(3);
+    /** If a commit takes longer, writes are refused. */
+    static final Duration LONGEST_COMMIT = Duration.ofSeconds(3);
 
     private static final String HANGS = "the database does not confirm commits";
 
-    private static final Duration LOOK_INTERVAL = Duration.ofMillis(250);
+    private static final Duration OBSERVE_INTERVAL = Duration.ofMillis(250);
 
     private final DataSource connections;
     private final WriteTest test;
@@ -49,14 +50,16 @@ public final class WriteProbe implements AutoCloseable {
     private final Thread prober = Threads.daemon("sluice-write-probe", this::probeAlways);
     private final Thread observer = Threads.daemon("sluice-write-observer", this::observeAlways);
 
-    /** Start of the write that has not succeeded yet; 0: no write is under way. */
+    /** When the write in progress began; 0: no write is in progress. */
     private volatile long sinceNanos;
 
+    /** Why the last write failed; null if it did not, or if the reason says nothing about other writes. */
     private volatile @Nullable String failure;
+
     private volatile @Nullable String refusal;
-    /** The last finding, without the name of the wait event. Only the observer uses it. */
+    /** The refusal without the name of the wait event. Only the observer uses it. */
     private @Nullable String known;
-    /** Whether the listener does not know of the last change. Of the observer. */
+    /** Whether the listener has not heard of the last change. Only the observer uses it. */
     private boolean untold;
 
     private volatile Listener listener = takesWrites -> {};
@@ -70,8 +73,8 @@ public final class WriteProbe implements AutoCloseable {
     /**
      * Makes it; {@link #start} begins.
      *
-     * @param connections opens the connection of the probe outside the pools, with a bounded time for each answer
-     * @param isReachable whether the database answers queries; the probe finds out nothing while it does not
+     * @param connections opens the connection of the probe, outside the pools and with a bounded wait for each answer
+     * @param isReachable whether the database answers queries; the probe pauses while it does not
      */
     public WriteProbe(DataSource connections, WriteTest test, BooleanSupplier isReachable) {
         this.connections = connections;
@@ -80,13 +83,13 @@ public final class WriteProbe implements AutoCloseable {
     }
 
     /** Begins to probe. */
-    public void start(Listener toTell) {
-        listener = toTell;
+    public void start(Listener changes) {
+        listener = changes;
         prober.start();
         observer.start();
     }
 
-    /** Returns why the database takes no writes now; null if it takes them, or if nothing is known against it. */
+    /** Returns why the database takes no writes now; null if it takes them, or if the probe does not know. */
     @Nullable
     public String refusal() {
         return refusal;
@@ -105,7 +108,7 @@ public final class WriteProbe implements AutoCloseable {
         }
     }
 
-    /** Nothing ends the probe: without it health would show the last state for ever. */
+    /** No exception ends the probe: without it, health shows the last state for ever. */
     private @Nullable Connection probeOnce(@Nullable Connection open) {
         try {
             if (isReachable.getAsBoolean()) {
@@ -114,15 +117,15 @@ public final class WriteProbe implements AutoCloseable {
             sinceNanos = 0;
             failure = null;
         } catch (RuntimeException | Error e) {
-            log.error("Writes could not be probed, they are probed again", e);
+            log.error("The probe of writes failed, it tries again", e);
             sinceNanos = 0;
         }
         return closed(open);
     }
 
     /**
-     * Probes once. If an old connection fails, probes once more on a new one: the old one may have ended while the
-     * database is well. Returns the connection for the next probe, or null if the next probe must open one.
+     * Probes once. If an old connection fails, probes again on a new one: the old one may be broken while the database
+     * is well. Returns the connection for the next probe, or null if the next probe must open one.
      */
     private @Nullable Connection probe(@Nullable Connection open) {
         if (open == null) {
@@ -151,7 +154,7 @@ public final class WriteProbe implements AutoCloseable {
             log.debug("The database has not confirmed the commit of the probe", e);
         } catch (SQLException e) {
             if (open != null) {
-                log.debug("The connection of the probe may be over", e);
+                log.debug("The connection of the probe may be broken", e);
             } else if (WriteTest.refusesWrites(e)) {
                 failure = e.getMessage();
             } else {
@@ -185,7 +188,7 @@ public final class WriteProbe implements AutoCloseable {
         try {
             do {
                 observeOnce();
-            } while (!closing.await(LOOK_INTERVAL.toMillis(), TimeUnit.MILLISECONDS));
+            } while (!closing.await(OBSERVE_INTERVAL.toMillis(), TimeUnit.MILLISECONDS));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -195,14 +198,14 @@ public final class WriteProbe implements AutoCloseable {
         try {
             observe();
         } catch (RuntimeException | Error e) {
-            log.error("What the probe found out could not be told, it is told again", e);
+            log.error("The listener of the probe of writes failed, it is called again", e);
             untold = true;
         }
     }
 
     private void observe() {
         long since = sinceNanos;
-        boolean hangs = since != 0 && System.nanoTime() - since > PATIENCE.toNanos();
+        boolean hangs = since != 0 && System.nanoTime() - since > LONGEST_COMMIT.toNanos();
         String reason = failure;
         String now = null;
         if (hangs) {
@@ -220,7 +223,7 @@ public final class WriteProbe implements AutoCloseable {
             log.info("The database takes writes again");
         } else {
             if (hangs) {
-                refusal = now + waitingFor(); // This takes longer to find out.
+                refusal = now + waitingFor(); // A query: the refusal counts before it.
             }
             log.warn("Writes to the database are refused, pushes are kept in the local log reason={}", refusal);
         }
@@ -230,7 +233,7 @@ public final class WriteProbe implements AutoCloseable {
         }
     }
 
-    /** Asks the server what the commit waits for. */
+    /** Asks the server what the commit waits for. Empty if it does not tell. */
     private String waitingFor() {
         try (Connection connection = connections.getConnection()) {
             String event = test.waitEvent(connection, NAME);
