@@ -1,8 +1,11 @@
 package dev.sluice.bridge.api;
 
+import static dev.sluice.bridge.http.Answer.OK;
+
 import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.json.JsonOutput;
-import io.javalin.http.Context;
+import dev.sluice.bridge.limits.InvalidRequestException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -15,7 +18,6 @@ import java.util.concurrent.CompletableFuture;
  * for a disk.
  */
 final class DocumentationEndpoints {
-    private static final int OK = 200;
     private static final String SWAGGER_UI = "/META-INF/resources/webjars/swagger-ui/5.21.0/";
 
     private final Answer contract = resource("/dev/sluice/bridge/openapi.yaml", "application/yaml");
@@ -26,25 +28,25 @@ final class DocumentationEndpoints {
             "swagger-ui-bundle.js", resource(SWAGGER_UI + "swagger-ui-bundle.js", "text/javascript; charset=utf-8"));
 
     /** The contract. */
-    CompletableFuture<Answer> contract(Context ctx) {
+    CompletableFuture<Answer> contract(Request request) {
         return CompletableFuture.completedFuture(contract);
     }
 
     /** The page. It may load what comes from this service and nothing else. */
-    CompletableFuture<Answer> page(Context ctx) {
-        ctx.header(
+    CompletableFuture<Answer> page(Request request) {
+        request.answerHeader(
                 "Content-Security-Policy",
                 "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'");
         return CompletableFuture.completedFuture(page);
     }
 
     /** What the page is made of. */
-    CompletableFuture<Answer> asset(Context ctx) {
-        Answer asset = assets.get(ctx.pathParam("asset"));
+    CompletableFuture<Answer> asset(Request request) {
+        Answer asset = assets.get(request.pathParameter("asset"));
         if (asset == null) {
-            throw Routes.notFound(ctx);
+            throw InvalidRequestException.notFound("Not found: " + Routes.describe(request));
         }
-        ctx.header("X-Content-Type-Options", "nosniff");
+        request.answerHeader("X-Content-Type-Options", "nosniff");
         return CompletableFuture.completedFuture(asset);
     }
 

@@ -1,5 +1,7 @@
 package dev.sluice.bridge.api;
 
+import static dev.sluice.bridge.http.AdminJson.seconds;
+
 import com.sun.management.UnixOperatingSystemMXBean;
 import dev.sluice.bridge.api.compat.DirectPushEndpoint;
 import dev.sluice.bridge.api.manage.BufferEndpoints;
@@ -84,7 +86,6 @@ public final class HttpService implements AutoCloseable {
     private static final int ACCEPTORS = 1;
     private static final int SELECTORS = 2;
     private static final int ACCEPT_QUEUE_LENGTH = 1024;
-    private static final double MILLIS_PER_SECOND = 1000;
     /** Stands for the methods and paths of requests that have no route: there is no end to them. */
     private static final String NO_ROUTE = "none";
 
@@ -286,7 +287,7 @@ public final class HttpService implements AutoCloseable {
         routes = new Routes(
                 endpoints,
                 new Guard(config.jwt(), bodies, threads),
-                new ForeignPages(config.host(), config.origins()),
+                new ForeignPages(config.host(), config.origins(), bodies),
                 new Cors(config.origins()),
                 threads);
         javalin = Javalin.create(javalinConfig -> {
@@ -316,7 +317,7 @@ public final class HttpService implements AutoCloseable {
                         route == null ? NO_ROUTE : ctx.method().toString(),
                         route == null ? NO_ROUTE : route,
                         ctx.statusCode(),
-                        millis / MILLIS_PER_SECOND);
+                        seconds(millis));
     }
 
     /** Names of queues may hold anything, so a path may hold any character as an escape. */

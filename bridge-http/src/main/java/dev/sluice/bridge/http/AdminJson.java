@@ -9,9 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 /** What the answers of administration have in common. */
 public final class AdminJson {
-    public static final int OK = 200;
-    public static final int NOT_FOUND = 404;
-    public static final int CONFLICT = 409;
+    private static final double MILLIS_PER_SECOND = 1000;
 
     private static final DateTimeFormatter MILLISECONDS =
             DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
@@ -26,6 +24,11 @@ public final class AdminJson {
     /** Returns a time in UTC with milliseconds: {@code 2026-05-16T10:00:00.123Z}; null for null. */
     public static @Nullable String time(@Nullable Instant time) {
         return time == null ? null : MILLISECONDS.format(time);
+    }
+
+    /** Returns milliseconds in seconds. */
+    public static double seconds(double millis) {
+        return millis / MILLIS_PER_SECOND;
     }
 
     /** Returns an answer that says why something could not be done: {@code {"success": false, "error": "…"}}. */

@@ -2,7 +2,6 @@ package dev.sluice.bridge.http;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.sluice.bridge.json.JsonOutput;
-import io.javalin.http.Context;
 import jakarta.servlet.ServletOutputStream;
 import jakarta.servlet.WriteListener;
 import jakarta.servlet.http.HttpServletResponse;
@@ -24,6 +23,14 @@ import org.jspecify.annotations.Nullable;
  * @param undelivered what to do if it cannot be sent; must not block
  */
 public record Answer(int status, @Nullable JsonOutput body, String contentType, Runnable undelivered) {
+    public static final int OK = 200;
+    public static final int CREATED = 201;
+    public static final int ACCEPTED = 202;
+    public static final int NO_CONTENT = 204;
+    public static final int NOT_FOUND = 404;
+    public static final int CONFLICT = 409;
+    public static final int UNAVAILABLE = 503;
+
     /** Bytes that are written to a socket at once. */
     private static final int BIT_BYTES = 128 << 10;
 
@@ -45,12 +52,17 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
 
     /** An answer without a body: status 204. */
     public static Answer empty() {
-        return new Answer(204, null, JSON);
+        return new Answer(NO_CONTENT, null, JSON);
     }
 
     /** The same answer, with something to do if it cannot be sent. */
     public Answer orElse(Runnable whenUndelivered) {
         return new Answer(status, body, contentType, whenUndelivered);
+    }
+
+    /** Returns a future that has completed with this answer. */
+    public CompletableFuture<Answer> now() {
+        return CompletableFuture.completedFuture(this);
     }
 
     /** Returns the bytes of the body. */
@@ -59,17 +71,17 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
     }
 
     /** Writes the answer; blocks while the client does not read. */
-    public void send(Context ctx) throws IOException {
-        HttpServletResponse response = begin(ctx);
+    public void send(HttpServletResponse response) throws IOException {
+        begin(response);
         if (body != null) {
             body.writeTo(response.getOutputStream());
         }
     }
 
     /** Writes the answer without blocking. Completes when the client has it; exceptionally if the client goes away. */
-    public CompletableFuture<@Nullable Void> sendLater(Context ctx) {
+    public CompletableFuture<@Nullable Void> sendLater(HttpServletResponse response) {
         try {
-            HttpServletResponse response = begin(ctx);
+            begin(response);
             if (body != null && response.getOutputStream() instanceof HttpOutput output) {
                 var sent = new Callback.Completable();
                 List<ByteBuffer> pieces = body.pieces();
@@ -80,21 +92,19 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
                 }
                 return sent;
             }
-            send(ctx);
+            send(response);
             return CompletableFuture.completedFuture(null);
         } catch (IOException e) {
             return CompletableFuture.failedFuture(e);
         }
     }
 
-    private HttpServletResponse begin(Context ctx) {
-        HttpServletResponse response = ctx.res();
-        ctx.status(status);
+    private void begin(HttpServletResponse response) {
+        response.setStatus(status);
         if (body != null) {
             response.setContentType(contentType);
             response.setContentLengthLong(body.length());
         }
-        return response;
     }
 
     /**

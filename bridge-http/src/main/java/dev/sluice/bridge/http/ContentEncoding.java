@@ -5,10 +5,7 @@ import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdException;
 import dev.sluice.bridge.limits.InvalidRequestException;
-import io.javalin.http.Context;
-import io.javalin.http.UnsupportedMediaTypeResponse;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.zip.DataFormatException;
@@ -47,11 +44,11 @@ enum ContentEncoding {
     /**
      * Reads the header {@code Content-Encoding}.
      *
-     * @throws UnsupportedMediaTypeResponse (415) if it names another encoding or several, or zstd where its library
-     *     cannot be loaded; the answer then has {@code Accept-Encoding}
+     * @throws InvalidRequestException (415) if it names another encoding or several, or zstd where its library cannot
+     *     be loaded; the answer then has {@code Accept-Encoding}
      */
-    static ContentEncoding of(Context ctx) {
-        String header = String.join(", ", Collections.list(ctx.req().getHeaders("Content-Encoding")));
+    static ContentEncoding of(Request request) {
+        String header = String.join(", ", request.headers("Content-Encoding"));
         String name = header.strip().toLowerCase(Locale.ROOT);
         return switch (name) {
             case "", "identity" -> IDENTITY;
@@ -59,18 +56,18 @@ enum ContentEncoding {
             case "zstd" -> {
                 Optional<String> problem = ZstdLibrary.problem();
                 if (problem.isPresent()) {
-                    throw refusal(ctx, "Content-Encoding zstd cannot be used here: " + problem.get());
+                    throw refusal(request, "Content-Encoding zstd cannot be used here: " + problem.get());
                 }
                 yield ZSTD;
             }
-            default -> throw refusal(ctx, "Content-Encoding is not supported: " + header);
+            default -> throw refusal(request, "Content-Encoding is not supported: " + header);
         };
     }
 
-    private static UnsupportedMediaTypeResponse refusal(Context ctx, String reason) {
+    private static InvalidRequestException refusal(Request request, String reason) {
         String supported = ZstdLibrary.problem().isPresent() ? WITHOUT_ZSTD : ALL;
-        ctx.header("Accept-Encoding", supported);
-        return new UnsupportedMediaTypeResponse(reason + " (supported: " + supported + ")");
+        request.answerHeader("Accept-Encoding", supported);
+        return InvalidRequestException.unsupportedMediaType(reason + " (supported: " + supported + ")");
     }
 
     /**

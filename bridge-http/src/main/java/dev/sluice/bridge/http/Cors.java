@@ -1,6 +1,5 @@
 package dev.sluice.bridge.http;
 
-import io.javalin.http.Context;
 import java.util.Locale;
 
 /**
@@ -23,26 +22,26 @@ public final class Cors {
     }
 
     /** Adds the headers for the page that asks. */
-    public void describe(Context ctx) {
-        String origin = ctx.header("Origin");
+    public void describe(Request request) {
+        String origin = request.header("Origin");
         if (trusted.all()) {
-            ctx.header("Access-Control-Allow-Origin", "*");
+            request.answerHeader("Access-Control-Allow-Origin", "*");
         } else if (trusted.origins().isEmpty()) {
             return;
         } else {
-            ctx.header("Vary", "Origin");
+            request.answerHeader("Vary", "Origin");
             if (origin == null || !trusted.contains(origin)) {
                 return;
             }
-            ctx.header("Access-Control-Allow-Origin", origin);
+            request.answerHeader("Access-Control-Allow-Origin", origin);
         }
-        ctx.header("Access-Control-Allow-Methods", METHODS);
-        ctx.header("Access-Control-Allow-Headers", REQUEST_HEADERS + eventHeaders(ctx));
-        ctx.header("Access-Control-Expose-Headers", RESPONSE_HEADERS);
+        request.answerHeader("Access-Control-Allow-Methods", METHODS);
+        request.answerHeader("Access-Control-Allow-Headers", REQUEST_HEADERS + eventHeaders(request));
+        request.answerHeader("Access-Control-Expose-Headers", RESPONSE_HEADERS);
     }
 
-    private static String eventHeaders(Context ctx) {
-        String asked = ctx.header("Access-Control-Request-Headers");
+    private static String eventHeaders(Request request) {
+        String asked = request.header("Access-Control-Request-Headers");
         var headers = new StringBuilder();
         if (asked != null) {
             for (String header : asked.split(",", -1)) {

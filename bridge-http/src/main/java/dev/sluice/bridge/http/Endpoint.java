@@ -1,7 +1,6 @@
 package dev.sluice.bridge.http;
 
 import dev.sluice.bridge.limits.InvalidRequestException;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 
@@ -13,5 +12,14 @@ public interface Endpoint {
      * @return completes with the answer, on any thread
      * @throws InvalidRequestException if the request is refused for what it is
      */
-    CompletableFuture<Answer> handle(Context ctx) throws IOException;
+    CompletableFuture<Answer> handle(Request request) throws IOException;
+
+    /** Does the same, and fails with the future only. */
+    default CompletableFuture<Answer> handleSafely(Request request) {
+        try {
+            return handle(request);
+        } catch (IOException | RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
 }

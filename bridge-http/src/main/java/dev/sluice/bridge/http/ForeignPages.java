@@ -1,10 +1,8 @@
 package dev.sluice.bridge.http;
 
 import dev.sluice.bridge.limits.InvalidRequestException;
-import io.javalin.http.Context;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.util.Collections;
 import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -39,17 +37,20 @@ public final class ForeignPages {
     private final String listensOn;
     private final boolean loopback;
     private final TrustedOrigins trusted;
+    private final RequestBodies bodies;
 
     /**
      * Makes the check.
      *
      * @param listensOn address the service listens on
      * @param trusted pages of other origins that may use the service
+     * @param bodies reads the body of a refused request
      */
-    public ForeignPages(String listensOn, TrustedOrigins trusted) {
+    public ForeignPages(String listensOn, TrustedOrigins trusted, RequestBodies bodies) {
         this.listensOn = bracketed(listensOn);
         this.loopback = isLoopback(listensOn);
         this.trusted = trusted;
+        this.bodies = bodies;
     }
 
     private static boolean isLoopback(String host) {
@@ -66,20 +67,37 @@ public final class ForeignPages {
     }
 
     /**
+     * Returns an endpoint that answers 403 to a request that a foreign page may have caused, and lets every other
+     * request through to {@code endpoint}.
+     *
+     * @param changes whether the endpoint changes or pops something
+     */
+    public Endpoint protect(boolean changes, Endpoint endpoint) {
+        return request -> {
+            try {
+                check(request, changes);
+            } catch (InvalidRequestException refusal) {
+                return bodies.refuse(request, refusal);
+            }
+            return endpoint.handle(request);
+        };
+    }
+
+    /**
      * Checks a request.
      *
      * @param changes whether the request changes or pops something
      * @throws InvalidRequestException with status 403 if a foreign page may have caused it
      */
-    public void check(Context ctx, boolean changes) {
-        String host = ctx.header("Host");
+    private void check(Request request, boolean changes) {
+        String host = request.header("Host");
         if (loopback && host != null && !isOurs(host)) {
             throw InvalidRequestException.refused("The service listens on " + listensOn
                     + " only, so Host must be localhost, 127.0.0.1, [::1] or the host of an entry of cors.origins, was "
                     + host);
         }
         if (changes) {
-            checkPage(ctx, host);
+            checkPage(request, host);
         }
     }
 
@@ -91,16 +109,16 @@ public final class ForeignPages {
         return LOCAL_NAMES.contains(parts.group(1)) || parts.group(1).equals(listensOn) || trusted.hasHost(host);
     }
 
-    private void checkPage(Context ctx, @Nullable String host) {
+    private void checkPage(Request request, @Nullable String host) {
         boolean listed = trusted.all();
-        for (String origin : Collections.list(ctx.req().getHeaders(ORIGIN))) {
+        for (String origin : request.headers(ORIGIN)) {
             boolean own = host != null && TrustedOrigins.isOfHost(origin, host);
             if (!own && !trusted.contains(origin)) {
                 throw foreign(ORIGIN, origin);
             }
             listed |= trusted.contains(origin);
         }
-        for (String site : Collections.list(ctx.req().getHeaders(FETCH_SITE))) {
+        for (String site : request.headers(FETCH_SITE)) {
             if (!listed && OTHER_SITES.contains(site.strip().toLowerCase(Locale.ROOT))) {
                 throw foreign(FETCH_SITE, site);
             }

@@ -5,9 +5,6 @@ import dev.sluice.bridge.security.JwtConfig;
 import dev.sluice.bridge.security.Principal;
 import dev.sluice.bridge.security.Role;
 import dev.sluice.bridge.security.TokenVerifier;
-import io.javalin.http.Context;
-import io.javalin.http.Handler;
-import java.io.IOException;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -43,36 +40,40 @@ public final class Guard {
     /**
      * Returns the subject of the token a request came with; null if nobody was authenticated, or the token names none.
      */
-    public static @Nullable String subjectOf(Context ctx) {
-        return ctx.attribute(SUBJECT);
+    public static @Nullable String subjectOf(Request request) {
+        return (String) request.servlet().getAttribute(SUBJECT);
     }
 
-    /** Returns a handler that lets through to {@code handler} who may do what needs {@code needed}; null: everybody. */
-    public Handler protect(@Nullable Role needed, Handler handler) {
+    /**
+     * Returns an endpoint that lets a request through to {@code endpoint} if its token has the role.
+     *
+     * @param needed null for an endpoint that is open to everybody
+     */
+    public Endpoint protect(@Nullable Role needed, Endpoint endpoint) {
         if (config == null || verifier == null || needed == null) {
-            return handler;
+            return endpoint;
         }
-        return ctx -> {
-            if (config.skips(ctx.path())) {
-                handler.handle(ctx);
-                return;
+        return request -> {
+            if (config.skips(request.path())) {
+                return endpoint.handle(request);
             }
-            CompletableFuture<Principal> caller = admission(verifier, ctx, needed);
+            CompletableFuture<Principal> caller = authorize(verifier, request, needed);
             if (caller.isDone() && !caller.isCompletedExceptionally()) {
-                ctx.attribute(SUBJECT, caller.join().subject());
-                handler.handle(ctx);
-            } else {
-                // The keys may arrive on any thread; the request goes on in one of ours.
-                ctx.future(() -> caller.whenCompleteAsync((known, unknown) -> {}, executor)
-                        .exceptionallyCompose(refusal -> this.<Principal>refuse(ctx, refusal))
-                        .thenCompose(principal -> letThrough(ctx, principal, handler)));
+                return enter(request, caller.join(), endpoint);
             }
+            // The keys may arrive on any thread. The request goes on in one of the HTTP server.
+            return caller.handleAsync(
+                            (principal, refusal) -> refusal == null
+                                    ? enter(request, principal, endpoint)
+                                    : bodies.<Answer>refuse(request, refusal),
+                            executor)
+                    .thenCompose(answer -> answer);
         };
     }
 
-    /** Completes with who calls; exceptionally with why not. */
-    private static CompletableFuture<Principal> admission(TokenVerifier verifier, Context ctx, Role needed) {
-        String token = token(ctx);
+    /** Completes with the caller; exceptionally with the reason why the caller may not use the route. */
+    private static CompletableFuture<Principal> authorize(TokenVerifier verifier, Request request, Role needed) {
+        String token = token(request);
         if (token.isEmpty()) {
             return CompletableFuture.failedFuture(InvalidRequestException.unauthenticated());
         }
@@ -84,32 +85,14 @@ public final class Guard {
         });
     }
 
-    private CompletableFuture<@Nullable Void> letThrough(Context ctx, Principal principal, Handler handler) {
-        var handled = new CompletableFuture<@Nullable Void>();
-        executor.execute(() -> {
-            try {
-                ctx.attribute(SUBJECT, principal.subject());
-                handler.handle(ctx); // May set another future, which is the next to be waited for.
-                handled.complete(null);
-            } catch (Exception e) {
-                handled.completeExceptionally(e);
-            }
-        });
-        return handled;
-    }
-
-    /** Fails with the reason, after the body has come. */
-    public <T> CompletableFuture<T> refuse(Context ctx, Throwable refusal) {
-        try {
-            return bodies.discard(ctx).thenCompose(done -> CompletableFuture.failedFuture(refusal));
-        } catch (IOException e) {
-            return CompletableFuture.failedFuture(refusal);
-        }
+    private static CompletableFuture<Answer> enter(Request request, Principal principal, Endpoint endpoint) {
+        request.servlet().setAttribute(SUBJECT, principal.subject());
+        return endpoint.handleSafely(request);
     }
 
     /** Returns the token, empty if there is none. The scheme may be left out. */
-    private static String token(Context ctx) {
-        String header = ctx.header("Authorization");
+    private static String token(Request request) {
+        String header = request.header("Authorization");
         String token = header == null ? "" : header.strip();
         if (token.toLowerCase(Locale.ROOT).startsWith(SCHEME)) {
             token = token.substring(SCHEME.length()).strip();

@@ -9,7 +9,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.queue.TimeText;
-import io.javalin.http.Context;
 import java.net.URLEncoder;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -55,10 +54,10 @@ public record PageRequest(String list, int limit, int offset, List<String> after
      * @param fields values in a cursor of this list
      * @throws InvalidRequestException (400) if the cursor is none of this list, or comes with an offset
      */
-    public static PageRequest of(Context ctx, String list, int usual, int most, int fields) {
-        int limit = Parameters.numberInQuery(ctx, "limit", Math.min(usual, most), 0, most);
-        int offset = Parameters.numberInQuery(ctx, OFFSET, 0, 0, Integer.MAX_VALUE);
-        String cursor = Parameters.textInQuery(ctx, CURSOR);
+    public static PageRequest of(Request request, String list, int usual, int most, int fields) {
+        int limit = Parameters.numberInQuery(request, "limit", Math.min(usual, most), 0, most);
+        int offset = Parameters.numberInQuery(request, OFFSET, 0, 0, Integer.MAX_VALUE);
+        String cursor = Parameters.textInQuery(request, CURSOR);
         if (cursor != null && offset > 0) {
             throw badRequest("cursor and offset exclude each other");
         }
@@ -146,12 +145,13 @@ public record PageRequest(String list, int limit, int offset, List<String> after
     }
 
     /** Says in the headers where the next page begins. */
-    public static void announce(Context ctx, @Nullable String nextCursor) {
+    public static void announce(Request request, @Nullable String nextCursor) {
         if (nextCursor == null) {
             return;
         }
-        var next = new StringBuilder(ctx.req().getRequestURI()).append('?');
-        for (Map.Entry<String, List<String>> parameter : ctx.queryParamMap().entrySet()) {
+        var next = new StringBuilder(request.servlet().getRequestURI()).append('?');
+        for (Map.Entry<String, List<String>> parameter :
+                request.query().parameters().entrySet()) {
             if (!parameter.getKey().equals(CURSOR) && !parameter.getKey().equals(OFFSET)) {
                 for (String value : parameter.getValue()) {
                     next.append(URLEncoder.encode(parameter.getKey(), UTF_8))
@@ -161,27 +161,27 @@ public record PageRequest(String list, int limit, int offset, List<String> after
                 }
             }
         }
-        ctx.header("Link", "<" + next + CURSOR + "=" + nextCursor + ">; rel=\"next\"");
-        ctx.header(NEXT, nextCursor);
-        ctx.header(TRUNCATED, "true");
+        request.answerHeader("Link", "<" + next + CURSOR + "=" + nextCursor + ">; rel=\"next\"");
+        request.answerHeader(NEXT, nextCursor);
+        request.answerHeader(TRUNCATED, "true");
     }
 
     /** Says in the headers and in the body where the next page begins. */
-    public static ObjectNode announce(Context ctx, ObjectNode body, @Nullable String nextCursor) {
-        announce(ctx, nextCursor);
+    public static ObjectNode announce(Request request, ObjectNode body, @Nullable String nextCursor) {
+        announce(request, nextCursor);
         return nextCursor == null ? body : body.put("nextCursor", nextCursor).put("truncated", true);
     }
 
     /** The same for a body that is written as text. */
-    public static JsonOutput announce(Context ctx, JsonOutput body, @Nullable String nextCursor) {
-        announce(ctx, nextCursor);
+    public static JsonOutput announce(Request request, JsonOutput body, @Nullable String nextCursor) {
+        announce(request, nextCursor);
         return nextCursor == null
                 ? body
                 : body.raw(",\"nextCursor\":").string(nextCursor).raw(",\"truncated\":true");
     }
 
     /** Says in the headers that the list leaves something out that no further page has. */
-    public static void announcePartial(Context ctx) {
-        ctx.header(TRUNCATED, "true");
+    public static void announcePartial(Request request) {
+        request.answerHeader(TRUNCATED, "true");
     }
 }

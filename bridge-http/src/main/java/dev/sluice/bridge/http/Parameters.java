@@ -7,7 +7,6 @@ import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.TimeText;
-import io.javalin.http.Context;
 import java.time.Instant;
 import java.util.OptionalLong;
 import java.util.UUID;
@@ -32,19 +31,19 @@ public final class Parameters {
     }
 
     /** Returns a name in the path. */
-    public static String nameInPath(Context ctx, String parameter) {
-        return name(parameter, ctx.pathParam(parameter));
+    public static String nameInPath(Request request, String parameter) {
+        return name(parameter, request.pathParameter(parameter));
     }
 
     /** Returns a name in the query, or null if it is absent or empty. */
-    public static @Nullable String nameInQuery(Context ctx, String parameter) {
-        String name = textInQuery(ctx, parameter);
+    public static @Nullable String nameInQuery(Request request, String parameter) {
+        String name = textInQuery(request, parameter);
         return name == null ? null : name(parameter, name);
     }
 
     /** Returns a text in the query, or null if it is absent or empty. */
-    public static @Nullable String textInQuery(Context ctx, String parameter) {
-        String text = new Query(ctx.queryParamMap()).text(parameter);
+    public static @Nullable String textInQuery(Request request, String parameter) {
+        String text = request.query().text(parameter);
         if (text != null && text.indexOf('\0') >= 0) {
             throw badRequest(parameter + " must not contain U+0000");
         }
@@ -61,14 +60,14 @@ public final class Parameters {
     }
 
     /** Returns a {@linkplain TimeText time} in the query, or null if it is absent or empty. */
-    public static @Nullable Instant timeInQuery(Context ctx, String parameter) {
-        String text = textInQuery(ctx, parameter);
+    public static @Nullable Instant timeInQuery(Request request, String parameter) {
+        String text = textInQuery(request, parameter);
         return text == null ? null : time(parameter, text);
     }
 
     /** Returns a number in the query, moved into the range; {@code byDefault} if there is none. */
-    public static int numberInQuery(Context ctx, String parameter, int byDefault, int least, int most) {
-        int number = new Query(ctx.queryParamMap()).number(parameter, byDefault);
+    public static int numberInQuery(Request request, String parameter, int byDefault, int least, int most) {
+        int number = request.query().number(parameter, byDefault);
         return Math.min(Math.max(number, least), most);
     }
 
@@ -76,13 +75,15 @@ public final class Parameters {
      * Returns a flag in the query: {@code true} or {@code 1} is true, anything else false; {@code byDefault} if it is
      * absent.
      */
-    public static boolean flagInQuery(Context ctx, String parameter, boolean byDefault) {
-        return textInQuery(ctx, parameter) == null ? byDefault : new Query(ctx.queryParamMap()).flag(parameter);
+    public static boolean flagInQuery(Request request, String parameter, boolean byDefault) {
+        return textInQuery(request, parameter) == null
+                ? byDefault
+                : request.query().flag(parameter);
     }
 
     /** Returns the partition whose UUID is in the path; nothing if it is a UUID that no partition has. */
-    public static OptionalLong partitionInPath(Context ctx) {
-        UUID uuid = JsonBody.uuid(ctx.pathParam("partitionId"));
+    public static OptionalLong partitionInPath(Request request) {
+        UUID uuid = JsonBody.uuid(request.pathParameter("partitionId"));
         if (uuid == null) {
             throw badRequest("partitionId must be a UUID");
         }

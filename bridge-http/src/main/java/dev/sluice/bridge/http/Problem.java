@@ -13,14 +13,11 @@ import dev.sluice.buffer.DiskFullException;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.SessionFailures;
 import dev.sluice.queue.sql.OutcomeUnknownException;
-import io.javalin.http.Context;
-import io.javalin.http.HandlerType;
-import io.javalin.http.HttpResponseException;
-import io.javalin.http.HttpStatus;
 import java.io.IOException;
 import java.util.Set;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import org.eclipse.jetty.http.HttpStatus;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,7 +46,7 @@ public record Problem(int status, String error, int retryAfterSeconds) {
     public static final String OUTCOME_UNKNOWN = "outcome_unknown";
 
     private static final String DATABASE_AWAY = "The database is not available";
-    private static final Set<HandlerType> READING = Set.of(HandlerType.GET, HandlerType.HEAD);
+    private static final Set<String> READING = Set.of("GET", "HEAD");
     static final String UNDECODABLE = "The address is not percent-encoded correctly";
     private static final String CHALLENGE = "Bearer realm=\"sluice\"";
     private static final String PROBLEM_JSON = "application/problem+json";
@@ -108,9 +105,6 @@ public record Problem(int status, String error, int retryAfterSeconds) {
                     ? new Problem(INSUFFICIENT_STORAGE, "The disk of the local log is full", RETRY_WHEN_DRAINED_SECONDS)
                     : new Problem(UNAVAILABLE, "The local log cannot be written", RETRY_WHEN_DRAINED_SECONDS);
         }
-        if (cause instanceof HttpResponseException http) {
-            return new Problem(http.getStatus(), String.valueOf(http.getMessage()), 0);
-        }
         if (cause instanceof IllegalArgumentException && cause.getMessage() != null && isUndecodable(cause)) {
             return new Problem(BAD_REQUEST, UNDECODABLE, 0);
         }
@@ -152,22 +146,22 @@ public record Problem(int status, String error, int retryAfterSeconds) {
     }
 
     /** Returns the answer in the form the client prefers. */
-    public Answer answer(Context ctx) {
-        if (error.equals(OUTCOME_UNKNOWN) && READING.contains(ctx.method())) {
-            return new Problem(status, DATABASE_AWAY, retryAfterSeconds).answer(ctx); // Reading has no outcome.
+    public Answer answer(Request request) {
+        if (error.equals(OUTCOME_UNKNOWN) && READING.contains(request.method())) {
+            return new Problem(status, DATABASE_AWAY, retryAfterSeconds).answer(request); // Reading has no outcome.
         }
-        String accept = ctx.header("Accept");
+        String accept = request.header("Accept");
         if (retryAfterSeconds > 0) {
-            ctx.header("Retry-After", Integer.toString(retryAfterSeconds));
+            request.answerHeader("Retry-After", Integer.toString(retryAfterSeconds));
         }
-        challenge(ctx);
+        challenge(request);
         if (accept == null || !accept.contains(PROBLEM_JSON)) {
             return Answer.json(
                     status, new JsonOutput(0).raw("{\"error\":").string(error).raw("}"));
         }
         var body = new JsonOutput(0)
                 .raw("{\"type\":\"about:blank\",\"title\":")
-                .string(HttpStatus.forStatus(status).getMessage())
+                .string(HttpStatus.getMessage(status))
                 .raw(",\"status\":")
                 .number(status)
                 .raw(",\"detail\":")
@@ -179,16 +173,16 @@ public record Problem(int status, String error, int retryAfterSeconds) {
     }
 
     /** Says what a client must come with (RFC 6750 §3). */
-    private void challenge(Context ctx) {
+    private void challenge(Request request) {
         if (status == UNAUTHORIZED) {
             boolean none =
                     error.equals(InvalidRequestException.unauthenticated().getMessage());
-            ctx.header(
+            request.answerHeader(
                     "WWW-Authenticate",
                     CHALLENGE + (none ? "" : ", error=\"invalid_token\", error_description=\"" + error + "\""));
         } else if (status == FORBIDDEN
                 && error.equals(InvalidRequestException.forbidden().getMessage())) {
-            ctx.header("WWW-Authenticate", CHALLENGE + ", error=\"insufficient_scope\"");
+            request.answerHeader("WWW-Authenticate", CHALLENGE + ", error=\"insufficient_scope\"");
         }
     }
 }

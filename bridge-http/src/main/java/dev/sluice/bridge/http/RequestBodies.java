@@ -4,8 +4,6 @@ import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.OverloadedException;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.bridge.system.Threads;
-import io.javalin.http.Context;
-import io.javalin.http.HttpResponseException;
 import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletInputStream;
 import java.io.IOException;
@@ -91,20 +89,21 @@ public final class RequestBodies implements AutoCloseable {
      *     time (408), is not whole or not what the parser expects (400), or with {@link OverloadedException} if other
      *     requests have the memory
      */
-    public <T> CompletableFuture<T> read(Context ctx, Parser<T> parser) throws IOException {
+    public <T> CompletableFuture<T> read(Request request, Parser<T> parser) throws IOException {
         ContentEncoding encoding;
         try {
-            encoding = ContentEncoding.of(ctx);
-        } catch (HttpResponseException refusal) {
-            return discard(ctx).thenCompose(done -> CompletableFuture.failedFuture(refusal));
+            encoding = ContentEncoding.of(request);
+        } catch (InvalidRequestException refusal) {
+            return refuse(request, refusal);
         }
-        long announced = ctx.req().getContentLengthLong();
-        if (announced > limitBytes && ctx.header("Expect") != null) {
+        long announced = request.servlet().getContentLengthLong();
+        if (announced > limitBytes && request.header("Expect") != null) {
             throw InvalidRequestException.bodyTooLarge(limitBytes);
         }
-        ctx.attribute(READ, true);
-        RequestMemory.Claim claim = memory.claim(ctx.req());
-        var body = new Body(ctx.req().getInputStream(), announced, ctx.req().getRemoteAddr(), claim);
+        request.servlet().setAttribute(READ, true);
+        RequestMemory.Claim claim = memory.claim(request.servlet());
+        var body = new Body(
+                request.servlet().getInputStream(), announced, request.servlet().getRemoteAddr(), claim);
         body.in.setReadListener(body);
         return body.whole.thenApply(done -> parse(body, encoding, parser));
     }
@@ -157,22 +156,41 @@ public final class RequestBodies implements AutoCloseable {
      *
      * @return completes, never exceptionally, at the end of the body, or when it has gone on for too long
      */
-    public CompletableFuture<@Nullable Void> discard(Context ctx) throws IOException {
-        if (!isUnread(ctx)) {
+    public CompletableFuture<@Nullable Void> discard(Request request) throws IOException {
+        if (!isUnread(request)) {
             return CompletableFuture.completedFuture(null);
         }
-        ctx.attribute(READ, true);
-        var discarded = new Discarded(ctx.req().getInputStream());
+        request.servlet().setAttribute(READ, true);
+        var discarded = new Discarded(request.servlet().getInputStream());
         discarded.in.setReadListener(discarded);
         Future<?> alarm =
                 clock.schedule(() -> discarded.whole.complete(null), timeout.toMillis(), TimeUnit.MILLISECONDS);
         return discarded.whole.whenComplete((done, failure) -> alarm.cancel(false));
     }
 
+    /** Fails with the reason after the body has been discarded. */
+    public <T> CompletableFuture<T> refuse(Request request, Throwable refusal) {
+        try {
+            return discard(request).thenCompose(done -> CompletableFuture.failedFuture(refusal));
+        } catch (IOException e) {
+            return CompletableFuture.failedFuture(refusal);
+        }
+    }
+
     /** Returns whether a request has a body that nobody has begun to read. */
-    public static boolean isUnread(Context ctx) {
-        boolean has = ctx.req().getContentLengthLong() > 0 || ctx.header("Transfer-Encoding") != null;
-        return has && ctx.attribute(READ) == null;
+    public static boolean isUnread(Request request) {
+        boolean has = request.servlet().getContentLengthLong() > 0 || request.header("Transfer-Encoding") != null;
+        return has && request.servlet().getAttribute(READ) == null;
+    }
+
+    /**
+     * Leaves the body of a request unread, if there is one. The connection then ends with the answer, which says so.
+     */
+    public static void leaveUnread(Request request) {
+        if (isUnread(request)) {
+            request.servlet().setAttribute(READ, true);
+            request.answerHeader("Connection", "close");
+        }
     }
 
     /** Returns the memory that all requests and all answers share. */

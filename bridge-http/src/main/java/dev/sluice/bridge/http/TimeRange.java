@@ -5,7 +5,6 @@ import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.queue.view.MinuteCounters.Range;
 import dev.sluice.queue.view.ResourceFilter;
-import io.javalin.http.Context;
 import java.time.Duration;
 import java.time.Instant;
 import org.jspecify.annotations.Nullable;
@@ -25,10 +24,10 @@ public record TimeRange(Instant from, Instant to) {
     }
 
     /** Returns the time in the query, {@code from} and {@code to}; by default the last {@code usual}. */
-    public static TimeRange of(Context ctx, Duration usual) {
-        Instant to = Parameters.timeInQuery(ctx, "to");
+    public static TimeRange of(Request request, Duration usual) {
+        Instant to = Parameters.timeInQuery(request, "to");
         Instant end = to == null ? Instant.now() : to;
-        Instant from = Parameters.timeInQuery(ctx, "from");
+        Instant from = Parameters.timeInQuery(request, "from");
         return new TimeRange(from == null ? end.minus(usual) : from, end);
     }
 

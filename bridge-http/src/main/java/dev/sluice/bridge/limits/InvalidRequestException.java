@@ -68,6 +68,21 @@ public final class InvalidRequestException extends RuntimeException {
         return new InvalidRequestException(403, message);
     }
 
+    /** A body in an encoding or a format that the route does not read: status 415. */
+    public static InvalidRequestException unsupportedMediaType(String message) {
+        return new InvalidRequestException(415, message);
+    }
+
+    /** A request that has no route: status 404. */
+    public static InvalidRequestException notFound(String message) {
+        return new InvalidRequestException(404, message);
+    }
+
+    /** A request whose route has other methods: status 405. */
+    public static InvalidRequestException methodNotAllowed(String request) {
+        return new InvalidRequestException(405, "Method not allowed: " + request);
+    }
+
     /** Returns the same with the place of the fault in front of what is wrong. */
     public InvalidRequestException at(String place) {
         return new InvalidRequestException(status, place + ": " + getMessage());

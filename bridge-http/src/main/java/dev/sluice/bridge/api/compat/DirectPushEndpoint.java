@@ -1,11 +1,14 @@
 package dev.sluice.bridge.api.compat;
 
+import static dev.sluice.bridge.http.Answer.CREATED;
+
 import dev.sluice.bridge.api.messages.PushBody;
 import dev.sluice.bridge.api.messages.PushDefaults;
 import dev.sluice.bridge.api.messages.PushEndpoint;
 import dev.sluice.bridge.api.messages.RequestCounting;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Endpoint;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.bridge.ingest.QueueFullException;
@@ -14,7 +17,6 @@ import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.repositories.Administration;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.List;
@@ -31,7 +33,6 @@ import java.util.concurrent.CompletableFuture;
  * both cases. Between these messages and those that are still in the local log there is no order.
  */
 public final class DirectPushEndpoint implements Endpoint {
-    private static final int CREATED = 201;
 
     private final Administration administration;
     private final PushEndpoint.Acceptor intake;
@@ -56,9 +57,9 @@ public final class DirectPushEndpoint implements Endpoint {
     }
 
     @Override
-    public CompletableFuture<Answer> handle(Context ctx) throws IOException {
-        PushDefaults defaults = PushDefaults.of(ctx);
-        return bodies.read(ctx, (bytes, memory) -> {
+    public CompletableFuture<Answer> handle(Request request) throws IOException {
+        PushDefaults defaults = PushDefaults.of(request);
+        return bodies.read(request, (bytes, memory) -> {
                     List<NewMessage> messages =
                             PushBody.parse(bytes, limits, ids, defaults, memory).messages();
                     PushBody.takeForWriter(messages.size(), memory);

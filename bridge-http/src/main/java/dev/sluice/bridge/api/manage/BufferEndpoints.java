@@ -1,5 +1,7 @@
 package dev.sluice.bridge.api.manage;
 
+import static dev.sluice.bridge.http.Answer.CREATED;
+import static dev.sluice.bridge.http.Answer.OK;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.core.JsonToken;
@@ -10,6 +12,7 @@ import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.NdjsonLines;
 import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Problem;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
@@ -23,7 +26,6 @@ import dev.sluice.bridge.repositories.BoundedExecutor;
 import dev.sluice.buffer.FailedRecord;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -38,8 +40,6 @@ import org.jspecify.annotations.Nullable;
  * <p>They wait for the disk, so they take turns on a thread of their own.
  */
 public final class BufferEndpoints implements AutoCloseable {
-    private static final int OK = 200;
-    private static final int CREATED = 201;
     private static final int USUAL_LIMIT = 100;
     private static final int MAX_LIMIT = 1_000;
     private static final int MAX_WAITING = 100;
@@ -108,17 +108,18 @@ public final class BufferEndpoints implements AutoCloseable {
      *
      * {@code next} is for {@code after}, {@code nextCursor} for {@code cursor}; null when there are no more.
      */
-    public CompletableFuture<Answer> listFailed(Context ctx) {
-        Long cursor = PageRequest.of(ctx, "failed", USUAL_LIMIT, MAX_LIMIT, 1).number(0);
-        if (cursor != null && ctx.queryParam("after") != null) {
+    public CompletableFuture<Answer> listFailed(Request request) {
+        Long cursor =
+                PageRequest.of(request, "failed", USUAL_LIMIT, MAX_LIMIT, 1).number(0);
+        if (cursor != null && request.query().text("after") != null) {
             throw badRequest("cursor and after exclude each other");
         }
-        long after = cursor == null ? number(ctx.queryParam("after"), "after", -1) : cursor;
-        long limit = number(ctx.queryParam("limit"), "limit", USUAL_LIMIT);
+        long after = cursor == null ? number(request.query().text("after"), "after", -1) : cursor;
+        long limit = number(request.query().text("limit"), "limit", USUAL_LIMIT);
         if (limit < 1 || limit > MAX_LIMIT) {
             throw badRequest("limit must be 1 to " + MAX_LIMIT);
         }
-        RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
+        RequestMemory.Claim memory = bodies.memory().claim(request.servlet());
         return turns.run(() -> {
             List<FailedRecord> page = failed.entries().list(after, (int) limit);
             long bytes = 0;
@@ -142,7 +143,8 @@ public final class BufferEndpoints implements AutoCloseable {
                     ? new PageRequest("failed", (int) limit, 0, List.of())
                             .cursor(page.get(page.size() - 1).id())
                     : null;
-            return Answer.json(OK, PageRequest.announce(ctx, out.raw("]"), next).raw("}"));
+            return Answer.json(
+                    OK, PageRequest.announce(request, out.raw("]"), next).raw("}"));
         });
     }
 
@@ -175,8 +177,8 @@ public final class BufferEndpoints implements AutoCloseable {
      * {@code {"ids": [7, 8]}} or {@code {"all": true}}; answers {@code {"retried": 1, "unknown": 0, "notRetried": 1,
      * "kept": [{"id": 8, "reason": "…"}], "error": null, "count": 1}}. {@code error} says why it ended before the end.
      */
-    public CompletableFuture<Answer> retryFailed(Context ctx) throws IOException {
-        return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, true, limits.items(), memory))
+    public CompletableFuture<Answer> retryFailed(Request request) throws IOException {
+        return bodies.read(request, (bytes, memory) -> Selection.parse(bytes, true, limits.items(), memory))
                 .thenCompose(this::retry);
     }
 
@@ -211,8 +213,8 @@ public final class BufferEndpoints implements AutoCloseable {
     }
 
     /** {@code {"ids": [7, 8]}}; answers {@code {"removed": 2, "count": 0}}. */
-    public CompletableFuture<Answer> dropFailed(Context ctx) throws IOException {
-        return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, false, limits.items(), memory))
+    public CompletableFuture<Answer> dropFailed(Request request) throws IOException {
+        return bodies.read(request, (bytes, memory) -> Selection.parse(bytes, false, limits.items(), memory))
                 .thenCompose(this::drop);
     }
 
@@ -225,8 +227,8 @@ public final class BufferEndpoints implements AutoCloseable {
     }
 
     /** NdjsonLines as {@link MessageLine} reads them; answers as a push, after the local log is synced. */
-    public CompletableFuture<Answer> requeue(Context ctx) throws IOException {
-        return bodies.read(ctx, this::lines).thenCompose(this::requeue);
+    public CompletableFuture<Answer> requeue(Request request) throws IOException {
+        return bodies.read(request, this::lines).thenCompose(this::requeue);
     }
 
     private CompletableFuture<Answer> requeue(List<NewMessage> messages) {

@@ -1,8 +1,8 @@
 package dev.sluice.bridge.api.manage;
 
-import static dev.sluice.bridge.http.AdminJson.NOT_FOUND;
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.Answer.NOT_FOUND;
+import static dev.sluice.bridge.http.Answer.OK;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -13,6 +13,7 @@ import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.JsonRequest;
 import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
@@ -24,7 +25,6 @@ import dev.sluice.queue.admin.ConsumerGroups;
 import dev.sluice.queue.admin.GroupInfo;
 import dev.sluice.queue.admin.GroupPartition;
 import dev.sluice.queue.admin.SeekTarget;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
@@ -71,8 +71,8 @@ public final class ConsumerGroupEndpoints {
      * not read, in seconds. {@code state} is {@code Dead} for a group that has read nothing, {@code Lagging} above 300
      * seconds.
      */
-    public CompletableFuture<Answer> list(Context ctx) {
-        PageRequest page = PageRequest.of(ctx, "groups", administration.listMax(), administration.listMax(), 2);
+    public CompletableFuture<Answer> list(Request request) {
+        PageRequest page = PageRequest.of(request, "groups", administration.listMax(), administration.listMax(), 2);
         return administration.read(() -> {
             ArrayNode answer = array();
             String group = page.text(0);
@@ -85,7 +85,7 @@ public final class ConsumerGroupEndpoints {
                 last = each;
             }
             PageRequest.announce(
-                    ctx, page.isTruncated(rows) && last != null ? page.cursor(last.name(), last.queue()) : null);
+                    request, page.isTruncated(rows) && last != null ? page.cursor(last.name(), last.queue()) : null);
             return Answer.json(OK, answer);
         });
     }
@@ -129,9 +129,9 @@ public final class ConsumerGroupEndpoints {
      *   "oldest_unconsumed_at": "…", "last_consumed_at": "…"}]
      * }</pre>
      */
-    public CompletableFuture<Answer> lagging(Context ctx) {
-        Duration minLag = minLag(Parameters.textInQuery(ctx, "minLagSeconds"));
-        PageRequest page = PageRequest.of(ctx, "lagging", USUAL_LAGGING, administration.listMax(), 4);
+    public CompletableFuture<Answer> lagging(Request request) {
+        Duration minLag = minLag(Parameters.textInQuery(request, "minLagSeconds"));
+        PageRequest page = PageRequest.of(request, "lagging", USUAL_LAGGING, administration.listMax(), 4);
         return administration.read(() -> {
             ArrayNode answer = array();
             List<GroupPartition> rows = administration.groups().lagging(minLag, page.rows(), lagKey(page));
@@ -158,7 +158,7 @@ public final class ConsumerGroupEndpoints {
             }
             Instant oldest = last == null ? null : last.oldestUnreadAt();
             PageRequest.announce(
-                    ctx,
+                    request,
                     page.isTruncated(rows) && oldest != null
                             ? page.cursor(oldest, last.group(), last.queue(), last.partition())
                             : null);
@@ -197,10 +197,10 @@ public final class ConsumerGroupEndpoints {
      * {@code {}} for a group nobody knows. {@code workerId} is the lease that holds the partition,
      * {@code lastConsumedAt} when an ack moved the group on last, null if none did.
      */
-    public CompletableFuture<Answer> details(Context ctx) {
-        String group = Parameters.nameInPath(ctx, "group");
+    public CompletableFuture<Answer> details(Request request) {
+        String group = Parameters.nameInPath(request, "group");
         PageRequest page =
-                PageRequest.of(ctx, "group-partitions", administration.listMax(), administration.listMax(), 2);
+                PageRequest.of(request, "group-partitions", administration.listMax(), administration.listMax(), 2);
         return administration.read(() -> {
             ObjectNode answer = object();
             String queue = page.text(0);
@@ -222,7 +222,8 @@ public final class ConsumerGroupEndpoints {
                         .put("leaseActive", partition.leaseId() != null);
             }
             PageRequest.announce(
-                    ctx, page.isTruncated(rows) && last != null ? page.cursor(last.queue(), last.partition()) : null);
+                    request,
+                    page.isTruncated(rows) && last != null ? page.cursor(last.queue(), last.partition()) : null);
             return Answer.json(OK, answer);
         });
     }
@@ -236,18 +237,18 @@ public final class ConsumerGroupEndpoints {
      * "deletedPartitions": 4, "metadataDeleted": true}}. Without the metadata, which is where the group started, the
      * group stays and starts there again.
      */
-    public CompletableFuture<Answer> delete(Context ctx) {
-        return delete(ctx, null);
+    public CompletableFuture<Answer> delete(Request request) {
+        return delete(request, null);
     }
 
     /** {@code DELETE /consumer-groups/:group/queues/:queue}: the same on one queue, and {@code "queueName"}. */
-    public CompletableFuture<Answer> deleteOnQueue(Context ctx) {
-        return delete(ctx, Parameters.nameInPath(ctx, "queue"));
+    public CompletableFuture<Answer> deleteOnQueue(Request request) {
+        return delete(request, Parameters.nameInPath(request, "queue"));
     }
 
-    private CompletableFuture<Answer> delete(Context ctx, @Nullable String queue) {
-        String group = Parameters.nameInPath(ctx, "group");
-        boolean metadata = Parameters.flagInQuery(ctx, "deleteMetadata", true);
+    private CompletableFuture<Answer> delete(Request request, @Nullable String queue) {
+        String group = Parameters.nameInPath(request, "group");
+        boolean metadata = Parameters.flagInQuery(request, "deleteMetadata", true);
         return administration.run(() -> {
             int partitions;
             if (metadata) {
@@ -277,9 +278,9 @@ public final class ConsumerGroupEndpoints {
      * true, "consumerGroup": "billing", "newTimestamp": "…", "rowsUpdated": 1}}. Where the group stands does not
      * change.
      */
-    public CompletableFuture<Answer> changeSubscription(Context ctx) throws IOException {
-        String group = Parameters.nameInPath(ctx, "group");
-        return bodies.read(ctx, (bytes, memory) -> {
+    public CompletableFuture<Answer> changeSubscription(Request request) throws IOException {
+        String group = Parameters.nameInPath(request, "group");
+        return bodies.read(request, (bytes, memory) -> {
                     Instant from =
                             JsonRequest.parse(bytes, limits.depth(), memory).time("subscriptionTimestamp");
                     if (from == null) {
@@ -304,12 +305,13 @@ public final class ConsumerGroupEndpoints {
      * {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "seekToEnd": false,
      * "targetTimestamp": "…", "partitionsUpdated": 4}}.
      */
-    public CompletableFuture<Answer> seek(Context ctx) throws IOException {
-        String group = Parameters.nameInPath(ctx, "group");
-        String queue = Parameters.nameInPath(ctx, "queue");
-        SeekTarget inQuery = targetInQuery(ctx);
+    public CompletableFuture<Answer> seek(Request request) throws IOException {
+        String group = Parameters.nameInPath(request, "group");
+        String queue = Parameters.nameInPath(request, "queue");
+        SeekTarget inQuery = targetInQuery(request);
         return bodies.read(
-                        ctx, (bytes, memory) -> target(inQuery, bytes, memory).orElseThrow(() -> badRequest(SEEK_TO)))
+                        request,
+                        (bytes, memory) -> target(inQuery, bytes, memory).orElseThrow(() -> badRequest(SEEK_TO)))
                 .thenCompose(target -> administration.run(() -> {
                     int updated = administration.groups().seek(group, queue, null, target);
                     administration.wake(Set.of(queue));
@@ -338,8 +340,8 @@ public final class ConsumerGroupEndpoints {
         return Optional.ofNullable(inBody == null ? inQuery : inBody);
     }
 
-    private static @Nullable SeekTarget targetInQuery(Context ctx) {
-        return target(Parameters.flagInQuery(ctx, "toEnd", false), Parameters.timeInQuery(ctx, "timestamp"));
+    private static @Nullable SeekTarget targetInQuery(Request request) {
+        return target(Parameters.flagInQuery(request, "toEnd", false), Parameters.timeInQuery(request, "timestamp"));
     }
 
     private static @Nullable SeekTarget target(boolean toEnd, @Nullable Instant time) {
@@ -356,13 +358,14 @@ public final class ConsumerGroupEndpoints {
      * "updated": true, "cursorMovedTo": 42}}, with the number of the message behind which the group goes on; false and
      * null if it has never read the queue. 404 if there is no such partition.
      */
-    public CompletableFuture<Answer> seekPartition(Context ctx) throws IOException {
-        String group = Parameters.nameInPath(ctx, "group");
-        String queue = Parameters.nameInPath(ctx, "queue");
-        String partition = Parameters.nameInPath(ctx, "partition");
-        SeekTarget inQuery = targetInQuery(ctx);
+    public CompletableFuture<Answer> seekPartition(Request request) throws IOException {
+        String group = Parameters.nameInPath(request, "group");
+        String queue = Parameters.nameInPath(request, "queue");
+        String partition = Parameters.nameInPath(request, "partition");
+        SeekTarget inQuery = targetInQuery(request);
         return bodies.read(
-                        ctx, (bytes, memory) -> target(inQuery, bytes, memory).orElseGet(SeekTarget.End::new))
+                        request,
+                        (bytes, memory) -> target(inQuery, bytes, memory).orElseGet(SeekTarget.End::new))
                 .thenCompose(target -> administration.run(() -> seekPartition(group, queue, partition, target)));
     }
 

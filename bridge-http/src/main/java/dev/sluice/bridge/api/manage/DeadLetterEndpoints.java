@@ -1,9 +1,9 @@
 package dev.sluice.bridge.api.manage;
 
-import static dev.sluice.bridge.http.AdminJson.CONFLICT;
-import static dev.sluice.bridge.http.AdminJson.NOT_FOUND;
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.Answer.CONFLICT;
+import static dev.sluice.bridge.http.Answer.NOT_FOUND;
+import static dev.sluice.bridge.http.Answer.OK;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -13,6 +13,7 @@ import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.JsonRequest;
 import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.RequestLimits;
@@ -26,7 +27,6 @@ import dev.sluice.queue.admin.DeadLetter;
 import dev.sluice.queue.admin.DeadLetterFilter;
 import dev.sluice.queue.admin.DeadLetters;
 import dev.sluice.queue.transact.Redrive;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -70,10 +70,10 @@ public final class DeadLetterEndpoints {
      * 24th of the heap. The next page begins at {@code nextCursor}, or at {@code nextOffset} for clients that count;
      * both are null at the end.
      */
-    public CompletableFuture<Answer> list(Context ctx) {
-        DeadLetterFilter filter = filter(ctx);
-        RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
-        PageRequest page = PageRequest.of(ctx, "dlq", USUAL_LIMIT, MAX_LIMIT, 2);
+    public CompletableFuture<Answer> list(Request request) {
+        DeadLetterFilter filter = filter(request);
+        RequestMemory.Claim memory = bodies.memory().claim(request.servlet());
+        PageRequest page = PageRequest.of(request, "dlq", USUAL_LIMIT, MAX_LIMIT, 2);
         return administration.read(() -> {
             Instant failedAt = page.time(0);
             Long id = page.number(1);
@@ -89,7 +89,7 @@ public final class DeadLetterEndpoints {
             DeadLetter last = letters.isEmpty() ? null : letters.get(letters.size() - 1);
             String next = found.more() && last != null ? page.cursor(last.failedAt(), last.id()) : null;
             return Answer.json(
-                    OK, PageRequest.announce(ctx, write(found, page), next).raw("}"));
+                    OK, PageRequest.announce(request, write(found, page), next).raw("}"));
         });
     }
 
@@ -101,14 +101,14 @@ public final class DeadLetterEndpoints {
         return bytes;
     }
 
-    private static DeadLetterFilter filter(Context ctx) {
+    private static DeadLetterFilter filter(Request request) {
         return new DeadLetterFilter(
-                Parameters.nameInQuery(ctx, "queue"),
-                Parameters.nameInQuery(ctx, "consumerGroup"),
-                Parameters.nameInQuery(ctx, "partition"),
-                Parameters.timeInQuery(ctx, "from"),
-                Parameters.timeInQuery(ctx, "to"),
-                storable(Parameters.textInQuery(ctx, "error")));
+                Parameters.nameInQuery(request, "queue"),
+                Parameters.nameInQuery(request, "consumerGroup"),
+                Parameters.nameInQuery(request, "partition"),
+                Parameters.timeInQuery(request, "from"),
+                Parameters.timeInQuery(request, "to"),
+                storable(Parameters.textInQuery(request, "error")));
     }
 
     /** PostgreSQL has no text with a zero character in it. */
@@ -231,8 +231,8 @@ public final class DeadLetterEndpoints {
      *
      * {@code remaining} is how many more the filter lets through; null for ids.
      */
-    public CompletableFuture<Answer> redrive(Context ctx) throws IOException {
-        return bodies.read(ctx, (bytes, memory) -> Selection.parse(bytes, limits.depth(), memory))
+    public CompletableFuture<Answer> redrive(Request request) throws IOException {
+        return bodies.read(request, (bytes, memory) -> Selection.parse(bytes, limits.depth(), memory))
                 .thenCompose(selection -> administration.run(() -> redrive(selection)));
     }
 
@@ -263,9 +263,9 @@ public final class DeadLetterEndpoints {
      * {@code DELETE /api/v1/dlq} with a filter in the query, as for {@link #list}, or {@code all=true}: deletes dead
      * letters for good. Answers {@code {"purged": 3}}.
      */
-    public CompletableFuture<Answer> purge(Context ctx) {
-        DeadLetterFilter filter = filter(ctx);
-        if (Parameters.flagInQuery(ctx, "all", false) != filter.equals(DeadLetterFilter.ALL)) {
+    public CompletableFuture<Answer> purge(Request request) {
+        DeadLetterFilter filter = filter(request);
+        if (Parameters.flagInQuery(request, "all", false) != filter.equals(DeadLetterFilter.ALL)) {
             throw badRequest(
                     "either a filter (queue, consumerGroup, partition, from, to, error) or all=true is required");
         }
@@ -279,9 +279,9 @@ public final class DeadLetterEndpoints {
      * "partitionId": "…", "transactionId": "o-1", "message": "Message queued again", "verdict": "moved"}}; 404 if there
      * is no dead letter of it.
      */
-    public CompletableFuture<Answer> retry(Context ctx) {
-        OptionalLong partition = Parameters.partitionInPath(ctx);
-        String transactionId = Parameters.nameInPath(ctx, "transactionId");
+    public CompletableFuture<Answer> retry(Request request) {
+        OptionalLong partition = Parameters.partitionInPath(request);
+        String transactionId = Parameters.nameInPath(request, "transactionId");
         return administration.run(() -> {
             List<Long> ids = partition.isEmpty()
                     ? List.of()
@@ -307,10 +307,10 @@ public final class DeadLetterEndpoints {
      * true, "partitionId": "…", "transactionId": "o-1", "consumerGroup": "__QUEUE_MODE__", "message": "Message moved to
      * the dead letters"}}; 404 if the group has no such message, 409 if it is done with it.
      */
-    public CompletableFuture<Answer> bury(Context ctx) throws IOException {
-        OptionalLong partition = Parameters.partitionInPath(ctx);
-        String transactionId = Parameters.nameInPath(ctx, "transactionId");
-        return bodies.read(ctx, (bytes, memory) -> {
+    public CompletableFuture<Answer> bury(Request request) throws IOException {
+        OptionalLong partition = Parameters.partitionInPath(request);
+        String transactionId = Parameters.nameInPath(request, "transactionId");
+        return bodies.read(request, (bytes, memory) -> {
                     JsonRequest json = bytes.length == 0
                             ? new JsonRequest(object())
                             : JsonRequest.parse(bytes, limits.depth(), memory);

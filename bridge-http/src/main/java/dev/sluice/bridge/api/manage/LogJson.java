@@ -1,5 +1,6 @@
 package dev.sluice.bridge.api.manage;
 
+import dev.sluice.bridge.http.AdminJson;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.buffer.LogStatus;
 import dev.sluice.buffer.RecoveryReport;
@@ -9,7 +10,6 @@ import java.util.Optional;
 
 /** What a log says about itself, as JSON objects. Names are those of the records in {@code dev.sluice.buffer}. */
 public final class LogJson {
-    private static final double MILLIS_PER_SECOND = 1000.0;
 
     private LogJson() {}
 
@@ -35,7 +35,7 @@ public final class LogJson {
 
     /** Writes a number of seconds with its milliseconds, or null. */
     static void seconds(JsonOutput out, Optional<Duration> duration) {
-        out.raw(duration.map(value -> Double.toString(value.toMillis() / MILLIS_PER_SECOND))
+        out.raw(duration.map(value -> Double.toString(AdminJson.seconds(value.toMillis())))
                 .orElse("null"));
     }
 

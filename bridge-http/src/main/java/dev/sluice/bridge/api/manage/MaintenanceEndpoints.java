@@ -1,19 +1,19 @@
 package dev.sluice.bridge.api.manage;
 
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.Answer.OK;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.JsonRequest;
 import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.jobs.MaintenanceMode;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.repositories.Administration;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
@@ -67,7 +67,7 @@ public final class MaintenanceEndpoints {
      *
      * {@code bufferHealthy}: a push would be taken. {@code failedFiles} counts failed records.
      */
-    public CompletableFuture<Answer> get(Context ctx) {
+    public CompletableFuture<Answer> get(Request request) {
         ServiceState.Buffer buffer = state.buffer();
         long failedBytes = failed.entries().status().usedBytes();
         ObjectNode answer = object().put("maintenanceMode", mode.pushes())
@@ -91,9 +91,9 @@ public final class MaintenanceEndpoints {
      * {@code POST /api/v1/system/maintenance} with {@code {"enabled": true}}: {@code {"maintenanceMode": true,
      * "bufferedMessages": 0, "bufferHealthy": true, "message": "…"}}. 503 without the database, and nothing changes.
      */
-    public CompletableFuture<Answer> set(Context ctx) throws IOException {
+    public CompletableFuture<Answer> set(Request request) throws IOException {
         return set(
-                ctx,
+                request,
                 mode::setPushes,
                 () -> object().put("maintenanceMode", mode.pushes())
                         .put("bufferedMessages", state.buffer().pending())
@@ -106,13 +106,13 @@ public final class MaintenanceEndpoints {
     }
 
     /** {@code GET /api/v1/system/maintenance/pop}: {@code {"popMaintenanceMode": false, "message": "…"}}. */
-    public CompletableFuture<Answer> getPops(Context ctx) {
+    public CompletableFuture<Answer> getPops(Request request) {
         return CompletableFuture.completedFuture(Answer.json(OK, pops()));
     }
 
     /** {@code POST /api/v1/system/maintenance/pop} with {@code {"enabled": true}}: answers as the GET. */
-    public CompletableFuture<Answer> setPops(Context ctx) throws IOException {
-        return set(ctx, mode::setPops, this::pops);
+    public CompletableFuture<Answer> setPops(Request request) throws IOException {
+        return set(request, mode::setPops, this::pops);
     }
 
     private ObjectNode pops() {
@@ -125,8 +125,8 @@ public final class MaintenanceEndpoints {
         ObjectNode now();
     }
 
-    private CompletableFuture<Answer> set(Context ctx, Consumer<Boolean> change, Report report) throws IOException {
-        return bodies.read(ctx, (bytes, memory) -> {
+    private CompletableFuture<Answer> set(Request request, Consumer<Boolean> change, Report report) throws IOException {
+        return bodies.read(request, (bytes, memory) -> {
                     JsonRequest json = JsonRequest.parse(bytes, limits.depth(), memory);
                     if (json.value("enabled") == null) {
                         throw badRequest("enabled must be true or false");
@@ -151,7 +151,7 @@ public final class MaintenanceEndpoints {
      *  "maintenance_mode": false, "pop_maintenance_mode": false}
      * }</pre>
      */
-    public CompletableFuture<Answer> sharedState(Context ctx) {
+    public CompletableFuture<Answer> sharedState(Request request) {
         ObjectNode answer = object().put("enabled", true)
                 .put("running", state.databaseConnected())
                 .put("server_id", serverId);
@@ -174,9 +174,9 @@ public final class MaintenanceEndpoints {
      * {@code POST /internal/api/notify} with {@code {"queue": "orders", "partition": null}}: has waiting pops on the
      * queue, here and at other bridges, look for messages. Answers {@code {"status": "ok"}}.
      */
-    public CompletableFuture<Answer> wake(Context ctx) throws IOException {
+    public CompletableFuture<Answer> wake(Request request) throws IOException {
         return bodies.read(
-                        ctx,
+                        request,
                         (bytes, memory) -> Parameters.name(
                                 "queue",
                                 JsonRequest.parse(bytes, limits.depth(), memory).requiredText("queue")))

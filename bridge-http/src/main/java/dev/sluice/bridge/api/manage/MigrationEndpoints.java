@@ -1,8 +1,9 @@
 package dev.sluice.bridge.api.manage;
 
-import static dev.sluice.bridge.http.AdminJson.CONFLICT;
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.Answer.ACCEPTED;
+import static dev.sluice.bridge.http.Answer.CONFLICT;
+import static dev.sluice.bridge.http.Answer.OK;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -12,13 +13,13 @@ import dev.sluice.bridge.http.AdminJson;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.JsonRequest;
 import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.repositories.Administration;
 import dev.sluice.bridge.repositories.BoundedExecutor;
 import dev.sluice.queue.sql.SchemaCopy;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -36,7 +37,6 @@ import java.util.function.Function;
  * logged nor answered.
  */
 public final class MigrationEndpoints implements AutoCloseable {
-    private static final int ACCEPTED = 202;
     private static final int BAD_GATEWAY = 502;
     private static final int MAX_WAITING = 10;
 
@@ -75,9 +75,9 @@ public final class MigrationEndpoints implements AutoCloseable {
     }
 
     /** Something to do with a request that has been read. */
-    private CompletableFuture<Answer> with(Context ctx, Function<JsonRequest, Answer> work) throws IOException {
+    private CompletableFuture<Answer> with(Request request, Function<JsonRequest, Answer> work) throws IOException {
         requireEnabled();
-        return bodies.read(ctx, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
+        return bodies.read(request, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
                 .thenCompose(body -> turns.run(() -> work.apply(body)));
     }
 
@@ -89,8 +89,8 @@ public final class MigrationEndpoints implements AutoCloseable {
      * {"success": false, "message": "Not connected", "error": "…"}
      * }</pre>
      */
-    public CompletableFuture<Answer> test(Context ctx) throws IOException {
-        return with(ctx, body -> {
+    public CompletableFuture<Answer> test(Request request) throws IOException {
+        return with(request, body -> {
             MigrationTarget target = MigrationTarget.of(body);
             try (Connection connection = target.connect();
                     Statement statement = connection.createStatement();
@@ -117,8 +117,8 @@ public final class MigrationEndpoints implements AutoCloseable {
      * ["traces"]}: 202 {@code {"status": "started", "message": "…"}} when the target may be written and the copy has
      * begun; 409 if it may not, or if one runs; 502 if the target does not answer.
      */
-    public CompletableFuture<Answer> start(Context ctx) throws IOException {
-        return with(ctx, body -> {
+    public CompletableFuture<Answer> start(Request request) throws IOException {
+        return with(request, body -> {
             String replace = body.text("replaceSchema");
             var order = new MigrationJob.Order(
                     MigrationTarget.of(body), schema(body), replace == null ? "" : replace, excluded(body));
@@ -172,7 +172,7 @@ public final class MigrationEndpoints implements AutoCloseable {
      * {"status": "error", …, "error": "…"}
      * }</pre>
      */
-    public CompletableFuture<Answer> status(Context ctx) {
+    public CompletableFuture<Answer> status(Request request) {
         requireEnabled();
         MigrationJob.Status status = job.status();
         ObjectNode answer = object().put("status", status.state().name().toLowerCase(Locale.ROOT))
@@ -194,8 +194,8 @@ public final class MigrationEndpoints implements AutoCloseable {
      * {"success": true, "allMatch": true, "tables": [{"table": "queues", "sourceCount": 3, "targetCount": 3, "match": true}]}
      * }</pre>
      */
-    public CompletableFuture<Answer> validate(Context ctx) throws IOException {
-        return with(ctx, body -> {
+    public CompletableFuture<Answer> validate(Request request) throws IOException {
+        return with(request, body -> {
             MigrationTarget target = MigrationTarget.of(body);
             String schema = schema(body);
             if (job.status().state().isRunning()) {
@@ -233,9 +233,9 @@ public final class MigrationEndpoints implements AutoCloseable {
      * {@code POST /api/v1/migration/reset}: forgets how the last one went. {@code {"status": "idle", "message": "…"}};
      * 409 while one runs.
      */
-    public CompletableFuture<Answer> reset(Context ctx) throws IOException {
+    public CompletableFuture<Answer> reset(Request request) throws IOException {
         requireEnabled();
-        return bodies.discard(ctx)
+        return bodies.discard(request)
                 .thenApply(done -> job.reset()
                         ? Answer.json(OK, object().put("status", "idle").put("message", "There is no migration"))
                         : conflict("A migration is running"));

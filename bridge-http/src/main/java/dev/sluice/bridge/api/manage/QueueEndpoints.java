@@ -1,7 +1,7 @@
 package dev.sluice.bridge.api.manage;
 
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.Answer.OK;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -11,6 +11,7 @@ import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.JsonRequest;
 import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
@@ -25,7 +26,6 @@ import dev.sluice.queue.QueueOptions;
 import dev.sluice.queue.admin.PartitionInfo;
 import dev.sluice.queue.admin.Queues;
 import dev.sluice.queue.view.Counter;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.List;
 import java.util.OptionalLong;
@@ -89,8 +89,8 @@ public final class QueueEndpoints {
      *
      * with all options, see {@link QueueOptionsJson}; {@code partitionId} is that of the partition {@code Default}.
      */
-    public CompletableFuture<Answer> configure(Context ctx) throws IOException {
-        return bodies.read(ctx, (bytes, memory) -> Configuration.parse(bytes, limits.depth(), memory))
+    public CompletableFuture<Answer> configure(Request request) throws IOException {
+        return bodies.read(request, (bytes, memory) -> Configuration.parse(bytes, limits.depth(), memory))
                 .thenCompose(wanted -> administration.run(() -> configure(wanted)));
     }
 
@@ -113,8 +113,8 @@ public final class QueueEndpoints {
     /**
      * {@code DELETE /api/v1/resources/queues/:queue}: {@code {"deleted": true, "queue": "orders", "existed": true}}.
      */
-    public CompletableFuture<Answer> deleteQueue(Context ctx) {
-        String queue = Parameters.nameInPath(ctx, "queue");
+    public CompletableFuture<Answer> deleteQueue(Request request) {
+        String queue = Parameters.nameInPath(request, "queue");
         return administration.run(() -> {
             boolean existed = administration.queues().delete(queue);
             return Answer.json(
@@ -126,9 +126,9 @@ public final class QueueEndpoints {
      * {@code DELETE /api/v1/resources/queues/:queue/partitions/:partition}: {@code {"deleted": true, "queue": "orders",
      * "partition": "customer-7", "existed": true}}.
      */
-    public CompletableFuture<Answer> deletePartition(Context ctx) {
-        String queue = Parameters.nameInPath(ctx, "queue");
-        String partition = Parameters.nameInPath(ctx, "partition");
+    public CompletableFuture<Answer> deletePartition(Request request) {
+        String queue = Parameters.nameInPath(request, "queue");
+        String partition = Parameters.nameInPath(request, "partition");
         return administration.run(() -> {
             boolean existed = administration.queues().deletePartition(queue, partition);
             if (existed) {
@@ -147,10 +147,10 @@ public final class QueueEndpoints {
      * {@code DELETE /api/v1/messages/:partitionId/:transactionId}: {@code {"success": true, "partitionId": "…",
      * "transactionId": "o-1", "message": "Message deleted"}}; success false when there is none.
      */
-    public CompletableFuture<Answer> deleteMessage(Context ctx) {
-        OptionalLong partition = Parameters.partitionInPath(ctx);
-        String partitionId = ctx.pathParam("partitionId");
-        String transactionId = Parameters.nameInPath(ctx, "transactionId");
+    public CompletableFuture<Answer> deleteMessage(Request request) {
+        OptionalLong partition = Parameters.partitionInPath(request);
+        String partitionId = request.pathParameter("partitionId");
+        String transactionId = Parameters.nameInPath(request, "transactionId");
         return administration.run(() -> {
             boolean deleted = partition.isPresent()
                     && administration.queues().deleteMessage(partition.getAsLong(), transactionId);
@@ -167,9 +167,9 @@ public final class QueueEndpoints {
      * {@code DELETE /api/v1/queues/:queue/clear?partition=}: deletes the messages of a queue or of one of its
      * partitions. Answers {@code {"success": true, "queue": "orders", "partition": null, "cleared": 42}}.
      */
-    public CompletableFuture<Answer> clear(Context ctx) {
-        String queue = Parameters.nameInPath(ctx, "queue");
-        String partition = Parameters.nameInQuery(ctx, "partition");
+    public CompletableFuture<Answer> clear(Request request) {
+        String queue = Parameters.nameInPath(request, "queue");
+        String partition = Parameters.nameInQuery(request, "partition");
         return administration.run(() -> {
             long cleared = administration.queues().clear(queue, partition);
             return Answer.json(
@@ -190,10 +190,10 @@ public final class QueueEndpoints {
      *  "pagination": {"limit": 100, "offset": 0}}
      * }</pre>
      */
-    public CompletableFuture<Answer> partitions(Context ctx) {
-        String queue = Parameters.nameInQuery(ctx, "queue");
-        PageRequest page =
-                PageRequest.of(ctx, "all-partitions", USUAL_LIMIT, Math.min(MAX_LIMIT, administration.listMax()), 2);
+    public CompletableFuture<Answer> partitions(Request request) {
+        String queue = Parameters.nameInQuery(request, "queue");
+        PageRequest page = PageRequest.of(
+                request, "all-partitions", USUAL_LIMIT, Math.min(MAX_LIMIT, administration.listMax()), 2);
         return administration.read(() -> {
             String ofQueue = page.text(0);
             String name = page.text(1);
@@ -205,7 +205,7 @@ public final class QueueEndpoints {
                 PartitionInfo last = shown.get(shown.size() - 1);
                 next = page.cursor(last.queue(), last.name());
             }
-            return Answer.json(OK, PageRequest.announce(ctx, write(shown, page.limit(), page.offset()), next));
+            return Answer.json(OK, PageRequest.announce(request, write(shown, page.limit(), page.offset()), next));
         });
     }
 

@@ -1,7 +1,10 @@
 package dev.sluice.bridge.api.messages;
 
+import static dev.sluice.bridge.http.Answer.OK;
+
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Endpoint;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.InvalidRequestException;
@@ -9,7 +12,6 @@ import dev.sluice.bridge.limits.OverloadedException;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,7 +40,6 @@ public final class AcknowledgeEndpoint implements Endpoint {
         CompletableFuture<List<AcknowledgeOutcome>> acknowledge(List<Acknowledgement> acknowledgements);
     }
 
-    private static final int OK = 200;
     private static final int RESULT_BYTES = 256;
     private static final long BYTES_PER_CHARACTER = 3;
 
@@ -54,9 +55,9 @@ public final class AcknowledgeEndpoint implements Endpoint {
     }
 
     @Override
-    public CompletableFuture<Answer> handle(Context ctx) throws IOException {
-        RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
-        return bodies.read(ctx, parser).thenCompose(body -> acknowledge(body.items(), memory));
+    public CompletableFuture<Answer> handle(Request request) throws IOException {
+        RequestMemory.Claim memory = bodies.memory().claim(request.servlet());
+        return bodies.read(request, parser).thenCompose(body -> acknowledge(body.items(), memory));
     }
 
     private CompletableFuture<Answer> acknowledge(List<AcknowledgeBody.Item> items, RequestMemory.Claim memory) {

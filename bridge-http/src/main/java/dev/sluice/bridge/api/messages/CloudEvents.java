@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.fasterxml.jackson.core.JsonToken;
 import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.json.JsonBody;
 import dev.sluice.bridge.json.JsonOutput;
@@ -14,7 +15,6 @@ import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
-import io.javalin.http.Context;
 import io.javalin.http.UnsupportedMediaTypeResponse;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -73,9 +73,9 @@ final class CloudEvents {
      * @throws UnsupportedMediaTypeResponse (415) if the events are in another format than JSON
      */
     static RequestBodies.Parser<PushBody> reader(
-            Context ctx, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
+            Request request, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
         var events = new CloudEvents(limits, ids, defaults);
-        String header = ctx.header("Content-Type");
+        String header = request.header("Content-Type");
         String contentType = header == null ? "" : header.strip();
         String mediaType = contentType.split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
         if (mediaType.equals(BATCH)) {
@@ -88,7 +88,7 @@ final class CloudEvents {
             throw new UnsupportedMediaTypeResponse("Content-Type must be " + STRUCTURED + " or " + BATCH
                     + ", or that of the data with the attributes in headers ce-…, was " + mediaType);
         }
-        Map<String, String> attributes = headers(ctx);
+        Map<String, String> attributes = headers(request);
         return (body, memory) -> pushed(List.of(events.binary(attributes, contentType, mediaType, body, memory)));
     }
 
@@ -229,14 +229,14 @@ final class CloudEvents {
     }
 
     /** Reads the attributes that stand in headers. */
-    private static Map<String, String> headers(Context ctx) {
+    private static Map<String, String> headers(Request request) {
         var attributes = new TreeMap<String, String>();
-        for (String header : Collections.list(ctx.req().getHeaderNames())) {
+        for (String header : Collections.list(request.servlet().getHeaderNames())) {
             String name = header.toLowerCase(Locale.ROOT);
             if (!name.startsWith(HEADER_PREFIX)) {
                 continue;
             }
-            List<String> values = Collections.list(ctx.req().getHeaders(header));
+            List<String> values = request.headers(header);
             if (values.size() > 1) {
                 throw badRequest(name + " must not be there more than once");
             }

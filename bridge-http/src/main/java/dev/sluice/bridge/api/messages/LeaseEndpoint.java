@@ -1,18 +1,18 @@
 package dev.sluice.bridge.api.messages;
 
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.Answer.OK;
 
 import dev.sluice.bridge.http.AdminJson;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.JsonRequest;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.json.JsonBody;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.metrics.LeaseExtensions;
 import dev.sluice.bridge.repositories.Administration;
 import dev.sluice.queue.QueueOptions;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -49,10 +49,10 @@ public final class LeaseEndpoint {
         this.limits = limits;
     }
 
-    public CompletableFuture<Answer> extend(Context ctx) throws IOException {
-        String leaseId = ctx.pathParam("leaseId");
+    public CompletableFuture<Answer> extend(Request request) throws IOException {
+        String leaseId = request.pathParameter("leaseId");
         return bodies.read(
-                        ctx,
+                        request,
                         (bytes, memory) -> Duration.ofSeconds(JsonRequest.parse(bytes, limits.depth(), memory)
                                 .number("seconds", USUAL_SECONDS, 1, QueueOptions.MAX_TIME.toSeconds())))
                 .thenCompose(extension -> administration.run(() -> extend(leaseId, extension)));

@@ -1,5 +1,6 @@
 package dev.sluice.bridge.api.messages;
 
+import static dev.sluice.bridge.http.Answer.OK;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import dev.sluice.bridge.http.Answer;
@@ -8,6 +9,7 @@ import dev.sluice.bridge.http.Endpoint;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Problem;
 import dev.sluice.bridge.http.Query;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.OverloadedException;
@@ -23,7 +25,6 @@ import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.Subscription;
 import dev.sluice.queue.sql.OutcomeUnknownException;
-import io.javalin.http.Context;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
@@ -64,7 +65,6 @@ public final class PopEndpoint implements Endpoint {
                 PopTarget target, PopRequest request, Duration wait, PopDispatcher.Client client);
     }
 
-    private static final int OK = 200;
     private static final int DEFAULT_BATCH = 1;
     private static final int DEFAULT_TIMEOUT_MILLIS = 30_000;
     private static final int MESSAGE_BYTES = 512;
@@ -85,32 +85,32 @@ public final class PopEndpoint implements Endpoint {
     }
 
     @Override
-    public CompletableFuture<Answer> handle(Context ctx) {
-        var query = new Query(ctx.queryParamMap());
-        PopTarget target = target(ctx, query);
+    public CompletableFuture<Answer> handle(Request request) {
+        var query = request.query();
+        PopTarget target = target(request, query);
         int batch = Math.min(Math.max(query.number("batch", DEFAULT_BATCH), 1), limits.popBatch());
         int maxPartitions = Math.min(Math.max(query.number("partitions", 1), 1), limits.popBatch());
-        var request = new PopRequest(batch, maxPartitions, query.flag("autoAck"), subscription(query));
+        var pop = new PopRequest(batch, maxPartitions, query.flag("autoAck"), subscription(query));
         int timeoutMillis =
                 Math.min(Math.max(query.number("timeout", DEFAULT_TIMEOUT_MILLIS), 0), limits.popTimeoutMillis());
         Duration wait = query.flag("wait") ? Duration.ofMillis(timeoutMillis) : Duration.ZERO;
-        if (request.autoAck() && memory.isUsedUp()) {
+        if (pop.autoAck() && memory.isUsedUp()) {
             throw RequestMemory.tooMany(); // Afterwards it would be too late: nothing can be given back.
         }
-        var client = new ClientConnection(ctx.req());
-        return popper.pop(target, request, wait, client).handle((result, failure) -> {
+        var client = new ClientConnection(request.servlet());
+        return popper.pop(target, pop, wait, client).handle((result, failure) -> {
             boolean gone = client.answered();
             if (failure == null) {
-                return answer(ctx, target, result, gone);
+                return answer(request, target, result, gone);
             }
             if (Problem.unwrap(failure) instanceof QueueException e && Problem.isDatabaseAway(e)) {
-                return unavailable(ctx, e);
+                return unavailable(request, e);
             }
             throw new CompletionException(failure);
         });
     }
 
-    private Answer answer(Context ctx, PopTarget target, PopResult result, boolean gone) {
+    private Answer answer(Request request, PopTarget target, PopResult result, boolean gone) {
         if (result.messages().isEmpty()) {
             return Answer.empty();
         }
@@ -118,7 +118,7 @@ public final class PopEndpoint implements Endpoint {
             undelivered.giveBack(target, result);
             return Answer.empty();
         }
-        takeMemory(ctx, target, result);
+        takeMemory(request, target, result);
         Answer answer = Answer.json(OK, write(result, target.group()));
         if (result.leaseId() == null) {
             return answer; // The client may get a part of it, and with auto-ack gets nothing twice.
@@ -126,8 +126,8 @@ public final class PopEndpoint implements Endpoint {
         return answer.orElse(() -> undelivered.giveBack(target, result));
     }
 
-    private static Answer unavailable(Context ctx, QueueException e) {
-        ctx.header("Retry-After", RETRY_SECONDS);
+    private static Answer unavailable(Request request, QueueException e) {
+        request.answerHeader("Retry-After", RETRY_SECONDS);
         String error = e instanceof OutcomeUnknownException ? Problem.OUTCOME_UNKNOWN : Problem.DATABASE_UNAVAILABLE;
         return Answer.json(
                 OK,
@@ -142,8 +142,8 @@ public final class PopEndpoint implements Endpoint {
      *
      * @throws OverloadedException if other requests have it; the messages are given back then
      */
-    private void takeMemory(Context ctx, PopTarget target, PopResult result) {
-        RequestMemory.Claim claim = memory.claim(ctx.req());
+    private void takeMemory(Request request, PopTarget target, PopResult result) {
+        RequestMemory.Claim claim = memory.claim(request.servlet());
         long needed = 2L * expectedBytes(result.messages());
         try {
             claim.take(needed);
@@ -167,15 +167,15 @@ public final class PopEndpoint implements Endpoint {
         return bytes;
     }
 
-    private static PopTarget target(Context ctx, Query query) {
+    private static PopTarget target(Request request, Query query) {
         String group = given(query, "consumerGroup");
-        return new PopTarget(scope(ctx, query), group == null ? PopTarget.DEFAULT_GROUP : group);
+        return new PopTarget(scope(request, query), group == null ? PopTarget.DEFAULT_GROUP : group);
     }
 
-    private static PopTarget.Scope scope(Context ctx, Query query) {
-        String queue = ctx.pathParamMap().get("queue");
+    private static PopTarget.Scope scope(Request request, Query query) {
+        String queue = request.pathParameterOrNull("queue");
         if (queue != null) {
-            String partition = ctx.pathParamMap().get("partition");
+            String partition = request.pathParameterOrNull("partition");
             return new PopTarget.InQueue(name("queue", queue), partition == null ? null : name("partition", partition));
         }
         String namespace = given(query, "namespace");

@@ -3,9 +3,9 @@ package dev.sluice.bridge.api.messages;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import dev.sluice.bridge.http.Guard;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.queue.NewMessage;
-import io.javalin.http.Context;
 import java.util.Enumeration;
 import java.util.UUID;
 import java.util.regex.Matcher;
@@ -46,13 +46,13 @@ public record PushDefaults(
      *
      * @throws InvalidRequestException (400) if the key is too long or has other characters than visible ASCII
      */
-    public static PushDefaults of(Context ctx) {
+    public static PushDefaults of(Request request) {
         return new PushDefaults(
                 null,
                 NewMessage.DEFAULT_PARTITION,
-                idempotencyKey(ctx.header("Idempotency-Key")),
-                traceId(ctx),
-                Guard.subjectOf(ctx));
+                idempotencyKey(request.header("Idempotency-Key")),
+                traceId(request),
+                Guard.subjectOf(request));
     }
 
     /** The same for items of one queue and, if they do not say otherwise, one partition. */
@@ -84,8 +84,8 @@ public record PushDefaults(
         return key;
     }
 
-    private static @Nullable UUID traceId(Context ctx) {
-        Enumeration<String> headers = ctx.req().getHeaders("traceparent");
+    private static @Nullable UUID traceId(Request request) {
+        Enumeration<String> headers = request.servlet().getHeaders("traceparent");
         if (!headers.hasMoreElements()) {
             return null;
         }

@@ -1,7 +1,10 @@
 package dev.sluice.bridge.api.messages;
 
+import static dev.sluice.bridge.http.Answer.CREATED;
+
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Endpoint;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.Linger;
@@ -12,7 +15,6 @@ import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PartitionIds;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
@@ -47,7 +49,6 @@ public final class PushEndpoint implements Endpoint {
     /** Names for JSON text, one value a line. */
     private static final Set<String> LINES = Set.of("application/x-ndjson", "application/ndjson", "application/jsonl");
 
-    private static final int CREATED = 201;
     private static final int RESULT_BYTES = 256;
 
     private final Acceptor intake;
@@ -66,13 +67,13 @@ public final class PushEndpoint implements Endpoint {
     }
 
     @Override
-    public CompletableFuture<Answer> handle(Context ctx) throws IOException {
-        PushDefaults defaults = PushDefaults.of(ctx);
-        PushLines.Form form = PushLines.form(ctx);
-        @Nullable String queue = ctx.queryParam("queue");
-        PushDefaults named = defaults.to(queue, ctx.queryParam("partition"));
-        boolean isLines = isLines(ctx.header("Content-Type"));
-        return bodies.read(ctx, (bytes, memory) -> {
+    public CompletableFuture<Answer> handle(Request request) throws IOException {
+        PushDefaults defaults = PushDefaults.of(request);
+        PushLines.Form form = PushLines.form(request);
+        @Nullable String queue = request.query().text("queue");
+        PushDefaults named = defaults.to(queue, request.query().text("partition"));
+        boolean isLines = isLines(request.header("Content-Type"));
+        return bodies.read(request, (bytes, memory) -> {
                     if (isLines) {
                         return new PushLines(limits, ids, named, form, memory).lines(bytes);
                     }
@@ -84,9 +85,10 @@ public final class PushEndpoint implements Endpoint {
     }
 
     /** {@code POST /api/v1/push/{queue}}: the same for {@link CloudEvents}. */
-    public CompletableFuture<Answer> events(Context ctx) throws IOException {
-        PushDefaults defaults = PushDefaults.of(ctx).to(ctx.pathParam("queue"), null);
-        return bodies.read(ctx, CloudEvents.reader(ctx, limits, ids, defaults)).thenCompose(this::accept);
+    public CompletableFuture<Answer> events(Request request) throws IOException {
+        PushDefaults defaults = PushDefaults.of(request).to(request.pathParameter("queue"), null);
+        return bodies.read(request, CloudEvents.reader(request, limits, ids, defaults))
+                .thenCompose(this::accept);
     }
 
     private static boolean isLines(@Nullable String contentType) {

@@ -4,13 +4,13 @@ import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.core.JsonToken;
 import dev.sluice.bridge.http.NdjsonLines;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.json.JsonBody;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
-import io.javalin.http.Context;
 import java.util.ArrayList;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -57,9 +57,9 @@ final class PushLines {
      *
      * @throws InvalidRequestException (400) if {@code as} is not known, or asks for events and no queue is named
      */
-    static Form form(Context ctx) {
-        String as = ctx.queryParam("as");
-        boolean named = ctx.queryParam("queue") != null;
+    static Form form(Request request) {
+        String as = request.query().text("as");
+        boolean named = request.query().text("queue") != null;
         if (as == null) {
             return named ? Form.EITHER : Form.ENVELOPE;
         }

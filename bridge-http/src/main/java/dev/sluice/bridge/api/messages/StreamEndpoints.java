@@ -1,8 +1,8 @@
 package dev.sluice.bridge.api.messages;
 
-import static dev.sluice.bridge.http.AdminJson.CONFLICT;
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.Answer.CONFLICT;
+import static dev.sluice.bridge.http.Answer.OK;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -11,6 +11,7 @@ import dev.sluice.bridge.http.AdminJson;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.JsonRequest;
 import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.bridge.ingest.QueueFullException;
@@ -26,7 +27,6 @@ import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.StreamIds;
 import dev.sluice.queue.transact.StreamCycle;
 import dev.sluice.queue.transact.Streams;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -71,8 +71,8 @@ public final class StreamEndpoints {
      * {"success": false, "query_id": "…", "name": "sum", "error": "config_hash mismatch: …"}     409
      * }</pre>
      */
-    public CompletableFuture<Answer> register(Context ctx) throws IOException {
-        return bodies.read(ctx, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
+    public CompletableFuture<Answer> register(Request request) throws IOException {
+        return bodies.read(request, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
                 .thenCompose(body -> {
                     String name = Parameters.name("name", body.requiredText("name"));
                     String source = Parameters.name("source_queue", body.requiredText("source_queue"));
@@ -117,9 +117,9 @@ public final class StreamEndpoints {
      *  "ack_result": null, "error": "Query not found"}
      * }</pre>
      */
-    public CompletableFuture<Answer> cycle(Context ctx) throws IOException {
-        PushDefaults defaults = PushDefaults.of(ctx);
-        return bodies.read(ctx, (bytes, memory) -> StreamCycleBody.parse(bytes, limits, ids, defaults, memory))
+    public CompletableFuture<Answer> cycle(Request request) throws IOException {
+        PushDefaults defaults = PushDefaults.of(request);
+        return bodies.read(request, (bytes, memory) -> StreamCycleBody.parse(bytes, limits, ids, defaults, memory))
                 .thenCompose(this::run);
     }
 
@@ -238,8 +238,8 @@ public final class StreamEndpoints {
      *
      * 413 if that is too much for one answer.
      */
-    public CompletableFuture<Answer> state(Context ctx) throws IOException {
-        return bodies.read(ctx, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
+    public CompletableFuture<Answer> state(Request request) throws IOException {
+        return bodies.read(request, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
                 .thenCompose(body -> {
                     OptionalLong query = StreamIds.fromUuid(uuid(body, "query_id"));
                     OptionalLong partition = PartitionIds.fromUuid(uuid(body, "partition_id"));
@@ -247,7 +247,7 @@ public final class StreamEndpoints {
                     if (query.isEmpty() || partition.isEmpty()) {
                         return CompletableFuture.completedFuture(Answer.json(OK, write(List.of())));
                     }
-                    RequestMemory.Claim memory = bodies.memory().claim(ctx.req());
+                    RequestMemory.Claim memory = bodies.memory().claim(request.servlet());
                     return administration.read(() -> {
                         Streams streams = administration.streams();
                         List<Streams.Row> rows = streams.state(query.getAsLong(), partition.getAsLong(), part)

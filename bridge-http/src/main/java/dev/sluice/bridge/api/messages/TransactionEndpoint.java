@@ -1,8 +1,8 @@
 package dev.sluice.bridge.api.messages;
 
-import dev.sluice.bridge.http.AdminJson;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Endpoint;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.ingest.QueueFullException;
 import dev.sluice.bridge.json.JsonOutput;
@@ -15,7 +15,6 @@ import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.transact.TransactionExecutor.Outcome;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -69,9 +68,9 @@ public final class TransactionEndpoint implements Endpoint {
     }
 
     @Override
-    public CompletableFuture<Answer> handle(Context ctx) throws IOException {
-        PushDefaults defaults = PushDefaults.of(ctx);
-        return bodies.read(ctx, (bytes, memory) -> TransactionBody.parse(bytes, limits, ids, defaults, memory))
+    public CompletableFuture<Answer> handle(Request request) throws IOException {
+        PushDefaults defaults = PushDefaults.of(request);
+        return bodies.read(request, (bytes, memory) -> TransactionBody.parse(bytes, limits, ids, defaults, memory))
                 .thenCompose(this::execute);
     }
 
@@ -79,7 +78,7 @@ public final class TransactionEndpoint implements Endpoint {
         UUID id = ids.next();
         if (body.refusal() != null) {
             JsonOutput out = begin(id, body.refusal());
-            return CompletableFuture.completedFuture(Answer.json(AdminJson.OK, out.raw("]}")));
+            return CompletableFuture.completedFuture(Answer.json(Answer.OK, out.raw("]}")));
         }
         var messages = new ArrayList<NewMessage>();
         var verdicts = new ArrayList<Acknowledgement>();
@@ -103,7 +102,7 @@ public final class TransactionEndpoint implements Endpoint {
                     if (outcome.committed()) {
                         wake(messages, outcome);
                     }
-                    return Answer.json(AdminJson.OK, write(id, body.operations(), outcome));
+                    return Answer.json(Answer.OK, write(id, body.operations(), outcome));
                 });
     }
 

@@ -1,8 +1,8 @@
 package dev.sluice.bridge.api.observe;
 
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.AdminJson.time;
+import static dev.sluice.bridge.http.Answer.OK;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.TimeRange;
 import dev.sluice.bridge.repositories.Administration;
 import dev.sluice.queue.QueueIds;
@@ -23,7 +24,6 @@ import dev.sluice.queue.view.MinuteCounters.Which;
 import dev.sluice.queue.view.QueueOverview;
 import dev.sluice.queue.view.QueueStatus;
 import dev.sluice.queue.view.ResourceFilter;
-import io.javalin.http.Context;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -57,15 +57,16 @@ public final class AnalyticsEndpoints {
     /** What is asked for: a time, queues and bridges. */
     private record Asked(
             TimeRange time, ResourceFilter queues, @Nullable String host, boolean nobody) {
-        static Asked of(Context ctx, Duration usual) {
+        static Asked of(Request request, Duration usual) {
             return new Asked(
-                    TimeRange.of(ctx, usual),
+                    TimeRange.of(request, usual),
                     new ResourceFilter(
-                            Parameters.nameInQuery(ctx, "queue"),
-                            Parameters.textInQuery(ctx, "namespace"),
-                            Parameters.textInQuery(ctx, "task")),
-                    Parameters.textInQuery(ctx, "hostname"),
-                    Parameters.numberInQuery(ctx, "workerId", BridgeName.ID, 0, Integer.MAX_VALUE) != BridgeName.ID);
+                            Parameters.nameInQuery(request, "queue"),
+                            Parameters.textInQuery(request, "namespace"),
+                            Parameters.textInQuery(request, "task")),
+                    Parameters.textInQuery(request, "hostname"),
+                    Parameters.numberInQuery(request, "workerId", BridgeName.ID, 0, Integer.MAX_VALUE)
+                            != BridgeName.ID);
         }
 
         Range range() {
@@ -77,9 +78,9 @@ public final class AnalyticsEndpoints {
      * All at a glance: a point of {@code throughput} for each bucket, newest first; the queues; their messages by
      * state; leases; dead letters with their most frequent errors; the bridges; and errors.
      */
-    public CompletableFuture<Answer> status(Context ctx) {
-        Asked asked = Asked.of(ctx, HOUR);
-        PageRequest page = PageRequest.of(ctx, "queues", administration.listMax(), administration.listMax(), 1);
+    public CompletableFuture<Answer> status(Request request) {
+        Asked asked = Asked.of(request, HOUR);
+        PageRequest page = PageRequest.of(request, "queues", administration.listMax(), administration.listMax(), 1);
         return administration.read(() -> {
             List<Point> points = byTime(asked);
             UsageByTime usage = UsageByTime.read(administration.counters(), asked.range());
@@ -90,7 +91,7 @@ public final class AnalyticsEndpoints {
             points.forEach(point ->
                     throughputPoint(throughput.addObject(), point, asked.time().bucket(), usage));
             Sums sums = Sums.of(points);
-            statusOfQueues(ctx, page, body, asked.queues(), sums);
+            statusOfQueues(request, page, body, asked.queues(), sums);
             QueueOverview.Leases leases = administration.resources().leases(asked.queues());
             body.putObject("leases")
                     .put("active", leases.active())
@@ -133,7 +134,7 @@ public final class AnalyticsEndpoints {
                         after == null ? null : new MinuteCounters.Key(bucket, after, ""));
     }
 
-    private void statusOfQueues(Context ctx, PageRequest page, ObjectNode body, ResourceFilter filter, Sums sums) {
+    private void statusOfQueues(Request request, PageRequest page, ObjectNode body, ResourceFilter filter, Sums sums) {
         List<QueueStatus> rows = administration.resources().queues(filter, page.number(0), page.rows(), page.offset());
         List<QueueStatus> shown = page.page(rows);
         Map<Long, Long> consumed = administration
@@ -150,7 +151,7 @@ public final class AnalyticsEndpoints {
                     .put("totalConsumed", consumed.getOrDefault(each.queue().id(), 0L));
         }
         PageRequest.announce(
-                ctx,
+                request,
                 body,
                 page.isTruncated(rows)
                         ? page.cursor(shown.get(shown.size() - 1).queue().id())
@@ -216,12 +217,12 @@ public final class AnalyticsEndpoints {
      * {@code {"dataPoints": [{"timestamp": "…", "messages": 10}], "interval": "hour", "from": "…", "to": "…"}}, oldest
      * first; the first page has the newest points.
      */
-    public CompletableFuture<Answer> pushes(Context ctx) {
-        Asked asked = Asked.of(ctx, DAY);
-        String interval = Parameters.textInQuery(ctx, "interval");
+    public CompletableFuture<Answer> pushes(Request request) {
+        Asked asked = Asked.of(request, DAY);
+        String interval = Parameters.textInQuery(request, "interval");
         Duration bucket = "minute".equals(interval) ? Duration.ofMinutes(1) : "day".equals(interval) ? DAY : HOUR;
         var range = new Range(asked.time().from(), asked.time().to(), bucket, asked.queues(), null);
-        PageRequest page = PageRequest.of(ctx, "pushes", administration.listMax(), administration.listMax(), 1);
+        PageRequest page = PageRequest.of(request, "pushes", administration.listMax(), administration.listMax(), 1);
         return administration.read(() -> {
             ObjectNode body = object();
             ArrayNode list = body.putArray("dataPoints");
@@ -247,7 +248,7 @@ public final class AnalyticsEndpoints {
             return Answer.json(
                     OK,
                     PageRequest.announce(
-                            ctx,
+                            request,
                             body,
                             page.isTruncated(rows)
                                     ? page.cursor(points.get(points.size() - 1).bucket())
@@ -256,9 +257,10 @@ public final class AnalyticsEndpoints {
     }
 
     /** Counts of the bridges by time, newest first; by bridge; by queue; and their sums. */
-    public CompletableFuture<Answer> workerMetrics(Context ctx) {
-        Asked asked = Asked.of(ctx, HOUR);
-        PageRequest page = PageRequest.of(ctx, "worker-queues", administration.listMax(), administration.listMax(), 1);
+    public CompletableFuture<Answer> workerMetrics(Request request) {
+        Asked asked = Asked.of(request, HOUR);
+        PageRequest page =
+                PageRequest.of(request, "worker-queues", administration.listMax(), administration.listMax(), 1);
         return administration.read(() -> {
             List<Point> points = asked.nobody() ? List.of() : byTime(asked);
             UsageByTime usage = UsageByTime.read(administration.counters(), asked.range());
@@ -282,7 +284,7 @@ public final class AnalyticsEndpoints {
                         .put("avgLagMs", ratio(point.get(Counter.LAG_SUM_MS), point.get(Counter.LAG_COUNT)))
                         .put("maxLagMs", point.get(Counter.LAG_MAX_MS));
             }
-            PageRequest.announce(ctx, body, page.isTruncated(rows) ? page.cursor(last) : null);
+            PageRequest.announce(request, body, page.isTruncated(rows) ? page.cursor(last) : null);
             Sums sums = Sums.of(points);
             MessageCounts all =
                     administration.resources().totals(ResourceFilter.ALL).sum().counts();
@@ -337,14 +339,14 @@ public final class AnalyticsEndpoints {
      * {@code [{"queueName": "orders", "popCount": 10, "avgLagMs": 12.5, "maxLagMs": 40, "bucketTime": "…"}]}, newest
      * first.
      */
-    public CompletableFuture<Answer> queueLag(Context ctx) {
-        Asked asked = Asked.of(ctx, HOUR);
-        PageRequest page = pageOfPoints(ctx, "queue-lag");
+    public CompletableFuture<Answer> queueLag(Request request) {
+        Asked asked = Asked.of(request, HOUR);
+        PageRequest page = pageOfPoints(request, "queue-lag");
         return administration.read(() -> {
             ArrayNode list = JsonNodeFactory.instance.arrayNode();
             List<Point> rows =
                     administration.counters().series(asked.range(), true, false, Which.POPPED, page.rows(), key(page));
-            PageRequest.announce(ctx, next(page, rows));
+            PageRequest.announce(request, next(page, rows));
             for (Point point : page.page(rows)) {
                 ObjectNode node = list.addObject()
                         .put("queueName", point.queue())
@@ -356,8 +358,8 @@ public final class AnalyticsEndpoints {
         });
     }
 
-    private PageRequest pageOfPoints(Context ctx, String list) {
-        return PageRequest.of(ctx, list, administration.listMax(), administration.listMax(), 3);
+    private PageRequest pageOfPoints(Request request, String list) {
+        return PageRequest.of(request, list, administration.listMax(), administration.listMax(), 3);
     }
 
     private static MinuteCounters.@Nullable Key key(PageRequest page) {
@@ -376,9 +378,9 @@ public final class AnalyticsEndpoints {
     }
 
     /** Counts by time and queue, newest first, and the names of the queues. */
-    public CompletableFuture<Answer> queueOps(Context ctx) {
-        Asked asked = Asked.of(ctx, HOUR);
-        PageRequest page = pageOfPoints(ctx, "queue-ops");
+    public CompletableFuture<Answer> queueOps(Request request) {
+        Asked asked = Asked.of(request, HOUR);
+        PageRequest page = pageOfPoints(request, "queue-ops");
         return administration.read(() -> {
             Duration bucket = asked.time().bucket();
             List<Point> rows =
@@ -393,7 +395,7 @@ public final class AnalyticsEndpoints {
             }
             ObjectNode body = object();
             asked.time().describe(body);
-            PageRequest.announce(ctx, body, next(page, rows));
+            PageRequest.announce(request, body, next(page, rows));
             ArrayNode series = body.putArray("series");
             for (Point point : points) {
                 operations(series.addObject(), point, bucket)
@@ -427,9 +429,9 @@ public final class AnalyticsEndpoints {
     }
 
     /** The most pops that waited at a time, by time, queue and bridge; and the bridges. */
-    public CompletableFuture<Answer> parked(Context ctx) {
-        Asked asked = Asked.of(ctx, HOUR);
-        PageRequest page = pageOfPoints(ctx, "parked");
+    public CompletableFuture<Answer> parked(Request request) {
+        Asked asked = Asked.of(request, HOUR);
+        PageRequest page = pageOfPoints(request, "parked");
         return administration.read(() -> {
             ObjectNode body = object();
             asked.time().describe(body);
@@ -437,7 +439,7 @@ public final class AnalyticsEndpoints {
             Set<String> names = new TreeSet<>();
             List<Point> rows =
                     administration.counters().series(asked.range(), true, true, Which.PARKED, page.rows(), key(page));
-            PageRequest.announce(ctx, body, next(page, rows));
+            PageRequest.announce(request, body, next(page, rows));
             for (Point point : page.page(rows)) {
                 names.add(point.worker());
                 ObjectNode node =
@@ -451,8 +453,8 @@ public final class AnalyticsEndpoints {
     }
 
     /** Messages that had their time, by time and reason, newest first; and their sums. */
-    public CompletableFuture<Answer> retention(Context ctx) {
-        Asked asked = Asked.of(ctx, HOUR);
+    public CompletableFuture<Answer> retention(Request request) {
+        Asked asked = Asked.of(request, HOUR);
         return administration.read(() -> {
             ObjectNode body = object();
             asked.time().describe(body);
@@ -482,8 +484,8 @@ public final class AnalyticsEndpoints {
     }
 
     /** How the bridges were: samples by bridge and time, oldest first. */
-    public CompletableFuture<Answer> systemMetrics(Context ctx) {
-        Asked asked = Asked.of(ctx, HOUR);
+    public CompletableFuture<Answer> systemMetrics(Request request) {
+        Asked asked = Asked.of(request, HOUR);
         return administration.read(() -> {
             ObjectNode body = object();
             asked.time().describe(body);

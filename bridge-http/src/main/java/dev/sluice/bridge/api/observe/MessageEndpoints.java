@@ -1,9 +1,9 @@
 package dev.sluice.bridge.api.observe;
 
-import static dev.sluice.bridge.http.AdminJson.NOT_FOUND;
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.AdminJson.time;
+import static dev.sluice.bridge.http.Answer.NOT_FOUND;
+import static dev.sluice.bridge.http.Answer.OK;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -12,6 +12,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.repositories.Administration;
 import dev.sluice.queue.PartitionIds;
@@ -22,7 +23,6 @@ import dev.sluice.queue.view.MessageFilter;
 import dev.sluice.queue.view.MessageState;
 import dev.sluice.queue.view.ResourceFilter;
 import dev.sluice.queue.view.StoredMessages;
-import io.javalin.http.Context;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -58,22 +58,22 @@ public final class MessageEndpoints {
      *  "mode": {"hasQueueMode": true, "busGroupsCount": 1, "type": "hybrid"}}
      * }</pre>
      */
-    public CompletableFuture<Answer> list(Context ctx) {
-        Instant to = Parameters.timeInQuery(ctx, "to");
+    public CompletableFuture<Answer> list(Request request) {
+        Instant to = Parameters.timeInQuery(request, "to");
         Instant end = (to == null ? Instant.now() : to)
                 .truncatedTo(ChronoUnit.MINUTES)
                 .plus(1, ChronoUnit.MINUTES);
-        Instant from = Parameters.timeInQuery(ctx, "from");
+        Instant from = Parameters.timeInQuery(request, "from");
         var filter = new MessageFilter(
                 new ResourceFilter(
-                        Parameters.nameInQuery(ctx, "queue"),
-                        Parameters.textInQuery(ctx, "ns"),
-                        Parameters.textInQuery(ctx, "task")),
-                Parameters.nameInQuery(ctx, "partition"),
-                state(Parameters.textInQuery(ctx, "status")),
+                        Parameters.nameInQuery(request, "queue"),
+                        Parameters.textInQuery(request, "ns"),
+                        Parameters.textInQuery(request, "task")),
+                Parameters.nameInQuery(request, "partition"),
+                state(Parameters.textInQuery(request, "status")),
                 from == null ? Instant.now().minus(USUAL_TIME) : from,
                 end);
-        PageRequest page = page(ctx, USUAL_LIMIT);
+        PageRequest page = page(request, USUAL_LIMIT);
         return administration.read(() -> {
             StoredMessages.Page found = read(filter, page);
             ObjectNode body = object();
@@ -83,9 +83,9 @@ public final class MessageEndpoints {
                     body.putObject("mode"),
                     found.readers().queueMode(),
                     found.readers().named());
-            PageRequest.announce(ctx, body, next(ctx, page, found));
+            PageRequest.announce(request, body, next(request, page, found));
             if (found.leavesOutPartitions()) {
-                PageRequest.announcePartial(ctx);
+                PageRequest.announcePartial(request);
                 body.put("truncated", true);
             }
             return Answer.json(OK, body);
@@ -96,9 +96,9 @@ public final class MessageEndpoints {
      * {@code [{"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "…", "queue": …, "status": …,
      * "createdAt": …}]}.
      */
-    public CompletableFuture<Answer> ofQueue(Context ctx) {
-        var filter = new MessageFilter(ResourceFilter.ofQueue(ctx.pathParam("queue")), null, null, null, null);
-        PageRequest page = page(ctx, USUAL_LIMIT_OF_QUEUE);
+    public CompletableFuture<Answer> ofQueue(Request request) {
+        var filter = new MessageFilter(ResourceFilter.ofQueue(request.pathParameter("queue")), null, null, null, null);
+        PageRequest page = page(request, USUAL_LIMIT_OF_QUEUE);
         return administration.read(() -> {
             ArrayNode list = JsonNodeFactory.instance.arrayNode();
             StoredMessages.Page found = read(filter, page);
@@ -107,16 +107,16 @@ public final class MessageEndpoints {
                         .put("status", message.state().text())
                         .put("createdAt", time(message.createdAt()));
             }
-            PageRequest.announce(ctx, next(ctx, page, found));
+            PageRequest.announce(request, next(request, page, found));
             if (found.leavesOutPartitions()) {
-                PageRequest.announcePartial(ctx);
+                PageRequest.announcePartial(request);
             }
             return Answer.json(OK, list);
         });
     }
 
-    private static PageRequest page(Context ctx, int usual) {
-        PageRequest page = PageRequest.of(ctx, "messages", usual, MAX_LIMIT, 3);
+    private static PageRequest page(Request request, int usual) {
+        PageRequest page = PageRequest.of(request, "messages", usual, MAX_LIMIT, 3);
         if (page.offset() > StoredMessages.MAX_DEPTH - page.limit()) {
             throw badRequest("offset and limit together must be at most " + StoredMessages.MAX_DEPTH
                     + "; take the cursor to see older messages, or set to (a time)");
@@ -143,9 +143,9 @@ public final class MessageEndpoints {
      * A page may be short if messages were deleted one by one. So only an empty page is the last one for a client that
      * asks for pages.
      */
-    private static @Nullable String next(Context ctx, PageRequest page, StoredMessages.Page found) {
+    private static @Nullable String next(Request request, PageRequest page, StoredMessages.Page found) {
         List<ListedMessage> shown = found.messages();
-        boolean isPaging = ctx.queryParam("limit") != null || !page.isFirst();
+        boolean isPaging = request.query().text("limit") != null || !page.isFirst();
         if (shown.isEmpty() || (shown.size() < page.limit() && !isPaging)) {
             return null;
         }
@@ -220,9 +220,9 @@ public final class MessageEndpoints {
      *
      * {@code payload} is what was pushed, byte for byte. 404 {@code Message not found} if there is none.
      */
-    public CompletableFuture<Answer> one(Context ctx) {
-        OptionalLong partition = Parameters.partitionInPath(ctx);
-        String transactionId = Parameters.nameInPath(ctx, "transactionId");
+    public CompletableFuture<Answer> one(Request request) {
+        OptionalLong partition = Parameters.partitionInPath(request);
+        String transactionId = Parameters.nameInPath(request, "transactionId");
         return administration.read(() -> {
             MessageDetail message = partition.isEmpty()
                     ? null

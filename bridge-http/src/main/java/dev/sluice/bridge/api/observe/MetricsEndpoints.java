@@ -1,19 +1,20 @@
 package dev.sluice.bridge.api.observe;
 
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.AdminJson.seconds;
+import static dev.sluice.bridge.http.Answer.OK;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Connections;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.jobs.MaintenanceMode;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.bridge.repositories.BoundedExecutor;
 import dev.sluice.queue.view.Counter;
-import io.javalin.http.Context;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.ByteArrayOutputStream;
@@ -30,7 +31,6 @@ import java.util.concurrent.CompletableFuture;
  */
 public final class MetricsEndpoints implements AutoCloseable {
     private static final int MAX_WAITING = 100;
-    private static final double MILLIS_PER_SECOND = 1000;
 
     private final Metrics metrics;
     private final PrometheusPage page;
@@ -56,9 +56,9 @@ public final class MetricsEndpoints implements AutoCloseable {
      *
      * {@code uptime} in seconds, rates per second since the start, memory in bytes, processor time in microseconds.
      */
-    public CompletableFuture<Answer> summary(Context ctx) {
+    public CompletableFuture<Answer> summary(Request request) {
         return turns.run(() -> {
-            double uptime = ProcessUsage.uptimeMillis() / MILLIS_PER_SECOND;
+            double uptime = seconds(ProcessUsage.uptimeMillis());
             ProcessUsage.Usage usage = metrics.process().now();
             ObjectNode body = object().put("uptime", uptime);
             rate(body.putObject("requests"), metrics.requests().count(), uptime);
@@ -86,7 +86,7 @@ public final class MetricsEndpoints implements AutoCloseable {
     }
 
     /** The page for Prometheus. */
-    public CompletableFuture<Answer> prometheus(Context ctx) {
+    public CompletableFuture<Answer> prometheus(Request request) {
         return turns.run(() -> {
             MetricSnapshots snapshots = page.collect();
             var text = new ByteArrayOutputStream();

@@ -1,5 +1,7 @@
 package dev.sluice.bridge.api.observe;
 
+import static dev.sluice.bridge.http.AdminJson.seconds;
+
 import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.drain.BufferDetail;
 import dev.sluice.bridge.drain.DrainStatus;
@@ -31,7 +33,6 @@ import java.util.Map;
  * can have any name, but no user chooses the name of a label.
  */
 final class PrometheusPage {
-    private static final double MILLIS_PER_SECOND = 1000;
     private final Metrics metrics;
     private final ServiceState state;
     private final QueenFamilies queen;
@@ -115,7 +116,7 @@ final class PrometheusPage {
         families.gauge(
                 "sluice_log_oldest_age_seconds",
                 "How long the oldest of them has waited.",
-                log.oldestUncommittedAge().orElse(Duration.ZERO).toMillis() / MILLIS_PER_SECOND,
+                seconds(log.oldestUncommittedAge().orElse(Duration.ZERO).toMillis()),
                 "lane",
                 lane);
         families.counter(
@@ -173,7 +174,7 @@ final class PrometheusPage {
             families.counter(
                     "sluice_pop_lag_seconds",
                     "Sum of the ages of messages when they were popped.",
-                    counts.total(Counter.LAG_SUM_MS) / MILLIS_PER_SECOND,
+                    seconds(counts.total(Counter.LAG_SUM_MS)),
                     queue);
             families.gauge("sluice_pop_parked", "Pops that wait for messages.", counts.parked(), queue);
             count(
@@ -281,7 +282,7 @@ final class PrometheusPage {
             families.counter(
                     "jvm_gc_collection_seconds",
                     "Time they took.",
-                    Math.max(0, collector.getCollectionTime()) / MILLIS_PER_SECOND,
+                    seconds(Math.max(0, collector.getCollectionTime())),
                     "gc",
                     collector.getName());
         }

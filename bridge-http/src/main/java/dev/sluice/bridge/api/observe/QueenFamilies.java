@@ -1,5 +1,7 @@
 package dev.sluice.bridge.api.observe;
 
+import static dev.sluice.bridge.http.AdminJson.seconds;
+
 import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.jobs.MaintenanceMode;
 import dev.sluice.bridge.metrics.Counters;
@@ -17,7 +19,6 @@ import java.util.Map;
  * here is the like is left out: a panel without data is truer than a line of zeros.
  */
 final class QueenFamilies {
-    private static final double MILLIS_PER_SECOND = 1000;
     private static final String SCOPE = "scope";
     private static final String PROCESS = "process";
     private static final String OP = "op";
@@ -48,8 +49,7 @@ final class QueenFamilies {
 
     /** Adds all of them; asks nobody but this process. */
     void add(Families families, ProcessUsage.Usage usage) {
-        families.gauge(
-                "queen_uptime_seconds", "Time since the start.", ProcessUsage.uptimeMillis() / MILLIS_PER_SECOND);
+        families.gauge("queen_uptime_seconds", "Time since the start.", seconds(ProcessUsage.uptimeMillis()));
         families.counter(
                 "queen_cpu_user_microseconds", "Processor time of the process's own code.", usage.userMicros());
         families.counter("queen_cpu_system_microseconds", "Processor time of the system for it.", usage.systemMicros());
@@ -228,6 +228,6 @@ final class QueenFamilies {
     }
 
     private double age() {
-        return metrics.lastMinute().age(System.nanoTime()).toMillis() / MILLIS_PER_SECOND;
+        return seconds(metrics.lastMinute().age(System.nanoTime()).toMillis());
     }
 }

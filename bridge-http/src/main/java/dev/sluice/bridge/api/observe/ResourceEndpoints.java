@@ -1,15 +1,16 @@
 package dev.sluice.bridge.api.observe;
 
-import static dev.sluice.bridge.http.AdminJson.NOT_FOUND;
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.AdminJson.time;
+import static dev.sluice.bridge.http.Answer.NOT_FOUND;
+import static dev.sluice.bridge.http.Answer.OK;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.TimeRange;
 import dev.sluice.bridge.repositories.Administration;
 import dev.sluice.queue.PartitionIds;
@@ -23,7 +24,6 @@ import dev.sluice.queue.view.PartitionStatus;
 import dev.sluice.queue.view.QueueOverview;
 import dev.sluice.queue.view.QueueStatus;
 import dev.sluice.queue.view.ResourceFilter;
-import io.javalin.http.Context;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -56,31 +56,33 @@ public final class ResourceEndpoints {
      *
      * Newest first.
      */
-    public CompletableFuture<Answer> queues(Context ctx) {
-        PageRequest page = PageRequest.of(ctx, "queues", administration.listMax(), administration.listMax(), 1);
-        ResourceFilter filter = filter(ctx);
-        return administration.read(() -> Answer.json(OK, list(ctx, filter, page)));
+    public CompletableFuture<Answer> queues(Request request) {
+        PageRequest page = PageRequest.of(request, "queues", administration.listMax(), administration.listMax(), 1);
+        ResourceFilter filter = filter(request);
+        return administration.read(() -> Answer.json(OK, list(request, filter, page)));
     }
 
     /**
      * As {@link #queues}, a hundred of them unless it says otherwise, with {@code "pagination": {"limit": 100,
      * "offset": 0}}.
      */
-    public CompletableFuture<Answer> statusQueues(Context ctx) {
-        ResourceFilter filter = filter(ctx);
-        PageRequest page = PageRequest.of(ctx, "queues", USUAL_LIMIT, Math.min(MAX_LIMIT, administration.listMax()), 1);
+    public CompletableFuture<Answer> statusQueues(Request request) {
+        ResourceFilter filter = filter(request);
+        PageRequest page =
+                PageRequest.of(request, "queues", USUAL_LIMIT, Math.min(MAX_LIMIT, administration.listMax()), 1);
         return administration.read(() -> {
-            ObjectNode body = list(ctx, filter, page);
+            ObjectNode body = list(request, filter, page);
             body.putObject("pagination").put("limit", page.limit()).put("offset", page.offset());
             return Answer.json(OK, body);
         });
     }
 
-    private static ResourceFilter filter(Context ctx) {
-        return new ResourceFilter(null, Parameters.textInQuery(ctx, "namespace"), Parameters.textInQuery(ctx, "task"));
+    private static ResourceFilter filter(Request request) {
+        return new ResourceFilter(
+                null, Parameters.textInQuery(request, "namespace"), Parameters.textInQuery(request, "task"));
     }
 
-    private ObjectNode list(Context ctx, ResourceFilter filter, PageRequest page) {
+    private ObjectNode list(Request request, ResourceFilter filter, PageRequest page) {
         ObjectNode body = object();
         ArrayNode list = body.putArray("queues");
         List<QueueStatus> rows = administration.resources().queues(filter, page.number(0), page.rows(), page.offset());
@@ -94,7 +96,7 @@ public final class ResourceEndpoints {
                     .put("processing", each.counts().processing());
             last = each.queue().id();
         }
-        return PageRequest.announce(ctx, body, page.isTruncated(rows) ? page.cursor(last) : null);
+        return PageRequest.announce(request, body, page.isTruncated(rows) ? page.cursor(last) : null);
     }
 
     /**
@@ -110,9 +112,9 @@ public final class ResourceEndpoints {
      *
      * Partitions are by name, and paged; {@code totals} are those of the whole queue.
      */
-    public CompletableFuture<Answer> queue(Context ctx) {
-        String name = ctx.pathParam("queue");
-        PageRequest page = partitionsOf(ctx);
+    public CompletableFuture<Answer> queue(Request request) {
+        String name = request.pathParameter("queue");
+        PageRequest page = partitionsOf(request);
         return found(name, status -> {
             ObjectNode body = queue(object(), status.queue());
             ArrayNode list = body.putArray("partitions");
@@ -124,12 +126,12 @@ public final class ResourceEndpoints {
                 partition.put("newestMessage", time(each.newestAt()));
             }
             counts(body.putObject("totals"), status.counts());
-            return PageRequest.announce(ctx, body, next(page, rows));
+            return PageRequest.announce(request, body, next(page, rows));
         });
     }
 
-    private PageRequest partitionsOf(Context ctx) {
-        return PageRequest.of(ctx, "partitions", administration.listMax(), administration.listMax(), 1);
+    private PageRequest partitionsOf(Request request) {
+        return PageRequest.of(request, "partitions", administration.listMax(), administration.listMax(), 1);
     }
 
     private List<PartitionStatus> partitions(QueueStatus queue, PageRequest page) {
@@ -145,9 +147,9 @@ public final class ResourceEndpoints {
      * As {@link #queue}, with the options of the queue, what its groups have read of each partition, and when it was
      * last pushed to.
      */
-    public CompletableFuture<Answer> statusQueue(Context ctx) {
-        String name = ctx.pathParam("queue");
-        PageRequest page = partitionsOf(ctx);
+    public CompletableFuture<Answer> statusQueue(Request request) {
+        String name = request.pathParameter("queue");
+        PageRequest page = partitionsOf(request);
         return found(name, status -> {
             ObjectNode body = object();
             QueueOptions options = status.queue().options();
@@ -180,7 +182,7 @@ public final class ResourceEndpoints {
             ObjectNode totals = body.putObject("totals");
             counts(totals.putObject("messages"), status.counts());
             counts(totals, status.counts());
-            return PageRequest.announce(ctx, body, next(page, rows));
+            return PageRequest.announce(request, body, next(page, rows));
         });
     }
 
@@ -198,24 +200,24 @@ public final class ResourceEndpoints {
      * {@code {"namespaces": [{"namespace": "orders", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending":
      * 7}}]}}, by name.
      */
-    public CompletableFuture<Answer> namespaces(Context ctx) {
-        return grouped(ctx, "namespaces", "namespace", administration.resources()::namespaces);
+    public CompletableFuture<Answer> namespaces(Request request) {
+        return grouped(request, "namespaces", "namespace", administration.resources()::namespaces);
     }
 
     /**
      * {@code {"tasks": [{"task": "", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}}, by
      * name.
      */
-    public CompletableFuture<Answer> tasks(Context ctx) {
-        return grouped(ctx, "tasks", "task", administration.resources()::tasks);
+    public CompletableFuture<Answer> tasks(Request request) {
+        return grouped(request, "tasks", "task", administration.resources()::tasks);
     }
 
     private interface Sums {
         List<QueueOverview.Sum> after(@Nullable String label, int limit);
     }
 
-    private CompletableFuture<Answer> grouped(Context ctx, String field, String name, Sums sums) {
-        PageRequest page = PageRequest.of(ctx, field, administration.listMax(), administration.listMax(), 1);
+    private CompletableFuture<Answer> grouped(Request request, String field, String name, Sums sums) {
+        PageRequest page = PageRequest.of(request, field, administration.listMax(), administration.listMax(), 1);
         return administration.read(() -> {
             ObjectNode body = object();
             ArrayNode list = body.putArray(field);
@@ -231,7 +233,8 @@ public final class ResourceEndpoints {
                         .put("total", sum.counts().total())
                         .put("pending", sum.counts().pending());
             }
-            return Answer.json(OK, PageRequest.announce(ctx, body, page.isTruncated(rows) ? page.cursor(last) : null));
+            return Answer.json(
+                    OK, PageRequest.announce(request, body, page.isTruncated(rows) ? page.cursor(last) : null));
         });
     }
 
@@ -248,7 +251,7 @@ public final class ResourceEndpoints {
      * {@code lag.time} is in seconds, {@code lag.offset} in messages, both over the partitions with something unread.
      * The throughput is that of the last five minutes.
      */
-    public CompletableFuture<Answer> overview(Context ctx) {
+    public CompletableFuture<Answer> overview(Request request) {
         return administration.read(() -> {
             QueueOverview.Totals totals = administration.resources().totals(ResourceFilter.ALL);
             ObjectNode body = object().put("queues", totals.sum().queues())
@@ -277,7 +280,7 @@ public final class ResourceEndpoints {
     }
 
     /** Counts are never stale, so there is nothing to do but to say how much there is. */
-    public CompletableFuture<Answer> refresh(Context ctx) {
+    public CompletableFuture<Answer> refresh(Request request) {
         return administration.read(() -> {
             QueueOverview.Totals totals = administration.resources().totals(ResourceFilter.ALL);
             ObjectNode body = object();

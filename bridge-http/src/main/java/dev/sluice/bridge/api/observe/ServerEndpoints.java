@@ -1,15 +1,15 @@
 package dev.sluice.bridge.api.observe;
 
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.Answer.OK;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.http.AdminJson;
 import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.repositories.Administration;
 import dev.sluice.queue.view.ServerStatistics.Part;
-import io.javalin.http.Context;
 import java.time.Instant;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -48,7 +48,7 @@ public final class ServerEndpoints {
      *
      * {@code bufferUsage} is empty without the extension {@code pg_buffercache}.
      */
-    public CompletableFuture<Answer> statistics(Context ctx) {
+    public CompletableFuture<Answer> statistics(Request request) {
         return administration.read(() -> {
             Map<String, Part> parts = administration.server().read();
             ObjectNode body = object();

@@ -1,10 +1,16 @@
 package dev.sluice.bridge.api.observe;
 
+import static dev.sluice.bridge.http.AdminJson.seconds;
+import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Answer.UNAVAILABLE;
+
 import dev.sluice.bridge.api.manage.BufferEndpoints;
 import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.Request;
+import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.json.JsonOutput;
-import org.jspecify.annotations.Nullable;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * The routes that tell how the service is.
@@ -19,10 +25,7 @@ import org.jspecify.annotations.Nullable;
  * </ul>
  */
 public final class StatusEndpoints {
-    private static final int OK = 200;
-    private static final int UNAVAILABLE = 503;
     private static final int WORKER_ID = 0;
-    private static final double MILLIS_PER_SECOND = 1000.0;
 
     private final ServiceState state;
     private final String version;
@@ -33,64 +36,84 @@ public final class StatusEndpoints {
     }
 
     /** {@code {"status": "alive"}}. */
-    public Answer live() {
-        return Answer.json(OK, new JsonOutput(0).raw("{\"status\":\"alive\"}"));
+    public CompletableFuture<Answer> live(Request request) {
+        return answer(request, OK, new JsonOutput(0).object().field("status", "alive"));
     }
 
     /**
      * {@code {"status": "ready", "reason": null, "database": "connected", "database_error": null}}, or 503 with a
      * reason.
      */
-    public Answer ready() {
+    public CompletableFuture<Answer> ready(Request request) {
         String refusal = state.pushRefusal();
-        var out = new JsonOutput(0).raw("{\"status\":\"").raw(refusal == null ? "ready" : "not ready");
-        out.raw("\",\"reason\":").string(refusal);
-        out.raw(",\"database\":\"").raw(database());
-        out.raw("\",\"database_error\":").string(state.databaseProblem()).raw("}");
-        return Answer.json(refusal == null ? OK : UNAVAILABLE, out);
+        return answer(
+                request,
+                refusal == null ? OK : UNAVAILABLE,
+                new JsonOutput(0)
+                        .object()
+                        .field("status", refusal == null ? "ready" : "not ready")
+                        .field("reason", refusal)
+                        .field("database", database())
+                        .field("database_error", state.databaseProblem()));
     }
 
     /**
      * {@code {"status": "healthy", "database": "connected", "server": "sluice", "worker_id": 0, "version": "…",
      * "shared_state": {…}, …}}; {@code database_error} says what is wrong.
      */
-    public Answer health() {
+    public CompletableFuture<Answer> health(Request request) {
         boolean healthy = state.databaseConnected();
-        String refusal = state.pushRefusal();
-        var out = new JsonOutput(0).raw("{\"status\":\"").raw(healthy ? "healthy" : "unhealthy");
-        out.raw("\",\"database\":\"").raw(database());
-        out.raw("\",\"server\":\"sluice\",\"worker_id\":").number(WORKER_ID);
-        out.raw(",\"version\":").string(version);
-        out.raw(",\"shared_state\":{\"enabled\":true,\"running\":").bool(healthy);
-        out.raw("},\"queen\":{\"worker_id\":").number(WORKER_ID);
-        out.raw(",\"status\":\"").raw(healthy ? "healthy" : "unhealthy").raw("\"}");
-        out.raw(",\"database_error\":").string(state.databaseProblem());
-        out.raw(",\"accepting_pushes\":").bool(refusal == null);
-        out.raw(",\"drain\":").string(state.buffer().drain()).raw("}");
-        return Answer.json(healthy ? OK : UNAVAILABLE, out);
+        String status = healthy ? "healthy" : "unhealthy";
+        return answer(
+                request,
+                healthy ? OK : UNAVAILABLE,
+                new JsonOutput(0)
+                        .object()
+                        .field("status", status)
+                        .field("database", database())
+                        .field("server", "sluice")
+                        .field("worker_id", WORKER_ID)
+                        .field("version", version)
+                        .object("shared_state")
+                        .field("enabled", true)
+                        .field("running", healthy)
+                        .endObject()
+                        .object("queen")
+                        .field("worker_id", WORKER_ID)
+                        .field("status", status)
+                        .endObject()
+                        .field("database_error", state.databaseProblem())
+                        .field("accepting_pushes", state.pushRefusal() == null)
+                        .field("drain", state.buffer().drain()));
+    }
+
+    /** A probe is answered at once, even if its body has not arrived. */
+    private static CompletableFuture<Answer> answer(Request request, int status, JsonOutput fields) {
+        RequestBodies.leaveUnread(request);
+        return Answer.json(status, fields.endObject()).now();
     }
 
     /** {@code {"pending": 0, "failed": 0, "dbHealthy": true, "worker": 0, "usedBytes": …, …}}. */
     public Answer buffers() {
         ServiceState.Buffer buffer = state.buffer();
-        var out = new JsonOutput(0).raw("{\"pending\":").number(buffer.pending());
-        out.raw(",\"failed\":").number(buffer.failed());
-        out.raw(",\"dbHealthy\":").bool(state.databaseConnected());
-        out.raw(",\"worker\":").number(WORKER_ID);
-        out.raw(",\"usedBytes\":").number(buffer.usedBytes());
-        out.raw(",\"limitBytes\":").number(buffer.limitBytes());
-        out.raw(",\"full\":").bool(buffer.full());
-        out.raw(",\"oldestAgeSeconds\":").raw(Double.toString(buffer.oldestAge().toMillis() / MILLIS_PER_SECOND));
-        out.raw(",\"drain\":").string(buffer.drain()).raw("}");
-        return Answer.json(OK, out);
+        return Answer.json(
+                OK,
+                new JsonOutput(0)
+                        .object()
+                        .field("pending", buffer.pending())
+                        .field("failed", buffer.failed())
+                        .field("dbHealthy", state.databaseConnected())
+                        .field("worker", WORKER_ID)
+                        .field("usedBytes", buffer.usedBytes())
+                        .field("limitBytes", buffer.limitBytes())
+                        .field("full", buffer.full())
+                        .name("oldestAgeSeconds")
+                        .raw(Double.toString(seconds(buffer.oldestAge().toMillis())))
+                        .field("drain", buffer.drain())
+                        .endObject());
     }
 
     private String database() {
         return state.databaseConnected() ? "connected" : "disconnected";
-    }
-
-    /** Reads the version from the jar; null in a build directory. */
-    static @Nullable String versionOfJar() {
-        return StatusEndpoints.class.getPackage().getImplementationVersion();
     }
 }

@@ -1,9 +1,10 @@
 package dev.sluice.bridge.api.observe;
 
-import static dev.sluice.bridge.http.AdminJson.NOT_FOUND;
-import static dev.sluice.bridge.http.AdminJson.OK;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.AdminJson.time;
+import static dev.sluice.bridge.http.Answer.CREATED;
+import static dev.sluice.bridge.http.Answer.NOT_FOUND;
+import static dev.sluice.bridge.http.Answer.OK;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -11,6 +12,7 @@ import dev.sluice.bridge.http.AdminJson;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
+import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.RequestLimits;
@@ -19,7 +21,6 @@ import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.TraceIds;
 import dev.sluice.queue.view.Trace;
 import dev.sluice.queue.view.Traces;
-import io.javalin.http.Context;
 import java.io.IOException;
 import java.util.List;
 import java.util.OptionalLong;
@@ -27,7 +28,6 @@ import java.util.concurrent.CompletableFuture;
 
 /** The routes for what consumers note about messages. */
 public final class TraceEndpoints {
-    private static final int CREATED = 201;
     private static final int USUAL_LIMIT = 100;
     private static final int USUAL_NAMES = 50;
     private static final int MAX_LIMIT = 1_000;
@@ -47,8 +47,8 @@ public final class TraceEndpoints {
      * {@code {"success": true, "traceId": "…"}}, 201; for the request see {@link TraceBody}. 404 if there is no such
      * message.
      */
-    public CompletableFuture<Answer> add(Context ctx) throws IOException {
-        return bodies.read(ctx, (bytes, memory) -> TraceBody.parse(bytes, limits.depth(), memory))
+    public CompletableFuture<Answer> add(Request request) throws IOException {
+        return bodies.read(request, (bytes, memory) -> TraceBody.parse(bytes, limits.depth(), memory))
                 .thenCompose(body -> administration.run(() -> {
                     OptionalLong partition = PartitionIds.fromUuid(body.partitionId());
                     OptionalLong id = partition.isEmpty()
@@ -82,10 +82,10 @@ public final class TraceEndpoints {
      *              "created_at": "…", "trace_names": ["order-1001"]}]}
      * }</pre>
      */
-    public CompletableFuture<Answer> ofMessage(Context ctx) {
-        OptionalLong partition = Parameters.partitionInPath(ctx);
-        String transactionId = Parameters.nameInPath(ctx, "transactionId");
-        PageRequest page = PageRequest.of(ctx, "traces-of-message", MAX_LIMIT, MAX_LIMIT, 1);
+    public CompletableFuture<Answer> ofMessage(Request request) {
+        OptionalLong partition = Parameters.partitionInPath(request);
+        String transactionId = Parameters.nameInPath(request, "transactionId");
+        PageRequest page = PageRequest.of(request, "traces-of-message", MAX_LIMIT, MAX_LIMIT, 1);
         return administration.read(() -> {
             Long after = page.number(0);
             Traces.Page<Trace> found = partition.isEmpty()
@@ -102,7 +102,8 @@ public final class TraceEndpoints {
             String next = found.more() && !traces.isEmpty()
                     ? page.cursor(traces.get(traces.size() - 1).id())
                     : null;
-            return Answer.json(OK, PageRequest.announce(ctx, out.raw("]"), next).raw("}"));
+            return Answer.json(
+                    OK, PageRequest.announce(request, out.raw("]"), next).raw("}"));
         });
     }
 
@@ -111,9 +112,9 @@ public final class TraceEndpoints {
      * {@code partition_name} and {@code message_payload}, which is null unless the message is among the newest of its
      * partition; then {@code "total": 1, "pagination": {"limit": 100, "offset": 0}}.
      */
-    public CompletableFuture<Answer> byName(Context ctx) {
-        String name = Parameters.nameInPath(ctx, "traceName");
-        PageRequest page = PageRequest.of(ctx, "traces-by-name", USUAL_LIMIT, MAX_LIMIT, 1);
+    public CompletableFuture<Answer> byName(Request request) {
+        String name = Parameters.nameInPath(request, "traceName");
+        PageRequest page = PageRequest.of(request, "traces-by-name", USUAL_LIMIT, MAX_LIMIT, 1);
         return administration.read(() -> {
             Traces.Page<Trace.Found> rows =
                     administration.traces().byName(name, page.limit(), page.offset(), page.number(0));
@@ -136,7 +137,7 @@ public final class TraceEndpoints {
             out.raw(",\"pagination\":{\"limit\":").number(page.limit());
             out.raw(",\"offset\":").number(page.offset()).raw("}");
             String next = rows.more() && !rows.entries().isEmpty() ? page.cursor(last) : null;
-            return Answer.json(OK, PageRequest.announce(ctx, out, next).raw("}"));
+            return Answer.json(OK, PageRequest.announce(request, out, next).raw("}"));
         });
     }
 
@@ -161,9 +162,9 @@ public final class TraceEndpoints {
      *  "total": 1, "pagination": {"limit": 50, "offset": 0}}
      * }</pre>
      */
-    public CompletableFuture<Answer> names(Context ctx) {
+    public CompletableFuture<Answer> names(Request request) {
         PageRequest page =
-                PageRequest.of(ctx, "trace-names", USUAL_NAMES, Math.min(MAX_LIMIT, administration.listMax()), 1);
+                PageRequest.of(request, "trace-names", USUAL_NAMES, Math.min(MAX_LIMIT, administration.listMax()), 1);
         return administration.read(() -> {
             Traces.Page<Traces.Name> rows = administration.traces().names(page.limit(), page.offset(), page.text(0));
             ObjectNode body = object();
@@ -180,7 +181,7 @@ public final class TraceEndpoints {
             body.put("total", rows.total());
             body.putObject("pagination").put("limit", page.limit()).put("offset", page.offset());
             String next = rows.more() && !rows.entries().isEmpty() ? page.cursor(last) : null;
-            return Answer.json(OK, PageRequest.announce(ctx, body, next));
+            return Answer.json(OK, PageRequest.announce(request, body, next));
         });
     }
 }
