@@ -1,7 +1,9 @@
 package dev.sluice.bridge;
 
+import dev.sluice.bridge.api.Backend;
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.api.manage.ServiceState;
+import dev.sluice.bridge.api.messages.DataPath;
 import dev.sluice.bridge.config.AdministrationSettings;
 import dev.sluice.bridge.config.BridgeConfig;
 import dev.sluice.bridge.config.DataSettings;
@@ -12,6 +14,7 @@ import dev.sluice.bridge.drain.Destination;
 import dev.sluice.bridge.drain.Drain;
 import dev.sluice.bridge.drain.DrainStatus;
 import dev.sluice.bridge.drain.EmbeddedDrain;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.http.ZstdLibrary;
 import dev.sluice.bridge.ingest.Admission;
 import dev.sluice.bridge.ingest.Durability;
@@ -31,7 +34,9 @@ import dev.sluice.bridge.postgres.Database;
 import dev.sluice.bridge.postgres.GatedConnections;
 import dev.sluice.bridge.postgres.LocalPostgres;
 import dev.sluice.bridge.postgres.WriteProbe;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
+import dev.sluice.bridge.repositories.Repositories;
+import dev.sluice.bridge.repositories.RepositorySettings;
 import dev.sluice.bridge.system.DataDirectory;
 import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
@@ -262,22 +267,20 @@ final class Bridge implements AutoCloseable {
                     pops::wake,
                     popSettings.acknowledgeThreads(),
                     popSettings.maxPendingAcknowledgements()));
-            var administration = opened(new Administration(
+            var repositorySettings = new RepositorySettings(
+                    administrationSettings.writers(),
+                    administrationSettings.readers(),
+                    administrationSettings.listMax(),
+                    administrationSettings.transactions(),
+                    administrationSettings.directPushes(),
+                    config.queue(),
+                    config.smallWriter());
+            var executor =
+                    opened(new DatabaseExecutor(repositorySettings, this::requireDatabase, this::requireWrites));
+            var repositories = Repositories.over(
                     new GatedConnections(database.administration(), this::requireWrites),
-                    new GatedConnections(database.writers(), this::requireWrites),
-                    database.copies(),
-                    new Administration.Config(
-                            administrationSettings.writers(),
-                            administrationSettings.readers(),
-                            administrationSettings.listMax(),
-                            administrationSettings.transactions(),
-                            administrationSettings.directPushes(),
-                            config.queue(),
-                            config.smallWriter()),
-                    door::refresh,
-                    this::requireDatabase,
-                    this::requireWrites,
-                    pushed));
+                    repositorySettings,
+                    door::refresh);
             var flush = opened(new MetricsFlush(
                     metrics,
                     new MinuteCounters(control, schema),
@@ -286,15 +289,20 @@ final class Bridge implements AutoCloseable {
                     this::requireWrites));
             http = new HttpService(
                     config.http(),
-                    door,
-                    pops,
-                    acknowledgements,
-                    failed,
-                    administration,
-                    metrics,
-                    maintenance,
-                    new State(),
-                    version());
+                    new Backend(
+                            DataPath.of(door, pops, acknowledgements),
+                            failed,
+                            repositorySettings,
+                            repositories,
+                            executor,
+                            new GatedConnections(database.writers(), this::requireWrites),
+                            database.copies(),
+                            this::requireWrites,
+                            pushed,
+                            metrics,
+                            maintenance,
+                            new State(),
+                            version()));
             open.push(http::close);
             open.push(pops::close); // Those who wait are answered before the server closes.
             http.start();
@@ -514,7 +522,7 @@ final class Bridge implements AutoCloseable {
     }
 
     /** Returns what it serves. */
-    List<HttpService.Route> routes() {
+    List<Route> routes() {
         return http.routes();
     }
 

@@ -1,6 +1,6 @@
 package dev.sluice.bridge;
 
-import dev.sluice.bridge.api.HttpService;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -82,7 +82,7 @@ final class ReadBenchmark {
         String partition = "534c5543-4500-8000-8000-000000000001";
         int newest = layout.messages() / layout.partitions();
         var paths = new ArrayList<String>();
-        for (HttpService.Route route : bridge.routes()) {
+        for (Route route : bridge.routes()) {
             boolean shows = route.method().equals("GET")
                     && !route.path().contains("/pop")
                     && !route.path().contains("{partitionId}")

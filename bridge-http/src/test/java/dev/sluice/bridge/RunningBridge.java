@@ -5,8 +5,8 @@ import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.config.BridgeConfig;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.system.ConfigException;
 import dev.sluice.bridge.system.StartException;
 import java.io.IOException;
@@ -77,7 +77,7 @@ public final class RunningBridge implements AutoCloseable {
     }
 
     /** Returns what it serves. */
-    public List<HttpService.Route> routes() {
+    public List<Route> routes() {
         return bridge.routes();
     }
 

@@ -1,14 +1,18 @@
 package dev.sluice.bridge.api;
 
+import static dev.sluice.bridge.http.Access.PUBLIC;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.get;
 
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Request;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
@@ -27,13 +31,21 @@ final class DocumentationEndpoints {
             "swagger-ui.css", resource(SWAGGER_UI + "swagger-ui.css", "text/css; charset=utf-8"),
             "swagger-ui-bundle.js", resource(SWAGGER_UI + "swagger-ui-bundle.js", "text/javascript; charset=utf-8"));
 
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                get("/openapi.yaml", PUBLIC, this::contract),
+                get("/docs", PUBLIC, this::page),
+                get("/docs/{asset}", PUBLIC, this::asset));
+    }
+
     /** The contract. */
-    CompletableFuture<Answer> contract(Request request) {
+    private CompletableFuture<Answer> contract(Request request) {
         return CompletableFuture.completedFuture(contract);
     }
 
     /** The page. It may load what comes from this service and nothing else. */
-    CompletableFuture<Answer> page(Request request) {
+    private CompletableFuture<Answer> page(Request request) {
         request.answerHeader(
                 "Content-Security-Policy",
                 "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'");
@@ -41,10 +53,10 @@ final class DocumentationEndpoints {
     }
 
     /** What the page is made of. */
-    CompletableFuture<Answer> asset(Request request) {
+    private CompletableFuture<Answer> asset(Request request) {
         Answer asset = assets.get(request.pathParameter("asset"));
         if (asset == null) {
-            throw InvalidRequestException.notFound("Not found: " + Routes.describe(request));
+            throw InvalidRequestException.notFound("Not found: " + JavalinRoutes.describe(request));
         }
         request.answerHeader("X-Content-Type-Options", "nosniff");
         return CompletableFuture.completedFuture(asset);

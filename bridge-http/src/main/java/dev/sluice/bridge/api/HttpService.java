@@ -3,55 +3,18 @@ package dev.sluice.bridge.api;
 import static dev.sluice.bridge.http.AdminJson.seconds;
 
 import com.sun.management.UnixOperatingSystemMXBean;
-import dev.sluice.bridge.api.compat.DirectPushEndpoint;
-import dev.sluice.bridge.api.manage.BufferEndpoints;
-import dev.sluice.bridge.api.manage.ConsumerGroupEndpoints;
-import dev.sluice.bridge.api.manage.DeadLetterEndpoints;
-import dev.sluice.bridge.api.manage.MaintenanceEndpoints;
-import dev.sluice.bridge.api.manage.MigrationEndpoints;
-import dev.sluice.bridge.api.manage.QueueEndpoints;
-import dev.sluice.bridge.api.manage.ServiceState;
-import dev.sluice.bridge.api.messages.AcknowledgeBody;
-import dev.sluice.bridge.api.messages.AcknowledgeEndpoint;
-import dev.sluice.bridge.api.messages.LeaseEndpoint;
-import dev.sluice.bridge.api.messages.PopEndpoint;
-import dev.sluice.bridge.api.messages.PushEndpoint;
-import dev.sluice.bridge.api.messages.RequestCounting;
-import dev.sluice.bridge.api.messages.StreamEndpoints;
-import dev.sluice.bridge.api.messages.TransactionEndpoint;
-import dev.sluice.bridge.api.observe.AnalyticsEndpoints;
-import dev.sluice.bridge.api.observe.MessageEndpoints;
-import dev.sluice.bridge.api.observe.MetricsEndpoints;
-import dev.sluice.bridge.api.observe.ResourceEndpoints;
-import dev.sluice.bridge.api.observe.ServerEndpoints;
-import dev.sluice.bridge.api.observe.StatusEndpoints;
-import dev.sluice.bridge.api.observe.TraceEndpoints;
 import dev.sluice.bridge.http.Connections;
-import dev.sluice.bridge.http.Cors;
-import dev.sluice.bridge.http.ForeignPages;
-import dev.sluice.bridge.http.Guard;
 import dev.sluice.bridge.http.JsonErrorHandler;
 import dev.sluice.bridge.http.PatientConnector;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.http.TrustedOrigins;
-import dev.sluice.bridge.ingest.Admission;
 import dev.sluice.bridge.ingest.Durability;
-import dev.sluice.bridge.ingest.FailedRecords;
-import dev.sluice.bridge.ingest.Linger;
-import dev.sluice.bridge.ingest.PushResult;
-import dev.sluice.bridge.ingest.QueueFullException;
-import dev.sluice.bridge.jobs.MaintenanceMode;
 import dev.sluice.bridge.limits.ConnectionLimits;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.bridge.metrics.Metrics;
-import dev.sluice.bridge.pop.AcknowledgeDispatcher;
-import dev.sluice.bridge.pop.PopDispatcher;
-import dev.sluice.bridge.repositories.Administration;
 import dev.sluice.bridge.security.JwtConfig;
-import dev.sluice.bridge.security.Role;
-import dev.sluice.queue.MessageIds;
-import dev.sluice.queue.NewMessage;
 import io.javalin.Javalin;
 import io.javalin.compression.CompressionStrategy;
 import io.javalin.http.Context;
@@ -63,7 +26,6 @@ import java.net.BindException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.UriCompliance;
@@ -123,140 +85,38 @@ public final class HttpService implements AutoCloseable {
     private final Config config;
     private final QueuedThreadPool threads;
     private final Javalin javalin;
-    private final BufferEndpoints buffers;
     private final RequestBodies bodies;
+    private final RouteTable table;
     private final Connections connections;
-    private final Routes routes;
-    private final MetricsEndpoints monitoring;
-    private final MigrationEndpoints migrations;
 
     /** Puts the routes over what serves them. Does not listen yet. */
-    public HttpService(
-            Config config,
-            Admission door,
-            PopDispatcher pops,
-            AcknowledgeDispatcher acknowledgements,
-            FailedRecords failed,
-            Administration administration,
-            Metrics metrics,
-            MaintenanceMode maintenance,
-            ServiceState state,
-            String version) {
-        this(
-                config,
-                acceptor(door),
-                pops::pop,
-                pops::takeBack,
-                acknowledgements::acknowledge,
-                failed,
-                administration,
-                metrics,
-                maintenance,
-                state,
-                version);
-    }
-
-    HttpService(
-            Config config,
-            PushEndpoint.Acceptor intake,
-            PopEndpoint.Popper pops,
-            PopDispatcher.Return undelivered,
-            AcknowledgeEndpoint.Acknowledger acknowledgements,
-            FailedRecords failed,
-            Administration administration,
-            Metrics metrics,
-            MaintenanceMode maintenance,
-            ServiceState state,
-            String version) {
-        this(
-                config,
-                endpoints(
-                        config,
-                        intake,
-                        pops,
-                        undelivered,
-                        acknowledgements,
-                        failed,
-                        administration,
-                        metrics,
-                        maintenance,
-                        state,
-                        version),
-                metrics);
-    }
-
-    private static PushEndpoint.Acceptor acceptor(Admission door) {
-        return new PushEndpoint.Acceptor() {
-            @Override
-            public CompletableFuture<List<PushResult>> accept(
-                    List<NewMessage> messages, Durability durability, Linger patience) {
-                return door.accept(messages, durability, patience);
-            }
-
-            @Override
-            public CompletableFuture<List<PushResult>> acceptAgain(List<NewMessage> messages, Durability durability) {
-                return door.acceptAgain(messages, durability);
-            }
-
-            @Override
-            public void requireRoom(List<NewMessage> messages) throws QueueFullException {
-                door.requireRoom(messages);
-            }
-        };
-    }
-
-    private static Routes.Endpoints endpoints(
-            Config config,
-            PushEndpoint.Acceptor intake,
-            PopEndpoint.Popper pops,
-            PopDispatcher.Return undelivered,
-            AcknowledgeEndpoint.Acknowledger acknowledgements,
-            FailedRecords failed,
-            Administration administration,
-            Metrics metrics,
-            MaintenanceMode maintenance,
-            ServiceState state,
-            String version) {
-        RequestLimits limits = config.limits();
-        var shared = new RequestMemory(limits.memoryBytes());
-        var bodies = new RequestBodies(limits.bodyBytes(), limits.compressionRatio(), shared, config.bodyTimeout());
-        var connections = new Connections(possible(config.connections()), System::nanoTime);
-        var ids = new MessageIds();
-        var counted = new RequestCounting(metrics.counters());
-        AcknowledgeEndpoint.Acknowledger counting = counted.acknowledge(acknowledgements);
-        return new Routes.Endpoints(
-                new PushEndpoint(counted.push(intake), config.usualDurability(), bodies, limits, ids),
-                new PopEndpoint(counted.pop(unlessCrowded(pops, connections)), undelivered, shared, limits),
-                new AcknowledgeEndpoint(
-                        counting, bodies, (bytes, memory) -> AcknowledgeBody.parseSingle(bytes, limits, memory)),
-                new AcknowledgeEndpoint(
-                        counting, bodies, (bytes, memory) -> AcknowledgeBody.parseBatch(bytes, limits, memory)),
-                new StatusEndpoints(state, version),
-                new BufferEndpoints(state::bufferDetail, failed, intake, bodies, limits),
-                new ResourceEndpoints(administration),
-                new MessageEndpoints(administration),
-                new TraceEndpoints(administration, bodies, limits),
-                new AnalyticsEndpoints(administration),
-                new ServerEndpoints(administration),
-                new MetricsEndpoints(metrics, state, maintenance, connections),
-                new TransactionEndpoint(administration, intake, counted, bodies, limits, ids),
-                new DirectPushEndpoint(administration, intake, counted, bodies, limits, ids),
-                new QueueEndpoints(administration, metrics.counters(), bodies, limits),
-                new ConsumerGroupEndpoints(administration, bodies, limits),
-                new DeadLetterEndpoints(administration, bodies, limits),
-                new LeaseEndpoint(administration, metrics.leaseExtensions(), bodies, limits),
-                new MaintenanceEndpoints(maintenance, state, failed, administration, bodies, limits),
-                new StreamEndpoints(administration, intake, bodies, limits, ids),
-                new MigrationEndpoints(config.migrations(), administration, bodies, limits),
-                new DocumentationEndpoints(),
-                bodies,
-                connections);
-    }
-
-    /** A pop that waits must not take the connections that are left for pushes. */
-    private static PopEndpoint.Popper unlessCrowded(PopEndpoint.Popper pops, Connections connections) {
-        return (target, request, wait, client) ->
-                connections.waiting(wait, possible -> pops.pop(target, request, possible, client));
+    public HttpService(Config config, Backend backend) {
+        this.config = config;
+        bodies = new RequestBodies(
+                config.limits(), new RequestMemory(config.limits().memoryBytes()), config.bodyTimeout());
+        connections = new Connections(possible(config.connections()), System::nanoTime);
+        table = new RouteTable(config, backend, bodies, connections);
+        threads = new QueuedThreadPool(config.threads(), Math.min(MIN_THREADS, config.threads()));
+        threads.setName("sluice-http");
+        var routes = new JavalinRoutes(table.rows(), config, bodies, connections, threads);
+        javalin = Javalin.create(javalinConfig -> {
+            javalinConfig.startup.showJavalinBanner = false;
+            javalinConfig.startup.showOldJavalinVersionWarning = false;
+            javalinConfig.startup.startupWatcherEnabled = false;
+            javalinConfig.http.compressionStrategy = CompressionStrategy.NONE;
+            javalinConfig.http.prefer405over404 = true;
+            javalinConfig.http.generateEtags = false;
+            javalinConfig.http.maxRequestSize = Long.MAX_VALUE; // RequestBody has its own, with our message.
+            javalinConfig.http.asyncTimeout = 0; // Each future has its own deadline.
+            javalinConfig.requestLogger.http((ctx, millis) -> count(backend.metrics(), ctx, millis));
+            javalinConfig.jetty.threadPool = threads;
+            javalinConfig.jetty.addConnector(this::connector);
+            javalinConfig.jetty.modifyHttpConfiguration(HttpService::configure);
+            javalinConfig.jetty.modifyServer(this::configure);
+            javalinConfig.jetty.modifyServletContextHandler(
+                    handler -> handler.getServletHandler().setDecodeAmbiguousURIs(true));
+            routes.register(javalinConfig.routes);
+        });
     }
 
     private static ConnectionLimits possible(ConnectionLimits configured) {
@@ -275,43 +135,8 @@ public final class HttpService implements AutoCloseable {
         return possible;
     }
 
-    private HttpService(Config config, Routes.Endpoints endpoints, Metrics metrics) {
-        this.config = config;
-        buffers = endpoints.buffers();
-        bodies = endpoints.bodies();
-        connections = endpoints.connections();
-        monitoring = endpoints.metrics();
-        migrations = endpoints.migrations();
-        threads = new QueuedThreadPool(config.threads(), Math.min(MIN_THREADS, config.threads()));
-        threads.setName("sluice-http");
-        routes = new Routes(
-                endpoints,
-                new Guard(config.jwt(), bodies, threads),
-                new ForeignPages(config.host(), config.origins(), bodies),
-                new Cors(config.origins()),
-                threads);
-        javalin = Javalin.create(javalinConfig -> {
-            javalinConfig.startup.showJavalinBanner = false;
-            javalinConfig.startup.showOldJavalinVersionWarning = false;
-            javalinConfig.startup.startupWatcherEnabled = false;
-            javalinConfig.http.compressionStrategy = CompressionStrategy.NONE;
-            javalinConfig.http.prefer405over404 = true;
-            javalinConfig.http.generateEtags = false;
-            javalinConfig.http.maxRequestSize = Long.MAX_VALUE; // RequestBody has its own, with our message.
-            javalinConfig.http.asyncTimeout = 0; // Each future has its own deadline.
-            javalinConfig.requestLogger.http((ctx, millis) -> count(metrics, ctx, millis));
-            javalinConfig.jetty.threadPool = threads;
-            javalinConfig.jetty.addConnector(this::connector);
-            javalinConfig.jetty.modifyHttpConfiguration(HttpService::configure);
-            javalinConfig.jetty.modifyServer(this::configure);
-            javalinConfig.jetty.modifyServletContextHandler(
-                    handler -> handler.getServletHandler().setDecodeAmbiguousURIs(true));
-            routes.register(javalinConfig.routes);
-        });
-    }
-
     private static void count(Metrics metrics, Context ctx, float millis) {
-        String route = ctx.attribute(Routes.PATTERN);
+        String route = ctx.attribute(JavalinRoutes.PATTERN);
         metrics.requests()
                 .add(
                         route == null ? NO_ROUTE : ctx.method().toString(),
@@ -395,21 +220,9 @@ public final class HttpService implements AutoCloseable {
         return javalin.port();
     }
 
-    /**
-     * A route.
-     *
-     * @param path with parameters in braces
-     * @param needed the role its user must have when tokens are checked; null: nothing
-     */
-    public record Route(
-            String method, String path, @Nullable Role needed) {}
-
-    /** Returns all that it serves. */
+    /** Returns the table of routes. */
     public List<Route> routes() {
-        return routes.table().stream()
-                .map(route -> new Route(
-                        route.method().name(), route.path(), route.access().role()))
-                .toList();
+        return table.rows();
     }
 
     /** Stops to listen, and waits for the answers under way, for the stop timeout at most. */
@@ -421,8 +234,6 @@ public final class HttpService implements AutoCloseable {
             log.warn("Some requests were not answered before the HTTP server stopped: {}", e.toString());
         }
         bodies.close();
-        buffers.close();
-        monitoring.close();
-        migrations.close();
+        table.close();
     }
 }

@@ -2,6 +2,7 @@ package dev.sluice.bridge.http;
 
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.OverloadedException;
+import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.bridge.system.Threads;
 import jakarta.servlet.ReadListener;
@@ -54,6 +55,7 @@ public final class RequestBodies implements AutoCloseable {
     /** Receives the bytes of all requests that are dropped. Nobody reads it. */
     private static final byte[] DISCARDED = new byte[CHUNK_BYTES];
 
+    private final RequestLimits limits;
     private final int limitBytes;
     private final int compressionRatio;
     private final RequestMemory memory;
@@ -64,14 +66,15 @@ public final class RequestBodies implements AutoCloseable {
     /**
      * Sets the limits.
      *
-     * @param limitBytes of one body, as it comes and decompressed
-     * @param compressionRatio how many times larger a body may be than it came, beyond {@value #UNRATED_BYTES} bytes
+     * @param limits of one request; the limit of a body holds as it comes and decompressed, its compression ratio
+     *     beyond {@value #UNRATED_BYTES} bytes
      * @param memory of all requests
      * @param timeout from the beginning of a body to its end
      */
-    public RequestBodies(int limitBytes, int compressionRatio, RequestMemory memory, Duration timeout) {
-        this.limitBytes = limitBytes;
-        this.compressionRatio = compressionRatio;
+    public RequestBodies(RequestLimits limits, RequestMemory memory, Duration timeout) {
+        this.limits = limits;
+        this.limitBytes = limits.bodyBytes();
+        this.compressionRatio = limits.compressionRatio();
         this.memory = memory;
         this.timeout = timeout;
         arriving = new ArrivingBodies(
@@ -191,6 +194,11 @@ public final class RequestBodies implements AutoCloseable {
             request.servlet().setAttribute(READ, true);
             request.answerHeader("Connection", "close");
         }
+    }
+
+    /** Returns the limits of one request. */
+    public RequestLimits limits() {
+        return limits;
     }
 
     /** Returns the memory that all requests and all answers share. */

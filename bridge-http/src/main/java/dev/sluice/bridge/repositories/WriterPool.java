@@ -29,7 +29,7 @@ public final class WriterPool<W extends AutoCloseable> implements AutoCloseable 
      * @param size how many writers
      * @param requireWrites throws {@link QueueException} while the database is known to be away or to take no writes
      */
-    WriterPool(String what, String threadName, int size, Supplier<W> writers, Runnable requireWrites) {
+    public WriterPool(String what, String threadName, int size, Supplier<W> writers, Runnable requireWrites) {
         this.turns = new BoundedExecutor(what, threadName, size, MAX_WAITING);
         this.requireWrites = requireWrites;
         for (int i = 0; i < size; i++) {

@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.RunningBridge;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.security.Role;
 import dev.sluice.bridge.security.TestTokens;
 import dev.sluice.connect.worker.Ports;
@@ -123,7 +124,7 @@ class AuthenticationTest {
                 Map.of("read-only", Role.READ_ONLY, "read-write", Role.READ_WRITE, "admin", Role.ADMIN);
 
         var wrong = new ArrayList<String>();
-        for (HttpService.Route route : bridge.routes()) {
+        for (Route route : bridge.routes()) {
             String path = withDummies(route.path());
             boolean open = route.needed() == null || path.equals("/api/v1/status/buffers");
             refused.forEach((reason, token) -> {
@@ -143,12 +144,12 @@ class AuthenticationTest {
             }
         }
         assertThat(bridge.routes()).hasSizeGreaterThan(10);
-        assertThat(bridge.routes().stream().map(HttpService.Route::needed)).contains(null, Role.ADMIN);
+        assertThat(bridge.routes().stream().map(Route::needed)).contains(null, Role.ADMIN);
         assertThat(wrong).isEmpty();
     }
 
     private static void check(
-            List<String> wrong, boolean right, HttpService.Route route, String caller, HttpResponse<String> response) {
+            List<String> wrong, boolean right, Route route, String caller, HttpResponse<String> response) {
         if (!right) {
             wrong.add(route + " with " + caller + ": " + response.statusCode() + " " + response.body());
         }

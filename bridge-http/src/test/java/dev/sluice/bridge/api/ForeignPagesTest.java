@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sluice.bridge.RunningBridge;
 import dev.sluice.bridge.api.RawRequest.Response;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -95,7 +96,7 @@ class ForeignPagesTest {
     void itCanNeitherChangeNorPopAnything() {
         var wrong = new ArrayList<String>();
         int refusing = 0;
-        for (HttpService.Route route : bridge.routes()) {
+        for (Route route : bridge.routes()) {
             boolean reads = route.method().equals("GET") && !route.path().startsWith("/api/v1/pop");
             refusing += reads ? 0 : 1;
             for (String header : List.of(
@@ -228,7 +229,7 @@ class ForeignPagesTest {
                 ""
             })
     void aNameThatPointsToTheLoopbackAddressIsRefusedEverywhere(String host) {
-        for (HttpService.Route route : bridge.routes()) {
+        for (Route route : bridge.routes()) {
             Response answer =
                     RawRequest.send(bridge.port(), route.method(), withDummies(route.path()), "", "Host: " + host);
             assertThat(answer.status()).as(route + " " + answer).isIn(400, 403);

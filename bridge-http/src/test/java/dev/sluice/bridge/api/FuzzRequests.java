@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.bridge.http.Route;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -168,7 +169,7 @@ final class FuzzRequests {
             ";");
 
     private final Random random;
-    private final List<HttpService.Route> routes;
+    private final List<Route> routes;
     /** By method and path. */
     private final Map<String, List<String>> examples = new TreeMap<>();
 
@@ -182,10 +183,10 @@ final class FuzzRequests {
         }
     }
 
-    FuzzRequests(long seed, List<HttpService.Route> routes, JsonNode contract) {
+    FuzzRequests(long seed, List<Route> routes, JsonNode contract) {
         random = new Random(seed);
         this.routes = routes;
-        for (HttpService.Route route : routes) {
+        for (Route route : routes) {
             var bodies = new ArrayList<String>();
             contract.at("/paths/" + route.path().replace("~", "~0").replace("/", "~1") + "/"
                             + route.method().toLowerCase(java.util.Locale.ROOT) + "/requestBody/content")
@@ -224,7 +225,7 @@ final class FuzzRequests {
     }
 
     Request next() {
-        HttpService.Route route = one(routes);
+        Route route = one(routes);
         byte[] body = route.method().equals("GET") && chance(0.95)
                 ? new byte[0]
                 : body(one(examples.get(route.method() + " " + route.path())));

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.bridge.RunningBridge;
 import dev.sluice.bridge.api.RawRequest.Response;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.security.TestTokens;
 import dev.sluice.queue.TestPostgres;
 import java.nio.file.Path;
@@ -60,7 +61,7 @@ class HeadTest {
                         .statusCode())
                 .isEqualTo(201);
         var wrong = new ArrayList<String>();
-        for (HttpService.Route route : bridge.routes()) {
+        for (Route route : bridge.routes()) {
             if (!route.method().equals("GET") || route.path().startsWith("/api/v1/pop")) {
                 continue;
             }
@@ -127,7 +128,7 @@ class HeadTest {
             assertThat(RawRequest.send(guarded.port(), "HEAD", path, "", writer).status())
                     .isEqualTo(405);
         }
-        for (HttpService.Route route : guarded.routes()) {
+        for (Route route : guarded.routes()) {
             if (route.method().equals("GET") && route.needed() != null) {
                 String path = route.path().replaceAll("\\{[^}]*}", ID);
                 assertThat(RawRequest.send(guarded.port(), "HEAD", path, "").status())

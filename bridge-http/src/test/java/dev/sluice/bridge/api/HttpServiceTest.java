@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.bridge.api.manage.ServiceState;
+import dev.sluice.bridge.api.messages.DataPath;
 import dev.sluice.bridge.drain.BufferDetail;
 import dev.sluice.bridge.http.TrustedOrigins;
 import dev.sluice.bridge.ingest.Durability;
@@ -19,7 +20,9 @@ import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.metrics.Metrics;
 import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.bridge.pop.PopDispatcher;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
+import dev.sluice.bridge.repositories.Repositories;
+import dev.sluice.bridge.repositories.RepositorySettings;
 import dev.sluice.buffer.DiskFullException;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
@@ -90,6 +93,7 @@ class HttpServiceTest {
     private final List<PopResult> undelivered = new CopyOnWriteArrayList<>();
     private final State state = new State();
     private HttpService service;
+    private DatabaseExecutor executor;
     private FailedRecords failed;
 
     @TempDir
@@ -133,6 +137,7 @@ class HttpServiceTest {
 
     private void restart(Duration idleTimeout, Duration bodyTimeout) throws IOException {
         service.close();
+        executor.close();
         start(idleTimeout, bodyTimeout);
     }
 
@@ -150,13 +155,37 @@ class HttpServiceTest {
                 null,
                 TrustedOrigins.NONE,
                 false);
+        var settings = new RepositorySettings(1, 1, 100, 1, 1, new QueueConfig("sluice"), QueueWriterConfig.DEFAULTS);
+        var database = new PGSimpleDataSource();
+        executor = new DatabaseExecutor(settings, () -> {}, () -> {});
         service = new HttpService(
                 config,
-                (messages, asked, patience) -> {
+                new Backend(
+                        path(),
+                        failed,
+                        settings,
+                        Repositories.over(database, settings, () -> {}),
+                        executor,
+                        database,
+                        database,
+                        () -> {},
+                        queues -> {},
+                        new Metrics(10, new ProcessUsage(() -> new ProcessUsage.Pool(0, 0, 0, 0), () -> 0)),
+                        new NoMaintenance(),
+                        state,
+                        "1.2.3"));
+        service.start();
+    }
+
+    private DataPath path() {
+        return new DataPath(
+                (messages, asked, linger) -> {
                     pushed.addAll(messages);
                     durability = asked;
                     return pushAnswer;
                 },
+                messages -> pushAnswer,
+                messages -> {},
                 (target, request, wait, asking) -> {
                     clients.add(asking);
                     pops.add(target + " " + request + " " + wait);
@@ -168,44 +197,31 @@ class HttpServiceTest {
                     return acknowledgements.isEmpty()
                             ? CompletableFuture.completedFuture(List.of())
                             : acknowledgeAnswer;
-                },
-                failed,
-                new Administration(
-                        new PGSimpleDataSource(),
-                        new PGSimpleDataSource(),
-                        new PGSimpleDataSource(),
-                        new Administration.Config(
-                                1, 1, 100, 1, 1, new QueueConfig("sluice"), QueueWriterConfig.DEFAULTS),
-                        () -> {},
-                        () -> {},
-                        () -> {},
-                        queues -> {}),
-                new Metrics(10, new ProcessUsage(() -> new ProcessUsage.Pool(0, 0, 0, 0), () -> 0)),
-                new MaintenanceMode() {
-                    @Override
-                    public boolean pushes() {
-                        return false;
-                    }
+                });
+    }
 
-                    @Override
-                    public boolean pops() {
-                        return false;
-                    }
+    private static final class NoMaintenance implements MaintenanceMode {
+        @Override
+        public boolean pushes() {
+            return false;
+        }
 
-                    @Override
-                    public void setPushes(boolean on) {}
+        @Override
+        public boolean pops() {
+            return false;
+        }
 
-                    @Override
-                    public void setPops(boolean on) {}
-                },
-                state,
-                "1.2.3");
-        service.start();
+        @Override
+        public void setPushes(boolean on) {}
+
+        @Override
+        public void setPops(boolean on) {}
     }
 
     @AfterEach
     void stop() throws IOException {
         service.close();
+        executor.close();
         failed.close();
     }
 

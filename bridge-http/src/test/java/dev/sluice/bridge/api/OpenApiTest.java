@@ -11,6 +11,7 @@ import com.networknt.schema.JsonSchemaFactory;
 import com.networknt.schema.SchemaValidatorsConfig;
 import com.networknt.schema.SpecVersion;
 import dev.sluice.bridge.RunningBridge;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.security.Role;
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
@@ -98,7 +99,7 @@ class OpenApiTest {
     @Test
     void itsOperationsAreTheRoutesAndWhoMayUseThem() {
         var served = new TreeSet<String>();
-        for (HttpService.Route route : bridge.routes()) {
+        for (Route route : bridge.routes()) {
             served.add(route.method() + " " + route.path() + " " + security(route.needed()));
         }
         var documented = new TreeSet<String>();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.bridge.RunningBridge;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.queue.TestPostgres;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -171,7 +172,7 @@ class RequestMemoryRoutesTest {
     void theListHasEveryRouteThatReadsABody() {
         Set<String> withBody = bridge.routes().stream()
                 .filter(route -> route.method().equals("POST"))
-                .map(HttpService.Route::path)
+                .map(Route::path)
                 .filter(path -> !path.startsWith("/api/v1/migration/")) // The same tree, behind a setting of its own.
                 .collect(Collectors.toSet());
         withBody.removeAll(Set.of(

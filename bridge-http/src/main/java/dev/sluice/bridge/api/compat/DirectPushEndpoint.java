@@ -1,26 +1,30 @@
 package dev.sluice.bridge.api.compat;
 
+import static dev.sluice.bridge.http.Access.READ_WRITE;
 import static dev.sluice.bridge.http.Answer.CREATED;
+import static dev.sluice.bridge.http.Route.post;
 
 import dev.sluice.bridge.api.messages.PushBody;
 import dev.sluice.bridge.api.messages.PushDefaults;
 import dev.sluice.bridge.api.messages.PushEndpoint;
 import dev.sluice.bridge.api.messages.RequestCounting;
+import dev.sluice.bridge.api.messages.RoomCheck;
 import dev.sluice.bridge.http.Answer;
-import dev.sluice.bridge.http.Endpoint;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.ingest.PushResult;
-import dev.sluice.bridge.ingest.QueueFullException;
 import dev.sluice.bridge.json.JsonOutput;
-import dev.sluice.bridge.limits.RequestLimits;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.WriterPool;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.write.QueueWriter;
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 
 /**
  * {@code POST /api/v1/push-legacy}: a push as it is without the local log, for comparison. Request and answer are those
@@ -32,36 +36,40 @@ import java.util.concurrent.CompletableFuture;
  * commit, the answer is 503 with {@code outcome_unknown}. To repeat the push with the same transaction ids is safe in
  * both cases. Between these messages and those that are still in the local log there is no order.
  */
-public final class DirectPushEndpoint implements Endpoint {
+public final class DirectPushEndpoint {
 
-    private final Administration administration;
-    private final PushEndpoint.Acceptor intake;
-    private final RequestCounting counted;
+    private final WriterPool<QueueWriter> writers;
+    private final RoomCheck room;
+    private final RequestCounting counting;
+    private final Consumer<Set<String>> wake;
     private final RequestBodies bodies;
-    private final RequestLimits limits;
     private final MessageIds ids;
 
     public DirectPushEndpoint(
-            Administration administration,
-            PushEndpoint.Acceptor intake,
-            RequestCounting counted,
+            WriterPool<QueueWriter> writers,
+            RoomCheck room,
+            RequestCounting counting,
+            Consumer<Set<String>> wake,
             RequestBodies bodies,
-            RequestLimits limits,
             MessageIds ids) {
-        this.administration = administration;
-        this.intake = intake;
-        this.counted = counted;
+        this.writers = writers;
+        this.room = room;
+        this.counting = counting;
+        this.wake = wake;
         this.bodies = bodies;
-        this.limits = limits;
         this.ids = ids;
     }
 
-    @Override
-    public CompletableFuture<Answer> handle(Request request) throws IOException {
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(post("/api/v1/push-legacy", READ_WRITE, this::handle));
+    }
+
+    private CompletableFuture<Answer> handle(Request request) throws IOException {
         PushDefaults defaults = PushDefaults.of(request);
         return bodies.read(request, (bytes, memory) -> {
-                    List<NewMessage> messages =
-                            PushBody.parse(bytes, limits, ids, defaults, memory).messages();
+                    List<NewMessage> messages = PushBody.parse(bytes, bodies.limits(), ids, defaults, memory)
+                            .messages();
                     PushBody.takeForWriter(messages.size(), memory);
                     return messages;
                 })
@@ -72,19 +80,13 @@ public final class DirectPushEndpoint implements Endpoint {
         if (messages.isEmpty()) {
             return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
         }
-        try {
-            intake.requireRoom(messages);
-        } catch (QueueFullException e) {
-            return CompletableFuture.failedFuture(e);
-        }
-        CompletableFuture<List<PushResult>> written = administration
-                .directWriters()
-                .run(writer -> writer.write(messages, List.of()))
+        CompletableFuture<List<PushResult>> written = room.ifRoom(
+                        messages, () -> writers.run(writer -> writer.write(messages, List.of())))
                 .thenApply(outcomes -> outcomes.stream().map(PushResult::of).toList());
-        return counted.pushes(messages, written).thenApply(results -> {
+        return counting.pushes(messages, written).thenApply(results -> {
             var queues = new HashSet<String>();
             messages.forEach(message -> queues.add(message.queue()));
-            administration.wake(queues);
+            wake.accept(queues);
             return Answer.json(CREATED, PushEndpoint.write(messages, results));
         });
     }

@@ -1,7 +1,11 @@
 package dev.sluice.bridge.api.manage;
 
+import static dev.sluice.bridge.http.Access.ADMIN;
 import static dev.sluice.bridge.http.Answer.CREATED;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.delete;
+import static dev.sluice.bridge.http.Route.get;
+import static dev.sluice.bridge.http.Route.post;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.core.JsonToken;
@@ -14,13 +18,12 @@ import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Problem;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
-import dev.sluice.bridge.ingest.Durability;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.FailedRecords.Retried;
 import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.bridge.json.JsonBody;
 import dev.sluice.bridge.json.JsonOutput;
-import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.bridge.repositories.BoundedExecutor;
 import dev.sluice.buffer.FailedRecord;
@@ -32,6 +35,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -53,9 +57,8 @@ public final class BufferEndpoints implements AutoCloseable {
 
     private final Source source;
     private final FailedRecords failed;
-    private final PushEndpoint.Acceptor intake;
+    private final Function<List<NewMessage>, CompletableFuture<List<PushResult>>> push;
     private final RequestBodies bodies;
-    private final RequestLimits limits;
     private final MessageIds ids = new MessageIds();
     private final BoundedExecutor turns =
             new BoundedExecutor("requests about failed records", "sluice-failed-records", 1, MAX_WAITING);
@@ -63,14 +66,21 @@ public final class BufferEndpoints implements AutoCloseable {
     public BufferEndpoints(
             Source source,
             FailedRecords failed,
-            PushEndpoint.Acceptor intake,
-            RequestBodies bodies,
-            RequestLimits limits) {
+            Function<List<NewMessage>, CompletableFuture<List<PushResult>>> push,
+            RequestBodies bodies) {
         this.source = source;
         this.failed = failed;
-        this.intake = intake;
+        this.push = push;
         this.bodies = bodies;
-        this.limits = limits;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                get("/api/v1/buffers/failed", ADMIN, this::listFailed),
+                post("/api/v1/buffers/failed/retry", ADMIN, this::retryFailed),
+                delete("/api/v1/buffers/failed", ADMIN, this::dropFailed),
+                post("/api/v1/buffers/requeue", ADMIN, this::requeue));
     }
 
     /** {@code {…, "lanes": […], "intake": {…}, "door": {…}, "failedRecords": {…}}}: {@code summary} with more in it. */
@@ -108,7 +118,7 @@ public final class BufferEndpoints implements AutoCloseable {
      *
      * {@code next} is for {@code after}, {@code nextCursor} for {@code cursor}; null when there are no more.
      */
-    public CompletableFuture<Answer> listFailed(Request request) {
+    private CompletableFuture<Answer> listFailed(Request request) {
         Long cursor =
                 PageRequest.of(request, "failed", USUAL_LIMIT, MAX_LIMIT, 1).number(0);
         if (cursor != null && request.query().text("after") != null) {
@@ -177,15 +187,17 @@ public final class BufferEndpoints implements AutoCloseable {
      * {@code {"ids": [7, 8]}} or {@code {"all": true}}; answers {@code {"retried": 1, "unknown": 0, "notRetried": 1,
      * "kept": [{"id": 8, "reason": "…"}], "error": null, "count": 1}}. {@code error} says why it ended before the end.
      */
-    public CompletableFuture<Answer> retryFailed(Request request) throws IOException {
-        return bodies.read(request, (bytes, memory) -> Selection.parse(bytes, true, limits.items(), memory))
+    private CompletableFuture<Answer> retryFailed(Request request) throws IOException {
+        return bodies.read(
+                        request,
+                        (bytes, memory) ->
+                                Selection.parse(bytes, true, bodies.limits().items(), memory))
                 .thenCompose(this::retry);
     }
 
     private CompletableFuture<Answer> retry(Selection selection) {
         return turns.run(() -> {
-            Retried result =
-                    selection.all() ? failed.retryAll(this::accept) : failed.retry(selection.ids(), this::accept);
+            Retried result = selection.all() ? failed.retryAll(push) : failed.retry(selection.ids(), push);
             Throwable stoppedBy = result.stoppedBy().orElse(null);
             if (stoppedBy != null && result.retried() == 0) {
                 throw new CompletionException(stoppedBy);
@@ -208,13 +220,12 @@ public final class BufferEndpoints implements AutoCloseable {
         });
     }
 
-    private CompletableFuture<List<PushResult>> accept(List<NewMessage> messages) {
-        return intake.acceptAgain(messages, Durability.BUFFERED);
-    }
-
     /** {@code {"ids": [7, 8]}}; answers {@code {"removed": 2, "count": 0}}. */
-    public CompletableFuture<Answer> dropFailed(Request request) throws IOException {
-        return bodies.read(request, (bytes, memory) -> Selection.parse(bytes, false, limits.items(), memory))
+    private CompletableFuture<Answer> dropFailed(Request request) throws IOException {
+        return bodies.read(
+                        request,
+                        (bytes, memory) ->
+                                Selection.parse(bytes, false, bodies.limits().items(), memory))
                 .thenCompose(this::drop);
     }
 
@@ -227,7 +238,7 @@ public final class BufferEndpoints implements AutoCloseable {
     }
 
     /** NdjsonLines as {@link MessageLine} reads them; answers as a push, after the local log is synced. */
-    public CompletableFuture<Answer> requeue(Request request) throws IOException {
+    private CompletableFuture<Answer> requeue(Request request) throws IOException {
         return bodies.read(request, this::lines).thenCompose(this::requeue);
     }
 
@@ -235,12 +246,12 @@ public final class BufferEndpoints implements AutoCloseable {
         if (messages.isEmpty()) {
             return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
         }
-        return accept(messages).thenApply(results -> Answer.json(CREATED, PushEndpoint.write(messages, results)));
+        return push.apply(messages).thenApply(results -> Answer.json(CREATED, PushEndpoint.write(messages, results)));
     }
 
     private List<NewMessage> lines(byte[] body, RequestMemory.Claim memory) {
         return NdjsonLines.parse(
-                body, limits.items(), "lines", memory, (line, index) -> MessageLine.parse(line, ids, memory));
+                body, bodies.limits().items(), "lines", memory, (line, index) -> MessageLine.parse(line, ids, memory));
     }
 
     /** Ends the turn under way, waiting for it a little. */

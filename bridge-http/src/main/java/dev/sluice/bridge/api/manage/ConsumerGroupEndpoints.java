@@ -1,8 +1,14 @@
 package dev.sluice.bridge.api.manage;
 
+import static dev.sluice.bridge.http.Access.ADMIN;
+import static dev.sluice.bridge.http.Access.READ_ONLY;
+import static dev.sluice.bridge.http.Access.READ_WRITE;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.Answer.NOT_FOUND;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.delete;
+import static dev.sluice.bridge.http.Route.get;
+import static dev.sluice.bridge.http.Route.post;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -15,15 +21,16 @@ import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
-import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.limits.RequestMemory;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PartitionKey;
 import dev.sluice.queue.Subscription;
 import dev.sluice.queue.admin.ConsumerGroups;
 import dev.sluice.queue.admin.GroupInfo;
 import dev.sluice.queue.admin.GroupPartition;
+import dev.sluice.queue.admin.Queues;
 import dev.sluice.queue.admin.SeekTarget;
 import java.io.IOException;
 import java.math.BigDecimal;
@@ -35,6 +42,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -48,14 +56,42 @@ public final class ConsumerGroupEndpoints {
     private static final int HOUR_DECIMALS = 2;
     private static final String SEEK_TO = "either \"toEnd\": true or a timestamp is required";
 
-    private final Administration administration;
+    private final ConsumerGroups groups;
+    private final Queues queues;
+    private final DatabaseExecutor executor;
+    private final int listMax;
+    private final Consumer<Set<String>> wake;
     private final RequestBodies bodies;
-    private final RequestLimits limits;
 
-    public ConsumerGroupEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
-        this.administration = administration;
+    public ConsumerGroupEndpoints(
+            ConsumerGroups groups,
+            Queues queues,
+            DatabaseExecutor executor,
+            int listMax,
+            Consumer<Set<String>> wake,
+            RequestBodies bodies) {
+        this.groups = groups;
+        this.queues = queues;
+        this.executor = executor;
+        this.listMax = listMax;
+        this.wake = wake;
         this.bodies = bodies;
-        this.limits = limits;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                get("/api/v1/consumer-groups", READ_ONLY, this::list),
+                get("/api/v1/consumer-groups/lagging", READ_ONLY, this::lagging), // Before {group}.
+                get("/api/v1/consumer-groups/{group}", READ_ONLY, this::details),
+                delete("/api/v1/consumer-groups/{group}", ADMIN, this::deleteGroup),
+                post("/api/v1/consumer-groups/{group}/subscription", READ_WRITE, this::changeSubscription),
+                delete("/api/v1/consumer-groups/{group}/queues/{queue}", ADMIN, this::deleteOnQueue),
+                post("/api/v1/consumer-groups/{group}/queues/{queue}/seek", READ_WRITE, this::seek),
+                post(
+                        "/api/v1/consumer-groups/{group}/queues/{queue}/partitions/{partition}/seek",
+                        READ_WRITE,
+                        this::seekPartition));
     }
 
     /**
@@ -71,14 +107,14 @@ public final class ConsumerGroupEndpoints {
      * not read, in seconds. {@code state} is {@code Dead} for a group that has read nothing, {@code Lagging} above 300
      * seconds.
      */
-    public CompletableFuture<Answer> list(Request request) {
-        PageRequest page = PageRequest.of(request, "groups", administration.listMax(), administration.listMax(), 2);
-        return administration.read(() -> {
+    private CompletableFuture<Answer> list(Request request) {
+        PageRequest page = PageRequest.of(request, "groups", listMax, listMax, 2);
+        return executor.read(() -> {
             ArrayNode answer = array();
             String group = page.text(0);
             String queue = page.text(1);
             var after = group == null || queue == null ? null : new ConsumerGroups.Key(group, queue);
-            List<GroupInfo> rows = administration.groups().list(null, null, after, page.rows());
+            List<GroupInfo> rows = groups.list(null, null, after, page.rows());
             GroupInfo last = null;
             for (GroupInfo each : page.page(rows)) {
                 write(answer.addObject(), each);
@@ -129,12 +165,12 @@ public final class ConsumerGroupEndpoints {
      *   "oldest_unconsumed_at": "…", "last_consumed_at": "…"}]
      * }</pre>
      */
-    public CompletableFuture<Answer> lagging(Request request) {
+    private CompletableFuture<Answer> lagging(Request request) {
         Duration minLag = minLag(Parameters.textInQuery(request, "minLagSeconds"));
-        PageRequest page = PageRequest.of(request, "lagging", USUAL_LAGGING, administration.listMax(), 4);
-        return administration.read(() -> {
+        PageRequest page = PageRequest.of(request, "lagging", USUAL_LAGGING, listMax, 4);
+        return executor.read(() -> {
             ArrayNode answer = array();
-            List<GroupPartition> rows = administration.groups().lagging(minLag, page.rows(), lagKey(page));
+            List<GroupPartition> rows = groups.lagging(minLag, page.rows(), lagKey(page));
             GroupPartition last = null;
             for (GroupPartition partition : page.page(rows)) {
                 last = partition;
@@ -197,16 +233,15 @@ public final class ConsumerGroupEndpoints {
      * {@code {}} for a group nobody knows. {@code workerId} is the lease that holds the partition,
      * {@code lastConsumedAt} when an ack moved the group on last, null if none did.
      */
-    public CompletableFuture<Answer> details(Request request) {
+    private CompletableFuture<Answer> details(Request request) {
         String group = Parameters.nameInPath(request, "group");
-        PageRequest page =
-                PageRequest.of(request, "group-partitions", administration.listMax(), administration.listMax(), 2);
-        return administration.read(() -> {
+        PageRequest page = PageRequest.of(request, "group-partitions", listMax, listMax, 2);
+        return executor.read(() -> {
             ObjectNode answer = object();
             String queue = page.text(0);
             String name = page.text(1);
             var after = queue == null || name == null ? null : new PartitionKey(queue, name);
-            List<GroupPartition> rows = administration.groups().partitions(group, after, page.rows());
+            List<GroupPartition> rows = groups.partitions(group, after, page.rows());
             GroupPartition last = null;
             for (GroupPartition partition : page.page(rows)) {
                 last = partition;
@@ -237,27 +272,27 @@ public final class ConsumerGroupEndpoints {
      * "deletedPartitions": 4, "metadataDeleted": true}}. Without the metadata, which is where the group started, the
      * group stays and starts there again.
      */
-    public CompletableFuture<Answer> delete(Request request) {
-        return delete(request, null);
+    private CompletableFuture<Answer> deleteGroup(Request request) {
+        return deleteGroup(request, null);
     }
 
     /** {@code DELETE /consumer-groups/:group/queues/:queue}: the same on one queue, and {@code "queueName"}. */
-    public CompletableFuture<Answer> deleteOnQueue(Request request) {
-        return delete(request, Parameters.nameInPath(request, "queue"));
+    private CompletableFuture<Answer> deleteOnQueue(Request request) {
+        return deleteGroup(request, Parameters.nameInPath(request, "queue"));
     }
 
-    private CompletableFuture<Answer> delete(Request request, @Nullable String queue) {
+    private CompletableFuture<Answer> deleteGroup(Request request, @Nullable String queue) {
         String group = Parameters.nameInPath(request, "group");
         boolean metadata = Parameters.flagInQuery(request, "deleteMetadata", true);
-        return administration.run(() -> {
+        return executor.write(() -> {
             int partitions;
             if (metadata) {
-                OptionalInt deleted = administration.groups().delete(group, queue);
+                OptionalInt deleted = groups.delete(group, queue);
                 partitions = deleted.orElse(0);
             } else {
                 Set<String> queues = queue == null ? queuesOf(group) : Set.of(queue);
-                partitions = administration.groups().restart(group, queue);
-                administration.wake(queues);
+                partitions = groups.restart(group, queue);
+                wake.accept(queues);
             }
             ObjectNode answer = object().put("success", true).put("consumerGroup", group);
             if (queue != null) {
@@ -268,9 +303,7 @@ public final class ConsumerGroupEndpoints {
     }
 
     private Set<String> queuesOf(String group) {
-        return administration.groups().list(group, null).stream()
-                .map(GroupInfo::queue)
-                .collect(Collectors.toSet());
+        return groups.list(group, null).stream().map(GroupInfo::queue).collect(Collectors.toSet());
     }
 
     /**
@@ -278,18 +311,18 @@ public final class ConsumerGroupEndpoints {
      * true, "consumerGroup": "billing", "newTimestamp": "…", "rowsUpdated": 1}}. Where the group stands does not
      * change.
      */
-    public CompletableFuture<Answer> changeSubscription(Request request) throws IOException {
+    private CompletableFuture<Answer> changeSubscription(Request request) throws IOException {
         String group = Parameters.nameInPath(request, "group");
         return bodies.read(request, (bytes, memory) -> {
-                    Instant from =
-                            JsonRequest.parse(bytes, limits.depth(), memory).time("subscriptionTimestamp");
+                    Instant from = JsonRequest.parse(bytes, bodies.limits().depth(), memory)
+                            .time("subscriptionTimestamp");
                     if (from == null) {
                         throw badRequest("subscriptionTimestamp is required");
                     }
                     return from;
                 })
-                .thenCompose(from -> administration.run(() -> {
-                    int updated = administration.groups().changeSubscription(group, from);
+                .thenCompose(from -> executor.write(() -> {
+                    int updated = groups.changeSubscription(group, from);
                     return Answer.json(
                             OK,
                             object().put("success", true)
@@ -305,16 +338,16 @@ public final class ConsumerGroupEndpoints {
      * {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "seekToEnd": false,
      * "targetTimestamp": "…", "partitionsUpdated": 4}}.
      */
-    public CompletableFuture<Answer> seek(Request request) throws IOException {
+    private CompletableFuture<Answer> seek(Request request) throws IOException {
         String group = Parameters.nameInPath(request, "group");
         String queue = Parameters.nameInPath(request, "queue");
         SeekTarget inQuery = targetInQuery(request);
         return bodies.read(
                         request,
                         (bytes, memory) -> target(inQuery, bytes, memory).orElseThrow(() -> badRequest(SEEK_TO)))
-                .thenCompose(target -> administration.run(() -> {
-                    int updated = administration.groups().seek(group, queue, null, target);
-                    administration.wake(Set.of(queue));
+                .thenCompose(target -> executor.write(() -> {
+                    int updated = groups.seek(group, queue, null, target);
+                    wake.accept(Set.of(queue));
                     ObjectNode answer = object().put("success", true)
                             .put("consumerGroup", group)
                             .put("queueName", queue);
@@ -331,7 +364,7 @@ public final class ConsumerGroupEndpoints {
     private Optional<SeekTarget> target(@Nullable SeekTarget inQuery, byte[] body, RequestMemory.Claim memory) {
         SeekTarget inBody = null;
         if (body.length > 0) {
-            JsonRequest json = JsonRequest.parse(body, limits.depth(), memory);
+            JsonRequest json = JsonRequest.parse(body, bodies.limits().depth(), memory);
             inBody = target(json.flag("toEnd", false), json.time("timestamp"));
         }
         if (inQuery != null && inBody != null) {
@@ -358,7 +391,7 @@ public final class ConsumerGroupEndpoints {
      * "updated": true, "cursorMovedTo": 42}}, with the number of the message behind which the group goes on; false and
      * null if it has never read the queue. 404 if there is no such partition.
      */
-    public CompletableFuture<Answer> seekPartition(Request request) throws IOException {
+    private CompletableFuture<Answer> seekPartition(Request request) throws IOException {
         String group = Parameters.nameInPath(request, "group");
         String queue = Parameters.nameInPath(request, "queue");
         String partition = Parameters.nameInPath(request, "partition");
@@ -366,15 +399,15 @@ public final class ConsumerGroupEndpoints {
         return bodies.read(
                         request,
                         (bytes, memory) -> target(inQuery, bytes, memory).orElseGet(SeekTarget.End::new))
-                .thenCompose(target -> administration.run(() -> seekPartition(group, queue, partition, target)));
+                .thenCompose(target -> executor.write(() -> seekPartition(group, queue, partition, target)));
     }
 
     private Answer seekPartition(String group, String queue, String partition, SeekTarget target) {
-        if (administration.queues().findPartition(queue, partition).isEmpty()) {
+        if (queues.findPartition(queue, partition).isEmpty()) {
             return AdminJson.failure(NOT_FOUND, "Partition not found");
         }
-        boolean updated = administration.groups().seek(group, queue, partition, target) > 0;
-        administration.wake(Set.of(queue));
+        boolean updated = groups.seek(group, queue, partition, target) > 0;
+        wake.accept(Set.of(queue));
         Long position = updated ? position(group, queue, partition) : null;
         ObjectNode answer = object().put("success", true)
                 .put("consumerGroup", group)
@@ -384,9 +417,7 @@ public final class ConsumerGroupEndpoints {
     }
 
     private @Nullable Long position(String group, String queue, String partition) {
-        return administration
-                .groups()
-                .partition(group, new PartitionKey(queue, partition))
+        return groups.partition(group, new PartitionKey(queue, partition))
                 .map(GroupPartition::position)
                 .orElse(null);
     }

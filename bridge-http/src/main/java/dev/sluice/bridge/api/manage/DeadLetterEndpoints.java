@@ -1,9 +1,15 @@
 package dev.sluice.bridge.api.manage;
 
+import static dev.sluice.bridge.http.Access.ADMIN;
+import static dev.sluice.bridge.http.Access.READ_ONLY;
+import static dev.sluice.bridge.http.Access.READ_WRITE;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.Answer.CONFLICT;
 import static dev.sluice.bridge.http.Answer.NOT_FOUND;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.delete;
+import static dev.sluice.bridge.http.Route.get;
+import static dev.sluice.bridge.http.Route.post;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -15,10 +21,10 @@ import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.json.JsonOutput;
-import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.PartitionIds;
@@ -26,6 +32,7 @@ import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.admin.DeadLetter;
 import dev.sluice.queue.admin.DeadLetterFilter;
 import dev.sluice.queue.admin.DeadLetters;
+import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.transact.Redrive;
 import java.io.IOException;
 import java.time.Instant;
@@ -35,6 +42,7 @@ import java.util.Locale;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** The routes about messages that groups gave up on: list, redrive, purge, and one message there or back. */
@@ -44,14 +52,36 @@ public final class DeadLetterEndpoints {
     private static final int LETTER_BYTES = 512;
     private static final String MOVED_BY_HAND = "Moved to the dead letters by hand";
 
-    private final Administration administration;
+    private final DeadLetters deadLetters;
+    private final Redrive redrive;
+    private final Queue queue;
+    private final DatabaseExecutor executor;
+    private final Consumer<Set<String>> wake;
     private final RequestBodies bodies;
-    private final RequestLimits limits;
 
-    public DeadLetterEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
-        this.administration = administration;
+    public DeadLetterEndpoints(
+            DeadLetters deadLetters,
+            Redrive redrive,
+            Queue queue,
+            DatabaseExecutor executor,
+            Consumer<Set<String>> wake,
+            RequestBodies bodies) {
+        this.deadLetters = deadLetters;
+        this.redrive = redrive;
+        this.queue = queue;
+        this.executor = executor;
+        this.wake = wake;
         this.bodies = bodies;
-        this.limits = limits;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                post("/api/v1/messages/{partitionId}/{transactionId}/retry", READ_WRITE, this::retry),
+                post("/api/v1/messages/{partitionId}/{transactionId}/dlq", READ_WRITE, this::bury),
+                get("/api/v1/dlq", READ_ONLY, this::list),
+                post("/api/v1/dlq/redrive", READ_WRITE, this::redrive),
+                delete("/api/v1/dlq", ADMIN, this::purge));
     }
 
     /**
@@ -70,20 +100,18 @@ public final class DeadLetterEndpoints {
      * 24th of the heap. The next page begins at {@code nextCursor}, or at {@code nextOffset} for clients that count;
      * both are null at the end.
      */
-    public CompletableFuture<Answer> list(Request request) {
+    private CompletableFuture<Answer> list(Request request) {
         DeadLetterFilter filter = filter(request);
         RequestMemory.Claim memory = bodies.memory().claim(request.servlet());
         PageRequest page = PageRequest.of(request, "dlq", USUAL_LIMIT, MAX_LIMIT, 2);
-        return administration.read(() -> {
+        return executor.read(() -> {
             Instant failedAt = page.time(0);
             Long id = page.number(1);
-            DeadLetters.Page found = administration
-                    .deadLetters()
-                    .list(
-                            filter,
-                            page.limit(),
-                            page.offset(),
-                            failedAt == null || id == null ? null : new DeadLetters.Key(failedAt, id));
+            DeadLetters.Page found = deadLetters.list(
+                    filter,
+                    page.limit(),
+                    page.offset(),
+                    failedAt == null || id == null ? null : new DeadLetters.Key(failedAt, id));
             memory.take(2 * expectedBytes(found)); // The letters and the answer.
             List<DeadLetter> letters = found.letters();
             DeadLetter last = letters.isEmpty() ? null : letters.get(letters.size() - 1);
@@ -231,16 +259,29 @@ public final class DeadLetterEndpoints {
      *
      * {@code remaining} is how many more the filter lets through; null for ids.
      */
-    public CompletableFuture<Answer> redrive(Request request) throws IOException {
-        return bodies.read(request, (bytes, memory) -> Selection.parse(bytes, limits.depth(), memory))
-                .thenCompose(selection -> administration.run(() -> redrive(selection)));
+    private CompletableFuture<Answer> redrive(Request request) throws IOException {
+        return bodies.read(
+                        request,
+                        (bytes, memory) ->
+                                Selection.parse(bytes, bodies.limits().depth(), memory))
+                .thenCompose(selection -> executor.write(() -> redrive(selection)));
+    }
+
+    /** Moves dead letters back into their queues, and wakes the consumers that wait there. */
+    private List<Redrive.Verdict> redrive(List<Long> ids) {
+        try {
+            Redrive.Outcome outcome = redrive.run(ids);
+            wake.accept(outcome.queues());
+            return outcome.verdicts();
+        } finally {
+            redrive.close(); // Returns the connection to the pool, which has one for each thread.
+        }
     }
 
     private Answer redrive(Selection selection) {
         DeadLetterFilter filter = selection.filter();
-        List<Long> ids =
-                filter == null ? selection.ids() : administration.deadLetters().ids(filter, selection.limit());
-        List<Redrive.Verdict> verdicts = administration.redrive(ids);
+        List<Long> ids = filter == null ? selection.ids() : deadLetters.ids(filter, selection.limit());
+        List<Redrive.Verdict> verdicts = redrive(ids);
         ObjectNode answer = object();
         var results = answer.putArray("results");
         for (int i = 0; i < ids.size(); i++) {
@@ -249,9 +290,7 @@ public final class DeadLetterEndpoints {
         for (Redrive.Verdict verdict : Redrive.Verdict.values()) {
             answer.put(name(verdict), verdicts.stream().filter(verdict::equals).count());
         }
-        answer.put(
-                "remaining",
-                filter == null ? null : (Long) administration.deadLetters().count(filter));
+        answer.put("remaining", filter == null ? null : (Long) deadLetters.count(filter));
         return Answer.json(OK, answer);
     }
 
@@ -263,14 +302,13 @@ public final class DeadLetterEndpoints {
      * {@code DELETE /api/v1/dlq} with a filter in the query, as for {@link #list}, or {@code all=true}: deletes dead
      * letters for good. Answers {@code {"purged": 3}}.
      */
-    public CompletableFuture<Answer> purge(Request request) {
+    private CompletableFuture<Answer> purge(Request request) {
         DeadLetterFilter filter = filter(request);
         if (Parameters.flagInQuery(request, "all", false) != filter.equals(DeadLetterFilter.ALL)) {
             throw badRequest(
                     "either a filter (queue, consumerGroup, partition, from, to, error) or all=true is required");
         }
-        return administration.run(() -> Answer.json(
-                OK, object().put("purged", administration.deadLetters().purge(filter))));
+        return executor.write(() -> Answer.json(OK, object().put("purged", deadLetters.purge(filter))));
     }
 
     /**
@@ -279,20 +317,19 @@ public final class DeadLetterEndpoints {
      * "partitionId": "…", "transactionId": "o-1", "message": "Message queued again", "verdict": "moved"}}; 404 if there
      * is no dead letter of it.
      */
-    public CompletableFuture<Answer> retry(Request request) {
+    private CompletableFuture<Answer> retry(Request request) {
         OptionalLong partition = Parameters.partitionInPath(request);
         String transactionId = Parameters.nameInPath(request, "transactionId");
-        return administration.run(() -> {
-            List<Long> ids = partition.isEmpty()
-                    ? List.of()
-                    : administration.deadLetters().idsOfMessage(partition.getAsLong(), transactionId);
+        return executor.write(() -> {
+            List<Long> ids =
+                    partition.isEmpty() ? List.of() : deadLetters.idsOfMessage(partition.getAsLong(), transactionId);
             Redrive.Verdict verdict = ids.isEmpty()
                     ? Redrive.Verdict.GONE
-                    : administration.redrive(ids.subList(0, 1)).get(0);
+                    : redrive(ids.subList(0, 1)).get(0);
             if (verdict == Redrive.Verdict.GONE) {
                 return AdminJson.failure(NOT_FOUND, "Message not found among the dead letters");
             }
-            int unused = administration.deadLetters().purge(ids);
+            int unused = deadLetters.purge(ids);
             return Answer.json(
                     OK,
                     about(partition, transactionId)
@@ -307,13 +344,13 @@ public final class DeadLetterEndpoints {
      * true, "partitionId": "…", "transactionId": "o-1", "consumerGroup": "__QUEUE_MODE__", "message": "Message moved to
      * the dead letters"}}; 404 if the group has no such message, 409 if it is done with it.
      */
-    public CompletableFuture<Answer> bury(Request request) throws IOException {
+    private CompletableFuture<Answer> bury(Request request) throws IOException {
         OptionalLong partition = Parameters.partitionInPath(request);
         String transactionId = Parameters.nameInPath(request, "transactionId");
         return bodies.read(request, (bytes, memory) -> {
                     JsonRequest json = bytes.length == 0
                             ? new JsonRequest(object())
-                            : JsonRequest.parse(bytes, limits.depth(), memory);
+                            : JsonRequest.parse(bytes, bodies.limits().depth(), memory);
                     String group = json.text("consumerGroup");
                     String error = storable(json.text("error"));
                     return new Acknowledgement(
@@ -326,19 +363,18 @@ public final class DeadLetterEndpoints {
                             Acknowledgement.Verdict.DLQ,
                             error == null ? MOVED_BY_HAND : error);
                 })
-                .thenCompose(verdict -> administration.run(() -> bury(partition, verdict)));
+                .thenCompose(verdict -> executor.write(() -> bury(partition, verdict)));
     }
 
     private Answer bury(OptionalLong partition, Acknowledgement verdict) {
-        AcknowledgeOutcome outcome =
-                administration.queue().acknowledge(List.of(verdict)).get(0);
+        AcknowledgeOutcome outcome = queue.acknowledge(List.of(verdict)).get(0);
         if (outcome instanceof AcknowledgeOutcome.LeaseInvalid) {
             return AdminJson.failure(CONFLICT, "The consumer group is done with the message");
         }
         if (!(outcome instanceof AcknowledgeOutcome.Acknowledged done) || !done.deadLettered()) {
             return AdminJson.failure(NOT_FOUND, "Message not found, or the consumer group has never read its queue");
         }
-        administration.wake(Set.of(done.queue()));
+        wake.accept(Set.of(done.queue()));
         return Answer.json(
                 OK,
                 about(partition, verdict.transactionId())

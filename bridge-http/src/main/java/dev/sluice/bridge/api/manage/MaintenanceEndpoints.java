@@ -1,7 +1,10 @@
 package dev.sluice.bridge.api.manage;
 
+import static dev.sluice.bridge.http.Access.ADMIN;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.get;
+import static dev.sluice.bridge.http.Route.post;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -10,13 +13,14 @@ import dev.sluice.bridge.http.JsonRequest;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.jobs.MaintenanceMode;
-import dev.sluice.bridge.limits.RequestLimits;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -36,24 +40,37 @@ public final class MaintenanceEndpoints {
     private final MaintenanceMode mode;
     private final ServiceState state;
     private final FailedRecords failed;
-    private final Administration administration;
+    private final DatabaseExecutor executor;
+    private final Consumer<Set<String>> wake;
     private final RequestBodies bodies;
-    private final RequestLimits limits;
     private final String serverId = UUID.randomUUID().toString();
 
     public MaintenanceEndpoints(
             MaintenanceMode mode,
             ServiceState state,
             FailedRecords failed,
-            Administration administration,
-            RequestBodies bodies,
-            RequestLimits limits) {
+            DatabaseExecutor executor,
+            Consumer<Set<String>> wake,
+            RequestBodies bodies) {
         this.mode = mode;
         this.state = state;
         this.failed = failed;
-        this.administration = administration;
+        this.executor = executor;
+        this.wake = wake;
         this.bodies = bodies;
-        this.limits = limits;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                get("/api/v1/system/maintenance", ADMIN, this::show),
+                post("/api/v1/system/maintenance", ADMIN, this::set),
+                get("/api/v1/system/maintenance/pop", ADMIN, this::showPops),
+                post("/api/v1/system/maintenance/pop", ADMIN, this::setPops),
+                get("/api/v1/system/shared-state", ADMIN, this::sharedState),
+                get("/internal/api/shared-state/stats", ADMIN, this::sharedState),
+                get("/internal/api/inter-instance/stats", ADMIN, this::sharedState),
+                post("/internal/api/notify", ADMIN, this::wake));
     }
 
     /**
@@ -67,7 +84,7 @@ public final class MaintenanceEndpoints {
      *
      * {@code bufferHealthy}: a push would be taken. {@code failedFiles} counts failed records.
      */
-    public CompletableFuture<Answer> get(Request request) {
+    private CompletableFuture<Answer> show(Request request) {
         ServiceState.Buffer buffer = state.buffer();
         long failedBytes = failed.entries().status().usedBytes();
         ObjectNode answer = object().put("maintenanceMode", mode.pushes())
@@ -91,7 +108,7 @@ public final class MaintenanceEndpoints {
      * {@code POST /api/v1/system/maintenance} with {@code {"enabled": true}}: {@code {"maintenanceMode": true,
      * "bufferedMessages": 0, "bufferHealthy": true, "message": "…"}}. 503 without the database, and nothing changes.
      */
-    public CompletableFuture<Answer> set(Request request) throws IOException {
+    private CompletableFuture<Answer> set(Request request) throws IOException {
         return set(
                 request,
                 mode::setPushes,
@@ -106,12 +123,12 @@ public final class MaintenanceEndpoints {
     }
 
     /** {@code GET /api/v1/system/maintenance/pop}: {@code {"popMaintenanceMode": false, "message": "…"}}. */
-    public CompletableFuture<Answer> getPops(Request request) {
+    private CompletableFuture<Answer> showPops(Request request) {
         return CompletableFuture.completedFuture(Answer.json(OK, pops()));
     }
 
     /** {@code POST /api/v1/system/maintenance/pop} with {@code {"enabled": true}}: answers as the GET. */
-    public CompletableFuture<Answer> setPops(Request request) throws IOException {
+    private CompletableFuture<Answer> setPops(Request request) throws IOException {
         return set(request, mode::setPops, this::pops);
     }
 
@@ -127,13 +144,13 @@ public final class MaintenanceEndpoints {
 
     private CompletableFuture<Answer> set(Request request, Consumer<Boolean> change, Report report) throws IOException {
         return bodies.read(request, (bytes, memory) -> {
-                    JsonRequest json = JsonRequest.parse(bytes, limits.depth(), memory);
+                    JsonRequest json = JsonRequest.parse(bytes, bodies.limits().depth(), memory);
                     if (json.value("enabled") == null) {
                         throw badRequest("enabled must be true or false");
                     }
                     return json.flag("enabled", false);
                 })
-                .thenCompose(enabled -> administration.run(() -> {
+                .thenCompose(enabled -> executor.write(() -> {
                     change.accept(enabled);
                     return Answer.json(OK, report.now());
                 }));
@@ -151,7 +168,7 @@ public final class MaintenanceEndpoints {
      *  "maintenance_mode": false, "pop_maintenance_mode": false}
      * }</pre>
      */
-    public CompletableFuture<Answer> sharedState(Request request) {
+    private CompletableFuture<Answer> sharedState(Request request) {
         ObjectNode answer = object().put("enabled", true)
                 .put("running", state.databaseConnected())
                 .put("server_id", serverId);
@@ -174,14 +191,15 @@ public final class MaintenanceEndpoints {
      * {@code POST /internal/api/notify} with {@code {"queue": "orders", "partition": null}}: has waiting pops on the
      * queue, here and at other bridges, look for messages. Answers {@code {"status": "ok"}}.
      */
-    public CompletableFuture<Answer> wake(Request request) throws IOException {
+    private CompletableFuture<Answer> wake(Request request) throws IOException {
         return bodies.read(
                         request,
                         (bytes, memory) -> Parameters.name(
                                 "queue",
-                                JsonRequest.parse(bytes, limits.depth(), memory).requiredText("queue")))
+                                JsonRequest.parse(bytes, bodies.limits().depth(), memory)
+                                        .requiredText("queue")))
                 .thenApply(queue -> {
-                    administration.wake(Set.of(queue));
+                    wake.accept(Set.of(queue));
                     return Answer.json(OK, object().put("status", "ok"));
                 });
     }

@@ -1,9 +1,12 @@
 package dev.sluice.bridge.api.manage;
 
+import static dev.sluice.bridge.http.Access.ADMIN;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.Answer.ACCEPTED;
 import static dev.sluice.bridge.http.Answer.CONFLICT;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.get;
+import static dev.sluice.bridge.http.Route.post;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -15,9 +18,8 @@ import dev.sluice.bridge.http.JsonRequest;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.limits.InvalidRequestException;
-import dev.sluice.bridge.limits.RequestLimits;
-import dev.sluice.bridge.repositories.Administration;
 import dev.sluice.bridge.repositories.BoundedExecutor;
 import dev.sluice.queue.sql.SchemaCopy;
 import java.io.IOException;
@@ -25,11 +27,13 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
+import javax.sql.DataSource;
 
 /**
  * The routes that copy everything into another database. All are for administrators, and answer 403 unless
@@ -44,28 +48,43 @@ public final class MigrationEndpoints implements AutoCloseable {
             "Migrations are disabled. Set migration.enabled=true and start the service again to use them";
 
     private final boolean enabled;
-    private final Administration administration;
+    private final DataSource copies;
+    private final String schema;
+    private final Runnable requireDatabase;
     private final MigrationJob job;
     /** One at a time: that is as many connections as there are. */
     private final BoundedExecutor turns =
             new BoundedExecutor("requests about migrations", "sluice-migrations", 1, MAX_WAITING);
 
     private final RequestBodies bodies;
-    private final RequestLimits limits;
 
     /**
      * Makes the routes.
      *
      * @param enabled whether the routes work. If false they refuse every request, because a copy sends everything to an
      *     address that a request names
+     * @param copies a pool of its own, for one copy at a time
+     * @param schema name of the schema to copy
+     * @param requireDatabase throws {@code QueueException} while the database is known to be away
      */
     public MigrationEndpoints(
-            boolean enabled, Administration administration, RequestBodies bodies, RequestLimits limits) {
+            boolean enabled, DataSource copies, String schema, Runnable requireDatabase, RequestBodies bodies) {
         this.enabled = enabled;
-        this.administration = administration;
-        this.job = new MigrationJob(administration.copies(), administration.schema());
+        this.copies = copies;
+        this.schema = schema;
+        this.requireDatabase = requireDatabase;
+        this.job = new MigrationJob(copies, schema);
         this.bodies = bodies;
-        this.limits = limits;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                post("/api/v1/migration/test-connection", ADMIN, this::test),
+                post("/api/v1/migration/start", ADMIN, this::start),
+                get("/api/v1/migration/status", ADMIN, this::status),
+                post("/api/v1/migration/validate", ADMIN, this::validate),
+                post("/api/v1/migration/reset", ADMIN, this::reset));
     }
 
     private void requireEnabled() {
@@ -77,7 +96,10 @@ public final class MigrationEndpoints implements AutoCloseable {
     /** Something to do with a request that has been read. */
     private CompletableFuture<Answer> with(Request request, Function<JsonRequest, Answer> work) throws IOException {
         requireEnabled();
-        return bodies.read(request, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
+        return bodies.read(
+                        request,
+                        (bytes, memory) ->
+                                JsonRequest.parse(bytes, bodies.limits().depth(), memory))
                 .thenCompose(body -> turns.run(() -> work.apply(body)));
     }
 
@@ -89,7 +111,7 @@ public final class MigrationEndpoints implements AutoCloseable {
      * {"success": false, "message": "Not connected", "error": "…"}
      * }</pre>
      */
-    public CompletableFuture<Answer> test(Request request) throws IOException {
+    private CompletableFuture<Answer> test(Request request) throws IOException {
         return with(request, body -> {
             MigrationTarget target = MigrationTarget.of(body);
             try (Connection connection = target.connect();
@@ -117,12 +139,12 @@ public final class MigrationEndpoints implements AutoCloseable {
      * ["traces"]}: 202 {@code {"status": "started", "message": "…"}} when the target may be written and the copy has
      * begun; 409 if it may not, or if one runs; 502 if the target does not answer.
      */
-    public CompletableFuture<Answer> start(Request request) throws IOException {
+    private CompletableFuture<Answer> start(Request request) throws IOException {
         return with(request, body -> {
             String replace = body.text("replaceSchema");
             var order = new MigrationJob.Order(
                     MigrationTarget.of(body), schema(body), replace == null ? "" : replace, excluded(body));
-            administration.requireDatabase();
+            requireDatabase.run();
             try {
                 return job.start(order)
                         ? Answer.json(
@@ -144,7 +166,7 @@ public final class MigrationEndpoints implements AutoCloseable {
 
     private String schema(JsonRequest body) {
         String schema = body.text("schema");
-        return schema == null || schema.isEmpty() ? administration.schema() : Parameters.name("schema", schema);
+        return schema == null || schema.isEmpty() ? this.schema : Parameters.name("schema", schema);
     }
 
     private static Set<String> excluded(JsonRequest body) {
@@ -172,7 +194,7 @@ public final class MigrationEndpoints implements AutoCloseable {
      * {"status": "error", …, "error": "…"}
      * }</pre>
      */
-    public CompletableFuture<Answer> status(Request request) {
+    private CompletableFuture<Answer> status(Request request) {
         requireEnabled();
         MigrationJob.Status status = job.status();
         ObjectNode answer = object().put("status", status.state().name().toLowerCase(Locale.ROOT))
@@ -194,18 +216,18 @@ public final class MigrationEndpoints implements AutoCloseable {
      * {"success": true, "allMatch": true, "tables": [{"table": "queues", "sourceCount": 3, "targetCount": 3, "match": true}]}
      * }</pre>
      */
-    public CompletableFuture<Answer> validate(Request request) throws IOException {
+    private CompletableFuture<Answer> validate(Request request) throws IOException {
         return with(request, body -> {
             MigrationTarget target = MigrationTarget.of(body);
             String schema = schema(body);
             if (job.status().state().isRunning()) {
                 return conflict("A migration is running");
             }
-            administration.requireDatabase();
+            requireDatabase.run();
             try (Connection to = target.connect();
-                    Connection from = administration.copies().getConnection()) {
+                    Connection from = copies.getConnection()) {
                 from.setNetworkTimeout(Runnable::run, MigrationTarget.SILENCE_MILLIS);
-                return compared(new SchemaCopy(from, administration.schema(), to, schema));
+                return compared(new SchemaCopy(from, this.schema, to, schema));
             } catch (SQLException e) {
                 return AdminJson.failure(BAD_GATEWAY, String.valueOf(e.getMessage()));
             }
@@ -233,7 +255,7 @@ public final class MigrationEndpoints implements AutoCloseable {
      * {@code POST /api/v1/migration/reset}: forgets how the last one went. {@code {"status": "idle", "message": "…"}};
      * 409 while one runs.
      */
-    public CompletableFuture<Answer> reset(Request request) throws IOException {
+    private CompletableFuture<Answer> reset(Request request) throws IOException {
         requireEnabled();
         return bodies.discard(request)
                 .thenApply(done -> job.reset()

@@ -1,7 +1,13 @@
 package dev.sluice.bridge.api.manage;
 
+import static dev.sluice.bridge.http.Access.ADMIN;
+import static dev.sluice.bridge.http.Access.READ_ONLY;
+import static dev.sluice.bridge.http.Access.READ_WRITE;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.delete;
+import static dev.sluice.bridge.http.Route.get;
+import static dev.sluice.bridge.http.Route.post;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -13,10 +19,10 @@ import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
-import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.bridge.metrics.Counters;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PartitionKey;
@@ -31,23 +37,44 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 
 /** The routes that configure queues, list partitions, and delete queues, partitions and messages. */
 public final class QueueEndpoints {
     private static final int MAX_LIMIT = 1_000;
     private static final int USUAL_LIMIT = 100;
 
-    private final Administration administration;
+    private final Queues queues;
+    private final DatabaseExecutor executor;
+    private final int listMax;
+    private final Consumer<Set<String>> wake;
     private final Counters counters;
     private final RequestBodies bodies;
-    private final RequestLimits limits;
 
     public QueueEndpoints(
-            Administration administration, Counters counters, RequestBodies bodies, RequestLimits limits) {
-        this.administration = administration;
+            Queues queues,
+            DatabaseExecutor executor,
+            int listMax,
+            Consumer<Set<String>> wake,
+            Counters counters,
+            RequestBodies bodies) {
+        this.queues = queues;
+        this.executor = executor;
+        this.listMax = listMax;
+        this.wake = wake;
         this.counters = counters;
         this.bodies = bodies;
-        this.limits = limits;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                post("/api/v1/configure", READ_WRITE, this::configure),
+                get("/api/v1/resources/partitions", READ_ONLY, this::partitions),
+                delete("/api/v1/resources/queues/{queue}", ADMIN, this::deleteQueue),
+                delete("/api/v1/resources/queues/{queue}/partitions/{partition}", ADMIN, this::deletePartition),
+                delete("/api/v1/queues/{queue}/clear", ADMIN, this::clear),
+                delete("/api/v1/messages/{partitionId}/{transactionId}", READ_WRITE, this::deleteMessage));
     }
 
     private record Configuration(String queue, String namespace, String task, QueueOptions options) {
@@ -89,16 +116,18 @@ public final class QueueEndpoints {
      *
      * with all options, see {@link QueueOptionsJson}; {@code partitionId} is that of the partition {@code Default}.
      */
-    public CompletableFuture<Answer> configure(Request request) throws IOException {
-        return bodies.read(request, (bytes, memory) -> Configuration.parse(bytes, limits.depth(), memory))
-                .thenCompose(wanted -> administration.run(() -> configure(wanted)));
+    private CompletableFuture<Answer> configure(Request request) throws IOException {
+        return bodies.read(
+                        request,
+                        (bytes, memory) ->
+                                Configuration.parse(bytes, bodies.limits().depth(), memory))
+                .thenCompose(wanted -> executor.write(() -> configure(wanted)));
     }
 
     private Answer configure(Configuration wanted) {
-        Queues queues = administration.queues();
         QueueInfo queue = queues.configure(wanted.queue(), wanted.namespace(), wanted.task(), wanted.options());
         OptionalLong partition = queues.findPartition(wanted.queue(), NewMessage.DEFAULT_PARTITION);
-        administration.wake(Set.of(wanted.queue())); // A shorter delay may have made messages visible.
+        wake.accept(Set.of(wanted.queue())); // A shorter delay may have made messages visible.
         ObjectNode answer = object().put("configured", true)
                 .put("queueId", QueueIds.toUuid(queue.id()).toString())
                 // Null only if somebody deletes the queue at this moment.
@@ -113,10 +142,10 @@ public final class QueueEndpoints {
     /**
      * {@code DELETE /api/v1/resources/queues/:queue}: {@code {"deleted": true, "queue": "orders", "existed": true}}.
      */
-    public CompletableFuture<Answer> deleteQueue(Request request) {
+    private CompletableFuture<Answer> deleteQueue(Request request) {
         String queue = Parameters.nameInPath(request, "queue");
-        return administration.run(() -> {
-            boolean existed = administration.queues().delete(queue);
+        return executor.write(() -> {
+            boolean existed = queues.delete(queue);
             return Answer.json(
                     OK, object().put("deleted", true).put("queue", queue).put("existed", existed));
         });
@@ -126,11 +155,11 @@ public final class QueueEndpoints {
      * {@code DELETE /api/v1/resources/queues/:queue/partitions/:partition}: {@code {"deleted": true, "queue": "orders",
      * "partition": "customer-7", "existed": true}}.
      */
-    public CompletableFuture<Answer> deletePartition(Request request) {
+    private CompletableFuture<Answer> deletePartition(Request request) {
         String queue = Parameters.nameInPath(request, "queue");
         String partition = Parameters.nameInPath(request, "partition");
-        return administration.run(() -> {
-            boolean existed = administration.queues().deletePartition(queue, partition);
+        return executor.write(() -> {
+            boolean existed = queues.deletePartition(queue, partition);
             if (existed) {
                 counters.queue(queue).add(Counter.PARTITIONS_DELETED, 1);
             }
@@ -147,13 +176,12 @@ public final class QueueEndpoints {
      * {@code DELETE /api/v1/messages/:partitionId/:transactionId}: {@code {"success": true, "partitionId": "…",
      * "transactionId": "o-1", "message": "Message deleted"}}; success false when there is none.
      */
-    public CompletableFuture<Answer> deleteMessage(Request request) {
+    private CompletableFuture<Answer> deleteMessage(Request request) {
         OptionalLong partition = Parameters.partitionInPath(request);
         String partitionId = request.pathParameter("partitionId");
         String transactionId = Parameters.nameInPath(request, "transactionId");
-        return administration.run(() -> {
-            boolean deleted = partition.isPresent()
-                    && administration.queues().deleteMessage(partition.getAsLong(), transactionId);
+        return executor.write(() -> {
+            boolean deleted = partition.isPresent() && queues.deleteMessage(partition.getAsLong(), transactionId);
             return Answer.json(
                     OK,
                     object().put("success", deleted)
@@ -167,11 +195,11 @@ public final class QueueEndpoints {
      * {@code DELETE /api/v1/queues/:queue/clear?partition=}: deletes the messages of a queue or of one of its
      * partitions. Answers {@code {"success": true, "queue": "orders", "partition": null, "cleared": 42}}.
      */
-    public CompletableFuture<Answer> clear(Request request) {
+    private CompletableFuture<Answer> clear(Request request) {
         String queue = Parameters.nameInPath(request, "queue");
         String partition = Parameters.nameInQuery(request, "partition");
-        return administration.run(() -> {
-            long cleared = administration.queues().clear(queue, partition);
+        return executor.write(() -> {
+            long cleared = queues.clear(queue, partition);
             return Answer.json(
                     OK,
                     object().put("success", true)
@@ -190,15 +218,14 @@ public final class QueueEndpoints {
      *  "pagination": {"limit": 100, "offset": 0}}
      * }</pre>
      */
-    public CompletableFuture<Answer> partitions(Request request) {
+    private CompletableFuture<Answer> partitions(Request request) {
         String queue = Parameters.nameInQuery(request, "queue");
-        PageRequest page = PageRequest.of(
-                request, "all-partitions", USUAL_LIMIT, Math.min(MAX_LIMIT, administration.listMax()), 2);
-        return administration.read(() -> {
+        PageRequest page = PageRequest.of(request, "all-partitions", USUAL_LIMIT, Math.min(MAX_LIMIT, listMax), 2);
+        return executor.read(() -> {
             String ofQueue = page.text(0);
             String name = page.text(1);
             var after = ofQueue == null || name == null ? null : new PartitionKey(ofQueue, name);
-            List<PartitionInfo> rows = administration.queues().listPartitions(queue, page.rows(), page.offset(), after);
+            List<PartitionInfo> rows = queues.listPartitions(queue, page.rows(), page.offset(), after);
             List<PartitionInfo> shown = page.page(rows);
             String next = null;
             if (page.isTruncated(rows)) {

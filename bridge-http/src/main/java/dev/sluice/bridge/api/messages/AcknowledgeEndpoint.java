@@ -1,11 +1,13 @@
 package dev.sluice.bridge.api.messages;
 
+import static dev.sluice.bridge.http.Access.READ_WRITE;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.post;
 
 import dev.sluice.bridge.http.Answer;
-import dev.sluice.bridge.http.Endpoint;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.OverloadedException;
@@ -30,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * <p>{@code leaseReleased} is null where the group has never read the partition: nothing changes then, and nothing is
  * wrong.
  */
-public final class AcknowledgeEndpoint implements Endpoint {
+public final class AcknowledgeEndpoint {
     static final String NOT_FOUND = "Message not found";
     static final String LEASE_INVALID = "Invalid or expired lease";
 
@@ -44,18 +46,30 @@ public final class AcknowledgeEndpoint implements Endpoint {
     private static final long BYTES_PER_CHARACTER = 3;
 
     private final Acknowledger acknowledger;
+    private final RequestCounting counting;
     private final RequestBodies bodies;
-    private final RequestBodies.Parser<AcknowledgeBody> parser;
 
-    public AcknowledgeEndpoint(
-            Acknowledger acknowledger, RequestBodies bodies, RequestBodies.Parser<AcknowledgeBody> parser) {
+    public AcknowledgeEndpoint(Acknowledger acknowledger, RequestCounting counting, RequestBodies bodies) {
         this.acknowledger = acknowledger;
+        this.counting = counting;
         this.bodies = bodies;
-        this.parser = parser;
     }
 
-    @Override
-    public CompletableFuture<Answer> handle(Request request) throws IOException {
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(post("/api/v1/ack", READ_WRITE, this::one), post("/api/v1/ack/batch", READ_WRITE, this::batch));
+    }
+
+    private CompletableFuture<Answer> one(Request request) throws IOException {
+        return handle(request, (bytes, memory) -> AcknowledgeBody.parseSingle(bytes, bodies.limits(), memory));
+    }
+
+    private CompletableFuture<Answer> batch(Request request) throws IOException {
+        return handle(request, (bytes, memory) -> AcknowledgeBody.parseBatch(bytes, bodies.limits(), memory));
+    }
+
+    private CompletableFuture<Answer> handle(Request request, RequestBodies.Parser<AcknowledgeBody> parser)
+            throws IOException {
         RequestMemory.Claim memory = bodies.memory().claim(request.servlet());
         return bodies.read(request, parser).thenCompose(body -> acknowledge(body.items(), memory));
     }
@@ -67,10 +81,11 @@ public final class AcknowledgeEndpoint implements Endpoint {
                 decidable.add(item.acknowledgement());
             }
         }
-        return acknowledger.acknowledge(decidable).thenApply(outcomes -> {
-            takeForNames(outcomes, memory);
-            return Answer.json(OK, write(items, outcomes));
-        });
+        return counting.acknowledgements(decidable, acknowledger.acknowledge(decidable))
+                .thenApply(outcomes -> {
+                    takeForNames(outcomes, memory);
+                    return Answer.json(OK, write(items, outcomes));
+                });
     }
 
     /**

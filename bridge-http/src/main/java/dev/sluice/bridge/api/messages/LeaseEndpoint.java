@@ -1,21 +1,25 @@
 package dev.sluice.bridge.api.messages;
 
+import static dev.sluice.bridge.http.Access.READ_WRITE;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.post;
 
 import dev.sluice.bridge.http.AdminJson;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.JsonRequest;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.json.JsonBody;
-import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.metrics.LeaseExtensions;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.queue.QueueOptions;
+import dev.sluice.queue.read.Queue;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -36,36 +40,40 @@ import org.jspecify.annotations.Nullable;
 public final class LeaseEndpoint {
     private static final int USUAL_SECONDS = 60;
 
-    private final Administration administration;
-    private final RequestBodies bodies;
-    private final RequestLimits limits;
+    private final Queue queue;
+    private final DatabaseExecutor executor;
     private final LeaseExtensions counts;
+    private final RequestBodies bodies;
 
-    public LeaseEndpoint(
-            Administration administration, LeaseExtensions counts, RequestBodies bodies, RequestLimits limits) {
-        this.administration = administration;
+    public LeaseEndpoint(Queue queue, DatabaseExecutor executor, LeaseExtensions counts, RequestBodies bodies) {
+        this.queue = queue;
+        this.executor = executor;
         this.counts = counts;
         this.bodies = bodies;
-        this.limits = limits;
     }
 
-    public CompletableFuture<Answer> extend(Request request) throws IOException {
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(post("/api/v1/lease/{leaseId}/extend", READ_WRITE, this::extend));
+    }
+
+    private CompletableFuture<Answer> extend(Request request) throws IOException {
         String leaseId = request.pathParameter("leaseId");
         return bodies.read(
                         request,
-                        (bytes, memory) -> Duration.ofSeconds(JsonRequest.parse(bytes, limits.depth(), memory)
-                                .number("seconds", USUAL_SECONDS, 1, QueueOptions.MAX_TIME.toSeconds())))
-                .thenCompose(extension -> administration.run(() -> extend(leaseId, extension)));
+                        (bytes, memory) -> Duration.ofSeconds(
+                                JsonRequest.parse(bytes, bodies.limits().depth(), memory)
+                                        .number("seconds", USUAL_SECONDS, 1, QueueOptions.MAX_TIME.toSeconds())))
+                .thenCompose(extension -> executor.write(() -> extend(leaseId, extension)));
     }
 
     private Answer extend(String leaseId, Duration extension) {
         UUID lease = JsonBody.uuid(leaseId);
-        Optional<Instant> end =
-                lease == null ? Optional.empty() : administration.queue().extend(lease, extension);
+        Optional<Instant> end = lease == null ? Optional.empty() : queue.extend(lease, extension);
         counts.add(end.isPresent());
         String error = null;
         if (end.isEmpty()) {
-            boolean expired = lease != null && administration.queue().hasExpired(lease);
+            boolean expired = lease != null && queue.hasExpired(lease);
             error = expired ? "Lease already expired" : "Lease not found";
         }
         @Nullable String expiresAt = AdminJson.time(end.orElse(null));

@@ -1,15 +1,19 @@
 package dev.sluice.bridge.api.messages;
 
+import static dev.sluice.bridge.http.Access.READ_WRITE;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.get;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.ClientConnection;
-import dev.sluice.bridge.http.Endpoint;
+import dev.sluice.bridge.http.Connections;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Problem;
 import dev.sluice.bridge.http.Query;
 import dev.sluice.bridge.http.Request;
+import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.OverloadedException;
@@ -57,7 +61,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>{@code data} is the payload as it was pushed, byte for byte. {@code leaseId} is {@code ""} with auto-ack.
  */
-public final class PopEndpoint implements Endpoint {
+public final class PopEndpoint {
     /** Finds messages. See {@code PopDispatcher#pop}. */
     public interface Popper {
         /** Pops from {@code target} for {@code client}, waiting at most {@code wait}. Does not block. */
@@ -73,19 +77,35 @@ public final class PopEndpoint implements Endpoint {
 
     private final Popper popper;
     private final PopDispatcher.Return undelivered;
+    private final RequestCounting counting;
+    private final Connections connections;
     private final RequestMemory memory;
     private final RequestLimits limits;
 
     /** Messages that could not be sent go to {@code undelivered}, which must not block. */
-    public PopEndpoint(Popper popper, PopDispatcher.Return undelivered, RequestMemory memory, RequestLimits limits) {
+    public PopEndpoint(
+            Popper popper,
+            PopDispatcher.Return undelivered,
+            RequestCounting counting,
+            Connections connections,
+            RequestBodies bodies) {
         this.popper = popper;
         this.undelivered = undelivered;
-        this.memory = memory;
-        this.limits = limits;
+        this.counting = counting;
+        this.connections = connections;
+        this.memory = bodies.memory();
+        this.limits = bodies.limits();
     }
 
-    @Override
-    public CompletableFuture<Answer> handle(Request request) {
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                get("/api/v1/pop", READ_WRITE, this::handle),
+                get("/api/v1/pop/queue/{queue}", READ_WRITE, this::handle),
+                get("/api/v1/pop/queue/{queue}/partition/{partition}", READ_WRITE, this::handle));
+    }
+
+    private CompletableFuture<Answer> handle(Request request) {
         var query = request.query();
         PopTarget target = target(request, query);
         int batch = Math.min(Math.max(query.number("batch", DEFAULT_BATCH), 1), limits.popBatch());
@@ -98,7 +118,12 @@ public final class PopEndpoint implements Endpoint {
             throw RequestMemory.tooMany(); // Afterwards it would be too late: nothing can be given back.
         }
         var client = new ClientConnection(request.servlet());
-        return popper.pop(target, pop, wait, client).handle((result, failure) -> {
+        CompletableFuture<PopResult> popped = counting.pop(
+                target,
+                pop,
+                wait,
+                () -> connections.waiting(wait, possible -> popper.pop(target, pop, possible, client)));
+        return popped.handle((result, failure) -> {
             boolean gone = client.answered();
             if (failure == null) {
                 return answer(request, target, result, gone);

@@ -1,17 +1,17 @@
 package dev.sluice.bridge.api.messages;
 
+import static dev.sluice.bridge.http.Access.READ_WRITE;
 import static dev.sluice.bridge.http.Answer.CREATED;
+import static dev.sluice.bridge.http.Route.post;
 
 import dev.sluice.bridge.http.Answer;
-import dev.sluice.bridge.http.Endpoint;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.Linger;
 import dev.sluice.bridge.ingest.PushResult;
-import dev.sluice.bridge.ingest.QueueFullException;
 import dev.sluice.bridge.json.JsonOutput;
-import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PartitionIds;
@@ -26,24 +26,11 @@ import org.jspecify.annotations.Nullable;
  * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for one that is lines, as its
  * {@code Content-Type} says, or a bare array. The answer is an array with one element per item.
  */
-public final class PushEndpoint implements Endpoint {
-    /** Takes messages in. See {@code Door}. */
-    public interface Acceptor {
+public final class PushEndpoint {
+    /** Accepts messages. See {@code Admission}. */
+    public interface Pushes {
         /** Accepts {@code messages}; result i belongs to message i. Does not block. */
-        CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Linger patience);
-
-        /** The same for messages that are to be moved on at once. */
-        default CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
-            return accept(messages, durability, Linger.NONE);
-        }
-
-        /** The same for messages that have been accepted before. */
-        default CompletableFuture<List<PushResult>> acceptAgain(List<NewMessage> messages, Durability durability) {
-            return accept(messages, durability);
-        }
-
-        /** Fails if a queue is full, on behalf of messages that go another way. Does not block. */
-        default void requireRoom(List<NewMessage> messages) throws QueueFullException {}
+        CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Linger linger);
     }
 
     /** Names for JSON text, one value a line. */
@@ -51,23 +38,28 @@ public final class PushEndpoint implements Endpoint {
 
     private static final int RESULT_BYTES = 256;
 
-    private final Acceptor intake;
+    private final Pushes pushes;
+    private final RequestCounting counting;
     private final Durability usualDurability;
     private final RequestBodies bodies;
-    private final RequestLimits limits;
     private final MessageIds ids;
 
     public PushEndpoint(
-            Acceptor intake, Durability usualDurability, RequestBodies bodies, RequestLimits limits, MessageIds ids) {
-        this.intake = intake;
+            Pushes pushes, RequestCounting counting, Durability usualDurability, RequestBodies bodies, MessageIds ids) {
+        this.pushes = pushes;
+        this.counting = counting;
         this.usualDurability = usualDurability;
         this.bodies = bodies;
-        this.limits = limits;
         this.ids = ids;
     }
 
-    @Override
-    public CompletableFuture<Answer> handle(Request request) throws IOException {
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                post("/api/v1/push", READ_WRITE, this::handle), post("/api/v1/push/{queue}", READ_WRITE, this::events));
+    }
+
+    private CompletableFuture<Answer> handle(Request request) throws IOException {
         PushDefaults defaults = PushDefaults.of(request);
         PushLines.Form form = PushLines.form(request);
         @Nullable String queue = request.query().text("queue");
@@ -75,19 +67,19 @@ public final class PushEndpoint implements Endpoint {
         boolean isLines = isLines(request.header("Content-Type"));
         return bodies.read(request, (bytes, memory) -> {
                     if (isLines) {
-                        return new PushLines(limits, ids, named, form, memory).lines(bytes);
+                        return new PushLines(bodies.limits(), ids, named, form, memory).lines(bytes);
                     }
                     return queue != null && PushLines.isArray(bytes)
-                            ? new PushLines(limits, ids, named, form, memory).array(bytes)
-                            : PushBody.parse(bytes, limits, ids, defaults, memory);
+                            ? new PushLines(bodies.limits(), ids, named, form, memory).array(bytes)
+                            : PushBody.parse(bytes, bodies.limits(), ids, defaults, memory);
                 })
                 .thenCompose(this::accept);
     }
 
     /** {@code POST /api/v1/push/{queue}}: the same for {@link CloudEvents}. */
-    public CompletableFuture<Answer> events(Request request) throws IOException {
+    private CompletableFuture<Answer> events(Request request) throws IOException {
         PushDefaults defaults = PushDefaults.of(request).to(request.pathParameter("queue"), null);
-        return bodies.read(request, CloudEvents.reader(request, limits, ids, defaults))
+        return bodies.read(request, CloudEvents.reader(request, bodies.limits(), ids, defaults))
                 .thenCompose(this::accept);
     }
 
@@ -102,11 +94,13 @@ public final class PushEndpoint implements Endpoint {
         if (messages.isEmpty()) {
             return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
         }
-        Linger patience = body.patience();
-        return intake.accept(
+        Linger linger = body.patience();
+        return counting.pushes(
                         messages,
-                        patience == null ? usualDurability : Durability.BUFFERED,
-                        patience == null ? Linger.NONE : patience)
+                        pushes.accept(
+                                messages,
+                                linger == null ? usualDurability : Durability.BUFFERED,
+                                linger == null ? Linger.NONE : linger))
                 .thenApply(results -> Answer.json(CREATED, write(messages, results)));
     }
 

@@ -7,16 +7,19 @@ import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.transact.TransactionExecutor.Outcome;
 import dev.sluice.queue.view.Counter;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.HashSet;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,10 +32,6 @@ public final class RequestCounting {
 
     public RequestCounting(Counters counters) {
         this.counters = counters;
-    }
-
-    public PushEndpoint.Acceptor push(PushEndpoint.Acceptor intake) {
-        return (messages, durability, patience) -> pushes(messages, intake.accept(messages, durability, patience));
     }
 
     /** Counts pushes when they are answered. */
@@ -85,23 +84,27 @@ public final class RequestCounting {
         }
     }
 
-    public PopEndpoint.Popper pop(PopEndpoint.Popper pops) {
-        return (target, request, wait, client) -> {
-            QueueCounters parked = wait.isZero() ? null : counters.queue(nameOf(target));
+    /**
+     * Runs a pop and counts it when it is answered. Until then it counts as parked, if it may wait.
+     *
+     * @param wait how long the pop asks to wait
+     */
+    CompletableFuture<PopResult> pop(
+            PopTarget target, PopRequest request, Duration wait, Supplier<CompletableFuture<PopResult>> run) {
+        QueueCounters parked = wait.isZero() ? null : counters.queue(nameOf(target));
+        if (parked != null) {
+            parked.parks();
+        }
+        return run.get().whenComplete((result, failure) -> {
             if (parked != null) {
-                parked.parks();
+                parked.leaves();
             }
-            return pops.pop(target, request, wait, client).whenComplete((result, failure) -> {
-                if (parked != null) {
-                    parked.leaves();
-                }
-                if (failure == null) {
-                    popped(target, result, request.autoAck());
-                } else {
-                    failed(nameOf(target), failure);
-                }
-            });
-        };
+            if (failure == null) {
+                popped(target, result, request.autoAck());
+            } else {
+                failed(nameOf(target), failure);
+            }
+        });
     }
 
     /** Returns the queue; nothing when any of several will do. */
@@ -142,8 +145,10 @@ public final class RequestCounting {
         }
     }
 
-    public AcknowledgeEndpoint.Acknowledger acknowledge(AcknowledgeEndpoint.Acknowledger acknowledger) {
-        return acknowledgements -> acknowledger.acknowledge(acknowledgements).whenComplete((outcomes, failure) -> {
+    /** Counts acknowledgements when they are answered. */
+    CompletableFuture<List<AcknowledgeOutcome>> acknowledgements(
+            List<Acknowledgement> acknowledgements, CompletableFuture<List<AcknowledgeOutcome>> answer) {
+        return answer.whenComplete((outcomes, failure) -> {
             if (failure == null) {
                 acknowledged(acknowledgements, outcomes);
             } else {

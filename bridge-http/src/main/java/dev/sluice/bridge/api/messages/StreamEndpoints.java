@@ -1,8 +1,11 @@
 package dev.sluice.bridge.api.messages;
 
+import static dev.sluice.bridge.http.Access.READ_ONLY;
+import static dev.sluice.bridge.http.Access.READ_WRITE;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.Answer.CONFLICT;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.post;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -13,27 +16,30 @@ import dev.sluice.bridge.http.JsonRequest;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.ingest.PushResult;
-import dev.sluice.bridge.ingest.QueueFullException;
 import dev.sluice.bridge.json.JsonBody;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.InvalidRequestException;
-import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
+import dev.sluice.bridge.repositories.WriterPool;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.StreamIds;
 import dev.sluice.queue.transact.StreamCycle;
 import dev.sluice.queue.transact.Streams;
+import dev.sluice.queue.transact.TransactionExecutor;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,23 +49,37 @@ import org.jspecify.annotations.Nullable;
 public final class StreamEndpoints {
     private static final int ROW_BYTES = 256;
 
-    private final Administration administration;
-    private final PushEndpoint.Acceptor intake;
+    private final Streams streams;
+    private final DatabaseExecutor executor;
+    private final WriterPool<TransactionExecutor> transactions;
+    private final RoomCheck room;
+    private final Consumer<Set<String>> wake;
     private final RequestBodies bodies;
-    private final RequestLimits limits;
     private final MessageIds ids;
 
     public StreamEndpoints(
-            Administration administration,
-            PushEndpoint.Acceptor intake,
+            Streams streams,
+            DatabaseExecutor executor,
+            WriterPool<TransactionExecutor> transactions,
+            RoomCheck room,
+            Consumer<Set<String>> wake,
             RequestBodies bodies,
-            RequestLimits limits,
             MessageIds ids) {
-        this.administration = administration;
-        this.intake = intake;
+        this.streams = streams;
+        this.executor = executor;
+        this.transactions = transactions;
+        this.room = room;
+        this.wake = wake;
         this.bodies = bodies;
-        this.limits = limits;
         this.ids = ids;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                post("/streams/v1/queries", READ_WRITE, this::register),
+                post("/streams/v1/cycle", READ_WRITE, this::cycle),
+                post("/streams/v1/state/get", READ_ONLY, this::state));
     }
 
     /**
@@ -71,8 +91,11 @@ public final class StreamEndpoints {
      * {"success": false, "query_id": "…", "name": "sum", "error": "config_hash mismatch: …"}     409
      * }</pre>
      */
-    public CompletableFuture<Answer> register(Request request) throws IOException {
-        return bodies.read(request, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
+    private CompletableFuture<Answer> register(Request request) throws IOException {
+        return bodies.read(
+                        request,
+                        (bytes, memory) ->
+                                JsonRequest.parse(bytes, bodies.limits().depth(), memory))
                 .thenCompose(body -> {
                     String name = Parameters.name("name", body.requiredText("name"));
                     String source = Parameters.name("source_queue", body.requiredText("source_queue"));
@@ -81,8 +104,8 @@ public final class StreamEndpoints {
                     boolean none = sink == null || sink.isEmpty();
                     @Nullable String named = none ? null : Parameters.name("sink_queue", sink);
                     boolean reset = body.flag("reset", false);
-                    return administration.run(() -> registered(
-                            administration.streams().register(name, source, named, hash, reset), name, hash));
+                    return executor.write(
+                            () -> registered(streams.register(name, source, named, hash, reset), name, hash));
                 });
     }
 
@@ -117,9 +140,11 @@ public final class StreamEndpoints {
      *  "ack_result": null, "error": "Query not found"}
      * }</pre>
      */
-    public CompletableFuture<Answer> cycle(Request request) throws IOException {
+    private CompletableFuture<Answer> cycle(Request request) throws IOException {
         PushDefaults defaults = PushDefaults.of(request);
-        return bodies.read(request, (bytes, memory) -> StreamCycleBody.parse(bytes, limits, ids, defaults, memory))
+        return bodies.read(
+                        request,
+                        (bytes, memory) -> StreamCycleBody.parse(bytes, bodies.limits(), ids, defaults, memory))
                 .thenCompose(this::run);
     }
 
@@ -135,11 +160,6 @@ public final class StreamEndpoints {
         if (partition.isEmpty()) {
             return refused(body, error(StreamCycle.Refusal.NO_PARTITION));
         }
-        try {
-            intake.requireRoom(body.messages());
-        } catch (QueueFullException e) {
-            return CompletableFuture.failedFuture(e);
-        }
         var cycle = new StreamCycle(
                 query.getAsLong(),
                 partition.getAsLong(),
@@ -147,9 +167,7 @@ public final class StreamEndpoints {
                 body.messages(),
                 body.upTo(),
                 body.releases());
-        return administration
-                .transactions()
-                .run(executor -> executor.run(cycle))
+        return room.ifRoom(body.messages(), () -> transactions.run(executor -> executor.run(cycle)))
                 .thenApply(outcome -> {
                     if (outcome.refusal() == null) {
                         wake(body, outcome);
@@ -170,7 +188,7 @@ public final class StreamEndpoints {
         if (acknowledged != null && acknowledged.leaseReleased()) {
             queues.add(acknowledged.queue());
         }
-        administration.wake(queues);
+        wake.accept(queues);
     }
 
     private static JsonOutput begin(StreamCycleBody body, boolean success, @Nullable String queue) {
@@ -238,8 +256,11 @@ public final class StreamEndpoints {
      *
      * 413 if that is too much for one answer.
      */
-    public CompletableFuture<Answer> state(Request request) throws IOException {
-        return bodies.read(request, (bytes, memory) -> JsonRequest.parse(bytes, limits.depth(), memory))
+    private CompletableFuture<Answer> state(Request request) throws IOException {
+        return bodies.read(
+                        request,
+                        (bytes, memory) ->
+                                JsonRequest.parse(bytes, bodies.limits().depth(), memory))
                 .thenCompose(body -> {
                     OptionalLong query = StreamIds.fromUuid(uuid(body, "query_id"));
                     OptionalLong partition = PartitionIds.fromUuid(uuid(body, "partition_id"));
@@ -248,8 +269,7 @@ public final class StreamEndpoints {
                         return CompletableFuture.completedFuture(Answer.json(OK, write(List.of())));
                     }
                     RequestMemory.Claim memory = bodies.memory().claim(request.servlet());
-                    return administration.read(() -> {
-                        Streams streams = administration.streams();
+                    return executor.read(() -> {
                         List<Streams.Row> rows = streams.state(query.getAsLong(), partition.getAsLong(), part)
                                 .orElseThrow(() -> InvalidRequestException.tooLarge("the state is more than "
                                         + Streams.MAX_ROWS + " rows or " + streams.maxCharacters()
@@ -275,8 +295,8 @@ public final class StreamEndpoints {
         if (list != null && !list.isArray()) {
             throw badRequest("keys must be an array");
         }
-        if (list != null && list.size() > limits.items()) {
-            throw badRequest("keys must be at most " + limits.items() + " (http.max.items)");
+        if (list != null && list.size() > bodies.limits().items()) {
+            throw badRequest("keys must be at most " + bodies.limits().items() + " (http.max.items)");
         }
         for (JsonNode key : list == null ? List.<JsonNode>of() : list) {
             if (!key.isTextual()) {

@@ -1,26 +1,30 @@
 package dev.sluice.bridge.api.messages;
 
+import static dev.sluice.bridge.http.Access.READ_WRITE;
+import static dev.sluice.bridge.http.Route.post;
+
 import dev.sluice.bridge.http.Answer;
-import dev.sluice.bridge.http.Endpoint;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
-import dev.sluice.bridge.ingest.QueueFullException;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.json.JsonOutput;
-import dev.sluice.bridge.limits.RequestLimits;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.WriterPool;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PushOutcome;
+import dev.sluice.queue.transact.TransactionExecutor;
 import dev.sluice.queue.transact.TransactionExecutor.Outcome;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,36 +45,42 @@ import org.jspecify.annotations.Nullable;
  * they were taken back. A push whose transaction id is taken fails, with the id of the first message and an
  * {@code error}.
  */
-public final class TransactionEndpoint implements Endpoint {
+public final class TransactionEndpoint {
     private static final int RESULT_BYTES = 256;
     private static final String DUPLICATE = "Duplicate transactionId";
 
-    private final Administration administration;
-    private final PushEndpoint.Acceptor intake;
-    private final RequestCounting counted;
+    private final WriterPool<TransactionExecutor> transactions;
+    private final RoomCheck room;
+    private final RequestCounting counting;
+    private final Consumer<Set<String>> wake;
     private final RequestBodies bodies;
-    private final RequestLimits limits;
     private final MessageIds ids;
 
     public TransactionEndpoint(
-            Administration administration,
-            PushEndpoint.Acceptor intake,
-            RequestCounting counted,
+            WriterPool<TransactionExecutor> transactions,
+            RoomCheck room,
+            RequestCounting counting,
+            Consumer<Set<String>> wake,
             RequestBodies bodies,
-            RequestLimits limits,
             MessageIds ids) {
-        this.administration = administration;
-        this.intake = intake;
-        this.counted = counted;
+        this.transactions = transactions;
+        this.room = room;
+        this.counting = counting;
+        this.wake = wake;
         this.bodies = bodies;
-        this.limits = limits;
         this.ids = ids;
     }
 
-    @Override
-    public CompletableFuture<Answer> handle(Request request) throws IOException {
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(post("/api/v1/transaction", READ_WRITE, this::handle));
+    }
+
+    private CompletableFuture<Answer> handle(Request request) throws IOException {
         PushDefaults defaults = PushDefaults.of(request);
-        return bodies.read(request, (bytes, memory) -> TransactionBody.parse(bytes, limits, ids, defaults, memory))
+        return bodies.read(
+                        request,
+                        (bytes, memory) -> TransactionBody.parse(bytes, bodies.limits(), ids, defaults, memory))
                 .thenCompose(this::execute);
     }
 
@@ -89,15 +99,10 @@ public final class TransactionEndpoint implements Endpoint {
                 verdicts.add(acknowledge.verdict());
             }
         }
-        try {
-            intake.requireRoom(messages);
-        } catch (QueueFullException e) {
-            return CompletableFuture.failedFuture(e);
-        }
-        return counted.transaction(
+        return counting.transaction(
                         messages,
                         verdicts,
-                        administration.transactions().run(executor -> executor.execute(messages, verdicts)))
+                        room.ifRoom(messages, () -> transactions.run(executor -> executor.execute(messages, verdicts))))
                 .thenApply(outcome -> {
                     if (outcome.committed()) {
                         wake(messages, outcome);
@@ -115,7 +120,7 @@ public final class TransactionEndpoint implements Endpoint {
                 queues.add(done.queue());
             }
         }
-        administration.wake(queues);
+        wake.accept(queues);
     }
 
     private static JsonOutput begin(UUID id, @Nullable String error) {

@@ -1,8 +1,10 @@
 package dev.sluice.bridge.api.observe;
 
+import static dev.sluice.bridge.http.Access.READ_ONLY;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.AdminJson.time;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.get;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
@@ -11,8 +13,9 @@ import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.http.TimeRange;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.queue.QueueIds;
 import dev.sluice.queue.view.Counter;
 import dev.sluice.queue.view.MessageCounts;
@@ -40,7 +43,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The routes charts are drawn from: what was counted by minute, over the time from {@code from} to {@code to}, by
  * default the last hour, in points whose length {@link TimeRange#bucket} gives. There is a point only where something
- * was counted.
+ * was counting.
  */
 public final class AnalyticsEndpoints {
     private static final Duration HOUR = Duration.ofHours(1);
@@ -48,10 +51,29 @@ public final class AnalyticsEndpoints {
     /** Points by time alone: of the least length a chart of this number has, more than thirteen years. */
     private static final int TIMES = 20_000;
 
-    private final Administration administration;
+    private final MinuteCounters counters;
+    private final QueueOverview overview;
+    private final DatabaseExecutor executor;
+    private final int listMax;
 
-    public AnalyticsEndpoints(Administration administration) {
-        this.administration = administration;
+    public AnalyticsEndpoints(MinuteCounters counters, QueueOverview overview, DatabaseExecutor executor, int listMax) {
+        this.counters = counters;
+        this.overview = overview;
+        this.executor = executor;
+        this.listMax = listMax;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                get("/api/v1/status", READ_ONLY, this::status),
+                get("/api/v1/status/analytics", READ_ONLY, this::pushes),
+                get("/api/v1/analytics/system-metrics", READ_ONLY, this::systemMetrics),
+                get("/api/v1/analytics/worker-metrics", READ_ONLY, this::workerMetrics),
+                get("/api/v1/analytics/queue-lag", READ_ONLY, this::queueLag),
+                get("/api/v1/analytics/queue-ops", READ_ONLY, this::queueOps),
+                get("/api/v1/analytics/queue-parked-replicas", READ_ONLY, this::parked),
+                get("/api/v1/analytics/retention", READ_ONLY, this::retention));
     }
 
     /** What is asked for: a time, queues and bridges. */
@@ -78,12 +100,12 @@ public final class AnalyticsEndpoints {
      * All at a glance: a point of {@code throughput} for each bucket, newest first; the queues; their messages by
      * state; leases; dead letters with their most frequent errors; the bridges; and errors.
      */
-    public CompletableFuture<Answer> status(Request request) {
+    private CompletableFuture<Answer> status(Request request) {
         Asked asked = Asked.of(request, HOUR);
-        PageRequest page = PageRequest.of(request, "queues", administration.listMax(), administration.listMax(), 1);
-        return administration.read(() -> {
+        PageRequest page = PageRequest.of(request, "queues", listMax, listMax, 1);
+        return executor.read(() -> {
             List<Point> points = byTime(asked);
-            UsageByTime usage = UsageByTime.read(administration.counters(), asked.range());
+            UsageByTime usage = UsageByTime.read(counters, asked.range());
             ObjectNode body = object();
             asked.time().describe(body);
             body.put("pointCount", points.size());
@@ -92,13 +114,13 @@ public final class AnalyticsEndpoints {
                     throughputPoint(throughput.addObject(), point, asked.time().bucket(), usage));
             Sums sums = Sums.of(points);
             statusOfQueues(request, page, body, asked.queues(), sums);
-            QueueOverview.Leases leases = administration.resources().leases(asked.queues());
+            QueueOverview.Leases leases = overview.leases(asked.queues());
             body.putObject("leases")
                     .put("active", leases.active())
                     .put("partitionsWithLeases", leases.partitions())
                     .put("totalBatchSize", leases.messages())
                     .put("totalAcked", leases.acked());
-            QueueOverview.DeadLetterSummary letters = administration.resources().deadLetters(asked.queues());
+            QueueOverview.DeadLetterSummary letters = overview.deadLetters(asked.queues());
             ArrayNode errors = body.putObject("deadLetterQueue")
                     .put("totalMessages", letters.letters())
                     .put("affectedPartitions", letters.partitions())
@@ -116,30 +138,27 @@ public final class AnalyticsEndpoints {
     }
 
     private List<Point> byTime(Asked asked) {
-        return administration.counters().series(asked.range(), false, false, Which.ALL, TIMES, null);
+        return counters.series(asked.range(), false, false, Which.ALL, TIMES, null);
     }
 
     /** Returns the sums of the whole time, of each queue or of each bridge; of queues after {@code after}. */
     private List<Point> sums(Asked asked, boolean byQueue, int limit, @Nullable String after) {
         var all = new Range(asked.time().from(), asked.time().to(), Duration.ZERO, asked.queues(), asked.host());
         Instant bucket = all.from().truncatedTo(ChronoUnit.MINUTES);
-        return administration
-                .counters()
-                .series(
-                        all,
-                        byQueue,
-                        !byQueue,
-                        byQueue ? Which.POPPED : Which.ALL,
-                        limit,
-                        after == null ? null : new MinuteCounters.Key(bucket, after, ""));
+        return counters.series(
+                all,
+                byQueue,
+                !byQueue,
+                byQueue ? Which.POPPED : Which.ALL,
+                limit,
+                after == null ? null : new MinuteCounters.Key(bucket, after, ""));
     }
 
     private void statusOfQueues(Request request, PageRequest page, ObjectNode body, ResourceFilter filter, Sums sums) {
-        List<QueueStatus> rows = administration.resources().queues(filter, page.number(0), page.rows(), page.offset());
+        List<QueueStatus> rows = overview.queues(filter, page.number(0), page.rows(), page.offset());
         List<QueueStatus> shown = page.page(rows);
-        Map<Long, Long> consumed = administration
-                .resources()
-                .consumedByQueue(shown.stream().map(each -> each.queue().id()).toList());
+        Map<Long, Long> consumed = overview.consumedByQueue(
+                shown.stream().map(each -> each.queue().id()).toList());
         ArrayNode list = body.putArray("queues");
         for (QueueStatus each : shown) {
             list.addObject()
@@ -157,8 +176,7 @@ public final class AnalyticsEndpoints {
                         ? page.cursor(shown.get(shown.size() - 1).queue().id())
                         : null);
         ObjectNode messages = body.putObject("messages");
-        ResourceEndpoints.counts(
-                messages, administration.resources().totals(filter).sum().counts());
+        ResourceEndpoints.counts(messages, overview.totals(filter).sum().counts());
         messages.putObject("requests")
                 .put("push", sums.get(Counter.PUSH_REQUESTS))
                 .put("pop", sums.get(Counter.POP_REQUESTS))
@@ -196,10 +214,10 @@ public final class AnalyticsEndpoints {
 
     private void workers(ArrayNode list, Asked asked) {
         Map<String, Sums> byWorker = new TreeMap<>();
-        for (Point point : sums(asked, false, administration.listMax(), null)) {
+        for (Point point : sums(asked, false, listMax, null)) {
             byWorker.computeIfAbsent(point.worker(), unused -> new Sums()).add(point);
         }
-        Map<String, UsageByTime> usage = UsageByTime.byWorker(administration.counters(), asked.range());
+        Map<String, UsageByTime> usage = UsageByTime.byWorker(counters, asked.range());
         byWorker.forEach((name, sums) -> {
             UsageByTime.Usage used = UsageByTime.last(usage.get(name));
             BridgeName.of(name)
@@ -217,25 +235,23 @@ public final class AnalyticsEndpoints {
      * {@code {"dataPoints": [{"timestamp": "…", "messages": 10}], "interval": "hour", "from": "…", "to": "…"}}, oldest
      * first; the first page has the newest points.
      */
-    public CompletableFuture<Answer> pushes(Request request) {
+    private CompletableFuture<Answer> pushes(Request request) {
         Asked asked = Asked.of(request, DAY);
         String interval = Parameters.textInQuery(request, "interval");
         Duration bucket = "minute".equals(interval) ? Duration.ofMinutes(1) : "day".equals(interval) ? DAY : HOUR;
         var range = new Range(asked.time().from(), asked.time().to(), bucket, asked.queues(), null);
-        PageRequest page = PageRequest.of(request, "pushes", administration.listMax(), administration.listMax(), 1);
-        return administration.read(() -> {
+        PageRequest page = PageRequest.of(request, "pushes", listMax, listMax, 1);
+        return executor.read(() -> {
             ObjectNode body = object();
             ArrayNode list = body.putArray("dataPoints");
             Instant after = page.time(0);
-            List<Point> rows = administration
-                    .counters()
-                    .series(
-                            range,
-                            false,
-                            false,
-                            Which.ALL,
-                            page.rows(),
-                            after == null ? null : new MinuteCounters.Key(after, "", ""));
+            List<Point> rows = counters.series(
+                    range,
+                    false,
+                    false,
+                    Which.ALL,
+                    page.rows(),
+                    after == null ? null : new MinuteCounters.Key(after, "", ""));
             List<Point> points = page.page(rows);
             for (int i = points.size() - 1; i >= 0; i--) {
                 list.addObject()
@@ -257,13 +273,12 @@ public final class AnalyticsEndpoints {
     }
 
     /** Counts of the bridges by time, newest first; by bridge; by queue; and their sums. */
-    public CompletableFuture<Answer> workerMetrics(Request request) {
+    private CompletableFuture<Answer> workerMetrics(Request request) {
         Asked asked = Asked.of(request, HOUR);
-        PageRequest page =
-                PageRequest.of(request, "worker-queues", administration.listMax(), administration.listMax(), 1);
-        return administration.read(() -> {
+        PageRequest page = PageRequest.of(request, "worker-queues", listMax, listMax, 1);
+        return executor.read(() -> {
             List<Point> points = asked.nobody() ? List.of() : byTime(asked);
-            UsageByTime usage = UsageByTime.read(administration.counters(), asked.range());
+            UsageByTime usage = UsageByTime.read(counters, asked.range());
             ObjectNode body = object();
             asked.time().describe(body);
             ArrayNode series = body.put("pointCount", points.size()).putArray("timeSeries");
@@ -286,8 +301,7 @@ public final class AnalyticsEndpoints {
             }
             PageRequest.announce(request, body, page.isTruncated(rows) ? page.cursor(last) : null);
             Sums sums = Sums.of(points);
-            MessageCounts all =
-                    administration.resources().totals(ResourceFilter.ALL).sum().counts();
+            MessageCounts all = overview.totals(ResourceFilter.ALL).sum().counts();
             body.putObject("summary")
                     .put("totalPushMessages", sums.get(Counter.PUSH_MESSAGES))
                     .put("totalPopMessages", sums.get(Counter.POP_MESSAGES))
@@ -339,13 +353,12 @@ public final class AnalyticsEndpoints {
      * {@code [{"queueName": "orders", "popCount": 10, "avgLagMs": 12.5, "maxLagMs": 40, "bucketTime": "…"}]}, newest
      * first.
      */
-    public CompletableFuture<Answer> queueLag(Request request) {
+    private CompletableFuture<Answer> queueLag(Request request) {
         Asked asked = Asked.of(request, HOUR);
         PageRequest page = pageOfPoints(request, "queue-lag");
-        return administration.read(() -> {
+        return executor.read(() -> {
             ArrayNode list = JsonNodeFactory.instance.arrayNode();
-            List<Point> rows =
-                    administration.counters().series(asked.range(), true, false, Which.POPPED, page.rows(), key(page));
+            List<Point> rows = counters.series(asked.range(), true, false, Which.POPPED, page.rows(), key(page));
             PageRequest.announce(request, next(page, rows));
             for (Point point : page.page(rows)) {
                 ObjectNode node = list.addObject()
@@ -359,7 +372,7 @@ public final class AnalyticsEndpoints {
     }
 
     private PageRequest pageOfPoints(Request request, String list) {
-        return PageRequest.of(request, list, administration.listMax(), administration.listMax(), 3);
+        return PageRequest.of(request, list, listMax, listMax, 3);
     }
 
     private static MinuteCounters.@Nullable Key key(PageRequest page) {
@@ -378,19 +391,18 @@ public final class AnalyticsEndpoints {
     }
 
     /** Counts by time and queue, newest first, and the names of the queues. */
-    public CompletableFuture<Answer> queueOps(Request request) {
+    private CompletableFuture<Answer> queueOps(Request request) {
         Asked asked = Asked.of(request, HOUR);
         PageRequest page = pageOfPoints(request, "queue-ops");
-        return administration.read(() -> {
+        return executor.read(() -> {
             Duration bucket = asked.time().bucket();
-            List<Point> rows =
-                    administration.counters().series(asked.range(), true, false, Which.NAMED, page.rows(), key(page));
+            List<Point> rows = counters.series(asked.range(), true, false, Which.NAMED, page.rows(), key(page));
             List<Point> points = page.page(rows);
             Set<String> names = new TreeSet<>();
             points.forEach(point -> names.add(point.queue()));
-            Map<String, Long> partitions = administration.resources().partitionNumbers(names);
+            Map<String, Long> partitions = overview.partitionNumbers(names);
             Map<String, Long> created = new HashMap<>();
-            for (Created each : administration.counters().partitionsCreated(asked.range(), names)) {
+            for (Created each : counters.partitionsCreated(asked.range(), names)) {
                 created.put(each.bucket() + " " + each.queue(), each.partitions());
             }
             ObjectNode body = object();
@@ -429,16 +441,15 @@ public final class AnalyticsEndpoints {
     }
 
     /** The most pops that waited at a time, by time, queue and bridge; and the bridges. */
-    public CompletableFuture<Answer> parked(Request request) {
+    private CompletableFuture<Answer> parked(Request request) {
         Asked asked = Asked.of(request, HOUR);
         PageRequest page = pageOfPoints(request, "parked");
-        return administration.read(() -> {
+        return executor.read(() -> {
             ObjectNode body = object();
             asked.time().describe(body);
             ArrayNode series = body.putArray("series");
             Set<String> names = new TreeSet<>();
-            List<Point> rows =
-                    administration.counters().series(asked.range(), true, true, Which.PARKED, page.rows(), key(page));
+            List<Point> rows = counters.series(asked.range(), true, true, Which.PARKED, page.rows(), key(page));
             PageRequest.announce(request, body, next(page, rows));
             for (Point point : page.page(rows)) {
                 names.add(point.worker());
@@ -453,9 +464,9 @@ public final class AnalyticsEndpoints {
     }
 
     /** Messages that had their time, by time and reason, newest first; and their sums. */
-    public CompletableFuture<Answer> retention(Request request) {
+    private CompletableFuture<Answer> retention(Request request) {
         Asked asked = Asked.of(request, HOUR);
-        return administration.read(() -> {
+        return executor.read(() -> {
             ObjectNode body = object();
             asked.time().describe(body);
             ArrayNode series = body.putArray("series");
@@ -484,13 +495,12 @@ public final class AnalyticsEndpoints {
     }
 
     /** How the bridges were: samples by bridge and time, oldest first. */
-    public CompletableFuture<Answer> systemMetrics(Request request) {
+    private CompletableFuture<Answer> systemMetrics(Request request) {
         Asked asked = Asked.of(request, HOUR);
-        return administration.read(() -> {
+        return executor.read(() -> {
             ObjectNode body = object();
             asked.time().describe(body);
-            SystemMetricsJson.write(
-                    body, asked.nobody() ? List.of() : administration.counters().samples(asked.range()));
+            SystemMetricsJson.write(body, asked.nobody() ? List.of() : counters.samples(asked.range()));
             return Answer.json(OK, body);
         });
     }

@@ -1,9 +1,11 @@
 package dev.sluice.bridge.api.observe;
 
+import static dev.sluice.bridge.http.Access.READ_ONLY;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.AdminJson.time;
 import static dev.sluice.bridge.http.Answer.NOT_FOUND;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.get;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -13,8 +15,9 @@ import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.json.JsonOutput;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.view.ListedMessage;
@@ -41,10 +44,20 @@ public final class MessageEndpoints {
     private static final int MAX_LIMIT = 1_000;
     private static final Duration USUAL_TIME = Duration.ofHours(1);
 
-    private final Administration administration;
+    private final StoredMessages messages;
+    private final DatabaseExecutor executor;
 
-    public MessageEndpoints(Administration administration) {
-        this.administration = administration;
+    public MessageEndpoints(StoredMessages messages, DatabaseExecutor executor) {
+        this.messages = messages;
+        this.executor = executor;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                get("/api/v1/messages", READ_ONLY, this::list),
+                get("/api/v1/messages/{partitionId}/{transactionId}", READ_ONLY, this::one),
+                get("/api/v1/status/queues/{queue}/messages", READ_ONLY, this::ofQueue));
     }
 
     /**
@@ -58,7 +71,7 @@ public final class MessageEndpoints {
      *  "mode": {"hasQueueMode": true, "busGroupsCount": 1, "type": "hybrid"}}
      * }</pre>
      */
-    public CompletableFuture<Answer> list(Request request) {
+    private CompletableFuture<Answer> list(Request request) {
         Instant to = Parameters.timeInQuery(request, "to");
         Instant end = (to == null ? Instant.now() : to)
                 .truncatedTo(ChronoUnit.MINUTES)
@@ -74,7 +87,7 @@ public final class MessageEndpoints {
                 from == null ? Instant.now().minus(USUAL_TIME) : from,
                 end);
         PageRequest page = page(request, USUAL_LIMIT);
-        return administration.read(() -> {
+        return executor.read(() -> {
             StoredMessages.Page found = read(filter, page);
             ObjectNode body = object();
             ArrayNode list = body.putArray("messages");
@@ -96,10 +109,10 @@ public final class MessageEndpoints {
      * {@code [{"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "…", "queue": …, "status": …,
      * "createdAt": …}]}.
      */
-    public CompletableFuture<Answer> ofQueue(Request request) {
+    private CompletableFuture<Answer> ofQueue(Request request) {
         var filter = new MessageFilter(ResourceFilter.ofQueue(request.pathParameter("queue")), null, null, null, null);
         PageRequest page = page(request, USUAL_LIMIT_OF_QUEUE);
-        return administration.read(() -> {
+        return executor.read(() -> {
             ArrayNode list = JsonNodeFactory.instance.arrayNode();
             StoredMessages.Page found = read(filter, page);
             for (ListedMessage message : found.messages()) {
@@ -128,15 +141,13 @@ public final class MessageEndpoints {
         Instant writtenAt = page.time(0);
         Long partition = page.number(1);
         Long seq = page.number(2);
-        return administration
-                .messages()
-                .list(
-                        filter,
-                        page.limit(),
-                        page.offset(),
-                        writtenAt == null || partition == null || seq == null
-                                ? null
-                                : new StoredMessages.Key(writtenAt, partition, seq));
+        return messages.list(
+                filter,
+                page.limit(),
+                page.offset(),
+                writtenAt == null || partition == null || seq == null
+                        ? null
+                        : new StoredMessages.Key(writtenAt, partition, seq));
     }
 
     /**
@@ -220,16 +231,13 @@ public final class MessageEndpoints {
      *
      * {@code payload} is what was pushed, byte for byte. 404 {@code Message not found} if there is none.
      */
-    public CompletableFuture<Answer> one(Request request) {
+    private CompletableFuture<Answer> one(Request request) {
         OptionalLong partition = Parameters.partitionInPath(request);
         String transactionId = Parameters.nameInPath(request, "transactionId");
-        return administration.read(() -> {
+        return executor.read(() -> {
             MessageDetail message = partition.isEmpty()
                     ? null
-                    : administration
-                            .messages()
-                            .find(partition.getAsLong(), transactionId)
-                            .orElse(null);
+                    : messages.find(partition.getAsLong(), transactionId).orElse(null);
             return message == null
                     ? Answer.json(NOT_FOUND, object().put("error", "Message not found"))
                     : Answer.json(OK, detail(message));

@@ -1,14 +1,17 @@
 package dev.sluice.bridge.api.observe;
 
+import static dev.sluice.bridge.http.Access.PUBLIC;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.AdminJson.seconds;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.get;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Connections;
 import dev.sluice.bridge.http.Request;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.jobs.MaintenanceMode;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.metrics.Metrics;
@@ -19,6 +22,7 @@ import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.ByteArrayOutputStream;
 import java.lang.management.ManagementFactory;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -45,6 +49,11 @@ public final class MetricsEndpoints implements AutoCloseable {
         this.page = new PrometheusPage(metrics, state, maintenance, connections);
     }
 
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(get("/metrics", PUBLIC, this::summary), get("/metrics/prometheus", PUBLIC, this::prometheus));
+    }
+
     /**
      *
      *
@@ -56,7 +65,7 @@ public final class MetricsEndpoints implements AutoCloseable {
      *
      * {@code uptime} in seconds, rates per second since the start, memory in bytes, processor time in microseconds.
      */
-    public CompletableFuture<Answer> summary(Request request) {
+    private CompletableFuture<Answer> summary(Request request) {
         return turns.run(() -> {
             double uptime = seconds(ProcessUsage.uptimeMillis());
             ProcessUsage.Usage usage = metrics.process().now();
@@ -86,7 +95,7 @@ public final class MetricsEndpoints implements AutoCloseable {
     }
 
     /** The page for Prometheus. */
-    public CompletableFuture<Answer> prometheus(Request request) {
+    private CompletableFuture<Answer> prometheus(Request request) {
         return turns.run(() -> {
             MetricSnapshots snapshots = page.collect();
             var text = new ByteArrayOutputStream();

@@ -1,9 +1,13 @@
 package dev.sluice.bridge.api.observe;
 
+import static dev.sluice.bridge.http.Access.ADMIN;
+import static dev.sluice.bridge.http.Access.READ_ONLY;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.AdminJson.time;
 import static dev.sluice.bridge.http.Answer.NOT_FOUND;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.get;
+import static dev.sluice.bridge.http.Route.post;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -11,14 +15,16 @@ import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.http.TimeRange;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.QueueIds;
 import dev.sluice.queue.QueueInfo;
 import dev.sluice.queue.QueueOptions;
 import dev.sluice.queue.view.Counter;
 import dev.sluice.queue.view.MessageCounts;
+import dev.sluice.queue.view.MinuteCounters;
 import dev.sluice.queue.view.MinuteCounters.Which;
 import dev.sluice.queue.view.PartitionStatus;
 import dev.sluice.queue.view.QueueOverview;
@@ -40,10 +46,29 @@ public final class ResourceEndpoints {
     /** A point for each minute, and one for the current minute. */
     private static final int RECENT_POINTS = 6;
 
-    private final Administration administration;
+    private final QueueOverview overview;
+    private final MinuteCounters counters;
+    private final DatabaseExecutor executor;
+    private final int listMax;
 
-    public ResourceEndpoints(Administration administration) {
-        this.administration = administration;
+    public ResourceEndpoints(QueueOverview overview, MinuteCounters counters, DatabaseExecutor executor, int listMax) {
+        this.overview = overview;
+        this.counters = counters;
+        this.executor = executor;
+        this.listMax = listMax;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                get("/api/v1/resources/queues", READ_ONLY, this::queues),
+                get("/api/v1/resources/queues/{queue}", READ_ONLY, this::queue),
+                get("/api/v1/resources/namespaces", READ_ONLY, this::namespaces),
+                get("/api/v1/resources/tasks", READ_ONLY, this::tasks),
+                get("/api/v1/resources/overview", READ_ONLY, this::overview),
+                get("/api/v1/status/queues", READ_ONLY, this::statusQueues),
+                get("/api/v1/status/queues/{queue}", READ_ONLY, this::statusQueue),
+                post("/api/v1/stats/refresh", ADMIN, this::refresh));
     }
 
     /**
@@ -56,21 +81,20 @@ public final class ResourceEndpoints {
      *
      * Newest first.
      */
-    public CompletableFuture<Answer> queues(Request request) {
-        PageRequest page = PageRequest.of(request, "queues", administration.listMax(), administration.listMax(), 1);
+    private CompletableFuture<Answer> queues(Request request) {
+        PageRequest page = PageRequest.of(request, "queues", listMax, listMax, 1);
         ResourceFilter filter = filter(request);
-        return administration.read(() -> Answer.json(OK, list(request, filter, page)));
+        return executor.read(() -> Answer.json(OK, list(request, filter, page)));
     }
 
     /**
      * As {@link #queues}, a hundred of them unless it says otherwise, with {@code "pagination": {"limit": 100,
      * "offset": 0}}.
      */
-    public CompletableFuture<Answer> statusQueues(Request request) {
+    private CompletableFuture<Answer> statusQueues(Request request) {
         ResourceFilter filter = filter(request);
-        PageRequest page =
-                PageRequest.of(request, "queues", USUAL_LIMIT, Math.min(MAX_LIMIT, administration.listMax()), 1);
-        return administration.read(() -> {
+        PageRequest page = PageRequest.of(request, "queues", USUAL_LIMIT, Math.min(MAX_LIMIT, listMax), 1);
+        return executor.read(() -> {
             ObjectNode body = list(request, filter, page);
             body.putObject("pagination").put("limit", page.limit()).put("offset", page.offset());
             return Answer.json(OK, body);
@@ -85,7 +109,7 @@ public final class ResourceEndpoints {
     private ObjectNode list(Request request, ResourceFilter filter, PageRequest page) {
         ObjectNode body = object();
         ArrayNode list = body.putArray("queues");
-        List<QueueStatus> rows = administration.resources().queues(filter, page.number(0), page.rows(), page.offset());
+        List<QueueStatus> rows = overview.queues(filter, page.number(0), page.rows(), page.offset());
         long last = 0;
         for (QueueStatus each : page.page(rows)) {
             ObjectNode queue = queue(list.addObject(), each.queue());
@@ -112,7 +136,7 @@ public final class ResourceEndpoints {
      *
      * Partitions are by name, and paged; {@code totals} are those of the whole queue.
      */
-    public CompletableFuture<Answer> queue(Request request) {
+    private CompletableFuture<Answer> queue(Request request) {
         String name = request.pathParameter("queue");
         PageRequest page = partitionsOf(request);
         return found(name, status -> {
@@ -131,12 +155,12 @@ public final class ResourceEndpoints {
     }
 
     private PageRequest partitionsOf(Request request) {
-        return PageRequest.of(request, "partitions", administration.listMax(), administration.listMax(), 1);
+        return PageRequest.of(request, "partitions", listMax, listMax, 1);
     }
 
     private List<PartitionStatus> partitions(QueueStatus queue, PageRequest page) {
         String after = page.text(0);
-        return administration.resources().partitions(queue.queue().id(), after == null ? "" : after, page.rows());
+        return overview.partitions(queue.queue().id(), after == null ? "" : after, page.rows());
     }
 
     private static @Nullable String next(PageRequest page, List<PartitionStatus> rows) {
@@ -147,7 +171,7 @@ public final class ResourceEndpoints {
      * As {@link #queue}, with the options of the queue, what its groups have read of each partition, and when it was
      * last pushed to.
      */
-    public CompletableFuture<Answer> statusQueue(Request request) {
+    private CompletableFuture<Answer> statusQueue(Request request) {
         String name = request.pathParameter("queue");
         PageRequest page = partitionsOf(request);
         return found(name, status -> {
@@ -187,9 +211,8 @@ public final class ResourceEndpoints {
     }
 
     private CompletableFuture<Answer> found(String name, Function<QueueStatus, ObjectNode> body) {
-        return administration.read(() -> {
-            @Nullable
-            QueueStatus status = administration.resources().queue(name).orElse(null);
+        return executor.read(() -> {
+            @Nullable QueueStatus status = overview.queue(name).orElse(null);
             return status == null
                     ? Answer.json(NOT_FOUND, object().put("error", "Queue not found"))
                     : Answer.json(OK, body.apply(status));
@@ -200,16 +223,16 @@ public final class ResourceEndpoints {
      * {@code {"namespaces": [{"namespace": "orders", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending":
      * 7}}]}}, by name.
      */
-    public CompletableFuture<Answer> namespaces(Request request) {
-        return grouped(request, "namespaces", "namespace", administration.resources()::namespaces);
+    private CompletableFuture<Answer> namespaces(Request request) {
+        return grouped(request, "namespaces", "namespace", overview::namespaces);
     }
 
     /**
      * {@code {"tasks": [{"task": "", "queues": 2, "partitions": 3, "messages": {"total": 10, "pending": 7}}]}}, by
      * name.
      */
-    public CompletableFuture<Answer> tasks(Request request) {
-        return grouped(request, "tasks", "task", administration.resources()::tasks);
+    private CompletableFuture<Answer> tasks(Request request) {
+        return grouped(request, "tasks", "task", overview::tasks);
     }
 
     private interface Sums {
@@ -217,8 +240,8 @@ public final class ResourceEndpoints {
     }
 
     private CompletableFuture<Answer> grouped(Request request, String field, String name, Sums sums) {
-        PageRequest page = PageRequest.of(request, field, administration.listMax(), administration.listMax(), 1);
-        return administration.read(() -> {
+        PageRequest page = PageRequest.of(request, field, listMax, listMax, 1);
+        return executor.read(() -> {
             ObjectNode body = object();
             ArrayNode list = body.putArray(field);
             List<QueueOverview.Sum> rows = sums.after(page.text(0), page.rows());
@@ -251,24 +274,23 @@ public final class ResourceEndpoints {
      * {@code lag.time} is in seconds, {@code lag.offset} in messages, both over the partitions with something unread.
      * The throughput is that of the last five minutes.
      */
-    public CompletableFuture<Answer> overview(Request request) {
-        return administration.read(() -> {
-            QueueOverview.Totals totals = administration.resources().totals(ResourceFilter.ALL);
+    private CompletableFuture<Answer> overview(Request request) {
+        return executor.read(() -> {
+            QueueOverview.Totals totals = overview.totals(ResourceFilter.ALL);
             ObjectNode body = object().put("queues", totals.sum().queues())
                     .put("partitions", totals.sum().partitions())
                     .put("namespaces", totals.namespaces())
                     .put("tasks", totals.tasks());
             counts(body.putObject("messages"), totals.sum().counts());
-            QueueOverview.Lag lag = administration.resources().lag();
+            QueueOverview.Lag lag = overview.lag();
             ObjectNode lags = body.putObject("lag");
             spread(lags.putObject("time"), lag.seconds());
             spread(lags.putObject("offset"), lag.messages());
             TimeRange recent = TimeRange.last(RECENT);
             long ingested = 0;
             long processed = 0;
-            for (var point : administration
-                    .counters()
-                    .series(recent.of(ResourceFilter.ALL, null), false, false, Which.ALL, RECENT_POINTS, null)) {
+            for (var point : counters.series(
+                    recent.of(ResourceFilter.ALL, null), false, false, Which.ALL, RECENT_POINTS, null)) {
                 ingested += point.get(Counter.PUSH_MESSAGES);
                 processed += point.get(Counter.ACK_COMPLETED);
             }
@@ -280,9 +302,9 @@ public final class ResourceEndpoints {
     }
 
     /** Counts are never stale, so there is nothing to do but to say how much there is. */
-    public CompletableFuture<Answer> refresh(Request request) {
-        return administration.read(() -> {
-            QueueOverview.Totals totals = administration.resources().totals(ResourceFilter.ALL);
+    private CompletableFuture<Answer> refresh(Request request) {
+        return executor.read(() -> {
+            QueueOverview.Totals totals = overview.totals(ResourceFilter.ALL);
             ObjectNode body = object();
             body.putObject("partition").put("partitionsUpdated", totals.sum().partitions());
             body.putObject("queue").put("queuesUpdated", totals.sum().queues());

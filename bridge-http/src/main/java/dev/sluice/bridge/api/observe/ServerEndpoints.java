@@ -1,16 +1,21 @@
 package dev.sluice.bridge.api.observe;
 
+import static dev.sluice.bridge.http.Access.READ_ONLY;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.get;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.http.AdminJson;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Request;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.http.Route;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
+import dev.sluice.queue.view.ServerStatistics;
 import dev.sluice.queue.view.ServerStatistics.Part;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -28,10 +33,17 @@ public final class ServerEndpoints {
             "bufferUsage", "buffer-usage",
             "tableSizes", "table-sizes");
 
-    private final Administration administration;
+    private final ServerStatistics server;
+    private final DatabaseExecutor executor;
 
-    public ServerEndpoints(Administration administration) {
-        this.administration = administration;
+    public ServerEndpoints(ServerStatistics server, DatabaseExecutor executor) {
+        this.server = server;
+        this.executor = executor;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(get("/api/v1/analytics/postgres-stats", READ_ONLY, this::statistics));
     }
 
     /**
@@ -48,9 +60,9 @@ public final class ServerEndpoints {
      *
      * {@code bufferUsage} is empty without the extension {@code pg_buffercache}.
      */
-    public CompletableFuture<Answer> statistics(Request request) {
-        return administration.read(() -> {
-            Map<String, Part> parts = administration.server().read();
+    private CompletableFuture<Answer> statistics(Request request) {
+        return executor.read(() -> {
+            Map<String, Part> parts = server.read();
             ObjectNode body = object();
             Map<String, @Nullable Object> now = row(parts, "now");
             Object database = now.get("database");

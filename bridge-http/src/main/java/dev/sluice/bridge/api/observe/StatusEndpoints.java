@@ -1,15 +1,20 @@
 package dev.sluice.bridge.api.observe;
 
+import static dev.sluice.bridge.http.Access.PUBLIC;
+import static dev.sluice.bridge.http.Access.READ_ONLY;
 import static dev.sluice.bridge.http.AdminJson.seconds;
 import static dev.sluice.bridge.http.Answer.OK;
 import static dev.sluice.bridge.http.Answer.UNAVAILABLE;
+import static dev.sluice.bridge.http.Route.get;
 
 import dev.sluice.bridge.api.manage.BufferEndpoints;
 import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.json.JsonOutput;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -29,14 +34,25 @@ public final class StatusEndpoints {
 
     private final ServiceState state;
     private final String version;
+    private final BufferEndpoints buffers;
 
-    public StatusEndpoints(ServiceState state, String version) {
+    public StatusEndpoints(ServiceState state, String version, BufferEndpoints buffers) {
         this.state = state;
         this.version = version;
+        this.buffers = buffers;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                get("/api/v1/status/buffers", READ_ONLY, this::buffers),
+                get("/health", PUBLIC, this::health),
+                get("/live", PUBLIC, this::live),
+                get("/ready", PUBLIC, this::ready));
     }
 
     /** {@code {"status": "alive"}}. */
-    public CompletableFuture<Answer> live(Request request) {
+    private CompletableFuture<Answer> live(Request request) {
         return answer(request, OK, new JsonOutput(0).object().field("status", "alive"));
     }
 
@@ -44,7 +60,7 @@ public final class StatusEndpoints {
      * {@code {"status": "ready", "reason": null, "database": "connected", "database_error": null}}, or 503 with a
      * reason.
      */
-    public CompletableFuture<Answer> ready(Request request) {
+    private CompletableFuture<Answer> ready(Request request) {
         String refusal = state.pushRefusal();
         return answer(
                 request,
@@ -61,7 +77,7 @@ public final class StatusEndpoints {
      * {@code {"status": "healthy", "database": "connected", "server": "sluice", "worker_id": 0, "version": "…",
      * "shared_state": {…}, …}}; {@code database_error} says what is wrong.
      */
-    public CompletableFuture<Answer> health(Request request) {
+    private CompletableFuture<Answer> health(Request request) {
         boolean healthy = state.databaseConnected();
         String status = healthy ? "healthy" : "unhealthy";
         return answer(
@@ -94,9 +110,9 @@ public final class StatusEndpoints {
     }
 
     /** {@code {"pending": 0, "failed": 0, "dbHealthy": true, "worker": 0, "usedBytes": …, …}}. */
-    public Answer buffers() {
+    private CompletableFuture<Answer> buffers(Request request) {
         ServiceState.Buffer buffer = state.buffer();
-        return Answer.json(
+        Answer summary = Answer.json(
                 OK,
                 new JsonOutput(0)
                         .object()
@@ -111,6 +127,7 @@ public final class StatusEndpoints {
                         .raw(Double.toString(seconds(buffer.oldestAge().toMillis())))
                         .field("drain", buffer.drain())
                         .endObject());
+        return request.query().flag("detail") ? buffers.detail(summary) : summary.now();
     }
 
     private String database() {

@@ -1,10 +1,14 @@
 package dev.sluice.bridge.api.observe;
 
+import static dev.sluice.bridge.http.Access.READ_ONLY;
+import static dev.sluice.bridge.http.Access.READ_WRITE;
 import static dev.sluice.bridge.http.AdminJson.object;
 import static dev.sluice.bridge.http.AdminJson.time;
 import static dev.sluice.bridge.http.Answer.CREATED;
 import static dev.sluice.bridge.http.Answer.NOT_FOUND;
 import static dev.sluice.bridge.http.Answer.OK;
+import static dev.sluice.bridge.http.Route.get;
+import static dev.sluice.bridge.http.Route.post;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -14,9 +18,9 @@ import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.json.JsonOutput;
-import dev.sluice.bridge.limits.RequestLimits;
-import dev.sluice.bridge.repositories.Administration;
+import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.TraceIds;
 import dev.sluice.queue.view.Trace;
@@ -33,35 +37,47 @@ public final class TraceEndpoints {
     private static final int MAX_LIMIT = 1_000;
     private static final int TRACE_BYTES = 512;
 
-    private final Administration administration;
+    private final Traces traces;
+    private final DatabaseExecutor executor;
+    private final int listMax;
     private final RequestBodies bodies;
-    private final RequestLimits limits;
 
-    public TraceEndpoints(Administration administration, RequestBodies bodies, RequestLimits limits) {
-        this.administration = administration;
+    public TraceEndpoints(Traces traces, DatabaseExecutor executor, int listMax, RequestBodies bodies) {
+        this.traces = traces;
+        this.executor = executor;
+        this.listMax = listMax;
         this.bodies = bodies;
-        this.limits = limits;
+    }
+
+    /** Returns the rows of the table of routes. */
+    public List<Route> routes() {
+        return List.of(
+                post("/api/v1/traces", READ_WRITE, this::add),
+                get("/api/v1/traces/names", READ_ONLY, this::names),
+                get("/api/v1/traces/by-name/{traceName}", READ_ONLY, this::byName), // Before the next.
+                get("/api/v1/traces/{partitionId}/{transactionId}", READ_ONLY, this::ofMessage));
     }
 
     /**
      * {@code {"success": true, "traceId": "…"}}, 201; for the request see {@link TraceBody}. 404 if there is no such
      * message.
      */
-    public CompletableFuture<Answer> add(Request request) throws IOException {
-        return bodies.read(request, (bytes, memory) -> TraceBody.parse(bytes, limits.depth(), memory))
-                .thenCompose(body -> administration.run(() -> {
+    private CompletableFuture<Answer> add(Request request) throws IOException {
+        return bodies.read(
+                        request,
+                        (bytes, memory) ->
+                                TraceBody.parse(bytes, bodies.limits().depth(), memory))
+                .thenCompose(body -> executor.write(() -> {
                     OptionalLong partition = PartitionIds.fromUuid(body.partitionId());
                     OptionalLong id = partition.isEmpty()
                             ? OptionalLong.empty()
-                            : administration
-                                    .traces()
-                                    .add(
-                                            partition.getAsLong(),
-                                            body.transactionId(),
-                                            body.group(),
-                                            body.eventType(),
-                                            body.data(),
-                                            body.names());
+                            : traces.add(
+                                    partition.getAsLong(),
+                                    body.transactionId(),
+                                    body.group(),
+                                    body.eventType(),
+                                    body.data(),
+                                    body.names());
                     return id.isEmpty()
                             ? AdminJson.failure(NOT_FOUND, "Message not found")
                             : Answer.json(
@@ -82,17 +98,15 @@ public final class TraceEndpoints {
      *              "created_at": "…", "trace_names": ["order-1001"]}]}
      * }</pre>
      */
-    public CompletableFuture<Answer> ofMessage(Request request) {
+    private CompletableFuture<Answer> ofMessage(Request request) {
         OptionalLong partition = Parameters.partitionInPath(request);
         String transactionId = Parameters.nameInPath(request, "transactionId");
         PageRequest page = PageRequest.of(request, "traces-of-message", MAX_LIMIT, MAX_LIMIT, 1);
-        return administration.read(() -> {
+        return executor.read(() -> {
             Long after = page.number(0);
             Traces.Page<Trace> found = partition.isEmpty()
                     ? new Traces.Page<>(List.of(), false, 0)
-                    : administration
-                            .traces()
-                            .ofMessage(partition.getAsLong(), transactionId, after == null ? 0 : after, page.limit());
+                    : traces.ofMessage(partition.getAsLong(), transactionId, after == null ? 0 : after, page.limit());
             List<Trace> traces = found.entries();
             var out = new JsonOutput((long) traces.size() * TRACE_BYTES).raw("{\"traces\":[");
             for (int i = 0; i < traces.size(); i++) {
@@ -112,12 +126,11 @@ public final class TraceEndpoints {
      * {@code partition_name} and {@code message_payload}, which is null unless the message is among the newest of its
      * partition; then {@code "total": 1, "pagination": {"limit": 100, "offset": 0}}.
      */
-    public CompletableFuture<Answer> byName(Request request) {
+    private CompletableFuture<Answer> byName(Request request) {
         String name = Parameters.nameInPath(request, "traceName");
         PageRequest page = PageRequest.of(request, "traces-by-name", USUAL_LIMIT, MAX_LIMIT, 1);
-        return administration.read(() -> {
-            Traces.Page<Trace.Found> rows =
-                    administration.traces().byName(name, page.limit(), page.offset(), page.number(0));
+        return executor.read(() -> {
+            Traces.Page<Trace.Found> rows = traces.byName(name, page.limit(), page.offset(), page.number(0));
             var out = new JsonOutput((long) rows.entries().size() * TRACE_BYTES).raw("{\"traces\":[");
             String separator = "";
             long last = 0;
@@ -162,11 +175,10 @@ public final class TraceEndpoints {
      *  "total": 1, "pagination": {"limit": 50, "offset": 0}}
      * }</pre>
      */
-    public CompletableFuture<Answer> names(Request request) {
-        PageRequest page =
-                PageRequest.of(request, "trace-names", USUAL_NAMES, Math.min(MAX_LIMIT, administration.listMax()), 1);
-        return administration.read(() -> {
-            Traces.Page<Traces.Name> rows = administration.traces().names(page.limit(), page.offset(), page.text(0));
+    private CompletableFuture<Answer> names(Request request) {
+        PageRequest page = PageRequest.of(request, "trace-names", USUAL_NAMES, Math.min(MAX_LIMIT, listMax), 1);
+        return executor.read(() -> {
+            Traces.Page<Traces.Name> rows = traces.names(page.limit(), page.offset(), page.text(0));
             ObjectNode body = object();
             ArrayNode list = body.putArray("trace_names");
             String last = "";

@@ -1,0 +1,180 @@
+package dev.sluice.bridge.api;
+
+import dev.sluice.bridge.http.Answer;
+import dev.sluice.bridge.http.Connections;
+import dev.sluice.bridge.http.Cors;
+import dev.sluice.bridge.http.Endpoint;
+import dev.sluice.bridge.http.ForeignPages;
+import dev.sluice.bridge.http.Guard;
+import dev.sluice.bridge.http.Problem;
+import dev.sluice.bridge.http.Request;
+import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.Route;
+import dev.sluice.bridge.limits.InvalidRequestException;
+import io.javalin.config.RoutesConfig;
+import io.javalin.http.Context;
+import io.javalin.http.HandlerType;
+import io.javalin.http.HttpResponseException;
+import io.javalin.http.HttpStatus;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Puts the table of routes over Javalin. A request passes the check of foreign pages and the guard, reaches its
+ * endpoint, and its answer is sent as fast as the client reads it. Only this class, {@link JavalinRequest} and
+ * {@link HttpService} know Javalin.
+ */
+final class JavalinRoutes {
+    private static final Logger log = LoggerFactory.getLogger(JavalinRoutes.class);
+
+    /** Attribute of a request with the path of its route; of a request without a route there is none. */
+    static final String PATTERN = "sluice.route";
+
+    /** Old clients still have calls for it. */
+    private static final String OLD_STREAMS = "/api/v1/stream/";
+
+    private final List<Route> table;
+    private final Guard guard;
+    private final ForeignPages foreignPages;
+    private final Cors cors;
+    private final RequestBodies bodies;
+    private final Connections connections;
+    private final Executor executor;
+
+    /** Takes the table. {@code executor} writes answers that come later. */
+    JavalinRoutes(
+            List<Route> table,
+            HttpService.Config config,
+            RequestBodies bodies,
+            Connections connections,
+            Executor executor) {
+        this.table = table;
+        this.guard = new Guard(config.jwt(), bodies, executor);
+        this.foreignPages = new ForeignPages(config.host(), config.origins(), bodies);
+        this.cors = new Cors(config.origins());
+        this.bodies = bodies;
+        this.connections = connections;
+        this.executor = executor;
+    }
+
+    /**
+     * Puts the table over the server. HEAD answers as GET does, without a body; on a route that pops it is not allowed.
+     */
+    void register(RoutesConfig routes) {
+        for (Route route : table) {
+            register(routes, HandlerType.findOrCreate(route.method()), route, route.endpoint());
+            if (route.method().equals(Route.GET)) {
+                register(routes, HandlerType.HEAD, route, route.pops() ? JavalinRoutes::refuseHead : route.endpoint());
+            }
+        }
+        routes.before(ctx -> {
+            cors.describe(new JavalinRequest(ctx));
+            if (ctx.method().equals(HandlerType.OPTIONS)) { // Browsers ask so before they send, on any path.
+                ctx.status(HttpStatus.NO_CONTENT);
+                ctx.skipRemainingHandlers();
+            }
+        });
+        routes.exception(Exception.class, (e, ctx) -> sendProblem(ctx, e));
+        routes.exception(HttpResponseException.class, (e, ctx) -> {
+            RequestBodies.leaveUnread(new JavalinRequest(ctx));
+            sendProblem(ctx, noRoute(ctx, e));
+        });
+    }
+
+    private void register(RoutesConfig routes, HandlerType method, Route route, Endpoint endpoint) {
+        Endpoint guarded = foreignPages.protect(!route.reads(), guard.protect(route.needed(), endpoint));
+        routes.addHttpHandler(method, route.path(), ctx -> {
+            ctx.attribute(PATTERN, route.path());
+            if (route.pops() && connections.crowded()) {
+                ctx.header("Connection", "close");
+            }
+            ctx.future(() -> answer(guarded, new JavalinRequest(ctx), ctx.res()));
+        });
+    }
+
+    private static CompletableFuture<Answer> refuseHead(Request request) {
+        request.answerHeader("Allow", Route.GET);
+        throw InvalidRequestException.methodNotAllowed("HEAD " + request.path());
+    }
+
+    private CompletableFuture<@Nullable Void> answer(Endpoint endpoint, Request request, HttpServletResponse response) {
+        return endpoint.handleSafely(request)
+                .handleAsync(
+                        (done, failure) ->
+                                failure == null ? done : Problem.of(failure).answer(request),
+                        executor)
+                .thenCompose(answer -> {
+                    bodies.memory().claim(request.servlet()).takeUpTo(answer.bytes());
+                    return sendAfterBody(request, response, answer);
+                });
+    }
+
+    /**
+     * Sends an answer when the request has come to its end: what the route did not read of it would be taken for the
+     * beginning of the next one, so the server would end the connection under the client's hands. A client that waits
+     * to be asked for its body (RFC 9110 §10.1.1) is not asked.
+     */
+    private CompletableFuture<@Nullable Void> sendAfterBody(
+            Request request, HttpServletResponse response, Answer answer) {
+        if (!RequestBodies.isUnread(request) || request.header("Expect") != null) {
+            return sendLater(response, answer);
+        }
+        try {
+            return bodies.discard(request).thenComposeAsync(done -> sendLater(response, answer), executor);
+        } catch (IOException e) {
+            return CompletableFuture.completedFuture(null); // The client is gone.
+        }
+    }
+
+    /** Sends an answer as fast as its client reads it. No thread waits for the client. */
+    private static CompletableFuture<@Nullable Void> sendLater(HttpServletResponse response, Answer answer) {
+        return answer.sendLater(response).exceptionally(failure -> {
+            answer.undelivered().run();
+            return null;
+        });
+    }
+
+    /** Says in our words that there is no such route, or not with this method. */
+    private static Exception noRoute(Context ctx, HttpResponseException e) {
+        String request = describe(new JavalinRequest(ctx));
+        if (ctx.path().startsWith(OLD_STREAMS)) {
+            return InvalidRequestException.notFound("Not found: " + request + ". The routes under " + OLD_STREAMS
+                    + " are of a protocol that servers have given up; use pop and ack");
+        }
+        if (e.getStatus() == HttpStatus.METHOD_NOT_ALLOWED.getCode()) {
+            String allowed = e.getDetails().get("availableMethods");
+            if (allowed != null) {
+                ctx.header("Allow", Route.pops(ctx.path()) ? Route.GET : allowed);
+            }
+            return InvalidRequestException.methodNotAllowed(request);
+        }
+        return e.getStatus() == HttpStatus.NOT_FOUND.getCode()
+                ? InvalidRequestException.notFound("Not found: " + request)
+                : e;
+    }
+
+    /** Names a request in a message. HEAD counts as GET, so that both get answers of the same length. */
+    static String describe(Request request) {
+        return (request.method().equals(Route.HEAD) ? Route.GET : request.method()) + " " + request.path();
+    }
+
+    private static void sendProblem(Context ctx, Exception failure) {
+        if (failure instanceof IOException && ctx.res().isCommitted()) {
+            return; // The client is gone, and so is the way to tell it.
+        }
+        Problem problem = failure instanceof HttpResponseException http
+                ? new Problem(http.getStatus(), String.valueOf(http.getMessage()), 0)
+                : Problem.of(failure);
+        try {
+            problem.answer(new JavalinRequest(ctx)).send(ctx.res());
+        } catch (IOException e) {
+            log.debug("The client of a failed request went away", e);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package dev.sluice.bridge.http;
+
+import dev.sluice.bridge.security.Role;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A row of the table of routes.
+ *
+ * @param method in capitals
+ * @param path with parameters in braces
+ * @param access what a client must be allowed to do
+ * @param endpoint handles the requests
+ */
+public record Route(String method, String path, Access access, Endpoint endpoint) {
+    public static final String GET = "GET";
+    public static final String HEAD = "HEAD";
+
+    /** Every path that starts so pops. */
+    private static final String POP = "/api/v1/pop";
+
+    public static Route get(String path, Access access, Endpoint endpoint) {
+        return new Route(GET, path, access, endpoint);
+    }
+
+    public static Route post(String path, Access access, Endpoint endpoint) {
+        return new Route("POST", path, access, endpoint);
+    }
+
+    public static Route delete(String path, Access access, Endpoint endpoint) {
+        return new Route("DELETE", path, access, endpoint);
+    }
+
+    /** Returns the role that a token must have, or null if no token is needed. */
+    public @Nullable Role needed() {
+        return access.role();
+    }
+
+    /** Returns whether the route is a GET that changes nothing. */
+    public boolean reads() {
+        return method.equals(GET) && !pops();
+    }
+
+    /** Returns whether the route is a GET that consumes messages. */
+    public boolean pops() {
+        return pops(path);
+    }
+
+    /** Returns whether a path is one of a route that pops. */
+    public static boolean pops(String path) {
+        return path.startsWith(POP);
+    }
+}

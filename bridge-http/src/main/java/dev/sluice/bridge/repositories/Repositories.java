@@ -1,0 +1,69 @@
+package dev.sluice.bridge.repositories;
+
+import dev.sluice.bridge.limits.HeapShares;
+import dev.sluice.queue.admin.ConsumerGroups;
+import dev.sluice.queue.admin.DeadLetters;
+import dev.sluice.queue.admin.Queues;
+import dev.sluice.queue.read.Queue;
+import dev.sluice.queue.transact.Redrive;
+import dev.sluice.queue.transact.Streams;
+import dev.sluice.queue.view.MinuteCounters;
+import dev.sluice.queue.view.QueueOverview;
+import dev.sluice.queue.view.ServerStatistics;
+import dev.sluice.queue.view.StoredMessages;
+import dev.sluice.queue.view.Traces;
+import javax.sql.DataSource;
+
+/**
+ * One of each repository that endpoints use. Only the wiring holds this record; an endpoint gets the repository that it
+ * needs. Every call of a repository blocks until PostgreSQL has answered, so it belongs into a
+ * {@link DatabaseExecutor}.
+ *
+ * @param queues queues, their options and their partitions
+ * @param queue acknowledges and extends leases
+ * @param groups consumer groups
+ * @param deadLetters dead letters
+ * @param redrive moves dead letters back into their queues
+ * @param overview counts of messages by queue, namespace and task
+ * @param messages stored messages
+ * @param traces traces of messages
+ * @param streams state of stream processors
+ * @param counters what the bridges have counted, by minute
+ * @param server statistics of PostgreSQL
+ */
+public record Repositories(
+        Queues queues,
+        Queue queue,
+        ConsumerGroups groups,
+        DeadLetters deadLetters,
+        Redrive redrive,
+        QueueOverview overview,
+        StoredMessages messages,
+        Traces traces,
+        Streams streams,
+        MinuteCounters counters,
+        ServerStatistics server) {
+
+    /**
+     * Makes the repositories. Does not ask the database yet.
+     *
+     * @param dataSource a pool of its own, so that administration and consumers cannot starve each other
+     * @param configured runs after the commit of changed options of a queue
+     */
+    public static Repositories over(DataSource dataSource, RepositorySettings settings, Runnable configured) {
+        String schema = settings.schema();
+        var cipher = settings.queue().cipher();
+        return new Repositories(
+                new Queues(dataSource, schema, cipher, configured),
+                new Queue(dataSource, settings.queue()),
+                new ConsumerGroups(dataSource, schema),
+                new DeadLetters(dataSource, schema, cipher, HeapShares.transaction(DeadLetters.MAX_PAGE_BYTES)),
+                new Redrive(dataSource, settings.writer()),
+                new QueueOverview(dataSource, schema),
+                new StoredMessages(dataSource, schema, cipher),
+                new Traces(dataSource, schema, cipher),
+                new Streams(dataSource, schema, cipher, (int) HeapShares.transaction(Streams.MAX_CHARACTERS)),
+                new MinuteCounters(dataSource, schema),
+                new ServerStatistics(dataSource, schema));
+    }
+}
