@@ -30,7 +30,6 @@ import dev.sluice.queue.view.ResourceFilter;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -110,8 +109,8 @@ public final class AnalyticsEndpoints {
             asked.time().describe(body);
             body.put("pointCount", points.size());
             ArrayNode throughput = body.putArray("throughput");
-            points.forEach(point ->
-                    throughputPoint(throughput.addObject(), point, asked.time().bucket(), usage));
+            points.forEach(point -> ChartJson.throughputPoint(
+                    throughput.addObject(), point, asked.time().bucket(), usage));
             Sums sums = Sums.of(points);
             statusOfQueues(request, page, body, asked.queues(), sums);
             QueueOverview.Leases leases = overview.leases(asked.queues());
@@ -182,34 +181,9 @@ public final class AnalyticsEndpoints {
                 .put("pop", sums.get(Counter.POP_REQUESTS))
                 .put("ack", sums.get(Counter.ACK_REQUESTS));
         messages.putObject("batchEfficiency")
-                .put("push", ratio(sums.get(Counter.PUSH_MESSAGES), sums.get(Counter.PUSH_REQUESTS)))
-                .put("pop", ratio(sums.get(Counter.POP_MESSAGES), sums.get(Counter.POP_REQUESTS)))
-                .put("ack", ratio(acknowledged(sums), sums.get(Counter.ACK_REQUESTS)));
-    }
-
-    private static void throughputPoint(ObjectNode node, Point point, Duration bucket, UsageByTime usage) {
-        UsageByTime.Usage used = usage.at(point.bucket());
-        long acknowledged = point.get(Counter.ACK_COMPLETED);
-        node.put("timestamp", time(point.bucket()))
-                .put("ingested", point.get(Counter.PUSH_MESSAGES))
-                .put("processed", acknowledged)
-                .put("popMessages", point.get(Counter.POP_MESSAGES))
-                .put("ingestedPerSecond", perSecond(point, Counter.PUSH_MESSAGES, bucket))
-                .put("processedPerSecond", ResourceEndpoints.perSecond(acknowledged, bucket))
-                .put("popPerSecond", perSecond(point, Counter.POP_MESSAGES, bucket));
-        lag(node, point);
-        node.put("avgEventLoopLagMs", 0)
-                .put("maxEventLoopLagMs", 0)
-                .put("minFreeSlots", used.poolIdle())
-                .put("dbErrors", point.get(Counter.DATABASE_ERRORS))
-                .put("ackFailed", point.get(Counter.ACK_FAILED))
-                .put("dlqCount", point.get(Counter.DEAD_LETTERS))
-                .put("queenCpuUserPct", used.userPercent())
-                .put("queenCpuSysPct", used.systemPercent())
-                .put("queenRssMb", used.residentMegabytes())
-                .put("dbPoolActive", used.poolActive())
-                .put("dbPoolIdle", used.poolIdle())
-                .put("dbPoolSize", used.poolSize());
+                .put("push", ChartJson.ratio(sums.get(Counter.PUSH_MESSAGES), sums.get(Counter.PUSH_REQUESTS)))
+                .put("pop", ChartJson.ratio(sums.get(Counter.POP_MESSAGES), sums.get(Counter.POP_REQUESTS)))
+                .put("ack", ChartJson.ratio(ChartJson.acknowledged(sums), sums.get(Counter.ACK_REQUESTS)));
     }
 
     private void workers(ArrayNode list, Asked asked) {
@@ -282,8 +256,8 @@ public final class AnalyticsEndpoints {
             ObjectNode body = object();
             asked.time().describe(body);
             ArrayNode series = body.put("pointCount", points.size()).putArray("timeSeries");
-            points.forEach(
-                    point -> workerPoint(series.addObject(), point, asked.time().bucket(), usage));
+            points.forEach(point -> ChartJson.workerPoint(
+                    series.addObject(), point, asked.time().bucket(), usage));
             ArrayNode workers = body.putArray("workers");
             if (!asked.nobody()) {
                 workers(workers, asked);
@@ -296,7 +270,7 @@ public final class AnalyticsEndpoints {
                 queues.addObject()
                         .put("queueName", last)
                         .put("popCount", point.get(Counter.POP_MESSAGES))
-                        .put("avgLagMs", ratio(point.get(Counter.LAG_SUM_MS), point.get(Counter.LAG_COUNT)))
+                        .put("avgLagMs", ChartJson.ratio(point.get(Counter.LAG_SUM_MS), point.get(Counter.LAG_COUNT)))
                         .put("maxLagMs", point.get(Counter.LAG_MAX_MS));
             }
             PageRequest.announce(request, body, page.isTruncated(rows) ? page.cursor(last) : null);
@@ -305,7 +279,7 @@ public final class AnalyticsEndpoints {
             body.putObject("summary")
                     .put("totalPushMessages", sums.get(Counter.PUSH_MESSAGES))
                     .put("totalPopMessages", sums.get(Counter.POP_MESSAGES))
-                    .put("totalAckMessages", acknowledged(sums))
+                    .put("totalAckMessages", ChartJson.acknowledged(sums))
                     .put("totalPushRequests", sums.get(Counter.PUSH_REQUESTS))
                     .put("totalPopRequests", sums.get(Counter.POP_REQUESTS))
                     .put("totalAckRequests", sums.get(Counter.ACK_REQUESTS))
@@ -315,38 +289,6 @@ public final class AnalyticsEndpoints {
                     .put("pendingMessages", all.pending());
             return Answer.json(OK, body);
         });
-    }
-
-    private static void workerPoint(ObjectNode node, Point point, Duration bucket, UsageByTime usage) {
-        UsageByTime.Usage used = usage.at(point.bucket());
-        long acknowledged = point.get(Counter.ACK_COMPLETED) + point.get(Counter.ACK_FAILED);
-        long requests =
-                point.get(Counter.PUSH_REQUESTS) + point.get(Counter.POP_REQUESTS) + point.get(Counter.ACK_REQUESTS);
-        node.put("timestamp", time(point.bucket()))
-                .put("pushMessages", point.get(Counter.PUSH_MESSAGES))
-                .put("popMessages", point.get(Counter.POP_MESSAGES))
-                .put("ackMessages", acknowledged)
-                .put("pushRequests", point.get(Counter.PUSH_REQUESTS))
-                .put("popRequests", point.get(Counter.POP_REQUESTS))
-                .put("ackRequests", point.get(Counter.ACK_REQUESTS))
-                .put("jobsDone", requests)
-                .put("pushPerSecond", perSecond(point, Counter.PUSH_MESSAGES, bucket))
-                .put("popPerSecond", perSecond(point, Counter.POP_MESSAGES, bucket))
-                .put("ackPerSecond", ResourceEndpoints.perSecond(acknowledged, bucket))
-                .put("avgEventLoopLagMs", 0)
-                .put("maxEventLoopLagMs", 0)
-                .put("avgFreeSlots", used.poolIdle())
-                .put("minFreeSlots", used.poolIdle())
-                .put("dbConnections", used.poolSize())
-                .put("avgJobQueueSize", 0)
-                .put("maxJobQueueSize", 0)
-                .put("backoffSize", 0);
-        lag(node, point);
-        node.put("lagCount", point.get(Counter.LAG_COUNT))
-                .put("dbErrors", point.get(Counter.DATABASE_ERRORS))
-                .put("ackSuccess", point.get(Counter.ACK_COMPLETED))
-                .put("ackFailed", point.get(Counter.ACK_FAILED))
-                .put("dlqCount", point.get(Counter.DEAD_LETTERS));
     }
 
     /**
@@ -364,7 +306,7 @@ public final class AnalyticsEndpoints {
                 ObjectNode node = list.addObject()
                         .put("queueName", point.queue())
                         .put("popCount", point.get(Counter.POP_MESSAGES));
-                lag(node, point);
+                ChartJson.lag(node, point);
                 node.put("bucketTime", time(point.bucket()));
             }
             return Answer.json(OK, list);
@@ -410,7 +352,7 @@ public final class AnalyticsEndpoints {
             PageRequest.announce(request, body, next(page, rows));
             ArrayNode series = body.putArray("series");
             for (Point point : points) {
-                operations(series.addObject(), point, bucket)
+                ChartJson.operations(series.addObject(), point, bucket)
                         .put("partitionsCreated", created.getOrDefault(point.bucket() + " " + point.queue(), 0L))
                         .put("partitionsDeleted", point.get(Counter.PARTITIONS_DELETED))
                         .put("partitionCount", partitions.getOrDefault(point.queue(), 0L));
@@ -419,25 +361,6 @@ public final class AnalyticsEndpoints {
             names.forEach(queues::add);
             return Answer.json(OK, body);
         });
-    }
-
-    private static ObjectNode operations(ObjectNode node, Point point, Duration bucket) {
-        node.put("bucket", time(point.bucket()))
-                .put("queueName", point.queue())
-                .put("pushRequests", point.get(Counter.PUSH_REQUESTS))
-                .put("pushMessages", point.get(Counter.PUSH_MESSAGES))
-                .put("popMessages", point.get(Counter.POP_MESSAGES))
-                .put("popEmpty", point.get(Counter.POP_EMPTY))
-                .put("ackRequests", point.get(Counter.ACK_REQUESTS))
-                .put("ackSuccess", point.get(Counter.ACK_COMPLETED))
-                .put("ackFailed", point.get(Counter.ACK_FAILED))
-                .put("transactions", point.get(Counter.TRANSACTIONS));
-        lag(node, point);
-        return node.put("pushPerSecond", perSecond(point, Counter.PUSH_MESSAGES, bucket))
-                .put("popPerSecond", perSecond(point, Counter.POP_MESSAGES, bucket))
-                .put("ackPerSecond", perSecond(point, Counter.ACK_COMPLETED, bucket))
-                .put("emptyPerSecond", perSecond(point, Counter.POP_EMPTY, bucket))
-                .put("parkedCount", point.get(Counter.PARKED));
     }
 
     /** The most pops that waited at a time, by time, queue and bridge; and the bridges. */
@@ -474,24 +397,13 @@ public final class AnalyticsEndpoints {
             for (Point point : byTime(asked)) {
                 var one = Sums.of(List.of(point));
                 if (one.get(Counter.RETENTION_EVENTS) > 0) {
-                    retained(series.addObject().put("bucket", time(point.bucket())), one);
+                    ChartJson.retained(series.addObject().put("bucket", time(point.bucket())), one);
                 }
                 sums.add(point);
             }
-            retained(body.putObject("totals"), sums);
+            ChartJson.retained(body.putObject("totals"), sums);
             return Answer.json(OK, body);
         });
-    }
-
-    private static void retained(ObjectNode node, Sums sums) {
-        long retention = sums.get(Counter.RETENTION_MESSAGES);
-        long completed = sums.get(Counter.COMPLETED_RETENTION_MESSAGES);
-        long eviction = sums.get(Counter.EVICTION_MESSAGES);
-        node.put("retentionMsgs", retention)
-                .put("completedRetentionMsgs", completed)
-                .put("evictionMsgs", eviction)
-                .put("totalMsgs", retention + completed + eviction)
-                .put("eventCount", sums.get(Counter.RETENTION_EVENTS));
     }
 
     /** How the bridges were: samples by bridge and time, oldest first. */
@@ -503,43 +415,5 @@ public final class AnalyticsEndpoints {
             SystemMetricsJson.write(body, asked.nobody() ? List.of() : counters.samples(asked.range()));
             return Answer.json(OK, body);
         });
-    }
-
-    private static void lag(ObjectNode node, Point point) {
-        node.put("avgLagMs", ratio(point.get(Counter.LAG_SUM_MS), point.get(Counter.LAG_COUNT)))
-                .put("maxLagMs", point.get(Counter.LAG_MAX_MS));
-    }
-
-    private static double perSecond(Point point, Counter counter, Duration bucket) {
-        return ResourceEndpoints.perSecond(point.get(counter), bucket);
-    }
-
-    private static long acknowledged(Sums sums) {
-        return sums.get(Counter.ACK_COMPLETED) + sums.get(Counter.ACK_FAILED);
-    }
-
-    private static double ratio(long count, long of) {
-        return of == 0 ? 0 : Math.round(100.0 * count / of) / 100.0;
-    }
-
-    /** Counts of several points together. */
-    private static final class Sums {
-        private final Map<Counter, Long> values = new EnumMap<>(Counter.class);
-
-        static Sums of(List<Point> points) {
-            var sums = new Sums();
-            points.forEach(sums::add);
-            return sums;
-        }
-
-        void add(Point point) {
-            for (Counter counter : Counter.values()) {
-                values.merge(counter, point.get(counter), counter.isSum() ? Long::sum : Math::max);
-            }
-        }
-
-        long get(Counter counter) {
-            return values.getOrDefault(counter, 0L);
-        }
     }
 }

@@ -16,6 +16,7 @@ import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.bridge.metrics.QueueCounters;
 import dev.sluice.buffer.LogStatus;
 import dev.sluice.queue.view.Counter;
+import dev.sluice.queue.view.MessageCounts;
 import dev.sluice.queue.view.QueueStatus;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.IOException;
@@ -24,7 +25,6 @@ import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Locale;
-import java.util.Map;
 
 /**
  * All metrics of the process. Those that start with {@code sluice_} are ours; those with {@code queen_}
@@ -163,91 +163,96 @@ final class PrometheusPage {
     }
 
     private void queues(Families families) {
-        for (Map.Entry<String, QueueCounters> each : metrics.counters().all().entrySet()) {
-            String[] queue = labels(each.getKey());
-            QueueCounters counts = each.getValue();
-            count(families, "sluice_push_requests", "Pushes accepted.", counts, Counter.PUSH_REQUESTS, queue);
-            count(families, "sluice_push_messages", "Messages in them.", counts, Counter.PUSH_MESSAGES, queue);
-            count(families, "sluice_pop_requests", "Pops answered.", counts, Counter.POP_REQUESTS, queue);
-            count(families, "sluice_pop_empty", "Of these, how many with nothing.", counts, Counter.POP_EMPTY, queue);
-            count(families, "sluice_pop_messages", "Messages given to consumers.", counts, Counter.POP_MESSAGES, queue);
-            families.counter(
-                    "sluice_pop_lag_seconds",
-                    "Sum of the ages of messages when they were popped.",
-                    seconds(counts.total(Counter.LAG_SUM_MS)),
-                    queue);
-            families.gauge("sluice_pop_parked", "Pops that wait for messages.", counts.parked(), queue);
-            count(
-                    families,
-                    "sluice_ack_requests",
-                    "Requests with acknowledgements.",
-                    counts,
-                    Counter.ACK_REQUESTS,
-                    queue);
-            String acknowledgements = "Acknowledgements by outcome.";
-            long dead = counts.total(Counter.DEAD_LETTERS);
-            ack(families, acknowledgements, counts.total(Counter.ACK_COMPLETED), queue, "completed");
-            ack(families, acknowledgements, counts.total(Counter.REDELIVERIES), queue, "redelivered");
-            ack(families, acknowledgements, dead, queue, "dead_letter");
-            ack(
-                    families,
-                    acknowledgements,
-                    Math.max(0, counts.total(Counter.ACK_FAILED) - counts.total(Counter.REDELIVERIES) - dead),
-                    queue,
-                    "refused");
-            count(
-                    families,
-                    "sluice_database_errors",
-                    "Requests that failed because of PostgreSQL.",
-                    counts,
-                    Counter.DATABASE_ERRORS,
-                    queue);
-            count(
-                    families,
-                    "sluice_transactions",
-                    "Transactions committed, with each queue they touched.",
-                    counts,
-                    Counter.TRANSACTIONS,
-                    queue);
-            count(
-                    families,
-                    "sluice_partitions_deleted",
-                    "Partitions deleted alone.",
-                    counts,
-                    Counter.PARTITIONS_DELETED,
-                    queue);
-            String retired = "Messages deleted because they had their time.";
-            retired(families, retired, counts.total(Counter.RETENTION_MESSAGES), queue, "age");
-            retired(families, retired, counts.total(Counter.COMPLETED_RETENTION_MESSAGES), queue, "completed");
-            retired(families, retired, counts.total(Counter.EVICTION_MESSAGES), queue, "waited");
-        }
-        String extensions = "Requests to lengthen a lease; refused: it was over, or never there.";
+        metrics.counters().all().forEach((queue, counts) -> {
+            String[] labels = labels(queue);
+            requests(families, counts, labels);
+            acknowledgements(families, counts, labels);
+            retired(families, counts, labels);
+        });
+        leases(families);
+        metrics.queues().forEach(queue -> stored(families, queue));
+    }
+
+    private static void requests(Families families, QueueCounters counts, String[] queue) {
+        count(families, "sluice_push_requests", "Pushes accepted.", counts, Counter.PUSH_REQUESTS, queue);
+        count(families, "sluice_push_messages", "Messages in them.", counts, Counter.PUSH_MESSAGES, queue);
+        count(families, "sluice_pop_requests", "Pops answered.", counts, Counter.POP_REQUESTS, queue);
+        count(families, "sluice_pop_empty", "Pops answered without a message.", counts, Counter.POP_EMPTY, queue);
+        count(families, "sluice_pop_messages", "Messages given to consumers.", counts, Counter.POP_MESSAGES, queue);
+        families.counter(
+                "sluice_pop_lag_seconds",
+                "Sum of the ages of messages when they were popped.",
+                seconds(counts.total(Counter.LAG_SUM_MS)),
+                queue);
+        families.gauge("sluice_pop_parked", "Pops that wait for messages.", counts.parked(), queue);
+        count(
+                families,
+                "sluice_database_errors",
+                "Requests that failed because of PostgreSQL.",
+                counts,
+                Counter.DATABASE_ERRORS,
+                queue);
+        count(
+                families,
+                "sluice_transactions",
+                "Transactions committed, counted once for each queue they touched.",
+                counts,
+                Counter.TRANSACTIONS,
+                queue);
+        count(
+                families,
+                "sluice_partitions_deleted",
+                "Partitions deleted by request.",
+                counts,
+                Counter.PARTITIONS_DELETED,
+                queue);
+    }
+
+    private static void acknowledgements(Families families, QueueCounters counts, String[] queue) {
+        count(families, "sluice_ack_requests", "Requests with acknowledgements.", counts, Counter.ACK_REQUESTS, queue);
+        long redelivered = counts.total(Counter.REDELIVERIES);
+        long dead = counts.total(Counter.DEAD_LETTERS);
+        ack(families, counts.total(Counter.ACK_COMPLETED), queue, "completed");
+        ack(families, redelivered, queue, "redelivered");
+        ack(families, dead, queue, "dead_letter");
+        ack(families, Math.max(0, counts.total(Counter.ACK_FAILED) - redelivered - dead), queue, "refused");
+    }
+
+    private static void retired(Families families, QueueCounters counts, String[] queue) {
+        retired(families, counts.total(Counter.RETENTION_MESSAGES), queue, "age");
+        retired(families, counts.total(Counter.COMPLETED_RETENTION_MESSAGES), queue, "completed");
+        retired(families, counts.total(Counter.EVICTION_MESSAGES), queue, "waited");
+    }
+
+    private void leases(Families families) {
+        String extensions = "Requests to extend a lease. Refused if the lease had expired or never existed.";
         LeaseExtensions leases = metrics.leaseExtensions();
         families.counter("sluice_lease_extensions", extensions, leases.granted(), "outcome", "granted");
         families.counter("sluice_lease_extensions", extensions, leases.refused(), "outcome", "refused");
-        for (QueueStatus each : metrics.queues()) {
-            String queue = each.queue().name();
-            String help = "Messages by state, as of half a minute ago.";
-            families.gauge("sluice_queue_messages", help, each.counts().pending(), "queue", queue, "state", "pending");
-            families.gauge(
-                    "sluice_queue_messages", help, each.counts().processing(), "queue", queue, "state", "processing");
-            families.gauge(
-                    "sluice_queue_messages", help, each.counts().completed(), "queue", queue, "state", "completed");
-            families.gauge(
-                    "sluice_queue_dead_letters",
-                    "Dead letters, as of half a minute ago.",
-                    each.counts().deadLetters(),
-                    "queue",
-                    queue);
-        }
     }
 
-    private static void ack(Families families, String help, long value, String[] queue, String outcome) {
-        families.counter("sluice_ack_messages", help, value, with(queue, "outcome", outcome));
+    private static void stored(Families families, QueueStatus status) {
+        String queue = status.queue().name();
+        MessageCounts counts = status.counts();
+        String help = "Messages by state, as of half a minute ago.";
+        families.gauge("sluice_queue_messages", help, counts.pending(), "queue", queue, "state", "pending");
+        families.gauge("sluice_queue_messages", help, counts.processing(), "queue", queue, "state", "processing");
+        families.gauge("sluice_queue_messages", help, counts.completed(), "queue", queue, "state", "completed");
+        families.gauge(
+                "sluice_queue_dead_letters",
+                "Dead letters, as of half a minute ago.",
+                counts.deadLetters(),
+                "queue",
+                queue);
     }
 
-    private static void retired(Families families, String help, long value, String[] queue, String reason) {
-        families.counter("sluice_retention_messages", help, value, with(queue, "reason", reason));
+    private static void ack(Families families, long value, String[] queue, String outcome) {
+        families.counter("sluice_ack_messages", "Acknowledgements by outcome.", value, with(queue, "outcome", outcome));
+    }
+
+    private static void retired(Families families, long value, String[] queue, String reason) {
+        families.counter(
+                "sluice_retention_messages", "Messages deleted by retention.", value, with(queue, "reason", reason));
     }
 
     private static void count(

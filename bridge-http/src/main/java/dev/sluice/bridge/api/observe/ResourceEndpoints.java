@@ -235,11 +235,11 @@ public final class ResourceEndpoints {
         return grouped(request, "tasks", "task", overview::tasks);
     }
 
-    private interface Sums {
+    private interface TotalsByName {
         List<QueueOverview.Sum> after(@Nullable String label, int limit);
     }
 
-    private CompletableFuture<Answer> grouped(Request request, String field, String name, Sums sums) {
+    private CompletableFuture<Answer> grouped(Request request, String field, String name, TotalsByName sums) {
         PageRequest page = PageRequest.of(request, field, listMax, listMax, 1);
         return executor.read(() -> {
             ObjectNode body = object();
