@@ -13,7 +13,6 @@ import dev.sluice.bridge.drain.BufferDetail;
 import dev.sluice.bridge.drain.Destination;
 import dev.sluice.bridge.drain.Drain;
 import dev.sluice.bridge.drain.DrainStatus;
-import dev.sluice.bridge.drain.EmbeddedDrain;
 import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.http.ZstdLibrary;
 import dev.sluice.bridge.ingest.Admission;
@@ -227,12 +226,11 @@ final class Bridge implements AutoCloseable {
                 queues.forEach(pops::wake);
                 wakeUps.tell(queues);
             };
-            var embedded = new EmbeddedDrain(lanes, intake, failed, config.drainInto(address), pushed, destination);
-            embedded.whenRefused(database::drainRefused);
+            drain = new Drain(lanes, intake, failed, config.drainInto(address), pushed, destination);
+            drain.whenRefused(database::drainRefused);
             if (!toKafka) {
-                embedded.whenAway(() -> schemaReady && (!database.isConnected() || writes.refusal() != null));
+                drain.whenAway(() -> schemaReady && (!database.isConnected() || writes.refusal() != null));
             }
-            drain = embedded;
             maintenance.start(drain::hold, pops::wakeAll);
             drain.start();
             writes.start(takesWrites -> {

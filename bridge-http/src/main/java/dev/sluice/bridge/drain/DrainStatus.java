@@ -79,15 +79,6 @@ public record DrainStatus(List<Lane> lanes) {
             long taskRestarts,
             Optional<String> lastError) {}
 
-    /** Says whether every lane is moving on, or would if it had anything. */
-    public boolean isHealthy() {
-        return lanes.stream()
-                .allMatch(lane -> lane.state == State.RUNNING
-                        || lane.state == State.PAUSED
-                        || lane.state == State.WAITING
-                        || lane.state == State.STOPPED);
-    }
-
     /** Returns the messages in all lanes that are not moved on. */
     public long undrained() {
         return lanes.stream().mapToLong(Lane::undrained).sum();

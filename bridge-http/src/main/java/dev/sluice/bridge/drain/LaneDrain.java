@@ -1,13 +1,11 @@
 package dev.sluice.bridge.drain;
 
-import dev.sluice.bridge.drain.kafka.KafkaTask;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.FailedRecordsFullException;
 import dev.sluice.bridge.ingest.Intake;
 import dev.sluice.bridge.ingest.Lane;
 import dev.sluice.buffer.LogReader;
 import dev.sluice.buffer.LogStatus;
-import dev.sluice.connect.sink.OutcomeObserver;
 import dev.sluice.connect.sink.QueueSinkConfig;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PushOutcome;
@@ -21,13 +19,12 @@ import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import org.apache.kafka.connect.sink.SinkRecord;
-import org.apache.kafka.connect.sink.SinkTask;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Drains one lane, on one thread: makes a task, drives it, and makes a new one when it fails for good. */
-public final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Listener {
+final class LaneDrain implements Runnable, Destination.Observer {
     private static final Logger log = LoggerFactory.getLogger(LaneDrain.class);
 
     /** Longest wait for a connection. */
@@ -51,7 +48,7 @@ public final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Lis
     private final LongAdder refused = new LongAdder();
     private final LongAdder restarts = new LongAdder();
     private volatile DrainStatus.State state = DrainStatus.State.NEW;
-    private volatile @Nullable SinkTask task;
+    private volatile Destination.@Nullable LaneTask task;
 
     LaneDrain(
             Lane lane,
@@ -139,12 +136,13 @@ public final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Lis
             throw new SourceTakenException(
                     "its source was taken during an earlier run; " + lane.sourceTakenMark() + " says what to do");
         }
+        var parts = new TaskDriver.LaneParts(
+                lane, destination.remembersOffsets(), reader, new BatchReader(reader, config), outage, control, this);
         while (true) {
             var context = new TaskContext(taskProperties(), failed::add);
-            SinkTask made = destination.tasks().apply(this);
+            Destination.LaneTask made = destination.tasks().apply(this);
             task = made;
-            var driver = new TaskDriver(
-                    lane, config, destination, made, context, reader, outage, control, this::alreadyStored);
+            var driver = new TaskDriver(parts, made.sink(), context);
             try {
                 try {
                     driver.run();
@@ -171,13 +169,11 @@ public final class LaneDrain implements Runnable, OutcomeObserver, KafkaTask.Lis
         }
     }
 
-    /**
-     * Has a task that waits for Kafka wait no more; the drain is told to stop. PostgreSQL is not given up: a
-     * transaction under way ends by its own timeouts. May take a while.
-     */
+    /** Makes a task that waits for its destination fail soon; the drain is told to stop. May take a while. */
     void giveUp() {
-        if (task instanceof KafkaTask waiting) {
-            waiting.giveUp();
+        Destination.LaneTask made = task;
+        if (made != null) {
+            made.giveUp().run();
         }
     }
 

@@ -5,6 +5,7 @@ import dev.sluice.bridge.ingest.MessageCodec;
 import dev.sluice.bridge.ingest.MessageFormatException;
 import dev.sluice.buffer.Entry;
 import dev.sluice.buffer.LogReader;
+import dev.sluice.connect.sink.OutcomeObserver;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.SessionFailures;
 import dev.sluice.queue.write.SourceMovedException;
@@ -63,64 +64,70 @@ final class TaskDriver {
         }
 
         /** Notes that PostgreSQL takes no more connections, so this lane gets none. */
-        void refused(String reason);
+        void connectionRefused(String reason);
 
         /** Waits; less if the drain is told to stop. Returns false if it is no use to go on. */
         boolean pause(long millis);
     }
 
+    /**
+     * What all lives of a lane's task share.
+     *
+     * @param lane the lane
+     * @param remembersOffsets see {@link Destination#remembersOffsets}
+     * @param reader reads the lane's log
+     * @param batches reads batches with {@code reader}
+     * @param outage told of failed and successful tries
+     * @param control what the drain wants
+     * @param observer told of records that the driver does not deliver because they are stored
+     */
+    record LaneParts(
+            Lane lane,
+            boolean remembersOffsets,
+            LogReader reader,
+            BatchReader batches,
+            Outage outage,
+            Control control,
+            OutcomeObserver observer) {}
+
     private final Lane lane;
-    private final DrainConfig config;
-    private final Destination destination;
-    private final SinkTask task;
-    private final TaskContext context;
+    private final boolean remembersOffsets;
     private final LogReader reader;
+    private final BatchReader batches;
     private final Outage outage;
     private final Control control;
-    private final AlreadyStored alreadyStored;
+    private final OutcomeObserver observer;
+    private final SinkTask task;
+    private final TaskContext context;
 
     private @Nullable TopicPartition partition;
     private long epoch;
 
-    /** Next offset of the open epoch that the task has not been given. */
+    /** Next offset of the open epoch to give to the task. */
     private long delivered;
 
-    /** Next offset of the open epoch that the task has not confirmed. */
+    /** Next offset of the open epoch for the task to confirm. */
     private long confirmed;
 
-    /** Entries of the open epoch below this are in PostgreSQL. */
+    /** PostgreSQL has all entries of the open epoch below this offset. */
     private long storedBelow;
 
     /** Offset of the first entry that the log has of the open epoch. */
     private long firstHeld;
 
-    /** Whether PostgreSQL has said where the open epoch continues, and no entry from there has come by. */
+    /** PostgreSQL has said where the open epoch continues, and no entry from there has been delivered yet. */
     private boolean isCompared;
 
-    /** Told of records the driver itself does not deliver. */
-    interface AlreadyStored {
-        void alreadyStored(List<SinkRecord> records);
-    }
-
-    TaskDriver(
-            Lane lane,
-            DrainConfig config,
-            Destination destination,
-            SinkTask task,
-            TaskContext context,
-            LogReader reader,
-            Outage outage,
-            Control control,
-            AlreadyStored alreadyStored) {
-        this.lane = lane;
-        this.config = config;
-        this.destination = destination;
+    TaskDriver(LaneParts parts, SinkTask task, TaskContext context) {
+        this.lane = parts.lane;
+        this.remembersOffsets = parts.remembersOffsets;
+        this.reader = parts.reader;
+        this.batches = parts.batches;
+        this.outage = parts.outage;
+        this.control = parts.control;
+        this.observer = parts.observer;
         this.task = task;
         this.context = context;
-        this.reader = reader;
-        this.outage = outage;
-        this.control = control;
-        this.alreadyStored = alreadyStored;
     }
 
     /** Starts the task and drains until the drain stops. Always followed by {@link #stop}. */
@@ -141,7 +148,7 @@ final class TaskDriver {
     private void startOver() {
         closePartition();
         confirmed = delivered;
-        if (destination.remembersOffsets()) {
+        if (remembersOffsets) {
             lane.segments().retain(0);
             reader.seek(0);
         } else {
@@ -173,7 +180,7 @@ final class TaskDriver {
         if (end == NONE && !lane.gate().await(reader.position(), IDLE_WAIT)) {
             return confirmHeld();
         }
-        List<Entry> entries = read();
+        List<Entry> entries = batches.read(!control.isStopping());
         if (!entries.isEmpty()) {
             return deliver(entries);
         }
@@ -214,43 +221,6 @@ final class TaskDriver {
         return true;
     }
 
-    private List<Entry> read() throws IOException, InterruptedException {
-        List<Entry> entries = reader.read(config.batchRecords(), config.batchBytes());
-        if (config.linger().isZero() || entries.isEmpty() || control.isStopping()) {
-            return entries;
-        }
-        return linger(entries);
-    }
-
-    private List<Entry> linger(List<Entry> first) throws IOException, InterruptedException {
-        var entries = new ArrayList<>(first);
-        long bytes = bytes(first);
-        long deadline = System.nanoTime() + config.linger().toNanos();
-        while (entries.size() < config.batchRecords() && bytes < config.batchBytes()) {
-            long left = deadline - System.nanoTime();
-            if (left <= 0 || !reader.await(Duration.ofNanos(left))) {
-                break;
-            }
-            long position = reader.position();
-            List<Entry> more = reader.read(config.batchRecords() - entries.size(), config.batchBytes() - bytes);
-            if (!more.isEmpty() && more.get(0).epoch() != first.get(0).epoch()) {
-                reader.seek(position);
-                break;
-            }
-            entries.addAll(more);
-            bytes += bytes(more);
-        }
-        return entries;
-    }
-
-    private static long bytes(List<Entry> entries) {
-        long bytes = 0;
-        for (Entry entry : entries) {
-            bytes += entry.payload().length;
-        }
-        return bytes;
-    }
-
     private boolean deliver(List<Entry> entries) throws SourceTakenException {
         Entry first = entries.get(0);
         long movedOn = lane.segments().committedOffset();
@@ -271,7 +241,7 @@ final class TaskDriver {
             }
         }
         if (!stored.isEmpty()) {
-            alreadyStored.alreadyStored(stored);
+            observer.alreadyStored(stored);
         }
         if (!records.isEmpty()) {
             reportRepetition(records.get(0).kafkaOffset(), movedOn);
@@ -324,7 +294,7 @@ final class TaskDriver {
         storedBelow = 0;
         firstHeld = first.offset();
         task.open(List.of(next));
-        if (destination.remembersOffsets()) {
+        if (remembersOffsets) {
             compare(next);
         }
         return next;
@@ -473,7 +443,7 @@ final class TaskDriver {
     private void tellIfRefused(RetriableException e) {
         if (e.getCause() instanceof QueueException cause
                 && cause.sqlState().equals(SessionFailures.TOO_MANY_CONNECTIONS)) {
-            control.refused(String.valueOf(cause.getMessage()));
+            control.connectionRefused(String.valueOf(cause.getMessage()));
         }
     }
 

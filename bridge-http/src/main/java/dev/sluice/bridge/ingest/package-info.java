@@ -2,7 +2,7 @@
  * From a push to PostgreSQL: accepts messages into the local log, answers when the promise is kept, and moves them on.
  *
  * <pre>
- *   Intake ──append──▶ Lane (SegmentLog) ──read──▶ EmbeddedDrain ──put──▶ QueueSinkTask ──▶ PostgreSQL
+ *   Intake ──append──▶ Lane (SegmentLog) ──read──▶ Drain ──put──▶ QueueSinkTask ──▶ PostgreSQL
  *     ▲                                                  │
  *     └───────────── outcome of each message ────────────┘
  * </pre>

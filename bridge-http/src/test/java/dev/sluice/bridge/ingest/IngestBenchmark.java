@@ -2,8 +2,9 @@ package dev.sluice.bridge.ingest;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.sluice.bridge.drain.Destination;
+import dev.sluice.bridge.drain.Drain;
 import dev.sluice.bridge.drain.DrainConfig;
-import dev.sluice.bridge.drain.EmbeddedDrain;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.connect.sink.QueueSinkConfig;
 import dev.sluice.queue.NewMessage;
@@ -60,7 +61,7 @@ public final class IngestBenchmark {
                 Intake intake = new Intake(lanes, Duration.ofSeconds(1))) {
             DrainConfig config = DrainConfig.defaults(Map.of(
                     QueueSinkConfig.CONNECTION_URL, postgres.url(), QueueSinkConfig.CONNECTION_USER, "postgres"));
-            var drain = new EmbeddedDrain(lanes, intake, failed, config, queues -> {});
+            var drain = new Drain(lanes, intake, failed, config, queues -> {}, Destination.postgres());
             drain.start();
             var benchmark = new IngestBenchmark(intake, durability, batch, pushes);
             benchmark.run(WARM_UP_SECONDS);

@@ -8,7 +8,6 @@ import dev.sluice.bridge.drain.Destination;
 import dev.sluice.bridge.drain.Drain;
 import dev.sluice.bridge.drain.DrainConfig;
 import dev.sluice.bridge.drain.DrainStatus;
-import dev.sluice.bridge.drain.EmbeddedDrain;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.connect.sink.OutcomeObserver;
 import dev.sluice.queue.NewMessage;
@@ -38,7 +37,7 @@ public final class IngestFixture implements AutoCloseable {
     public final Lanes lanes;
     public final FailedRecords failed;
     final Intake intake;
-    public final EmbeddedDrain drain;
+    public final Drain drain;
     final ConcurrentLinkedQueue<Set<String>> wakeUps = new ConcurrentLinkedQueue<>();
     private boolean started;
     private boolean stopped;
@@ -79,7 +78,7 @@ public final class IngestFixture implements AutoCloseable {
     }
 
     public IngestFixture(Setup setup, Function<OutcomeObserver, SinkTask> tasks) {
-        this(setup, new Destination(tasks, true, "embedded"));
+        this(setup, new Destination("embedded", true, lane -> Destination.LaneTask.of(tasks.apply(lane))));
     }
 
     public IngestFixture(Setup setup, Destination destination) {
@@ -91,7 +90,7 @@ public final class IngestFixture implements AutoCloseable {
         }
         intake = new Intake(
                 lanes, setup.storedTimeout(), destination.remembersOffsets() ? Durability.STORED : Durability.BUFFERED);
-        drain = new EmbeddedDrain(lanes, intake, failed, setup.drain(), wakeUps::add, destination);
+        drain = new Drain(lanes, intake, failed, setup.drain(), wakeUps::add, destination);
     }
 
     public IngestFixture start() {
@@ -137,6 +136,16 @@ public final class IngestFixture implements AutoCloseable {
         await().pollInterval(Duration.ofMillis(5))
                 .untilAsserted(() -> assertThat(drain.status().lanes())
                         .allSatisfy(lane -> assertThat(lane.state()).isEqualTo(state)));
+    }
+
+    /** Returns whether every lane moves messages, or would if it had any. */
+    public boolean isHealthy() {
+        Set<DrainStatus.State> healthy = Set.of(
+                DrainStatus.State.RUNNING,
+                DrainStatus.State.PAUSED,
+                DrainStatus.State.WAITING,
+                DrainStatus.State.STOPPED);
+        return drain.status().lanes().stream().allMatch(lane -> healthy.contains(lane.state()));
     }
 
     public Drain.DrainReport stop() {

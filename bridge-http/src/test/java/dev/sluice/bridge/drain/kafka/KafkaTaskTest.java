@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.bridge.drain.Destination;
+import dev.sluice.bridge.drain.Destination.LaneTask;
 import dev.sluice.bridge.drain.Drain;
 import dev.sluice.bridge.drain.DrainStatus;
 import dev.sluice.bridge.ingest.Durability;
@@ -64,7 +65,9 @@ class KafkaTaskTest {
 
     private IngestFixture start() {
         var destination = new Destination(
-                lane -> new KafkaTask(maxBatchBytes -> producer(), this::checkTopic, "messages", lane), false, "kafka");
+                "kafka",
+                false,
+                lane -> LaneTask.of(new KafkaTask(maxBatchBytes -> producer(), this::checkTopic, "messages", lane)));
         fixture = new IngestFixture(IngestFixture.Setup.at(directory), destination).start();
         return fixture;
     }
@@ -251,7 +254,9 @@ class KafkaTaskTest {
     private void startWaiting(CountDownLatch closed) throws InterruptedException {
         var producer = new WaitingProducer(closed);
         var destination = new Destination(
-                lane -> new KafkaTask(maxBatchBytes -> producer, this::checkTopic, "messages", lane), false, "kafka");
+                "kafka",
+                false,
+                lane -> LaneTask.of(new KafkaTask(maxBatchBytes -> producer, this::checkTopic, "messages", lane)));
         fixture = new IngestFixture(IngestFixture.Setup.at(directory), destination).start();
         fixture.pushed(Durability.BUFFERED, IngestFixture.messages("p", 0, 3));
         assertThat(producer.sending.await(20, TimeUnit.SECONDS)).isTrue();

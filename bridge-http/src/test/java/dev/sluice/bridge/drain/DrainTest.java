@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class EmbeddedDrainTest {
+class DrainTest {
     @TempDir
     private Path directory;
 
@@ -112,7 +112,7 @@ class EmbeddedDrainTest {
                 ingest.awaitDrained();
                 assertThat(database.stored()).isEqualTo(ids("p", 0, 10));
                 assertThat(ingest.drain.status().lanes().get(0).taskRestarts()).isEqualTo(2);
-                assertThat(ingest.drain.status().isHealthy()).isTrue();
+                assertThat(ingest.isHealthy()).isTrue();
             }
             assertThat(database.calls)
                     .startsWith("start", "open 1", "close 1", "stop", "start", "open 1", "close 1", "stop", "start");
@@ -142,12 +142,12 @@ class EmbeddedDrainTest {
                 ingest.pushed(BUFFERED, messages("p", 50, 100));
                 ingest.awaitState(State.DOWN);
                 ingest.pushed(BUFFERED, messages("p", 100, 150));
-                assertThat(ingest.drain.status().isHealthy()).isFalse();
+                assertThat(ingest.isHealthy()).isFalse();
                 assertThat(ingest.drain.status().undrained()).isEqualTo(100);
                 database.down(false);
                 ingest.awaitDrained();
                 assertThat(database.stored()).isEqualTo(ids("p", 0, 150));
-                assertThat(ingest.drain.status().isHealthy()).isTrue();
+                assertThat(ingest.isHealthy()).isTrue();
                 assertThat(ingest.drain.status().lanes().get(0).outages()).isEqualTo(1);
             }
         }
@@ -279,7 +279,7 @@ class EmbeddedDrainTest {
                 database.setOffset(ingest.source(0, 1), 1000);
                 ingest.pushed(BUFFERED, messages("p", 0, 10));
                 ingest.start().awaitState(State.SOURCE_TAKEN);
-                assertThat(ingest.drain.status().isHealthy()).isFalse();
+                assertThat(ingest.isHealthy()).isFalse();
                 assertThat(database.stored()).isEmpty();
                 assertThat(ingest.pushed(STORED, message("later"))).containsExactly(new PushResult.Buffered());
             }
@@ -332,7 +332,7 @@ class EmbeddedDrainTest {
                 again.awaitDrained();
                 assertThat(restored.stored()).endsWith(ids("p", 1000, 1010).toArray(String[]::new));
                 assertThat(restored.stored()).hasSizeLessThan(900).doesNotHaveDuplicates();
-                assertThat(again.drain.status().isHealthy()).isTrue();
+                assertThat(again.isHealthy()).isTrue();
             }
         }
     }
@@ -451,7 +451,7 @@ class EmbeddedDrainTest {
                         .hasValueSatisfying(error -> assertThat(error)
                                 .startsWith("there is no room for another failed record: 200000 records, ")
                                 .endsWith("; retry or drop some"));
-                assertThat(ingest.drain.status().isHealthy()).isFalse();
+                assertThat(ingest.isHealthy()).isFalse();
                 assertThat(ingest.pushed(STORED, message("t-3")))
                         .as("pushes are taken meanwhile, without waiting")
                         .hasOnlyElementsOfType(PushResult.Buffered.class);

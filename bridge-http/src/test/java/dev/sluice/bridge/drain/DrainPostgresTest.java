@@ -44,7 +44,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The drain with the task it drives in earnest, into a real PostgreSQL. No transaction id is remembered, but where a
  * test says so: what is stored once is stored once because of the offsets.
  */
-class EmbeddedDrainPostgresTest {
+class DrainPostgresTest {
     @TempDir
     private Path directory;
 
@@ -144,7 +144,7 @@ class EmbeddedDrainPostgresTest {
             ingest.pushed(BUFFERED, messages("p", 20, 30));
             ingest.awaitDrained();
             assertThat(stored()).isEqualTo(ids("p", 0, 30));
-            assertThat(ingest.drain.status().isHealthy()).isTrue();
+            assertThat(ingest.isHealthy()).isTrue();
         }
     }
 
@@ -157,7 +157,7 @@ class EmbeddedDrainPostgresTest {
             ingest.pushed(BUFFERED, messages("p", 20, 30));
             ingest.awaitDrained();
             assertThat(stored()).isEqualTo(ids("p", 0, 30));
-            assertThat(ingest.drain.status().isHealthy()).isTrue();
+            assertThat(ingest.isHealthy()).isTrue();
         }
     }
 
@@ -256,7 +256,7 @@ class EmbeddedDrainPostgresTest {
             assertThat(again.pushed(STORED, messages("p", 30, 40))).hasOnlyElementsOfType(PushResult.Queued.class);
             again.awaitDrained();
             assertThat(stored()).isEqualTo(ids("p", 0, 40));
-            assertThat(again.drain.status().isHealthy()).isTrue();
+            assertThat(again.isHealthy()).isTrue();
         }
     }
 
@@ -341,7 +341,7 @@ class EmbeddedDrainPostgresTest {
             assertThat(stored())
                     .isEqualTo(Stream.concat(ids("p", 0, 10).stream(), ids("p", 20, 30).stream())
                             .toList());
-            assertThat(ingest.drain.status().isHealthy()).isTrue();
+            assertThat(ingest.isHealthy()).isTrue();
             assertThat(ingest.drain.status().lanes().get(0).skipped()).isEqualTo(10);
         }
     }
