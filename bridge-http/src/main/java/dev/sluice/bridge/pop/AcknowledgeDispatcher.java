@@ -19,38 +19,38 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes acknowledgements: what arrives while a transaction is under way goes together in the next.
+ * Writes acknowledgements: merges those that arrive while a transaction is under way into the next transaction.
  *
- * <p>A request's acknowledgements stay together and in order, in one transaction. When a merged transaction is refused
- * for what it is, its requests are tried one by one, so that one cannot spoil another.
+ * <p>The acknowledgements of a request stay together and in order, in one transaction. If PostgreSQL refuses a merged
+ * transaction for its content, the dispatcher tries its requests one by one, so that one request cannot spoil another.
  *
- * <p>A request is answered within {@value #LONGEST_MILLIS} ms. One whose turn has not come has no effect; the outcome
- * of one whose transaction is still under way is unknown.
+ * <p>A request is answered within {@value #LONGEST_MILLIS} ms. If its transaction has not begun by then, it has no
+ * effect; if its transaction is still under way, its outcome is unknown.
  *
- * <p>Any thread may call; {@link #acknowledge} does not wait. Futures are completed on the dispatcher's threads: go
- * elsewhere for anything that could block.
+ * <p>Any thread may call; {@link #acknowledge} does not block. Futures are completed on the dispatcher's threads: a
+ * callback that could block must move to another thread.
  */
 public final class AcknowledgeDispatcher implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(AcknowledgeDispatcher.class);
 
-    /** Acknowledgements merged into one transaction; a single request may have more. */
+    /** Most acknowledgements merged into one transaction; a single request may have more. */
     static final int MAX_MERGED = 5_000;
 
     private static final long STOP_MILLIS = 5_000;
     /** Longest time from a request to its answer. */
     static final long LONGEST_MILLIS = 9_000;
 
-    private static final long LOOK_MILLIS = 250;
+    private static final long CHECK_MILLIS = 250;
 
-    /** The transaction. Blocking; outcome i belongs to acknowledgement i. See {@code Queue#acknowledge}. */
-    public interface AcknowledgeTransaction {
-        /** Acknowledges all of {@code acknowledgements}. */
+    /** Writes acknowledgements in one database transaction. Blocks. See {@code Queue#acknowledge}. */
+    public interface BatchAcknowledge {
+        /** Returns one outcome per acknowledgement, in order. */
         List<AcknowledgeOutcome> acknowledge(List<Acknowledgement> acknowledgements);
     }
 
-    /** Told, after the commit, that a group may pop again from a partition. Must not block. */
+    /** Told after the commit that a group may pop from a partition again. Must not block. */
     public interface ReleaseListener {
-        /** A lease on {@code partition} of {@code queue} ended. */
+        /** An acknowledgement released the lease on {@code partition} of {@code queue}. */
         void released(String queue, String partition);
     }
 
@@ -59,18 +59,18 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
             CompletableFuture<List<AcknowledgeOutcome>> answer,
             long arrivedNanos) {
         boolean isLate(long now) {
-            return now - arrivedNanos > TimeUnit.MILLISECONDS.toNanos(LONGEST_MILLIS - LOOK_MILLIS);
+            return now - arrivedNanos > TimeUnit.MILLISECONDS.toNanos(LONGEST_MILLIS - CHECK_MILLIS);
         }
     }
 
-    private final AcknowledgeTransaction transaction;
+    private final BatchAcknowledge batchAcknowledge;
     private final ReleaseListener listener;
     private final int maxPending;
     private final List<Thread> workers = new ArrayList<>();
 
     private final Object lock = new Object();
     private final ArrayDeque<Request> requests = new ArrayDeque<>();
-    /** Requests whose transaction is under way; by identity, because equal ones are different requests. */
+    /** Requests whose transaction is under way, by identity: equal requests are different requests. */
     private final Set<Request> underWay = Collections.newSetFromMap(new IdentityHashMap<>());
 
     private final ScheduledExecutorService clock = Threads.clock("sluice-ack-clock");
@@ -81,11 +81,12 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
      * Starts the threads.
      *
      * @param threads transactions at a time ({@code ack.threads})
-     * @param maxPending acknowledgements that may wait ({@code ack.max.pending}); one request is always taken
+     * @param maxPending acknowledgements that may wait ({@code ack.max.pending}); the dispatcher always takes one
+     *     request
      */
     public AcknowledgeDispatcher(
-            AcknowledgeTransaction transaction, ReleaseListener listener, int threads, int maxPending) {
-        this.transaction = transaction;
+            BatchAcknowledge batchAcknowledge, ReleaseListener listener, int threads, int maxPending) {
+        this.batchAcknowledge = batchAcknowledge;
         this.listener = listener;
         this.maxPending = maxPending;
         for (int i = 1; i <= threads; i++) {
@@ -93,10 +94,10 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
             workers.add(worker);
             worker.start();
         }
-        var unused = clock.scheduleWithFixedDelay(this::answerLate, LOOK_MILLIS, LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        var unused = clock.scheduleWithFixedDelay(this::answerLate, CHECK_MILLIS, CHECK_MILLIS, TimeUnit.MILLISECONDS);
     }
 
-    /** Answers the requests whose time is over. */
+    /** Fails the requests whose {@value #LONGEST_MILLIS} ms are nearly over. */
     private void answerLate() {
         var waiting = new ArrayList<Request>();
         var unknown = new ArrayList<Request>();
@@ -115,8 +116,8 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
         }
         for (Request each : waiting) {
             each.answer.completeExceptionally(
-                    new OverloadedException(
-                            "Too many acknowledgements are waiting: the turn of this one did not come in time, nothing was done"));
+                    new OverloadedException("Too many acknowledgements are waiting: the turn of this one did not come in"
+                            + " time, nothing was done"));
         }
         for (Request each : unknown) {
             each.answer.completeExceptionally(
@@ -127,9 +128,9 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
     /**
      * Acknowledges.
      *
-     * @return completes with one outcome per acknowledgement, in order, after the commit; exceptionally with
-     *     {@link OutcomeUnknownException} when nobody can tell yet whether they were taken; and without effect with
-     *     {@link OverloadedException} when too many wait or the dispatcher is closed, or with {@link QueueException}
+     * @return completes after the commit with one outcome per acknowledgement, in order; exceptionally with
+     *     {@link OutcomeUnknownException} if the outcome is unknown; without effect with {@link OverloadedException} if
+     *     too many wait or the dispatcher is closed, or with {@link QueueException} if the database failed
      */
     public CompletableFuture<List<AcknowledgeOutcome>> acknowledge(List<Acknowledgement> acknowledgements) {
         if (acknowledgements.isEmpty()) {
@@ -167,7 +168,7 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
         }
     }
 
-    /** Waits for requests; returns none when the dispatcher is closed and nothing is left. */
+    /** Waits for requests. Returns none if the dispatcher is closed and no request is left. */
     private List<Request> take() throws InterruptedException {
         synchronized (lock) {
             while (requests.isEmpty()) {
@@ -199,20 +200,22 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
         }
         List<AcknowledgeOutcome> outcomes;
         try {
-            outcomes = transaction.acknowledge(all);
+            outcomes = batchAcknowledge.acknowledge(all);
             if (outcomes.size() != all.size()) {
                 throw new IllegalStateException(all.size() + " acknowledgements gave " + outcomes.size()
                         + " outcomes, any other number is a bug");
             }
         } catch (RuntimeException | Error e) {
-            boolean hopeless = e instanceof QueueException refused && refused.isTransient();
-            if (merged.size() == 1 || hopeless) {
+            boolean databaseFailed = e instanceof QueueException failure && failure.isTransient();
+            if (merged.size() == 1 || databaseFailed) {
                 for (Request request : merged) {
                     request.answer.completeExceptionally(e);
                 }
             } else {
                 log.debug(
-                        "Merged acknowledgements were refused, trying them one by one. requests={}", merged.size(), e);
+                        "Merged acknowledgements were refused, trying the requests one by one requests={}",
+                        merged.size(),
+                        e);
                 for (Request request : merged) {
                     write(List.of(request));
                 }
@@ -225,25 +228,25 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
             request.answer.complete(List.copyOf(outcomes.subList(from, to)));
             from = to;
         }
-        tellReleased(outcomes);
+        reportReleases(outcomes);
     }
 
-    private void tellReleased(List<AcknowledgeOutcome> outcomes) {
-        AcknowledgeOutcome.Acknowledged told = null;
+    private void reportReleases(List<AcknowledgeOutcome> outcomes) {
+        AcknowledgeOutcome.Acknowledged last = null;
         for (AcknowledgeOutcome outcome : outcomes) {
             if (outcome instanceof AcknowledgeOutcome.Acknowledged acknowledged && acknowledged.leaseReleased()) {
-                boolean again = told != null
-                        && told.queue().equals(acknowledged.queue())
-                        && told.partition().equals(acknowledged.partition());
+                boolean again = last != null
+                        && last.queue().equals(acknowledged.queue())
+                        && last.partition().equals(acknowledged.partition());
                 if (!again) {
                     listener.released(acknowledged.queue(), acknowledged.partition());
-                    told = acknowledged;
+                    last = acknowledged;
                 }
             }
         }
     }
 
-    /** Writes what waits, at most {@value #STOP_MILLIS} ms long, and stops. */
+    /** Writes pending acknowledgements for up to {@value #STOP_MILLIS} ms, and stops. */
     @Override
     public void close() {
         synchronized (lock) {

@@ -10,7 +10,6 @@ import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -18,9 +17,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Gives back messages that were popped and reached nobody. While the database is away it tries again every second. A
- * lease that cannot be given back ends by itself; messages popped with auto-ack do not come back otherwise, so those
- * are kept until they are given back or the service stops.
+ * Gives back popped messages that reached no client. While the database fails it tries again every second.
+ *
+ * <p>A lease that cannot be given back expires by itself. Messages popped with auto-ack have no lease: they are kept
+ * until they are given back or the service stops, and logged if they are lost.
  *
  * <p>Any thread may call.
  */
@@ -30,26 +30,27 @@ final class GiveBacks {
     private static final String STOPS = "the service stops before the database is back";
 
     private static final long RETRY_MILLIS = 1000;
-    /** Tries for a lease. Afterwards it has nearly ended, whatever its length. */
+    /** Tries for a lease. Afterwards it has nearly expired, whatever its length. */
     private static final int LEASE_TRIES = 30;
 
     private final PopDispatcher.Return giveBack;
     private final PopDispatcher.Outcomes outcomes;
     private final Executor workers;
-    private final ScheduledExecutorService clock;
+    private final Timers timers;
     private final Consumer<String> wake;
+    /** Messages popped with auto-ack that are not given back yet. */
     private final Set<PopResult> kept = new HashSet<>();
 
     GiveBacks(
             PopDispatcher.Return giveBack,
             PopDispatcher.Outcomes outcomes,
             Executor workers,
-            ScheduledExecutorService clock,
+            Timers timers,
             Consumer<String> wake) {
         this.giveBack = giveBack;
         this.outcomes = outcomes;
         this.workers = workers;
-        this.clock = clock;
+        this.timers = timers;
         this.wake = wake;
     }
 
@@ -59,7 +60,7 @@ final class GiveBacks {
         execute(result, () -> attempt(target, result, 1));
     }
 
-    /** Gives back now; blocks. */
+    /** Gives back on this thread. Blocks. */
     void now(PopTarget target, PopResult result) {
         keep(result);
         attempt(target, result, 1);
@@ -73,7 +74,7 @@ final class GiveBacks {
         }
     }
 
-    private boolean done(PopResult result) {
+    private boolean release(PopResult result) {
         synchronized (kept) {
             return kept.remove(result);
         }
@@ -84,15 +85,15 @@ final class GiveBacks {
             giveBack.giveBack(target, result);
             given(result);
         } catch (OutcomeUnknownException e) {
-            log.debug("It is unknown whether messages that reached nobody were given back target={}", target, e);
-            pause(result, () -> settle(target, result, e, attempt));
+            log.debug("The outcome of giving messages back is unknown, asking for it target={}", target, e);
+            pause(result, () -> askOutcome(target, result, e, attempt));
         } catch (QueueException e) {
-            boolean mayWait = result.leaseId() == null || attempt < LEASE_TRIES;
-            if (!e.isTransient() || !mayWait) {
+            boolean mayRetry = result.leaseId() == null || attempt < LEASE_TRIES;
+            if (!e.isTransient() || !mayRetry) {
                 refused(target, result, e);
                 return;
             }
-            log.debug("Messages that reached nobody could not be given back yet target={}", target, e);
+            log.debug("Could not give messages back, trying again target={}", target, e);
             pause(result, () -> attempt(target, result, attempt + 1));
         } catch (RuntimeException e) {
             refused(target, result, e);
@@ -100,7 +101,7 @@ final class GiveBacks {
     }
 
     private void refused(PopTarget target, PopResult result, RuntimeException reason) {
-        if (done(result)) {
+        if (release(result)) {
             lost(result, String.valueOf(reason.getMessage()));
         } else {
             log.warn("Messages that reached nobody stay leased until the lease ends target={}", target, reason);
@@ -108,28 +109,28 @@ final class GiveBacks {
     }
 
     private void given(PopResult result) {
-        var unused = done(result);
+        var unused = release(result);
         result.messages().stream().map(Message::queue).distinct().forEach(wake);
     }
 
     /**
-     * Finds out whether an attempt was committed. To try again without knowing could give back what another consumer
-     * has popped since, which would then be delivered twice.
+     * Asks whether an attempt was committed. A second attempt without the answer could give back messages that another
+     * consumer has popped since, which would then be delivered twice.
      */
-    private void settle(PopTarget target, PopResult result, OutcomeUnknownException unknown, int attempt) {
+    private void askOutcome(PopTarget target, PopResult result, OutcomeUnknownException unknown, int attempt) {
         CommitOutcome outcome;
         try {
             outcome = outcomes.outcomeOf(unknown);
         } catch (RuntimeException e) {
-            log.debug("The outcome of giving back cannot be asked for now target={}", target, e);
+            log.debug("Could not ask for the outcome of giving back, asking again target={}", target, e);
             outcome = CommitOutcome.PENDING;
         }
         switch (outcome) {
             case COMMITTED -> given(result);
             case ROLLED_BACK -> attempt(target, result, attempt + 1);
-            case PENDING -> pause(result, () -> settle(target, result, unknown, attempt));
+            case PENDING -> pause(result, () -> askOutcome(target, result, unknown, attempt));
             case LOST -> {
-                if (done(result)) {
+                if (release(result)) {
                     lost(result, "the server does not know any more whether they were put back");
                 }
             }
@@ -137,9 +138,8 @@ final class GiveBacks {
     }
 
     private void pause(PopResult result, Runnable next) {
-        try {
-            var unused = clock.schedule(() -> execute(result, next), RETRY_MILLIS, TimeUnit.MILLISECONDS);
-        } catch (RejectedExecutionException e) {
+        long nanos = TimeUnit.MILLISECONDS.toNanos(RETRY_MILLIS);
+        if (timers.after(nanos, () -> execute(result, next)) == null) {
             stopped(result);
         }
     }
@@ -153,12 +153,12 @@ final class GiveBacks {
     }
 
     private void stopped(PopResult result) {
-        if (done(result)) {
+        if (release(result)) {
             lost(result, STOPS);
         }
     }
 
-    /** Names the messages that nobody gets any more, because the service stops before the database is back. */
+    /** Logs the messages that are lost because the service stops before the database is back. */
     void close() {
         synchronized (kept) {
             for (PopResult result : kept) {
@@ -168,7 +168,7 @@ final class GiveBacks {
         }
     }
 
-    /** Names messages that were consumed and reached nobody, for the operator. */
+    /** Logs messages that were consumed and reached nobody, for the operator. */
     static void lost(PopResult result, String reason) {
         log.error(
                 "Messages popped with auto-ack reached nobody and could not be put back; seek the group back if it needs"

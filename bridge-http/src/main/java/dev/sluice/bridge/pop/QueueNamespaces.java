@@ -9,46 +9,47 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where the queues are that have got something to read lately, so that those who wait for a namespace or task can be
- * woken by the name of a queue. Queues can be moved by anybody on the database: what is known is forgotten, all at
- * once, every {@value #FORGET_MILLIS} ms. Guarded by the dispatcher's lock.
+ * Caches the namespaces of queues that recently got messages, so that the name of a queue wakes the pops that wait on
+ * its namespace or task. Any client of the database may move a queue, so the cache is cleared every
+ * {@value #CACHE_MILLIS} ms. Any thread may call.
  */
 final class QueueNamespaces {
-    static final long FORGET_MILLIS = 2000;
+    static final long CACHE_MILLIS = 2000;
 
     private final Map<String, QueueNamespace> known = new HashMap<>();
-    private final Set<String> asked = new HashSet<>();
-    private long forgottenNanos = System.nanoTime();
+    private final Set<String> unknown = new HashSet<>();
+    private long clearedNanos;
 
-    /** Returns the place of a queue, or null when it is to be looked up. */
+    QueueNamespaces(long nowNanos) {
+        clearedNanos = nowNanos;
+    }
+
+    /** Returns the namespace of a queue; null if it must be looked up. */
     @Nullable
-    QueueNamespace of(String queue) {
-        long now = System.nanoTime();
-        if (now - forgottenNanos >= TimeUnit.MILLISECONDS.toNanos(FORGET_MILLIS)) {
+    synchronized QueueNamespace of(String queue, long nowNanos) {
+        if (nowNanos - clearedNanos >= TimeUnit.MILLISECONDS.toNanos(CACHE_MILLIS)) {
             known.clear();
-            forgottenNanos = now;
+            clearedNanos = nowNanos;
         }
         return known.get(queue);
     }
 
-    /**
-     * Notes that a queue is to be looked up. Returns false if others are noted already: they are looked up together.
-     */
-    boolean ask(String queue) {
-        boolean first = asked.isEmpty();
-        asked.add(queue);
+    /** Adds a queue to look up. Returns false if a look-up is pending, which then includes this queue. */
+    synchronized boolean addUnknown(String queue) {
+        boolean first = unknown.isEmpty();
+        unknown.add(queue);
         return first;
     }
 
-    /** Returns the queues to be looked up, and none of them a second time. */
-    Set<String> takeAsked() {
-        Set<String> taken = Set.copyOf(asked);
-        asked.clear();
+    /** Returns the queues to look up, and clears them. */
+    synchronized Set<String> takeUnknown() {
+        Set<String> taken = Set.copyOf(unknown);
+        unknown.clear();
         return taken;
     }
 
-    /** Remembers what was looked up. */
-    void found(Map<String, QueueNamespace> places) {
-        known.putAll(places);
+    /** Caches what was looked up. */
+    synchronized void found(Map<String, QueueNamespace> namespaces) {
+        known.putAll(namespaces);
     }
 }

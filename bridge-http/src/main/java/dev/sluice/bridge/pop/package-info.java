@@ -1,16 +1,60 @@
 /**
- * Consumers' requests on their way to the database, merged.
+ * Consumers' pops and acknowledgements: merged into few database transactions.
  *
- * <p>A request that waits is an entry in a list: no thread and no connection. Requests on the same target form a
- * <em>lane</em>; a worker takes the whole lane to the database in one transaction. A lane runs when a request arrives,
- * when messages were committed for it, when an acknowledgement freed a partition, when a lease or delay it was told
- * about ends, and otherwise once per poll interval, because another bridge may have pushed. Committed messages are
- * known by the name of their queue; whether it is in a namespace that somebody waits for is looked up
- * ({@link QueueNamespaces}). Acknowledgements that arrive while others are being written go together in the next
- * transaction.
+ * <h2>Pops</h2>
  *
- * <p>Everything is bounded: requests waiting, acknowledgements waiting, requests in a transaction, threads. Above the
- * bound a request is refused with {@link dev.sluice.bridge.limits.OverloadedException}.
+ * <p>A pop that waits for messages is an object in a list: it takes no thread and no connection. The pops on one target
+ * (a queue, a partition, or the queues of a namespace or task, for one consumer group) form a
+ * {@link dev.sluice.bridge.pop.WaitingList}. A <em>run</em> takes the oldest pops of a list to the database in one
+ * transaction; the pops that get messages are answered, the others go on waiting.
+ *
+ * <pre>
+ *   pop ──▶ WaitingRoom: lists, deadlines ──start a run──▶ PopDispatcher, on a worker ──▶ PostgreSQL
+ *               ▲        ▲                                    │
+ *     wake, timer        └────────────results, failure────────┘
+ * </pre>
+ *
+ * <p>A list is run when
+ *
+ * <ul>
+ *   <li>a pop arrives,
+ *   <li>messages were committed to its queue ({@link dev.sluice.bridge.pop.PopDispatcher#wake}),
+ *   <li>an acknowledgement released a partition,
+ *   <li>a lease expires or a delayed message becomes ready, as the last run reported,
+ *   <li>the poll interval is over: another bridge or a connector may have pushed.
+ * </ul>
+ *
+ * <p>The classes:
+ *
+ * <ul>
+ *   <li>{@link dev.sluice.bridge.pop.PopDispatcher} is the entry; it runs the transactions and asks for outcomes that
+ *       are unknown.
+ *   <li>{@code WaitingRoom} decides when a list is run and answers the pops; {@code WaitingLists} finds the lists to
+ *       wake, {@code Waiter} is one pop.
+ *   <li>{@code DatabasePause} is the backoff after a failure; {@code HeldFailures} delays failures of pops that do not
+ *       wait.
+ *   <li>{@code GiveBacks} returns messages that reached no client.
+ *   <li>{@code QueueNamespaces} caches in which namespace a queue is, because commits report queues by name only.
+ *   <li>{@code Timers} is the clock; tests replace it.
+ * </ul>
+ *
+ * <h2>Acknowledgements</h2>
+ *
+ * <p>{@link dev.sluice.bridge.pop.AcknowledgeDispatcher} collects the acknowledgements that arrive while a transaction
+ * is under way and writes them together in the next one.
+ *
+ * <h2>Rules</h2>
+ *
+ * <ul>
+ *   <li>Everything is bounded: waiting pops, pending acknowledgements, requests in a transaction, threads. Above the
+ *       bound a request is refused with {@link dev.sluice.bridge.limits.OverloadedException}.
+ *   <li>One lock guards the waiting room and everything in it, another the acknowledgements. Neither is held while the
+ *       database is called or a future is completed.
+ *   <li>Messages that were popped are delivered, given back, or logged as lost.
+ * </ul>
+ *
+ * <p>Public types: {@code PopDispatcher} with the functions it is given, and {@code PopDispatcherConfig}, for the
+ * bridge's wiring and the pop endpoint; {@code AcknowledgeDispatcher}, for the wiring and the acknowledge endpoints.
  */
 @NullMarked
 package dev.sluice.bridge.pop;

@@ -15,28 +15,25 @@ import java.sql.SQLException;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
-/** What the log says of messages that PostgreSQL refuses to take back. {@code PopDispatcherTest} has the rest. */
+/** What the log says about messages that PostgreSQL refuses to take back. {@link PopOutageTest} has the rest. */
 class GiveBacksTest {
     private static final PopTarget TARGET = new PopTarget(new PopTarget.InQueue("orders", null), "billing");
 
     private final Logger log = (Logger) LoggerFactory.getLogger(GiveBacks.class);
     private final ListAppender<ILoggingEvent> logged = new ListAppender<>();
-    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
     private final GiveBacks giveBacks = new GiveBacks(
             (target, result) -> {
                 throw new QueueException("could not give back", new SQLException("no right", "42501"));
             },
             unknown -> CommitOutcome.LOST,
             Runnable::run,
-            clock,
+            new ManualTimers(),
             queue -> {});
 
     @BeforeEach
@@ -48,7 +45,6 @@ class GiveBacksTest {
     @AfterEach
     void close() {
         log.detachAppender(logged);
-        clock.shutdownNow();
     }
 
     private static PopResult popped(@Nullable UUID lease) {

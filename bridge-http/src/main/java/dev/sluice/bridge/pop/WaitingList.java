@@ -1,0 +1,102 @@
+package dev.sluice.bridge.pop;
+
+import dev.sluice.queue.PopTarget;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** The pop requests that wait on one target. Guarded by the waiting room's lock. */
+final class WaitingList {
+    /** Concurrent runs if any partition will do: they take different partitions. */
+    private static final int RUNS_ON_ANY_PARTITION = 2;
+
+    final PopTarget target;
+    /** In order of arrival. Waiters in flight stay until their run ends. */
+    final Set<Waiter> waiters = new LinkedHashSet<>();
+
+    final int maxRuns;
+    int runs;
+    int inFlight;
+    /** There may be messages that no run has looked for. */
+    boolean due;
+
+    long lastRunNanos;
+
+    Timers.@Nullable Timer timer;
+
+    long timerNanos;
+
+    /**
+     * One transaction for a waiting list. Every run ends exactly once.
+     *
+     * @param list the list
+     * @param served the waiters it pops for
+     * @param bystanders see {@link #bystanders}
+     */
+    record Run(WaitingList list, List<Waiter> served, List<Waiter> bystanders) {}
+
+    WaitingList(PopTarget target) {
+        this.target = target;
+        this.maxRuns = target.isOnePartition() ? 1 : RUNS_ON_ANY_PARTITION;
+    }
+
+    /** Returns whether there is a waiter that no run serves. */
+    boolean hasIdleWaiters() {
+        return waiters.size() > inFlight;
+    }
+
+    /**
+     * Takes the oldest idle waiters into flight.
+     *
+     * @param most how many at most
+     * @param gone receives the waiters whose client is gone; they stay in the list
+     */
+    List<Waiter> take(int most, List<Waiter> gone) {
+        var taken = new ArrayList<Waiter>();
+        for (Waiter waiter : waiters) {
+            if (taken.size() == most) {
+                break;
+            }
+            if (waiter.inFlight) {
+                continue;
+            }
+            if (waiter.client.isGone()) {
+                gone.add(waiter);
+            } else {
+                waiter.inFlight = true;
+                taken.add(waiter);
+            }
+        }
+        inFlight += taken.size();
+        return taken;
+    }
+
+    /** Notes that no run serves the waiter any more. */
+    void land(Waiter waiter) {
+        if (waiter.inFlight && waiters.contains(waiter)) {
+            inFlight--;
+        }
+        waiter.inFlight = false;
+    }
+
+    /** Removes a waiter. Returns whether it was here. */
+    boolean remove(Waiter waiter) {
+        boolean removed = waiters.remove(waiter);
+        inFlight -= removed && waiter.inFlight ? 1 : 0;
+        return removed;
+    }
+
+    /**
+     * Returns the non-waiting requests that are queued before a run but are not part of it. If the run comes back
+     * short, they are answered empty without a query of their own.
+     */
+    List<Waiter> bystanders() {
+        return hasIdleWaiters()
+                ? waiters.stream()
+                        .filter(waiter -> !waiter.inFlight && !waiter.waits)
+                        .toList()
+                : List.of();
+    }
+}
