@@ -24,10 +24,10 @@ import java.util.stream.Stream;
  *
  * @param lanes its lanes, those of earlier generations first
  * @param intake what became of pushes
- * @param door which pushes were not let in
+ * @param admission which pushes were not let in
  * @param failed the failed records
  */
-public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, AdmissionStatus door, FailedDetail failed) {
+public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, AdmissionStatus admission, FailedDetail failed) {
 
     /** Copies the list. */
     public BufferDetail {
@@ -61,12 +61,12 @@ public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, Admissio
      *
      * @throws IOException if that cannot be read
      */
-    public static BufferDetail of(Lanes lanes, Drain drain, Intake intake, Admission door, FailedRecords failed)
+    public static BufferDetail of(Lanes lanes, Drain drain, Intake intake, Admission admission, FailedRecords failed)
             throws IOException {
         Map<String, DrainStatus.Lane> drains = new HashMap<>();
         drain.status().lanes().forEach(lane -> drains.put(lane.name(), lane));
         var details = new ArrayList<LaneDetail>();
-        for (Lane lane : Stream.concat(lanes.leftover().stream(), lanes.current().stream())
+        for (Lane lane : Stream.concat(lanes.earlier().stream(), lanes.current().stream())
                 .toList()) {
             DrainStatus.Lane state = drains.get(lane.name());
             if (state != null) { // Otherwise it is being set aside just now.
@@ -86,6 +86,6 @@ public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, Admissio
                 oldest,
                 failed.entries().status(),
                 failed.entries().recovery());
-        return new BufferDetail(details, intake.status(), door.status(), failedDetail);
+        return new BufferDetail(details, intake.status(), admission.status(), failedDetail);
     }
 }

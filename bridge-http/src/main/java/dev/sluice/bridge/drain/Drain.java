@@ -123,7 +123,7 @@ public final class Drain {
             Destination destination) {
         this.lanes = lanes;
         var untilEmpty = new Control(true);
-        for (Lane lane : lanes.leftover()) {
+        for (Lane lane : lanes.earlier()) {
             earlier.add(new LaneDrain(lane, config, intake, failed, destination, committedQueues, untilEmpty));
         }
         var untilStopped = new Control(false);

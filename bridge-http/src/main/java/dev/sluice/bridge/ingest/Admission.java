@@ -143,13 +143,13 @@ public final class Admission implements AutoCloseable {
      * @return as {@link Intake#accept}; fails also with {@link QueueFullException} and with {@link NoKeyException}
      */
     public CompletableFuture<List<PushResult>> accept(
-            List<NewMessage> messages, Durability durability, Linger patience) {
+            List<NewMessage> messages, Durability durability, Linger linger) {
         try {
             requireRoom(messages);
         } catch (QueueFullException e) {
             return CompletableFuture.failedFuture(e);
         }
-        return let(messages, durability, patience);
+        return let(messages, durability, linger);
     }
 
     /** The same for messages that are to be moved on at once. */
@@ -162,9 +162,9 @@ public final class Admission implements AutoCloseable {
         return let(messages, durability, Linger.NONE);
     }
 
-    private CompletableFuture<List<PushResult>> let(List<NewMessage> messages, Durability durability, Linger patience) {
+    private CompletableFuture<List<PushResult>> let(List<NewMessage> messages, Durability durability, Linger linger) {
         try {
-            return counted(messages, intake.accept(sealed(messages), durability, patience));
+            return counted(messages, intake.accept(sealed(messages), durability, linger));
         } catch (NoKeyException e) {
             refusedNoKey.increment();
             return CompletableFuture.failedFuture(e);

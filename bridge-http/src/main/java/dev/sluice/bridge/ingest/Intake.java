@@ -106,13 +106,13 @@ public final class Intake implements AutoCloseable {
      *
      * <p>If the lanes of only some messages are full, those are answered as failed and the others are accepted.
      *
-     * @param patience how long they may stay in the log; counts only where the answer does not wait for the database
+     * @param linger how long they may stay in the log; counts only where the answer does not wait for the database
      * @return one result per message, in order. Fails with {@link IntakeFullException} if nothing could be accepted;
      *     with {@link IOException} if the log cannot write: then some may have been accepted, and the push should be
      *     repeated; with {@link MessageTooLargeException} if a message or the push is larger than the log takes
      */
     public CompletableFuture<List<PushResult>> accept(
-            List<NewMessage> messages, Durability durability, Linger patience) {
+            List<NewMessage> messages, Durability durability, Linger linger) {
         if (messages.isEmpty()) {
             return CompletableFuture.completedFuture(List.of());
         }
@@ -120,10 +120,10 @@ public final class Intake implements AutoCloseable {
             return CompletableFuture.failedFuture(new IOException("the bridge is stopping"));
         }
         try {
-            Linger counts = durability == Durability.STORED ? Linger.NONE : patience;
+            Linger counts = durability == Durability.STORED ? Linger.NONE : linger;
             return lanes.size() == 1
                     ? acceptWhole(messages, durability, counts)
-                    : acceptInParts(messages, durability, counts);
+                    : acceptSliced(messages, durability, counts);
         } catch (IllegalArgumentException e) {
             return CompletableFuture.failedFuture(new MessageTooLargeException(e));
         } catch (IllegalStateException e) {
@@ -132,21 +132,21 @@ public final class Intake implements AutoCloseable {
     }
 
     private CompletableFuture<List<PushResult>> acceptWhole(
-            List<NewMessage> messages, Durability durability, Linger patience) {
+            List<NewMessage> messages, Durability durability, Linger linger) {
         var payloads = new ArrayList<byte[]>(messages.size());
         for (NewMessage message : messages) {
             payloads.add(MessageCodec.encode(message));
         }
         var push = new Push(messages.size(), 1);
-        AppendResult.Full full = append(lanes.get(0), payloads, Push.Part.whole(push), durability, patience);
+        AppendResult.Full full = append(lanes.get(0), payloads, Push.Slice.whole(push), durability, linger);
         if (full != null) {
             return refuse(full);
         }
         return counted(push);
     }
 
-    private CompletableFuture<List<PushResult>> acceptInParts(
-            List<NewMessage> messages, Durability durability, Linger patience) {
+    private CompletableFuture<List<PushResult>> acceptSliced(
+            List<NewMessage> messages, Durability durability, Linger linger) {
         int[] laneOf = new int[messages.size()];
         int[] sizes = new int[lanes.size()];
         for (int i = 0; i < laneOf.length; i++) {
@@ -156,39 +156,39 @@ public final class Intake implements AutoCloseable {
         }
         var push = new Push(messages.size(), (int)
                 Arrays.stream(sizes).filter(size -> size > 0).count());
-        var parts = new ArrayList<LanePart>();
+        var slices = new ArrayList<LaneSlice>();
         for (int lane = 0; lane < sizes.length; lane++) {
             if (sizes[lane] > 0) {
-                parts.add(part(push, messages, laneOf, lane, sizes[lane]));
+                slices.add(slice(push, messages, laneOf, lane, sizes[lane]));
             }
         }
         // Before the first append: a push that is refused leaves nothing behind.
-        parts.forEach(each -> lanes.get(each.lane()).segments().requireFits(each.payloads()));
-        var refused = new ArrayList<Push.Part>();
+        slices.forEach(each -> lanes.get(each.lane()).segments().requireFits(each.payloads()));
+        var refused = new ArrayList<Push.Slice>();
         AppendResult.Full lastFull = null;
-        for (LanePart each : parts) {
-            AppendResult.Full full = append(lanes.get(each.lane()), each.payloads(), each.part(), durability, patience);
+        for (LaneSlice each : slices) {
+            AppendResult.Full full = append(lanes.get(each.lane()), each.payloads(), each.slice(), durability, linger);
             if (full != null) {
-                refused.add(each.part());
+                refused.add(each.slice());
                 lastFull = full;
             }
         }
-        if (lastFull != null && refused.size() == parts.size()) {
+        if (lastFull != null && refused.size() == slices.size()) {
             return refuse(lastFull);
         }
-        for (Push.Part part : refused) {
-            counters.messages.add(part.size());
-            counters.answeredFailed.add(part.size());
-            part.complete(new PushResult.Failed(
+        for (Push.Slice slice : refused) {
+            counters.messages.add(slice.size());
+            counters.answeredFailed.add(slice.size());
+            slice.complete(new PushResult.Failed(
                     new IntakeFullException(lastFull.usedBytes(), lastFull.limitBytes()).getMessage()));
         }
         return counted(push);
     }
 
     /** What goes into one lane. */
-    private record LanePart(int lane, Push.Part part, List<byte[]> payloads) {}
+    private record LaneSlice(int lane, Push.Slice slice, List<byte[]> payloads) {}
 
-    private static LanePart part(Push push, List<NewMessage> messages, int[] laneOf, int lane, int size) {
+    private static LaneSlice slice(Push push, List<NewMessage> messages, int[] laneOf, int lane, int size) {
         int[] places = new int[size];
         var payloads = new ArrayList<byte[]>(size);
         for (int i = 0; i < laneOf.length; i++) {
@@ -197,7 +197,7 @@ public final class Intake implements AutoCloseable {
                 payloads.add(MessageCodec.encode(messages.get(i)));
             }
         }
-        return new LanePart(lane, Push.Part.of(push, places), payloads);
+        return new LaneSlice(lane, Push.Slice.of(push, places), payloads);
     }
 
     /**
@@ -224,54 +224,54 @@ public final class Intake implements AutoCloseable {
         return push.answer();
     }
 
-    /** Appends the part; returns null, or why there was no room for it. */
+    /** Appends the slice; returns null, or why there was no room for it. */
     @SuppressWarnings("FutureReturnValueIgnored") // What it does on failure is all there is to do.
     private AppendResult.@Nullable Full append(
-            Lane lane, List<byte[]> payloads, Push.Part part, Durability durability, Linger patience) {
+            Lane lane, List<byte[]> payloads, Push.Slice slice, Durability durability, Linger linger) {
         boolean wantsStored = durability == Durability.STORED && strongest == Durability.STORED;
         boolean waits = wantsStored && lane.isWithin(storedTimeout.toMillis());
         AppendResult result =
-                lane.append(payloads, waits ? part : null, System.nanoTime() + storedTimeout.toNanos(), patience);
+                lane.append(payloads, waits ? slice : null, System.nanoTime() + storedTimeout.toNanos(), linger);
         if (result instanceof AppendResult.Full full) {
             return full;
         }
         var appended = (AppendResult.Appended) result;
-        counters.messages.add(part.size());
+        counters.messages.add(slice.size());
         if (waits) {
             appended.written().whenComplete((done, failure) -> {
-                if (failure != null && lane.remove(part)) {
-                    answers.execute(() -> fail(part, failure));
+                if (failure != null && lane.remove(slice)) {
+                    answers.execute(() -> fail(slice, failure));
                 }
             });
-            if (closed && lane.remove(part)) {
-                answerWhenSynced(lane, part, true);
+            if (closed && lane.remove(slice)) {
+                answerWhenSynced(lane, slice, true);
             }
         } else {
-            part.appendedAt(appended.firstOffset(), 0);
-            answerWhenSynced(lane, part, wantsStored);
+            slice.appendedAt(appended.firstOffset(), 0);
+            answerWhenSynced(lane, slice, wantsStored);
         }
         return null;
     }
 
     @SuppressWarnings("FutureReturnValueIgnored") // Both ends are handled inside.
-    private void answerWhenSynced(Lane lane, Push.Part part, boolean wantedStored) {
+    private void answerWhenSynced(Lane lane, Push.Slice slice, boolean wantedStored) {
         lane.segments()
-                .sync(part.lastOffset())
+                .sync(slice.lastOffset())
                 .whenCompleteAsync(
                         (done, failure) -> {
                             if (failure != null) {
-                                fail(part, failure);
+                                fail(slice, failure);
                                 return;
                             }
-                            counters.fellBack.add(wantedStored ? part.unsettled() : 0);
-                            complete(part);
+                            counters.fellBack.add(wantedStored ? slice.unsettled() : 0);
+                            complete(slice);
                         },
                         answers);
     }
 
-    private void fail(Push.Part part, Throwable failure) {
-        counters.answeredFailed.add(part.size());
-        boolean isFirst = part.fail(
+    private void fail(Push.Slice slice, Throwable failure) {
+        counters.answeredFailed.add(slice.size());
+        boolean isFirst = slice.fail(
                 failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure);
         if (isFirst) {
             counters.failedWrites.increment();
@@ -293,31 +293,31 @@ public final class Intake implements AutoCloseable {
         answer(lane, lane.settled(List.of(record), new PushResult.Failed(reason)));
     }
 
-    private void answer(Lane lane, List<Push.Part> parts) {
-        if (parts.isEmpty()) {
+    private void answer(Lane lane, List<Push.Slice> slices) {
+        if (slices.isEmpty()) {
             return;
         }
         answers.execute(() -> {
-            for (Push.Part part : parts) {
-                if (part.isSettled()) {
-                    complete(part);
+            for (Push.Slice slice : slices) {
+                if (slice.isSettled()) {
+                    complete(slice);
                 } else {
-                    answerWhenSynced(lane, part, true);
+                    answerWhenSynced(lane, slice, true);
                 }
             }
         });
     }
 
     /** Answers; a message whose outcome is not known is buffered. */
-    private void complete(Push.Part part) {
-        int queued = part.count(PushResult.Queued.class);
-        int duplicate = part.count(PushResult.Duplicate.class);
-        int failed = part.count(PushResult.Failed.class);
+    private void complete(Push.Slice slice) {
+        int queued = slice.count(PushResult.Queued.class);
+        int duplicate = slice.count(PushResult.Duplicate.class);
+        int failed = slice.count(PushResult.Failed.class);
         counters.answeredQueued.add(queued);
         counters.answeredDuplicate.add(duplicate);
         counters.answeredFailed.add(failed);
-        counters.answeredBuffered.add(part.size() - queued - duplicate - failed);
-        part.complete(PushResult.Buffered.BUFFERED);
+        counters.answeredBuffered.add(slice.size() - queued - duplicate - failed);
+        slice.complete(PushResult.Buffered.BUFFERED);
     }
 
     private void sweep() {
@@ -325,8 +325,8 @@ public final class Intake implements AutoCloseable {
             LockSupport.parkNanos(SWEEP_INTERVAL.toNanos());
             long now = System.nanoTime();
             for (Lane lane : lanes) {
-                for (Push.Part part : lane.expire(now)) {
-                    answerWhenSynced(lane, part, true);
+                for (Push.Slice slice : lane.expire(now)) {
+                    answerWhenSynced(lane, slice, true);
                 }
             }
         }
@@ -359,9 +359,9 @@ public final class Intake implements AutoCloseable {
             sweeper.join(CLOSE_TIMEOUT.toMillis());
             var last = new ArrayList<CompletableFuture<Void>>();
             for (Lane lane : lanes) {
-                for (Push.Part part : lane.removeAll()) {
-                    last.add(lane.segments().sync(part.lastOffset()));
-                    answerWhenSynced(lane, part, true);
+                for (Push.Slice slice : lane.removeAll()) {
+                    last.add(lane.segments().sync(slice.lastOffset()));
+                    answerWhenSynced(lane, slice, true);
                 }
             }
             CompletableFuture.allOf(last.toArray(CompletableFuture<?>[]::new))

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * One log with the requests that wait for its messages to be stored.
  *
- * <p>Waiting parts are kept in the order of their offsets, which is also that of their deadlines. An append and its
+ * <p>Waiting slices are kept in the order of their offsets, which is also that of their deadlines. An append and its
  * registration happen under one lock, and outcomes are looked up under the same: so when the drain reports an offset,
  * whoever waits for it is here. Parts that run out of time are taken out by {@link #expire}, so a long outage keeps
  * none.
@@ -44,9 +44,9 @@ public final class Lane implements Closeable {
     /** Offset the first append of this process got: below it everything is from an earlier run. */
     private final long firstOwnOffset;
 
-    private final ArrayDeque<Push.Part> waiting = new ArrayDeque<>();
+    private final ArrayDeque<Push.Slice> waiting = new ArrayDeque<>();
 
-    private final LingerGate gate = new LingerGate();
+    private final LingerGate lingerGate = new LingerGate();
 
     /**
      * Since when the oldest entry that is not drained has been due, as of {@link System#nanoTime}, which no one sets;
@@ -130,19 +130,19 @@ public final class Lane implements Closeable {
     /**
      * Appends, and registers who waits for the outcome.
      *
-     * @param part who waits, or null if nobody does
+     * @param slice who waits, or null if nobody does
      * @param deadlineNanos until when, as of {@link System#nanoTime}
-     * @param patience how long the messages may stay here
+     * @param linger how long the messages may stay here
      */
     @SuppressWarnings("FutureReturnValueIgnored") // The task handles its failure itself.
-    AppendResult append(List<byte[]> payloads, Push.@Nullable Part part, long deadlineNanos, Linger patience) {
+    AppendResult append(List<byte[]> payloads, Push.@Nullable Slice slice, long deadlineNanos, Linger linger) {
         synchronized (this) {
             // Before they can be read.
             long first = segments.nextOffset();
-            long bytes = patience.isNone()
+            long bytes = linger.isNone()
                     ? 0
                     : payloads.stream().mapToLong(each -> each.length).sum();
-            long due = gate.append(first, first + payloads.size(), bytes, patience, System.nanoTime());
+            long due = lingerGate.append(first, first + payloads.size(), bytes, linger, System.nanoTime());
             AppendResult result = segments.append(payloads);
             if (result instanceof AppendResult.Appended appended) {
                 appended.written().whenComplete((done, failure) -> {
@@ -150,16 +150,16 @@ public final class Lane implements Closeable {
                         drainedTo(segments.committedOffset());
                     }
                 });
-                // Behind the gate, what is due first counts.
+                // Behind the lingerGate, what is due first counts.
                 if (oldestUndrainedNanos == NOTHING || oldestUndrainedNanos - due > 0) {
                     oldestUndrainedNanos = due;
                 }
-                if (part != null) {
-                    part.appendedAt(appended.firstOffset(), deadlineNanos);
-                    waiting.addLast(part);
+                if (slice != null) {
+                    slice.appendedAt(appended.firstOffset(), deadlineNanos);
+                    waiting.addLast(slice);
                 }
             } else {
-                gate.full(System.nanoTime());
+                lingerGate.full(System.nanoTime());
             }
             return result;
         }
@@ -174,8 +174,8 @@ public final class Lane implements Closeable {
     }
 
     /** Keeps the drain from messages that may still stay. */
-    public LingerGate gate() {
-        return gate;
+    public LingerGate lingerGate() {
+        return lingerGate;
     }
 
     public boolean isDown() {
@@ -191,15 +191,15 @@ public final class Lane implements Closeable {
     }
 
     /**
-     * The drain works on an entry appended at this time, and on none before it; if it was behind the gate, it is as old
-     * as the gate has been open. If the clock was set in between, the age is wrong until the drain has passed what was
+     * The drain works on an entry appended at this time, and on none before it; if it was behind the lingerGate, it is as old
+     * as the lingerGate has been open. If the clock was set in between, the age is wrong until the drain has passed what was
      * appended before that.
      */
     public void draining(long appendedAtMillis) {
         long ageMillis = Math.max(0, System.currentTimeMillis() - appendedAtMillis);
         synchronized (this) {
             long appended = System.nanoTime() - TimeUnit.MILLISECONDS.toNanos(ageMillis);
-            long opened = gate.openedNanos();
+            long opened = lingerGate.openedNanos();
             oldestUndrainedNanos = appended - opened > 0 ? appended : opened;
         }
     }
@@ -209,55 +209,55 @@ public final class Lane implements Closeable {
         synchronized (this) {
             if (segments.isEmptyFrom(nextOffset)) { // Behind it are at most offsets of appends that failed.
                 oldestUndrainedNanos = NOTHING;
-            } else if (gate.isShutFor(nextOffset)) {
-                oldestUndrainedNanos = gate.opensNanos(); // What is left may still stay.
+            } else if (lingerGate.isShutFor(nextOffset)) {
+                oldestUndrainedNanos = lingerGate.opensNanos(); // What is left may still stay.
             }
         }
     }
 
-    /** Notes outcomes, in the order of the log, and takes out the parts that have all of theirs. */
-    List<Push.Part> committed(List<SinkRecord> records, List<PushOutcome> outcomes) {
+    /** Notes outcomes, in the order of the log, and takes out the slices that have all of theirs. */
+    List<Push.Slice> committed(List<SinkRecord> records, List<PushOutcome> outcomes) {
         return settle(records, index -> PushResult.of(outcomes.get((int) index)));
     }
 
-    /** Notes one result for all of them, and takes out the parts that have all of theirs. */
-    List<Push.Part> settled(List<SinkRecord> records, PushResult result) {
+    /** Notes one result for all of them, and takes out the slices that have all of theirs. */
+    List<Push.Slice> settled(List<SinkRecord> records, PushResult result) {
         return settle(records, index -> result);
     }
 
-    private synchronized List<Push.Part> settle(List<SinkRecord> records, LongFunction<PushResult> results) {
+    private synchronized List<Push.Slice> settle(List<SinkRecord> records, LongFunction<PushResult> results) {
         if (waiting.isEmpty()) {
             return List.of();
         }
-        var done = new ArrayList<Push.Part>();
-        Push.Part part = waiting.peekFirst();
-        for (int i = 0; i < records.size() && part != null; i++) {
+        var done = new ArrayList<Push.Slice>();
+        Push.Slice slice = waiting.peekFirst();
+        for (int i = 0; i < records.size() && slice != null; i++) {
             long offset = records.get(i).kafkaOffset();
-            while (part != null && offset > part.lastOffset()) {
-                // The log lost some of the part's entries, or a write of them failed; the rest is known.
+            while (slice != null && offset > slice.lastOffset()) {
+                // The log lost some of the slice's entries, or a write of them failed; the rest is known.
                 done.add(waiting.removeFirst());
-                part = waiting.peekFirst();
+                slice = waiting.peekFirst();
             }
-            if (part != null && offset >= part.firstOffset()) {
-                part.settle(offset, results.apply(i));
-                if (part.isSettled()) {
+            if (slice != null && offset >= slice.firstOffset()) {
+                slice.settle(offset, results.apply(i));
+                if (slice.isSettled()) {
                     done.add(waiting.removeFirst());
-                    part = waiting.peekFirst();
+                    slice = waiting.peekFirst();
                 }
             }
         }
         return done;
     }
 
-    /** Takes out the parts whose time is over; all of them when the drain cannot write, or shall not. */
-    List<Push.Part> expire(long nowNanos) {
+    /** Takes out the slices whose time is over; all of them when the drain cannot write, or shall not. */
+    List<Push.Slice> expire(long nowNanos) {
         synchronized (this) {
-            Push.Part first = waiting.peekFirst();
+            Push.Slice first = waiting.peekFirst();
             boolean hopeless = down || held;
             if (first == null || (!hopeless && first.deadlineNanos() - nowNanos > 0)) {
                 return List.of();
             }
-            var expired = new ArrayList<Push.Part>();
+            var expired = new ArrayList<Push.Slice>();
             while (first != null && (hopeless || first.deadlineNanos() - nowNanos <= 0)) {
                 expired.add(waiting.removeFirst());
                 first = waiting.peekFirst();
@@ -266,15 +266,15 @@ public final class Lane implements Closeable {
         }
     }
 
-    /** Takes out one part, if it still is here: its entries could not be written. */
-    boolean remove(Push.Part part) {
+    /** Takes out one slice, if it still is here: its entries could not be written. */
+    boolean remove(Push.Slice slice) {
         synchronized (this) {
-            return waiting.remove(part);
+            return waiting.remove(slice);
         }
     }
 
-    /** Takes out all parts. */
-    List<Push.Part> removeAll() {
+    /** Takes out all slices. */
+    List<Push.Slice> removeAll() {
         synchronized (this) {
             var all = List.copyOf(waiting);
             waiting.clear();

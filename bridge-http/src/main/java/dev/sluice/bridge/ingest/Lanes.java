@@ -65,12 +65,12 @@ public final class Lanes implements Closeable {
 
     private final Path directory;
     private final List<Lane> current;
-    private final List<Lane> leftover;
+    private final List<Lane> earlier;
 
-    private Lanes(Path directory, List<Lane> current, List<Lane> leftover) {
+    private Lanes(Path directory, List<Lane> current, List<Lane> earlier) {
         this.directory = directory;
         this.current = List.copyOf(current);
-        this.leftover = new CopyOnWriteArrayList<>(leftover);
+        this.earlier = new CopyOnWriteArrayList<>(earlier);
     }
 
     /**
@@ -113,7 +113,7 @@ public final class Lanes implements Closeable {
             if (!now.equals(before)) {
                 AtomicFile.replace(directory.resolve(FILE), now.content().getBytes(UTF_8));
             }
-            List<Lane> leftover = withoutDrained(directory, old, opened);
+            List<Lane> earlier = withoutDrained(directory, old, opened);
             var current = new ArrayList<Lane>();
             for (int number = 0; number < count; number++) {
                 current.add(open(directory, generation, number, laneConfig, opened));
@@ -123,9 +123,9 @@ public final class Lanes implements Closeable {
                     directory,
                     count,
                     generation,
-                    leftover.size(),
+                    earlier.size(),
                     opened.stream().mapToLong(Lanes::undrained).sum());
-            return new Lanes(directory, current, leftover);
+            return new Lanes(directory, current, earlier);
         } catch (IOException | RuntimeException e) {
             for (Lane lane : opened) {
                 try (lane) {
@@ -239,7 +239,7 @@ public final class Lanes implements Closeable {
 
     /** Sets generations aside that hold nothing, and returns the others' lanes. */
     private static List<Lane> withoutDrained(Path directory, List<Lane> old, List<Lane> opened) throws IOException {
-        var leftover = new ArrayList<Lane>();
+        var earlier = new ArrayList<Lane>();
         for (int generation : old.stream().mapToInt(Lane::generation).distinct().toArray()) {
             List<Lane> lanes =
                     old.stream().filter(lane -> lane.generation() == generation).toList();
@@ -247,10 +247,10 @@ public final class Lanes implements Closeable {
                 opened.removeAll(lanes);
                 setAside(directory, generation, lanes);
             } else {
-                leftover.addAll(lanes);
+                earlier.addAll(lanes);
             }
         }
-        return leftover;
+        return earlier;
     }
 
     private static Lane open(Path root, int generation, int number, SegmentLogConfig config, List<Lane> opened)
@@ -294,13 +294,13 @@ public final class Lanes implements Closeable {
     }
 
     /** Returns the lanes of earlier generations that have not been set aside yet, oldest first. */
-    public List<Lane> leftover() {
-        return List.copyOf(leftover);
+    public List<Lane> earlier() {
+        return List.copyOf(earlier);
     }
 
     /** Closes the lanes of an earlier generation and renames their directory; everything in them must be drained. */
     public void setAside(int generation) throws IOException {
-        List<Lane> lanes = leftover.stream()
+        List<Lane> lanes = earlier.stream()
                 .filter(lane -> lane.generation() == generation)
                 .toList();
         for (Lane lane : lanes) {
@@ -308,13 +308,13 @@ public final class Lanes implements Closeable {
                 throw new IllegalStateException("lane " + lane.name() + " still holds " + undrained(lane) + " entries");
             }
         }
-        leftover.removeAll(lanes);
+        earlier.removeAll(lanes);
         setAside(directory, generation, lanes);
     }
 
     /** Returns the state of every log that is open, those of earlier generations first. */
     public List<LogStatus> status() {
-        return Stream.concat(leftover.stream(), current.stream())
+        return Stream.concat(earlier.stream(), current.stream())
                 .map(lane -> lane.segments().status())
                 .toList();
     }
@@ -323,7 +323,7 @@ public final class Lanes implements Closeable {
     @Override
     public void close() throws IOException {
         IOException failure = null;
-        for (Lane lane : Stream.concat(leftover.stream(), current.stream()).toList()) {
+        for (Lane lane : Stream.concat(earlier.stream(), current.stream()).toList()) {
             try {
                 lane.close();
             } catch (IOException e) {

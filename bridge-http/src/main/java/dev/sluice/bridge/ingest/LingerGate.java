@@ -4,7 +4,7 @@ import java.time.Duration;
 
 /**
  * Keeps the drain of a lane from messages that are {@linkplain Linger patient}. It is shut from the first of them on,
- * until the shortest patience of those behind it is over in time or in number, or until something comes that is not
+ * until the shortest linger of those behind it is over in time or in number, or until something comes that is not
  * patient, or that there is no room for. A gate that opens does so for all that is in the log by then.
  *
  * <p>Any thread appends, one drains. Times are those of {@link System#nanoTime}.
@@ -24,20 +24,20 @@ public final class LingerGate {
     private long openedNanos = System.nanoTime() - Duration.ofDays(365).toNanos();
 
     /** Entries come from {@code first} up to {@code end}, {@code bytes} in all. Returns when they are due. */
-    synchronized long append(long first, long end, long bytes, Linger patience, long nowNanos) {
-        if (patience.isNone()) {
+    synchronized long append(long first, long end, long bytes, Linger linger, long nowNanos) {
+        if (linger.isNone()) {
             open(nowNanos);
             return nowNanos;
         }
-        long untilNanos = nowNanos + patience.time().toNanos();
+        long untilNanos = nowNanos + linger.time().toNanos();
         if (shutFrom == OPEN) {
             shutFrom = first;
             openAtNanos = untilNanos;
-            openAtOffset = Math.min(first + patience.messages(), first + MOST_MESSAGES);
+            openAtOffset = Math.min(first + linger.messages(), first + MOST_MESSAGES);
             heldBytes = 0;
         } else {
             openAtNanos = openAtNanos - untilNanos <= 0 ? openAtNanos : untilNanos;
-            openAtOffset = Math.min(openAtOffset, shutFrom + patience.messages());
+            openAtOffset = Math.min(openAtOffset, shutFrom + linger.messages());
         }
         heldBytes += bytes;
         if (end >= openAtOffset || heldBytes >= MOST_BYTES) {

@@ -8,34 +8,34 @@ import java.util.concurrent.atomic.AtomicInteger;
 /**
  * One request on its way: the results it has so far, and how many lanes still owe it some.
  *
- * <p>Each lane has a {@link Part} of it. While a part is registered at its lane, the lane's lock guards its results;
- * the one thread that took it out of there completes it. The last part to complete answers the request.
+ * <p>Each lane has a {@link Slice} of it. While a slice is registered at its lane, the lane's lock guards its results;
+ * the one thread that took it out of there completes it. The last slice to complete answers the request.
  */
 final class Push {
     private final CompletableFuture<List<PushResult>> answer = new CompletableFuture<>();
     private final PushResult[] results;
-    private final AtomicInteger openParts;
+    private final AtomicInteger openSlices;
 
-    Push(int messages, int parts) {
+    Push(int messages, int slices) {
         this.results = new PushResult[messages];
-        this.openParts = new AtomicInteger(parts);
+        this.openSlices = new AtomicInteger(slices);
     }
 
     CompletableFuture<List<PushResult>> answer() {
         return answer;
     }
 
-    private void completePart() {
-        if (openParts.decrementAndGet() == 0) {
+    private void completeSlice() {
+        if (openSlices.decrementAndGet() == 0) {
             answer.complete(Arrays.asList(results));
         }
     }
 
     /** What one lane holds of the request: consecutive offsets. */
-    static final class Part {
+    static final class Slice {
         private final Push push;
 
-        /** Place in the request of each message of this part; null if the part is the whole request. */
+        /** Place in the request of each message of this slice; null if the slice is the whole request. */
         private final int[] places;
 
         private final int size;
@@ -43,17 +43,17 @@ final class Push {
         private long deadlineNanos;
         private int settled;
 
-        /** The part that is a whole request. */
-        static Part whole(Push push) {
-            return new Part(push, new int[0], push.results.length);
+        /** The slice that is a whole request. */
+        static Slice whole(Push push) {
+            return new Slice(push, new int[0], push.results.length);
         }
 
-        /** The part that has the messages at {@code places} of the request, in rising order. */
-        static Part of(Push push, int[] places) {
-            return new Part(push, places, places.length);
+        /** The slice that has the messages at {@code places} of the request, in rising order. */
+        static Slice of(Push push, int[] places) {
+            return new Slice(push, places, places.length);
         }
 
-        private Part(Push push, int[] places, int size) {
+        private Slice(Push push, int[] places, int size) {
             this.push = push;
             this.places = places;
             this.size = size;
@@ -112,7 +112,7 @@ final class Push {
             for (int i = 0; i < size && settled < size; i++) {
                 settle(firstOffset + i, rest);
             }
-            push.completePart();
+            push.completeSlice();
         }
 
         /** Fails the push. Returns whether it had no answer yet. */

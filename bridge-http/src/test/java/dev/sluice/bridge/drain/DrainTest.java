@@ -53,11 +53,11 @@ class DrainTest {
 
         @Test
         void movesPatientMessagesOnTogetherWhenSomethingComesBehindThem() {
-            var patience = new Linger(Linger.LONGEST, 100);
+            var linger = new Linger(Linger.LONGEST, 100);
             try (var ingest = new IngestFixture(Setup.at(directory), database).start()) {
                 ingest.pushed(STORED, messages("p", 0, 1));
                 for (int i = 1; i < 4; i++) {
-                    assertThat(ingest.pushed(patience, messages("p", i, i + 1)))
+                    assertThat(ingest.pushed(linger, messages("p", i, i + 1)))
                             .hasOnlyElementsOfType(PushResult.Buffered.class);
                 }
                 assertThat(ingest.pushed(STORED, messages("p", 4, 5))).hasOnlyElementsOfType(PushResult.Queued.class);
@@ -69,10 +69,10 @@ class DrainTest {
 
         @Test
         void movesPatientMessagesOnWhenThereAreAsManyAsAskedFor() {
-            var patience = new Linger(Linger.LONGEST, 3);
+            var linger = new Linger(Linger.LONGEST, 3);
             try (var ingest = new IngestFixture(Setup.at(directory), database).start()) {
                 for (int i = 0; i < 3; i++) {
-                    ingest.pushed(patience, messages("p", i, i + 1));
+                    ingest.pushed(linger, messages("p", i, i + 1));
                 }
                 ingest.awaitDrained();
                 assertThat(database.stored()).isEqualTo(ids("p", 0, 3));

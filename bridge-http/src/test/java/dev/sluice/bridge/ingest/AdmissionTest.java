@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The door before a log that nobody drains. Rules are read when the test says so: {@link Admission#start} is not
+ * The admission before a log that nobody drains. Rules are read when the test says so: {@link Admission#start} is not
  * called.
  */
 class AdmissionTest {
@@ -54,7 +54,7 @@ class AdmissionTest {
         lanes.close();
     }
 
-    private Admission door(PayloadCipher cipher) {
+    private Admission admission(PayloadCipher cipher) {
         return new Admission(intake, cipher, () -> {
             List<PushRule> now = rules;
             if (now == null) {
@@ -78,13 +78,13 @@ class AdmissionTest {
         return messages;
     }
 
-    private static void push(Admission door, List<NewMessage> messages) throws Exception {
-        assertThat(door.accept(messages, Durability.BUFFERED).get(120, TimeUnit.SECONDS))
+    private static void push(Admission admission, List<NewMessage> messages) throws Exception {
+        assertThat(admission.accept(messages, Durability.BUFFERED).get(120, TimeUnit.SECONDS))
                 .hasSameSizeAs(messages);
     }
 
-    private static void assertFull(Admission door, List<NewMessage> messages, String reason) {
-        assertThatThrownBy(() -> door.accept(messages, Durability.BUFFERED).get(120, TimeUnit.SECONDS))
+    private static void assertFull(Admission admission, List<NewMessage> messages, String reason) {
+        assertThatThrownBy(() -> admission.accept(messages, Durability.BUFFERED).get(120, TimeUnit.SECONDS))
                 .hasCauseInstanceOf(QueueFullException.class)
                 .hasMessageContaining(reason);
     }
@@ -106,28 +106,28 @@ class AdmissionTest {
     class AFullQueue {
         @Test
         void isOneThatHoldsItsBoundWithWhatWasLetThroughSince() throws Exception {
-            try (var door = door(PayloadCipher.NONE)) {
-                push(door, messages(1, "q"));
+            try (var admission = admission(PayloadCipher.NONE)) {
+                push(admission, messages(1, "q"));
                 rules = List.of(new PushRule("q", false, 10, 8));
-                door.refresh();
-                push(door, messages(1, "q"));
-                push(door, messages(5, "q"));
-                assertFull(door, messages(1, "q"), "Queue q is full: holds 14 messages, maxSize 10. Nothing of");
-                push(door, messages(1, "other"));
+                admission.refresh();
+                push(admission, messages(1, "q"));
+                push(admission, messages(5, "q"));
+                assertFull(admission, messages(1, "q"), "Queue q is full: holds 14 messages, maxSize 10. Nothing of");
+                push(admission, messages(1, "other"));
                 rules = List.of(new PushRule("q", false, 10, 9));
-                door.refresh();
-                push(door, messages(1, "q"));
-                assertFull(door, messages(1, "q"), "holds 10 messages, maxSize 10");
-                assertThat(door.status()).isEqualTo(new AdmissionStatus(1, 0, 2, 0, 0));
+                admission.refresh();
+                push(admission, messages(1, "q"));
+                assertFull(admission, messages(1, "q"), "holds 10 messages, maxSize 10");
+                assertThat(admission.status()).isEqualTo(new AdmissionStatus(1, 0, 2, 0, 0));
             }
         }
 
         @Test
         void refusesTheWholePush() throws Exception {
             rules = List.of(new PushRule("full", false, 1, 1));
-            try (var door = door(PayloadCipher.NONE)) {
-                door.refresh();
-                assertFull(door, List.of(message("other"), message("full"), message("other")), "Queue full is full");
+            try (var admission = admission(PayloadCipher.NONE)) {
+                admission.refresh();
+                assertFull(admission, List.of(message("other"), message("full"), message("other")), "Queue full is full");
                 assertThat(lanes.current().get(0).segments().nextOffset()).isZero();
             }
         }
@@ -135,46 +135,46 @@ class AdmissionTest {
         @Test
         void doesNotCountWhatTheLogCouldNotWrite() throws Exception {
             rules = List.of(new PushRule("q", false, 2, 0));
-            try (var door = door(PayloadCipher.NONE)) {
-                door.refresh();
+            try (var admission = admission(PayloadCipher.NONE)) {
+                admission.refresh();
                 rules = null; // The database is away, so nobody counts again.
                 Path lane = lanes.current().get(0).directory();
                 Path away = lane.resolveSibling("away");
                 Files.move(lane, away);
                 for (int i = 0; i < 3; i++) {
-                    assertThatThrownBy(() -> push(door, messages(1, "q"))).hasCauseInstanceOf(IOException.class);
+                    assertThatThrownBy(() -> push(admission, messages(1, "q"))).hasCauseInstanceOf(IOException.class);
                 }
                 Files.move(away, lane);
-                push(door, messages(2, "q"));
-                assertFull(door, messages(1, "q"), "holds 2 messages, maxSize 2");
+                push(admission, messages(2, "q"));
+                assertFull(admission, messages(1, "q"), "holds 2 messages, maxSize 2");
             }
         }
 
         @Test
         void staysFullWhileTheDatabaseIsAway() throws Exception {
             rules = List.of(new PushRule("q", false, 2, 0));
-            try (var door = door(PayloadCipher.NONE)) {
-                door.refresh();
+            try (var admission = admission(PayloadCipher.NONE)) {
+                admission.refresh();
                 rules = null;
-                push(door, messages(2, "q"));
-                door.refresh();
-                assertFull(door, messages(1, "q"), "holds 2 messages, maxSize 2");
-                assertThat(door.status().failedReads()).isEqualTo(1);
+                push(admission, messages(2, "q"));
+                admission.refresh();
+                assertFull(admission, messages(1, "q"), "holds 2 messages, maxSize 2");
+                assertThat(admission.status().failedReads()).isEqualTo(1);
                 rules = List.of(new PushRule("q", false, 2, 0));
-                door.refresh();
-                push(door, messages(1, "q"));
+                admission.refresh();
+                push(admission, messages(1, "q"));
                 rules = List.of();
-                door.refresh();
-                push(door, messages(9, "q"));
+                admission.refresh();
+                push(admission, messages(9, "q"));
             }
         }
 
         @Test
         void takesWhatWasAcceptedBefore() throws Exception {
             rules = List.of(new PushRule("q", false, 1, 1));
-            try (var door = door(PayloadCipher.NONE)) {
-                door.refresh();
-                assertThat(door.acceptAgain(messages(2, "q"), Durability.BUFFERED)
+            try (var admission = admission(PayloadCipher.NONE)) {
+                admission.refresh();
+                assertThat(admission.acceptAgain(messages(2, "q"), Durability.BUFFERED)
                                 .get(120, TimeUnit.SECONDS))
                         .hasSize(2);
             }
@@ -186,29 +186,29 @@ class AdmissionTest {
         @Test
         void isEncryptedInTheLog() throws Exception {
             rules = List.of(new PushRule("secret", true, 0, 0));
-            try (var door = door(KEY)) {
-                door.refresh();
-                push(door, List.of(message("plain"), message("secret")));
+            try (var admission = admission(KEY)) {
+                admission.refresh();
+                push(admission, List.of(message("plain"), message("secret")));
                 assertThat(log()).satisfiesExactly(plain -> assertThat(plain).isEqualTo("\"clear\""), secret -> {
                     assertThat(secret).startsWith("{\"encrypted\":");
                     assertThat(KEY.open("secret", secret)).isEqualTo("\"clear\"");
                 });
-                assertThat(door.status()).isEqualTo(new AdmissionStatus(0, 1, 0, 0, 0));
+                assertThat(admission.status()).isEqualTo(new AdmissionStatus(0, 1, 0, 0, 0));
             }
         }
 
         @Test
         void isAnyQueueUntilTheRulesAreKnown() throws Exception {
             rules = null;
-            try (var door = door(KEY)) {
-                door.refresh();
-                push(door, messages(1, "plain"));
+            try (var admission = admission(KEY)) {
+                admission.refresh();
+                push(admission, messages(1, "plain"));
                 rules = List.of();
-                door.refresh();
-                push(door, messages(1, "plain"));
+                admission.refresh();
+                push(admission, messages(1, "plain"));
                 rules = null;
-                door.refresh();
-                push(door, messages(1, "plain"));
+                admission.refresh();
+                push(admission, messages(1, "plain"));
                 assertThat(log())
                         .satisfiesExactly(
                                 first -> assertThat(KEY.open("plain", first))
@@ -222,15 +222,15 @@ class AdmissionTest {
         @Test
         void takesNothingWithoutAKey() throws Exception {
             rules = List.of(new PushRule("secret", true, 0, 0));
-            try (var door = door(PayloadCipher.NONE)) {
-                door.refresh();
-                assertThatThrownBy(() -> door.accept(List.of(message("plain"), message("secret")), Durability.BUFFERED)
+            try (var admission = admission(PayloadCipher.NONE)) {
+                admission.refresh();
+                assertThatThrownBy(() -> admission.accept(List.of(message("plain"), message("secret")), Durability.BUFFERED)
                                 .get(120, TimeUnit.SECONDS))
                         .hasCauseInstanceOf(NoKeyException.class)
                         .hasMessageContaining("Queue secret is encrypted");
                 assertThat(lanes.current().get(0).segments().nextOffset()).isZero();
-                push(door, messages(1, "plain"));
-                assertThat(door.status().refusedNoKey()).isEqualTo(1);
+                push(admission, messages(1, "plain"));
+                assertThat(admission.status().refusedNoKey()).isEqualTo(1);
             }
         }
     }

@@ -104,8 +104,8 @@ public final class IngestFixture implements AutoCloseable {
     }
 
     /** Pushes what may stay in the log for a while, and waits for the answer. */
-    public List<PushResult> pushed(Linger patience, NewMessage... messages) {
-        return get(intake.accept(List.of(messages), Durability.BUFFERED, patience));
+    public List<PushResult> pushed(Linger linger, NewMessage... messages) {
+        return get(intake.accept(List.of(messages), Durability.BUFFERED, linger));
     }
 
     /** Pushes and waits for the answer. */

@@ -14,8 +14,8 @@ class LaneTest {
     @TempDir
     private Path directory;
 
-    private static void append(Lane lane, Linger patience) {
-        lane.append(List.of(new byte[] {1}), null, 0, patience);
+    private static void append(Lane lane, Linger linger) {
+        lane.append(List.of(new byte[] {1}), null, 0, linger);
     }
 
     @Test

@@ -15,10 +15,10 @@ class LingerGateTest {
     private long end;
 
     /** Appends so many messages at a time. */
-    private long append(int messages, long bytes, Linger patience, long nowNanos) {
+    private long append(int messages, long bytes, Linger linger, long nowNanos) {
         long first = end;
         end += messages;
-        return gate.append(first, end, bytes, patience, nowNanos);
+        return gate.append(first, end, bytes, linger, nowNanos);
     }
 
     private boolean isOpenAt(long position) throws InterruptedException {

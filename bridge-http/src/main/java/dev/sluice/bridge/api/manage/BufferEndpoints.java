@@ -100,7 +100,7 @@ public final class BufferEndpoints implements AutoCloseable {
             out.raw("],\"intake\":");
             LogJson.numbers(out, detail.intake());
             out.raw(",\"door\":");
-            LogJson.numbers(out, detail.door());
+            LogJson.numbers(out, detail.admission());
             out.raw(",\"failedRecords\":");
             BufferDetailJson.failed(out, detail.failed());
             return Answer.json(OK, out.raw("}"));

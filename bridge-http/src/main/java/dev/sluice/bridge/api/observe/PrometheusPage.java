@@ -51,7 +51,7 @@ final class PrometheusPage {
         ProcessUsage.Usage usage = metrics.process().now();
         BufferDetail buffer = state.bufferDetail();
         service(families, usage);
-        intake(families, buffer.intake(), buffer.door());
+        intake(families, buffer.intake(), buffer.admission());
         buffer.lanes().forEach(lane -> lane(families, lane));
         families.gauge(
                 "sluice_failed_records",
@@ -81,7 +81,7 @@ final class PrometheusPage {
         families.gauge("sluice_database_connections_awaited", "Threads that wait for a connection.", pool.waiting());
     }
 
-    private static void intake(Families families, IntakeStatus intake, AdmissionStatus door) {
+    private static void intake(Families families, IntakeStatus intake, AdmissionStatus admission) {
         families.counter("sluice_push_appends", "Pushes appended to the local log.", intake.requests());
         families.counter("sluice_push_appended_messages", "Messages in them.", intake.messages());
         String answers = "Messages by what their push was answered.";
@@ -96,8 +96,8 @@ final class PrometheusPage {
         String refusals = "Pushes refused.";
         families.counter("sluice_push_refused", refusals, intake.refusedFull(), "reason", "log_full");
         families.counter("sluice_push_refused", refusals, intake.failedWrites(), "reason", "log_failed");
-        families.counter("sluice_push_refused", refusals, door.refusedQueueFull(), "reason", "queue_full");
-        families.counter("sluice_push_refused", refusals, door.refusedNoKey(), "reason", "no_key");
+        families.counter("sluice_push_refused", refusals, admission.refusedQueueFull(), "reason", "queue_full");
+        families.counter("sluice_push_refused", refusals, admission.refusedNoKey(), "reason", "no_key");
         families.gauge("sluice_push_waiting", "Pushes that wait for their commit.", intake.waiting());
     }
 

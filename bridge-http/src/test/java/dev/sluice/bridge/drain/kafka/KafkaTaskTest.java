@@ -305,7 +305,7 @@ class KafkaTaskTest {
             lane.segments().commit(lane.segments().nextOffset());
         }
         try (Lanes lanes = Lanes.open(log, 1, config, "embedded")) {
-            assertThat(lanes.leftover()).isEmpty();
+            assertThat(lanes.earlier()).isEmpty();
             assertThat(lanes.current().get(0).generation()).isEqualTo(2);
         }
     }
