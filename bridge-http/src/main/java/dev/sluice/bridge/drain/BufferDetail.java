@@ -27,7 +27,8 @@ import java.util.stream.Stream;
  * @param admission which pushes were not let in
  * @param failed the failed records
  */
-public record BufferDetail(List<LaneDetail> lanes, IntakeStatus intake, AdmissionStatus admission, FailedDetail failed) {
+public record BufferDetail(
+        List<LaneDetail> lanes, IntakeStatus intake, AdmissionStatus admission, FailedDetail failed) {
 
     /** Copies the list. */
     public BufferDetail {

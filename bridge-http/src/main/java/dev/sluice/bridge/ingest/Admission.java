@@ -20,49 +20,46 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a push passes before it is appended to the log: it is refused if a queue is full, and encrypted if its queue
- * asks for that, so that the log holds ciphertext. What is in the log has been answered for, so behind the door nothing
- * is refused for its queue's size any more.
+ * Checks a push before the intake appends it to the log: refuses it if a queue is full, and encrypts its messages if
+ * their queue is encrypted, so that the log holds ciphertext. Everything in the log has been accepted: behind the
+ * admission, nothing is refused for the size of its queue.
  *
- * <p>The options and counts of queues are those of about a second ago, read by a thread of its own, plus what this door
- * has let through since. While the database cannot be asked, the last ones count. So a bound can be exceeded: by what
- * is in the logs of the bridges when the messages are counted, by what other bridges take within a second, and by the
+ * <p>A thread reads the options and message counts of the queues about once a second; the admission adds the messages
+ * it has let through since. If the database cannot be read, the last rules apply. A queue can exceed its
+ * {@code maxSize} by the messages in the logs of the bridges, by what other bridges accept within a second, and by the
  * rest of a push that began below it.
  *
- * <p>A message for a queue that became an encrypted one within that second enters the log in clear. The writer, which
- * reads the option with the partition's lock, encrypts it before PostgreSQL gets it. Until the options have been read
- * for the first time, as after a start without a database, every payload is encrypted if there is a key: consumers get
- * it decrypted, whatever the queue.
+ * <p>If a queue became encrypted within that second, a message for it enters the log in clear. The queue writer reads
+ * the option under the lock of the partition and encrypts the message before it reaches PostgreSQL. Before the options
+ * are read for the first time, as after a start without a database, every payload is encrypted if there is a key;
+ * consumers get it decrypted whatever the options of its queue.
  *
- * <p>Any thread may call; no call waits.
+ * <p>Any thread may call; no method but {@link #refresh} and {@link #start} blocks.
  */
 public final class Admission implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Admission.class);
 
     private static final Duration INTERVAL = Duration.ofSeconds(1);
-    /**
-     * A read is followed by a rest this many times as long, so that counting never takes more than a twentieth of a
-     * thread.
-     */
-    private static final int REST_FACTOR = 20;
+    /** The pause after a read is this many times as long as the read, which bounds the load of counting. */
+    private static final int PAUSE_FACTOR = 20;
 
     private static final long STOP_SECONDS = 5;
 
     private final Intake intake;
     private final PayloadCipher cipher;
-    private final Supplier<List<PushRule>> source;
+    private final Supplier<List<PushRule>> reader;
     private final LongAdder refusedQueueFull = new LongAdder();
     private final LongAdder refusedNoKey = new LongAdder();
     private final LongAdder failedReads = new LongAdder();
     private final ScheduledExecutorService thread = Threads.clock("sluice-admission");
-    private volatile Map<String, Known> queues = Map.of();
-    /** Whether {@link #queues} has been read at all. */
-    private volatile boolean known;
-    /** Of whoever holds the lock on this. */
+    private volatile Map<String, BoundQueue> queues = Map.of();
+    /** Whether {@link #queues} has been read at least once. */
+    private volatile boolean hasRules;
+    /** Whether the last read failed. Guarded by this. */
     private boolean failing;
 
-    /** A queue with rules, and the messages let through to it since they were read. */
-    private record Known(PushRule rule, LongAdder accepted) {
+    /** A queue with rules, and the messages let through to it since the rules were read. */
+    private record BoundQueue(PushRule rule, LongAdder accepted) {
         boolean isBounded() {
             return rule.maxSize() > 0;
         }
@@ -73,98 +70,97 @@ public final class Admission implements AutoCloseable {
     }
 
     /**
-     * Makes the door; {@link #start} begins to read.
+     * Makes the admission; {@link #start} begins to read the rules.
      *
-     * @param intake where messages go from here
-     * @param source reads the rules of all queues that have any; may block, may throw {@link QueueException}
+     * @param intake takes the messages that pass
+     * @param reader reads the rules of all queues that have any; may block, may throw {@link QueueException}
      */
-    public Admission(Intake intake, PayloadCipher cipher, Supplier<List<PushRule>> source) {
+    public Admission(Intake intake, PayloadCipher cipher, Supplier<List<PushRule>> reader) {
         this.intake = intake;
         this.cipher = cipher;
-        this.source = source;
+        this.reader = reader;
     }
 
-    /** Reads the rules now and from then on. Returns after the first try. */
+    /** Reads the rules now, which blocks, and from then on regularly. */
     public void start() {
         schedule(refresh());
     }
 
-    @SuppressWarnings("FutureReturnValueIgnored") // refresh() keeps its failures to itself.
-    private void schedule(Duration rest) {
+    @SuppressWarnings("FutureReturnValueIgnored") // refresh() handles its failures.
+    private void schedule(Duration pause) {
         if (!thread.isShutdown()) {
-            thread.schedule(() -> schedule(refresh()), rest.toMillis(), TimeUnit.MILLISECONDS);
+            thread.schedule(() -> schedule(refresh()), pause.toMillis(), TimeUnit.MILLISECONDS);
         }
     }
 
     /**
-     * Reads the rules. What has been committed before the call counts after it.
+     * Reads the rules. Messages committed before the call count after it.
      *
-     * @return how long to leave the database alone
+     * @return how long to pause before the next read
      */
     public synchronized Duration refresh() {
         long start = System.nanoTime();
-        Map<String, Known> before = queues;
+        Map<String, BoundQueue> before = queues;
         var acceptedBefore = new HashMap<String, Long>();
         before.forEach(
                 (queue, each) -> acceptedBefore.put(queue, each.accepted().sum()));
         try {
-            var read = new HashMap<String, Known>();
-            for (PushRule rule : source.get()) {
+            var read = new HashMap<String, BoundQueue>();
+            for (PushRule rule : reader.get()) {
                 var accepted = new LongAdder();
-                Known old = before.get(rule.queue());
+                BoundQueue old = before.get(rule.queue());
                 if (old != null) {
                     accepted.add(old.accepted().sum() - acceptedBefore.getOrDefault(rule.queue(), 0L));
                 }
-                read.put(rule.queue(), new Known(rule, accepted));
+                read.put(rule.queue(), new BoundQueue(rule, accepted));
             }
             queues = Map.copyOf(read);
-            known = true;
+            hasRules = true;
             if (failing) {
                 failing = false;
-                log.info("The options of queues are read again");
+                log.info("Reading the options of queues works again");
             }
         } catch (QueueException e) {
             failedReads.increment();
             if (!failing) {
                 failing = true;
-                log.warn("The options of queues cannot be read, the last ones count: {}", e.getMessage());
+                log.warn("Could not read the options of queues, the last ones apply reason={}", e.getMessage());
             }
-        } catch (RuntimeException | Error e) { // Whatever it throws would end the repetition.
+        } catch (RuntimeException | Error e) { // An exception would end the repetition.
             failedReads.increment();
-            log.error("The options of queues could not be read", e);
+            log.error("Could not read the options of queues because of a defect, the last ones apply", e);
         }
-        Duration rest = Duration.ofNanos(System.nanoTime() - start).multipliedBy(REST_FACTOR);
-        return rest.compareTo(INTERVAL) > 0 ? rest : INTERVAL;
+        Duration pause = Duration.ofNanos(System.nanoTime() - start).multipliedBy(PAUSE_FACTOR);
+        return pause.compareTo(INTERVAL) > 0 ? pause : INTERVAL;
     }
 
     /**
-     * Takes a push, or nothing of it.
+     * Accepts a push, or nothing of it.
      *
-     * @return as {@link Intake#accept}; fails also with {@link QueueFullException} and with {@link NoKeyException}
+     * @return as {@link Intake#accept}; also fails with {@link QueueFullException} and with {@link NoKeyException}
      */
-    public CompletableFuture<List<PushResult>> accept(
-            List<NewMessage> messages, Durability durability, Linger linger) {
+    public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Linger linger) {
         try {
             requireRoom(messages);
         } catch (QueueFullException e) {
             return CompletableFuture.failedFuture(e);
         }
-        return let(messages, durability, linger);
+        return admit(messages, durability, linger);
     }
 
-    /** The same for messages that are to be moved on at once. */
+    /** Accepts a push that does not linger. */
     public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
         return accept(messages, durability, Linger.NONE);
     }
 
-    /** Takes messages that have been accepted before, by this service or another, however full their queues are. */
+    /** Accepts messages that this service or another accepted before, however full their queues are. */
     public CompletableFuture<List<PushResult>> acceptAgain(List<NewMessage> messages, Durability durability) {
-        return let(messages, durability, Linger.NONE);
+        return admit(messages, durability, Linger.NONE);
     }
 
-    private CompletableFuture<List<PushResult>> let(List<NewMessage> messages, Durability durability, Linger linger) {
+    private CompletableFuture<List<PushResult>> admit(List<NewMessage> messages, Durability durability, Linger linger) {
         try {
-            return counted(messages, intake.accept(sealed(messages), durability, linger));
+            return counting(messages, intake.accept(encrypted(messages), durability, linger));
         } catch (NoKeyException e) {
             refusedNoKey.increment();
             return CompletableFuture.failedFuture(e);
@@ -177,7 +173,7 @@ public final class Admission implements AutoCloseable {
      * @throws QueueFullException if one is; counted as a refusal
      */
     public void requireRoom(List<NewMessage> messages) throws QueueFullException {
-        Map<String, Known> now = queues;
+        Map<String, BoundQueue> now = queues;
         if (now.isEmpty()) {
             return;
         }
@@ -187,7 +183,7 @@ public final class Admission implements AutoCloseable {
                 continue;
             }
             last = message.queue();
-            Known queue = now.get(last);
+            BoundQueue queue = now.get(last);
             if (queue != null
                     && queue.isBounded()
                     && queue.messages() >= queue.rule().maxSize()) {
@@ -198,34 +194,34 @@ public final class Admission implements AutoCloseable {
         }
     }
 
-    private List<NewMessage> sealed(List<NewMessage> messages) throws NoKeyException {
-        Map<String, Known> now = queues;
-        boolean all = !known && cipher.hasKey();
+    private List<NewMessage> encrypted(List<NewMessage> messages) throws NoKeyException {
+        Map<String, BoundQueue> now = queues;
+        boolean all = !hasRules && cipher.hasKey();
         if (now.isEmpty() && !all) {
             return messages;
         }
-        var sealed = new ArrayList<NewMessage>(messages.size());
+        var encrypted = new ArrayList<NewMessage>(messages.size());
         for (NewMessage message : messages) {
-            Known queue = now.get(message.queue());
-            boolean encrypted = queue != null && queue.rule().encrypted();
-            if (encrypted && !cipher.hasKey()) {
+            BoundQueue queue = now.get(message.queue());
+            boolean isEncrypted = queue != null && queue.rule().encrypted();
+            if (isEncrypted && !cipher.hasKey()) {
                 throw new NoKeyException(message.queue());
             }
-            sealed.add(all || encrypted ? cipher.seal(message) : message);
+            encrypted.add(all || isEncrypted ? cipher.seal(message) : message);
         }
-        return sealed;
+        return encrypted;
     }
 
-    /** Counts messages for bounded queues; no longer when the answer says that a message is not there. */
-    private CompletableFuture<List<PushResult>> counted(
+    /** Counts messages for bounded queues, and takes back the count of those that are not stored. */
+    private CompletableFuture<List<PushResult>> counting(
             List<NewMessage> messages, CompletableFuture<List<PushResult>> answer) {
-        Map<String, Known> now = queues;
-        if (now.values().stream().noneMatch(Known::isBounded) || answer.isCompletedExceptionally()) {
+        Map<String, BoundQueue> now = queues;
+        if (now.values().stream().noneMatch(BoundQueue::isBounded) || answer.isCompletedExceptionally()) {
             return answer;
         }
         var counted = new ArrayList<@Nullable LongAdder>(messages.size());
         for (NewMessage message : messages) {
-            Known queue = now.get(message.queue());
+            BoundQueue queue = now.get(message.queue());
             LongAdder accepted = queue != null && queue.isBounded() ? queue.accepted() : null;
             if (accepted != null) {
                 accepted.increment();
@@ -248,22 +244,22 @@ public final class Admission implements AutoCloseable {
 
     /** Returns counts for status pages and metrics. */
     public AdmissionStatus status() {
-        Map<String, Known> now = queues;
+        Map<String, BoundQueue> now = queues;
         return new AdmissionStatus(
-                now.values().stream().filter(Known::isBounded).count(),
+                now.values().stream().filter(BoundQueue::isBounded).count(),
                 now.values().stream().filter(queue -> queue.rule().encrypted()).count(),
                 refusedQueueFull.sum(),
                 refusedNoKey.sum(),
                 failedReads.sum());
     }
 
-    /** Reads no more; what was read last goes on to count. */
+    /** Stops reading; the last rules apply. */
     @Override
     public void close() {
         thread.shutdownNow();
         try {
             if (!thread.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS)) {
-                log.warn("The options of queues are still being read");
+                log.warn("A read of the options of queues has not ended, closing without it");
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

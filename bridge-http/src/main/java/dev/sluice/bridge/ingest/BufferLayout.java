@@ -18,17 +18,17 @@ import java.util.Properties;
 import java.util.stream.Stream;
 
 /**
- * What lies in a buffer's directory, for tools; see {@link Lanes} for the names. Reading it changes nothing and needs
- * no lock.
+ * The contents of a buffer's directory, for tools; see {@link Lanes} for the names. Reading it changes nothing and
+ * needs no lock.
  *
  * @param directory {@code buffer.dir}
- * @param generation the generation that takes new messages; empty if nothing says so
- * @param lanes how many lanes it has; empty likewise
+ * @param generation the generation that takes new messages; empty if it is unknown
+ * @param lanes how many lanes that generation has; empty if it is unknown
  * @param logs directories of lanes, oldest generation first, then by number: the order in which they are drained
  * @param failed directory of the failed records; empty if there is none
  * @param drained generations that were set aside and may be deleted, by name
- * @param foreign other names, which no bridge has made
- * @param problem what is wrong with {@code lanes.properties}; empty if nothing is
+ * @param foreign names that no bridge has made
+ * @param problem what is wrong with {@code lanes.properties}; empty if it is fine
  */
 public record BufferLayout(
         Path directory,
@@ -62,7 +62,7 @@ public record BufferLayout(
         }
 
         /**
-         * Returns the note of a bridge that found a copy of this lane in use, and drains it no more; empty if there is
+         * Returns the note of a bridge that found a copy of this lane in use and stopped draining it; empty if there is
          * none.
          */
         public Optional<Path> sourceTakenMark() {
@@ -72,9 +72,9 @@ public record BufferLayout(
     }
 
     /**
-     * Looks into a directory.
+     * Reads a directory.
      *
-     * @throws NoSuchFileException if there is none
+     * @throws NoSuchFileException if it does not exist
      * @throws IOException if it cannot be read
      */
     public static BufferLayout read(Path directory) throws IOException {
@@ -144,16 +144,16 @@ public record BufferLayout(
                 || Lanes.GENERATION.matcher(name).matches();
     }
 
-    /** Returns whether there is anything of a buffer here. */
+    /** Returns whether the directory holds no part of a buffer. */
     public boolean isEmpty() {
         return logs.isEmpty() && failed.isEmpty() && generation.isEmpty() && problem.isEmpty();
     }
 
     /**
-     * Sets a {@code lanes.properties} aside that cannot be understood, so that a bridge can start: all lanes found are
-     * drained before anything new then. Nothing may run on the directory.
+     * Sets a damaged {@code lanes.properties} aside, so that a bridge can start. The bridge then drains all lanes it
+     * finds before anything new. No process may use the directory.
      *
-     * @return where it is now; empty if there was nothing to do
+     * @return where the file is now; empty if it is not damaged
      */
     public Optional<Path> setAsideDamagedFile() throws IOException {
         Path file = directory.resolve(Lanes.FILE);

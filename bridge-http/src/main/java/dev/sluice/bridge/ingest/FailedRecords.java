@@ -24,14 +24,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The records PostgreSQL refused for what they are, in {@code buffer.dir/failed} with the reason, until somebody
- * retries or drops them. The payload kept is the log entry, see {@link MessageCodec}; the origin is topic, lane and
- * offset, such as {@code sluice-log-ID-EPOCH-0@1042}. Any thread may call; methods wait for the disk.
+ * The records that PostgreSQL refused for their content, with the reason, in {@code buffer.dir/failed}. An operator
+ * retries or drops them. The payload is the log entry, see {@link MessageCodec}; the origin is topic, lane and offset,
+ * such as {@code sluice-log-ID-EPOCH-0@1042}. Any thread may call; methods block on the disk.
  *
- * <p>A record is retried by appending its message to the log again, at the end: it loses its place among the messages
- * of its partition, which have passed it long ago. Only when the log is synced is the record removed here, so a crash
- * in between leaves both; then a second retry is dropped by its transaction id, which counts as given by the producer
- * from the first retry on. If PostgreSQL still refuses the message it comes back as a new record.
+ * <p>A retry appends the message to the log again, at the end: it loses its place among the messages of its partition.
+ * The record is removed only after the log is synced. A crash in between leaves both; a second retry is then dropped as
+ * a duplicate by its transaction id, which counts as given by the producer from the first retry on. If PostgreSQL
+ * refuses the message again, it comes back as a new record.
  */
 public final class FailedRecords implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(FailedRecords.class);
@@ -40,27 +40,27 @@ public final class FailedRecords implements Closeable {
 
     private static final int PAGE_RECORDS = 100;
 
-    /** Payloads retried in one append, about. */
+    /** Approximate size of the payloads retried in one append. */
     private static final int PAGE_BYTES = 1 << 20;
 
-    /** Records of which {@link Retried} says why they were kept. */
+    /** Most kept records that {@link Retried} lists with a reason. */
     private static final int MAX_KEPT = 100;
 
     private static final int REMEMBERED_ORIGINS = 10_000;
 
     private final FailedLog entries;
 
-    /** Origins added lately: a task that is made anew reports the same records once more. */
-    private final Map<String, Boolean> addedLately = new LinkedHashMap<>();
+    /** Recently added origins: a restarted task reports the same records again. */
+    private final Map<String, Boolean> recentOrigins = new LinkedHashMap<>();
 
     /**
-     * What became of a retry.
+     * The result of a retry.
      *
      * @param retried records whose messages are in the log again
-     * @param unknown ids of which there was no record
-     * @param notRetried records that were kept
-     * @param kept the first of them, each with why
-     * @param stoppedBy why the retry ended before the end: what is left is as it was; empty if it went through
+     * @param unknown ids without a record
+     * @param notRetried records that stay here
+     * @param kept the first of them, each with the reason
+     * @param stoppedBy why the retry stopped early and left the rest unchanged; empty if it completed
      */
     public record Retried(int retried, int unknown, int notRetried, List<Kept> kept, Optional<Throwable> stoppedBy) {
         /** Copies the list. */
@@ -73,7 +73,7 @@ public final class FailedRecords implements Closeable {
      * A record that was not retried.
      *
      * @param id its id
-     * @param reason why
+     * @param reason why it was not retried
      */
     public record Kept(long id, String reason) {}
 
@@ -92,9 +92,9 @@ public final class FailedRecords implements Closeable {
     }
 
     /**
-     * Keeps a record and why it failed. Waits for the disk.
+     * Stores a record and the reason of its failure. Blocks on the disk.
      *
-     * @return completed when both are durable; failed if they could not be made so, or with a
+     * @return completed when both are durable; failed if they could not be written, with a
      *     {@link FailedRecordsFullException} if there is no room
      */
     public Future<Void> add(SinkRecord record, Throwable failure) {
@@ -127,23 +127,23 @@ public final class FailedRecords implements Closeable {
     }
 
     private boolean isRemembered(String origin) {
-        synchronized (addedLately) {
-            return addedLately.containsKey(origin);
+        synchronized (recentOrigins) {
+            return recentOrigins.containsKey(origin);
         }
     }
 
     private void remember(String origin) {
-        synchronized (addedLately) {
-            addedLately.put(origin, true);
-            Iterator<String> oldest = addedLately.keySet().iterator();
-            while (addedLately.size() > REMEMBERED_ORIGINS) {
+        synchronized (recentOrigins) {
+            recentOrigins.put(origin, true);
+            Iterator<String> oldest = recentOrigins.keySet().iterator();
+            while (recentOrigins.size() > REMEMBERED_ORIGINS) {
                 oldest.next();
                 oldest.remove();
             }
         }
     }
 
-    /** Returns whether another record would be kept. */
+    /** Returns whether there is room for another record. */
     public boolean hasRoom() {
         return entries.hasRoom();
     }
@@ -151,9 +151,9 @@ public final class FailedRecords implements Closeable {
     /**
      * Retries some records.
      *
-     * @param push takes messages into the log, as {@link Intake#accept} does when asked for {@link Durability#BUFFERED}
-     * @throws IOException if the records cannot be read, or not be removed; then some are in the log as well as here
-     * @throws InterruptedException if the thread is interrupted while it waits; the same
+     * @param push appends messages to the log, as {@link Intake#accept} does for {@link Durability#BUFFERED}
+     * @throws IOException if the records cannot be read or removed; then some may be in the log and here
+     * @throws InterruptedException if the thread is interrupted; then some may be in the log and here
      */
     public Retried retry(Collection<Long> ids, Function<List<NewMessage>, CompletableFuture<List<PushResult>>> push)
             throws IOException, InterruptedException {
@@ -181,15 +181,15 @@ public final class FailedRecords implements Closeable {
     }
 
     /**
-     * Retries all records there are now; not those that come back meanwhile.
+     * Retries all present records, but not those that come back meanwhile.
      *
-     * @param push as above
-     * @throws IOException as above
-     * @throws InterruptedException as above
+     * @param push see {@link #retry}
+     * @throws IOException see {@link #retry}
+     * @throws InterruptedException see {@link #retry}
      */
     public Retried retryAll(Function<List<NewMessage>, CompletableFuture<List<PushResult>>> push)
             throws IOException, InterruptedException {
-        long end = entries.status().nextOffset(); // Ids given from now on are not below this.
+        long end = entries.status().nextOffset(); // Later records get this id or a higher one.
         var retry = new Retry(push);
         List<FailedRecord> page = entries.list(-1, PAGE_RECORDS);
         while (!page.isEmpty()) {
@@ -202,7 +202,7 @@ public final class FailedRecords implements Closeable {
         return retry.result();
     }
 
-    /** One retry as it goes on. */
+    /** A retry in progress. */
     private final class Retry {
         private final Function<List<NewMessage>, CompletableFuture<List<PushResult>>> push;
         private final List<Kept> kept = new ArrayList<>();
@@ -217,7 +217,7 @@ public final class FailedRecords implements Closeable {
 
         Retried result() {
             log.info(
-                    "Retried failed records. retried={} unknown={} kept={} left={} stoppedBy={}",
+                    "Retried failed records retried={} unknown={} kept={} left={} stoppedBy={}",
                     retried,
                     unknown,
                     notRetried,
@@ -226,7 +226,7 @@ public final class FailedRecords implements Closeable {
             return new Retried(retried, unknown, notRetried, kept, stoppedBy);
         }
 
-        /** Retries the records in appends of a bounded size; false if it is no use to go on. */
+        /** Retries the records in appends of a bounded size. Returns false if the retry must stop. */
         boolean all(List<FailedRecord> records) throws IOException, InterruptedException {
             var ids = new ArrayList<Long>();
             var messages = new ArrayList<NewMessage>();
@@ -290,7 +290,7 @@ public final class FailedRecords implements Closeable {
         }
     }
 
-    /** A message whose transaction id is looked for, whoever made it: a second copy of it shall be found. */
+    /** Returns the message with its transaction id marked as given, so that a second copy is found as a duplicate. */
     public static NewMessage withGivenTransactionId(NewMessage message) {
         return NewMessage.builder(
                         message.id(), message.queue(), message.partition(), message.transactionId(), message.payload())
@@ -301,12 +301,12 @@ public final class FailedRecords implements Closeable {
                 .build();
     }
 
-    /** Returns how many records are kept. */
+    /** Returns the number of records. */
     public int count() {
         return entries.count();
     }
 
-    /** Returns the records themselves, to list, retry and drop them. */
+    /** Returns the log of the records, to list and drop them. */
     public FailedLog entries() {
         return entries;
     }

@@ -4,8 +4,8 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A record PostgreSQL refused cannot be kept, because too many already are. It stays in its lane, and the lane with it,
- * until some have been retried or dropped.
+ * There is no room for another failed record. The record stays in its lane, and the lane holds, until an operator
+ * retries or drops some.
  */
 public final class FailedRecordsFullException extends IOException {
     private static final long serialVersionUID = 1L;
@@ -15,7 +15,7 @@ public final class FailedRecordsFullException extends IOException {
                 + " bytes; retry or drop some");
     }
 
-    /** Returns the one that is the reason, or the reason of the reason, of a failure; null if none is. */
+    /** Returns this exception from the causes of a failure; null if it is none of them. */
     public static @Nullable FailedRecordsFullException in(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof FailedRecordsFullException full) {

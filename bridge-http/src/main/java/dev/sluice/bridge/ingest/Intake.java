@@ -25,17 +25,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Accepts pushes into the log and answers when the promise is kept. The package comment has the two kinds of answers.
+ * Accepts pushes into the log, and answers each push when its {@link Durability} is reached.
  *
- * <p>Answers are given on one thread of its own, so neither the drain nor the log waits for what the HTTP side does
- * with them; another thread looks for waiting pushes whose time is over. Any thread may call {@link #accept}; it never
- * waits for the disk or the database.
+ * <p>A thread of its own gives the answers, so that neither the drain nor the log waits for the HTTP side; another
+ * thread looks for pushes that have timed out. Any thread may call {@link #accept}, which never waits for the disk or
+ * the database.
  */
 public final class Intake implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Intake.class);
 
-    /** How often waiting pushes are looked through; an answer can be this much late. */
-    private static final Duration SWEEP_INTERVAL = Duration.ofMillis(20);
+    /** How often to look for timed-out pushes; an answer can be this late. */
+    private static final Duration TIMEOUT_CHECK_INTERVAL = Duration.ofMillis(20);
 
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(10);
 
@@ -43,7 +43,7 @@ public final class Intake implements AutoCloseable {
     private final Duration storedTimeout;
     private final Durability strongest;
     private final ExecutorService answers;
-    private final Thread sweeper;
+    private final Thread timeouts;
     private final Counters counters = new Counters();
     private volatile boolean closed;
 
@@ -59,12 +59,7 @@ public final class Intake implements AutoCloseable {
         final LongAdder failedWrites = new LongAdder();
     }
 
-    /**
-     * Begins to accept.
-     *
-     * @param lanes where the messages go
-     * @param storedTimeout {@code push.stored.timeout.ms}: how long a push waits for its commit, 0 or more
-     */
+    /** Begins to accept, up to {@link Durability#STORED}. */
     public Intake(Lanes lanes, Duration storedTimeout) {
         this(lanes, storedTimeout, Durability.STORED);
     }
@@ -72,8 +67,9 @@ public final class Intake implements AutoCloseable {
     /**
      * Begins to accept.
      *
-     * @param strongest what is waited for at most: {@code BUFFERED} if the drain does not learn what becomes of
-     *     messages
+     * @param lanes the lanes to append to
+     * @param storedTimeout {@code push.stored.timeout.ms}: how long a push waits for its commit, 0 or more
+     * @param strongest the strongest durability: {@code BUFFERED} if the drain does not learn the outcome of messages
      */
     public Intake(Lanes lanes, Duration storedTimeout, Durability strongest) {
         if (storedTimeout.isNegative()) {
@@ -83,7 +79,7 @@ public final class Intake implements AutoCloseable {
         this.lanes = lanes.current();
         this.storedTimeout = storedTimeout;
         this.strongest = strongest;
-        // After the end there is no thread left to answer on; whoever brings the answer then gives it.
+        // After the shutdown, the thread that brings an answer also gives it.
         this.answers = new ThreadPoolExecutor(
                 1,
                 1,
@@ -92,11 +88,11 @@ public final class Intake implements AutoCloseable {
                 new LinkedBlockingQueue<>(),
                 Threads.named("sluice-answers"),
                 (task, executor) -> task.run());
-        this.sweeper = Threads.daemon("sluice-push-timeouts", this::sweep);
-        this.sweeper.start();
+        this.timeouts = Threads.daemon("sluice-push-timeouts", this::answerTimedOut);
+        this.timeouts.start();
     }
 
-    /** The same for messages that are to be moved on at once. */
+    /** Accepts a push that does not linger. */
     public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability) {
         return accept(messages, durability, Linger.NONE);
     }
@@ -104,15 +100,15 @@ public final class Intake implements AutoCloseable {
     /**
      * Appends the messages, those of each lane atomically and in order, and answers as {@code durability} says.
      *
-     * <p>If the lanes of only some messages are full, those are answered as failed and the others are accepted.
+     * <p>If only some lanes are full, their messages are answered as failed and the others are accepted.
      *
-     * @param linger how long they may stay in the log; counts only where the answer does not wait for the database
+     * @param linger how long the messages may stay in the log; applies only to {@link Durability#BUFFERED}
      * @return one result per message, in order. Fails with {@link IntakeFullException} if nothing could be accepted;
-     *     with {@link IOException} if the log cannot write: then some may have been accepted, and the push should be
-     *     repeated; with {@link MessageTooLargeException} if a message or the push is larger than the log takes
+     *     with {@link IOException} if the log cannot write: then some messages may have been accepted, and the producer
+     *     should repeat the push; with {@link MessageTooLargeException} if a message or the push is too large for the
+     *     log
      */
-    public CompletableFuture<List<PushResult>> accept(
-            List<NewMessage> messages, Durability durability, Linger linger) {
+    public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Linger linger) {
         if (messages.isEmpty()) {
             return CompletableFuture.completedFuture(List.of());
         }
@@ -162,7 +158,7 @@ public final class Intake implements AutoCloseable {
                 slices.add(slice(push, messages, laneOf, lane, sizes[lane]));
             }
         }
-        // Before the first append: a push that is refused leaves nothing behind.
+        // Checked before the first append, so that a refused push leaves nothing in the log.
         slices.forEach(each -> lanes.get(each.lane()).segments().requireFits(each.payloads()));
         var refused = new ArrayList<Push.Slice>();
         AppendResult.Full lastFull = null;
@@ -185,7 +181,7 @@ public final class Intake implements AutoCloseable {
         return counted(push);
     }
 
-    /** What goes into one lane. */
+    /** The messages of a push for one lane. */
     private record LaneSlice(int lane, Push.Slice slice, List<byte[]> payloads) {}
 
     private static LaneSlice slice(Push push, List<NewMessage> messages, int[] laneOf, int lane, int size) {
@@ -201,8 +197,8 @@ public final class Intake implements AutoCloseable {
     }
 
     /**
-     * Returns the lane of a partition: the same for the same names in every process, as {@link String#hashCode} is
-     * defined by its documentation.
+     * Returns the lane of a partition: the same for the same names in every process, because the specification of
+     * {@link String#hashCode} fixes the hash.
      */
     static int laneOf(String queue, String partition, int lanes) {
         int hash = 31 * queue.hashCode() + partition.hashCode();
@@ -224,8 +220,8 @@ public final class Intake implements AutoCloseable {
         return push.answer();
     }
 
-    /** Appends the slice; returns null, or why there was no room for it. */
-    @SuppressWarnings("FutureReturnValueIgnored") // What it does on failure is all there is to do.
+    /** Appends a slice. Returns null, or how full the lane is if there is no room. */
+    @SuppressWarnings("FutureReturnValueIgnored") // The stage handles the failure.
     private AppendResult.@Nullable Full append(
             Lane lane, List<byte[]> payloads, Push.Slice slice, Durability durability, Linger linger) {
         boolean wantsStored = durability == Durability.STORED && strongest == Durability.STORED;
@@ -253,7 +249,7 @@ public final class Intake implements AutoCloseable {
         return null;
     }
 
-    @SuppressWarnings("FutureReturnValueIgnored") // Both ends are handled inside.
+    @SuppressWarnings("FutureReturnValueIgnored") // The stage handles both ends.
     private void answerWhenSynced(Lane lane, Push.Slice slice, boolean wantedStored) {
         lane.segments()
                 .sync(slice.lastOffset())
@@ -278,17 +274,17 @@ public final class Intake implements AutoCloseable {
         }
     }
 
-    /** Answers who waits for these messages of the lane. Called by the drain after their commit. */
+    /** Answers the pushes that wait for these messages. The drain calls it after their commit. */
     public void committed(Lane lane, List<SinkRecord> records, List<PushOutcome> outcomes) {
         answer(lane, lane.committed(records, outcomes));
     }
 
-    /** Answers who waits for these messages, of which only is known that they are stored. */
+    /** Answers the pushes that wait for these messages, which are stored with an unknown outcome. */
     public void alreadyStored(Lane lane, List<SinkRecord> records) {
         answer(lane, lane.settled(records, PushResult.Buffered.BUFFERED));
     }
 
-    /** Answers who waits for this message, which PostgreSQL refused. */
+    /** Answers the push that waits for this message, which PostgreSQL refused. */
     public void refused(Lane lane, SinkRecord record, String reason) {
         answer(lane, lane.settled(List.of(record), new PushResult.Failed(reason)));
     }
@@ -308,7 +304,7 @@ public final class Intake implements AutoCloseable {
         });
     }
 
-    /** Answers; a message whose outcome is not known is buffered. */
+    /** Completes a slice; a message without an outcome is buffered. */
     private void complete(Push.Slice slice) {
         int queued = slice.count(PushResult.Queued.class);
         int duplicate = slice.count(PushResult.Duplicate.class);
@@ -320,9 +316,9 @@ public final class Intake implements AutoCloseable {
         slice.complete(PushResult.Buffered.BUFFERED);
     }
 
-    private void sweep() {
+    private void answerTimedOut() {
         while (!closed) {
-            LockSupport.parkNanos(SWEEP_INTERVAL.toNanos());
+            LockSupport.parkNanos(TIMEOUT_CHECK_INTERVAL.toNanos());
             long now = System.nanoTime();
             for (Lane lane : lanes) {
                 for (Push.Slice slice : lane.expire(now)) {
@@ -348,15 +344,15 @@ public final class Intake implements AutoCloseable {
     }
 
     /**
-     * Accepts no more, and answers whoever still waits as buffered. Call it after the drain has stopped and before the
-     * lanes are closed. Waits up to {@code 10} seconds for the answers to be given.
+     * Refuses new pushes, and answers waiting pushes as buffered. Call it after the drain has stopped and before the
+     * lanes are closed. Waits up to 10 s for the answers to be given.
      */
     @Override
     public void close() {
         closed = true;
-        LockSupport.unpark(sweeper);
+        LockSupport.unpark(timeouts);
         try {
-            sweeper.join(CLOSE_TIMEOUT.toMillis());
+            timeouts.join(CLOSE_TIMEOUT.toMillis());
             var last = new ArrayList<CompletableFuture<Void>>();
             for (Lane lane : lanes) {
                 for (Push.Slice slice : lane.removeAll()) {
@@ -369,12 +365,12 @@ public final class Intake implements AutoCloseable {
                     .get(CLOSE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
             answers.shutdown();
             if (!answers.awaitTermination(CLOSE_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS)) {
-                log.warn("Some pushes were not answered before the end. timeout={}", CLOSE_TIMEOUT);
+                log.warn("Closed the intake before all pushes were answered timeout={}", CLOSE_TIMEOUT);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
-            log.warn("The log could not be synced for the pushes that waited. reason={}", e.toString());
+            log.warn("Could not sync the log for the pushes that waited reason={}", e.toString());
         }
     }
 }

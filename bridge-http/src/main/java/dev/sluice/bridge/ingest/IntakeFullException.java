@@ -1,6 +1,6 @@
 package dev.sluice.bridge.ingest;
 
-/** The local log has no room: nothing of the push was accepted. It may be tried again when the drain has caught up. */
+/** The local log is full: nothing of the push was accepted. The producer may retry when the drain has caught up. */
 public final class IntakeFullException extends Exception {
     private static final long serialVersionUID = 1L;
 
@@ -19,7 +19,7 @@ public final class IntakeFullException extends Exception {
         return usedBytes;
     }
 
-    /** Returns the limit that was met, in bytes. */
+    /** Returns the limit in bytes. */
     public long limitBytes() {
         return limitBytes;
     }

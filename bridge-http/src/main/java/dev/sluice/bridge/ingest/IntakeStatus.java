@@ -1,17 +1,17 @@
 package dev.sluice.bridge.ingest;
 
 /**
- * Counts since the intake began. All but the last only grow.
+ * Counts since the start. All but the last only grow.
  *
- * <p>{@code messages} is the sum of the four answers and of the messages that wait.
+ * <p>{@code messages} is the sum of the four answers and of the waiting messages.
  *
- * @param requests pushes taken, at least in part
- * @param messages messages in them, and those of pushes that failed after a part was taken
+ * @param requests pushes accepted, at least in part
+ * @param messages messages in them, and in pushes that failed after a part was accepted
  * @param answeredQueued messages answered after their commit
  * @param answeredDuplicate messages answered as duplicates after a commit
- * @param answeredBuffered messages answered after the sync of the log, asked for or not
+ * @param answeredBuffered messages answered after the sync of the log, whether the producer asked for it or not
  * @param answeredFailed messages answered as failed, or in a push that failed because the log could not write
- * @param fellBack messages whose producer wanted to wait for the commit and that were answered as buffered
+ * @param fellBack messages answered as buffered although their producer asked for the commit
  * @param refusedFull pushes refused because the log was full
  * @param failedWrites pushes that failed because the log could not write
  * @param waiting pushes that wait for a commit now

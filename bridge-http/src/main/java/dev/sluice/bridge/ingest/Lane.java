@@ -3,15 +3,13 @@ package dev.sluice.bridge.ingest;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.sluice.buffer.AppendResult;
+import dev.sluice.buffer.AtomicFile;
 import dev.sluice.buffer.SegmentLog;
 import dev.sluice.queue.PushOutcome;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,17 +19,17 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One log with the requests that wait for its messages to be stored.
+ * A log with the pushes that wait for its messages to be stored.
  *
- * <p>Waiting slices are kept in the order of their offsets, which is also that of their deadlines. An append and its
- * registration happen under one lock, and outcomes are looked up under the same: so when the drain reports an offset,
- * whoever waits for it is here. Parts that run out of time are taken out by {@link #expire}, so a long outage keeps
- * none.
+ * <p>Waiting slices are kept in the order of their offsets, which is also the order of their deadlines. One lock covers
+ * an append with the registration of its slice, and the search for the slices of an outcome: when the drain reports an
+ * offset, the slice that waits for it is registered. {@link #expire} removes the slices that time out, so a long outage
+ * keeps none.
  */
 public final class Lane implements Closeable {
-    /** No entry is waiting to be drained. */
+    /** The value of {@link #oldestUndrainedNanos} if all entries are drained. */
     private static final long NOTHING = Long.MIN_VALUE;
-    /** The age of what was left by an earlier run. */
+    /** The assumed age of entries from an earlier run. */
     private static final long AGES_NANOS = TimeUnit.DAYS.toNanos(365);
 
     static final String SOURCE_TAKEN = ".source-taken";
@@ -41,7 +39,7 @@ public final class Lane implements Closeable {
     private final Path directory;
     private final SegmentLog segments;
 
-    /** Offset the first append of this process got: below it everything is from an earlier run. */
+    /** Offset of this process's first append: all entries below are from an earlier run. */
     private final long firstOwnOffset;
 
     private final ArrayDeque<Push.Slice> waiting = new ArrayDeque<>();
@@ -49,15 +47,15 @@ public final class Lane implements Closeable {
     private final LingerGate lingerGate = new LingerGate();
 
     /**
-     * Since when the oldest entry that is not drained has been due, as of {@link System#nanoTime}, which no one sets;
-     * {@link #NOTHING} if all are. Written under the lock.
+     * Since when the oldest undrained entry has been due, as {@link System#nanoTime}, which no clock change affects;
+     * {@link #NOTHING} if all entries are drained. Written under the lock.
      */
     private volatile long oldestUndrainedNanos;
 
-    /** Whether the drain cannot write at present. Written by the drain. */
+    /** Whether the drain cannot write now. */
     private volatile boolean down;
 
-    /** Whether the drain is told not to write. */
+    /** Whether the drain may not write now. */
     private volatile boolean held;
 
     Lane(int generation, int number, Path directory, SegmentLog segments) {
@@ -96,14 +94,14 @@ public final class Lane implements Closeable {
         return firstOwnOffset;
     }
 
-    /** Returns the file that forbids draining the lane: beside its log, since everything in there is the log's. */
+    /** Returns the file that forbids draining the lane. It is beside the log's directory, which is the log's alone. */
     public Path sourceTakenMark() {
         return directory.resolveSibling(directory.getFileName() + SOURCE_TAKEN);
     }
 
     /**
-     * Leaves a note for the next start, and for whoever is to decide, that the lane's source was moved by somebody
-     * else.
+     * Writes the file that forbids draining the lane, for the next start and for the operator: another process has
+     * moved the lane's source.
      */
     public void markSourceTaken(String reason) throws IOException {
         Path mark = sourceTakenMark();
@@ -116,28 +114,20 @@ public final class Lane implements Closeable {
                 + "2. Save the messages of this one: sluice buffer export.\n"
                 + "3. Delete this file to go on where PostgreSQL stands. What this log has below that is passed over.\n"
                 + "   Or, if what PostgreSQL has is another copy's, move this directory away and begin with an empty one.\n";
-        try (var channel = FileChannel.open(
-                mark, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-            ByteBuffer bytes = UTF_8.encode(note);
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-            channel.force(true);
-        }
-        Lanes.syncDirectory(directory.toAbsolutePath().getParent());
+        AtomicFile.replace(mark, note.getBytes(UTF_8));
     }
 
     /**
-     * Appends, and registers who waits for the outcome.
+     * Appends, and registers the slice that waits for the outcome.
      *
-     * @param slice who waits, or null if nobody does
-     * @param deadlineNanos until when, as of {@link System#nanoTime}
+     * @param slice waits for the outcome; null if no push does
+     * @param deadlineNanos until when it waits, as {@link System#nanoTime}
      * @param linger how long the messages may stay here
      */
-    @SuppressWarnings("FutureReturnValueIgnored") // The task handles its failure itself.
+    @SuppressWarnings("FutureReturnValueIgnored") // The stage handles the failure.
     AppendResult append(List<byte[]> payloads, Push.@Nullable Slice slice, long deadlineNanos, Linger linger) {
         synchronized (this) {
-            // Before they can be read.
+            // The gate must know the entries before the drain can read them.
             long first = segments.nextOffset();
             long bytes = linger.isNone()
                     ? 0
@@ -150,7 +140,7 @@ public final class Lane implements Closeable {
                         drainedTo(segments.committedOffset());
                     }
                 });
-                // Behind the lingerGate, what is due first counts.
+                // Behind the gate, the earliest due time counts.
                 if (oldestUndrainedNanos == NOTHING || oldestUndrainedNanos - due > 0) {
                     oldestUndrainedNanos = due;
                 }
@@ -165,7 +155,7 @@ public final class Lane implements Closeable {
         }
     }
 
-    /** Says whether what is appended now has a chance to be stored within this time. */
+    /** Returns whether a message appended now may be stored within this time. */
     boolean isWithin(long millis) {
         long oldest = oldestUndrainedNanos;
         return !down
@@ -173,7 +163,7 @@ public final class Lane implements Closeable {
                 && (oldest == NOTHING || System.nanoTime() - oldest <= TimeUnit.MILLISECONDS.toNanos(millis));
     }
 
-    /** Keeps the drain from messages that may still stay. */
+    /** Returns the gate that keeps the drain from lingering messages. */
     public LingerGate lingerGate() {
         return lingerGate;
     }
@@ -191,9 +181,9 @@ public final class Lane implements Closeable {
     }
 
     /**
-     * The drain works on an entry appended at this time, and on none before it; if it was behind the lingerGate, it is as old
-     * as the lingerGate has been open. If the clock was set in between, the age is wrong until the drain has passed what was
-     * appended before that.
+     * Notes that the drain has reached an entry appended at this time. If the entry lingered, its age counts from the
+     * opening of the gate. If the clock was set in between, the age is wrong until the drain has passed the entries
+     * appended before.
      */
     public void draining(long appendedAtMillis) {
         long ageMillis = Math.max(0, System.currentTimeMillis() - appendedAtMillis);
@@ -204,23 +194,23 @@ public final class Lane implements Closeable {
         }
     }
 
-    /** The drain has moved on everything below the offset. */
+    /** Notes that all entries below the offset are drained. */
     public void drainedTo(long nextOffset) {
         synchronized (this) {
-            if (segments.isEmptyFrom(nextOffset)) { // Behind it are at most offsets of appends that failed.
+            if (segments.isEmptyFrom(nextOffset)) { // Above it are only offsets of failed appends.
                 oldestUndrainedNanos = NOTHING;
-            } else if (lingerGate.isShutFor(nextOffset)) {
-                oldestUndrainedNanos = lingerGate.opensNanos(); // What is left may still stay.
+            } else if (lingerGate.isClosedFor(nextOffset)) {
+                oldestUndrainedNanos = lingerGate.opensNanos(); // The rest may still linger.
             }
         }
     }
 
-    /** Notes outcomes, in the order of the log, and takes out the slices that have all of theirs. */
+    /** Notes outcomes in the order of the log, and removes the slices that have all of theirs. */
     List<Push.Slice> committed(List<SinkRecord> records, List<PushOutcome> outcomes) {
         return settle(records, index -> PushResult.of(outcomes.get((int) index)));
     }
 
-    /** Notes one result for all of them, and takes out the slices that have all of theirs. */
+    /** Notes one result for all records, and removes the slices that have all of theirs. */
     List<Push.Slice> settled(List<SinkRecord> records, PushResult result) {
         return settle(records, index -> result);
     }
@@ -234,7 +224,7 @@ public final class Lane implements Closeable {
         for (int i = 0; i < records.size() && slice != null; i++) {
             long offset = records.get(i).kafkaOffset();
             while (slice != null && offset > slice.lastOffset()) {
-                // The log lost some of the slice's entries, or a write of them failed; the rest is known.
+                // The log lost some entries of the slice, or could not write them; the outcome of the rest is known.
                 done.add(waiting.removeFirst());
                 slice = waiting.peekFirst();
             }
@@ -249,16 +239,16 @@ public final class Lane implements Closeable {
         return done;
     }
 
-    /** Takes out the slices whose time is over; all of them when the drain cannot write, or shall not. */
+    /** Removes the slices that have timed out; all of them if the drain cannot or may not write. */
     List<Push.Slice> expire(long nowNanos) {
         synchronized (this) {
             Push.Slice first = waiting.peekFirst();
-            boolean hopeless = down || held;
-            if (first == null || (!hopeless && first.deadlineNanos() - nowNanos > 0)) {
+            boolean drainsNothing = down || held;
+            if (first == null || (!drainsNothing && first.deadlineNanos() - nowNanos > 0)) {
                 return List.of();
             }
             var expired = new ArrayList<Push.Slice>();
-            while (first != null && (hopeless || first.deadlineNanos() - nowNanos <= 0)) {
+            while (first != null && (drainsNothing || first.deadlineNanos() - nowNanos <= 0)) {
                 expired.add(waiting.removeFirst());
                 first = waiting.peekFirst();
             }
@@ -266,14 +256,14 @@ public final class Lane implements Closeable {
         }
     }
 
-    /** Takes out one slice, if it still is here: its entries could not be written. */
+    /** Removes one slice if it is still registered. */
     boolean remove(Push.Slice slice) {
         synchronized (this) {
             return waiting.remove(slice);
         }
     }
 
-    /** Takes out all slices. */
+    /** Removes all slices. */
     List<Push.Slice> removeAll() {
         synchronized (this) {
             var all = List.copyOf(waiting);

@@ -35,27 +35,27 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>
  *   buffer.dir/
- *     lanes.properties        generation=2, lanes=4, drain=embedded: which lanes take new messages, and where they go
+ *     lanes.properties        generation=2, lanes=4, drain=embedded: the lanes that take new messages, and their destination
  *     generation-2/lane-0/    a log; see dev.sluice.buffer
  *     generation-2/lane-1/    …
- *     generation-1/lane-0/    from when there was one lane; drained before the others
+ *     generation-1/lane-0/    from a time with one lane; drained before the others
  *     generation-0.drained/   may be deleted
  * </pre>
  *
- * <p>Which lane a message goes to depends on how many there are. So when {@code buffer.lanes} changes, a new generation
- * of lanes begins, and nothing in it is drained before everything in the older ones is: the order within a partition
- * holds.
+ * <p>The lane of a message depends on the number of lanes. When {@code buffer.lanes} changes, a new generation of lanes
+ * begins, and nothing in it is drained before all older generations are empty. So the order within a partition holds.
  *
- * <p>The same when the drain's destination changes, which is refused while the lanes hold anything: each destination
- * has its own way to know what has reached it, so what one has begun the other would repeat.
+ * <p>A new generation also begins when the destination of the drain changes. That change is refused while the lanes
+ * hold messages: each destination has its own way to know what has reached it, so it would repeat what the other has
+ * begun.
  *
  * <p>{@code lanes.properties} is replaced atomically before the first lane of a generation is made. If it is missing,
- * every lane found is an old one.
+ * every lane found belongs to an earlier generation.
  */
 public final class Lanes implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(Lanes.class);
 
-    /** Most lanes: each has threads and files of its own. */
+    /** Most lanes: each has its own threads and files. */
     public static final int MAX_LANES = 64;
 
     static final String FILE = "lanes.properties";
@@ -74,23 +74,23 @@ public final class Lanes implements Closeable {
     }
 
     /**
-     * Opens the lanes of a buffer, and those of earlier generations that still hold something.
+     * Opens the lanes of a buffer, and the lanes of earlier generations that still hold messages.
      *
      * @param directory {@code buffer.dir}; made if it is missing
      * @param count {@code buffer.lanes}, 1 to {@value #MAX_LANES}
-     * @param config settings of a log; its directory is not used, and {@code maxBytes} is that of all lanes together
-     * @throws IllegalArgumentException if the count is out of range, or the bytes are too few for it
-     * @throws IOException if a log cannot be opened; those already open are closed again
+     * @param config settings of a log; its directory is not used, and {@code maxBytes} counts for all lanes together
+     * @throws IllegalArgumentException if the count is out of range, or {@code maxBytes} is too small for it
+     * @throws IOException if a log cannot be opened; the logs already open are closed
      */
     public static Lanes open(Path directory, int count, SegmentLogConfig config) throws IOException {
         return open(directory, count, config, null);
     }
 
     /**
-     * The same for a drain.
+     * Opens the lanes for a destination; see {@link #open(Path, int, SegmentLogConfig)}.
      *
-     * @param drain name of the drain's destination; null to leave it as it is
-     * @throws IOException also if there are messages left for another destination
+     * @param drain name of the drain's destination; null keeps the present one
+     * @throws IOException also if the lanes hold messages for another destination
      */
     public static Lanes open(Path directory, int count, SegmentLogConfig config, @Nullable String drain)
             throws IOException {
@@ -119,7 +119,7 @@ public final class Lanes implements Closeable {
                 current.add(open(directory, generation, number, laneConfig, opened));
             }
             log.info(
-                    "Opened the buffer. directory={} lanes={} generation={} leftoverLanes={} undrained={}",
+                    "Opened the buffer directory={} lanes={} generation={} earlierLanes={} undrained={}",
                     directory,
                     count,
                     generation,
@@ -129,7 +129,7 @@ public final class Lanes implements Closeable {
         } catch (IOException | RuntimeException e) {
             for (Lane lane : opened) {
                 try (lane) {
-                    log.debug("Closing again. lane={}", lane.name());
+                    log.debug("Closing the lane again lane={}", lane.name());
                 } catch (IOException suppressed) {
                     e.addSuppressed(suppressed);
                 }
@@ -150,12 +150,12 @@ public final class Lanes implements Closeable {
         }
     }
 
-    /** What {@link #FILE} says. */
+    /** The content of {@link #FILE}. */
     private record Layout(int generation, int lanes, String drain) {
-        /** The only destination there was when the file did not name it. */
+        /** The destination if the file names none. */
         private static final String FIRST_DRAIN = "embedded";
 
-        /** Reads it; without a file there is generation 0 without lanes. */
+        /** Reads the file. Without a file it is generation 0 without lanes. */
         static Layout read(Path directory) throws IOException {
             Path file = directory.resolve(FILE);
             if (!Files.exists(file)) {
@@ -169,7 +169,7 @@ public final class Lanes implements Closeable {
                     properties.getProperty("drain", FIRST_DRAIN));
         }
 
-        /** Returns this one if it fits, else a new generation. */
+        /** Returns this layout if it fits, else a new generation. */
         Layout next(Path directory, int count, @Nullable String wanted) throws IOException {
             String destination = wanted == null ? drain : wanted;
             if (lanes == count && drain.equals(destination)) {
@@ -178,7 +178,7 @@ public final class Lanes implements Closeable {
             List<Integer> onDisk = numbers(directory, GENERATION);
             if (lanes == 0 && !onDisk.isEmpty()) {
                 log.warn(
-                        "{} is missing: what its lanes hold is drained first. generations={}",
+                        "The file of the lanes is missing, draining all lanes found first file={} generations={}",
                         directory.resolve(FILE),
                         onDisk);
             }
@@ -237,7 +237,7 @@ public final class Lanes implements Closeable {
         return lanes;
     }
 
-    /** Sets generations aside that hold nothing, and returns the others' lanes. */
+    /** Sets empty generations aside, and returns the lanes of the others. */
     private static List<Lane> withoutDrained(Path directory, List<Lane> old, List<Lane> opened) throws IOException {
         var earlier = new ArrayList<Lane>();
         for (int generation : old.stream().mapToInt(Lane::generation).distinct().toArray()) {
@@ -262,7 +262,7 @@ public final class Lanes implements Closeable {
         return lane;
     }
 
-    /** Makes a directory that only its owner may look into, if it is missing. */
+    /** Makes a directory that only its owner may read, if it is missing. */
     private static void createPrivately(Path directory) throws IOException {
         boolean posix = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
         FileAttribute<?>[] attributes = posix
@@ -285,7 +285,7 @@ public final class Lanes implements Closeable {
         Path to = directory.resolve("generation-" + generation + DRAINED);
         Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
         syncDirectory(directory);
-        log.info("Everything in the old lanes is drained; the directory may be deleted. directory={}", to);
+        log.info("Drained the lanes of an earlier generation; the directory may be deleted directory={}", to);
     }
 
     /** Returns the lanes that take new messages, by number. */
@@ -293,16 +293,15 @@ public final class Lanes implements Closeable {
         return current;
     }
 
-    /** Returns the lanes of earlier generations that have not been set aside yet, oldest first. */
+    /** Returns the lanes of earlier generations that are not set aside yet, oldest first. */
     public List<Lane> earlier() {
         return List.copyOf(earlier);
     }
 
-    /** Closes the lanes of an earlier generation and renames their directory; everything in them must be drained. */
+    /** Closes the lanes of an earlier generation and renames their directory. They must be drained. */
     public void setAside(int generation) throws IOException {
-        List<Lane> lanes = earlier.stream()
-                .filter(lane -> lane.generation() == generation)
-                .toList();
+        List<Lane> lanes =
+                earlier.stream().filter(lane -> lane.generation() == generation).toList();
         for (Lane lane : lanes) {
             if (undrained(lane) != 0) {
                 throw new IllegalStateException("lane " + lane.name() + " still holds " + undrained(lane) + " entries");
@@ -312,14 +311,14 @@ public final class Lanes implements Closeable {
         setAside(directory, generation, lanes);
     }
 
-    /** Returns the state of every log that is open, those of earlier generations first. */
+    /** Returns the state of every open log, earlier generations first. */
     public List<LogStatus> status() {
         return Stream.concat(earlier.stream(), current.stream())
                 .map(lane -> lane.segments().status())
                 .toList();
     }
 
-    /** Closes all logs, even if one of them fails to. The intake and the drain must have ended. */
+    /** Closes all logs, even if one of them fails. The intake and the drain must have ended. */
     @Override
     public void close() throws IOException {
         IOException failure = null;

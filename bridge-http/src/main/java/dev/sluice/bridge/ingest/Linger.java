@@ -3,17 +3,17 @@ package dev.sluice.bridge.ingest;
 import java.time.Duration;
 
 /**
- * How long messages may stay in the local log so that the drain moves more of them at a time: until {@code time} has
- * passed, or so many patient messages are there, or something comes behind them that is not patient, whatever is first.
+ * How long messages may stay in the local log, so that the drain moves larger batches: until {@code time} is over,
+ * until {@code messages} lingering messages are there, or until a message arrives that does not linger.
  *
- * @param time 0 to {@link #LONGEST}; zero: not at all
+ * @param time 0 to {@link #LONGEST}; zero does not linger
  * @param messages 1 or more
  */
 public record Linger(Duration time, int messages) {
-    /** More is not waited for, whatever a producer says. */
+    /** The longest time that a producer may ask for. */
     public static final Duration LONGEST = Duration.ofSeconds(10);
 
-    /** Of who does not want to be waited for. */
+    /** Does not linger. */
     public static final Linger NONE = new Linger(Duration.ZERO, Integer.MAX_VALUE);
 
     /** Checks the ranges. */
@@ -26,7 +26,7 @@ public record Linger(Duration time, int messages) {
         }
     }
 
-    /** Returns whether it is none. */
+    /** Returns whether the messages do not linger. */
     boolean isNone() {
         return time.isZero() || messages == 1;
     }

@@ -3,41 +3,41 @@ package dev.sluice.bridge.ingest;
 import java.time.Duration;
 
 /**
- * Keeps the drain of a lane from messages that are {@linkplain Linger patient}. It is shut from the first of them on,
- * until the shortest linger of those behind it is over in time or in number, or until something comes that is not
- * patient, or that there is no room for. A gate that opens does so for all that is in the log by then.
+ * Keeps the drain of a lane from messages that {@linkplain Linger linger}. The gate closes at the first lingering
+ * message. It opens when the shortest linger behind it expires, in time or in number, when a message without linger
+ * arrives, or when the gate or the log is full. An opening gate lets everything through that is in the log by then.
  *
- * <p>Any thread appends, one drains. Times are those of {@link System#nanoTime}.
+ * <p>Any thread appends, one thread drains. Times are those of {@link System#nanoTime}.
  */
 public final class LingerGate {
-    /** Messages kept back at a time: with more, no transaction of the drain gets larger. */
+    /** Most messages behind a closed gate: more would not make a transaction of the drain larger. */
     static final int MOST_MESSAGES = 20_000;
-    /** Bytes kept back at a time. */
+    /** Most bytes behind a closed gate. */
     static final long MOST_BYTES = 16 << 20;
 
     private static final long OPEN = Long.MAX_VALUE;
 
-    private long shutFrom = OPEN;
+    private long closedFrom = OPEN;
     private long openAtNanos;
     private long openAtOffset;
     private long heldBytes;
     private long openedNanos = System.nanoTime() - Duration.ofDays(365).toNanos();
 
-    /** Entries come from {@code first} up to {@code end}, {@code bytes} in all. Returns when they are due. */
+    /** Notes that entries {@code first} to {@code end} with {@code bytes} arrive. Returns when they are due. */
     synchronized long append(long first, long end, long bytes, Linger linger, long nowNanos) {
         if (linger.isNone()) {
             open(nowNanos);
             return nowNanos;
         }
         long untilNanos = nowNanos + linger.time().toNanos();
-        if (shutFrom == OPEN) {
-            shutFrom = first;
+        if (closedFrom == OPEN) {
+            closedFrom = first;
             openAtNanos = untilNanos;
             openAtOffset = Math.min(first + linger.messages(), first + MOST_MESSAGES);
             heldBytes = 0;
         } else {
             openAtNanos = openAtNanos - untilNanos <= 0 ? openAtNanos : untilNanos;
-            openAtOffset = Math.min(openAtOffset, shutFrom + linger.messages());
+            openAtOffset = Math.min(openAtOffset, closedFrom + linger.messages());
         }
         heldBytes += bytes;
         if (end >= openAtOffset || heldBytes >= MOST_BYTES) {
@@ -47,32 +47,32 @@ public final class LingerGate {
         return untilNanos;
     }
 
-    /** There is no room for more. */
+    /** Opens the gate because the log is full. */
     synchronized void full(long nowNanos) {
         open(nowNanos);
     }
 
     private void open(long nowNanos) {
-        if (shutFrom != OPEN) {
-            shutFrom = OPEN;
+        if (closedFrom != OPEN) {
+            closedFrom = OPEN;
             openedNanos = nowNanos;
             notifyAll();
         }
     }
 
     /**
-     * Waits while it is shut for what stands at {@code position}, and not longer than {@code most}.
+     * Waits until the gate is open for the entry at {@code position}, but no longer than {@code most}.
      *
-     * @return whether it is open there
+     * @return whether it is open for that entry
      */
     public synchronized boolean await(long position, Duration most) throws InterruptedException {
         long endNanos = System.nanoTime() + most.toNanos();
         while (true) {
             long now = System.nanoTime();
-            if (shutFrom != OPEN && openAtNanos - now <= 0) {
+            if (closedFrom != OPEN && openAtNanos - now <= 0) {
                 open(now);
             }
-            if (position < shutFrom) {
+            if (position < closedFrom) {
                 return true;
             }
             long left = Math.min(openAtNanos - now, endNanos - now);
@@ -83,17 +83,17 @@ public final class LingerGate {
         }
     }
 
-    /** Whether it is shut for what stands at {@code position}. */
-    synchronized boolean isShutFor(long position) {
-        return position >= shutFrom;
+    /** Returns whether the gate is closed for the entry at {@code position}. */
+    synchronized boolean isClosedFor(long position) {
+        return position >= closedFrom;
     }
 
-    /** Returns when it opens at the latest; of meaning while it is shut. */
+    /** Returns when a closed gate opens at the latest. */
     synchronized long opensNanos() {
         return openAtNanos;
     }
 
-    /** Returns when it opened last: what was behind it then has been due since. */
+    /** Returns when the gate last opened: the entries behind it have been due since. */
     synchronized long openedNanos() {
         return openedNanos;
     }

@@ -17,7 +17,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message as the payload of a log entry, and back.
+ * Encodes a message as the payload of a log entry, and decodes it.
  *
  * <pre>
  * width   field            meaning
@@ -54,7 +54,7 @@ import org.jspecify.annotations.Nullable;
 public final class MessageCodec {
     static final byte VERSION = 1;
 
-    /** Longest text that the format holds, in bytes. */
+    /** Longest text in bytes: three bytes of length hold no more. */
     static final int MAX_TEXT_BYTES = (1 << 21) - 1;
 
     private static final int HAS_TRACE_ID = 1;
@@ -76,9 +76,9 @@ public final class MessageCodec {
     }
 
     /**
-     * Returns the bytes of a message.
+     * Encodes a message.
      *
-     * @throws IllegalArgumentException if a text has half of a surrogate pair in it, or more than
+     * @throws IllegalArgumentException if a text contains half of a surrogate pair, or has more than
      *     {@value #MAX_TEXT_BYTES} bytes
      */
     public static byte[] encode(NewMessage message) {
@@ -121,9 +121,9 @@ public final class MessageCodec {
     }
 
     /**
-     * Returns the message.
+     * Decodes a message.
      *
-     * @throws MessageFormatException if the bytes are not one; the message says what was expected at which byte
+     * @throws MessageFormatException if the bytes are no message; its text says what was expected at which byte
      */
     public static NewMessage decode(byte[] bytes) {
         if (bytes.length < 2 + UUID_BYTES) {
@@ -183,7 +183,7 @@ public final class MessageCodec {
         }
     }
 
-    /** Returns the bytes a text takes together with its length. */
+    /** Returns the encoded size of a text with its length. */
     private static int width(byte[] text) {
         return text.length + (text.length < 1 << 7 ? 1 : text.length < 1 << 14 ? 2 : 3);
     }
@@ -271,7 +271,7 @@ public final class MessageCodec {
         }
     }
 
-    /** A log entry that is not a message, as the value of a sink record: no mapping accepts it, so it gets reported. */
+    /** The value of a sink record whose log entry is no message. No mapping accepts it, so the sink task reports it. */
     @SuppressWarnings("ArrayRecordComponent") // Compared by identity.
     public record Unreadable(byte[] entry, String reason) {
         @Override

@@ -1,6 +1,6 @@
 package dev.sluice.bridge.ingest;
 
-/** A log entry is not a message in a format this program knows. Its checksum was right, so it was written like this. */
+/** A log entry is no message in a known format. Its checksum is right, so it was written like this. */
 public final class MessageFormatException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

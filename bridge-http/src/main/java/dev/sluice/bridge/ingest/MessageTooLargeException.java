@@ -1,6 +1,6 @@
 package dev.sluice.bridge.ingest;
 
-/** A message, or all messages of a push together, are larger than the local log takes. Nothing was accepted. */
+/** A message, or a push as a whole, is too large for the local log. Nothing was accepted. */
 public final class MessageTooLargeException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

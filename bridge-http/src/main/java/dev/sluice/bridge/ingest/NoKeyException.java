@@ -1,6 +1,6 @@
 package dev.sluice.bridge.ingest;
 
-/** A queue is encrypted and this service has no key: nothing of the push was accepted. */
+/** A queue is encrypted and this service has no key. Nothing of the push was accepted. */
 public final class NoKeyException extends Exception {
     private static final long serialVersionUID = 1L;
 

@@ -6,10 +6,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * One request on its way: the results it has so far, and how many lanes still owe it some.
+ * A push in progress: the results so far, and the number of lanes that still owe some.
  *
- * <p>Each lane has a {@link Slice} of it. While a slice is registered at its lane, the lane's lock guards its results;
- * the one thread that took it out of there completes it. The last slice to complete answers the request.
+ * <p>Each lane has a {@link Slice} of the push. While a slice is registered at its lane, the lock of the lane guards
+ * its results; then the thread that removed it completes it. The last slice to complete answers the push.
  */
 final class Push {
     private final CompletableFuture<List<PushResult>> answer = new CompletableFuture<>();
@@ -31,11 +31,11 @@ final class Push {
         }
     }
 
-    /** What one lane holds of the request: consecutive offsets. */
+    /** The messages of a push in one lane; their offsets are consecutive. */
     static final class Slice {
         private final Push push;
 
-        /** Place in the request of each message of this slice; null if the slice is the whole request. */
+        /** Place in the push of each message; empty if the slice is the whole push. */
         private final int[] places;
 
         private final int size;
@@ -43,12 +43,12 @@ final class Push {
         private long deadlineNanos;
         private int settled;
 
-        /** The slice that is a whole request. */
+        /** Makes a slice of the whole push. */
         static Slice whole(Push push) {
             return new Slice(push, new int[0], push.results.length);
         }
 
-        /** The slice that has the messages at {@code places} of the request, in rising order. */
+        /** Makes a slice of the messages at {@code places} of the push, in rising order. */
         static Slice of(Push push, int[] places) {
             return new Slice(push, places, places.length);
         }
@@ -88,7 +88,7 @@ final class Push {
             return size - settled;
         }
 
-        /** Returns how many messages have a result of this kind. */
+        /** Counts the messages with a result of this kind. */
         int count(Class<? extends PushResult> kind) {
             int count = 0;
             for (int i = 0; i < size; i++) {
@@ -97,7 +97,7 @@ final class Push {
             return count;
         }
 
-        /** Notes what became of the message at {@code offset}. */
+        /** Notes the result of the message at {@code offset}. */
         void settle(long offset, PushResult result) {
             int index = (int) (offset - firstOffset);
             int place = places.length == 0 ? index : places[index];
@@ -107,7 +107,7 @@ final class Push {
             }
         }
 
-        /** Gives every message that has none yet this result, and is done. */
+        /** Gives this result to every message without one, and completes the slice. */
         void complete(PushResult rest) {
             for (int i = 0; i < size && settled < size; i++) {
                 settle(firstOffset + i, rest);
@@ -115,7 +115,7 @@ final class Push {
             push.completeSlice();
         }
 
-        /** Fails the push. Returns whether it had no answer yet. */
+        /** Fails the push. Returns false if it was answered before. */
         boolean fail(Throwable reason) {
             return push.answer.completeExceptionally(reason);
         }

@@ -15,27 +15,27 @@ public sealed interface PushResult {
     record Queued(UUID messageId, long partitionId) implements PushResult {}
 
     /**
-     * Not stored, because its partition has a message with the same transaction id already.
+     * Not stored, because its partition already has a message with the same transaction id.
      *
-     * @param messageId id of that first message
-     * @param partitionId their partition
+     * @param messageId id of the first message
+     * @param partitionId the partition of both
      */
     record Duplicate(UUID messageId, long partitionId) implements PushResult {}
 
-    /** Durable in the local log, on its way to PostgreSQL; or in PostgreSQL already, with its outcome unknown. */
+    /** Durable in the local log and not yet in PostgreSQL, or in PostgreSQL with an unknown outcome. */
     record Buffered() implements PushResult {
-        /** They are all the same. */
+        /** The only instance needed. */
         public static final Buffered BUFFERED = new Buffered();
     }
 
     /**
-     * Not accepted, or refused by PostgreSQL for what it is.
+     * Not accepted, or refused by PostgreSQL for its content.
      *
      * @param error what is wrong, for people
      */
     record Failed(String error) implements PushResult {}
 
-    /** Returns what an outcome of the queue means to the producer. */
+    /** Returns the result that an outcome of the queue means to the producer. */
     static PushResult of(PushOutcome outcome) {
         if (outcome instanceof PushOutcome.Queued queued) {
             return new Queued(queued.id(), queued.partitionId());
@@ -47,7 +47,7 @@ public sealed interface PushResult {
             return new Queued(scheduled.id(), scheduled.partitionId());
         }
         if (outcome instanceof PushOutcome.Parked) {
-            return Buffered.BUFFERED; // Durable, and not in its queue yet.
+            return Buffered.BUFFERED; // Durable, but not in its queue yet.
         }
         throw new AssertionError(outcome);
     }

@@ -1,8 +1,8 @@
 package dev.sluice.bridge.ingest;
 
 /**
- * A queue holds as many messages as it may: nothing of the push was accepted. It may be tried again when some are
- * consumed.
+ * A queue has reached its {@code maxSize}. Nothing of the push was accepted; the producer may retry when consumers have
+ * caught up.
  */
 public final class QueueFullException extends Exception {
     private static final long serialVersionUID = 1L;

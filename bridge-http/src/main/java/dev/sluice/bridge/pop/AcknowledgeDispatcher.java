@@ -115,8 +115,8 @@ public final class AcknowledgeDispatcher implements AutoCloseable {
             }
         }
         for (Request each : waiting) {
-            each.answer.completeExceptionally(
-                    new OverloadedException("Too many acknowledgements are waiting: the turn of this one did not come in"
+            each.answer.completeExceptionally(new OverloadedException(
+                    "Too many acknowledgements are waiting: the turn of this one did not come in"
                             + " time, nothing was done"));
         }
         for (Request each : unknown) {

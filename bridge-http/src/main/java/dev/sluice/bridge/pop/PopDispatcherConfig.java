@@ -7,7 +7,8 @@ import java.time.Duration;
  *
  * @param threads transactions at a time ({@code pop.threads}), 1 or more
  * @param maxParked requests that may wait ({@code pop.max.parked}), 1 or more
- * @param pollInterval how often the dispatcher looks for messages without having been woken ({@code pop.poll.interval.ms})
+ * @param pollInterval how often the dispatcher looks for messages without having been woken
+ *     ({@code pop.poll.interval.ms})
  */
 public record PopDispatcherConfig(int threads, int maxParked, Duration pollInterval) {
     public PopDispatcherConfig {

@@ -12,8 +12,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.bridge.drain.DrainStatus.State;
-import dev.sluice.bridge.ingest.IngestFixture.Setup;
 import dev.sluice.bridge.ingest.IngestFixture;
+import dev.sluice.bridge.ingest.IngestFixture.Setup;
 import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.connect.sink.QueueSinkConfig;

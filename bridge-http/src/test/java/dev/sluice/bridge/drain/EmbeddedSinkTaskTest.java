@@ -4,8 +4,8 @@ import static dev.sluice.bridge.drain.PositionIntervals.withPositionInterval;
 import static dev.sluice.bridge.ingest.IngestFixture.copy;
 
 import dev.sluice.bridge.ingest.Durability;
-import dev.sluice.bridge.ingest.IngestFixture.Setup;
 import dev.sluice.bridge.ingest.IngestFixture;
+import dev.sluice.bridge.ingest.IngestFixture.Setup;
 import dev.sluice.bridge.ingest.MessageCodec;
 import dev.sluice.buffer.FailedRecord;
 import dev.sluice.buffer.SegmentLogConfig;

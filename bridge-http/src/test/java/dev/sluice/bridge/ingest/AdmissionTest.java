@@ -127,7 +127,8 @@ class AdmissionTest {
             rules = List.of(new PushRule("full", false, 1, 1));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
-                assertFull(admission, List.of(message("other"), message("full"), message("other")), "Queue full is full");
+                assertFull(
+                        admission, List.of(message("other"), message("full"), message("other")), "Queue full is full");
                 assertThat(lanes.current().get(0).segments().nextOffset()).isZero();
             }
         }
@@ -174,7 +175,8 @@ class AdmissionTest {
             rules = List.of(new PushRule("q", false, 1, 1));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
-                assertThat(admission.acceptAgain(messages(2, "q"), Durability.BUFFERED)
+                assertThat(admission
+                                .acceptAgain(messages(2, "q"), Durability.BUFFERED)
                                 .get(120, TimeUnit.SECONDS))
                         .hasSize(2);
             }
@@ -224,7 +226,8 @@ class AdmissionTest {
             rules = List.of(new PushRule("secret", true, 0, 0));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
-                assertThatThrownBy(() -> admission.accept(List.of(message("plain"), message("secret")), Durability.BUFFERED)
+                assertThatThrownBy(() -> admission
+                                .accept(List.of(message("plain"), message("secret")), Durability.BUFFERED)
                                 .get(120, TimeUnit.SECONDS))
                         .hasCauseInstanceOf(NoKeyException.class)
                         .hasMessageContaining("Queue secret is encrypted");
