@@ -20,11 +20,11 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * Everything a running buffer can tell about itself, at about one moment.
+ * The state of a running buffer at about one moment.
  *
- * @param lanes its lanes, those of earlier generations first
- * @param intake what became of pushes
- * @param admission which pushes were not let in
+ * @param lanes its lanes, earlier generations first
+ * @param intake counts of pushes
+ * @param admission counts of refused pushes
  * @param failed the failed records
  */
 public record BufferDetail(
@@ -38,10 +38,10 @@ public record BufferDetail(
     /**
      * A lane.
      *
-     * @param takesMessages whether new messages go here; otherwise it is of an earlier generation
-     * @param log how its log is doing
+     * @param takesMessages whether new messages go here; otherwise it belongs to an earlier generation
+     * @param log state of its log
      * @param recovery what opening the log found
-     * @param drain how it is drained
+     * @param drain state of its drain
      */
     public record LaneDetail(boolean takesMessages, LogStatus log, RecoveryReport recovery, DrainStatus.Lane drain) {}
 
@@ -49,18 +49,18 @@ public record BufferDetail(
      * The failed records.
      *
      * @param count how many
-     * @param hasRoom whether another one could be kept; otherwise a lane that meets one holds
-     * @param oldest when the first of them failed; empty if there is none
-     * @param log how the log they are in is doing
+     * @param hasRoom whether there is room for another; otherwise a lane holds at the next refused record
+     * @param oldest when the oldest failed; empty if there is none
+     * @param log state of their log
      * @param recovery what opening it found
      */
     public record FailedDetail(
             int count, boolean hasRoom, Optional<Instant> oldest, LogStatus log, RecoveryReport recovery) {}
 
     /**
-     * Asks all parts. Reads one failed record from disk.
+     * Collects the state of all parts. Reads one failed record from disk.
      *
-     * @throws IOException if that cannot be read
+     * @throws IOException if the record cannot be read
      */
     public static BufferDetail of(Lanes lanes, Drain drain, Intake intake, Admission admission, FailedRecords failed)
             throws IOException {
@@ -70,7 +70,7 @@ public record BufferDetail(
         for (Lane lane : Stream.concat(lanes.earlier().stream(), lanes.current().stream())
                 .toList()) {
             DrainStatus.Lane state = drains.get(lane.name());
-            if (state != null) { // Otherwise it is being set aside just now.
+            if (state != null) { // Otherwise the lane is being set aside.
                 details.add(new LaneDetail(
                         lanes.current().contains(lane),
                         lane.segments().status(),

@@ -4,17 +4,16 @@ import java.time.Duration;
 import java.util.Map;
 
 /**
- * How a lane is drained. An instance is always valid.
+ * Settings of the drain. An instance is always valid.
  *
- * @param task properties of the sink task, such as {@code connection.url}; those that the drain sets itself
- *     ({@code source.name}, {@code batch.size}, {@code batch.bytes}, {@code linger.ms}, {@code max.retries}) are
- *     overwritten
+ * @param task properties of the sink task, such as {@code connection.url}; the drain overwrites the properties that it
+ *     sets itself ({@code source.name}, {@code batch.size}, {@code batch.bytes}, {@code linger.ms},
+ *     {@code max.retries})
  * @param batchRecords {@code drain.batch.records}: most messages in one transaction, 1 to 1,000,000
  * @param batchBytes {@code drain.batch.bytes}: bytes after which a transaction takes no more, 1 KiB to 1 GiB
- * @param linger {@code drain.linger.ms}: how long a batch that is not full waits for more, 0 to 10 s; 0 does not wait.
- *     While one batch is written the next collects by itself
- * @param restartBackoff {@code drain.restart.backoff.ms}: wait before a task that failed for good is made anew, at
- *     least 1 ms
+ * @param linger {@code drain.linger.ms}: how long a batch that is not full waits for more messages, 0 to 10 s. While
+ *     one batch is written the next collects in the log
+ * @param restartBackoff {@code drain.restart.backoff.ms}: pause before the drain replaces a failed task, at least 1 ms
  */
 public record DrainConfig(
         Map<String, String> task, int batchRecords, long batchBytes, Duration linger, Duration restartBackoff) {
@@ -32,12 +31,12 @@ public record DrainConfig(
         check(restartBackoff.toMillis() >= 1, "drain.restart.backoff.ms", "at least 1", restartBackoff.toMillis());
     }
 
-    /** Returns the settings used when nothing is said: 20,000 messages, 16 MiB, no linger, 5 s. */
+    /** Returns the default settings: 20,000 messages, 16 MiB, no linger, 5 s. */
     public static DrainConfig defaults(Map<String, String> task) {
         return new DrainConfig(task, 20_000, 16L << 20, Duration.ZERO, Duration.ofSeconds(5));
     }
 
-    /** Shows no property of the task: some are secrets. */
+    /** Hides the properties of the task: some are secrets. */
     @Override
     public String toString() {
         return "DrainConfig[batchRecords=" + batchRecords + "]";

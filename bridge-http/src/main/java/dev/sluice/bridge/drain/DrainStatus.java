@@ -5,9 +5,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * How the drain is doing, lane by lane; lanes of earlier generations come first.
+ * The state of the drain, lane by lane; lanes of earlier generations come first.
  *
- * @param lanes one element per lane that is open
+ * @param lanes one element per open lane
  */
 public record DrainStatus(List<Lane> lanes) {
 
@@ -16,28 +16,28 @@ public record DrainStatus(List<Lane> lanes) {
         lanes = List.copyOf(lanes);
     }
 
-    /** What a lane's drain does. */
+    /** What the drain of a lane does. */
     public enum State {
-        /** It has not been started. */
+        /** It is not started. */
         NEW,
         /** It waits until the lanes of earlier generations are drained. */
         WAITING,
-        /** It writes, or has nothing to write. */
+        /** It writes, or there is nothing to write. */
         RUNNING,
-        /** It cannot write now and tries again. */
+        /** It cannot write now, and retries. */
         DOWN,
-        /** It is told to write nothing for the time being; messages stay in the log. */
+        /** It is held for maintenance; messages stay in the log. */
         PAUSED,
         /**
-         * A record was refused and there is no room left to keep it: nothing behind it is moved on until failed records
-         * have been retried or dropped. Then it goes on by itself.
+         * A record was refused and there is no room for it in the failed records. Nothing behind it is drained until an
+         * operator retries or drops failed records; then the lane continues by itself.
          */
         HOLDING,
-        /** Somebody else has moved the lane's source. It has stopped, and nothing but a decision by a person helps. */
+        /** Another process has moved the lane's source. The lane has stopped until an operator decides. */
         SOURCE_TAKEN,
-        /** It has stopped because of an error in the program. */
+        /** It has stopped because of a defect in the program. */
         BROKEN,
-        /** It has stopped because it was told to, or because a lane of an earlier generation is drained. */
+        /** It has stopped because the drain stops, or because a lane of an earlier generation is empty. */
         STOPPED
     }
 
@@ -45,21 +45,21 @@ public record DrainStatus(List<Lane> lanes) {
      * One lane.
      *
      * @param name generation and number, such as {@code 2/0}
-     * @param logId identity of its log, by which PostgreSQL remembers it
-     * @param state what it does
-     * @param epoch epoch of the log now
-     * @param committedOffset next offset not yet moved on
-     * @param undrained messages in the log that are not moved on
-     * @param oldestAge how long the oldest of them has waited; empty if there is none
-     * @param messages messages moved on since the start
-     * @param duplicates of these, how many PostgreSQL had already
-     * @param batches transactions they took
-     * @param skipped messages found to be in PostgreSQL already
-     * @param refused messages PostgreSQL refused, kept in the log of failed records
-     * @param failures tries that failed
-     * @param outages times it went {@link State#DOWN}
-     * @param taskRestarts times the task had to be made anew
-     * @param lastError why the last try that failed did; empty if none has
+     * @param logId identity of its log, under which PostgreSQL stores its offsets
+     * @param state what its drain does
+     * @param epoch current epoch of the log
+     * @param committedOffset first offset that is not drained
+     * @param undrained undrained messages in the log
+     * @param oldestAge age of the oldest of them; empty if there is none
+     * @param messages messages drained since the start
+     * @param duplicates how many of these were duplicates in PostgreSQL
+     * @param batches transactions that moved them
+     * @param skipped messages skipped because PostgreSQL has stored them
+     * @param refused messages refused by the destination and kept in the failed records
+     * @param failures failed tries
+     * @param outages how often it went {@link State#DOWN}
+     * @param taskRestarts how often the drain replaced the task
+     * @param lastError reason of the last failed try; empty if none failed
      */
     public record Lane(
             String name,
@@ -79,12 +79,12 @@ public record DrainStatus(List<Lane> lanes) {
             long taskRestarts,
             Optional<String> lastError) {}
 
-    /** Returns the messages in all lanes that are not moved on. */
+    /** Returns the number of undrained messages in all lanes. */
     public long undrained() {
         return lanes.stream().mapToLong(Lane::undrained).sum();
     }
 
-    /** Returns how long the oldest message has waited; empty if there is none. */
+    /** Returns the age of the oldest undrained message; empty if there is none. */
     public Optional<Duration> oldestAge() {
         return lanes.stream().flatMap(lane -> lane.oldestAge.stream()).max(Duration::compareTo);
     }

@@ -23,14 +23,14 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Drains one lane, on one thread: makes a task, drives it, and makes a new one when it fails for good. */
+/** Drains one lane on one thread: makes a task, drives it, and replaces it when it fails. */
 final class LaneDrain implements Runnable, Destination.Observer {
     private static final Logger log = LoggerFactory.getLogger(LaneDrain.class);
 
-    /** Longest wait for a connection. */
+    /** Longest wait for a connection to PostgreSQL. */
     private static final String CONNECTION_TIMEOUT_MS = "4000";
 
-    /** Longest wait for an answer: an answer that got lost on its way holds the lane for no longer. */
+    /** Longest wait for an answer of PostgreSQL, which bounds how long a lost answer holds the lane. */
     private static final String WRITE_TIMEOUT_MS = "6000";
 
     private final Lane lane;
@@ -76,13 +76,13 @@ final class LaneDrain implements Runnable, Destination.Observer {
         state = DrainStatus.State.WAITING;
     }
 
-    /** Says whether it has come to an end with nothing left. */
+    /** Returns whether the lane has stopped with no message left. */
     boolean hasDrainedAll() {
         return state == DrainStatus.State.STOPPED
                 && lane.segments().committedOffset() == lane.segments().nextOffset();
     }
 
-    /** Drains until the drain stops, the lane's source is taken, or the program proves wrong. */
+    /** Drains until the drain stops, another process takes the lane's source, or the program fails by a defect. */
     @Override
     public void run() {
         state = DrainStatus.State.RUNNING;
@@ -93,8 +93,8 @@ final class LaneDrain implements Runnable, Destination.Observer {
             outage.ended(e);
             end(DrainStatus.State.SOURCE_TAKEN);
             log.error(
-                    "The lane is not drained any more. Its messages stay in the log, and pushes are answered as buffered."
-                            + " Stop the other process, or this one. lane={} reason={} mark={}",
+                    "Stopped draining the lane: its messages stay in the log and pushes are answered as buffered; stop the"
+                            + " other process, or this one lane={} reason={} mark={}",
                     lane.name(),
                     e.getMessage(),
                     lane.sourceTakenMark());
@@ -102,25 +102,30 @@ final class LaneDrain implements Runnable, Destination.Observer {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             end(DrainStatus.State.BROKEN);
-            log.error("The thread that drains the lane was interrupted and has ended. lane={}", lane.name());
+            log.error(
+                    "The thread that drains the lane was interrupted and has ended; restart the bridge lane={}",
+                    lane.name());
         } catch (RuntimeException | Error e) {
             outage.ended(e);
             end(DrainStatus.State.BROKEN);
-            log.error("The thread that drains the lane has ended by an error. lane={}", lane.name(), e);
+            log.error(
+                    "The thread that drains the lane has ended because of a defect; restart the bridge lane={}",
+                    lane.name(),
+                    e);
             if (e instanceof Error error) {
                 throw error;
             }
         }
     }
 
-    /** After a restart the offsets alone do not tell that the source was taken, so it is written down. */
+    /** Leaves a file for the next start: after a restart, offsets alone do not show that the source was taken. */
     private void mark(SourceTakenException taken) {
         try {
             lane.markSourceTaken(String.valueOf(taken.getMessage()));
         } catch (IOException e) {
             log.error(
-                    "It could not be noted that the lane's source is taken; do not start it again before that is cleared up."
-                            + " lane={}",
+                    "Could not write the mark that the lane's source is taken; do not restart the bridge before that is"
+                            + " resolved lane={}",
                     lane.name(),
                     e);
         }
@@ -158,10 +163,10 @@ final class LaneDrain implements Runnable, Destination.Observer {
                     }
                     continue;
                 }
-                // Whatever the task or the log complain about, the messages are safe; a new task may do better.
+                // The messages are safe in the log, whatever failed. A new task may succeed.
                 restarts.increment();
                 outage.failed(e, true);
-                log.debug("The task has failed and will be made anew. lane={}", lane.name(), e);
+                log.debug("The task failed, replacing it lane={}", lane.name(), e);
                 if (!control.pause(config.restartBackoff().toMillis())) {
                     return;
                 }
@@ -169,7 +174,7 @@ final class LaneDrain implements Runnable, Destination.Observer {
         }
     }
 
-    /** Makes a task that waits for its destination fail soon; the drain is told to stop. May take a while. */
+    /** Makes a task that waits for its destination fail soon, because the drain stops. May take a while. */
     void giveUp() {
         Destination.LaneTask made = task;
         if (made != null) {
@@ -177,26 +182,25 @@ final class LaneDrain implements Runnable, Destination.Observer {
         }
     }
 
-    /** Waits until a refused record can be kept; false if the drain stops before. Messages stay in the log. */
+    /** Waits until there is room for a refused record. Returns false if the drain stops before. */
     private boolean hold(FailedRecordsFullException full) {
         outage.ended(full);
         lane.setDown(true);
         state = DrainStatus.State.HOLDING;
         log.error(
-                "The lane holds: a record that is refused cannot be kept. Nothing behind it is moved on; messages stay in the"
-                        + " log. lane={} reason={}",
+                "The lane holds: there is no room to keep a refused record; retry or drop failed records lane={} reason={}",
                 lane.name(),
                 full.getMessage());
-        boolean goesOn = control.pause(config.restartBackoff().toMillis());
-        while (goesOn && !failed.hasRoom()) {
-            goesOn = control.pause(config.restartBackoff().toMillis());
+        boolean continues = control.pause(config.restartBackoff().toMillis());
+        while (continues && !failed.hasRoom()) {
+            continues = control.pause(config.restartBackoff().toMillis());
         }
         state = DrainStatus.State.RUNNING;
         lane.setDown(false);
-        if (goesOn) {
-            log.info("There is room for failed records again; the lane goes on. lane={}", lane.name());
+        if (continues) {
+            log.info("There is room for failed records again, the lane continues lane={}", lane.name());
         }
-        return goesOn;
+        return continues;
     }
 
     private Map<String, String> taskProperties() {
@@ -208,7 +212,7 @@ final class LaneDrain implements Runnable, Destination.Observer {
         properties.put(QueueSinkConfig.SOURCE_NAME, lane.segments().id().toString());
         properties.put(QueueSinkConfig.BATCH_SIZE, Integer.toString(config.batchRecords()));
         properties.put(QueueSinkConfig.BATCH_BYTES, Long.toString(config.batchBytes()));
-        // The drain lingers itself, and expects no task to hold records.
+        // The drain lingers itself and expects that the task holds no records.
         properties.put(QueueSinkConfig.LINGER_MS, "0");
         properties.put(QueueSinkConfig.MAX_RETRIES, "-1");
         return properties;
@@ -223,8 +227,8 @@ final class LaneDrain implements Runnable, Destination.Observer {
         try {
             committedQueues.accept(queues(records));
         } catch (RuntimeException e) {
-            // The commit stands, and whoever waits looks again by himself after a while.
-            log.error("Waiting consumers could not be woken. lane={}", lane.name(), e);
+            // The commit stands, and waiting consumers look again after their poll interval.
+            log.error("Could not wake waiting consumers lane={}", lane.name(), e);
         }
     }
 

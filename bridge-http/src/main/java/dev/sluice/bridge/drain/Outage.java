@@ -9,16 +9,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Whether a lane can write, and the three lines it logs about a time when it cannot: the beginning, a count now and
- * then, the end.
+ * Decides whether a lane is down, and logs the beginning of an outage, its progress once a minute, and its end.
  *
- * <p>One failed try is no outage unless the connection is to blame: a deadlock is over at the next one. The lane's
- * drain writes, any thread reads.
+ * <p>A lane is down when the connection is lost, or after three failed tries in a row: one failed try, such as a
+ * deadlock, is no outage. The thread of the lane writes, any thread reads.
  */
 final class Outage {
     private static final Logger log = LoggerFactory.getLogger(Outage.class);
 
-    /** Failed tries in a row after which nobody hopes for the next one. */
+    /** Failed tries in a row that do not make an outage. */
     private static final int TOLERATED = 2;
 
     private static final Duration REPORT_INTERVAL = Duration.ofSeconds(60);
@@ -36,9 +35,9 @@ final class Outage {
     }
 
     /**
-     * A try failed.
+     * Notes a failed try.
      *
-     * @param lostConnection whether PostgreSQL could not be talked to at all
+     * @param lostConnection whether the destination was unreachable
      */
     void failed(Throwable reason, boolean lostConnection) {
         lastError = reason.getMessage() == null ? reason.toString() : reason.getMessage();
@@ -54,14 +53,14 @@ final class Outage {
                 outages.increment();
                 reportedNanos = now;
                 log.warn(
-                        "The lane cannot be drained; messages stay in the log and it is tried again. lane={} reason={}",
+                        "Cannot drain the lane, retrying; messages stay in the log lane={} reason={}",
                         lane.name(),
                         lastError);
             }
         } else if (now - reportedNanos > REPORT_INTERVAL.toNanos()) {
             reportedNanos = now;
             log.warn(
-                    "The lane still cannot be drained. lane={} seconds={} tries={} undrained={} reason={}",
+                    "Still cannot drain the lane lane={} seconds={} tries={} undrained={} reason={}",
                     lane.name(),
                     seconds(now),
                     failuresInRow,
@@ -77,7 +76,7 @@ final class Outage {
         if (lane.isDown()) {
             lane.setDown(false);
             log.info(
-                    "The lane is drained again. lane={} seconds={} tries={} undrained={}",
+                    "Draining the lane again lane={} seconds={} tries={} undrained={}",
                     lane.name(),
                     seconds(System.nanoTime()),
                     failuresInRow,
@@ -94,7 +93,7 @@ final class Outage {
         return lane.segments().nextOffset() - lane.segments().committedOffset();
     }
 
-    /** The lane has ended, or holds, for this reason. */
+    /** Notes why the lane has ended or holds. */
     void ended(Throwable reason) {
         lastError = String.valueOf(reason.getMessage());
     }

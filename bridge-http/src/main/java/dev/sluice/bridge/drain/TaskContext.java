@@ -13,7 +13,8 @@ import org.apache.kafka.connect.sink.ErrantRecordReporter;
 import org.apache.kafka.connect.sink.SinkTaskContext;
 
 /**
- * What a sink task may ask of the drain. It only notes the wishes; {@link TaskDriver} fulfils them. One thread owns it.
+ * The context through which a sink task asks the drain for something. It only notes the requests; {@link TaskDriver}
+ * fulfils them. One thread owns it.
  */
 final class TaskContext implements SinkTaskContext {
     private static final long NO_TIMEOUT = -1;
@@ -38,7 +39,7 @@ final class TaskContext implements SinkTaskContext {
         offsets.clear();
     }
 
-    /** Returns the offset the task asked to continue from, once. */
+    /** Returns the offset that the task asked to continue from, and forgets it. */
     OptionalLong takeOffset(TopicPartition partition) {
         Long offset = offsets.remove(partition);
         return offset == null ? OptionalLong.empty() : OptionalLong.of(offset);
@@ -48,7 +49,7 @@ final class TaskContext implements SinkTaskContext {
         return timeoutMs != NO_TIMEOUT;
     }
 
-    /** Returns how long the task asked to be left alone at most, once. */
+    /** Returns the timeout that the task asked for, and forgets it; {@code otherwise} if there is none. */
     long takeTimeoutMs(long otherwise) {
         long timeout = timeoutMs == NO_TIMEOUT ? otherwise : timeoutMs;
         timeoutMs = NO_TIMEOUT;
@@ -59,7 +60,7 @@ final class TaskContext implements SinkTaskContext {
         return paused.contains(partition);
     }
 
-    /** Says whether the task asked for {@code preCommit} to be called soon, once. */
+    /** Returns whether the task asked for {@code preCommit}, and forgets it. */
     boolean takeCommitRequest() {
         boolean requested = commitRequested;
         commitRequested = false;
@@ -114,7 +115,7 @@ final class TaskContext implements SinkTaskContext {
         return reporter;
     }
 
-    /** The bridge has its own metrics. */
+    /** Not supported, because the bridge has its own metrics. */
     @Override
     public PluginMetrics pluginMetrics() {
         throw new UnsupportedOperationException("the bridge offers no plug-in metrics to its sink task");

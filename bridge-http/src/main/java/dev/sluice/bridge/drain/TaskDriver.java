@@ -29,44 +29,41 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One life of a sink task, driven as {@code org.apache.kafka.connect.runtime.WorkerSinkTask} drives it: initialize,
- * start, then open, put, preCommit and close for each epoch of the log, and stop, all on one thread. It delivers the
- * same records again after a {@link RetriableException}, goes where {@code context.offset} says, and lets the log
- * forget only what {@code preCommit} returns. Any other exception ends this life.
+ * Drives one life of a sink task, as {@code org.apache.kafka.connect.runtime.WorkerSinkTask} does: initialize, start,
+ * then open, put, preCommit and close for each epoch of the log, and stop, all on one thread.
+ *
+ * <p>It delivers the same records again after a {@link RetriableException}, seeks to where {@code context.offset} says,
+ * and commits in the log only what {@code preCommit} returns. Any other exception ends this life.
  */
 final class TaskDriver {
     private static final Logger log = LoggerFactory.getLogger(TaskDriver.class);
 
-    /** How long to wait for entries before looking whether the drain shall stop. */
+    /** How long to wait for entries before checking whether the drain stops. */
     private static final Duration IDLE_WAIT = Duration.ofMillis(200);
 
-    /** Wait before a batch is delivered again when the task does not say. */
+    /** Pause before a batch is delivered again if the task asks for none. */
     private static final long DEFAULT_RETRY_MS = 500;
 
     private static final long NONE = -1;
 
     /** What the drain wants of its lanes. */
     interface Control {
-        /** Says whether nothing more will be appended and the lane shall end when it is empty. */
+        /** Returns whether the lane must end when it is empty; nothing is appended any more. */
         boolean isStopping();
 
-        /** Says whether the lane shall end now, with whatever is left. */
+        /** Returns whether the lane must end now, even if messages are left. */
         boolean isOver();
 
-        /** Says whether to move anything. */
+        /** Returns whether and why the lane moves nothing. */
         Drain.Hold hold();
 
-        /**
-         * Says whether others have found that the database cannot be used, even if the lane still waits for its answer.
-         */
-        default boolean isAway() {
-            return false;
-        }
+        /** Returns whether the bridge knows that the database is unreachable, even if the lane still waits for it. */
+        boolean isAway();
 
-        /** Notes that PostgreSQL takes no more connections, so this lane gets none. */
+        /** Reports that PostgreSQL refused a connection because it has too many. */
         void connectionRefused(String reason);
 
-        /** Waits; less if the drain is told to stop. Returns false if it is no use to go on. */
+        /** Waits, but not beyond a stop of the drain. Returns false if the drain stops. */
         boolean pause(long millis);
     }
 
@@ -130,20 +127,20 @@ final class TaskDriver {
         this.context = context;
     }
 
-    /** Starts the task and drains until the drain stops. Always followed by {@link #stop}. */
+    /** Starts the task, and drains until the drain stops. The caller calls {@link #stop} afterwards. */
     void run() throws IOException, InterruptedException, SourceTakenException {
         task.initialize(context);
         task.start(context.configs());
         startOver();
         while (step()) {
-            // All is in the step.
+            // step() does the work.
         }
     }
 
     /**
-     * Begins with all the log still has, moved on or not: PostgreSQL may have lost some of it, in any epoch, so each is
-     * compared with what is stored of it. What is stored is passed over. A destination that remembers nothing gets what
-     * is not moved on.
+     * Seeks to the first entry that the log still has, because PostgreSQL may have lost entries of any epoch: each
+     * epoch is compared with PostgreSQL, and stored entries are skipped. A destination that remembers no offsets
+     * continues at the committed position.
      */
     private void startOver() {
         closePartition();
@@ -156,7 +153,7 @@ final class TaskDriver {
         }
     }
 
-    /** Ends the task, whatever state it is in. */
+    /** Closes and stops the task, whatever its state. */
     void stop() {
         try {
             closePartition();
@@ -165,7 +162,7 @@ final class TaskDriver {
         }
     }
 
-    /** Reads and delivers one batch; false when the drain shall end, and there is nothing left or no use to try. */
+    /** Reads and delivers one batch. Returns false if the lane must end. */
     private boolean step() throws IOException, InterruptedException, SourceTakenException {
         TopicPartition open = partition;
         if (open != null && context.isPaused(open)) {
@@ -185,23 +182,23 @@ final class TaskDriver {
             return deliver(entries);
         }
         if (isWritten && confirmed == delivered) {
-            lane.segments().commit(end); // Entries that were lost, or failed to be written, have offsets too.
+            lane.segments().commit(end); // Lost entries and failed writes have offsets too.
             lane.drainedTo(end);
             return false;
         }
-        long movedOn = lane.segments().committedOffset();
-        if (reader.position() < movedOn) {
-            reader.seek(movedOn); // A power cut took what lay between; there is nothing to wait for.
+        long committed = lane.segments().committedOffset();
+        if (reader.position() < committed) {
+            reader.seek(committed); // A power cut took the entries between.
         }
         return idle();
     }
 
-    /** Says whether everything below the offset is in the file, or will never be. */
+    /** Returns whether every entry below the offset is in the file, or will never be. */
     private boolean isWritten(long end) {
         return end <= reader.position() || lane.segments().sync(end - 1).isDone();
     }
 
-    /** Waits for entries, and looks after what the task holds; false if the drain shall end. */
+    /** Waits for entries, and has the task write what it holds. Returns false if the lane must end. */
     private boolean idle() throws InterruptedException, SourceTakenException {
         Duration wait = IDLE_WAIT;
         if (context.hasTimeout()) {
@@ -210,7 +207,7 @@ final class TaskDriver {
         return reader.await(wait) || confirmHeld();
     }
 
-    /** Has the task write what it holds, if it holds anything; false if the drain shall end. */
+    /** Has the task write the records that it holds. Returns false if the lane must end. */
     private boolean confirmHeld() throws SourceTakenException {
         if (confirmed < delivered) {
             if (!put(List.of())) {
@@ -223,20 +220,20 @@ final class TaskDriver {
 
     private boolean deliver(List<Entry> entries) throws SourceTakenException {
         Entry first = entries.get(0);
-        long movedOn = lane.segments().committedOffset();
+        long committed = lane.segments().committedOffset();
         TopicPartition open = enter(first);
         var records = new ArrayList<SinkRecord>(entries.size());
         var stored = new ArrayList<SinkRecord>();
-        boolean isWaitedFor = false;
+        boolean isNoted = false;
         for (Entry entry : entries) {
-            boolean isMovedOn = entry.offset() < movedOn;
-            if (!isMovedOn && !isWaitedFor) {
-                isWaitedFor = true;
+            boolean isCommitted = entry.offset() < committed;
+            if (!isCommitted && !isNoted) {
+                isNoted = true;
                 lane.draining(entry.appendedAtMillis());
             }
             if (entry.offset() >= storedBelow) {
                 records.add(record(open, entry));
-            } else if (!isMovedOn) {
+            } else if (!isCommitted) {
                 stored.add(record(open, entry));
             }
         }
@@ -244,13 +241,13 @@ final class TaskDriver {
             observer.alreadyStored(stored);
         }
         if (!records.isEmpty()) {
-            reportRepetition(records.get(0).kafkaOffset(), movedOn);
+            reportRepetition(records.get(0).kafkaOffset(), committed);
             if (!put(records)) {
                 return false;
             }
         }
         delivered = entries.get(entries.size() - 1).offset() + 1;
-        goWhereAsked(open, delivered);
+        seekIfAsked(open, delivered);
         confirm();
         return true;
     }
@@ -259,7 +256,7 @@ final class TaskDriver {
         return new SinkRecord(open.topic(), open.partition(), null, null, null, value(entry), entry.offset());
     }
 
-    /** Returns the message, or what says why the entry is none; the task's mapping refuses that and has it reported. */
+    /** Returns the message, or an {@code Unreadable} that the mapping of the task refuses and reports. */
     private static Object value(Entry entry) {
         try {
             return MessageCodec.decode(entry.payload());
@@ -268,7 +265,7 @@ final class TaskDriver {
         }
     }
 
-    /** Opens the epoch of the entry, after closing that before it. */
+    /** Opens the epoch of the entry, after it has closed the epoch before. */
     private TopicPartition enter(Entry first) throws SourceTakenException {
         TopicPartition open = partition;
         if (open != null && epoch == first.epoch()) {
@@ -276,8 +273,8 @@ final class TaskDriver {
         }
         if (open != null && storedBelow > delivered) {
             log.warn(
-                    "PostgreSQL has more of an epoch than this log: a power cut took what was stored and not synced here."
-                            + " Nothing is lost. lane={} epoch={} stored={} logEndsAt={}",
+                    "PostgreSQL has more entries of an epoch than this log: a power cut took entries that were stored but not"
+                            + " synced here; nothing is lost lane={} epoch={} stored={} logEndsAt={}",
                     lane.name(),
                     epoch,
                     storedBelow,
@@ -300,16 +297,14 @@ final class TaskDriver {
         return next;
     }
 
-    /**
-     * Takes in where PostgreSQL says the epoch continues, and says so if it lacks what the log does not have either.
-     */
+    /** Notes where the epoch continues in PostgreSQL, and warns of missing entries that the log has deleted. */
     private void compare(TopicPartition open) throws SourceTakenException {
         OptionalLong asked = context.takeOffset(open);
         isCompared = asked.isPresent()
                 || task.preCommit(Map.of(open, new OffsetAndMetadata(firstHeld)))
                         .containsKey(open);
         if (asked.isEmpty() && !(isCompared && epoch == 1)) {
-            return; // Nothing is stored, and where a later epoch began is not known.
+            return; // Nothing is stored, and the first offset of a later epoch is unknown.
         }
         long offset = asked.orElse(0);
         failIfBeyond(offset);
@@ -317,8 +312,8 @@ final class TaskDriver {
         long goneBelow = Math.min(firstHeld, lane.segments().committedOffset());
         if (offset < goneBelow) {
             log.warn(
-                    "PostgreSQL lacks entries that are not in the log any more: they were moved on once, and it was restored"
-                            + " from a backup or failed over since. They are lost unless its predecessor has them. lane={}"
+                    "PostgreSQL lacks entries that the log has deleted: they were stored once, and PostgreSQL was restored"
+                            + " from a backup or failed over since; they are lost unless its predecessor has them lane={}"
                             + " epoch={} stored={} logBeginsAt={} missing={}",
                     lane.name(),
                     epoch,
@@ -328,19 +323,19 @@ final class TaskDriver {
         }
     }
 
-    /** Says so if entries are delivered that were moved on before. */
-    private void reportRepetition(long offset, long movedOn) {
-        if (isCompared && offset < movedOn) {
+    /** Warns if entries are delivered again that the log has committed. */
+    private void reportRepetition(long offset, long committed) {
+        if (isCompared && offset < committed) {
             log.warn(
-                    "PostgreSQL has less of a lane than was moved on from its log: it was restored from a backup, failed over,"
-                            + " or is another database. Repeating what the log still has; nothing below logBeginsAt can be repeated."
-                            + " lane={} epoch={} stored={} logBeginsAt={} repeatedFrom={} movedOn={}",
+                    "PostgreSQL has fewer entries of a lane than the log has committed: it was restored from a backup, failed"
+                            + " over, or is another database; repeating what the log still has, which begins at logBeginsAt"
+                            + " lane={} epoch={} stored={} logBeginsAt={} repeatedFrom={} committed={}",
                     lane.name(),
                     epoch,
                     storedBelow == 0 ? "nothing" : storedBelow,
                     firstHeld,
                     offset,
-                    movedOn);
+                    committed);
         }
         isCompared = false;
     }
@@ -354,11 +349,11 @@ final class TaskDriver {
     }
 
     /**
-     * Continues where the task asked to, if it did.
+     * Continues where the task asked to, if it asked.
      *
-     * @param next offset of the entry that would come otherwise
+     * @param next offset of the entry that comes otherwise
      */
-    private void goWhereAsked(TopicPartition open, long next) throws SourceTakenException {
+    private void seekIfAsked(TopicPartition open, long next) throws SourceTakenException {
         OptionalLong asked = context.takeOffset(open);
         if (asked.isEmpty()) {
             return;
@@ -368,8 +363,8 @@ final class TaskDriver {
         storedBelow = offset;
         if (offset < next) {
             log.warn(
-                    "PostgreSQL has lost what was moved on to it while we ran: it failed over, or was restored. Comparing all that"
-                            + " the log still has. lane={} epoch={} continuesAt={} movedOn={}",
+                    "PostgreSQL has lost entries that were stored while the bridge ran: it failed over or was restored;"
+                            + " comparing everything the log still has lane={} epoch={} continuesAt={} committed={}",
                     lane.name(),
                     epoch,
                     offset,
@@ -386,7 +381,7 @@ final class TaskDriver {
         }
     }
 
-    /** Waits while the drain is held; false if it is told to stop before that ends. */
+    /** Waits while the drain is held. Returns false if the drain stops before. */
     private boolean awaitRelease() {
         while (control.hold() != Drain.Hold.NONE) {
             if (!control.pause(IDLE_WAIT.toMillis())) {
@@ -396,7 +391,7 @@ final class TaskDriver {
         return true;
     }
 
-    /** Delivers until the task takes the records; false if the drain shall end before it does. */
+    /** Delivers until the task takes the records. Returns false if the lane must end before. */
     private boolean put(Collection<SinkRecord> records) throws SourceTakenException {
         while (true) {
             if (!awaitRelease()) {
@@ -408,39 +403,40 @@ final class TaskDriver {
                 return true;
             } catch (RetriableException e) {
                 failIfTaken(e);
-                tellIfRefused(e);
+                reportIfRefused(e);
                 outage.failed(e, isLostConnection(e));
                 if (!control.pause(context.takeTimeoutMs(DEFAULT_RETRY_MS))) {
                     return false;
                 }
             } catch (ConnectException e) {
-                confirm(); // What was done before it failed need not be done again.
+                confirm(); // What it wrote before it failed need not be repeated.
                 throw e;
             }
         }
     }
 
     /**
-     * Tells whether somebody else has moved the source. Up to where the log ended when it was opened it may have been a
-     * commit of the process before us that took effect late, and every copy of the log has the same records there.
+     * Fails if another process has moved the source. A move within the log as it was at opening may be a late commit of
+     * the process before this one; every copy of the log has the same records there.
      */
     private void failIfTaken(RetriableException e) throws SourceTakenException {
         if (!(e.getCause() instanceof SourceMovedException moved) || moved.storedOffset() < moved.expectedOffset()) {
             return;
         }
         if (moved.storedOffset() > lane.firstOwnOffset()) {
-            throw new SourceTakenException("somebody else has moved " + moved.partition() + " from offset "
+            throw new SourceTakenException("another process has moved " + moved.partition() + " from offset "
                     + moved.expectedOffset() + " to " + moved.storedOffset() + ": a copy of " + lane.directory()
                     + " is in use");
         }
         log.warn(
-                "An earlier process of this lane has moved its source late; going on from there. lane={} expected={} stored={}",
+                "A commit of an earlier process of this lane took effect late, continuing from there lane={} expected={}"
+                        + " stored={}",
                 lane.name(),
                 moved.expectedOffset(),
                 moved.storedOffset());
     }
 
-    private void tellIfRefused(RetriableException e) {
+    private void reportIfRefused(RetriableException e) {
         if (e.getCause() instanceof QueueException cause
                 && cause.sqlState().equals(SessionFailures.TOO_MANY_CONNECTIONS)) {
             control.connectionRefused(String.valueOf(cause.getMessage()));
@@ -458,7 +454,7 @@ final class TaskDriver {
         return state.isEmpty() || List.of("08", "53", "57", "58").contains(state.substring(0, 2));
     }
 
-    /** Asks the task how far it is and lets the log forget what is below. */
+    /** Asks the task how far it is, and commits that offset in the log. */
     private void confirm() {
         TopicPartition open = partition;
         if (open == null) {

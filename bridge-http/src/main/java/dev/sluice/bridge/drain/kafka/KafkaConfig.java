@@ -23,28 +23,28 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.connect.errors.ConnectException;
 
 /**
- * Settings of a drain into Kafka.
+ * Settings of the destination Kafka.
  *
- * @param topic {@code kafka.topic}: where messages go
- * @param partitions {@code kafka.topic.partitions}: partitions of the topic if it has to be made, at least 1
- * @param replication {@code kafka.topic.replication.factor}: copies of a topic that has to be made; 0: three, or as
- *     many as there are brokers
- * @param create {@code kafka.topic.create}: whether to make the topic if it is missing
- * @param clients what the clients of Kafka are told, without the prefix {@code kafka.}; not what {@link #FIXED} names
+ * @param topic {@code kafka.topic}: the topic to write to
+ * @param partitions {@code kafka.topic.partitions}: partitions of a created topic, at least 1
+ * @param replication {@code kafka.topic.replication.factor}: replicas of a created topic; 0: three, or as many as there
+ *     are brokers
+ * @param create {@code kafka.topic.create}: whether to create a missing topic
+ * @param clients properties of the Kafka clients, without the prefix {@code kafka.} and without those of {@link #FIXED}
  */
 public record KafkaConfig(String topic, int partitions, int replication, boolean create, Map<String, String> clients) {
 
-    /** Properties of the producer that no setting changes: order, and that nothing is lost, rest on them. */
+    /** Properties of the producer that no setting changes, because order and durability rest on them. */
     public static final Map<String, String> FIXED = Map.of(
             ProducerConfig.ACKS_CONFIG, "all",
             ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "true",
-            // A batch that was given up would be overtaken by those behind it.
+            // Batches behind an abandoned batch would overtake it.
             ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, String.valueOf(Integer.MAX_VALUE),
             ProducerConfig.RETRIES_CONFIG, String.valueOf(Integer.MAX_VALUE),
             ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class.getName(),
             ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class.getName());
 
-    /** A server as the clients read it: perhaps with a protocol before it, and an IPv6 address perhaps in brackets. */
+    /** A server as the clients parse it: optionally with a protocol, and with brackets around an IPv6 address. */
     private static final Pattern SERVER = Pattern.compile(
             "(?:[0-9a-zA-Z_%.-]*://)?(?:\\[[0-9a-zA-Z%._:-]+]|[\\p{L}\\p{N}%._-]+|[0-9a-fA-F:]+):([0-9]{1,5})");
 
@@ -59,14 +59,14 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
         clients = Map.copyOf(clients);
     }
 
-    /** Returns the names of properties that may be passed to the clients. */
+    /** Returns the names of the client properties that an operator may set. */
     public static Set<String> clientProperties() {
         return Stream.concat(PRODUCER.names().stream(), ADMIN.names().stream())
                 .filter(name -> !FIXED.containsKey(name) && !name.equals(ProducerConfig.TRANSACTIONAL_ID_CONFIG))
                 .collect(Collectors.toUnmodifiableSet());
     }
 
-    /** Returns whether a property's value is not to be shown. */
+    /** Returns whether the value of a property must not be shown. */
     public static boolean isSecret(String property) {
         return Stream.of(PRODUCER, ADMIN)
                 .map(definition -> definition.configKeys().get(property))
@@ -74,10 +74,10 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
     }
 
     /**
-     * Returns what is wrong with properties of the clients, one by one. No line shows a server, which may hold a
-     * password by mistake.
+     * Returns the problems of client properties, one line each. No line shows a server, which may contain a password by
+     * mistake.
      *
-     * @param clients without the prefix {@code kafka.}
+     * @param clients properties without the prefix {@code kafka.}
      */
     public static Collection<String> problems(Map<String, String> clients) {
         var problems = new LinkedHashSet<String>();
@@ -134,11 +134,11 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
     }
 
     /**
-     * Returns the properties of a producer for a topic that takes batches of so many bytes. It makes no larger ones and
-     * refuses a record that would be one: were a batch refused by the broker, a later one that is on its way could come
-     * before it. Where the limit is not known there is only one on its way.
+     * Returns the properties of a producer for a topic with a limit on batches. The producer makes no larger batch and
+     * refuses a record that does not fit: if the broker refused a batch, a later batch in flight could overtake it. If
+     * the limit is unknown, the producer has one request in flight at a time.
      *
-     * @param maxBatchBytes the topic's {@code max.message.bytes}; empty: not known
+     * @param maxBatchBytes the topic's {@code max.message.bytes}; empty if it is unknown
      */
     public Map<String, Object> producer(OptionalInt maxBatchBytes) {
         Map<String, Object> properties = producer();
@@ -170,7 +170,7 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
         return properties;
     }
 
-    /** Returns the properties of the client that looks after the topic. */
+    /** Returns the properties of the admin client. */
     Map<String, Object> admin() {
         Map<String, Object> properties = known(ADMIN);
         for (String timeout :
@@ -181,10 +181,10 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
     }
 
     /**
-     * Returns what to throw when a client cannot be made. The exceptions about a login configuration repeat words of
-     * it, one of which may be the password: then neither the reason nor the cause is kept.
+     * Returns the exception to throw if a client cannot be made. An exception about the login configuration repeats
+     * words of it, which may include the password: then the result has neither the reason nor the cause.
      *
-     * @param what what cannot be done, before the reason
+     * @param what the beginning of the message, before the reason
      */
     static ConnectException refusal(String what, Throwable cause, String reason) {
         for (Throwable each = cause; each != null; each = each.getCause()) {
@@ -206,7 +206,7 @@ public record KafkaConfig(String topic, int partitions, int replication, boolean
         return properties;
     }
 
-    /** Shows no property of the clients: some are secrets. */
+    /** Hides the properties of the clients: some are secrets. */
     @Override
     public String toString() {
         return "KafkaConfig[topic=" + topic + "]";

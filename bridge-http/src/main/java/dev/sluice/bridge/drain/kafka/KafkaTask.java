@@ -29,31 +29,31 @@ import org.apache.kafka.connect.sink.SinkTask;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Moves a lane into a Kafka topic. {@link #put} hands messages to the producer without waiting for it;
- * {@link #preCommit} names the first that Kafka has not acknowledged, in the order of the log, so a gap holds back
- * everything behind it.
+ * Writes the messages of a lane to a Kafka topic. {@link #put} gives messages to the producer and does not wait for
+ * acknowledgements; {@link #preCommit} returns the offset of the first message that Kafka has not acknowledged, so a
+ * gap holds back everything behind it.
  *
- * <p>Order: the producer is idempotent and never gives up a batch, so that of a topic partition always a beginning of
- * what was sent is there. A task that fails for good closes its producer at once; the next begins at the first message
- * that was not acknowledged. So a message may be in the topic twice, the second time behind its successors, but the
- * first occurrences are in order, and a reader that drops repeated transaction ids sees each once, in order.
+ * <p>The producer is idempotent and never gives up a batch, so each topic partition holds a prefix of what was sent to
+ * it. A task that fails for good closes its producer at once; the next task begins at the first unacknowledged message.
+ * So a message may be in the topic twice, the second time behind its successors. The first occurrences are in order,
+ * and a reader that drops repeated transaction ids sees each message once, in order.
  *
- * <p>One thread drives it; the producer's thread only notes acknowledgements, and the one that stops the drain may
- * {@link #giveUp give up}.
+ * <p>One thread drives the task. The producer's thread only notes acknowledgements, and the thread that stops the drain
+ * may {@link #giveUp give up}.
  */
 public final class KafkaTask extends SinkTask {
-    /** Without an acknowledgement for so long, Kafka counts as away. */
+    /** After this time without an acknowledgement, Kafka counts as unreachable. */
     static final Duration SILENCE = Duration.ofSeconds(5);
 
     private static final long RETRY_MS = 500;
     private static final long NONE = -1;
 
-    /** Who counts what became of messages. */
+    /** Hears the outcome of messages. */
     public interface Listener {
-        /** Kafka has acknowledged as many messages. */
+        /** Kafka has acknowledged this many messages. */
         void acknowledged(int messages);
 
-        /** The record cannot be sent for what it is. It was given to the errant record reporter. */
+        /** Kafka refused the record for its content. The errant record reporter has got it. */
         void refused(SinkRecord record, String reason);
     }
 
@@ -64,25 +64,26 @@ public final class KafkaTask extends SinkTask {
     private final ArrayDeque<Sent> pending = new ArrayDeque<>();
     private volatile @Nullable Producer<byte[], byte[]> producer;
     private volatile boolean givenUp;
-    /** Next offset to send, {@link #NONE} before the first. */
+    /** Next offset to send; {@link #NONE} before the first. */
     private long sentBelow = NONE;
 
     private long progressNanos;
 
-    /** Looks after the topic. */
+    /** Checks and creates the topic. */
     interface Topic {
         /**
-         * Makes sure that it can be used; throws {@link RetriableException} while that cannot be known.
+         * Makes sure that the topic is usable.
          *
-         * @return the most bytes it takes as a batch; empty if that may not be known
+         * @return the limit of a batch in bytes; empty if the user may not read it
+         * @throws RetriableException if Kafka cannot be asked now
          */
         OptionalInt ensure();
 
-        /** Makes {@link #ensure} fail soon, now and from now on. Any thread may call. */
+        /** Makes every present and later {@link #ensure} fail soon. Any thread may call. */
         public default void giveUp() {}
     }
 
-    /** A record with the producer, or refused by it. */
+    /** A record that the producer has, or has refused. */
     private final class Sent implements Callback {
         final SinkRecord record;
         volatile boolean done;
@@ -96,8 +97,8 @@ public final class KafkaTask extends SinkTask {
         public void onCompletion(RecordMetadata metadata, @Nullable Exception exception) {
             failure = exception;
             done = true;
-            if (exception != null && !isAboutTheRecord(exception) && !(exception instanceof TimeoutException)) {
-                stop(); // What the producer would go on with stands behind this one in the log.
+            if (exception != null && !isRecordsFault(exception) && !(exception instanceof TimeoutException)) {
+                stop(); // The producer must not continue with messages behind this one.
             }
         }
     }
@@ -105,7 +106,7 @@ public final class KafkaTask extends SinkTask {
     /**
      * Makes the task.
      *
-     * @param producers makes a producer as {@link KafkaConfig#producer(OptionalInt)} says
+     * @param producers makes a producer, as {@link KafkaConfig#producer(OptionalInt)} says
      */
     public KafkaTask(
             Function<OptionalInt, Producer<byte[], byte[]>> producers,
@@ -140,17 +141,17 @@ public final class KafkaTask extends SinkTask {
         return String.valueOf(cause.getMessage());
     }
 
-    /** Hands on what has not been handed on before: after a {@link RetriableException} the same records come again. */
+    /** Sends the records that were not sent before: after a {@link RetriableException} the same records come again. */
     @Override
     public void put(Collection<SinkRecord> records) {
         if (givenUp) {
-            throw away("given up", null);
+            throw unreachable("given up", null);
         }
         try {
             if (!records.isEmpty() && producer == null) {
                 producer = make(topic.ensure());
                 if (givenUp) {
-                    throw away("given up", null);
+                    throw unreachable("given up", null);
                 }
             }
         } catch (RetriableException e) {
@@ -169,11 +170,11 @@ public final class KafkaTask extends SinkTask {
             throw new ConnectException("Kafka has refused a message: " + first.failure, first.failure);
         }
         if (!pending.isEmpty() && System.nanoTime() - progressNanos > SILENCE.toNanos()) {
-            throw away("no acknowledgement for " + SILENCE.toSeconds() + " s", null);
+            throw unreachable("no acknowledgement for " + SILENCE.toSeconds() + " s", null);
         }
     }
 
-    private RetriableException away(String why, @Nullable Exception cause) {
+    private RetriableException unreachable(String why, @Nullable Exception cause) {
         context.timeout(RETRY_MS);
         return new RetriableException("Kafka does not take messages: " + why, new TimeoutException(why, cause));
     }
@@ -189,15 +190,16 @@ public final class KafkaTask extends SinkTask {
                     RecordHeaders.kafka(message));
             try {
                 Object unused = started().send(outgoing, sent);
-            } catch (KafkaException | IllegalStateException e) { // The second: it was closed, for a failure of another.
+            } catch (KafkaException | IllegalStateException e) { // The second: closed because another record failed.
                 settle();
                 if (givenUp) {
-                    throw away("given up", e);
+                    throw unreachable("given up", e);
                 }
                 throw new ConnectException("the Kafka producer has failed: " + e.getMessage(), e);
             }
             if (sent.done && sent.failure instanceof TimeoutException e) {
-                throw away(String.valueOf(e.getMessage()), e); // It has not been taken, so its place is still free.
+                throw unreachable(
+                        String.valueOf(e.getMessage()), e); // The producer has not taken it; it is sent again.
             }
         } else {
             sent.onCompletion(
@@ -210,7 +212,7 @@ public final class KafkaTask extends SinkTask {
         pending.add(sent);
     }
 
-    /** Takes out what is acknowledged or kept aside, from the front. What failed for good stays there. */
+    /** Removes acknowledged and refused records from the front, up to the first that failed for good. */
     private void settle() {
         int acknowledged = 0;
         try {
@@ -219,7 +221,7 @@ public final class KafkaTask extends SinkTask {
                 Exception failure = first.failure;
                 if (failure == null) {
                     acknowledged++;
-                } else if (isAboutTheRecord(failure)) {
+                } else if (isRecordsFault(failure)) {
                     refuse(first.record, failure);
                 } else {
                     return;
@@ -231,7 +233,7 @@ public final class KafkaTask extends SinkTask {
         }
     }
 
-    private static boolean isAboutTheRecord(Exception failure) {
+    private static boolean isRecordsFault(Exception failure) {
         return failure instanceof RecordTooLargeException
                 || failure instanceof RecordBatchTooLargeException
                 || failure instanceof DataException;
@@ -241,15 +243,15 @@ public final class KafkaTask extends SinkTask {
         try {
             context.errantRecordReporter().report(record, failure).get();
         } catch (ExecutionException e) {
-            throw new ConnectException("a refused record could not be kept", e.getCause());
+            throw new ConnectException("could not keep a refused record", e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new ConnectException("interrupted while a refused record was being kept", e);
+            throw new ConnectException("interrupted while keeping a refused record", e);
         }
         listener.refused(record, String.valueOf(failure.getMessage()));
     }
 
-    /** Returns the offset of the first message that is not acknowledged, of whatever epoch; they are of one row. */
+    /** Returns the offset of the first unacknowledged message, of any epoch: offsets continue across epochs. */
     @Override
     public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> currentOffsets) {
         settle();
@@ -263,8 +265,8 @@ public final class KafkaTask extends SinkTask {
     }
 
     /**
-     * Makes whatever waits for Kafka fail soon, now and from now on, so that the task's thread gets to {@link #stop}.
-     * Any thread may call; may take as long as the producer's thread does.
+     * Makes every present and later wait for Kafka fail soon, so that the task's thread gets to {@link #stop}. Any
+     * thread may call. Blocks until the producer's thread ends.
      */
     public void giveUp() {
         givenUp = true;
@@ -272,7 +274,7 @@ public final class KafkaTask extends SinkTask {
         stop();
     }
 
-    /** Drops what Kafka has not acknowledged: it is in the log, and sent again. */
+    /** Closes the producer. The log sends unacknowledged messages again. */
     @Override
     public void stop() {
         Producer<byte[], byte[]> made = producer;

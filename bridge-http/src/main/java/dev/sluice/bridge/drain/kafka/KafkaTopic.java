@@ -24,11 +24,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The topic of a drain into Kafka: made if it is missing, refused if it would lose messages. A compacted topic would,
- * for all messages of a partition have one key; one with fewer copies than acknowledgements it asks for takes none.
+ * Creates the topic if it is missing, and refuses a topic that would lose messages. A compacted topic would, because
+ * all messages of a partition have the same key. A topic with fewer replicas than {@code min.insync.replicas} takes no
+ * message.
  *
- * <p>A topic made here has up to three copies, of which one may be missing, and keeps messages as long as the brokers'
- * default says. The lanes' threads share this.
+ * <p>A created topic has up to three replicas, of which one may be out of sync, and the broker's default retention. The
+ * threads of all lanes share this object.
  */
 public final class KafkaTopic implements KafkaTask.Topic {
     private static final Logger log = LoggerFactory.getLogger(KafkaTopic.class);
@@ -40,26 +41,26 @@ public final class KafkaTopic implements KafkaTask.Topic {
     private boolean checked;
     private OptionalInt maxBatchBytes = OptionalInt.empty();
     private volatile boolean givenUp;
-    /** The client that is being asked, if one is. */
-    private volatile @Nullable Admin asked;
+    /** The admin client in use; null if there is none. */
+    private volatile @Nullable Admin inUse;
 
     public KafkaTopic(KafkaConfig config) {
         this(config, () -> Admin.create(config.admin()));
     }
 
-    /** The same with clients from elsewhere; each is closed after use. */
+    /** Takes the source of admin clients; each is closed after use. */
     public KafkaTopic(KafkaConfig config, Supplier<Admin> admins) {
         this.config = config;
         this.admins = admins;
     }
 
     /**
-     * Makes sure, once, that the topic is there and fit.
+     * Makes sure, once, that the topic exists and loses no messages.
      *
-     * @return its {@code max.message.bytes}, if that may be read
+     * @return its {@code max.message.bytes}; empty if the user may not read it
      * @throws org.apache.kafka.connect.errors.RetriableException if Kafka cannot be asked now, or {@link #giveUp} was
      *     called
-     * @throws ConnectException if it is not fit, or missing and not to be made
+     * @throws ConnectException if it would lose messages, or is missing and may not be created
      */
     @Override
     public synchronized OptionalInt ensure() {
@@ -67,18 +68,18 @@ public final class KafkaTopic implements KafkaTask.Topic {
             return maxBatchBytes;
         }
         try (Admin admin = admin()) {
-            asked = admin;
+            inUse = admin;
             if (givenUp) {
                 throw new org.apache.kafka.connect.errors.RetriableException("Kafka is not asked any more");
             }
             TopicDescription topic = describe(admin);
             if (topic == null) {
                 create(admin);
-                topic = describe(admin); // Others may have made it at the same moment, as they like it.
+                topic = describe(admin); // Another client may have created it differently.
             }
             if (topic == null) {
                 throw new org.apache.kafka.connect.errors.RetriableException(
-                        "topic " + config.topic() + " has just been made, and cannot be seen yet");
+                        "topic " + config.topic() + " was just created and is not visible yet");
             }
             maxBatchBytes = check(admin, topic);
             checked = true;
@@ -87,9 +88,9 @@ public final class KafkaTopic implements KafkaTask.Topic {
             throw failure(e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new ConnectException("interrupted while Kafka was asked for its topic", e);
+            throw new ConnectException("interrupted while asking Kafka for its topic", e);
         } finally {
-            asked = null;
+            inUse = null;
         }
     }
 
@@ -104,9 +105,9 @@ public final class KafkaTopic implements KafkaTask.Topic {
     @Override
     public void giveUp() {
         givenUp = true;
-        Admin admin = asked;
+        Admin admin = inUse;
         if (admin != null) {
-            admin.close(Duration.ZERO); // Fails what is under way.
+            admin.close(Duration.ZERO); // Fails the request in flight.
         }
     }
 
@@ -117,7 +118,7 @@ public final class KafkaTopic implements KafkaTask.Topic {
                 : KafkaConfig.refusal(what, cause, reason(cause));
     }
 
-    /** The first says what was being done ("SSL handshake failed"), the last what is wrong. */
+    /** Joins the first message, which says what failed ("SSL handshake failed"), and the last, which says why. */
     private static String reason(Throwable first) {
         Throwable last = first;
         while (last.getCause() != null && last.getCause() != last) {
@@ -157,7 +158,7 @@ public final class KafkaTopic implements KafkaTask.Topic {
         try {
             admin.createTopics(List.of(topic)).all().get();
             log.info(
-                    "Made the topic. topic={} partitions={} replication={} minInsyncReplicas={}",
+                    "Created the topic topic={} partitions={} replication={} minInsyncReplicas={}",
                     config.topic(),
                     config.partitions(),
                     replication,
@@ -177,8 +178,8 @@ public final class KafkaTopic implements KafkaTask.Topic {
         } catch (ExecutionException e) {
             if (e.getCause() instanceof AuthorizationException) {
                 log.warn(
-                        "The topic's settings may not be read and are not checked; producers have one request on its way at a"
-                                + " time. topic={}",
+                        "Not allowed to read the settings of the topic, so they are not checked and producers have one request"
+                                + " in flight; grant DescribeConfigs topic={}",
                         config.topic());
                 return OptionalInt.empty();
             }
