@@ -4,6 +4,7 @@ import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.Intake;
 import dev.sluice.bridge.ingest.Lane;
 import dev.sluice.bridge.ingest.Lanes;
+import dev.sluice.bridge.system.Threads;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -130,13 +131,7 @@ public final class Drain {
         for (Lane lane : lanes.current()) {
             current.add(new LaneDrain(lane, config, intake, failed, destination, committedQueues, untilStopped));
         }
-        this.coordinator = daemon(this::drainAll, "sluice-drain");
-    }
-
-    private static Thread daemon(Runnable task, String name) {
-        var thread = new Thread(task, name);
-        thread.setDaemon(true);
-        return thread;
+        this.coordinator = Threads.daemon("sluice-drain", this::drainAll);
     }
 
     /**
@@ -199,7 +194,7 @@ public final class Drain {
     private static void runAll(List<LaneDrain> drains) throws InterruptedException {
         var threads = new ArrayList<Thread>();
         for (LaneDrain drain : drains) {
-            Thread thread = daemon(drain, "sluice-drain-" + drain.lane().name());
+            Thread thread = Threads.daemon("sluice-drain-" + drain.lane().name(), drain);
             thread.start();
             threads.add(thread);
         }
@@ -273,8 +268,7 @@ public final class Drain {
     /** Gives lanes up on threads of their own, so that the caller does not wait for a client that cannot be closed. */
     private void giveUp(Predicate<LaneDrain> which) {
         all().filter(which)
-                .forEach(lane -> daemon(
-                                lane::giveUp, "sluice-give-up-" + lane.lane().name())
+                .forEach(lane -> Threads.daemon("sluice-give-up-" + lane.lane().name(), lane::giveUp)
                         .start());
     }
 }

@@ -2,6 +2,7 @@ package dev.sluice.bridge.pop;
 
 import dev.sluice.bridge.limits.OverloadedException;
 import dev.sluice.bridge.pop.WaitingList.Run;
+import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
@@ -21,7 +22,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -107,7 +107,7 @@ public final class PopDispatcher implements AutoCloseable {
                 giveBack,
                 config,
                 new Timers.OnThread("sluice-pop-clock"),
-                workers(config.threads()));
+                Executors.newFixedThreadPool(config.threads(), Threads.numbered("sluice-pop")));
     }
 
     /** Takes the timers and the threads that run transactions. */
@@ -127,15 +127,6 @@ public final class PopDispatcher implements AutoCloseable {
         namespaces = new QueueNamespaces(timers.nanoTime());
         giveBacks = new GiveBacks(giveBack, outcomes, workers, timers, this::wake);
         room = new WaitingRoom(config, timers, list -> workers.execute(() -> run(list)));
-    }
-
-    private static ExecutorService workers(int threads) {
-        var number = new AtomicInteger();
-        return Executors.newFixedThreadPool(threads, task -> {
-            var thread = new Thread(task, "sluice-pop-" + number.incrementAndGet());
-            thread.setDaemon(true);
-            return thread;
-        });
     }
 
     /**

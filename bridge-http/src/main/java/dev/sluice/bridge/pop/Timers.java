@@ -1,9 +1,10 @@
 package dev.sluice.bridge.pop;
 
+import dev.sluice.bridge.system.Threads;
 import java.time.Duration;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -33,15 +34,10 @@ interface Timers {
     final class OnThread implements Timers {
         private static final Logger log = LoggerFactory.getLogger(Timers.class);
 
-        private final ScheduledThreadPoolExecutor executor;
+        private final ScheduledExecutorService executor;
 
         OnThread(String threadName) {
-            executor = new ScheduledThreadPoolExecutor(1, task -> {
-                var thread = new Thread(task, threadName);
-                thread.setDaemon(true);
-                return thread;
-            });
-            executor.setRemoveOnCancelPolicy(true);
+            executor = Threads.clock(threadName);
         }
 
         @Override

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class TimersTest {
-    private final Timers timers = new Timers.OnThread("timers-test");
+    private final Timers timers = new Timers.OnThread("sluice-timers-test");
 
     @AfterEach
     void close() {
