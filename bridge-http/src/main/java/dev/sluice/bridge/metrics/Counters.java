@@ -10,12 +10,12 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 
-/** Counts by queue, of a bounded number of queues. Any thread may count. */
+/** Counters of a bounded number of queues. Any thread may count. */
 public final class Counters {
-    /** Under this name is counted what belongs to no queue, and to queues beyond the bound. */
+    /** The name of the counters for no queue, and for all queues beyond the bound. */
     public static final String OTHER = "";
 
-    /** Flushes without a count after which a queue makes room for another: an hour's worth. */
+    /** Flushes without a count after which a queue is evicted: one hour. */
     static final int IDLE_FLUSHES = 720;
 
     private final int maxQueues;
@@ -23,7 +23,7 @@ public final class Counters {
     private final Map<String, QueueCounters> queues = new ConcurrentHashMap<>();
 
     /**
-     * Starts at zero.
+     * Makes counters that start at zero.
      *
      * @param maxQueues queues counted by name ({@code metrics.max.queues})
      */
@@ -37,13 +37,13 @@ public final class Counters {
         if (found != null) {
             return found;
         }
-        // A few more may slip in at a time; the bound is there for memory.
+        // Concurrent calls may exceed the bound a little; it only protects memory.
         return name.isEmpty() || queues.size() >= maxQueues
                 ? other
                 : queues.computeIfAbsent(name, unused -> new QueueCounters());
     }
 
-    /** Returns all counters by the name of the queue, in its order. */
+    /** Returns all counters, sorted by the name of the queue. */
     public Map<String, QueueCounters> all() {
         var all = new TreeMap<>(queues);
         all.put(OTHER, other);
@@ -59,9 +59,7 @@ public final class Counters {
         return total;
     }
 
-    /**
-     * Hands what has been counted since the last flush to {@code writer}; if that throws, it is part of the next one.
-     */
+    /** Passes the counts since the last flush to {@code writer}. If it throws, the next flush includes them. */
     synchronized void flush(Consumer<List<Increment>> writer) {
         var growth = new HashMap<String, Map<Counter, Long>>();
         all().forEach((name, counters) -> {

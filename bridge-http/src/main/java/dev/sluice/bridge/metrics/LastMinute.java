@@ -9,8 +9,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * What was counted in the last minute, by queue: the difference of two readings of the counters, the newest and one a
- * minute older. Readings come from one thread; any thread may ask.
+ * The counts of the last minute by queue: the difference of two readings of the counters, the newest and one that is a
+ * minute older. One thread takes readings; any thread may ask.
  */
 public final class LastMinute {
     private static final long MINUTE_NANOS = Duration.ofMinutes(1).toNanos();
@@ -19,7 +19,7 @@ public final class LastMinute {
 
     private record Reading(long nanos, Map<String, Map<Counter, Long>> totals) {}
 
-    /** Takes a reading at {@code nanos}, which is later than those before. */
+    /** Takes a reading at {@code nanos}, which is later than all before. */
     synchronized void read(Counters counters, long nanos) {
         var totals = new HashMap<String, Map<Counter, Long>>();
         counters.all().forEach((queue, counts) -> {
@@ -32,19 +32,19 @@ public final class LastMinute {
             totals.put(queue, of);
         });
         readings.addLast(new Reading(nanos, totals));
-        // One that is a minute old stays, and all that are younger.
-        while (readings.size() > 2 && secondAge(nanos) >= MINUTE_NANOS) {
+        // Keeps one reading that is at least a minute old, and all younger ones.
+        while (readings.size() > 2 && ageOfSecond(nanos) >= MINUTE_NANOS) {
             readings.removeFirst();
         }
     }
 
-    private long secondAge(long nanos) {
+    private long ageOfSecond(long nanos) {
         var each = readings.iterator();
         each.next();
         return nanos - each.next().nanos();
     }
 
-    /** Returns what was counted between the two readings; 0 before there are two. A queue that is new began with 0. */
+    /** Returns the count between the two readings; 0 before there are two. A new queue began with 0. */
     public synchronized long count(String queue, Counter counter) {
         if (readings.size() < 2) {
             return 0;
@@ -53,7 +53,7 @@ public final class LastMinute {
         return Math.max(0, total(readings.getLast(), queue, counter) - before);
     }
 
-    /** The same, of all queues together. */
+    /** Returns the count of all queues together. */
     public synchronized long count(Counter counter) {
         if (readings.isEmpty()) {
             return 0;
@@ -67,7 +67,7 @@ public final class LastMinute {
         return reading.totals().getOrDefault(queue, Map.of()).getOrDefault(counter, 0L);
     }
 
-    /** Returns how old the newest reading is at {@code nanos}; zero before there is one. */
+    /** Returns the age of the newest reading at {@code nanos}; zero before there is one. */
     public synchronized Duration age(long nanos) {
         return readings.isEmpty()
                 ? Duration.ZERO

@@ -3,7 +3,7 @@ package dev.sluice.bridge.metrics;
 import dev.sluice.queue.view.QueueStatus;
 import java.util.List;
 
-/** All that is counted in this process. Any thread may ask. */
+/** All counters of this process. Any thread may ask. */
 public final class Metrics {
     private final Counters counters;
     private final RequestTimes requests = new RequestTimes();
@@ -13,10 +13,10 @@ public final class Metrics {
     private volatile List<QueueStatus> queues = List.of();
 
     /**
-     * Starts at zero.
+     * Makes counters that start at zero.
      *
      * @param maxQueues queues counted by name ({@code metrics.max.queues})
-     * @param process what the process uses
+     * @param process measures the process
      */
     public Metrics(int maxQueues, ProcessUsage process) {
         this.counters = new Counters(maxQueues);
@@ -28,32 +28,32 @@ public final class Metrics {
         return counters;
     }
 
-    /** Returns the count of requests to lengthen a lease. */
+    /** Returns the counts of requests to extend leases. */
     public LeaseExtensions leaseExtensions() {
         return leaseExtensions;
     }
 
-    /** Returns what was counted in the last minute. */
+    /** Returns the counts of the last minute. */
     public LastMinute lastMinute() {
         return lastMinute;
     }
 
-    /** Returns the times requests took. */
+    /** Returns the durations of requests. */
     public RequestTimes requests() {
         return requests;
     }
 
-    /** Returns what the process uses. */
+    /** Returns the usage of the process. */
     public ProcessUsage process() {
         return process;
     }
 
-    /** Returns what the queues held when last looked at, about half a minute ago; empty before the first look. */
+    /** Returns the state of the queues about half a minute ago; empty before the first read. */
     public List<QueueStatus> queues() {
         return queues;
     }
 
-    void queues(List<QueueStatus> seen) {
-        queues = List.copyOf(seen);
+    void queues(List<QueueStatus> read) {
+        queues = List.copyOf(read);
     }
 }

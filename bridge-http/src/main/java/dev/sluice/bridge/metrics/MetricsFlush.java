@@ -12,49 +12,50 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes a sample of the process every second, writes counters and samples every {@value #FLUSH_SECONDS} seconds, and
- * looks at the queues every {@value #LOOK_SECONDS}. One thread. While the database is away it only takes samples.
+ * Samples the process every second, writes counters and samples every {@value #FLUSH_SECONDS} seconds, and reads the
+ * state of the queues every {@value #READ_QUEUES_SECONDS} seconds, on one thread. While the database is unreachable it
+ * only takes samples.
  */
 public final class MetricsFlush implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(MetricsFlush.class);
 
     private static final long FLUSH_SECONDS = 5;
-    private static final long LOOK_SECONDS = 30;
+    private static final long READ_QUEUES_SECONDS = 30;
     private static final long STOP_SECONDS = 5;
 
     private final Metrics metrics;
     private final MinuteCounters table;
-    private final QueueOverview resources;
+    private final QueueOverview overview;
     private final int maxQueues;
     private final Runnable requireDatabase;
     private final ProcessSamples samples = new ProcessSamples();
     private final ScheduledExecutorService thread = Threads.clock("sluice-metrics");
-    private volatile @Nullable String worker;
+    private volatile @Nullable String bridge;
     private long seconds;
 
     /**
-     * Makes it; {@link #start} begins.
+     * Makes the flush; {@link #start} begins.
      *
-     * @param maxQueues queues looked at, the newest
-     * @param requireDatabase throws {@link QueueException} while the database is known to be away
+     * @param maxQueues how many queues to read, the newest first
+     * @param requireDatabase throws {@link QueueException} while the database is known to be unreachable
      */
     public MetricsFlush(
-            Metrics metrics, MinuteCounters table, QueueOverview resources, int maxQueues, Runnable requireDatabase) {
+            Metrics metrics, MinuteCounters table, QueueOverview overview, int maxQueues, Runnable requireDatabase) {
         this.metrics = metrics;
         this.table = table;
-        this.resources = resources;
+        this.overview = overview;
         this.maxQueues = maxQueues;
         this.requireDatabase = requireDatabase;
     }
 
     /**
-     * Begins.
+     * Begins to sample and write.
      *
      * @param name host and port of this bridge
      */
-    @SuppressWarnings("FutureReturnValueIgnored") // tick() keeps its failures to itself.
+    @SuppressWarnings("FutureReturnValueIgnored") // tick() handles its failures.
     public void start(String name) {
-        worker = name;
+        bridge = name;
         thread.scheduleWithFixedDelay(this::tick, 0, 1, TimeUnit.SECONDS);
     }
 
@@ -65,19 +66,19 @@ public final class MetricsFlush implements AutoCloseable {
                 metrics.lastMinute().read(metrics.counters(), System.nanoTime());
                 flush();
             }
-            if (seconds % LOOK_SECONDS == 0) {
-                metrics.queues(resources.queues(ResourceFilter.ALL, null, maxQueues, 0));
+            if (seconds % READ_QUEUES_SECONDS == 0) {
+                metrics.queues(overview.queues(ResourceFilter.ALL, null, maxQueues, 0));
             }
         } catch (QueueException e) {
-            log.debug("Counters are written later", e);
-        } catch (RuntimeException | Error e) { // Whatever it throws would end the repetition.
-            log.error("Counters could not be written", e);
+            log.debug("Could not write counters, writing them later", e);
+        } catch (RuntimeException | Error e) { // An exception would end the repetition.
+            log.error("Could not write counters because of a defect, writing them later", e);
         }
         seconds++;
     }
 
     private void flush() {
-        String name = worker;
+        String name = bridge;
         if (name == null) {
             return;
         }
@@ -86,7 +87,7 @@ public final class MetricsFlush implements AutoCloseable {
         samples.flush(table, name);
     }
 
-    /** Writes what there is, if the database answers, and ends. */
+    /** Writes the last counts if the database answers, and ends. */
     @Override
     public void close() {
         thread.shutdown();
@@ -97,7 +98,7 @@ public final class MetricsFlush implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (QueueException e) {
-            log.info("The counts of the last seconds are lost, the database does not answer: {}", e.getMessage());
+            log.info("Lost the counts of the last seconds, the database does not answer reason={}", e.getMessage());
         }
     }
 }

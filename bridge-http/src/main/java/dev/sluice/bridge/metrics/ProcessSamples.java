@@ -5,7 +5,7 @@ import dev.sluice.queue.view.MinuteCounters;
 import java.util.Arrays;
 import java.util.List;
 
-/** Samples of what the process uses, since they were written last. One thread. */
+/** The samples of the process since the last flush. One thread owns it. */
 final class ProcessSamples {
     private static final List<SampledMetric> METRICS = List.of(SampledMetric.values());
     private static final List<String> KEYS =
@@ -28,12 +28,12 @@ final class ProcessSamples {
         samples++;
     }
 
-    /** Writes them and starts anew; if that throws, goes on. */
-    void flush(MinuteCounters counters, String worker) {
+    /** Writes the samples and clears them. If that throws, they stay. */
+    void flush(MinuteCounters counters, String bridge) {
         if (samples == 0) {
             return;
         }
-        counters.addSamples(worker, samples, KEYS, sums, least, greatest, lasts);
+        counters.addSamples(bridge, samples, KEYS, sums, least, greatest, lasts);
         Arrays.fill(sums, 0);
         samples = 0;
     }

@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * What this process uses of the machine and of the database. From {@code /proc} where there is one; elsewhere all
- * processor time counts as the user's, and the heap and what is beside it as memory. Any thread may ask.
+ * Measures what this process uses of the machine and of the database, from {@code /proc} if it exists. Elsewhere all
+ * processor time counts as user time, and the committed heap and non-heap memory counts as memory. Any thread may ask.
  */
 public final class ProcessUsage {
     private static final Path STAT = Path.of("/proc/self/stat");
@@ -21,7 +21,7 @@ public final class ProcessUsage {
     private static final long PAGE_BYTES = 4096;
     private static final long MICROS_PER_TICK = 10_000;
     private static final long NANOS_PER_MICRO = 1000;
-    /** Places in the text of /proc/self/stat after the name of the command. */
+    /** Positions in /proc/self/stat after the name of the command. */
     private static final int USER_TICKS = 11;
 
     private static final int SYSTEM_TICKS = 12;
@@ -32,23 +32,23 @@ public final class ProcessUsage {
     /**
      * Connections to the database.
      *
-     * @param size connections there are
-     * @param idle of these, how many are not used
-     * @param active of these, how many are
-     * @param waiting threads that wait for one
+     * @param size open connections
+     * @param idle unused connections
+     * @param active connections in use
+     * @param waiting threads that wait for a connection
      */
     public record Pool(int size, int idle, int active, int waiting) {}
 
     /**
-     * What is used now.
+     * The usage at one moment.
      *
-     * @param userMicros processor time of the process's own code since its start, in microseconds
-     * @param systemMicros processor time of the system for it, in microseconds
-     * @param residentBytes memory in RAM
+     * @param userMicros processor time in user mode since the start, in microseconds
+     * @param systemMicros processor time in kernel mode since the start, in microseconds
+     * @param residentBytes resident memory
      * @param virtualBytes address space
      * @param pool connections to the database
      * @param threads live threads
-     * @param waitingPops pops that wait
+     * @param waitingPops pops without an answer
      */
     public record Usage(
             long userMicros,
@@ -59,13 +59,13 @@ public final class ProcessUsage {
             int threads,
             int waitingPops) {}
 
-    /** Asks these when it is asked. */
+    /** Reads the given suppliers for each measurement. */
     public ProcessUsage(Supplier<Pool> pool, Supplier<Integer> waitingPops) {
         this.pool = pool;
         this.waitingPops = waitingPops;
     }
 
-    /** Returns what is used now. */
+    /** Measures the usage now. */
     public Usage now() {
         long[] processor = processor();
         long[] memory = memory();
@@ -79,7 +79,7 @@ public final class ProcessUsage {
                 waitingPops.get());
     }
 
-    /** Returns the name by which charts tell this machine from others. */
+    /** Returns the name of this machine in charts. */
     public static String hostName() {
         try {
             return InetAddress.getLocalHost().getHostName();

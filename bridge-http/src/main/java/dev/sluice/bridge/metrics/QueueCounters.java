@@ -9,9 +9,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAccumulator;
 import java.util.concurrent.atomic.LongAdder;
 
-/** Counts of one queue. Any thread may add; one flushes. */
+/** The counters of one queue. Any thread may add; one thread flushes. */
 public final class QueueCounters {
-    /** Never changed after the constructor, so that any thread may read it. */
+    /** Not modified after the constructor, so that any thread may read it. */
     private final Map<Counter, LongAdder> sums = new EnumMap<>(Counter.class);
 
     private final LongAccumulator lagMaxMillis = new LongAccumulator(Math::max, 0);
@@ -28,7 +28,7 @@ public final class QueueCounters {
         }
     }
 
-    /** Adds to one that is a sum. */
+    /** Adds to a counter that is a sum. */
     public void add(Counter counter, long count) {
         adder(counter).add(count);
     }
@@ -37,19 +37,19 @@ public final class QueueCounters {
         return requireNonNull(sums.get(counter));
     }
 
-    /** Takes the ages of some messages into account. */
+    /** Counts messages and their ages at delivery. */
     public void lag(long messages, long sumMillis, long maxMillis) {
         add(Counter.LAG_COUNT, messages);
         add(Counter.LAG_SUM_MS, sumMillis);
         lagMaxMillis.accumulate(maxMillis);
     }
 
-    /** A pop begins to wait. */
+    /** Notes that a pop begins to wait. */
     public void parks() {
         mostParked.accumulate(parked.incrementAndGet());
     }
 
-    /** A pop that waited has its answer. */
+    /** Notes that a waiting pop is answered. */
     public void leaves() {
         parked.decrementAndGet();
     }
@@ -59,12 +59,12 @@ public final class QueueCounters {
         return parked.get();
     }
 
-    /** Returns a sum, since the process began. */
+    /** Returns a sum since the start of the process. */
     public long total(Counter counter) {
         return adder(counter).sum();
     }
 
-    /** Returns what there is to add to what was flushed before; empty when there is nothing. */
+    /** Returns the counts since the last flush; empty if there are none. */
     Map<Counter, Long> growth() {
         var growth = new EnumMap<Counter, Long>(Counter.class);
         for (Counter counter : Counter.values()) {
@@ -87,7 +87,7 @@ public final class QueueCounters {
         return growth;
     }
 
-    /** That growth is in the database. */
+    /** Notes that the database has this growth. */
     void flushed(Map<Counter, Long> growth) {
         growth.forEach((counter, more) -> {
             if (counter.isSum()) {
@@ -98,7 +98,7 @@ public final class QueueCounters {
         flushedParked = 0;
     }
 
-    /** Returns how many flushes in a row have found nothing. */
+    /** Returns the number of flushes in a row without a count. */
     int idleFlushes() {
         return idleFlushes;
     }

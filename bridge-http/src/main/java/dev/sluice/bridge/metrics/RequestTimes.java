@@ -3,7 +3,7 @@ package dev.sluice.bridge.metrics;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
 
-/** How long requests took, by route and status. The routes are bounded, so the series are. Any thread may add. */
+/** The durations of requests by route and status. Routes are bounded, and so are the series. Any thread may add. */
 public final class RequestTimes {
     private static final double[] BOUNDS_SECONDS = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30};
 
@@ -28,14 +28,14 @@ public final class RequestTimes {
         seconds.labelValues(method, route, status / CLASS_SIZE + "xx").observe(tookSeconds);
     }
 
-    /** Returns how many there were. */
+    /** Returns the number of requests. */
     public long count() {
         return collect().getDataPoints().stream()
                 .mapToLong(HistogramSnapshot.HistogramDataPointSnapshot::getCount)
                 .sum();
     }
 
-    /** Returns all of them. */
+    /** Returns the histogram of all requests. */
     public HistogramSnapshot collect() {
         return seconds.collect();
     }

@@ -3,11 +3,11 @@ package dev.sluice.bridge.metrics;
 import dev.sluice.queue.admin.RetentionListener;
 import dev.sluice.queue.view.Counter;
 
-/** Counts what retention deletes. */
+/** Counts the messages and partitions that retention deletes. */
 public final class RetentionCounts implements RetentionListener {
     private final Counters counters;
 
-    /** Counts with {@code counters}. */
+    /** Adds to {@code counters}. */
     public RetentionCounts(Counters counters) {
         this.counters = counters;
     }

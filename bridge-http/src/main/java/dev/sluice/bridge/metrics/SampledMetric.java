@@ -3,36 +3,36 @@ package dev.sluice.bridge.metrics;
 import dev.sluice.bridge.metrics.ProcessUsage.Usage;
 import java.util.function.ToDoubleFunction;
 
-/** What is sampled of a process every second. The keys stand in the table; dots are levels in the answer. */
+/** The metrics sampled every second. The table has their keys; a dot in a key is a level in the JSON answer. */
 public enum SampledMetric {
-    /** Processor time of the process's own code since its start, in microseconds. */
+    /** Processor time in user mode since the start, in microseconds. */
     CPU_USER("cpu.user_us", usage -> usage.userMicros()),
-    /** Processor time of the system for it, in microseconds. */
+    /** Processor time in kernel mode since the start, in microseconds. */
     CPU_SYSTEM("cpu.system_us", usage -> usage.systemMicros()),
-    /** Memory in RAM, in bytes. */
+    /** Resident memory in bytes. */
     MEMORY_RESIDENT("memory.rss_bytes", usage -> usage.residentBytes()),
-    /** Address space, in bytes. */
+    /** Address space in bytes. */
     MEMORY_VIRTUAL("memory.virtual_bytes", usage -> usage.virtualBytes()),
-    /** Connections to the database. */
+    /** Open connections to the database. */
     POOL_SIZE("database.pool_size", usage -> usage.pool().size()),
-    /** Those not used. */
+    /** Unused connections. */
     POOL_IDLE("database.pool_idle", usage -> usage.pool().idle()),
-    /** Those used. */
+    /** Connections in use. */
     POOL_ACTIVE("database.pool_active", usage -> usage.pool().active()),
-    /** Connections, for a thread of the database has one. */
+    /** Open connections again: Queen reports a thread per connection. */
     DATABASE_THREADS("threadpool.db.pool_size", usage -> usage.pool().size()),
     /** Threads that wait for a connection. */
     DATABASE_QUEUE("threadpool.db.queue_size", usage -> usage.pool().waiting()),
     /** Live threads. */
     SYSTEM_THREADS("threadpool.system.pool_size", usage -> usage.threads()),
-    /** Always 0: nothing waits for a thread of the system. */
+    /** Always 0, because no task waits for a system thread. */
     SYSTEM_QUEUE("threadpool.system.queue_size", usage -> 0),
-    /** Pops that wait. */
+    /** Pops without an answer. */
     WAITING_POPS("registries.response", usage -> usage.waitingPops());
 
     private final String key;
 
-    @SuppressWarnings("ImmutableEnumChecker") // The functions above hold nothing.
+    @SuppressWarnings("ImmutableEnumChecker") // The functions have no state.
     private final ToDoubleFunction<Usage> value;
 
     SampledMetric(String key, ToDoubleFunction<Usage> value) {
@@ -40,7 +40,7 @@ public enum SampledMetric {
         this.value = value;
     }
 
-    /** Returns the name in the table. */
+    /** Returns the key in the table. */
     public String key() {
         return key;
     }

@@ -1,14 +1,27 @@
 /**
- * What the service counts about itself.
+ * Counters and measurements of this process.
  *
- * <p>{@link Counters} are added to by the routes, once a request and queue; they only grow while the process lives.
- * From there they go two ways: as they are to whoever asks for {@code /metrics/prometheus}, and, as what they have
- * grown by, into the tables {@code minute_counters} and {@code minute_samples}, every few seconds, by
- * {@link MetricsFlush}. So charts survive a restart, and a database that is away delays them: what could not be written
- * is part of the next try.
+ * <p>The HTTP routes add to {@link dev.sluice.bridge.metrics.Counters}, by queue; retention adds what it deletes.
+ * Counters only grow while the process lives. They go two ways:
  *
- * <p>The number of queues that are counted by name is bounded. Those beyond it are counted together, under an empty
- * name.
+ * <ul>
+ *   <li>{@code /metrics/prometheus} shows them as they are.
+ *   <li>{@link dev.sluice.bridge.metrics.MetricsFlush} adds their growth to the tables {@code minute_counters} and
+ *       {@code minute_samples} every few seconds, so that charts survive a restart. If the database is unreachable, the
+ *       next flush includes what could not be written.
+ * </ul>
+ *
+ * <p>{@link dev.sluice.bridge.metrics.Metrics} holds everything: the counters, {@code LastMinute} (rates for status
+ * pages), {@code RequestTimes} (a histogram of durations), {@code LeaseExtensions}, {@code ProcessUsage} (processor,
+ * memory, connections), and the last state of the queues. {@code ProcessSamples} and {@code SampledMetric} turn usage
+ * into rows.
+ *
+ * <p>The number of queues that are counted by name is bounded. All others are counted together under an empty name; a
+ * queue without counts for an hour makes room for another.
+ *
+ * <p>Public types: {@code Metrics} and its parts, for the routes that count and the pages that show;
+ * {@code MetricsFlush}, {@code ProcessUsage} and {@code RetentionCounts}, for the wiring; {@code SampledMetric}, for
+ * the charts.
  */
 @NullMarked
 package dev.sluice.bridge.metrics;
