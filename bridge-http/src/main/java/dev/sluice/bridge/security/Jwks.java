@@ -16,28 +16,28 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The keys of an issuer, as its JWKS endpoint gives them, cached. See the package for when they are fetched. Any thread
- * may call; nothing blocks.
+ * Caches the keys of an issuer's JWKS endpoint. The package comment says when they are fetched. Any thread may call; no
+ * method blocks.
  */
-final class Jwks implements KeySource {
+final class Jwks implements VerificationKeys {
     private static final Logger log = LoggerFactory.getLogger(Jwks.class);
 
-    /** How soon to ask again after the endpoint did not answer. */
+    /** The shortest time from a failed fetch to the next. */
     private static final Duration PAUSE_AFTER_FAILURE = Duration.ofSeconds(1);
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** Asks the endpoint. */
+    /** The JWKS endpoint. */
     interface Endpoint {
-        /** Returns the JSON text of a JWK set; completes exceptionally, within a time, if there is none. */
+        /** Fetches the JSON text of a JWK set. Completes exceptionally within a timeout if it cannot. */
         CompletableFuture<byte[]> fetch();
     }
 
     /**
      * A key of the set.
      *
-     * @param id {@code kid}, or null
-     * @param algorithm the only algorithm it is for, {@code alg}; null if it does not say
+     * @param id {@code kid}; null if it has none
+     * @param algorithm {@code alg}, the only algorithm it is for; null if it has none
      */
     private record SetKey(@Nullable String id, @Nullable String algorithm, PublicKey key) {
         boolean fits(Token token) {
@@ -46,9 +46,9 @@ final class Jwks implements KeySource {
         }
     }
 
-    /** What the endpoint gave, and when (nanoseconds of the clock). */
+    /** The keys of the endpoint and the time of the fetch. */
     private record Fetched(List<SetKey> keys, long atNanos) {
-        /** The key a token names; or the only one that fits, if the token names none. */
+        /** Returns the key that a token names, or the only key that fits if the token names none. */
         @Nullable
         PublicKey find(Token token) {
             PublicKey found = null;
@@ -61,7 +61,7 @@ final class Jwks implements KeySource {
                         return each.key();
                     }
                 } else if (found != null) {
-                    return null; // One of several: the token must say which.
+                    return null; // Several fit: the token must name one.
                 } else {
                     found = each.key();
                 }
@@ -85,11 +85,11 @@ final class Jwks implements KeySource {
     private long nextFetchNanos;
 
     /**
-     * Knows no keys yet.
+     * Makes an empty cache.
      *
-     * @param maxAge age of keys after which they are fetched again
+     * @param maxAge the age of keys at which they are fetched again
      * @param refreshInterval the shortest time between two fetches
-     * @param wait how long after the beginning of a fetch a request still waits for it
+     * @param wait how long a request waits for a fetch, from the beginning of the fetch
      */
     Jwks(Endpoint endpoint, Duration maxAge, Duration refreshInterval, Duration wait, LongSupplier nanoClock) {
         this.endpoint = endpoint;
@@ -106,19 +106,19 @@ final class Jwks implements KeySource {
         PublicKey key = known == null ? null : known.find(token);
         if (known != null && key != null) {
             if (nanoClock.getAsLong() - known.atNanos() >= maxAgeNanos) {
-                var unused = refresh(); // Nobody waits: the old key serves until the new ones are here.
+                var unused = refresh(); // The request does not wait: the old key serves until the new keys arrive.
             }
             return CompletableFuture.completedFuture(key);
         }
         return waitFor(refresh()).thenApply(done -> keyKnown(token));
     }
 
-    /** Begins to fetch the keys, so that they are here when the first token comes. */
+    /** Begins to fetch the keys before the first token arrives. */
     void prepare() {
         var unused = refresh();
     }
 
-    /** Completes with the fetch, but not later than the wait allows. */
+    /** Completes with the fetch, or when the wait is over. */
     private CompletableFuture<@Nullable Void> waitFor(CompletableFuture<@Nullable Void> fetch) {
         long left;
         synchronized (this) {
@@ -127,7 +127,7 @@ final class Jwks implements KeySource {
         return fetch.isDone() ? fetch : fetch.copy().completeOnTimeout(null, Math.max(0, left), TimeUnit.NANOSECONDS);
     }
 
-    /** Finds the key among those known now. */
+    /** Finds the key among the present keys. */
     private Key keyKnown(Token token) {
         Fetched known = fetched;
         PublicKey key = known == null ? null : known.find(token);
@@ -145,8 +145,8 @@ final class Jwks implements KeySource {
     }
 
     /**
-     * Asks the endpoint unless it was asked just now. Completes, never exceptionally, when there is nothing to wait
-     * for.
+     * Fetches the keys, unless a fetch is in progress or the last one was too recent. Completes, never exceptionally,
+     * when the fetch ends.
      */
     private synchronized CompletableFuture<@Nullable Void> refresh() {
         if (fetching != null) {
@@ -172,7 +172,7 @@ final class Jwks implements KeySource {
         if (keys == null) {
             if (!lastFetchFailed) {
                 log.warn(
-                        "The keys of the tokens' issuer cannot be fetched; those known before stay in use. error={}",
+                        "Could not fetch the keys of the tokens' issuer, the cached keys stay in use error={}",
                         String.valueOf(failure));
             }
             lastFetchFailed = true;
@@ -180,14 +180,14 @@ final class Jwks implements KeySource {
             return;
         }
         if (lastFetchFailed || fetched == null) {
-            log.info("The keys of the tokens' issuer are known. keys={}", keys.size());
+            log.info("Fetched the keys of the tokens' issuer keys={}", keys.size());
         }
         lastFetchFailed = false;
         fetched = new Fetched(keys, now);
         nextFetchNanos = now + refreshNanos;
     }
 
-    /** Reads a JWK set; keys that cannot be used are left out. */
+    /** Parses a JWK set, without the keys that cannot be used. */
     private static List<SetKey> parse(byte[] json) {
         JsonNode set;
         try {
@@ -205,7 +205,7 @@ final class Jwks implements KeySource {
                 continue;
             }
             if (keys.size() == JwksConfig.MAX_KEYS) {
-                log.warn("The set of keys has more than {}; those after them are ignored", JwksConfig.MAX_KEYS);
+                log.warn("The JWK set has too many keys, ignoring the rest limit={}", JwksConfig.MAX_KEYS);
                 break;
             }
             keys.add(new SetKey(jwk.path("kid").textValue(), jwk.path("alg").textValue(), key));

@@ -16,7 +16,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Flow;
 import java.util.concurrent.TimeUnit;
 
-/** Fetches a JWK set over HTTP: one try, within a time and up to a size, without following redirects. */
+/** Fetches a JWK set over HTTP: one try with a timeout and a size limit, without redirects. */
 final class JwksClient implements Jwks.Endpoint {
     private static final int OK = 200;
 
@@ -41,7 +41,7 @@ final class JwksClient implements Jwks.Endpoint {
                         "Basic " + Base64.getEncoder().encodeToString(credentials.getBytes(StandardCharsets.UTF_8))));
         HttpRequest request = builder.build();
         CompletableFuture<HttpResponse<byte[]>> exchange = client.sendAsync(request, head -> new Body());
-        // The timeout of the request itself ends with the headers; a body may trickle.
+        // The timeout of an HttpRequest covers only the headers; this one covers the body too.
         return exchange.copy()
                 .orTimeout(config.timeout().toMillis(), TimeUnit.MILLISECONDS)
                 .whenComplete((response, failure) -> exchange.cancel(true))

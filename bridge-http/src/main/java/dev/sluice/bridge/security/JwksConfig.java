@@ -6,17 +6,17 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * Where an issuer publishes its keys, and how often to ask.
+ * The JWKS endpoint of an issuer, and how often to fetch its keys.
  *
  * @param url http or https ({@code auth.jwt.jwks.url})
- * @param maxAge keys are asked for again when they are older ({@code auth.jwt.jwks.max.age.ms})
- * @param refreshInterval the shortest time between two fetches, whatever names of keys tokens have
- *     ({@code auth.jwt.jwks.refresh.ms}); after a failure a second is enough
+ * @param maxAge keys that are older are fetched again ({@code auth.jwt.jwks.max.age.ms})
+ * @param refreshInterval the shortest time between two fetches, whatever keys the tokens name
+ *     ({@code auth.jwt.jwks.refresh.ms}); after a failure at most a second
  * @param timeout of one fetch ({@code auth.jwt.jwks.timeout.ms})
- * @param patience the longest time a request waits for a fetch ({@code auth.jwt.jwks.wait.ms})
+ * @param maxWait the longest time a request waits for a fetch ({@code auth.jwt.jwks.wait.ms})
  */
-public record JwksConfig(URI url, Duration maxAge, Duration refreshInterval, Duration timeout, Duration patience) {
-    /** Most keys taken from a set; those after them are ignored. */
+public record JwksConfig(URI url, Duration maxAge, Duration refreshInterval, Duration timeout, Duration maxWait) {
+    /** Most keys taken from a set; the rest is ignored. */
     static final int MAX_KEYS = 64;
 
     /** Largest set, in bytes. */
@@ -25,7 +25,7 @@ public record JwksConfig(URI url, Duration maxAge, Duration refreshInterval, Dur
     private static final String NO_ADDRESS = "auth.jwt.jwks.url must begin with https:// or http:// and a host";
     private static final int MAX_PORT = 65_535;
 
-    /** Reads an address. Throws {@link IllegalArgumentException} if it is not one; the message shows nothing of it. */
+    /** Parses an address. Throws {@link IllegalArgumentException} if it is none; the message shows nothing of it. */
     public static URI address(String url) {
         URI address;
         try {
@@ -57,7 +57,7 @@ public record JwksConfig(URI url, Duration maxAge, Duration refreshInterval, Dur
         check(url);
     }
 
-    /** Returns the address to ask: without user and password. */
+    /** Returns the address without user and password. */
     URI endpoint() {
         String authority = url.getRawAuthority();
         String query = url.getRawQuery() == null ? "" : "?" + url.getRawQuery();
@@ -65,14 +65,12 @@ public record JwksConfig(URI url, Duration maxAge, Duration refreshInterval, Dur
                 + url.getRawPath() + query);
     }
 
-    /**
-     * Returns the user and the password that stand before the host, as {@code user:password}; empty if there are none.
-     */
+    /** Returns the {@code user:password} before the host; empty if there is none. */
     Optional<String> credentials() {
         return Optional.ofNullable(url.getUserInfo());
     }
 
-    /** Returns an address for logs: without user, password and query, which may hold a token. */
+    /** Returns an address for logs, without user, password and query, which may contain a token. */
     public static String shown(String url) {
         int query = url.indexOf('?');
         String address = query < 0 ? url : url.substring(0, query) + "?[hidden]";

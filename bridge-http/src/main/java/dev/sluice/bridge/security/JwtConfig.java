@@ -12,18 +12,19 @@ import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Whose tokens are believed, and what they may do.
+ * Which tokens are accepted, and which roles they give.
  *
- * @param algorithm {@code HS256}, {@code RS256} (and RS384, RS512), {@code EdDSA}, or {@code auto}: those that a key is
- *     given for
- * @param secret of HS256, its UTF-8 bytes; never shown
+ * @param algorithm {@code HS256}, {@code RS256} (and RS384, RS512), {@code EdDSA}, or {@code auto}: every algorithm
+ *     with a configured key
+ * @param secret for HS256, as its UTF-8 bytes; never shown
  * @param publicKey PEM of an RSA or Ed25519 key
- * @param jwks where to get public keys; not together with {@code publicKey}
- * @param issuer what {@code iss} must be; null for anything
- * @param audience what {@code aud} must be or contain; null for anything
- * @param clockSkew how far the clocks of issuer and service may be apart
- * @param roles how roles are named
- * @param skipPaths paths that need no token: exact, or as a prefix where they end in {@code /} and are longer than that
+ * @param jwks endpoint of public keys; excludes {@code publicKey}
+ * @param issuer required {@code iss}; null accepts any
+ * @param audience required element of {@code aud}; null accepts any
+ * @param clockSkew largest difference between the clocks of issuer and service
+ * @param roles the names of roles in tokens
+ * @param skipPaths paths that need no token: exact, or as a prefix if they end in {@code /} and are longer than
+ *     {@code /}
  */
 public record JwtConfig(
         String algorithm,
@@ -44,8 +45,8 @@ public record JwtConfig(
     /**
      * How a token names its roles.
      *
-     * @param claim a claim that is a string
-     * @param listClaim a claim that is an array of strings
+     * @param claim name of a claim that is a string
+     * @param listClaim name of a claim that is an array of strings
      * @param admin value for {@link Role#ADMIN}
      * @param readWrite value for {@link Role#READ_WRITE}
      * @param readOnly value for {@link Role#READ_ONLY}
@@ -54,7 +55,7 @@ public record JwtConfig(
         /**
          * Checks the names.
          *
-         * @throws IllegalArgumentException if two roles have one name
+         * @throws IllegalArgumentException if two roles have the same name
          */
         public RoleNames {
             if (admin.equals(readWrite) || admin.equals(readOnly) || readWrite.equals(readOnly)) {
@@ -75,10 +76,10 @@ public record JwtConfig(
     }
 
     /**
-     * Checks that there is a key for what is to be accepted.
+     * Checks that there is a key for the algorithm.
      *
-     * @throws IllegalArgumentException if there is none, or it is not of the right type; the message names the keys of
-     *     the settings, and no secret
+     * @throws IllegalArgumentException if there is none, or it has the wrong type; the message names the settings, and
+     *     no secret
      */
     public JwtConfig {
         if (!ALGORITHMS.contains(algorithm)) {
@@ -110,7 +111,7 @@ public record JwtConfig(
         }
     }
 
-    /** Returns the keys that are in the settings, by the algorithms they are used with. */
+    /** Returns the keys from the settings, by algorithm. */
     Map<SignatureAlgorithm, Key> fixedKeys() {
         return fixedKeys(algorithm, secret, publicKey);
     }
@@ -149,12 +150,12 @@ public record JwtConfig(
                 || (configured.equals("RS256") && RSA.contains(algorithm));
     }
 
-    /** Returns true if keys of the JWKS endpoint may be used with this algorithm. */
+    /** Returns whether keys of the JWKS endpoint may be used with this algorithm. */
     boolean takesFromJwks(SignatureAlgorithm candidate) {
         return jwks != null && candidate != SignatureAlgorithm.HS256 && isConfigured(algorithm, candidate);
     }
 
-    /** Returns true if {@code path} needs no token. */
+    /** Returns whether {@code path} needs no token. */
     public boolean skips(String path) {
         for (String each : skipPaths) {
             if (path.equals(each) || (each.length() > 1 && each.endsWith("/") && path.startsWith(each))) {
@@ -164,7 +165,7 @@ public record JwtConfig(
         return false;
     }
 
-    /** Shows what may be shown: no keys. */
+    /** Hides the keys. */
     @Override
     public String toString() {
         return "JwtConfig[algorithm=" + algorithm + ", issuer=" + issuer + ", audience=" + audience + "]";

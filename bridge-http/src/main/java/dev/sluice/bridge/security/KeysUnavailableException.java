@@ -1,6 +1,6 @@
 package dev.sluice.bridge.security;
 
-/** The endpoint with the issuer's keys does not answer, and the key of a token is not among those it gave before. */
+/** The JWKS endpoint does not answer, and the key of a token is not cached. */
 public final class KeysUnavailableException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -17,14 +17,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** Reads public keys from their two forms: PEM (RFC 7468) and JWK (RFC 7517). */
+/** Parses public keys from PEM (RFC 7468) and JWK (RFC 7517). */
 final class PublicKeys {
     /** RFC 7518 §3.3. */
     static final int MIN_RSA_BITS = 2048;
 
     private static final Pattern PEM =
             Pattern.compile("-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \\1-----", Pattern.DOTALL);
-    /** What stands before the 32 bytes of an Ed25519 key in the form of X.509 (RFC 8410 §4). */
+    /** The bytes before the 32 bytes of an Ed25519 key in X.509 (RFC 8410 §4). */
     private static final byte[] ED25519_PREFIX = HexFormat.of().parseHex("302a300506032b6570032100");
 
     private static final int ED25519_BYTES = 32;
@@ -32,10 +32,10 @@ final class PublicKeys {
     private PublicKeys() {}
 
     /**
-     * Reads an RSA or Ed25519 public key from PEM. Line ends may be written as {@code \n} in two characters, as they
-     * are in environment variables.
+     * Parses an RSA or Ed25519 public key from PEM. A line end may be the two characters {@code \n}, as in environment
+     * variables.
      *
-     * @throws IllegalArgumentException if it is not one; the message says what it is instead
+     * @throws IllegalArgumentException if it is none; the message says what it is instead
      */
     static PublicKey fromPem(String text) {
         Matcher pem = PEM.matcher(text.replace("\\n", "\n"));
@@ -73,7 +73,7 @@ final class PublicKeys {
         }
     }
 
-    /** Reads a key of a JWK set; null if it is not an RSA or Ed25519 key for signatures, or not a sound one. */
+    /** Parses a key of a JWK set. Returns null if it is not a valid RSA or Ed25519 key for signatures. */
     static @Nullable PublicKey fromJwk(JsonNode jwk) {
         if (!jwk.path("use").asText("sig").equals("sig") || !verifies(jwk.get("key_ops"))) {
             return null;

@@ -14,8 +14,7 @@ import javax.crypto.SecretKey;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The algorithms we can check, by their names in a token's header. A key of another type is not accepted by any of
- * them.
+ * The supported signature algorithms, by their names in the header of a token. Each accepts only keys of its own type.
  */
 enum SignatureAlgorithm {
     HS256("HS256", "HmacSHA256"),
@@ -32,7 +31,7 @@ enum SignatureAlgorithm {
         this.javaName = javaName;
     }
 
-    /** Returns the algorithm a header names, or null if it is not one of these. Names are compared exactly. */
+    /** Returns the algorithm with exactly this name in a header; null if it is not supported. */
     static @Nullable SignatureAlgorithm named(String name) {
         for (SignatureAlgorithm each : values()) {
             if (each.tokenName.equals(name)) {
@@ -42,12 +41,12 @@ enum SignatureAlgorithm {
         return null;
     }
 
-    /** Returns the name in a token's header. */
+    /** Returns the name in the header of a token. */
     String tokenName() {
         return tokenName;
     }
 
-    /** Returns true if the key is of the type this algorithm works with. */
+    /** Returns whether the key has the type of this algorithm. */
     boolean accepts(Key key) {
         return switch (this) {
             case HS256 -> key instanceof SecretKey;
@@ -58,7 +57,7 @@ enum SignatureAlgorithm {
         };
     }
 
-    /** Returns true if {@code key}, which this algorithm accepts, made the signature of these bytes. */
+    /** Returns whether {@code key}, which this algorithm must accept, made the signature of these bytes. */
     boolean verify(Key key, byte[] signed, byte[] signature) {
         if (!accepts(key)) {
             throw new IllegalStateException(this + " was given a key of type " + key.getAlgorithm());
@@ -74,7 +73,7 @@ enum SignatureAlgorithm {
             check.update(signed);
             return check.verify(signature);
         } catch (SignatureException e) {
-            return false; // Not of the form of a signature.
+            return false; // The bytes have not the form of a signature.
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException(javaName + " does not work with a key it accepts", e);
         }

@@ -12,20 +12,19 @@ import java.util.Base64;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A token taken apart, nothing of it believed yet: {@code header.claims.signature}, each base64url without padding (RFC
- * 7515 §3.1).
+ * A parsed token that is not verified: {@code header.claims.signature}, each base64url without padding (RFC 7515 §3.1).
  *
- * <p>The form is taken strictly, so that a token has one spelling only: no padding, no white space, no unused bits, no
- * second field of a name, and no extension that must be understood ({@code crit}).
+ * <p>The parser is strict, so that a token has one spelling only: no padding, no white space, no unused bits, no
+ * duplicate field, and no critical extension ({@code crit}).
  *
- * @param algorithm what the header says it is signed with
- * @param keyId which key signed it, {@code kid}; null if the header does not say
+ * @param algorithm the algorithm in the header
+ * @param keyId {@code kid}, the key that signed it; null if the header names none
  * @param claims a JSON object
- * @param signed the bytes the signature is about
+ * @param signed the signed bytes
  */
-@SuppressWarnings("ArrayRecordComponent") // Lives for one check; compared by nobody.
+@SuppressWarnings("ArrayRecordComponent") // Lives for one check; never compared.
 record Token(SignatureAlgorithm algorithm, @Nullable String keyId, JsonNode claims, byte[] signed, byte[] signature) {
-    /** Longest token in characters. A request's headers have 16 KiB together. */
+    /** Longest token in characters. All headers of a request together have 16 KiB. */
     static final int MAX_LENGTH = 16 << 10;
 
     static final String NOT_ACCEPTED = "Token algorithm is not accepted";
@@ -41,9 +40,9 @@ record Token(SignatureAlgorithm algorithm, @Nullable String keyId, JsonNode clai
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     /**
-     * Takes a token apart.
+     * Parses a token.
      *
-     * @throws InvalidTokenException if it does not have this form, or is signed with an algorithm we do not know
+     * @throws InvalidTokenException if it has not this form, or its algorithm is not supported
      */
     static Token parse(String text) {
         int first = text.indexOf('.');
@@ -70,7 +69,7 @@ record Token(SignatureAlgorithm algorithm, @Nullable String keyId, JsonNode clai
         return new InvalidTokenException("Malformed token");
     }
 
-    /** Decodes base64url in its only form; Java's decoder takes padding and unused bits too. */
+    /** Decodes base64url in its canonical form; the decoder of Java also accepts padding and unused bits. */
     static byte[] decode(String base64) {
         try {
             byte[] bytes = Base64.getUrlDecoder().decode(base64);

@@ -13,33 +13,33 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Decides whether a token is good, and whose it is. Any thread may call; nothing blocks. */
+/** Verifies tokens and names their owner. Any thread may call; no method blocks. */
 public final class TokenVerifier {
     private static final Logger log = LoggerFactory.getLogger(TokenVerifier.class);
 
-    /** RFC 7518 §3.2: a shorter secret can be found by trying. */
+    /** RFC 7518 §3.2: a shorter secret can be guessed. */
     private static final int MIN_SECRET_BYTES = 32;
 
-    /** Most tokens whose signature is remembered: checking one of Ed25519 takes longer than a push. */
-    private static final int REMEMBERED = 1024;
+    /** Most cached signatures: checking an Ed25519 signature takes longer than a push. */
+    private static final int CACHED_SIGNATURES = 1024;
 
     private static final int MILLIS_PER_SECOND = 1000;
 
     private final JwtConfig config;
-    private final Map<SignatureAlgorithm, KeySource> sources = new EnumMap<>(SignatureAlgorithm.class);
+    private final Map<SignatureAlgorithm, VerificationKeys> keys = new EnumMap<>(SignatureAlgorithm.class);
     private final InstantSource clock;
 
-    /** Tokens and the key that their signature was found good with, the one used last at the end. */
+    /** Verified tokens with the key that signed them, least recently used first. */
     private final Map<String, Key> signedWith = Collections.synchronizedMap(new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 
         @Override
         protected boolean removeEldestEntry(Map.Entry<String, Key> eldest) {
-            return size() > REMEMBERED;
+            return size() > CACHED_SIGNATURES;
         }
     });
 
-    /** A verifier for tokens as {@code config} wants them. */
+    /** Makes a verifier. */
     public TokenVerifier(JwtConfig config) {
         this(config, InstantSource.system());
     }
@@ -53,28 +53,30 @@ public final class TokenVerifier {
                     new JwksClient(settings),
                     settings.maxAge(),
                     settings.refreshInterval(),
-                    settings.patience(),
+                    settings.maxWait(),
                     System::nanoTime);
             jwks.prepare();
             for (SignatureAlgorithm each : SignatureAlgorithm.values()) {
                 if (config.takesFromJwks(each)) {
-                    sources.put(each, jwks);
+                    keys.put(each, jwks);
                 }
             }
         }
         config.fixedKeys().forEach((algorithm, key) -> {
-            sources.put(algorithm, token -> CompletableFuture.completedFuture(key));
+            keys.put(algorithm, token -> CompletableFuture.completedFuture(key));
             if (algorithm == SignatureAlgorithm.HS256 && key.getEncoded().length < MIN_SECRET_BYTES) {
-                log.warn("auth.jwt.secret is shorter than {} bytes, so it may be guessed", MIN_SECRET_BYTES);
+                log.warn(
+                        "auth.jwt.secret is short enough to be guessed, set a longer one leastBytes={}",
+                        MIN_SECRET_BYTES);
             }
         });
     }
 
     /**
-     * Checks a token.
+     * Verifies a token.
      *
-     * @return completes with whose it is; exceptionally with {@link InvalidTokenException} if it is not good, or
-     *     {@link KeysUnavailableException} if that cannot be known now
+     * @return completes with its owner; exceptionally with {@link InvalidTokenException} if it is not valid, or with
+     *     {@link KeysUnavailableException} if its key cannot be fetched now
      */
     public CompletableFuture<Principal> verify(String text) {
         Token token;
@@ -83,11 +85,11 @@ public final class TokenVerifier {
         } catch (InvalidTokenException e) {
             return CompletableFuture.failedFuture(e);
         }
-        KeySource source = sources.get(token.algorithm());
-        if (source == null) {
+        VerificationKeys candidates = keys.get(token.algorithm());
+        if (candidates == null) {
             return CompletableFuture.failedFuture(new InvalidTokenException(Token.NOT_ACCEPTED));
         }
-        return source.keyOf(token).thenApply(key -> {
+        return candidates.keyOf(token).thenApply(key -> {
             checkSignature(text, token, key);
             checkTimes(token.claims());
             checkIssuer(token.claims());
@@ -158,7 +160,7 @@ public final class TokenVerifier {
         throw new InvalidTokenException("Invalid token audience");
     }
 
-    /** The subject is stored with messages, so it must be what the database can hold. */
+    /** Returns the subject. It is stored with messages, so the database must be able to hold it. */
     private static @Nullable String subject(JsonNode claims) {
         JsonNode subject = claims.path("sub");
         if (subject.isMissingNode()) {

@@ -139,30 +139,30 @@ class JwksTest {
 
     @Test
     void waitsForAFetchNoLongerThanItsWait() throws Exception {
-        Jwks impatient = waiting(Duration.ofMillis(50));
-        CompletableFuture<Key> hangs = impatient.keyOf(token("RS256", "a"));
+        Jwks shortWait = waiting(Duration.ofMillis(50));
+        CompletableFuture<Key> hangs = shortWait.keyOf(token("RS256", "a"));
         assertThatThrownBy(() -> hangs.get(60, TimeUnit.SECONDS)).cause().isInstanceOf(KeysUnavailableException.class);
         pass(Duration.ofMillis(50));
-        CompletableFuture<Key> later = impatient.keyOf(token("RS256", "a"));
+        CompletableFuture<Key> later = shortWait.keyOf(token("RS256", "a"));
         assertThatThrownBy(() -> later.get(60, TimeUnit.SECONDS)).cause().isInstanceOf(KeysUnavailableException.class);
         assertThat(fetches).as("the same fetch goes on").hasSize(1);
         answer(jwks(jwk("a", RSA)));
-        assertThat(impatient.keyOf(token("RS256", "a"))).isCompletedWithValue(RSA);
+        assertThat(shortWait.keyOf(token("RS256", "a"))).isCompletedWithValue(RSA);
     }
 
     @Test
     void saysThatAKeyIsUnavailableNotUnknownWhileAFetchHangs() throws Exception {
-        Jwks impatient = waiting(Duration.ZERO);
-        impatient.prepare();
+        Jwks shortWait = waiting(Duration.ZERO);
+        shortWait.prepare();
         answer(jwks(jwk("a", RSA)));
         pass(REFRESH);
-        CompletableFuture<Key> rotated = impatient.keyOf(token("RS256", "b"));
+        CompletableFuture<Key> rotated = shortWait.keyOf(token("RS256", "b"));
         assertThatThrownBy(() -> rotated.get(60, TimeUnit.SECONDS))
                 .cause()
                 .isInstanceOf(KeysUnavailableException.class);
-        assertThat(impatient.keyOf(token("RS256", "a"))).isCompletedWithValue(RSA);
+        assertThat(shortWait.keyOf(token("RS256", "a"))).isCompletedWithValue(RSA);
         answer(jwks(jwk("a", RSA)));
-        assertUnknown(impatient.keyOf(token("RS256", "b")));
+        assertUnknown(shortWait.keyOf(token("RS256", "b")));
     }
 
     @Test

@@ -23,7 +23,7 @@ import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.jspecify.annotations.Nullable;
 
-/** Makes tokens and keys as an issuer does, good ones and others. */
+/** Makes tokens and keys as an issuer does, valid and invalid. */
 public final class TestTokens {
     /** A secret of HS256. */
     public static final String SECRET = "a secret of at least thirty-two bytes";
@@ -33,7 +33,7 @@ public final class TestTokens {
 
     private TestTokens() {}
 
-    /** Starts the claims of a token. */
+    /** Begins the claims of a token. */
     public static ObjectNode claims() {
         return JSON.createObjectNode();
     }
@@ -144,7 +144,7 @@ public final class TestTokens {
             this.id = id;
         }
 
-        /** From now on takes requests and does not answer them. */
+        /** Accepts requests from now on without answering them. */
         public void hang() {
             hangs = true;
         }
@@ -154,7 +154,7 @@ public final class TestTokens {
             return signed(header("EdDSA").put("kid", id), claims, "Ed25519", key.getPrivate());
         }
 
-        /** Serves its keys on a port, whatever the path. */
+        /** Serves its keys on a port, under any path. */
         public void publish(int port) throws IOException {
             byte[] set = jwks(jwk(id, key.getPublic())).getBytes(UTF_8);
             server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);

@@ -213,7 +213,7 @@ class TokenVerifierTest {
 
         @Test
         void hasNoBitsThatMeanNothing() {
-            String token = hs256(good(), SECRET); // 32 bytes: the last character has two bits that are not used.
+            String token = hs256(good(), SECRET); // 32 bytes: the last character has two unused bits.
             String alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
             char last = token.charAt(token.length() - 1);
             char next = alphabet.charAt(alphabet.indexOf(last) + 1);
