@@ -19,9 +19,8 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 
 /**
- * How fast the drain moves the messages of healthy queues: alone; while queues and partitions are made by the ten
- * thousand; while one queue cannot be written to; and after each of these. The rates of one run are comparable with
- * each other.
+ * Measures how fast the drain moves the messages of healthy queues: alone, while it makes tens of thousands of queues
+ * and partitions, while one queue cannot be written, and after each of these. Compare only rates of the same run.
  *
  * <p>Arguments: queues to make, partitions to make in one queue, seconds of a phase. Without them 20000, 60000 and 15.
  */
@@ -41,7 +40,7 @@ final class DrainBenchmark implements AutoCloseable {
     private long poisoned;
     private long made;
 
-    /** What was stored of the healthy queues in a phase. */
+    /** The number of messages stored in the healthy queues in a phase. */
     record Phase(String name, long messages, Duration time) {
         long perSecond() {
             return messages * 1_000 / Math.max(1, time.toMillis());
@@ -109,13 +108,13 @@ final class DrainBenchmark implements AutoCloseable {
         return () -> System.nanoTime() - end >= 0;
     }
 
-    /** Returns a condition that is met when so many healthy messages more are stored. */
+    /** Returns a condition that is met when {@code messages} more healthy messages are stored. */
     BooleanSupplier stored(long more) {
         long wanted = stored.get() + more;
         return () -> stored.get() >= wanted;
     }
 
-    /** Lets the healthy queues run until a condition is met. */
+    /** Pushes to the healthy queues until a condition is met. */
     Phase during(String name, BooleanSupplier until) {
         long start = System.nanoTime();
         long before = stored.get();
@@ -123,7 +122,7 @@ final class DrainBenchmark implements AutoCloseable {
         return new Phase(name, stored.get() - before, Duration.ofNanos(System.nanoTime() - start));
     }
 
-    /** Pushes what makes queues and partitions, and waits until all of it is in PostgreSQL. */
+    /** Pushes messages that make queues and partitions, and waits until PostgreSQL has all of them. */
     Phase making(String name, List<String> pushes) {
         var next = new AtomicLong();
         made += (long) pushes.size() * ITEMS_THAT_MAKE;
@@ -162,7 +161,7 @@ final class DrainBenchmark implements AutoCloseable {
         return pushes;
     }
 
-    /** Pushes a few messages to the queue that will be held. */
+    /** Pushes a few messages to the poisoned queue. */
     void poison() {
         var items = new ArrayList<String>();
         for (int i = 0; i < ITEMS; i++) {
@@ -171,7 +170,7 @@ final class DrainBenchmark implements AutoCloseable {
         push("{\"items\":[" + String.join(",", items) + "]}");
     }
 
-    /** Holds the partition of the poisoned queue until it is closed. */
+    /** Locks the partition of the poisoned queue until it is closed. */
     AutoCloseable hold() throws SQLException {
         await(() -> postgres.query("select count(*) from sluice.partitions where name = 'p'")
                 .equals(List.of("1")));
@@ -187,9 +186,7 @@ final class DrainBenchmark implements AutoCloseable {
         };
     }
 
-    /**
-     * Waits until all messages of the poisoned queue are in it, and fails if they are not in the order of their pushes.
-     */
+    /** Waits until the poisoned queue has all its messages, and fails if they are not in the order of their pushes. */
     void awaitReleased() {
         await(() -> postgres.query("select count(*) from sluice.messages where queue = 'poisoned'")
                 .equals(List.of(String.valueOf(poisoned))));

@@ -41,8 +41,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The drain with the task it drives in earnest, into a real PostgreSQL. No transaction id is remembered, but where a
- * test says so: what is stored once is stored once because of the offsets.
+ * The drain with its real sink task into a real PostgreSQL. Unless a test says otherwise, no transaction id is
+ * remembered: a message is stored once because of the offsets.
  */
 class DrainPostgresTest {
     @TempDir
@@ -76,14 +76,14 @@ class DrainPostgresTest {
                         Long.toString(dedupWindowMs)));
     }
 
-    /** Takes the database back to when it held the first messages of the one partition, and of the one source. */
+    /** Restores the database to a state in which it has only the first messages of the partition and the source. */
     private void restore(long messages) {
         postgres.execute("delete from sluice.segments where first_seq > " + messages);
         postgres.execute("update sluice.partitions set head = " + messages);
         setOffset(messages);
     }
 
-    /** Takes the database back to before the first flush. */
+    /** Restores the database to its state before the first flush. */
     private void restoreEmpty() {
         postgres.execute("delete from sluice.segments");
         postgres.execute("update sluice.partitions set head = 0");
@@ -210,7 +210,7 @@ class DrainPostgresTest {
         try (IngestFixture ingest = ingest(directory).start()) {
             ingest.pushed(STORED, messages("p", 0, 20));
             await().until(() -> position(directory) == 20);
-            copy(directory, other); // Killed; a clean stop deletes what is moved on.
+            copy(directory, other); // Killed; a clean stop deletes committed entries.
         }
         restoreEmpty();
         try (IngestFixture again = ingest(other).start()) {
@@ -246,7 +246,7 @@ class DrainPostgresTest {
     void storesWhatIsNewAfterAPowerCutTookWhatWasStoredFromTheLog(@TempDir Path other) throws IOException {
         try (IngestFixture ingest = ingest(directory).start()) {
             ingest.pushed(STORED, messages("p", 0, 10));
-            copy(directory, other); // What was synced; the rest is in PostgreSQL only.
+            copy(directory, other); // The synced entries; only PostgreSQL has the rest.
             ingest.pushed(STORED, messages("p", 10, 30));
             ingest.awaitDrained();
             await().until(() -> position(directory) == 30);
@@ -280,7 +280,7 @@ class DrainPostgresTest {
         try (IngestFixture ingest = ingest(directory)) {
             ingest.pushed(BUFFERED, messages("p", 0, 10));
         }
-        copy(directory, other); // Closed cleanly: both go on in the same epoch.
+        copy(directory, other); // Closed cleanly: both copies continue in the same epoch.
         try (IngestFixture copied = ingest(other).start();
                 IngestFixture original = ingest(directory).start()) {
             copied.awaitDrained();
@@ -312,7 +312,7 @@ class DrainPostgresTest {
         return at.resolve("generation-1/lane-0/position");
     }
 
-    /** Returns the committed position that a power cut right now would leave. */
+    /** Returns the committed position after a power cut at this moment. */
     private static long position(Path at) throws IOException {
         return ByteBuffer.wrap(Files.readAllBytes(positionFile(at))).getLong(40);
     }
@@ -367,7 +367,7 @@ class DrainPostgresTest {
         }
     }
 
-    /** A task to which something happens after its first put. */
+    /** A task that runs an action after its first {@code put}. */
     private static final class Interrupted extends SinkTask {
         private final SinkTask task;
         private final Runnable happening;

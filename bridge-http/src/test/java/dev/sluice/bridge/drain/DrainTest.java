@@ -62,7 +62,7 @@ class DrainTest {
                 }
                 assertThat(ingest.pushed(STORED, messages("p", 4, 5))).hasOnlyElementsOfType(PushResult.Queued.class);
                 assertThat(database.stored()).isEqualTo(ids("p", 0, 5));
-                // The first, the patient ones, and the last, alone or with those.
+                // The first, the lingering messages, and the last, alone or with them.
                 assertThat(ingest.drain.status().lanes().get(0).batches()).isBetween(2L, 3L);
             }
         }
@@ -76,7 +76,7 @@ class DrainTest {
                 }
                 ingest.awaitDrained();
                 assertThat(database.stored()).isEqualTo(ids("p", 0, 3));
-                // The drain may be on its way before the third is in the file.
+                // The drain may begin before the third message is in the file.
                 assertThat(ingest.drain.status().lanes().get(0).batches()).isBetween(1L, 2L);
             }
         }
@@ -242,7 +242,7 @@ class DrainTest {
             try (var ingest = new IngestFixture(Setup.at(directory), database).start()) {
                 ingest.pushed(STORED, messages("p", 0, 10));
                 copy(directory, other);
-                // Stored in PostgreSQL, and gone from the disk of the copy.
+                // PostgreSQL has stored it, and the copy has lost it.
                 ingest.pushed(STORED, messages("p", 10, 30));
             }
             try (var again = new IngestFixture(Setup.at(other), database).start()) {

@@ -23,12 +23,9 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.io.TempDir;
 
-/**
- * The promises of the sink task under the bridge's own driver: records are those of the local log, and so is the
- * position.
- */
+/** The contract of the sink task under the driver of the bridge: records and positions are those of the local log. */
 class EmbeddedSinkTaskTest extends SinkTaskContract {
-    /** How long a position waits for the disk at most. */
+    /** The longest time until a position is durable. */
     private static final Duration POSITION_INTERVAL = Duration.ofMillis(50);
 
     @TempDir
@@ -86,8 +83,8 @@ class EmbeddedSinkTaskTest extends SinkTaskContract {
         }
 
         /**
-         * What it leaves is what a kill would leave: a stop in order deletes what is moved on, and there is nothing to
-         * go back to.
+         * Leaves the directory as a kill would: a clean stop deletes committed entries, so that the drain could not
+         * repeat them.
          */
         @Override
         public void stop() throws IOException {

@@ -3,7 +3,7 @@ package dev.sluice.bridge.drain;
 import dev.sluice.buffer.SegmentLogConfig;
 import java.time.Duration;
 
-/** Makes a log store its position at another interval than users can configure. */
+/** Makes a log store its position at an interval that users cannot configure. */
 final class PositionIntervals {
     private PositionIntervals() {}
 

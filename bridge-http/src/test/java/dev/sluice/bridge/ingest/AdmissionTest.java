@@ -27,8 +27,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The admission before a log that nobody drains. Rules are read when the test says so: {@link Admission#start} is not
- * called.
+ * The admission in front of a log that nobody drains. The tests call {@link Admission#refresh} and not
+ * {@link Admission#start}.
  */
 class AdmissionTest {
     private static final PayloadCipher KEY = PayloadCipher.of("k:" + "0c".repeat(32), null);
@@ -39,7 +39,7 @@ class AdmissionTest {
 
     private Lanes lanes;
     private Intake intake;
-    /** What the database says; null: it is away. */
+    /** The rules in the database; null if it is unreachable. */
     private volatile @Nullable List<PushRule> rules = List.of();
 
     @BeforeEach
@@ -138,7 +138,7 @@ class AdmissionTest {
             rules = List.of(new PushRule("q", false, 2, 0));
             try (var admission = admission(PayloadCipher.NONE)) {
                 admission.refresh();
-                rules = null; // The database is away, so nobody counts again.
+                rules = null; // The database is unreachable, so no read corrects the count.
                 Path lane = lanes.current().get(0).directory();
                 Path away = lane.resolveSibling("away");
                 Files.move(lane, away);

@@ -24,8 +24,8 @@ import org.apache.kafka.connect.sink.SinkTask;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What PostgreSQL is to a drain, in memory: stored messages and offsets that survive tasks, and switches for its moods.
- * Its tasks obey the contract of {@code QueueSinkTask}.
+ * PostgreSQL as a drain sees it, in memory: stored messages and offsets that survive tasks, and switches for its
+ * failures. Its tasks fulfil the contract of {@code QueueSinkTask}.
  */
 public final class FakeDatabase {
     final Map<String, Long> offsets = new HashMap<>();
@@ -44,17 +44,17 @@ public final class FakeDatabase {
         down = isDown;
     }
 
-    /** The next tries fail, each once. */
+    /** Makes each of the next tries fail once. */
     public synchronized void failNext(int times) {
         failures = times;
     }
 
-    /** The next calls of put end the task. */
+    /** Makes the next calls of {@code put} end the task. */
     public synchronized void crashNext(int times) {
         crashes = times;
     }
 
-    /** The next calls of put end the task after what is refused has been reported. */
+    /** Makes the next calls of {@code put} end the task after they have reported refused records. */
     public synchronized void crashAfterReport(int times) {
         crashesAfterReport = times;
     }
@@ -66,12 +66,12 @@ public final class FakeDatabase {
         }
     }
 
-    /** The next commit happens, but its answer gets lost. */
+    /** Makes the next commit succeed without an answer. */
     public synchronized void loseNextAnswer() {
         losesAnswers = true;
     }
 
-    /** Commits wait until the latch is open. */
+    /** Makes commits wait for the latch. */
     public synchronized void holdAt(@Nullable CountDownLatch latch) {
         gate = latch;
     }

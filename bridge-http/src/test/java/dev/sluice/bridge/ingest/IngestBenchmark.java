@@ -22,7 +22,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * How fast pushes get through log and drain into an embedded PostgreSQL, without HTTP.
+ * Measures the throughput of pushes through log and drain into an embedded PostgreSQL, without HTTP.
  *
  * <p>Arguments: {@code stored|buffered}, messages per push, pushes at a time, seconds, lanes. Defaults: {@code stored
  * 100 16 10 1}. Run by {@code mvn -pl bridge-http test-compile exec:java
@@ -47,7 +47,7 @@ public final class IngestBenchmark {
         this.pushes = pushes;
     }
 
-    /** Runs it. */
+    /** Runs the benchmark. */
     public static void main(String[] args) throws Exception {
         Durability durability = Durability.valueOf((args.length > 0 ? args[0] : "stored").toUpperCase(Locale.ROOT));
         int batch = argument(args, 1, 100);

@@ -30,7 +30,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.kafka.connect.sink.SinkTask;
 
-/** Lanes, intake and drain in front of a {@link FakeDatabase}. Closing it in whatever state is fine. */
+/** Lanes, intake and drain in front of a {@link FakeDatabase}. It can be closed in any state. */
 public final class IngestFixture implements AutoCloseable {
     private static final AtomicLong IDS = new AtomicLong();
 
@@ -42,7 +42,7 @@ public final class IngestFixture implements AutoCloseable {
     private boolean started;
     private boolean stopped;
 
-    /** How it is set up. */
+    /** The configuration of a fixture. */
     public record Setup(Path directory, int lanes, Duration storedTimeout, SegmentLogConfig log, DrainConfig drain) {
         public static Setup at(Path directory) {
             var drain = new DrainConfig(Map.of(), 1000, 1 << 20, Duration.ZERO, Duration.ofMillis(20));
@@ -103,7 +103,7 @@ public final class IngestFixture implements AutoCloseable {
         return intake.accept(List.of(messages), durability);
     }
 
-    /** Pushes what may stay in the log for a while, and waits for the answer. */
+    /** Pushes messages that may linger, and waits for the answer. */
     public List<PushResult> pushed(Linger linger, NewMessage... messages) {
         return get(intake.accept(List.of(messages), Durability.BUFFERED, linger));
     }
@@ -121,7 +121,7 @@ public final class IngestFixture implements AutoCloseable {
         }
     }
 
-    /** Returns the source name that {@link FakeDatabase} knows a lane's epoch by. */
+    /** Returns the name of a lane's epoch in {@link FakeDatabase}. */
     public String source(int lane, long epoch) {
         Lane each = lanes.current().get(lane);
         return "sluice-log-" + each.segments().id() + "-" + epoch + "-" + lane;
@@ -189,7 +189,7 @@ public final class IngestFixture implements AutoCloseable {
                 .toList();
     }
 
-    /** Copies a directory as it is: what a power cut right now would leave of it, everything written being on disk. */
+    /** Copies a directory as it is, like a power cut at which everything written is on disk. */
     public static void copy(Path from, Path to) throws IOException {
         var files = new ArrayList<Path>();
         try (Stream<Path> walk = Files.walk(from)) {

@@ -35,7 +35,7 @@ class IntakeTest {
     @TempDir
     private Path directory;
 
-    /** Longer than anybody waits for an answer here. */
+    /** Longer than any test waits for an answer. */
     private static final Duration NEVER = Duration.ofHours(1);
 
     private final FakeDatabase database = new FakeDatabase();
@@ -357,7 +357,7 @@ class IntakeTest {
 
     @Test
     void aMessageOfAPartitionAlwaysTakesTheSameLane() {
-        // Written down: another lane for the same name after an update would break its order.
+        // Fixed values: if an update assigned another lane to a name, its order would break.
         assertThat(Intake.laneOf("orders", "customer-1", 4)).isEqualTo(2);
         assertThat(Intake.laneOf("orders", "customer-2", 4)).isEqualTo(3);
     }

@@ -9,7 +9,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** How a lane tells whether it is behind. */
+/** Whether a lane knows how far the drain is behind. */
 class LaneTest {
     @TempDir
     private Path directory;

@@ -14,7 +14,7 @@ class LingerGateTest {
     private final LingerGate gate = new LingerGate();
     private long end;
 
-    /** Appends so many messages at a time. */
+    /** Appends {@code messages} messages at once. */
     private long append(int messages, long bytes, Linger linger, long nowNanos) {
         long first = end;
         end += messages;

@@ -92,7 +92,7 @@ class KafkaConfigTest {
                         + ", which is not a file that this user may read");
     }
 
-    /** Kafka's own exceptions repeat words of a login configuration that it does not understand. */
+    /** Exceptions of Kafka repeat words of a login configuration that it cannot parse. */
     @ParameterizedTest
     @ValueSource(
             strings = {

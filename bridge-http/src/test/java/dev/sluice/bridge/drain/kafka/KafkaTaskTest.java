@@ -44,7 +44,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A drain into Kafka, with a producer whose acknowledgements the test gives. */
+/** A drain into Kafka with a producer whose acknowledgements come from the test. */
 class KafkaTaskTest {
     @TempDir
     Path directory;
@@ -57,7 +57,7 @@ class KafkaTaskTest {
 
     @AfterEach
     void close() {
-        producers.forEach(KafkaTaskTest::acknowledgeAll); // So that the drain has nothing to wait for.
+        producers.forEach(KafkaTaskTest::acknowledgeAll); // Otherwise the drain waits for acknowledgements.
         if (fixture != null) {
             fixture.close();
         }
@@ -218,7 +218,7 @@ class KafkaTaskTest {
         fixture.awaitState(DrainStatus.State.RUNNING);
     }
 
-    /** A producer that takes nothing before it is closed, as one does that waits for the topic's metadata. */
+    /** A producer that blocks until it is closed, like one that waits for the metadata of its topic. */
     private static final class WaitingProducer extends MockProducer<byte[], byte[]> {
         private final CountDownLatch sending = new CountDownLatch(1);
         private final CountDownLatch closing = new CountDownLatch(1);

@@ -26,7 +26,7 @@ import org.apache.kafka.connect.errors.RetriableException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a drain asks of its topic, and what the topic asks of messages, with a real broker. */
+/** The checks of a drain on its topic, and the limits of the topic on messages, with a real broker. */
 class KafkaTopicIT {
     private static final int SMALL = 2_000;
     private static final int MANY = 50;
@@ -44,8 +44,7 @@ class KafkaTopicIT {
     void isMadeWhenItIsMissing() throws Exception {
         var topic = new KafkaTopic(config("made", true));
         await().atMost(Duration.ofMinutes(1))
-                .ignoreExceptionsInstanceOf(
-                        RetriableException.class) // The broker may not know yet what its controller made.
+                .ignoreExceptionsInstanceOf(RetriableException.class) // The broker may not know the new topic yet.
                 .until(() -> topic.ensure().isPresent());
         try (Admin admin = broker.admin()) {
             TopicDescription made =
@@ -98,7 +97,7 @@ class KafkaTopicIT {
                         .hasMessageContaining("topic contended has cleanup.policy=compact"));
     }
 
-    /** Returns a client that finds the topic made, another way than it wants it, just when it makes it. */
+    /** Returns a client to which another client creates the topic differently at the same moment. */
     private Admin lateToMake(String topic) {
         Admin admin = broker.admin();
         return (Admin) Proxy.newProxyInstance(
