@@ -273,8 +273,7 @@ final class Bridge implements AutoCloseable {
                     administrationSettings.directPushes(),
                     config.queue(),
                     config.smallWriter());
-            var executor =
-                    opened(new DatabaseExecutor(repositorySettings, this::requireDatabase, this::requireWrites));
+            var executor = opened(new DatabaseExecutor(repositorySettings, this::requireDatabase, this::requireWrites));
             var repositories = Repositories.over(
                     new GatedConnections(database.administration(), this::requireWrites),
                     repositorySettings,

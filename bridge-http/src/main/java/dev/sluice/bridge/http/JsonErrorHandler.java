@@ -20,7 +20,7 @@ public final class JsonErrorHandler extends ErrorHandler {
             error = Problem.UNDECODABLE; // The address is the only thing that is decoded so early.
         }
         byte[] body =
-                new JsonOutput(0).raw("{\"error\":").string(error).raw("}").toBytes();
+                new JsonOutput(0).object().field("error", error).endObject().toBytes();
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, Answer.JSON);
         // The rest of such a request is not read, so the connection ends; the client must know before it uses it again.
         response.getHeaders().put(HttpHeader.CONNECTION, "close");

@@ -175,9 +175,7 @@ public record PageRequest(String list, int limit, int offset, List<String> after
     /** The same for a body that is written as text. */
     public static JsonOutput announce(Request request, JsonOutput body, @Nullable String nextCursor) {
         announce(request, nextCursor);
-        return nextCursor == null
-                ? body
-                : body.raw(",\"nextCursor\":").string(nextCursor).raw(",\"truncated\":true");
+        return nextCursor == null ? body : body.field("nextCursor", nextCursor).field("truncated", true);
     }
 
     /** Says in the headers that the list leaves something out that no further page has. */

@@ -157,19 +157,22 @@ public record Problem(int status, String error, int retryAfterSeconds) {
         challenge(request);
         if (accept == null || !accept.contains(PROBLEM_JSON)) {
             return Answer.json(
-                    status, new JsonOutput(0).raw("{\"error\":").string(error).raw("}"));
+                    status, new JsonOutput(0).object().field("error", error).endObject());
         }
         var body = new JsonOutput(0)
-                .raw("{\"type\":\"about:blank\",\"title\":")
-                .string(HttpStatus.getMessage(status))
-                .raw(",\"status\":")
-                .number(status)
-                .raw(",\"detail\":")
-                .string(error)
-                .raw(",\"error\":")
-                .string(error)
-                .raw("}");
+                .object()
+                .field("type", "about:blank")
+                .field("title", title(status))
+                .field("status", status)
+                .field("detail", error)
+                .field("error", error)
+                .endObject();
         return new Answer(status, body, PROBLEM_JSON);
+    }
+
+    /** Returns the reason phrase. Jetty has the one of RFC 7231 for 413. */
+    private static String title(int status) {
+        return status == TOO_LARGE ? "Content Too Large" : HttpStatus.getMessage(status);
     }
 
     /** Says what a client must come with (RFC 6750 §3). */

@@ -111,6 +111,11 @@ public final class JsonOutput {
         return endArray();
     }
 
+    /** Adds a string as the next element of an array. */
+    public JsonOutput element(String value) {
+        return separate().string(value);
+    }
+
     /** Adds a comma, unless the text is at its beginning, in front of the first field or element, or behind a name. */
     private JsonOutput separate() {
         byte last = lastByte();

@@ -84,4 +84,45 @@ class JsonOutputTest {
                         .toString())
                 .isEqualTo("\"2026-12-31T23:59:59.000000Z\"");
     }
+
+    @Test
+    void setsTheCommasOfFieldsObjectsAndArrays() {
+        var out = new JsonOutput(0)
+                .object()
+                .field("text", "a,{[:")
+                .field("number", 7)
+                .field("none", (String) null)
+                .array("list")
+                .element("x")
+                .element("y")
+                .object()
+                .field("yes", true)
+                .endObject()
+                .array()
+                .endArray()
+                .endArray()
+                .object("empty")
+                .endObject()
+                .name("raw")
+                .json("{}")
+                .field("id", new UUID(0, 1))
+                .endObject();
+        assertThat(out.toString())
+                .isEqualTo(
+                        "{'text':'a,{[:','number':7,'none':null,'list':['x','y',{'yes':true},[]],'empty':{},'raw':{},"
+                                .concat("'id':'00000000-0000-0000-0000-000000000001'}")
+                                .replace('\'', '"'));
+    }
+
+    @Test
+    void setsACommaAtTheBeginningOfAPiece() {
+        for (int length = (1 << 20) - 20; length < (1 << 20) + 5; length++) {
+            var out = new JsonOutput(0)
+                    .object()
+                    .field("a", "x".repeat(length))
+                    .field("b", 1)
+                    .endObject();
+            assertThat(out.toString().substring(length)).endsWith("\",\"b\":1}");
+        }
+    }
 }

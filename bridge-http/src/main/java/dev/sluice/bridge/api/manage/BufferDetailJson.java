@@ -12,35 +12,35 @@ final class BufferDetailJson {
     /** {@code {"name": "2/0", "logId": "…", "takesMessages": true, "drain": {…}, "log": {…}, "recovery": {…}}}. */
     static void lane(JsonOutput out, BufferDetail.LaneDetail lane) {
         DrainStatus.Lane drain = lane.drain();
-        out.raw("{\"name\":").string(drain.name());
-        out.raw(",\"logId\":").string(drain.logId());
-        out.raw(",\"takesMessages\":").bool(lane.takesMessages());
-        out.raw(",\"drain\":{\"state\":\"").raw(drain.state().name().toLowerCase(Locale.ROOT));
-        out.raw("\",\"messages\":").number(drain.messages());
-        out.raw(",\"duplicates\":").number(drain.duplicates());
-        out.raw(",\"batches\":").number(drain.batches());
-        out.raw(",\"skipped\":").number(drain.skipped());
-        out.raw(",\"refused\":").number(drain.refused());
-        out.raw(",\"failures\":").number(drain.failures());
-        out.raw(",\"outages\":").number(drain.outages());
-        out.raw(",\"taskRestarts\":").number(drain.taskRestarts());
-        out.raw(",\"lastError\":").string(drain.lastError().orElse(null));
-        out.raw("},\"log\":");
+        out.object().field("name", drain.name());
+        out.field("logId", drain.logId());
+        out.field("takesMessages", lane.takesMessages());
+        out.object("drain").field("state", drain.state().name().toLowerCase(Locale.ROOT));
+        out.field("messages", drain.messages());
+        out.field("duplicates", drain.duplicates());
+        out.field("batches", drain.batches());
+        out.field("skipped", drain.skipped());
+        out.field("refused", drain.refused());
+        out.field("failures", drain.failures());
+        out.field("outages", drain.outages());
+        out.field("taskRestarts", drain.taskRestarts());
+        out.field("lastError", drain.lastError().orElse(null));
+        out.endObject().name("log");
         LogJson.status(out, lane.log());
-        out.raw(",\"recovery\":");
+        out.name("recovery");
         LogJson.report(out, lane.recovery());
-        out.raw("}");
+        out.endObject();
     }
 
     /** {@code {"count": 3, "hasRoom": true, "oldest": "…", "log": {…}, "recovery": {…}}}. */
     static void failed(JsonOutput out, BufferDetail.FailedDetail failed) {
-        out.raw("{\"count\":").number(failed.count());
-        out.raw(",\"hasRoom\":").bool(failed.hasRoom());
-        out.raw(",\"oldest\":").string(failed.oldest().map(Object::toString).orElse(null));
-        out.raw(",\"log\":");
+        out.object().field("count", failed.count());
+        out.field("hasRoom", failed.hasRoom());
+        out.field("oldest", failed.oldest().map(Object::toString).orElse(null));
+        out.name("log");
         LogJson.status(out, failed.log());
-        out.raw(",\"recovery\":");
+        out.name("recovery");
         LogJson.report(out, failed.recovery());
-        out.raw("}");
+        out.endObject();
     }
 }

@@ -90,20 +90,17 @@ public final class BufferEndpoints implements AutoCloseable {
             var out = new JsonOutput(USUAL_BYTES);
             String fields = String.valueOf(summary.body());
             out.json(fields.substring(0, fields.length() - 1));
-            out.raw(",\"lanes\":[");
-            String separator = "";
+            out.array("lanes");
             for (BufferDetail.LaneDetail lane : detail.lanes()) {
-                out.raw(separator);
                 BufferDetailJson.lane(out, lane);
-                separator = ",";
             }
-            out.raw("],\"intake\":");
+            out.endArray().name("intake");
             LogJson.numbers(out, detail.intake());
-            out.raw(",\"door\":");
+            out.name("door");
             LogJson.numbers(out, detail.admission());
-            out.raw(",\"failedRecords\":");
+            out.name("failedRecords");
             BufferDetailJson.failed(out, detail.failed());
-            return Answer.json(OK, out.raw("}"));
+            return Answer.json(OK, out.endObject());
         });
     }
 
@@ -138,38 +135,33 @@ public final class BufferEndpoints implements AutoCloseable {
             }
             memory.take(2 * bytes); // The records and the answer.
             var out = new JsonOutput(bytes);
-            out.raw("{\"count\":").number(failed.count()).raw(",\"next\":");
+            out.object().field("count", failed.count()).name("next");
             boolean more = !page.isEmpty()
                     && !failed.entries().list(page.get(page.size() - 1).id(), 1).isEmpty();
             out.raw(more ? Long.toString(page.get(page.size() - 1).id()) : "null")
-                    .raw(",\"records\":[");
-            String separator = "";
+                    .array("records");
             for (FailedRecord record : page) {
-                out.raw(separator);
                 write(out, record);
-                separator = ",";
             }
             String next = more
                     ? new PageRequest("failed", (int) limit, 0, List.of())
                             .cursor(page.get(page.size() - 1).id())
                     : null;
             return Answer.json(
-                    OK, PageRequest.announce(request, out.raw("]"), next).raw("}"));
+                    OK, PageRequest.announce(request, out.endArray(), next).endObject());
         });
     }
 
     private static void write(JsonOutput out, FailedRecord record) {
-        out.raw("{\"id\":").number(record.id());
-        out.raw(",\"failedAt\":").string(record.failedAt().toString());
-        out.raw(",\"reason\":").string(record.reason());
-        out.raw(",\"origin\":").string(record.origin());
-        out.raw(",\"message\":");
+        out.object().field("id", record.id());
+        out.field("failedAt", record.failedAt().toString());
+        out.field("reason", record.reason());
+        out.field("origin", record.origin());
+        out.name("message");
         if (!MessageLine.writeMessage(out, record.payload())) {
-            out.raw(",\"entry\":\"")
-                    .raw(Base64.getEncoder().encodeToString(record.payload()))
-                    .raw("\"");
+            out.field("entry", Base64.getEncoder().encodeToString(record.payload()));
         }
-        out.raw("}");
+        out.endObject();
     }
 
     private static long number(@Nullable String text, String name, long byDefault) {
@@ -203,19 +195,19 @@ public final class BufferEndpoints implements AutoCloseable {
                 throw new CompletionException(stoppedBy);
             }
             var out = new JsonOutput(USUAL_BYTES);
-            out.raw("{\"retried\":").number(result.retried());
-            out.raw(",\"unknown\":").number(result.unknown());
-            out.raw(",\"notRetried\":").number(result.notRetried());
-            out.raw(",\"kept\":[");
-            String separator = "";
+            out.object().field("retried", result.retried());
+            out.field("unknown", result.unknown());
+            out.field("notRetried", result.notRetried());
+            out.array("kept");
             for (FailedRecords.Kept kept : result.kept()) {
-                out.raw(separator).raw("{\"id\":").number(kept.id());
-                out.raw(",\"reason\":").string(kept.reason()).raw("}");
-                separator = ",";
+                out.object().field("id", kept.id());
+                out.field("reason", kept.reason()).endObject();
             }
-            out.raw("],\"error\":")
-                    .string(stoppedBy == null ? null : Problem.of(stoppedBy).error());
-            out.raw(",\"count\":").number(failed.count()).raw("}");
+            out.endArray()
+                    .field(
+                            "error",
+                            stoppedBy == null ? null : Problem.of(stoppedBy).error());
+            out.field("count", failed.count()).endObject();
             return Answer.json(OK, out);
         });
     }
@@ -232,8 +224,8 @@ public final class BufferEndpoints implements AutoCloseable {
     private CompletableFuture<Answer> drop(Selection selection) {
         return turns.run(() -> {
             int removed = failed.entries().remove(selection.ids());
-            var out = new JsonOutput(0).raw("{\"removed\":").number(removed);
-            return Answer.json(OK, out.raw(",\"count\":").number(failed.count()).raw("}"));
+            var out = new JsonOutput(0).object().field("removed", removed);
+            return Answer.json(OK, out.field("count", failed.count()).endObject());
         });
     }
 
@@ -244,7 +236,8 @@ public final class BufferEndpoints implements AutoCloseable {
 
     private CompletableFuture<Answer> requeue(List<NewMessage> messages) {
         if (messages.isEmpty()) {
-            return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
+            return CompletableFuture.completedFuture(
+                    Answer.json(CREATED, new JsonOutput(0).array().endArray()));
         }
         return push.apply(messages).thenApply(results -> Answer.json(CREATED, PushEndpoint.write(messages, results)));
     }

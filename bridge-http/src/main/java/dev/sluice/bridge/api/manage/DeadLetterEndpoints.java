@@ -117,7 +117,7 @@ public final class DeadLetterEndpoints {
             DeadLetter last = letters.isEmpty() ? null : letters.get(letters.size() - 1);
             String next = found.more() && last != null ? page.cursor(last.failedAt(), last.id()) : null;
             return Answer.json(
-                    OK, PageRequest.announce(request, write(found, page), next).raw("}"));
+                    OK, PageRequest.announce(request, write(found, page), next).endObject());
         });
     }
 
@@ -149,38 +149,33 @@ public final class DeadLetterEndpoints {
 
     private static JsonOutput write(DeadLetters.Page page, PageRequest asked) {
         var out = new JsonOutput(expectedBytes(page));
-        out.raw("{\"messages\":[");
-        String separator = "";
+        out.object().array("messages");
         for (DeadLetter letter : page.letters()) {
-            out.raw(separator);
             write(out, letter);
-            separator = ",";
         }
         long next = (long) asked.offset() + page.letters().size();
         boolean more = page.more() && asked.isFirst() && !page.letters().isEmpty();
-        out.raw("],\"total\":").number(page.total());
-        out.raw(",\"pagination\":{\"limit\":").number(asked.limit());
-        out.raw(",\"offset\":").number(asked.offset());
-        return out.raw(",\"nextOffset\":")
-                .raw(more ? Long.toString(next) : "null")
-                .raw("}");
+        out.endArray().field("total", page.total());
+        out.object("pagination").field("limit", asked.limit());
+        out.field("offset", asked.offset());
+        return out.name("nextOffset").raw(more ? Long.toString(next) : "null").endObject();
     }
 
     private static void write(JsonOutput out, DeadLetter letter) {
-        out.raw("{\"deadLetterId\":").number(letter.id());
-        out.raw(",\"id\":").uuid(letter.messageId());
-        out.raw(",\"transactionId\":").string(letter.transactionId());
-        out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(letter.partitionId()));
-        out.raw(",\"queue\":").string(letter.queue());
-        out.raw(",\"partition\":").string(letter.partition());
-        out.raw(",\"consumerGroup\":").string(letter.group());
-        out.raw(",\"errorMessage\":").string(letter.error());
-        out.raw(",\"retryCount\":").number(letter.retries());
-        out.raw(",\"data\":").json(letter.payload());
-        out.raw(",\"traceId\":").uuid(letter.traceId());
-        out.raw(",\"producerSub\":").string(letter.producerSub());
-        out.raw(",\"createdAt\":").string(AdminJson.time(letter.createdAt()));
-        out.raw(",\"failedAt\":").string(AdminJson.time(letter.failedAt())).raw("}");
+        out.object().field("deadLetterId", letter.id());
+        out.field("id", letter.messageId());
+        out.field("transactionId", letter.transactionId());
+        out.field("partitionId", PartitionIds.toUuid(letter.partitionId()));
+        out.field("queue", letter.queue());
+        out.field("partition", letter.partition());
+        out.field("consumerGroup", letter.group());
+        out.field("errorMessage", letter.error());
+        out.field("retryCount", letter.retries());
+        out.name("data").json(letter.payload());
+        out.field("traceId", letter.traceId());
+        out.field("producerSub", letter.producerSub());
+        out.field("createdAt", AdminJson.time(letter.createdAt()));
+        out.field("failedAt", AdminJson.time(letter.failedAt())).endObject();
     }
 
     /** Which letters to redrive: these, or the oldest of those a filter lets through. */

@@ -15,22 +15,22 @@ public final class LogJson {
 
     /** Writes {@code {"usedBytes": …, "full": false, …, "counters": {…}}}. */
     static void status(JsonOutput out, LogStatus status) {
-        out.raw("{\"usedBytes\":").number(status.usedBytes());
-        out.raw(",\"limitBytes\":").number(status.limitBytes());
-        out.raw(",\"full\":").bool(status.full());
-        out.raw(",\"pendingBytes\":").number(status.pendingBytes());
-        out.raw(",\"segments\":").number(status.segments());
-        out.raw(",\"epoch\":").number(status.epoch());
-        out.raw(",\"committedOffset\":").number(status.committedOffset());
-        out.raw(",\"nextOffset\":").number(status.nextOffset());
-        out.raw(",\"durableOffset\":").number(status.durableOffset());
-        out.raw(",\"uncommittedEntries\":").number(status.uncommittedEntries());
-        out.raw(",\"oldestUncommittedAgeSeconds\":");
+        out.object().field("usedBytes", status.usedBytes());
+        out.field("limitBytes", status.limitBytes());
+        out.field("full", status.full());
+        out.field("pendingBytes", status.pendingBytes());
+        out.field("segments", status.segments());
+        out.field("epoch", status.epoch());
+        out.field("committedOffset", status.committedOffset());
+        out.field("nextOffset", status.nextOffset());
+        out.field("durableOffset", status.durableOffset());
+        out.field("uncommittedEntries", status.uncommittedEntries());
+        out.name("oldestUncommittedAgeSeconds");
         seconds(out, status.oldestUncommittedAge());
-        out.raw(",\"failure\":").string(status.failure().orElse(null));
-        out.raw(",\"counters\":");
+        out.field("failure", status.failure().orElse(null));
+        out.name("counters");
         numbers(out, status.counters());
-        out.raw("}");
+        out.endObject();
     }
 
     /** Writes a number of seconds with its milliseconds, or null. */
@@ -41,44 +41,40 @@ public final class LogJson {
 
     /** Writes a record whose components are all numbers, so that a counter that is added is seen. */
     static void numbers(JsonOutput out, Record counters) {
-        String separator = "{";
+        out.object();
         for (RecordComponent component : counters.getClass().getRecordComponents()) {
             try {
-                out.raw(separator).raw("\"").raw(component.getName()).raw("\":");
-                out.number(((Number) component.getAccessor().invoke(counters)).longValue());
+                out.field(component.getName(), ((Number) component.getAccessor().invoke(counters)).longValue());
             } catch (ReflectiveOperationException e) {
                 throw new IllegalStateException("cannot read " + component, e);
             }
-            separator = ",";
         }
-        out.raw("}");
+        out.endObject();
     }
 
     /** Writes {@code {"cleanClose": true, …, "findings": [{"kind": "TORN_TAIL", "file": …, "detail": …}]}}. */
     public static void report(JsonOutput out, RecoveryReport report) {
-        out.raw("{\"cleanClose\":").bool(report.cleanClose());
-        out.raw(",\"epoch\":").number(report.epoch());
-        out.raw(",\"segments\":").number(report.segments());
-        out.raw(",\"segmentsVerified\":").number(report.segmentsVerified());
-        out.raw(",\"entries\":").number(report.entries());
-        out.raw(",\"firstOffset\":").number(report.firstOffset());
-        out.raw(",\"nextOffset\":").number(report.nextOffset());
-        out.raw(",\"committedOffset\":").number(report.committedOffset());
-        out.raw(",\"bytesRead\":").number(report.bytesRead());
-        out.raw(",\"cutBytes\":").number(report.cutBytes());
-        out.raw(",\"quarantinedBytes\":").number(report.quarantinedBytes());
-        out.raw(",\"lostEntries\":").number(report.lostEntries());
-        out.raw(",\"tookMs\":").number(report.took().toMillis());
-        out.raw(",\"findings\":[");
-        String separator = "";
+        out.object().field("cleanClose", report.cleanClose());
+        out.field("epoch", report.epoch());
+        out.field("segments", report.segments());
+        out.field("segmentsVerified", report.segmentsVerified());
+        out.field("entries", report.entries());
+        out.field("firstOffset", report.firstOffset());
+        out.field("nextOffset", report.nextOffset());
+        out.field("committedOffset", report.committedOffset());
+        out.field("bytesRead", report.bytesRead());
+        out.field("cutBytes", report.cutBytes());
+        out.field("quarantinedBytes", report.quarantinedBytes());
+        out.field("lostEntries", report.lostEntries());
+        out.field("tookMs", report.took().toMillis());
+        out.array("findings");
         for (RecoveryReport.Finding finding : report.findings()) {
-            out.raw(separator).raw("{\"kind\":\"").raw(finding.kind().name());
-            out.raw("\",\"file\":").string(finding.file());
-            out.raw(",\"position\":").number(finding.position());
-            out.raw(",\"bytes\":").number(finding.bytes());
-            out.raw(",\"detail\":").string(finding.detail()).raw("}");
-            separator = ",";
+            out.object().field("kind", finding.kind().name());
+            out.field("file", finding.file());
+            out.field("position", finding.position());
+            out.field("bytes", finding.bytes());
+            out.field("detail", finding.detail()).endObject();
         }
-        out.raw("]}");
+        out.endArray().endObject();
     }
 }

@@ -15,7 +15,6 @@ import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
-import io.javalin.http.UnsupportedMediaTypeResponse;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.security.MessageDigest;
@@ -70,7 +69,7 @@ final class CloudEvents {
      *
      * @param defaults what the events have that do not say otherwise; names the queue
      * @throws InvalidRequestException (400) if a required attribute is missing, or one is not what it must be
-     * @throws UnsupportedMediaTypeResponse (415) if the events are in another format than JSON
+     * @throws InvalidRequestException (415) if the events are in another format than JSON
      */
     static RequestBodies.Parser<PushBody> reader(
             Request request, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
@@ -85,7 +84,7 @@ final class CloudEvents {
             return (body, memory) -> pushed(List.of(events.structured(single(body, limits, memory), "", memory)));
         }
         if (mediaType.startsWith(ANY)) {
-            throw new UnsupportedMediaTypeResponse("Content-Type must be " + STRUCTURED + " or " + BATCH
+            throw InvalidRequestException.unsupportedMediaType("Content-Type must be " + STRUCTURED + " or " + BATCH
                     + ", or that of the data with the attributes in headers ce-…, was " + mediaType);
         }
         Map<String, String> attributes = headers(request);
@@ -191,18 +190,17 @@ final class CloudEvents {
         long making = (long) MAKING_FACTOR * body.length;
         memory.take(making);
         var out = new JsonOutput((long) USUAL_ATTRIBUTES_BYTES + body.length);
-        String separator = "{";
+        out.object();
         for (Map.Entry<String, String> attribute : attributes.entrySet()) {
-            out.raw(separator).string(attribute.getKey()).raw(":").string(attribute.getValue());
-            separator = ",";
+            out.element(attribute.getKey()).raw(":").string(attribute.getValue());
         }
         if (!contentType.isEmpty()) {
-            out.raw(",\"").raw(CONTENT_TYPE).raw("\":").string(contentType);
+            out.field(CONTENT_TYPE, contentType);
         }
         if (body.length > 0) {
             data(out, contentType, mediaType, body);
         }
-        out.raw("}");
+        out.endObject();
         byte[] event = out.toBytes();
         memory.giveBack(making);
         memory.take(event.length);
@@ -211,9 +209,9 @@ final class CloudEvents {
 
     private void data(JsonOutput out, String contentType, String mediaType, byte[] body) {
         if (mediaType.endsWith("/json") || mediaType.endsWith("+json")) {
-            out.raw(",\"data\":").json(single(body, limits, RequestMemory.unlimited()));
+            out.name("data").json(single(body, limits, RequestMemory.unlimited()));
         } else if (mediaType.startsWith("text/") && isUtf8(contentType, body)) {
-            out.raw(",\"data\":").string(new String(body, UTF_8));
+            out.field("data", new String(body, UTF_8));
         } else {
             out.raw(",\"data_base64\":\"")
                     .json(Base64.getEncoder().encode(body))

@@ -65,9 +65,9 @@ public final class MessageLine {
      * @return false if it is not a message
      */
     public static boolean write(JsonOutput out, byte[] entry, Instant acceptedAt, String origin) {
-        out.raw("{");
+        out.object();
         boolean readable = writeEntry(out, entry, acceptedAt, origin);
-        out.raw("}");
+        out.endObject();
         return readable;
     }
 
@@ -78,12 +78,12 @@ public final class MessageLine {
      * @return false if what failed is not a message
      */
     public static boolean write(JsonOutput out, FailedRecord record) {
-        out.raw("{\"failedId\":").number(record.id());
-        out.raw(",\"failedAt\":").string(record.failedAt().toString());
-        out.raw(",\"reason\":").string(record.reason());
-        out.raw(",\"origin\":").string(record.origin()).raw(",");
+        out.object().field("failedId", record.id());
+        out.field("failedAt", record.failedAt().toString());
+        out.field("reason", record.reason());
+        out.field("origin", record.origin());
         boolean readable = writeEntry(out, record.payload(), null, null);
-        out.raw("}");
+        out.endObject();
         return readable;
     }
 
@@ -96,9 +96,9 @@ public final class MessageLine {
             out.raw("null");
             return false;
         }
-        out.raw("{");
+        out.object();
         writeFields(out, message, MessageIds.timeOf(message.id()));
-        out.raw("}");
+        out.endObject();
         return true;
     }
 
@@ -108,13 +108,11 @@ public final class MessageLine {
         try {
             message = MessageCodec.decode(entry);
         } catch (MessageFormatException e) {
-            out.raw("\"unreadable\":").string(e.getMessage());
+            out.field("unreadable", e.getMessage());
             if (origin != null) {
-                out.raw(",\"origin\":").string(origin);
+                out.field("origin", origin);
             }
-            out.raw(",\"entry\":\"")
-                    .raw(Base64.getEncoder().encodeToString(entry))
-                    .raw("\"");
+            out.field("entry", Base64.getEncoder().encodeToString(entry));
             return false;
         }
         writeFields(out, message, acceptedAt == null ? MessageIds.timeOf(message.id()) : acceptedAt);
@@ -124,19 +122,19 @@ public final class MessageLine {
     private static void writeFields(JsonOutput out, NewMessage message, @Nullable Instant acceptedAt) {
         Instant deliverAt = message.deliverAt();
         Duration delay = message.delay();
-        out.raw("\"queue\":").string(message.queue());
-        out.raw(",\"partition\":").string(message.partition());
-        out.raw(",\"transactionId\":").string(message.transactionId());
-        out.raw(",\"id\":").uuid(message.id());
-        out.raw(",\"traceId\":").uuid(message.traceId());
-        out.raw(",\"producerSub\":").string(message.producerSub());
-        out.raw(",\"deliverAt\":").string(deliverAt == null ? null : deliverAt.toString());
-        out.raw(",\"delayMs\":").raw(delay == null ? "null" : Long.toString(delay.toMillis()));
-        out.raw(",\"acceptedAt\":").string(acceptedAt == null ? null : acceptedAt.toString());
+        out.field("queue", message.queue());
+        out.field("partition", message.partition());
+        out.field("transactionId", message.transactionId());
+        out.field("id", message.id());
+        out.field("traceId", message.traceId());
+        out.field("producerSub", message.producerSub());
+        out.field("deliverAt", deliverAt == null ? null : deliverAt.toString());
+        out.name("delayMs").raw(delay == null ? "null" : Long.toString(delay.toMillis()));
+        out.field("acceptedAt", acceptedAt == null ? null : acceptedAt.toString());
         if (isOneLineOfJson(message.payload())) {
-            out.raw(",\"payload\":").json(message.payload());
+            out.name("payload").json(message.payload());
         } else {
-            out.raw(",\"payloadText\":").string(new String(message.payload(), UTF_8));
+            out.field("payloadText", new String(message.payload(), UTF_8));
         }
     }
 

@@ -193,14 +193,11 @@ public final class StreamEndpoints {
 
     private static JsonOutput begin(StreamCycleBody body, boolean success, @Nullable String queue) {
         return new JsonOutput(ROW_BYTES)
-                .raw("{\"success\":")
-                .bool(success)
-                .raw(",\"query_id\":")
-                .uuid(body.queryId())
-                .raw(",\"partition_id\":")
-                .uuid(body.partitionId())
-                .raw(",\"queueName\":")
-                .string(queue);
+                .object()
+                .field("success", success)
+                .field("query_id", body.queryId())
+                .field("partition_id", body.partitionId())
+                .field("queueName", queue);
     }
 
     private static JsonOutput write(StreamCycleBody body, StreamCycle.Outcome outcome) {
@@ -211,29 +208,33 @@ public final class StreamEndpoints {
         List<PushResult> results = outcome.pushes().stream().map(PushResult::of).toList();
         JsonOutput pushes = PushEndpoint.write(body.messages(), results);
         var out = begin(body, true, outcome.queue())
-                .raw(",\"state_ops_applied\":")
-                .number(body.changes().size())
-                .raw(",\"push_results\":")
+                .field("state_ops_applied", body.changes().size())
+                .name("push_results")
                 .json(pushes.toString())
-                .raw(",\"ack_result\":");
+                .name("ack_result");
         AcknowledgeOutcome.Acknowledged acknowledged = outcome.acknowledged();
         if (acknowledged == null) {
-            return out.raw("null}");
+            return out.raw("null").endObject();
         }
-        return out.raw("{\"success\":true,\"count\":")
+        return out.object()
+                .field("success", true)
+                .name("count")
                 .number(body.count())
-                .raw(",\"lease_released\":")
-                .bool(acknowledged.leaseReleased())
-                .raw(",\"dlq\":")
-                .bool(acknowledged.deadLettered())
-                .raw("}}");
+                .field("lease_released", acknowledged.leaseReleased())
+                .field("dlq", acknowledged.deadLettered())
+                .endObject()
+                .endObject();
     }
 
     private static JsonOutput writeRefusal(StreamCycleBody body, @Nullable String queue, String error) {
         return begin(body, false, queue)
-                .raw(",\"state_ops_applied\":0,\"push_results\":[],\"ack_result\":null,\"error\":")
-                .string(error)
-                .raw("}");
+                .field("state_ops_applied", 0)
+                .array("push_results")
+                .endArray()
+                .name("ack_result")
+                .raw("null")
+                .field("error", error)
+                .endObject();
     }
 
     private static String error(StreamCycle.Refusal refusal) {
@@ -325,14 +326,15 @@ public final class StreamEndpoints {
     }
 
     private static JsonOutput write(List<Streams.Row> rows) {
-        var out = new JsonOutput(expectedBytes(rows)).raw("{\"success\":true,\"rows\":[");
-        String separator = "{\"key\":";
+        var out = new JsonOutput(expectedBytes(rows))
+                .object()
+                .field("success", true)
+                .array("rows");
         for (Streams.Row row : rows) {
-            out.raw(separator).string(row.key());
-            out.raw(",\"value\":").json(row.value());
-            out.raw(",\"updated_at\":").string(AdminJson.time(row.updatedAt())).raw("}");
-            separator = ",{\"key\":";
+            out.object().field("key", row.key());
+            out.name("value").json(row.value());
+            out.field("updated_at", AdminJson.time(row.updatedAt())).endObject();
         }
-        return out.raw("]}");
+        return out.endArray().endObject();
     }
 }

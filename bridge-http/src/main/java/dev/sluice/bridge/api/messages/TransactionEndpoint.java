@@ -88,7 +88,8 @@ public final class TransactionEndpoint {
         UUID id = ids.next();
         if (body.refusal() != null) {
             JsonOutput out = begin(id, body.refusal());
-            return CompletableFuture.completedFuture(Answer.json(Answer.OK, out.raw("]}")));
+            return CompletableFuture.completedFuture(
+                    Answer.json(Answer.OK, out.endArray().endObject()));
         }
         var messages = new ArrayList<NewMessage>();
         var verdicts = new ArrayList<Acknowledgement>();
@@ -124,33 +125,30 @@ public final class TransactionEndpoint {
     }
 
     private static JsonOutput begin(UUID id, @Nullable String error) {
-        var out = new JsonOutput(RESULT_BYTES).raw("{\"transactionId\":").uuid(id);
-        out.raw(",\"success\":").bool(error == null);
+        var out = new JsonOutput(RESULT_BYTES).object().field("transactionId", id);
+        out.field("success", error == null);
         if (error != null) {
-            out.raw(",\"error\":").string(error);
+            out.field("error", error);
         }
-        return out.raw(",\"results\":[");
+        return out.array("results");
     }
 
     static JsonOutput write(UUID id, List<TransactionBody.Operation> operations, Outcome outcome) {
         var out = begin(id, outcome.committed() ? null : reason(outcome));
         int pushes = 0;
         int verdicts = 0;
-        String separator = "{\"index\":";
         for (int i = 0; i < operations.size(); i++) {
             TransactionBody.Operation operation = operations.get(i);
             if (operation instanceof TransactionBody.Push push) {
-                out.raw(separator).number(i);
+                out.object().field("index", i);
                 write(out, push.message(), outcome.pushes().get(pushes++));
-                separator = ",{\"index\":";
             } else if (operation instanceof TransactionBody.Acknowledge acknowledge
                     && verdicts < outcome.acknowledgements().size()) {
-                out.raw(separator).number(i);
+                out.object().field("index", i);
                 write(out, acknowledge.verdict(), outcome.acknowledgements().get(verdicts++));
-                separator = ",{\"index\":";
             }
         }
-        return out.raw("]}");
+        return out.endArray().endObject();
     }
 
     private static String reason(Outcome outcome) {
@@ -185,25 +183,24 @@ public final class TransactionEndpoint {
         } else {
             throw new AssertionError(outcome);
         }
-        out.raw(",\"type\":\"push\",\"success\":").bool(success);
-        out.raw(",\"transactionId\":").string(message.transactionId());
-        out.raw(",\"messageId\":").uuid(messageId);
-        out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(partitionId));
-        out.raw(",\"queueName\":").string(message.queue());
+        out.field("type", "push").field("success", success);
+        out.field("transactionId", message.transactionId());
+        out.field("messageId", messageId);
+        out.field("partitionId", PartitionIds.toUuid(partitionId));
+        out.field("queueName", message.queue());
         if (!success) {
-            out.raw(",\"error\":").string(DUPLICATE);
+            out.field("error", DUPLICATE);
         }
-        out.raw("}");
+        out.endObject();
     }
 
     private static void write(JsonOutput out, Acknowledgement said, AcknowledgeOutcome outcome) {
         String error = error(outcome);
-        out.raw(",\"type\":\"ack\",\"success\":").bool(error == null);
-        out.raw(",\"transactionId\":").string(said.transactionId());
-        out.raw(",\"error\":").string(error);
-        out.raw(",\"dlq\":")
-                .bool(outcome instanceof AcknowledgeOutcome.Acknowledged done && done.deadLettered())
-                .raw("}");
+        out.field("type", "ack").field("success", error == null);
+        out.field("transactionId", said.transactionId());
+        out.field("error", error);
+        out.field("dlq", outcome instanceof AcknowledgeOutcome.Acknowledged done && done.deadLettered())
+                .endObject();
     }
 
     private static @Nullable String error(AcknowledgeOutcome outcome) {

@@ -246,11 +246,11 @@ public final class MessageEndpoints {
 
     private static JsonOutput detail(MessageDetail message) {
         var out = new JsonOutput(message.payload().length() + 1024);
-        out.raw("{\"id\":").uuid(message.id());
-        out.raw(",\"transactionId\":").string(message.transactionId());
-        out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(message.partitionId()));
-        out.raw(",\"queuePath\":").string(message.queue() + "/" + message.partition());
-        out.raw(",\"payload\":").json(message.payload());
+        out.object().field("id", message.id());
+        out.field("transactionId", message.transactionId());
+        out.field("partitionId", PartitionIds.toUuid(message.partitionId()));
+        out.field("queuePath", message.queue() + "/" + message.partition());
+        out.name("payload").json(message.payload());
         ObjectNode rest = object().put("queue", message.queue())
                 .put("partition", message.partition())
                 .put("namespace", message.namespace())

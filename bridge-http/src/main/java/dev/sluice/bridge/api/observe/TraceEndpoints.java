@@ -108,16 +108,17 @@ public final class TraceEndpoints {
                     ? new Traces.Page<>(List.of(), false, 0)
                     : traces.ofMessage(partition.getAsLong(), transactionId, after == null ? 0 : after, page.limit());
             List<Trace> traces = found.entries();
-            var out = new JsonOutput((long) traces.size() * TRACE_BYTES).raw("{\"traces\":[");
-            for (int i = 0; i < traces.size(); i++) {
-                write(out.raw(i == 0 ? "" : ","), traces.get(i));
-                out.raw("}");
+            var out =
+                    new JsonOutput((long) traces.size() * TRACE_BYTES).object().array("traces");
+            for (Trace trace : traces) {
+                write(out, trace);
+                out.endObject();
             }
             String next = found.more() && !traces.isEmpty()
                     ? page.cursor(traces.get(traces.size() - 1).id())
                     : null;
             return Answer.json(
-                    OK, PageRequest.announce(request, out.raw("]"), next).raw("}"));
+                    OK, PageRequest.announce(request, out.endArray(), next).endObject());
         });
     }
 
@@ -131,40 +132,37 @@ public final class TraceEndpoints {
         PageRequest page = PageRequest.of(request, "traces-by-name", USUAL_LIMIT, MAX_LIMIT, 1);
         return executor.read(() -> {
             Traces.Page<Trace.Found> rows = traces.byName(name, page.limit(), page.offset(), page.number(0));
-            var out = new JsonOutput((long) rows.entries().size() * TRACE_BYTES).raw("{\"traces\":[");
-            String separator = "";
+            var out = new JsonOutput((long) rows.entries().size() * TRACE_BYTES)
+                    .object()
+                    .array("traces");
             long last = 0;
             for (Trace.Found found : rows.entries()) {
                 last = found.trace().id();
-                write(out.raw(separator), found.trace());
-                out.raw(",\"transaction_id\":").string(found.trace().transactionId());
-                out.raw(",\"partition_id\":")
-                        .uuid(PartitionIds.toUuid(found.trace().partitionId()));
-                out.raw(",\"queue_name\":").string(found.queue());
-                out.raw(",\"partition_name\":").string(found.partition());
-                out.raw(",\"message_payload\":").json(found.payload() == null ? "null" : found.payload());
-                out.raw("}");
-                separator = ",";
+                write(out, found.trace());
+                out.field("transaction_id", found.trace().transactionId());
+                out.field("partition_id", PartitionIds.toUuid(found.trace().partitionId()));
+                out.field("queue_name", found.queue());
+                out.field("partition_name", found.partition());
+                out.name("message_payload").json(found.payload() == null ? "null" : found.payload());
+                out.endObject();
             }
-            out.raw("],\"total\":").number(rows.total());
-            out.raw(",\"pagination\":{\"limit\":").number(page.limit());
-            out.raw(",\"offset\":").number(page.offset()).raw("}");
+            out.endArray().field("total", rows.total());
+            out.object("pagination").field("limit", page.limit());
+            out.field("offset", page.offset()).endObject();
             String next = rows.more() && !rows.entries().isEmpty() ? page.cursor(last) : null;
-            return Answer.json(OK, PageRequest.announce(request, out, next).raw("}"));
+            return Answer.json(OK, PageRequest.announce(request, out, next).endObject());
         });
     }
 
     private static void write(JsonOutput out, Trace trace) {
-        out.raw("{\"id\":").uuid(TraceIds.toUuid(trace.id()));
-        out.raw(",\"event_type\":").string(trace.eventType());
-        out.raw(",\"data\":").json(trace.data());
-        out.raw(",\"consumer_group\":").string(trace.group());
-        out.raw(",\"worker_id\":null,\"created_at\":").string(time(trace.createdAt()));
-        out.raw(",\"trace_names\":[");
-        for (int i = 0; i < trace.names().size(); i++) {
-            out.raw(i == 0 ? "" : ",").string(trace.names().get(i));
-        }
-        out.raw("]");
+        out.object().field("id", TraceIds.toUuid(trace.id()));
+        out.field("event_type", trace.eventType());
+        out.name("data").json(trace.data());
+        out.field("consumer_group", trace.group());
+        out.name("worker_id").raw("null").field("created_at", time(trace.createdAt()));
+        out.array("trace_names");
+        trace.names().forEach(out::element);
+        out.endArray();
     }
 
     /**
