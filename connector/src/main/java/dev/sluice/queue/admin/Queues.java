@@ -13,7 +13,7 @@ import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
-import dev.sluice.queue.write.PartitionDirectory;
+import dev.sluice.queue.write.PartitionCreation;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -45,8 +45,7 @@ public final class Queues {
     private final Transactions transactions;
     private final Transactions byIndex;
     private final Statements statements;
-    /** The statements of the writer, which create partitions. */
-    private final Statements writer;
+    private final PartitionCreation partitionCreation;
 
     private final PartitionPages pages;
     private final TailAdvance tailAdvance;
@@ -70,7 +69,7 @@ public final class Queues {
         this.transactions = new Transactions(dataSource);
         this.byIndex = Transactions.byIndex(dataSource);
         this.statements = Statements.read("queues.sql", schema);
-        this.writer = Statements.read("partition_directory.sql", schema);
+        this.partitionCreation = new PartitionCreation(schema);
         this.pages = new PartitionPages(byIndex, schema, PAGE);
         this.tailAdvance = new TailAdvance(schema);
     }
@@ -96,7 +95,7 @@ public final class Queues {
             checkKey(before.options(), options);
             var after = new QueueInfo(before.id(), queue, namespace, task, options, before.createdAt(), 0, 0);
             update(connection, after);
-            createDefaultPartition(connection, queue);
+            partitionCreation.run(connection, queue, NewMessage.DEFAULT_PARTITION);
             if (before.options().lane() != options.lane()) {
                 run(connection, "change-lanes", after.id());
                 run(connection, "change-lanes-of-cursors", after.id());
@@ -159,17 +158,6 @@ public final class Queues {
 
     private static @Nullable Long millis(@Nullable Duration duration) {
         return duration == null ? null : duration.toMillis();
-    }
-
-    /** Registers the groups that wait for the queue, and creates the partition with their cursors. */
-    private void createDefaultPartition(Connection connection, String queue) throws SQLException {
-        String[] queueName = {queue};
-        writer.on(connection, "register-pending").set("queues", queueName).execute();
-        writer.on(connection, "create-partitions")
-                .set("queues", queueName)
-                .set("partitions", new String[] {NewMessage.DEFAULT_PARTITION})
-                .set("lanes", new int[] {PartitionDirectory.LANE_OF_QUEUE})
-                .execute();
     }
 
     /**

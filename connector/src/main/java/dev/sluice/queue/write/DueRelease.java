@@ -1,7 +1,6 @@
 package dev.sluice.queue.write;
 
 import dev.sluice.queue.QueueException;
-import dev.sluice.queue.write.PartitionDirectory.Name;
 import dev.sluice.queue.write.QueueWriter.Released;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -48,7 +47,7 @@ final class DueRelease {
             try {
                 return session.run(WHAT, transaction -> {
                     transaction.limitLockWait(LOCK_TIMEOUT);
-                    Map<Name, Long> due = scheduled.duePartitions(transaction.connection(), held, limit);
+                    Map<PartitionName, Long> due = scheduled.duePartitions(transaction.connection(), held, limit);
                     if (!due.isEmpty()) {
                         due.values().retainAll(locks.lock(transaction.connection(), due.values()));
                     }
@@ -68,9 +67,9 @@ final class DueRelease {
     }
 
     /** Returns and locks partitions with messages that are due, without those that another transaction holds. */
-    private Map<Name, Long> lockFree(Connection connection, int limit) throws SQLException {
+    private Map<PartitionName, Long> lockFree(Connection connection, int limit) throws SQLException {
         while (true) {
-            Map<Name, Long> due = scheduled.duePartitions(connection, held, limit);
+            Map<PartitionName, Long> due = scheduled.duePartitions(connection, held, limit);
             if (due.isEmpty()) {
                 return due;
             }
@@ -84,7 +83,7 @@ final class DueRelease {
         }
     }
 
-    private Ending<Released> release(WriterTransaction transaction, Map<Name, Long> locked, int limit)
+    private Ending<Released> release(WriterTransaction transaction, Map<PartitionName, Long> locked, int limit)
             throws SQLException {
         if (locked.isEmpty()) {
             return Ending.rollBack(Released.NONE);

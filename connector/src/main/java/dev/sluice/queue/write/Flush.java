@@ -6,7 +6,6 @@ import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.write.DedupWindow.CachedIds;
-import dev.sluice.queue.write.PartitionDirectory.Name;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -33,7 +32,7 @@ public final class Flush {
     private final List<NewMessage> messages;
     private final @Nullable PushOutcome[] outcomes;
     private final long[] hashes;
-    private final Map<Name, Run> runs = new LinkedHashMap<>();
+    private final Map<PartitionName, Run> runs = new LinkedHashMap<>();
     private @Nullable List<Run> inOrder;
     private final List<Waiting> waiting = new ArrayList<>();
 
@@ -53,7 +52,7 @@ public final class Flush {
     static final class Run {
         private static final Rules NO_RULES = new Rules(Duration.ZERO, false, Instant.EPOCH);
 
-        private final Name name;
+        private final PartitionName name;
         private int[] indexes = new int[1];
         private int size;
         private boolean hasGivenIds;
@@ -70,11 +69,11 @@ public final class Flush {
         private long[] placedSeqs = NO_LONGS;
         private int remembered;
 
-        Run(Name name) {
+        Run(PartitionName name) {
             this.name = name;
         }
 
-        Name name() {
+        PartitionName name() {
             return name;
         }
 
@@ -184,13 +183,13 @@ public final class Flush {
             if (run == null
                     || !run.name.partition().equals(message.partition())
                     || !run.name.queue().equals(message.queue())) {
-                run = runs.computeIfAbsent(new Name(message.queue(), message.partition()), Run::new);
+                run = runs.computeIfAbsent(new PartitionName(message.queue(), message.partition()), Run::new);
             }
             run.add(i, message);
         }
     }
 
-    Collection<Name> names() {
+    Collection<PartitionName> names() {
         return runs.keySet();
     }
 
@@ -208,7 +207,7 @@ public final class Flush {
 
     /** Returns the lane in which a partition is to be created; null: the lane of its queue. */
     @Nullable
-    PriorityLane lane(Name name) {
+    PriorityLane lane(PartitionName name) {
         Run run = runs.get(name);
         return run == null ? null : run.lane;
     }
@@ -251,7 +250,7 @@ public final class Flush {
      * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not cached
      * @return false if an id is not cached: then the flush cannot be written
      */
-    boolean locate(ToLongFunction<Name> ids) {
+    boolean locate(ToLongFunction<PartitionName> ids) {
         inOrder = null;
         var located = new ArrayList<Run>(runs.size());
         for (Run run : runs.values()) {

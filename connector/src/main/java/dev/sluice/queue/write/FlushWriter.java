@@ -66,7 +66,7 @@ final class FlushWriter {
     }
 
     /** Returns the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not cached. */
-    long partitionId(PartitionDirectory.Name name) {
+    long partitionId(PartitionName name) {
         return directory.idOf(name);
     }
 

@@ -7,7 +7,6 @@ import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
-import dev.sluice.queue.write.PartitionDirectory.Name;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -110,10 +109,7 @@ public final class Parking {
                 .setTexts("producer_subs", messages, NewMessage::producerSub)
                 .setTexts("deliver_at", messages, each -> text(each.deliverAt()))
                 .setTexts("delays_ms", messages, each -> millis(each.delay()))
-                .setInts(
-                        "lanes",
-                        messages,
-                        each -> PartitionDirectory.number(each.origin().lane()))
+                .setInts("lanes", messages, each -> PartitionCreation.number(each.origin().lane()))
                 .setTexts("origins_at", messages, each -> text(each.origin().createdAt()))
                 .execute();
     }
@@ -207,10 +203,10 @@ public final class Parking {
      *
      * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not cached
      */
-    Set<String> held(Connection connection, Collection<Name> names, ToLongFunction<Name> ids) throws SQLException {
-        var known = new HashMap<Name, Long>();
+    Set<String> held(Connection connection, Collection<PartitionName> names, ToLongFunction<PartitionName> ids) throws SQLException {
+        var known = new HashMap<PartitionName, Long>();
         var unknown = new HashSet<String>();
-        for (Name name : names) {
+        for (PartitionName name : names) {
             long id = ids.applyAsLong(name);
             if (id == PartitionDirectory.UNKNOWN) {
                 unknown.add(name.queue());

@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,35 +21,24 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owned by one thread.
  */
-public final class PartitionDirectory {
+final class PartitionDirectory {
     /** Most names cached. When there are more, the cache is emptied. */
     static final int MAX_NAMES = 1_000_000;
-
-    /** Stands for the lane of the queue in a statement. */
-    public static final int LANE_OF_QUEUE = -1;
 
     /** Stands for the id of a partition that is not cached. */
     static final long UNKNOWN = 0;
 
     private final Statements statements;
-    private final Map<Name, Long> ids = new HashMap<>();
+    private final PartitionCreation creation;
+    private final Map<PartitionName, Long> ids = new HashMap<>();
 
     PartitionDirectory(String schema) {
         this.statements = Statements.read("partition_directory.sql", schema);
-    }
-
-    /** Names a partition, as users do. */
-    public record Name(String queue, String partition) {}
-
-    /** Tells the lane in which a partition is created. */
-    interface Lanes {
-        /** Returns the lane, or null for that of the queue. */
-        @Nullable
-        PriorityLane of(Name name);
+        this.creation = new PartitionCreation(schema);
     }
 
     /** Returns the id of a partition, {@link #UNKNOWN} if it is not cached. */
-    long idOf(Name name) {
+    long idOf(PartitionName name) {
         return ids.getOrDefault(name, UNKNOWN);
     }
 
@@ -58,8 +48,8 @@ public final class PartitionDirectory {
      *
      * @param lanes tells the lane of each partition that is created
      */
-    void resolve(Connection connection, Collection<Name> names, Lanes lanes) throws SQLException {
-        List<Name> missing = missing(names);
+    void resolve(Connection connection, Collection<PartitionName> names, Function<PartitionName, @Nullable PriorityLane> lanes) throws SQLException {
+        List<PartitionName> missing = missing(names);
         if (missing.isEmpty()) {
             return;
         }
@@ -76,17 +66,12 @@ public final class PartitionDirectory {
         connection.rollback(); // Since the commit of the new partitions, the connection has only read.
     }
 
-    private List<Name> missing(Collection<Name> names) {
+    private List<PartitionName> missing(Collection<PartitionName> names) {
         return names.stream().filter(name -> !ids.containsKey(name)).toList();
     }
 
-    /** Returns the number that stands for a lane in a statement. */
-    static int number(@Nullable PriorityLane lane) {
-        return lane == null ? LANE_OF_QUEUE : lane.number();
-    }
-
     /** Drops the id of a partition that was deleted. */
-    void forget(Name name) {
+    void forget(PartitionName name) {
         ids.remove(name);
     }
 
@@ -95,20 +80,20 @@ public final class PartitionDirectory {
         ids.clear();
     }
 
-    private void find(Connection connection, List<Name> names) throws SQLException {
+    private void find(Connection connection, List<PartitionName> names) throws SQLException {
         statements
                 .on(connection, "find-partitions")
-                .setTexts("queues", names, Name::queue)
-                .setTexts("partitions", names, Name::partition)
+                .setTexts("queues", names, PartitionName::queue)
+                .setTexts("partitions", names, PartitionName::partition)
                 .forEach(row ->
-                        ids.put(new Name(row.getString("queue"), row.getString("partition")), row.getLong("id")));
+                        ids.put(new PartitionName(row.getString("queue"), row.getString("partition")), row.getLong("id")));
     }
 
     /**
      * Creates queues and partitions, and commits. If one of the queues is deleted before it is locked, creates no
      * partition: the queue that replaces it is not locked, so a group that registers at that moment would lack cursors.
      */
-    private void create(Connection connection, List<Name> names, Lanes lanes) throws SQLException {
+    private void create(Connection connection, List<PartitionName> names, Function<PartitionName, @Nullable PriorityLane> lanes) throws SQLException {
         var queues = new TreeSet<String>();
         names.forEach(name -> queues.add(name.queue()));
         statements
@@ -121,16 +106,7 @@ public final class PartitionDirectory {
                 .list(row -> row.getLong("id"))
                 .size();
         if (locked == queues.size()) {
-            statements
-                    .on(connection, "register-pending")
-                    .setTexts("queues", queues, each -> each)
-                    .execute();
-            statements
-                    .on(connection, "create-partitions")
-                    .setTexts("queues", names, Name::queue)
-                    .setTexts("partitions", names, Name::partition)
-                    .setInts("lanes", names, name -> number(lanes.of(name)))
-                    .execute();
+            creation.run(connection, queues, names, lanes);
         }
         try {
             Commit.run(connection, "could not create partitions", null);

@@ -4,7 +4,6 @@ import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.write.DedupWindow.Suspect;
 import dev.sluice.queue.write.Flush.Waiting;
-import dev.sluice.queue.write.PartitionDirectory.Name;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -61,14 +60,14 @@ final class Scheduled {
      * @param except partitions to leave out
      * @param limit most messages to look at
      */
-    Map<Name, Long> duePartitions(Connection connection, Collection<Long> except, int limit) throws SQLException {
-        var due = new HashMap<Name, Long>();
+    Map<PartitionName, Long> duePartitions(Connection connection, Collection<Long> except, int limit) throws SQLException {
+        var due = new HashMap<PartitionName, Long>();
         statements
                 .on(connection, "due-partitions")
                 .set("limit", limit)
                 .set("except", except, Long::longValue)
                 .forEach(row ->
-                        due.put(new Name(row.getString("queue"), row.getString("partition")), row.getLong("id")));
+                        due.put(new PartitionName(row.getString("queue"), row.getString("partition")), row.getLong("id")));
         return due;
     }
 
@@ -78,9 +77,9 @@ final class Scheduled {
      *
      * @param maxBytes of payloads; the message that passes it is still returned
      */
-    List<NewMessage> take(Connection connection, Map<Name, Long> partitions, int limit, long maxBytes)
+    List<NewMessage> take(Connection connection, Map<PartitionName, Long> partitions, int limit, long maxBytes)
             throws SQLException {
-        var names = new HashMap<Long, Name>();
+        var names = new HashMap<Long, PartitionName>();
         partitions.forEach((name, id) -> names.put(id, name));
         return statements
                 .on(connection, "take-due")
@@ -88,7 +87,7 @@ final class Scheduled {
                 .set("limit", limit)
                 .set("max_bytes", maxBytes)
                 .list(row -> {
-                    Name name = names.get(row.getLong("partition_id"));
+                    PartitionName name = names.get(row.getLong("partition_id"));
                     return NewMessage.builder(
                                     row.getObject("message_id", UUID.class),
                                     name.queue(),

@@ -148,7 +148,7 @@ public final class WriterSession implements AutoCloseable {
     }
 
     /** Returns the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not cached. */
-    long partitionId(PartitionDirectory.Name name) {
+    long partitionId(PartitionName name) {
         return flushes.partitionId(name);
     }
 

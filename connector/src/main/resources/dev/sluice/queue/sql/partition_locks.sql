@@ -1,7 +1,9 @@
+-- Statements of PartitionLocks. Until the commit, no other transaction gives out seqs in the locked partitions.
+
 -- name: lock-partitions
 -- From here to the commit nobody else gives out seqs in these partitions.
 select id from sluice.partitions where id = any (:partitions::bigint[]) order by id for no key update;
 
 -- name: lock-free-partitions
--- The partitions among these that no other transaction holds.
+-- Skips the partitions that another transaction holds.
 select id from sluice.partitions where id = any (:partitions::bigint[]) for no key update skip locked;
