@@ -35,16 +35,17 @@ import org.postgresql.PGConnection;
 public final class BoundStatement implements AutoCloseable {
     private static final int MILLIS_PER_SECOND = 1000;
 
-    /** Least time left for the cancellation and its answer. */
-    private static final int CANCEL_MARGIN_MS = 1000;
+    /** Least time reserved for the cancellation and its answer. */
+    private static final int MIN_CANCEL_MARGIN_MS = 1000;
 
-    /** The part of the time for an answer that is left for the cancellation, if that is more. */
-    private static final int CANCEL_MARGIN_PART = 10;
+    /** The part of the network timeout that is reserved for the cancellation, if that is more. */
+    private static final int CANCEL_MARGIN_DIVISOR = 10;
 
     private final Sql sql;
     private final Connection connection;
     private final PreparedStatement statement;
 
+    /** Prepares a statement. {@link Statements#on} is the usual way to get one. */
     public BoundStatement(Connection connection, Sql sql) throws SQLException {
         this.sql = sql;
         this.connection = connection;
@@ -56,45 +57,45 @@ public final class BoundStatement implements AutoCloseable {
     }
 
     /**
-     * Returns after how many seconds the driver cancels the statement in the server; 0: never. That is before the
-     * connection gives up waiting for the answer. If only the connection gives up, the statement runs on in the server.
+     * Returns after how many seconds the driver cancels the statement in the server; 0: never. The driver cancels before
+     * the connection stops waiting, because otherwise the statement would run on in the server.
      *
-     * @param networkTimeoutMs how long the connection waits for an answer; 0: as long as it takes
+     * @param networkTimeoutMs how long the connection waits for an answer; 0: without a limit
      */
     static int answerSeconds(int networkTimeoutMs) {
         if (networkTimeoutMs <= 0) {
             return 0;
         }
-        int margin = Math.max(CANCEL_MARGIN_MS, networkTimeoutMs / CANCEL_MARGIN_PART);
+        int margin = Math.max(MIN_CANCEL_MARGIN_MS, networkTimeoutMs / CANCEL_MARGIN_DIVISOR);
         return Math.max(1, (networkTimeoutMs - margin) / MILLIS_PER_SECOND);
     }
 
     public BoundStatement set(String name, long value) throws SQLException {
-        return each(name, i -> statement.setLong(i, value));
+        return setAll(name, i -> statement.setLong(i, value));
     }
 
     public BoundStatement set(String name, int value) throws SQLException {
-        return each(name, i -> statement.setInt(i, value));
+        return setAll(name, i -> statement.setInt(i, value));
     }
 
     public BoundStatement set(String name, @Nullable Long value) throws SQLException {
-        return each(name, i -> statement.setObject(i, value, Types.BIGINT));
+        return setAll(name, i -> statement.setObject(i, value, Types.BIGINT));
     }
 
     public BoundStatement set(String name, boolean value) throws SQLException {
-        return each(name, i -> statement.setBoolean(i, value));
+        return setAll(name, i -> statement.setBoolean(i, value));
     }
 
     public BoundStatement set(String name, @Nullable String value) throws SQLException {
-        return each(name, i -> statement.setString(i, value));
+        return setAll(name, i -> statement.setString(i, value));
     }
 
     public BoundStatement set(String name, UUID value) throws SQLException {
-        return each(name, i -> statement.setObject(i, value));
+        return setAll(name, i -> statement.setObject(i, value));
     }
 
     public BoundStatement set(String name, @Nullable Instant value) throws SQLException {
-        return each(name, i -> {
+        return setAll(name, i -> {
             if (value == null) {
                 statement.setNull(i, Types.TIMESTAMP_WITH_TIMEZONE);
             } else {
@@ -104,27 +105,27 @@ public final class BoundStatement implements AutoCloseable {
     }
 
     public BoundStatement set(String name, long[] values) throws SQLException {
-        return each(name, i -> statement.setArray(i, primitives("int8", values)));
+        return setAll(name, i -> statement.setArray(i, primitives("int8", values)));
     }
 
     public BoundStatement set(String name, int[] values) throws SQLException {
-        return each(name, i -> statement.setArray(i, primitives("int4", values)));
+        return setAll(name, i -> statement.setArray(i, primitives("int4", values)));
     }
 
     public BoundStatement set(String name, @Nullable String @Nullable [] values) throws SQLException {
-        return each(name, i -> statement.setArray(i, values == null ? null : connection.createArrayOf("text", values)));
+        return setAll(name, i -> statement.setArray(i, values == null ? null : connection.createArrayOf("text", values)));
     }
 
     public BoundStatement set(String name, @Nullable Double value) throws SQLException {
-        return each(name, i -> statement.setObject(i, value, Types.DOUBLE));
+        return setAll(name, i -> statement.setObject(i, value, Types.DOUBLE));
     }
 
     public BoundStatement set(String name, @Nullable Double[] values) throws SQLException {
-        return each(name, i -> statement.setArray(i, connection.createArrayOf("float8", values)));
+        return setAll(name, i -> statement.setArray(i, connection.createArrayOf("float8", values)));
     }
 
     public BoundStatement set(String name, @Nullable UUID[] values) throws SQLException {
-        return each(name, i -> statement.setArray(i, connection.createArrayOf("uuid", values)));
+        return setAll(name, i -> statement.setArray(i, connection.createArrayOf("uuid", values)));
     }
 
     /** Sets an array of {@code bigint}: the value of each element, in order. */
@@ -147,7 +148,7 @@ public final class BoundStatement implements AutoCloseable {
     public <T> BoundStatement setBytes(String name, Collection<T> elements, Function<? super T, byte[]> value)
             throws SQLException {
         byte[][] values = elements.stream().map(value).toArray(byte[][]::new);
-        return each(name, i -> statement.setArray(i, connection.createArrayOf("bytea", values)));
+        return setAll(name, i -> statement.setArray(i, connection.createArrayOf("bytea", values)));
     }
 
     /** Sets an array of {@code uuid}: the value of each element, in order. */
@@ -161,7 +162,7 @@ public final class BoundStatement implements AutoCloseable {
     public <T> BoundStatement setBooleans(String name, Collection<T> elements, Predicate<? super T> value)
             throws SQLException {
         Boolean[] values = elements.stream().map(value::test).toArray(Boolean[]::new);
-        return each(name, i -> statement.setArray(i, connection.createArrayOf("bool", values)));
+        return setAll(name, i -> statement.setArray(i, connection.createArrayOf("bool", values)));
     }
 
     /** Sets an array of {@code integer}: the value of each element, in order. */
@@ -219,7 +220,7 @@ public final class BoundStatement implements AutoCloseable {
         }
     }
 
-    /** For a statement whose result is read while it arrives, this many rows at a time. */
+    /** Makes the driver fetch this many rows at a time, for a result that is read while it arrives. */
     public BoundStatement fetch(int rows) throws SQLException {
         statement.setFetchSize(rows);
         return this;
@@ -240,7 +241,7 @@ public final class BoundStatement implements AutoCloseable {
         statement.close();
     }
 
-    /** Sends an array of primitives without boxing it, which JDBC's own method cannot. */
+    /** Returns an array of primitives without boxing them, unlike the method of JDBC. */
     private Array primitives(String elementType, Object values) throws SQLException {
         return connection.unwrap(PGConnection.class).createArrayOf(elementType, values);
     }
@@ -249,7 +250,7 @@ public final class BoundStatement implements AutoCloseable {
         void at(int index) throws SQLException;
     }
 
-    private BoundStatement each(String name, Setter setter) throws SQLException {
+    private BoundStatement setAll(String name, Setter setter) throws SQLException {
         boolean known = false;
         for (int i = 0; i < sql.parameters().size(); i++) {
             if (sql.parameters().get(i).equals(name)) {

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * comes, the socket timeout of the connection ends the wait and this class closes the connection.
  */
 public final class Commit {
-    /** Goes out in one round trip. The setting ends with the transaction. */
+    /** Both in one round trip. The setting ends with the transaction. */
     private static final String COMMIT = "set local statement_timeout = 0; commit";
 
     /**
@@ -31,9 +31,9 @@ public final class Commit {
     /**
      * Commits the connection's transaction.
      *
-     * @param what what the transaction did: the start of the message
+     * @param what what could not be done, should it fail: the start of the message
      * @param id id of the transaction, or null if it changed nothing
-     * @throws SQLException if nothing was changed
+     * @throws SQLException if the commit failed without effect
      * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit; the connection is closed
      */
     public static void run(Connection connection, String what, @Nullable TransactionId id) throws SQLException {
@@ -74,7 +74,7 @@ public final class Commit {
     }
 
     /**
-     * Closes the socket without another word to the server. A pool sees that the connection is closed and replaces it.
+     * Closes the socket without a message to the server. A pool sees that the connection is closed and replaces it.
      */
     private static void abort(Connection connection, SQLException failure) {
         try {

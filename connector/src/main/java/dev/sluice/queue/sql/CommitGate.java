@@ -3,8 +3,9 @@ package dev.sluice.queue.sql;
 import dev.sluice.queue.QueueException;
 
 /**
- * Knows whether the server confirms commits now. A transaction that changed something asks a data source that
- * implements it before it commits. Nobody can take back a commit that hangs, so the transaction rolls back instead.
+ * Refuses commits while the server does not confirm any. If a data source implements this interface, each transaction
+ * that changed something asks it before the commit. A commit that hangs cannot be taken back, so the transaction rolls
+ * back instead.
  */
 public interface CommitGate {
     /**
@@ -14,7 +15,7 @@ public interface CommitGate {
      */
     void beforeCommit();
 
-    /** Asks {@code dataSource} if it is a gate. */
+    /** Lets a commit pass the gate of a data source, if it has one. */
     static void pass(Object dataSource) {
         if (dataSource instanceof CommitGate gate) {
             gate.beforeCommit();

@@ -1,13 +1,13 @@
 package dev.sluice.queue.sql;
 
-/** What is known of a commit that PostgreSQL did not confirm. */
+/** The outcome of a commit that PostgreSQL did not confirm, as far as it is known. */
 public enum CommitOutcome {
-    /** It committed, and as durably as the server promises. */
+    /** The transaction is committed, as durably as the server promises. */
     COMMITTED,
-    /** It changed nothing. */
+    /** The transaction changed nothing. */
     ROLLED_BACK,
-    /** It still runs, or the server cannot be asked now. */
+    /** The commit is still under way, or the server cannot be asked now. */
     PENDING,
-    /** The server has forgotten the outcome. It stays unknown. */
+    /** The server no longer knows the outcome. */
     LOST
 }

@@ -17,19 +17,19 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.PGProperty;
 
 /**
- * The JDBC address of a PostgreSQL server, taken apart into what may be shown and what is secret. The driver gets
- * {@link #address}, which holds no secret, and the secrets beside it. So no exception and no log of a driver or a pool
- * can show one.
+ * Splits the JDBC URL of a PostgreSQL server into the parts that may be shown and the secrets. The driver gets
+ * {@link #address}, which holds no secret, and the secrets separately. So neither an exception nor a log line of the
+ * driver or a pool can show a secret.
  *
- * <p>No message of this class holds any part of the text: the text may be a password in the wrong place.
+ * <p>No message of this class quotes the URL: the text may be a password in the wrong place.
  */
 public final class ConnectionUrl {
-    /** What stands in the place of a secret. */
+    /** Replaces a secret in logs. */
     public static final String HIDDEN = "[hidden]";
 
     private static final String PREFIX = "jdbc:postgresql:";
     private static final String EXAMPLE = "jdbc:postgresql://host:5432/database";
-    /** Parameters that take more values than the driver tells. */
+    /** Parameters that accept more values than the driver lists. */
     private static final Set<PGProperty> LENIENT =
             EnumSet.of(PGProperty.REQUIRE_AUTH, PGProperty.CLEANUP_SAVEPOINTS, PGProperty.LOGIN_TIMEOUT);
 
@@ -47,12 +47,12 @@ public final class ConnectionUrl {
     /**
      * A parameter of the driver.
      *
-     * @param written the parameter as it stands in the address
+     * @param written the parameter as it is written in the URL
      */
     private record Parameter(String name, String value, String written) {
         /**
-         * Returns whether the value must not be shown. Parameters that the driver does not know may be misspelt
-         * passwords.
+         * Returns whether the value must not be shown. A parameter that the driver does not know may be a misspelt
+         * password.
          */
         boolean hides() {
             String lower = name.toLowerCase(Locale.ROOT);
@@ -69,10 +69,10 @@ public final class ConnectionUrl {
     }
 
     /**
-     * Reads an address.
+     * Reads a URL.
      *
-     * @throws IllegalArgumentException if the driver would not understand it, or if it holds a user and a password
-     *     before the host, which the driver does not understand either
+     * @throws IllegalArgumentException if the driver would not understand it, for instance because a user and a password
+     *     precede the host
      */
     public static ConnectionUrl parse(String text) {
         if (!text.startsWith(PREFIX)) {
@@ -148,7 +148,7 @@ public final class ConnectionUrl {
         return parameters;
     }
 
-    /** The driver would find out when it connects, and a server that is away would seem to be the reason. */
+    /** Checks a parameter here, because the driver reports a wrong one as if the server were unreachable. */
     private static void check(Parameter parameter) {
         PGProperty property = PGProperty.forName(parameter.name());
         if (property == null || parameter.isSecret() || LENIENT.contains(property)) {
@@ -170,17 +170,17 @@ public final class ConnectionUrl {
         return INTEGER.matcher(text).matches() && new BigInteger(text).bitLength() < Integer.SIZE;
     }
 
-    /** Decodes as the driver does. */
+    /** Decodes text as the driver does. */
     private static String decoded(String text) {
         try {
             return URLDecoder.decode(text, StandardCharsets.UTF_8);
         } catch (IllegalArgumentException e) {
-            // The exception is not kept: its message holds the text.
+            // The cause is dropped, because its message quotes the text.
             throw new IllegalArgumentException("has a % that no two hexadecimal digits follow; write a % as %25");
         }
     }
 
-    /** Returns the address for the driver: without user, password and other secrets. */
+    /** Returns the URL for the driver, without user, password and other secrets. */
     public String address() {
         var kept = new StringJoiner("&", "?", "").setEmptyValue("");
         for (Parameter each : parameters) {
@@ -192,10 +192,10 @@ public final class ConnectionUrl {
     }
 
     /**
-     * Returns what the driver needs beside {@link #address}.
+     * Returns the user, the password and the other secrets, which the driver needs besides {@link #address}.
      *
-     * @param user wins over the user in the address; null for none
-     * @param password wins over the password in the address; null for none
+     * @param user overrides the user in the URL; null: does not
+     * @param password overrides the password in the URL; null: does not
      */
     public Properties secrets(@Nullable String user, @Nullable String password) {
         var properties = new Properties();
@@ -213,7 +213,7 @@ public final class ConnectionUrl {
         return properties;
     }
 
-    /** Returns whether the address sets a parameter of the driver. */
+    /** Returns whether the URL sets a parameter of the driver. */
     public boolean sets(PGProperty property) {
         return parameters.stream().anyMatch(each -> each.is(property));
     }
@@ -223,7 +223,7 @@ public final class ConnectionUrl {
         return server;
     }
 
-    /** Returns the text for logs: secrets and parameters that the driver does not know are hidden. */
+    /** Returns the URL for logs, with secrets and unknown parameters hidden. */
     @Override
     public String toString() {
         var shown = new StringJoiner("&", "?", "").setEmptyValue("");
@@ -233,14 +233,14 @@ public final class ConnectionUrl {
         return server + shown;
     }
 
-    /** A parameter without a value may be a password that holds an ampersand, from there on. */
+    /** Hides the name, too, if it may be the rest of a password that contains an ampersand. */
     private static String shownName(Parameter parameter) {
         return parameter.written().indexOf('=') < 0 || !parameter.name().matches("[A-Za-z_]{1,40}")
                 ? "…"
                 : parameter.name();
     }
 
-    /** Returns the text for logs of what may be no address at all. */
+    /** Returns the text for logs of a URL that may be invalid. */
     public static String shown(String text) {
         return read(text).map(ConnectionUrl::toString).orElse(HIDDEN);
     }

@@ -4,8 +4,8 @@ import dev.sluice.queue.QueueException;
 import java.util.concurrent.Callable;
 
 /**
- * Knows whether a task of several transactions has already changed something. If such a task fails, a part of it is
- * done, and the failure must not say that nothing was.
+ * Tracks whether a task of several transactions has already changed something. If it has and then fails, the failure must
+ * not say that nothing has changed.
  */
 public final class Effects {
     private static final ThreadLocal<Boolean> CHANGED = ThreadLocal.withInitial(() -> false);
@@ -34,7 +34,7 @@ public final class Effects {
         }
     }
 
-    /** A transaction that changed something has committed. */
+    /** Notes that a transaction that changed something has committed. Any transaction calls this. */
     public static void changed() {
         CHANGED.set(true);
     }

@@ -9,10 +9,10 @@ import java.util.WeakHashMap;
 import org.postgresql.PGConnection;
 
 /**
- * Settings under which the server looks rows up by index, one after the other, whatever its statistics say. Our
- * statements name the rows they want. A plan that was made while a table was empty reads the whole table, and the
- * server keeps it after the table has filled. The statements are written so that, under these settings, every plan that
- * is left has all columns of the key in the condition of the index; {@code PlansTest} reads the plans.
+ * Makes the server look rows up by index, one after the other, whatever its statistics say. Our statements name the rows
+ * they want. Without these settings the server may plan to read the whole table while the table is empty, and keep that
+ * plan after the table has filled. Under them, every plan that the server can choose for our statements has all columns
+ * of the key in the condition of the index; {@code PlansTest} reads the plans on tables with misleading statistics.
  *
  * <p>The statements follow these rules:
  *
@@ -25,10 +25,11 @@ import org.postgresql.PGConnection;
  *   <li>A list of ids from a subquery is {@code = any (array(...))}, which the server computes once.
  * </ul>
  *
- * <p>They are settings of a session, set once for each connection. Statements that show whole tables run without them.
+ * <p>The settings belong to a session, and are set once for each connection. Statements that list whole tables run without
+ * them.
  */
 public final class IndexPlans {
-    /** Memoize is useless for statements by key: no partition comes twice. */
+    /** Memoize is useless for statements by key: none looks a partition up twice. */
     static final String ON = "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off;"
             + " set enable_bitmapscan = off; set enable_memoize = off";
 
@@ -36,16 +37,16 @@ public final class IndexPlans {
             "reset enable_hashjoin; reset enable_mergejoin; reset enable_seqscan; reset enable_bitmapscan;"
                     + " reset enable_memoize";
 
-    /** The same until the end of the transaction, for a connection that also serves others. */
+    /** The same settings until the end of the transaction, for a connection that also serves other statements. */
     private static final String ON_IN_TRANSACTION = ON.replace("set ", "set local ");
 
-    /** The connections on which they are set; the driver's own, since a pool gives a new wrapper each time. */
+    /** The connections with these settings; the driver's own, because a pool gives out a new wrapper each time. */
     private static final Set<PGConnection> SET =
             Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
 
     private IndexPlans() {}
 
-    /** Sets them for the session, unless that was done before. The connection must not be in a transaction. */
+    /** Sets the settings for the session, unless they are set. The connection must not be in a transaction. */
     public static void on(Connection connection) throws SQLException {
         PGConnection session = connection.unwrap(PGConnection.class);
         if (!SET.contains(session)) {
@@ -54,13 +55,13 @@ public final class IndexPlans {
         }
     }
 
-    /** Takes them back for the session. */
+    /** Resets the settings of the session. */
     public static void off(Connection connection) throws SQLException {
         SET.remove(connection.unwrap(PGConnection.class));
         execute(connection, OFF);
     }
 
-    /** Sets them for the transaction that the connection is in. */
+    /** Sets the settings for the current transaction. */
     static void onInTransaction(Connection connection) throws SQLException {
         execute(connection, ON_IN_TRANSACTION);
     }

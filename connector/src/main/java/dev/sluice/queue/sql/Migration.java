@@ -7,12 +7,11 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * One numbered change of the schema: an SQL file, run once, statement by statement. In the file a statement ends with a
- * line that ends in {@code ;}, unless the line is within {@code $$ … $$}; lines that begin with {@code --} are
- * comments.
+ * One numbered change of the schema: an SQL file that runs once, statement by statement. In the file a statement ends with
+ * a line that ends in {@code ;}, unless the line is within {@code $$ … $$}. Lines that begin with {@code --} are comments.
  *
  * @param file name of the file, {@code NNN_purpose.sql}
- * @param sql what it holds, with the schema written {@code sluice.}
+ * @param sql text of the file, with the schema written {@code sluice.}
  */
 public record Migration(String file, String sql) {
     private static final String DOLLAR_QUOTE = "$$";
@@ -23,7 +22,7 @@ public record Migration(String file, String sql) {
         return new Migration(file, Statements.resource("migrations/" + file));
     }
 
-    /** Returns the names of the tables that it makes. */
+    /** Returns the names of the tables that the migration creates. */
     Set<String> tables() {
         return NEW_TABLE.matcher(sql).results().map(found -> found.group(1)).collect(Collectors.toUnmodifiableSet());
     }
@@ -31,7 +30,7 @@ public record Migration(String file, String sql) {
     /**
      * A statement of a file.
      *
-     * @param line where it begins, from 1
+     * @param line number of its first line, from 1
      * @param sql the statement, with its semicolon
      */
     record Step(int line, String sql) {}

@@ -4,8 +4,8 @@ import dev.sluice.queue.QueueException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * PostgreSQL did not say whether it committed. The changes may be stored or not, so the caller must not report a
- * failure that had no effect.
+ * Thrown when PostgreSQL did not confirm a commit. The changes may be stored or not, so the caller must not report a
+ * failure without effect.
  */
 public class OutcomeUnknownException extends QueueException {
     private static final long serialVersionUID = 1L;

@@ -9,18 +9,18 @@ import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
-/** Finds out what became of transactions whose commit PostgreSQL did not confirm, by asking on another connection. */
+/** Finds out the outcome of commits that PostgreSQL did not confirm, by asking on another connection. */
 public final class Outcomes {
     /** How long a caller waits for the outcome of its own commit before it reports that the outcome is unknown. */
-    static final Duration PATIENCE = Duration.ofMillis(1500);
+    static final Duration MAX_WAIT = Duration.ofMillis(1500);
 
     private static final long PAUSE_MS = 100;
-    /** How long one connection waits for an answer while it asks. */
+    /** How long the asking connection waits for an answer. */
     private static final int ANSWER_MS = 2000;
 
     private static final Statements STATEMENTS = Statements.read("outcomes.sql");
 
-    /** The id is one that the server has not given out: it crashed, and the transaction left no trace. */
+    /** SQLSTATE for an id that the server has not given out: it crashed, and the transaction left no trace. */
     private static final String INVALID_PARAMETER_VALUE = "22023";
 
     private final DataSource dataSource;
@@ -29,9 +29,9 @@ public final class Outcomes {
         this.dataSource = dataSource;
     }
 
-    /** Asks until the outcome is known, at most for {@link #PATIENCE}. */
+    /** Asks until the outcome is known, at most for {@link #MAX_WAIT}. */
     public CommitOutcome await(OutcomeUnknownException unknown) {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        long deadline = System.nanoTime() + MAX_WAIT.toNanos();
         CommitOutcome outcome = ask(unknown);
         while (outcome == CommitOutcome.PENDING && System.nanoTime() - deadline < 0) {
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(PAUSE_MS));
@@ -69,6 +69,7 @@ public final class Outcomes {
         }
     }
 
+    /** What the server says about a transaction, and whether it crashed since that transaction. */
     private record Status(@Nullable String status, boolean hasCrashed) {}
 
     private static Status status(Connection connection, TransactionId id) throws SQLException {
@@ -108,7 +109,7 @@ public final class Outcomes {
             return CommitOutcome.PENDING;
         }
         if (found.hasCrashed() && !survived(connection, id)) {
-            return CommitOutcome.LOST; // It may be the status of another transaction.
+            return CommitOutcome.LOST; // The status may be that of another transaction.
         }
         // The server may have stopped waiting for its standby. A later commit that is confirmed covers this one.
         STATEMENTS.on(connection, "write-log").run();

@@ -13,14 +13,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings the tables of the queue to the version this program needs: numbered migrations, each applied once and in
- * order, in one transaction under an advisory lock, so that any number of processes may start at once. If one of them
- * fails, the schema stays as it was.
+ * Brings the tables of the queue to the version that this program needs. Applies the missing migrations in order, in one
+ * transaction under an advisory lock, so that any number of processes may start at once. If a migration fails, the schema
+ * stays as it was.
  */
 public final class QueueSchema {
     private static final Logger log = LoggerFactory.getLogger(QueueSchema.class);
 
-    /** The oldest server that has what the SQL needs, multiranges above all. */
+    /** The oldest server that has all features the SQL uses, multiranges above all. */
     private static final int OLDEST_SERVER = 14;
 
     private static final String ENCODING = "UTF8";
@@ -32,10 +32,10 @@ public final class QueueSchema {
     private static final QueueSchema CURRENT =
             new QueueSchema(FILES.stream().map(Migration::read).toList(), OLDEST_SERVER);
 
-    /** The table that says which migrations were applied. */
+    /** The table of the applied migrations. */
     static final String VERSIONS = "migrations";
 
-    /** The tables that the migrations of this program make, without {@link #VERSIONS}. */
+    /** The tables that the migrations create, without {@link #VERSIONS}. */
     static final Set<String> TABLES =
             CURRENT.migrations.stream().flatMap(each -> each.tables().stream()).collect(Collectors.toUnmodifiableSet());
 
@@ -45,25 +45,25 @@ public final class QueueSchema {
     private record Encoding(String database, String encoding) {}
 
     /**
-     * Makes the schema of another program than this one, as tests need it.
+     * Makes a schema of these migrations.
      *
-     * @param oldestServer major version of PostgreSQL below which servers are refused
+     * @param oldestServer oldest major version of PostgreSQL that is not refused
      */
     public QueueSchema(List<Migration> migrations, int oldestServer) {
         this.migrations = List.copyOf(migrations);
         this.oldestServer = oldestServer;
     }
 
-    /** Returns the version of the schema that this program reads and writes. */
+    /** Returns the version of the schema that this program needs. */
     public static int version() {
         return CURRENT.newest();
     }
 
     /**
-     * Returns the version of the schema that is there; 0 if there is none.
+     * Returns the version of the schema in the database; 0 if there is none.
      *
-     * @throws IllegalStateException if the role may not read it; the message has the SQL statement that grants the
-     *     right
+     * @throws IllegalStateException if the role may not read the version; the message has the SQL statement that grants
+     *     the right
      * @throws QueueException if PostgreSQL cannot be asked
      */
     public static int installed(DataSource dataSource, String schema) {
@@ -80,34 +80,35 @@ public final class QueueSchema {
     }
 
     /**
-     * Applies the migrations that are missing; makes the schema if there is none.
+     * Applies the missing migrations; creates the schema if there is none.
      *
-     * @throws QueueException if PostgreSQL refuses, with the file and the statement; nothing has changed then
-     * @throws IllegalStateException if the schema is newer than this program, the server too old for it, the database
-     *     not UTF-8, a pooler between takes sessions away, or the role lacks a right; then the message has the SQL
-     *     statement that grants it
+     * @throws QueueException if PostgreSQL refuses a statement; the message has the file and the statement, and nothing
+     *     has changed
+     * @throws IllegalStateException if the schema is newer than this program, the server is too old, the database is not
+     *     UTF-8, a pooler shares sessions between clients, or the role lacks a right; in the last case the message has
+     *     the SQL statement that grants the right
      */
     public static void apply(DataSource dataSource, String schema) {
         CURRENT.applyTo(dataSource, schema);
     }
 
     /**
-     * Checks that the schema has the version this program needs, and that the role may read and write its tables.
+     * Checks that the schema has the version that this program needs, and that the role may read and write its tables.
      *
-     * @throws IllegalStateException if not, if the server is too old, if the database is not UTF-8, or if a pooler
-     *     between takes sessions away; the message says what to do
+     * @throws IllegalStateException if not, if the server is too old, if the database is not UTF-8, or if a pooler shares
+     *     sessions between clients; the message says what to do
      * @throws QueueException if PostgreSQL cannot be asked
      */
     public static void verify(DataSource dataSource, String schema) {
         CURRENT.verifyIn(dataSource, schema, true);
     }
 
-    /** Does the same for a role that only reads. */
+    /** Checks the same for a role that only reads. */
     public static void verifyReadable(DataSource dataSource, String schema) {
         CURRENT.verifyIn(dataSource, schema, false);
     }
 
-    /** Applies the migrations that are missing in a transaction of the caller, who commits. */
+    /** Applies the missing migrations in a transaction that the caller commits. */
     static void applyIn(Connection connection, String schema) throws SQLException {
         CURRENT.refuseUnfit(connection);
         CURRENT.apply(connection, schema);
@@ -232,7 +233,8 @@ public final class QueueSchema {
     }
 
     /**
-     * Names and payloads are Unicode: in another encoding the server refuses some of them, one by one, when they come.
+     * Names and payloads are Unicode. In a database with another encoding, the server refuses some of them when they are
+     * written.
      */
     private static void refuseOtherEncoding(Connection connection) throws SQLException {
         Encoding found = statements("sluice")

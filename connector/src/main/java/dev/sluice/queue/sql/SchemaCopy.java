@@ -15,17 +15,17 @@ import org.postgresql.copy.CopyOperation;
 import org.postgresql.copy.CopyOut;
 
 /**
- * Copies the queue with all that belongs to it from one database into another, table by table, through COPY in binary
- * form: what comes out of one server goes into the other as it comes, so it needs no disk and no memory here. It reads
- * one snapshot of the source, and writes one transaction of the target: the target has all of it or is as it was.
+ * Copies a schema of the queue from one database to another, table by table, through COPY in binary format. The bytes of
+ * the source go to the target as they arrive, so the copy needs neither disk nor memory here. It reads one snapshot of
+ * the source and writes one transaction of the target, so the target has the whole copy or stays as it was.
  *
- * <p>A target is used only if it holds nothing: no schema of the name, or one of this version with no rows. Any other
- * must be named to be replaced. Onto itself a schema is never copied.
+ * <p>The target must be empty: no schema of that name, or a schema of this version without rows. The caller must name any
+ * other schema to replace it. A schema is never copied onto itself.
  *
- * <p>One thread. The caller owns the connections.
+ * <p>Owned by one thread. The caller owns the connections.
  */
 public final class SchemaCopy {
-    /** All tables but {@code migrations}, those that others refer to first. */
+    /** All tables but {@code migrations}; a table comes after those that it refers to. */
     static final List<String> TABLES = List.of(
             "queues",
             "partitions",
@@ -47,7 +47,7 @@ public final class SchemaCopy {
             "stream_queries",
             "stream_state");
 
-    /** What may be left out, by the name of its table, and the tables that are without it then. */
+    /** The parts that may be left out, and the tables of each that stay empty. */
     private static final Map<String, List<String>> OPTIONAL = Map.of(
             "dead_letters", List.of("dead_letters"),
             "traces", List.of("traces", "trace_names"),
@@ -65,11 +65,11 @@ public final class SchemaCopy {
     private final Statements inTarget;
 
     /**
-     * Makes a copy that has not begun.
+     * Makes a copy that has not started.
      *
-     * @param source with the schema of this version
-     * @param sourceSchema name of the schema there
-     * @param targetSchema name it has in the target
+     * @param source connection to the database with the schema, which has this version
+     * @param sourceSchema name of the schema in the source
+     * @param targetSchema name of the schema in the target
      */
     public SchemaCopy(Connection source, String sourceSchema, Connection target, String targetSchema) {
         this.source = source;
@@ -80,19 +80,19 @@ public final class SchemaCopy {
         this.inTarget = Statements.read("schema_copy.sql", targetSchema);
     }
 
-    /** Told how far a copy is, on its thread. */
+    /** Gets the progress of a copy, on its thread. */
     public interface Progress {
-        /** A table begins; {@code number} of {@code count}, from 1. */
+        /** The copy starts a table, {@code number} of {@code count}, from 1. */
         void table(String name, int number, int count);
 
-        /** So much more has gone over. */
+        /** The copy has written this many more bytes. */
         void copied(long bytes);
     }
 
     /**
-     * A table in both databases.
+     * The rows of a table in both databases.
      *
-     * @param table its name
+     * @param table name of the table
      * @param source rows in the source
      * @param target rows in the target
      */
@@ -107,16 +107,16 @@ public final class SchemaCopy {
         }
     }
 
-    /** Returns the names of what may be left out. */
+    /** Returns the names of the parts that may be left out. */
     public static Set<String> optional() {
         return new TreeSet<>(OPTIONAL.keySet());
     }
 
     /**
-     * Begins: opens the transactions, and checks that the target may be written.
+     * Starts the transactions, and checks that the target may be written.
      *
-     * @param replace name of the schema in the target that may be deleted with all that is in it; empty: none
-     * @throws RefusedException if it may not
+     * @param replace name of the schema in the target that may be deleted with everything in it; empty: none
+     * @throws RefusedException if the target may not be written
      */
     public void prepare(String replace) throws SQLException, RefusedException {
         source.setAutoCommit(false);
@@ -137,7 +137,7 @@ public final class SchemaCopy {
         }
     }
 
-    /** Locks taken here by one connection are seen by the other only in the same database. */
+    /** One connection sees an advisory lock of the other only if both are in the same database. */
     private boolean isSameDatabase() throws SQLException {
         inSource.on(source, "lock").set("key", LOCK_KEY).run();
         boolean locked = inTarget.on(target, "try-lock")
@@ -168,7 +168,7 @@ public final class SchemaCopy {
         return true;
     }
 
-    /** Returns the relations of a schema that hold rows. */
+    /** Returns the relations of a schema that can hold rows. */
     static Set<String> tables(Connection connection, String schema) throws SQLException {
         return new TreeSet<>(Statements.read("schema_copy.sql", schema)
                 .on(connection, "tables")
@@ -191,10 +191,10 @@ public final class SchemaCopy {
     }
 
     /**
-     * Copies everything and commits. After {@link #prepare}.
+     * Copies all tables and commits. Call it after {@link #prepare}.
      *
-     * @param leftOut names of {@link #optional}: their tables stay empty
-     * @return how many rows each table has got
+     * @param leftOut some of {@link #optional}: their tables stay empty
+     * @return how many rows each table in the target has
      */
     public Map<String, Long> run(Set<String> leftOut, Progress progress) throws SQLException {
         var empty = new TreeSet<String>();
@@ -206,7 +206,7 @@ public final class SchemaCopy {
             rows.put(table, empty.contains(table) ? 0 : copy(table, progress));
         }
         continueIdentities();
-        source.rollback(); // It was only read.
+        source.rollback();
         Commit.run(target, "could not commit the copy", null);
         return rows;
     }
@@ -234,7 +234,7 @@ public final class SchemaCopy {
             try {
                 operation.cancelCopy();
             } catch (SQLException e) {
-                // What went wrong before is being thrown.
+                // The failure that ended the copy is being thrown.
             }
         }
     }
@@ -247,8 +247,8 @@ public final class SchemaCopy {
     }
 
     /**
-     * Ids that are given out next come after those that were copied, and after any the source has given out and
-     * forgotten.
+     * Sets the sequences of the target to those of the source. So new ids follow all ids that the source has given out,
+     * even those of rows that are gone.
      */
     private void continueIdentities() throws SQLException {
         for (String table : TABLES) {
@@ -273,7 +273,7 @@ public final class SchemaCopy {
                 .run();
     }
 
-    /** Counts the rows of all tables in both databases. Reads all of them. */
+    /** Counts the rows of all tables in both databases, which reads all rows. */
     public List<Count> compare() throws SQLException {
         var counts = new ArrayList<Count>();
         for (String table : TABLES) {

@@ -7,14 +7,13 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * What the role of a connection may do with a schema. A right that is missing is an {@link IllegalStateException}. Its
- * message names the right and the role, and has the SQL statements that grant the right, for the owner of the database
- * to run.
+ * Checks the rights of a connection's role on a schema. If a right is missing, throws an {@link IllegalStateException}
+ * whose message names the right and the role, and has the SQL statement with which the owner of the database grants it.
  */
 final class SchemaRights {
     private static final Statements STATEMENTS = Statements.read("schema_rights.sql");
 
-    /** What a reader of messages needs, besides {@link QueueSchema#VERSIONS}. */
+    /** The tables that a reader of messages needs, besides {@link QueueSchema#VERSIONS}. */
     private static final Set<String> MESSAGES = Set.of("queues", "partitions", "segments");
 
     private final Connection connection;

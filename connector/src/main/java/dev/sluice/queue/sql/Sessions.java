@@ -6,9 +6,9 @@ import java.util.UUID;
 import javax.sql.DataSource;
 
 /**
- * Finds out whether each connection has a session of its own. Settings, prepared statements and {@code LISTEN} belong
- * to a session; a pooler between us and the server that gives it to others after every transaction makes statements
- * fail at random, and commits less durable than they look.
+ * Checks that each connection has a session of its own. Settings, prepared statements and {@code LISTEN} belong to a
+ * session. If a pooler gives the session to another client after each transaction, statements fail at random and commits
+ * are less durable than they look.
  */
 final class Sessions {
     private static final Statements STATEMENTS = Statements.read("sessions.sql");
@@ -16,10 +16,11 @@ final class Sessions {
     private Sessions() {}
 
     /**
-     * Leaves a mark in one session, and looks for it in another while that is in a transaction. Takes two connections.
-     * A pooler that has many sessions at hand may escape notice; the usual one takes the one used last.
+     * Sets a mark in the session of one connection, and looks for it in the session of another one that is in a
+     * transaction. Takes two connections. The check may miss a pooler with many idle sessions; a usual pooler reuses the
+     * session that was used last.
      *
-     * @throws IllegalStateException if the mark is where it should not be, or is not where it was left
+     * @throws IllegalStateException if the second session has the mark, or the first has lost it
      */
     static void requireOwn(DataSource dataSource) throws SQLException {
         String mark = UUID.randomUUID().toString();
@@ -27,13 +28,13 @@ final class Sessions {
                 Connection second = dataSource.getConnection()) {
             STATEMENTS.on(first, "leave-mark").set("mark", mark).run();
             second.setAutoCommit(false);
-            boolean own = !mark.equals(mark(second)) && mark.equals(mark(first));
+            boolean isOwn = !mark.equals(mark(second)) && mark.equals(mark(first));
             second.rollback();
             second.setAutoCommit(true);
-            if (!own) {
-                throw new IllegalStateException("what connection.url leads to gives sessions to others after each"
+            if (!isOwn) {
+                throw new IllegalStateException("the pooler at connection.url gives sessions to other clients after each"
                         + " transaction, as PgBouncer does with pool_mode=transaction: Sluice needs pool_mode=session,"
-                        + " or a way to PostgreSQL itself");
+                        + " or a direct connection to PostgreSQL");
             }
         }
     }

@@ -15,9 +15,10 @@ import java.util.Set;
 import java.util.regex.Matcher;
 
 /**
- * Named SQL statements read from a resource file. In the file, a line {@code -- name: some-name} opens a statement that
- * ends at the next such line; parameters are written {@code :like_this}; the schema is written {@code sluice.} and is
- * replaced by the one configured.
+ * Reads named SQL statements from a resource file; each class has a file of its own. In the file, a line
+ * {@code -- name: some-name} starts a statement that ends at the next such line. Parameters are written
+ * {@code :like_this}, and names of tables that vary {@code {like_this}}. The schema is written {@code sluice.}; the
+ * configured schema replaces it.
  */
 public final class Statements {
     private static final String NAME_MARK = "-- name: ";
@@ -116,7 +117,7 @@ public final class Statements {
      * One statement.
      *
      * @param text with {@code ?} for each parameter
-     * @param parameters their names, in order; a name that is used twice stands twice
+     * @param parameters the names of the parameters, in order; a name that is used twice occurs twice
      */
     public record Sql(String text, List<String> parameters) {
         /** Returns the statement with SQL in place of {@code {name}}, such as a name in quotes. */
@@ -143,7 +144,7 @@ public final class Statements {
                         && i + 1 < body.length()
                         && Character.isLetter(body.charAt(i + 1))
                         && body.charAt(i - 1) != ':';
-                // A slice of an array, as in ids[slice.low:slice.high], is not a parameter.
+                // A colon in a slice of an array, as in ids[slice.low:slice.high], starts no parameter.
                 if (opens && (Character.isWhitespace(body.charAt(i - 1)) || body.charAt(i - 1) == '(')) {
                     int end = i + 1;
                     while (end < body.length()

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
  * Names a transaction so that another connection can ask what became of it.
  *
  * @param id 64-bit transaction id
- * @param at when it was asked for, by the server's clock. A server that crashed since may give out the id again
- * @param timeline timeline of the server's log. A promoted standby begins another one and may give out the same ids
+ * @param at when the id was read, by the server's clock. If the server crashes later, it may give out the id again
+ * @param timeline timeline of the server's log. A promoted standby starts another timeline and may give out the same ids
  *     again
  */
 public record TransactionId(String id, String at, String timeline) {

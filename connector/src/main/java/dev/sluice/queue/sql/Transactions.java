@@ -11,12 +11,13 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs work in transactions on connections of a pool. A transaction commits when its work returns. If PostgreSQL rolls
- * a transaction back because of a deadlock, it runs again after a short random pause, so that it does not meet the same
- * transaction a second time. If PostgreSQL does not confirm a commit, another connection asks for its outcome.
+ * Runs work in transactions on connections of a pool. A transaction commits when its work returns. If PostgreSQL rolls a
+ * transaction back because of a deadlock, this class runs it again after a short random pause, so that it does not meet
+ * the same transaction a second time. If PostgreSQL does not confirm a commit, this class asks for the outcome on another
+ * connection.
  */
 public final class Transactions {
-    /** Times a transaction is run again after a deadlock. */
+    /** How often a transaction runs again after a deadlock. */
     static final int MAX_DEADLOCKS = 3;
 
     /** Longest pause before a transaction is run again, in milliseconds. */
@@ -28,7 +29,7 @@ public final class Transactions {
     private final Outcomes outcomes;
     private final Plans plans;
 
-    /** Which plans the server may choose for the work. */
+    /** The plans that the server may choose for the statements of the work. */
     private enum Plans {
         ANY,
         BY_INDEX,
@@ -45,25 +46,33 @@ public final class Transactions {
         this.plans = plans;
     }
 
-    /** For work on rows that it names: the settings of {@link IndexPlans} hold in each transaction. */
+    /** Makes transactions for statements that name their rows: each sets the settings of {@link IndexPlans}. */
     public static Transactions byIndex(DataSource dataSource) {
         return new Transactions(dataSource, Plans.BY_INDEX);
     }
 
     /**
-     * The same, and the settings stay on each connection: no round trip more. For a pool that serves nothing but work
-     * on rows that it names.
+     * Makes the same, with the settings of {@link IndexPlans} kept on each connection, which saves a round trip. For a
+     * pool that serves only statements that name their rows.
      */
     public static Transactions byIndexInSession(DataSource dataSource) {
         return new Transactions(dataSource, Plans.BY_INDEX_IN_SESSION);
     }
 
-    /** What is done in a transaction. */
+    /**
+     * Work in a transaction.
+     *
+     * @param <T> type of its result
+     */
     public interface Work<T> {
         T on(Connection connection) throws SQLException;
     }
 
-    /** Returns whether the transaction of a result changed anything that would be missed. */
+    /**
+     * Tells whether a transaction changed anything that would be missed.
+     *
+     * @param <T> type of the result of its work
+     */
     public interface Changes<T> {
         boolean in(T result);
     }
@@ -111,9 +120,10 @@ public final class Transactions {
     }
 
     /**
-     * Runs the work and commits, as {@link #run} does, but leaves it to the caller to find out the outcome of a commit.
+     * Runs the work and commits, as {@link #run} does, but does not ask for the outcome of a commit.
      *
-     * @param changes what results to ask about; for others a commit without an answer is a failure without effect
+     * @param changes tells whether a lost change would be missed; if not, a commit without an answer is a failure without
+     *     effect
      * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit
      * @throws QueueException if PostgreSQL failed; nothing has changed
      */

@@ -6,20 +6,20 @@ import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Tries whether a database takes writes, without changing a row. */
+/** Tests whether a database accepts writes, without changing a row. */
 public final class WriteTest {
     /** The wait event of a commit that waits for a synchronous standby. */
     public static final String WAITS_FOR_STANDBY = "SyncRep";
 
     /**
-     * Classes of SQLSTATE that say that the server takes no writes: it only reads, it has no disk or memory, its files
-     * fail, or the tables and the rights are not there any more.
+     * Classes of SQLSTATE that mean that the server accepts no writes: it is read-only, it lacks disk or memory, its files
+     * fail, or the tables or the rights are gone.
      */
     private static final Set<String> REFUSALS = Set.of("25", "53", "58", "3F", "42", "XX");
 
     private static final String INSUFFICIENT_PRIVILEGE = "42501";
 
-    /** The server refuses more connections. That says nothing about writes on the connections there are. */
+    /** The server refuses more connections. That says nothing about writes on existing connections. */
     private static final String TOO_MANY_CONNECTIONS = "53300";
 
     private final Statements statements;
@@ -92,7 +92,7 @@ public final class WriteTest {
         }
     }
 
-    /** Returns whether the server says that it takes no writes now. */
+    /** Returns whether the failure means that the server accepts no writes now. */
     public static boolean refusesWrites(SQLException e) {
         String state = e.getSQLState();
         return state != null

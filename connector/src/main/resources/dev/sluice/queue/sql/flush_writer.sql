@@ -1,13 +1,15 @@
+-- Statements of FlushWriter.
+
 -- name: server
--- Tells one server from another that took over from it. That one may lack the last of what was committed, and give out its numbers again.
--- Payloads are compressed where their column is stored as extended or main (x, m).
+-- Identifies the server by its start. After a failover, the new server may lack the last commits and give out their
+-- ids again. The server compresses payloads if the storage of their column is extended or main (x, m).
 select extract(epoch from pg_postmaster_start_time())::text as started_at,
        (select attstorage in ('x', 'm') from pg_attribute
         where attrelid = 'sluice.segments'::regclass and attname = 'payloads') as compresses_payloads;
 
 -- name: wake
--- Makes the idle cursors of the partitions ready. Relies on cursors_idle, which is on this sum. Under the locks of claim. The rows are
--- locked as idle, so they are idle when they are changed.
+-- Makes the idle cursors of the partitions ready. Relies on the index cursors_idle, which is on this sum. Runs under
+-- the locks of claim. The rows are locked as idle, so they are idle when they are changed.
 with idle as (
   select group_id, partition_id from sluice.cursors
   where partition_id + 0 = any (:partitions::bigint[]) and available_at is null

@@ -1,9 +1,12 @@
+-- Statements of HeadClaim: seqs and heads of partitions.
+
 -- name: claim
--- Locks the partitions in order of their ids, and gives each as many seqs as messages shall come. From here to the commit nobody
--- else gives out seqs in them, nor decides that one of them is empty. To lock first and to move the heads later would change every
--- row twice. Both lists are in order of the ids: the count of an id is found by halves, and the scan of the index looks for one id
--- after the other without beginning again at its root, which a join would for each. To find counts is an eighth of the work; where all
--- are the same it is given as "each" and none is looked for.
+-- Locks the partitions in order of their ids, and moves each head by as many seqs as the flush is likely to need.
+-- Until the commit, no other transaction gives out seqs in them or decides that one of them is empty. Locking first
+-- and moving the heads later would change every row twice. Both lists are in order of the ids, so a count is found by
+-- halves. The scan of the index looks for one id after the other without starting at its root each time, which a join
+-- would do. Finding the counts takes an eighth of the time; if all counts are the same, :each is that count and none
+-- is looked for.
 update sluice.partitions p
 set head = p.head + coalesce(:each, wanted.counts[width_bucket(p.id, wanted.ids)]),
     last_push_at = case
@@ -15,15 +18,16 @@ where p.id = any (wanted.ids)
 returning p.id, p.queue_id, p.head, p.scheduled;
 
 -- name: options
--- Read, not locked: as they are when the statement begins, so a message pushed after an option was set is written under it. The
--- time is that of the segments; read under the locks of claim, so it does not go back within a partition unless the clock does.
+-- Reads the options without a lock, as they are when the statement starts. So a message that is pushed after an option
+-- was set is written under it. The time is the creation time of the segments. It is read under the locks of claim, so
+-- it does not go back within a partition unless the clock does.
 select id, dedup_window_ms, encryption_enabled, clock_timestamp() as now
 from sluice.queues
 where id = any (:queues::bigint[]);
 
 -- name: correct
--- Sets heads that were moved too far, by duplicates and by messages that are not due, or not far enough. Where nothing new has
--- come, the newest segment tells when something last did. Under the locks of claim.
+-- Corrects heads that were moved too far, because of duplicates and messages that are not due, or not far enough. If a
+-- partition has no new message, its newest segment tells the time of the last push. Runs under the locks of claim.
 update sluice.partitions p
 set head = moved.head,
     last_push_at = case

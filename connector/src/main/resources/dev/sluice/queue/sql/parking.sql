@@ -1,5 +1,7 @@
+-- Statements of Parking: messages of queues that could not be written to.
+
 -- name: park
--- Parks messages for held queues. Their delay counts from now.
+-- A delay counts from now.
 insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload, trace_id, producer_sub, deliver_at,
   lane, origin_at)
 select wanted.queue, wanted.partition, wanted.message_id, wanted.transaction_id, wanted.generated_id,
@@ -14,7 +16,7 @@ from unnest(:queues::text[], :partitions::text[], :ids::uuid[], :transaction_ids
 order by wanted.ordinal;
 
 -- name: parked-queues
--- The queues with parked messages: one index probe each, however many messages they have.
+-- The queues with parked messages: one index probe for each, however many messages it has.
 with recursive names as (
   (select queue from sluice.parked order by queue limit 1)
   union all
@@ -24,17 +26,17 @@ with recursive names as (
 select queue from names where queue is not null;
 
 -- name: still-parked
--- Which of these queues have parked messages.
+-- The queues of the list that have parked messages.
 select wanted.queue
 from unnest(:queues::text[]) as wanted (queue)
 cross join lateral (select 1 from sluice.parked p where p.queue = wanted.queue limit 1) p;
 
 -- name: lock-parked
--- One process releases the parked messages of a queue at a time.
+-- One process at a time releases the parked messages of a queue.
 select pg_try_advisory_xact_lock(hashtextextended( :key , 0)) as locked;
 
 -- name: next-parked
--- In order, until :max_bytes of payloads are passed.
+-- In order, until they exceed :max_bytes of payloads.
 select * from (
   select p.*, sum(octet_length(p.payload)) over (order by p.id) - octet_length(p.payload) as bytes_before
   from (select * from sluice.parked where queue = :queue order by id limit :limit) p
@@ -48,11 +50,11 @@ using (select :queue::text as queue, gone.id from unnest(:ids::bigint[]) as gone
 where p.queue = any (array[gone.queue]) and p.id = gone.id;
 
 -- name: encrypted
--- Which of these queues are encrypted.
+-- The queues of the list that are encrypted.
 select name from sluice.queues where name = any (:queues::text[]) and encryption_enabled;
 
 -- name: held-queues
--- The queues among these that another transaction holds.
+-- The queues of the list that another transaction holds.
 with free as (
   select name from sluice.queues where name = any (:queues::text[]) for update skip locked
 )

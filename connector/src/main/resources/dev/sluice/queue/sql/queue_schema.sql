@@ -1,3 +1,5 @@
+-- Statements of QueueSchema: the version of the schema.
+
 -- name: encoding
 select current_database() as name, current_setting('server_encoding') as encoding;
 
@@ -21,8 +23,8 @@ create table sluice.migrations (
 select coalesce(max(version), 0) as version from sluice.migrations;
 
 -- name: limit-lock-wait
--- A transaction that waits for a lock on a table stops every later one: while a backup runs, it would stop every flush. A start that
--- fails because of it tries again.
+-- A transaction that waits for a lock on a table stops all later ones: during a backup it would stop every flush. If
+-- the wait is too long, the start fails, and the next start tries again.
 set local lock_timeout = '2s';
 
 -- name: reset-lock-wait

@@ -1,5 +1,7 @@
+-- Statements of Scheduled: messages that are not due.
+
 -- name: find-scheduled
--- Which of the transaction ids wait in the scheduled messages. Relies on scheduled_transactions.
+-- The scheduled messages that have these transaction ids. Relies on the index scheduled_transactions.
 select wanted.ordinal, waiting.id
 from unnest(:partitions::bigint[], :transaction_ids::text[]) with ordinality
   as wanted (partition_id, transaction_id, ordinal)
@@ -10,7 +12,7 @@ cross join lateral (
 where waiting.id is not null;
 
 -- name: schedule
--- Under the locks of claim.
+-- Runs under the locks of claim.
 with added as (
   insert into sluice.scheduled
     (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub)
@@ -27,7 +29,8 @@ from (select partition_id, count(*) as count from added group by partition_id) a
 where p.id = any (array[added.partition_id]);
 
 -- name: due-partitions
--- The partitions of the messages that are due, longest due first, without those of :except. Relies on scheduled_due.
+-- The partitions with messages that are due, longest due first, without those of :except. Relies on the index
+-- scheduled_due.
 select distinct due.partition_id as id, due.queue, due.partition
 from (
   select s.partition_id, p.queue, p.partition
@@ -46,8 +49,9 @@ from (
 ) due;
 
 -- name: take-due
--- Takes what is due in these partitions, in the order of its time, until :max_bytes of payloads are passed. Relies on scheduled_due: what is due stands first there. An index on the
--- partition would read what is due in a year. Under the locks of lock-partitions.
+-- Removes messages that are due in these partitions, in the order of their times, until they exceed :max_bytes of
+-- payloads. Relies on the index scheduled_due, in which messages that are due come first. An index on the partition
+-- would read messages that are due in a year. Runs under the locks of lock-partitions.
 with taken as (
   delete from sluice.scheduled s
   where s.id = any (array(

@@ -1,3 +1,5 @@
+-- Statements of SchemaCopy, which copies a schema to another database.
+
 -- name: lock
 select pg_advisory_xact_lock( :key );
 

@@ -1,3 +1,5 @@
+-- Statements of SchemaRights: what the role of the connection may do.
+
 -- name: role
 select quote_ident(current_user) as role, quote_ident(current_database()) as database,
        has_database_privilege(current_database(), 'CREATE') as may_create;

@@ -1,3 +1,5 @@
+-- Statements of Sessions, which looks for a pooler that shares sessions.
+
 -- name: leave-mark
 select set_config('sluice.session', :mark , false);
 

@@ -1,10 +1,13 @@
+-- Statements of WriteTest: does the server accept writes?
+
 -- name: write
--- The server refuses an update of no row where it refuses writes. The message goes to the server's log, so that the commit is a real one.
+-- The server refuses an update of no row if it refuses writes. The message goes to the server's log, so that the
+-- commit is a real one.
 with refused as (update sluice.sink_offsets set next_offset = next_offset where false)
 select pg_logical_emit_message(true, 'sluice', '');
 
 -- name: lacking-rights
--- To ask for rights takes no lock on the tables.
+-- Asking for rights takes no lock on the tables.
 select name, current_user as role
 from unnest( :tables ::text[]) as tables (name)
 where not (has_table_privilege(name, 'select') and has_table_privilege(name, 'insert')

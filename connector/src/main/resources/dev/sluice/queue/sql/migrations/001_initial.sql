@@ -1,4 +1,4 @@
--- The queue: who may be read (queues, partitions), what there is to read (segments), and who has read what
+-- The queue: what can be read (queues, partitions), the messages (segments), and how far each group has read
 -- (consumer_groups, cursors). Options of a queue are those of POST /api/v1/configure, with their units in the name.
 
 create table sluice.queues (
@@ -28,7 +28,7 @@ create table sluice.queues (
   created_at              timestamptz not null default now()
 );
 
--- What a pop across queues looks for.
+-- For pops across queues.
 create index queues_by_namespace on sluice.queues (namespace, task);
 
 comment on table sluice.queues is 'A named queue and its options. A row is made by the first push to the name.';
@@ -92,7 +92,7 @@ create table sluice.segments (
   check (cardinality(ids) = last_seq - first_seq + 1)
 ) with (toast_tuple_target = 8160);
 
--- Ids hardly compress, and trying costs more than all else that is done for a row.
+-- Ids hardly compress, and trying costs more than all other work on a row.
 alter table sluice.segments
   alter column ids set storage external,
   alter column transaction_ids set storage external;
@@ -111,7 +111,7 @@ do $$
 begin
   alter table sluice.segments alter column payloads set compression lz4;
 exception when feature_not_supported or invalid_parameter_value then
-  -- The other method would take as long as the rest of a flush; the disk pays instead, with two to three times the space.
+  -- The other method would take as long as the rest of a flush. This one takes two to three times the space on disk.
   alter table sluice.segments alter column payloads set storage external;
   raise notice 'this server has no lz4: payloads are not compressed';
 end $$;
@@ -177,7 +177,7 @@ comment on column sluice.pending_subscriptions_across.namespace is 'Null: any.';
 comment on column sluice.pending_subscriptions_across.task is 'Null: any.';
 comment on column sluice.pending_subscriptions_across.subscription_from is 'Null: from the time the group began to wait.';
 
--- As an array, for in an array nulls are equal.
+-- As an array, because nulls are equal in an array.
 create unique index pending_subscriptions_across_once on sluice.pending_subscriptions_across (group_name, (array[namespace, task]));
 
 create table sluice.cursors (
@@ -209,11 +209,11 @@ comment on column sluice.cursors.deliveries is 'Leases in a row that ended witho
 comment on column sluice.cursors.failed_seqs is 'Messages with failed acks; failed_counts says how many each. Null when there are none.';
 comment on column sluice.cursors.consumed_at is 'When an ack moved position last. Null: never.';
 
--- What a pop looks for: the ready cursors of a group, by lane, longest ready first.
+-- For pops: the ready cursors of a group, by lane, longest ready first.
 create index cursors_ready on sluice.cursors (group_id, lane, available_at) where available_at is not null;
--- What a flush looks for: the cursors it must wake.
+-- For flushes: the cursors to wake.
 create index cursors_idle on sluice.cursors (partition_id) where available_at is null;
--- What an extension looks for.
+-- For extensions of a lease.
 create index cursors_lease on sluice.cursors (lease_id) where lease_id is not null;
 
 create view sluice.group_lag as
@@ -317,7 +317,7 @@ comment on table sluice.scheduled is 'Messages that are not due yet. They get th
 comment on column sluice.scheduled.created_at is 'When the message was written here.';
 
 create index scheduled_due on sluice.scheduled (due_at, id);
--- What a flush looks for: whether a transaction id waits already.
+-- For flushes: whether a transaction id is scheduled already.
 create index scheduled_transactions on sluice.scheduled (partition_id, transaction_id);
 
 create table sluice.sink_offsets (
@@ -419,24 +419,24 @@ create table sluice.state (
 comment on table sluice.state is 'What all services on this schema have in common: whether pushes or pops are on hold.';
 comment on column sluice.state.value is '{"enabled": true} for a switch that is on.';
 
--- Every flush, pop and ack leaves a dead version of a row in these tables. As long as vacuum comes by often, the versions
--- stay within a few pages and updates find room beside the row; with the defaults it comes when a fifth of the table is dead.
+-- Every flush, pop and ack leaves a dead version of a row in these tables. If vacuum runs often, the versions stay within
+-- a few pages and updates find room beside the row. With the defaults it runs when a fifth of the table is dead.
 alter table sluice.partitions set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
 alter table sluice.cursors set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
 alter table sluice.sink_offsets set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0);
--- Small tables out of which rows go as fast as they come: a fifth of what is there now says nothing about what is dead.
+-- Small tables whose rows are deleted as fast as they are added: their size says nothing about how much of them is dead.
 alter table sluice.scheduled set (
   autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000,
   toast.autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_threshold = 1000
 );
 alter table sluice.deletions set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
--- Rows here are written once and deleted in the order they came: vacuum as soon as a part is gone, so that its space, most of
--- it out of line, is used again; and after inserts, so that freezing never has to catch up on the whole table.
+-- Rows are written once and deleted in the same order. Vacuum runs as soon as a part is deleted, so that its space, most
+-- of it out of line, is reused. It also runs after inserts, so that freezing never has to catch up on the whole table.
 alter table sluice.segments set (
   autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_analyze_scale_factor = 0.2,
   toast.autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_insert_scale_factor = 0.1
 );
--- Nothing selects by what is in the arrays: analyze shall not unpack thousands of payloads to count their elements.
+-- No statement filters by the contents of the arrays, so analyze need not unpack thousands of payloads to count elements.
 alter table sluice.segments
   alter column ids set statistics 0,
   alter column transaction_ids set statistics 0,

@@ -1,4 +1,4 @@
--- Streams: what a stream processor keeps between messages, moved on together with its cursor and its results.
+-- Streams: the state of a stream processor, which changes together with its cursor and its results.
 
 create table sluice.stream_queries (
   id            bigint generated always as identity primary key,

@@ -1,4 +1,4 @@
--- A sink that was given a topic which begins anew must not go on by itself, however often it is started.
+-- If a topic was deleted and created again, its sink must not continue by itself, however often it is started.
 
 alter table sluice.sink_offsets add column refused text;
 

@@ -1,4 +1,5 @@
--- A queue that cannot be written to, such as one with a partition that somebody keeps locked, must not hold the other queues of its source.
+-- A queue that cannot be written to, for instance because a transaction keeps one of its partitions locked, must not hold
+-- up the other queues of its source.
 
 create table sluice.parked (
   id              bigint generated always as identity,
@@ -25,7 +26,7 @@ comment on column sluice.parked.lane is 'The lane the partition is created in, i
 comment on column sluice.parked.origin_at is 'The time of creation that the message brings along; null: none.';
 comment on column sluice.parked.parked_at is 'When the message was written here.';
 
--- Rows go as fast as they come.
+-- Rows are deleted as fast as they are added.
 alter table sluice.parked set (
   autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000,
   toast.autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_threshold = 1000
