@@ -99,9 +99,7 @@ class PlansTest {
             Map.entry("ready_cursors.sql ready-across", "of queues"),
             Map.entry("ready_cursors.sql next-ready-across", "of queues"),
             Map.entry("registration.sql unregistered-across", "of queues"),
-            Map.entry(
-                    "partition_directory.sql register-pending",
-                    "without name|pending_subscriptions_across|w.namespace"),
+            Map.entry("partition_creation.sql register-pending", "without name|pending_subscriptions_across|w.namespace"),
             Map.entry("parking.sql parked-queues", "reads all of parked_pkey"), // Until the first row.
             Map.entry("traces.sql by-name", "of trace_names"), // In the order of time, until the page is full.
             Map.entry("streams.sql drop-state", "of stream_state"));
