@@ -13,12 +13,12 @@ import java.util.stream.Collectors;
  * @param file name of the file, {@code NNN_purpose.sql}
  * @param sql text of the file, with the schema written {@code sluice.}
  */
-public record Migration(String file, String sql) {
+record Migration(String file, String sql) {
     private static final String DOLLAR_QUOTE = "$$";
     private static final Pattern NEW_TABLE = Pattern.compile("(?im)^create table sluice\\.([a-z_]+)");
 
     /** Reads a migration of this program. */
-    public static Migration read(String file) {
+    static Migration read(String file) {
         return new Migration(file, Statements.resource("migrations/" + file));
     }
 

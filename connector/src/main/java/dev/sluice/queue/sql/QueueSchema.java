@@ -49,7 +49,7 @@ public final class QueueSchema {
      *
      * @param oldestServer oldest major version of PostgreSQL that is not refused
      */
-    public QueueSchema(List<Migration> migrations, int oldestServer) {
+    QueueSchema(List<Migration> migrations, int oldestServer) {
         this.migrations = List.copyOf(migrations);
         this.oldestServer = oldestServer;
     }
@@ -114,7 +114,7 @@ public final class QueueSchema {
         CURRENT.apply(connection, schema);
     }
 
-    public void applyTo(DataSource dataSource, String schema) {
+    void applyTo(DataSource dataSource, String schema) {
         requireOwnSessions(dataSource);
         try (Connection connection = dataSource.getConnection()) {
             refuseUnfit(connection);

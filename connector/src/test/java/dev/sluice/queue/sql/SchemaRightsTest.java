@@ -14,7 +14,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.postgresql.ds.PGSimpleDataSource;
 
-/** Roles with few rights, and what the messages tell the owner of the database to run. */
+/** Roles that lack rights, and the statements that the messages tell the owner of the database to run. */
 class SchemaRightsTest {
     private final String role = "app-" + UUID.randomUUID().toString().toLowerCase(Locale.ROOT);
     private TestPostgres postgres;
@@ -35,7 +35,7 @@ class SchemaRightsTest {
         postgres.close();
     }
 
-    /** Returns the SQL of the message after checking the right that it names. */
+    /** Checks the right that the message names, and returns the SQL of the message. */
     private String statementFor(String right, ThrowingCallable call) {
         var found = new StringBuilder();
         assertThatThrownBy(call)
@@ -64,7 +64,7 @@ class SchemaRightsTest {
     }
 
     @Test
-    void aSchemaThatIsMissingIsAskedForWithTheStatementThatMakesIt() {
+    void aMissingSchemaIsReportedWithTheStatementThatCreatesIt() {
         String statement = statementFor("create on database", () -> QueueSchema.apply(application, "my Queue"));
         assertThat(statement).isEqualTo("create schema \"my Queue\" authorization \"" + role + "\";");
         postgres.execute(statement);
@@ -73,7 +73,7 @@ class SchemaRightsTest {
     }
 
     @Test
-    void everyRightThatIsMissingIsNamedWithTheStatementThatGrantsItUntilNoneIs() {
+    void everyMissingRightIsReportedWithTheStatementThatGrantsIt() {
         postgres.execute("create schema sluice");
         postgres.execute(statementFor("usage on schema", () -> QueueSchema.apply(application, "sluice")));
         postgres.execute(statementFor("create on schema", () -> QueueSchema.apply(application, "sluice")));
@@ -82,7 +82,7 @@ class SchemaRightsTest {
     }
 
     @Test
-    void aRoleThatMayNotWriteTheTablesOfAnotherIsToldSoAtTheStart() {
+    void aRoleThatMayNotWriteTheTablesOfAnotherRoleDoesNotStart() {
         QueueSchema.apply(postgres.dataSource(), "sluice");
         postgres.execute("grant usage on schema sluice to \"" + role + "\"");
         assertThat(statementFor(
@@ -118,7 +118,7 @@ class SchemaRightsTest {
     }
 
     @Test
-    void tablesOfOthersInTheSchemaAreNotAskedFor() {
+    void foreignTablesInTheSchemaAreIgnored() {
         postgres.execute("create schema sluice authorization \"" + role + "\"");
         postgres.execute("create table sluice.audit (id integer); revoke all on sluice.audit from public");
         QueueSchema.apply(application, "sluice");
@@ -127,8 +127,7 @@ class SchemaRightsTest {
 
     @Test
     void aMigrationOfTablesThatAnotherRoleOwnsNamesThatRole() {
-        var first = new QueueSchema(java.util.List.of(Migration.read("001_initial.sql")), 14);
-        first.applyTo(postgres.dataSource(), "sluice");
+        OldSchema.apply(postgres.dataSource());
         postgres.execute("grant usage, create on schema sluice to \"" + role + "\";"
                 + "grant select, insert, update, delete on all tables in schema sluice to \"" + role + "\"");
         String statement = statementFor(

@@ -17,7 +17,7 @@ import dev.sluice.queue.TestPostgres;
 import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.read.QueueConfig;
-import dev.sluice.queue.sql.Migration;
+import dev.sluice.queue.sql.OldSchema;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.transact.StreamCycle.Change;
 import dev.sluice.queue.transact.Streams.Part;
@@ -220,7 +220,7 @@ class StreamsTest extends StreamFixture {
     @Test
     void comeToASchemaOfTheFirstVersionWithWhatIsInIt() {
         try (TestPostgres old = TestPostgres.empty()) {
-            new QueueSchema(List.of(Migration.read("001_initial.sql")), 14).applyTo(old.dataSource(), "sluice");
+            OldSchema.apply(old.dataSource());
             try (var writer = new QueueWriter(old.dataSource(), QueueWriterConfig.DEFAULTS)) {
                 writer.write(Messages.run(1, 2), List.of());
             }
