@@ -11,7 +11,6 @@ import dev.sluice.queue.write.Ending;
 import dev.sluice.queue.write.Flush;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
-import dev.sluice.queue.write.QueueWriterTest;
 import dev.sluice.queue.write.WriterSession;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,7 +30,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What must not happen when several do it at the same time. Writers with one key are in {@link QueueWriterTest}. */
+/** What must not happen when several threads write and read at the same time. */
 class QueueConcurrencyTest {
     private static final PopTarget ANY = new PopTarget("q", null, PopTarget.DEFAULT_GROUP);
     private static final long SECONDS = 280;

@@ -46,7 +46,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.postgresql.ds.PGSimpleDataSource;
 
-/** What is reported of commits that PostgreSQL does not confirm: a standby is missing, or the answer is lost. */
+/** The outcomes of commits that PostgreSQL does not confirm: a standby is missing, or the answer is lost. */
 @Timeout(120)
 class CommitOutcomesTest {
     private static final PopTarget TARGET = new PopTarget("q", null, PopTarget.DEFAULT_GROUP);
@@ -100,7 +100,7 @@ class CommitOutcomesTest {
         return new HikariDataSource(config);
     }
 
-    /** Has commits wait for a standby of that name; none: commits wait for nobody. */
+    /** Makes commits wait for a standby of that name; empty: commits wait for none. */
     private static void standby(String name) throws SQLException {
         server.execute("alter system set synchronous_standby_names = '" + name + "'");
         server.execute("select pg_reload_conf()");
@@ -116,7 +116,7 @@ class CommitOutcomesTest {
     }
 
     @Test
-    void aCommitThatWaitsForAMissingStandbyHasAnUnknownOutcomeUntilTheStandbyIsThere() throws Exception {
+    void aCommitThatWaitsForAMissingStandbyHasAnUnknownOutcomeUntilTheStandbyConnects() throws Exception {
         Queue queue = queue(pool);
         standby("nobody");
         var unknown = new AtomicReference<PopOutcomeUnknownException>();
@@ -165,7 +165,7 @@ class CommitOutcomesTest {
     }
 
     @Test
-    void aPopWhoseCommitIsAnsweredIntoABrokenConnectionGetsItsMessages() {
+    void aPopWhoseCommitIsAnsweredOverABrokenConnectionGetsItsMessages() {
         try (var proxy = new FlakyProxy(url);
                 HikariDataSource flaky = pool(proxy.url(), 10)) {
             Queue queue = queue(flaky);
@@ -176,7 +176,7 @@ class CommitOutcomesTest {
     }
 
     @Test
-    void aTransactionWhoseCommitIsAnsweredIntoABrokenConnectionReportsItsOutcome() {
+    void aTransactionWhoseCommitIsAnsweredOverABrokenConnectionReportsItsOutcome() {
         try (var proxy = new FlakyProxy(url);
                 HikariDataSource flaky = pool(proxy.url(), 10);
                 var executor = new TransactionExecutor(flaky, QueueWriterConfig.DEFAULTS)) {
@@ -188,7 +188,7 @@ class CommitOutcomesTest {
     }
 
     @Test
-    void aClosedGateRollsBackWhatWouldCommitAndLetsReadingPass() {
+    void aClosedGateRollsBackChangesAndLetsReadsPass() {
         var closed = new GatedSource(pool);
         Queue queue = new Queue(closed, new QueueConfig("sluice"));
         assertThat(seqs(queue.pop(new PopTarget("other", null, PopTarget.DEFAULT_GROUP), List.of(FIVE_WITH_AUTO_ACK))))
@@ -206,7 +206,7 @@ class CommitOutcomesTest {
     }
 
     @Test
-    void anOffsetIsReportedOnlyWhenAStandbyHasIt() throws Exception {
+    void anOffsetIsReportedOnlyAfterAStandbyHasIt() throws Exception {
         var source = new SourcePartition("test", "topic", 0);
         try (HikariDataSource patient = pool(url, 30);
                 var writer = new QueueWriter(pool, QueueWriterConfig.DEFAULTS);
@@ -215,7 +215,7 @@ class CommitOutcomesTest {
             standby("nobody");
             assertThatThrownBy(() -> writer.write(run(13, 14), List.of(new SourceProgress(source, 2, 4))))
                     .isInstanceOf(OutcomeUnknownException.class);
-            // The server gives up waiting for the standby: the commit is visible, and the standby does not have it.
+            // The server stops waiting for the standby: the commit is visible, but the standby does not have it.
             server.execute("select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'");
             await().until(() -> count("select max(next_offset) from sluice.sink_offsets") == 4);
             var read = CompletableFuture.supplyAsync(() -> next.storedOffset(source));
@@ -227,7 +227,7 @@ class CommitOutcomesTest {
     }
 
     @Test
-    void whatWasStoredByACommitWithoutAnAnswerIsADuplicateForTheSameWriter() throws Exception {
+    void messagesOfACommitWithoutAnAnswerAreDuplicatesForTheSameWriter() throws Exception {
         try (var writer = new QueueWriter(pool, QueueWriterConfig.DEFAULTS)) {
             writer.write(run(11, 12), List.of()); // Now the writer knows the ids of the partition.
             standby("nobody");
@@ -242,7 +242,7 @@ class CommitOutcomesTest {
     }
 
     @Test
-    void aTaskThatFailsAfterAPartOfItIsDoneDoesNotSayThatNothingWas() {
+    void aTaskThatFailsAfterItHasChangedSomethingHasAnUnknownOutcome() {
         Queue queue = queue(pool);
         var gone = new QueueException("could not go on", "08006", null);
         assertThatThrownBy(() -> Effects.of(() -> {
@@ -269,7 +269,7 @@ class CommitOutcomesTest {
         }
     }
 
-    /** A source whose gate is closed. */
+    /** A data source whose gate is closed. */
     private static final class GatedSource extends PGSimpleDataSource implements CommitGate {
         private static final long serialVersionUID = 1L;
 
@@ -285,7 +285,7 @@ class CommitOutcomesTest {
     }
 
     @Test
-    void whatIsPutBackIsPoppedAgainAndWhatWasPoppedSinceIsNot() {
+    void messagesThatArePutBackArePoppedAgainUnlessPoppedSince() {
         Queue queue = queue(pool);
         List<PopResult> lost = queue.pop(TARGET, List.of(FIVE_WITH_AUTO_ACK));
         var two = new PopRequest(2, 1, true, Subscription.ALL);
@@ -298,7 +298,7 @@ class CommitOutcomesTest {
     }
 
     @Test
-    void whatIsPutBackBehindALeaseComesAfterTheLease() {
+    void messagesThatArePutBackBehindALeaseComeAfterTheLease() {
         Queue queue = queue(pool);
         List<PopResult> lost = queue.pop(TARGET, List.of(FIVE_WITH_AUTO_ACK));
         PopResult leased = queue.pop(TARGET, List.of(new PopRequest(2, 1, false, Subscription.ALL)))
@@ -325,7 +325,7 @@ class CommitOutcomesTest {
         assertThat(seqs(queue.pop(TARGET, List.of(ten)))).containsExactly(1L, 2L, 3L, 4L, 5L, 8L, 9L, 10L);
     }
 
-    /** Has the server recover from a crash: one of its processes dies. */
+    /** Makes the server recover from a crash, by killing one of its processes. */
     private void crash() throws SQLException {
         try (var connection = DriverManager.getConnection(url, "postgres", "");
                 var statement = connection.createStatement();
@@ -353,7 +353,7 @@ class CommitOutcomesTest {
     }
 
     @Test
-    void aTransactionWhoseIdTheServerGivesOutAgainAfterACrashIsNotTakenForCommitted() throws Exception {
+    void aTransactionWhoseIdTheServerReusesAfterACrashIsNotReportedCommitted() throws Exception {
         TransactionId lost;
         try (var connection = DriverManager.getConnection(url, "postgres", "")) {
             server.execute("checkpoint");
@@ -372,7 +372,7 @@ class CommitOutcomesTest {
     }
 
     @Test
-    void aTransactionThatWasCommittedBeforeACrashIsCommitted() throws Exception {
+    void aTransactionThatCommittedBeforeACrashIsReportedCommitted() throws Exception {
         TransactionId kept;
         try (var connection = DriverManager.getConnection(url, "postgres", "")) {
             kept = begun(connection);
@@ -384,7 +384,7 @@ class CommitOutcomesTest {
     }
 
     @Test
-    void waitingForAnOutcomeHasABound() throws Exception {
+    void theWaitForAnOutcomeIsBounded() throws Exception {
         standby("nobody");
         long start = System.nanoTime();
         assertThatThrownBy(() -> queue(pool).pop(TARGET, List.of(FIVE_WITH_AUTO_ACK)))

@@ -46,7 +46,7 @@ class ConnectionUrlTest {
                 "jdbc:postgresql://host/db?socketTimeout=99999999999",
                 "jdbc:postgresql://host/db?connectTimeout"
             })
-    void whatTheDriverDoesNotUnderstandIsRefusedWithoutBeingShown(String text) {
+    void aUrlThatTheDriverDoesNotUnderstandIsRefusedAndNotShown(String text) {
         assertThatThrownBy(() -> ConnectionUrl.parse(text))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasNoCause()
@@ -73,14 +73,14 @@ class ConnectionUrlTest {
                 "jdbc:postgresql://host/db?ssl&connectTimeout=5&socketTimeout=-1&prepareThreshold=0&readOnly=true",
                 "jdbc:postgresql://host/db?requireAuth=md5,scram-sha-256&loginTimeout=1.5&targetServerType=primary"
             })
-    void whatTheDriverUnderstandsIsTakenAsItIs(String text) {
+    void aUrlThatTheDriverUnderstandsIsUnchanged(String text) {
         assertThat(ConnectionUrl.parse(text).address()).isEqualTo(text);
         assertThat(ConnectionUrl.parse(text)).hasToString(text);
         assertThat(Driver.parseURL(text, new Properties())).isNotNull();
     }
 
     @Test
-    void secretsGoToTheDriverBesideTheAddressAndAreNeverShown() {
+    void secretsGoToTheDriverSeparatelyAndAreNeverShown() {
         String text = "jdbc:postgresql://h/db?user=app&password=s3%63ret%26%25&ssl=true&sslpassword=hush&pasword=oops"
                 + "&sslfactoryarg=arg&Token=tok";
         ConnectionUrl url = ConnectionUrl.parse(text);

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A statement that is given up here does not run on in the server. */
+/** A statement does not run on in the server after the client has stopped waiting for it. */
 class GivenUpStatementsTest {
     private static final Statements.Sql LONG = Statements.Sql.parse("select pg_sleep(600)");
 
@@ -49,7 +49,7 @@ class GivenUpStatementsTest {
     }
 
     @Test
-    void oneThatTakesTooLongIsCancelledBeforeTheConnectionIsGivenUp() throws SQLException {
+    void aSlowStatementIsCancelledBeforeTheConnectionTimesOut() throws SQLException {
         try (Connection connection = connection("3")) {
             assertThatThrownBy(() -> {
                         try (var statement = new BoundStatement(connection, LONG)) {
@@ -64,7 +64,7 @@ class GivenUpStatementsTest {
     }
 
     @Test
-    void oneWhoseConnectionIsGivenUpEndsInTheServer() throws SQLException {
+    void aStatementOfAClosedConnectionEndsInTheServer() throws SQLException {
         try (Connection connection = connection("1");
                 var statement = connection.createStatement()) {
             assertThatThrownBy(() -> statement.execute(LONG.text())).isInstanceOf(SQLException.class);
@@ -74,7 +74,7 @@ class GivenUpStatementsTest {
 
     @ParameterizedTest
     @CsvSource({"0, 0", "-1, 0", "1000, 1", "2000, 1", "3000, 2", "10000, 9", "30000, 27", "60000, 54"})
-    void theTimeForAStatementIsLessThanThatOfTheConnection(int network, int statement) {
+    void theTimeoutOfAStatementIsShorterThanThatOfTheConnection(int network, int statement) {
         assertThat(BoundStatement.answerSeconds(network)).isEqualTo(statement);
     }
 }

@@ -6,8 +6,8 @@ import dev.sluice.queue.TestPostgres;
 import org.junit.jupiter.api.Test;
 
 /**
- * The oldest PostgreSQL the queue takes: its tables, nearly all of its statements, and the queries of the
- * documentation. The whole suite runs on it by the command in {@code CONTRIBUTING.md}.
+ * The oldest PostgreSQL that the queue supports: its tables, nearly all of its statements, and the queries of the
+ * documentation. A command in {@code CONTRIBUTING.md} runs the whole suite on it.
  */
 class OldestPostgresTest extends RestrictedRoleTest {
     @Override

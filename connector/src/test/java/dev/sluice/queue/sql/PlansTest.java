@@ -24,15 +24,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The plans of the statements do not depend on what the server believes of its tables. Every statement of every file is
- * planned for any parameters and for lists of one and of thousands, on tables of {@value #QUEUES} queues whose
- * statistics are missing or wrong.
+ * The plans of the statements do not depend on the statistics of the server. The test plans every statement of every file
+ * for unknown parameters and for lists of one and of thousands, on tables of {@value #QUEUES} queues whose statistics are
+ * missing or wrong.
  */
 class PlansTest {
     private static final int QUEUES = 4_000;
 
     /**
-     * Statements that read whole tables, or all of a queue or group, on purpose; each file's, with the reason beside.
+     * Statements that read whole tables, or all of a queue or group, on purpose; by file.
      */
     private static final Map<String, Set<String>> READ_ALL = Map.ofEntries(
             Map.entry("queues.sql", Set.of("partitions")),
@@ -69,7 +69,7 @@ class PlansTest {
                             "dead-messages",
                             "named-groups",
                             "message",
-                            "groups-of-message")), // Of one message, with what all groups make of it.
+                            "groups-of-message")), // Of one message, in all groups.
             Map.entry("queue_reader.sql", Set.of("queues", "partitions")),
             Map.entry("traces.sql", Set.of("names", "count-names", "prune")),
             Map.entry("minute_counters.sql", Set.of("partitions-created", "prune", "prune-samples")));
@@ -83,8 +83,8 @@ class PlansTest {
             "server_statistics.sql",
             "write_test.sql");
 
-    /** What else is meant, as a part of the fault: of these statements that work on whole queues, groups or sources. */
-    private static final Map<String, String> MEANT = Map.ofEntries(
+    /** Accepted faults, as a part of their text, of statements that work on whole queues, groups or sources. */
+    private static final Map<String, String> ACCEPTED = Map.ofEntries(
             Map.entry("queues.sql change-lanes", "without name"),
             Map.entry("queues.sql change-lanes-of-cursors", "without partition_id"),
             Map.entry("queues.sql delete-cursors", "without name"),
@@ -112,11 +112,11 @@ class PlansTest {
             "cursors_ready", List.of("group_id", "lane"),
             "sink_offsets_pkey", List.of("source", "topic", "partition"));
 
-    /** Types of the parameters that the driver declares and the text of a statement does not say. */
+    /** Types of parameters that the driver declares and the text of a statement does not. */
     private static final Map<String, String> TYPES = Map.of("trace", "bigint");
 
-    /** What the server believes of its tables. */
-    enum Beliefs {
+    /** The statistics that the server has of its tables. */
+    enum Statistics {
         NEVER_ANALYZED {
             @Override
             void make(TestPostgres postgres) {
@@ -197,28 +197,28 @@ class PlansTest {
     }
 
     @ParameterizedTest
-    @EnumSource(Beliefs.class)
-    void useIndexesWhateverTheServerBelieves(Beliefs beliefs) throws SQLException, IOException {
+    @EnumSource(Statistics.class)
+    void useIndexesWhateverTheStatistics(Statistics statistics) throws SQLException, IOException {
         try (TestPostgres postgres = TestPostgres.withSchema().withoutSyncs()) {
-            requireIndexes(postgres, beliefs);
+            requireIndexes(postgres, statistics);
         }
     }
 
     /** The planner of the oldest server knows less. */
     @ParameterizedTest
     @EnumSource(names = {"ANALYZED_WHEN_EMPTIED", "ANALYZED_WITH_ONE_PARTITION_A_QUEUE"})
-    void useIndexesOnTheOldestServerToo(Beliefs beliefs) throws SQLException, IOException {
+    void useIndexesOnTheOldestServerToo(Statistics statistics) throws SQLException, IOException {
         try (TestPostgres postgres = TestPostgres.emptyOnOldest().withoutSyncs()) {
             QueueSchema.apply(postgres.dataSource(), "sluice");
-            requireIndexes(postgres, beliefs);
+            requireIndexes(postgres, statistics);
         }
     }
 
-    private static void requireIndexes(TestPostgres postgres, Beliefs beliefs) throws SQLException, IOException {
+    private static void requireIndexes(TestPostgres postgres, Statistics statistics) throws SQLException, IOException {
         postgres.execute(
                 "do $$ declare r record; begin for r in select tablename from pg_tables where schemaname = 'sluice'"
                         + " loop execute format('alter table sluice.%I set (autovacuum_enabled = off)', r.tablename); end loop; end $$");
-        beliefs.make(postgres);
+        statistics.make(postgres);
         var faults = new TreeSet<String>();
         try (Connection connection = postgres.dataSource().getConnection();
                 Statement statement = connection.createStatement()) {
@@ -231,9 +231,9 @@ class PlansTest {
                     }
                     try {
                         for (String fault : faults(statement, statements.get(name))) {
-                            String meant = MEANT.get(file + " " + name);
-                            if (meant == null
-                                    || !Pattern.compile(meant).matcher(fault).find()) {
+                            String accepted = ACCEPTED.get(file + " " + name);
+                            if (accepted == null
+                                    || !Pattern.compile(accepted).matcher(fault).find()) {
                                 faults.add(file + " " + name + ": " + fault);
                             }
                         }
@@ -322,7 +322,7 @@ class PlansTest {
         };
     }
 
-    /** A list as a literal, for what the planner may know of it is its length. */
+    /** Returns a list as a literal, from which the planner can read its length. */
     private static String literal(String type, int count) {
         var text = new StringBuilder("'{");
         for (int i = 1; i <= count; i++) {

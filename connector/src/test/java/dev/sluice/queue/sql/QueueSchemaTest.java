@@ -78,7 +78,7 @@ class QueueSchemaTest {
         }
 
         @Test
-        void runsOnlyWhatIsMissingAndKeepsWhatIsStored() {
+        void runsOnlyMissingMigrationsAndKeepsTheMessages() {
             program(FIRST, SECOND).applyTo(postgres.dataSource(), SCHEMA);
             write(4, 5);
             assertThat(applied()).containsExactly("1|001_initial.sql", "2|002_second.sql");
@@ -97,7 +97,7 @@ class QueueSchemaTest {
         }
 
         @Test
-        void happensOnceHoweverManyStartAtOnce() throws Exception {
+        void runsOnceHoweverManyProcessesStart() throws Exception {
             int processes = 8;
             var together = new CountDownLatch(processes);
             ExecutorService threads = Executors.newFixedThreadPool(processes);
@@ -121,7 +121,7 @@ class QueueSchemaTest {
         }
 
         @Test
-        void leavesEverythingAsItWasWhenAStatementFailsAndNamesIt() {
+        void changesNothingIfAStatementFailsAndNamesIt() {
             assertThatThrownBy(() -> program(FIRST, SECOND, BROKEN).applyTo(postgres.dataSource(), SCHEMA))
                     .isInstanceOfSatisfying(
                             QueueException.class,
@@ -137,7 +137,7 @@ class QueueSchemaTest {
         }
 
         @Test
-        void doesNotHoldUpEverybodyWhileItWaitsForATableInUse() throws SQLException {
+        void doesNotBlockOthersWhileItWaitsForATableInUse() throws SQLException {
             try (Connection backup = postgres.dataSource().getConnection()) {
                 backup.setAutoCommit(false);
                 try (var read = backup.createStatement()) {
@@ -154,7 +154,7 @@ class QueueSchemaTest {
         }
 
         @Test
-        void isToBeDoneBySomebodyElseWhenOnlyVerified() {
+        void isOnlyAskedForByAVerification() {
             assertThatThrownBy(() -> program(FIRST, SECOND).verifyIn(postgres.dataSource(), SCHEMA, true))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("schema sluice has version 1, this program needs version 2")
@@ -164,7 +164,7 @@ class QueueSchemaTest {
         }
 
         @Test
-        void cannotBeUndoneByAnOlderProgram() {
+        void keepsAnOlderProgramFromStarting() {
             program(FIRST, SECOND).applyTo(postgres.dataSource(), SCHEMA);
             String refusal = "schema sluice has version 2, this program knows only up to 1: run a newer Sluice";
             assertThatThrownBy(() -> program(FIRST).applyTo(postgres.dataSource(), SCHEMA))
@@ -178,7 +178,7 @@ class QueueSchemaTest {
     }
 
     @Test
-    void isMadeOnceHoweverManyStartAtOnce() {
+    void isCreatedOnceHoweverManyProcessesStart() {
         List.of(1, 2, 3, 4, 5, 6, 7, 8).parallelStream()
                 .forEach(each -> QueueSchema.apply(postgres.dataSource(), "another"));
         assertThat(postgres.query("select count(*) from another.migrations"))
@@ -195,7 +195,7 @@ class QueueSchemaTest {
     }
 
     @Test
-    void vacuumsOftenWhatIsWrittenOften() {
+    void vacuumsOftenTheTablesThatAreWrittenOften() {
         QueueSchema.apply(postgres.dataSource(), SCHEMA);
         assertThat(postgres.query("select c.relname from pg_class c"
                         + " where c.relnamespace = 'sluice'::regnamespace and c.relkind = 'r'"
@@ -223,7 +223,7 @@ class QueueSchemaTest {
 
     @Test
     void refusesAServerThatIsTooOld() {
-        // The server at hand, and a program that needs the version after it.
+        // The server of the test, and a program that needs the next version.
         int version = Integer.parseInt(postgres.query("select current_setting('server_version_num')::int / 10000")
                 .get(0));
         var demanding = new QueueSchema(List.of(FIRST), version + 1);

@@ -41,7 +41,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.postgresql.ds.PGSimpleDataSource;
 
-/** With the grants of {@code docs/sql.md} and nothing more, everything works; in a schema of any name. */
+/** A role with exactly the grants of {@code docs/sql.md} can do everything, in a schema of any name. */
 class RestrictedRoleTest {
     private static final String SCHEMA = "my $1 \"queue\"";
 
@@ -172,7 +172,7 @@ class RestrictedRoleTest {
     }
 
     @Test
-    void mayOnlyReadWhenItIsAReader() throws SQLException {
+    void mayOnlyReadIfItIsAReader() throws SQLException {
         PGSimpleDataSource reader = as("sluice_reader");
         for (Block block : SqlDocumentation.blocks()) {
             if (block.query()) {
@@ -183,7 +183,7 @@ class RestrictedRoleTest {
     }
 
     @Test
-    void isToldWhatToDoAboutASchemaThatIsMissing() {
+    void isToldWhatToDoIfTheSchemaIsMissing() {
         assertThatThrownBy(() -> QueueSchema.verify(application, "absent"))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("schema.apply=true");

@@ -66,7 +66,7 @@ class SchemaCopyTest {
         target.close();
     }
 
-    /** Puts something into every table. */
+    /** Inserts at least a row into every table. */
     private void fill() throws SQLException {
         fixture.configure(QueueOptions.DEFAULTS.toBuilder().priority(20));
         fixture.pushOneByOne(1, 5);
@@ -80,7 +80,7 @@ class SchemaCopyTest {
         PopResult popped = fixture.pop("g", 3);
         fixture.acknowledge("g", popped, Verdict.DLQ, "t1");
         fixture.acknowledge("g", popped, Verdict.COMPLETED, "t3");
-        fixture.queues.delete("q2"); // Leaves a deletion.
+        fixture.queues.delete("q2"); // Leaves a row in deletions.
         var fresh = List.of(new PopRequest(1, 1, false, Subscription.NEW));
         fixture.queue.pop(new PopTarget("absent", null, "g"), fresh);
         fixture.queue.pop(new PopTarget(new PopTarget.Across("ns", null), "g"), fresh);
@@ -119,7 +119,7 @@ class SchemaCopyTest {
     }
 
     @Test
-    void copiesEveryTableWhateverTheSchemaIsCalled() throws Exception {
+    void copiesEveryTableWhateverTheNameOfTheSchema() throws Exception {
         fill();
         Map<String, Long> rows = copy(OTHER, "", Set.of());
         assertThat(rows.keySet()).containsExactlyElementsOf(SchemaCopy.TABLES);
@@ -132,7 +132,7 @@ class SchemaCopyTest {
     }
 
     @Test
-    void leavesAQueueThatGoesOn() throws Exception {
+    void makesAQueueThatWorks() throws Exception {
         fill();
         copy("sluice", "", Set.of());
         var queue = new Queue(target.dataSource(), new QueueConfig("sluice"));
@@ -154,7 +154,7 @@ class SchemaCopyTest {
     }
 
     @Test
-    void leavesOutWhatItIsToldTo() throws Exception {
+    void leavesOutTheOptionalTables() throws Exception {
         fill();
         Map<String, Long> rows = copy("sluice", "", SchemaCopy.optional());
         assertThat(rows.get("dead_letters")
@@ -183,7 +183,7 @@ class SchemaCopyTest {
     }
 
     @Test
-    void usesASchemaThatIsThereAndEmptyButNoOther() throws Exception {
+    void usesAnExistingSchemaOnlyIfItIsEmpty() throws Exception {
         fill();
         QueueSchema.apply(target.dataSource(), "sluice");
         assertThat(copy("sluice", "", Set.of())).isNotEmpty();
@@ -205,7 +205,7 @@ class SchemaCopyTest {
     }
 
     @Test
-    void leavesTheTargetAsItWasWhenItFails() throws Exception {
+    void doesNotChangeTheTargetIfItFails() throws Exception {
         fill();
         copy("sluice", "", Set.of());
         List<String> before = all(target, "sluice", "queues");
@@ -231,7 +231,7 @@ class SchemaCopyTest {
     }
 
     @Test
-    void comparesByCounting() throws Exception {
+    void comparesTheRowsOfEachTable() throws Exception {
         fill();
         copy("sluice", "", Set.of());
         fixture.push(message("another", "p", "x", "1"));

@@ -36,12 +36,12 @@ class SessionsTest {
     }
 
     @Test
-    void areTheirOwnWithoutAPoolerBetween() throws SQLException {
+    void belongToOneConnectionWithoutAPooler() throws SQLException {
         Sessions.requireOwn(postgres.dataSource());
     }
 
     @Test
-    void areRefusedWhenAnotherConnectionGetsTheOneUsedLast() {
+    void areRefusedIfAnotherConnectionGetsTheLastUsedSession() {
         assertThatThrownBy(() -> QueueSchema.apply(pooler(statement -> 0), "sluice"))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("pool_mode=session");
@@ -50,15 +50,15 @@ class SessionsTest {
     }
 
     @Test
-    void areRefusedWhenTheMarkIsLost() {
-        // Of three statements the first is run by one session, the others by another.
+    void areRefusedIfTheMarkIsLost() {
+        // One session runs the first of three statements, another session the others.
         assertThatThrownBy(() -> QueueSchema.verify(pooler(statement -> statement == 0 ? 0 : 1), "sluice"))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("pool_mode=session");
     }
 
     /**
-     * Connections that have no session of their own: each statement is run by the one of two that {@code choice} says.
+     * Connections without a session of their own: {@code choice} says which of two sessions runs a statement.
      */
     private PGSimpleDataSource pooler(IntUnaryOperator choice) {
         List<Connection> sessions = List.of(one, two);

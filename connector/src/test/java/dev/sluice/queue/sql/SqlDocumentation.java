@@ -7,13 +7,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The SQL of {@code docs/sql.md}, under the headings it stands below. */
+/** Reads the SQL of {@code docs/sql.md}, by heading. */
 final class SqlDocumentation {
     private static final Path FILE = Path.of("..", "docs", "sql.md");
 
     private SqlDocumentation() {}
 
-    /** A block of SQL; {@code query} unless it stands below one of the main headings that follow the first. */
+    /** A block of SQL; a {@code query} if it is below the first main heading. */
     record Block(String heading, boolean query, String sql) {}
 
     static List<Block> blocks() {

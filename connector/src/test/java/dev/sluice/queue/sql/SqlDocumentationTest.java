@@ -25,11 +25,11 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-/** Every query of {@code docs/sql.md} runs, and answers what its heading says. */
+/** Every query of {@code docs/sql.md} runs, and returns what its heading says. */
 class SqlDocumentationTest {
     /**
-     * By heading, a regular expression for each row expected, columns joined by {@code |}. In the order of the rows, of
-     * which there may be more at the end.
+     * By heading, a regular expression for each expected row, in order; columns are joined by {@code |}. The query may
+     * return more rows at the end.
      */
     private static final Map<String, List<String>> EXPECTED = Map.ofEntries(
             Map.entry(

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What the transactions of the reading and administrating side do about deadlocks and errors. */
+/** How transactions handle deadlocks and errors. */
 @Timeout(60)
 class TransactionsTest {
     private TestPostgres postgres;
@@ -37,7 +37,7 @@ class TransactionsTest {
     }
 
     @Test
-    void aTransactionThatADeadlockRolledBackIsRunAgain() throws Exception {
+    void aTransactionRunsAgainAfterADeadlock() throws Exception {
         var both = new CyclicBarrier(2);
         var oneIsDone = new CountDownLatch(1);
         var runs = new AtomicInteger();
@@ -75,8 +75,8 @@ class TransactionsTest {
     }
 
     /**
-     * Adds 1 to two counters. Waits in between, in its first run, for the other who does so; runs again only when the
-     * other is done: a row that a rollback frees goes to whoever is faster, so the two could deadlock once more.
+     * Adds 1 to two counters. In its first run, waits between them for the other task that does so. Runs again only after
+     * the other is done, because otherwise the two could deadlock once more.
      */
     private void increment(int first, int second, CyclicBarrier both, CountDownLatch oneIsDone, AtomicInteger runs) {
         var ownRuns = new AtomicInteger();

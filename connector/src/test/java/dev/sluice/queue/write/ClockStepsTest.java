@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** The clock of this machine goes a day forth and two back between all steps, and only ids ever hear of it. */
+/** The clock of this machine jumps a day forward and two back between all steps. Only ids depend on it. */
 class ClockStepsTest {
     private static final Duration DAY = Duration.ofDays(1);
 
@@ -53,7 +53,7 @@ class ClockStepsTest {
     }
 
     @Test
-    void changeNoLeaseNoDelayNoWindowAndNoOrder() {
+    void changeNoLeaseDelayWindowOrOrder() {
         sluice.configure(QueueOptions.DEFAULTS.toBuilder()
                 .leaseTime(Duration.ofMinutes(10))
                 .ttl(Duration.ofHours(2)));
@@ -81,7 +81,7 @@ class ClockStepsTest {
                 .first()
                 .isInstanceOf(AcknowledgeOutcome.Acknowledged.class);
 
-        // The lease ends by the database's clock, and only then.
+        // The lease ends by the database's clock.
         clock = clock.minus(DAY);
         assertThat(sluice.pop(GROUP, 10).messages()).isEmpty();
         sluice.postgres.execute("update sluice.cursors set available_at = clock_timestamp() + interval '1 second'"
@@ -89,7 +89,7 @@ class ClockStepsTest {
         await().untilAsserted(
                         () -> assertThat(transactionIds(sluice.pop(GROUP, 10))).containsExactly("t3"));
 
-        // So does the delay; what is due tomorrow stays.
+        // So does the delay. A message that is due tomorrow stays.
         await().until(() -> sluice.writer.releaseDue(10).messages() == 1);
         clock = clock.plus(DAY.multipliedBy(3));
         assertThat(sluice.writer.releaseDue(10).messages()).isZero();

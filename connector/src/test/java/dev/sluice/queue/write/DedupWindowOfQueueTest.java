@@ -18,7 +18,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The option dedupWindowMs of a queue, over writers whose own window is an hour. */
+/** The option dedupWindowMs of a queue, with writers whose own window is an hour. */
 class DedupWindowOfQueueTest {
     private static final Duration HOUR = Duration.ofHours(1);
 
@@ -70,7 +70,7 @@ class DedupWindowOfQueueTest {
         window(HOUR.multipliedBy(3));
         writer.write(run(1, 1), List.of());
         letPass(HOUR.multipliedBy(2));
-        assertThat(again(writer)).as("a writer that remembers").isInstanceOf(Duplicate.class);
+        assertThat(again(writer)).as("a warm writer").isInstanceOf(Duplicate.class);
         try (var cold = writer(HOUR)) {
             assertThat(again(cold)).as("a cold writer").isInstanceOf(Duplicate.class);
         }
@@ -92,7 +92,7 @@ class DedupWindowOfQueueTest {
     }
 
     @Test
-    void worksWhereTheWriterHasNone() {
+    void worksIfTheWriterHasNone() {
         window(HOUR);
         try (var open = writer(Duration.ZERO)) {
             open.write(run(1, 1), List.of());
@@ -124,7 +124,7 @@ class DedupWindowOfQueueTest {
     }
 
     @Test
-    void isOneForAllWriters() {
+    void isTheSameForAllWriters() {
         try (var other = writer(Duration.ofSeconds(1))) {
             window(HOUR);
             writer.write(run(1, 1), List.of());
@@ -140,7 +140,7 @@ class DedupWindowOfQueueTest {
     }
 
     @Test
-    void mayBeAsLongAsAnyOption() {
+    void mayBeAsLongAsTheLongestOption() {
         window(QueueOptions.MAX_TIME);
         try (var longest = writer(Duration.ofMillis(Long.MAX_VALUE))) {
             for (NewMessage each : List.of(message("p", "1"), message("other", "p", "1", "1"))) {

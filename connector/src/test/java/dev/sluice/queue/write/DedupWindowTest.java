@@ -14,7 +14,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * What a writer knows of transaction ids while there are more than its bounds allow. The id at seq s is {@code t<s>}.
+ * What a writer caches of transaction ids if there are more than its bounds allow. The id at seq s is {@code t<s>}.
  */
 class DedupWindowTest {
     private static final Duration HOUR = Duration.ofHours(1);
@@ -40,7 +40,7 @@ class DedupWindowTest {
         postgres.close();
     }
 
-    /** As if another writer had written these seqs, in segments of ten. */
+    /** Inserts segments of ten messages, as another writer would. */
     private void segments(long partition, long from, long to) {
         postgres.execute(
                 "insert into sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids, payloads, payload_bytes)"
@@ -71,7 +71,7 @@ class DedupWindowTest {
             catchUp(partition, 400);
             assertThat(window.size()).isBetween(1L, (long) MAX_IDS);
         }
-        postgres.execute("delete from sluice.segments"); // Nothing can be read back from here on.
+        postgres.execute("delete from sluice.segments"); // From here on, nothing can be read again.
         assertThat(knows(catchUp(1, 20), 1)).isTrue();
         for (long partition = 2; partition <= 5; partition++) {
             CachedIds known = catchUp(partition, 400);
@@ -82,7 +82,7 @@ class DedupWindowTest {
     }
 
     @Test
-    void readsBackOnlyWhatItHasRoomForWhileAllAreInUse() throws SQLException {
+    void readsOnlyAsManyIdsAsItHasRoomForWhileAllPartitionsAreInUse() throws SQLException {
         for (long partition = 1; partition <= 10; partition++) {
             segments(partition, 1, 400);
             catchUp(partition, 400);
@@ -94,7 +94,7 @@ class DedupWindowTest {
     }
 
     @Test
-    void givesUpFirstWhatWasNotUsedForAWhileAndReadsItBack() throws SQLException {
+    void evictsUnusedPartitionsFirstAndReadsThemAgain() throws SQLException {
         segments(1, 1, 600);
         segments(2, 1, 600);
         catchUp(1, 600);
@@ -107,7 +107,7 @@ class DedupWindowTest {
     }
 
     @Test
-    void readsAsMuchAsThereIsRoomForOfWhatOthersWriteToAPartitionItKnows() throws SQLException {
+    void readsIdsOfOtherWritersAsFarAsThereIsRoomForACachedPartition() throws SQLException {
         for (long partition = 1; partition <= 10; partition++) {
             segments(partition, 1, 400);
             catchUp(partition, 400);
@@ -120,7 +120,7 @@ class DedupWindowTest {
     }
 
     @Test
-    void readsBackAllAgainWhenMoreThanItsBoundWasInUseLongAgo() throws SQLException {
+    void readsAllIdsAgainIfTheBoundWasExceededLongAgo() throws SQLException {
         for (long partition = 1; partition <= 10; partition++) {
             segments(partition, 1, 400);
             catchUp(partition, 400);
@@ -130,12 +130,12 @@ class DedupWindowTest {
         assertThat(knows(catchUp(11, 400), 1)).isTrue();
         segments(12, 1, 400);
         assertThat(knows(catchUp(12, 400), 1))
-                .as("others were idle, and made room")
+                .as("others were idle, and were evicted")
                 .isTrue();
     }
 
     @Test
-    void readsBackWhatItHasCutWhenThereHasBeenRoomForAWhile() throws SQLException {
+    void readsCutIdsAgainOnceThereHasBeenRoomForAWhile() throws SQLException {
         for (long partition = 1; partition <= 10; partition++) {
             segments(partition, 1, 400);
             catchUp(partition, 400);
@@ -149,7 +149,7 @@ class DedupWindowTest {
     }
 
     @Test
-    void readsNoMoreThanTheBoundOfWhatOthersHaveWritten() throws SQLException {
+    void readsAtMostTheBoundOfIdsOfOtherWriters() throws SQLException {
         segments(1, 1, 10);
         catchUp(1, 10);
         segments(1, 11, 5000);
@@ -161,12 +161,12 @@ class DedupWindowTest {
         postgres.execute("delete from sluice.segments");
         letPass(HOUR.dividedBy(9));
         assertThat(knows(catchUp(1, 5000), 5000))
-                .as("it is not read again at every use, though there is more of it")
+                .as("it is not read again at every use, although there is more of it")
                 .isTrue();
     }
 
     @Test
-    void readsWhatOthersHaveWrittenWithinTheWindow() throws SQLException {
+    void readsIdsOfOtherWritersWithinTheWindow() throws SQLException {
         segments(1, 1, 10);
         CachedIds before = catchUp(1, 10);
         assertThat(knows(before, 10)).isTrue();
@@ -180,7 +180,7 @@ class DedupWindowTest {
     }
 
     @Test
-    void knowsNoMorePartitionsThanTheBoundAllowsThoughTheyHaveNoIds() throws SQLException {
+    void cachesAtMostTheBoundOfPartitionsEvenWithoutIds() throws SQLException {
         int most = MAX_IDS / DedupWindow.IDS_PER_PARTITION;
         for (long partition = 1; partition <= most; partition++) {
             catchUp(partition, 0);
@@ -190,11 +190,11 @@ class DedupWindowTest {
         catchUp(most + 1L, 0);
         assertThat(window.partitions()).isBetween(most / 2, most - 1);
         segments(1, 1, 10);
-        assertThat(knows(catchUp(1, 10), 1)).as("the first to go is read back").isTrue();
+        assertThat(knows(catchUp(1, 10), 1)).as("the first to be evicted is read again").isTrue();
     }
 
     @Test
-    void forgetsWhatHasLeftTheWindow() throws SQLException {
+    void removesIdsThatHaveLeftTheWindow() throws SQLException {
         window.committed(catchUp(1, 0), 0, 1, new long[] {SeenIds.hash("t1")}, new long[] {1}, 1);
         letPass(HOUR.plus(HOUR.dividedBy(4)));
         window.committed(catchUp(1, 1), 1, 2, new long[] {SeenIds.hash("t2")}, new long[] {2}, 1);
@@ -205,7 +205,7 @@ class DedupWindowTest {
     }
 
     @Test
-    void staysWithinTheBoundWhenAFlushHasAddedMore() throws SQLException {
+    void staysWithinTheBoundAfterAFlush() throws SQLException {
         CachedIds known = catchUp(1, 0);
         long[] seqs = LongStream.rangeClosed(1, 3000).toArray();
         window.committed(
@@ -220,28 +220,28 @@ class DedupWindowTest {
     }
 
     @Test
-    void staysWhereItIsWhenAFlushBeyondItHasAddedSomething() throws SQLException {
+    void keepsItsHeadIfAFlushStartedFromALaterOne() throws SQLException {
         segments(1, 1, 10);
         CachedIds known = catchUp(1, 10);
         segments(1, 11, 30);
         window.committed(known, 20, 30, new long[0], new long[0], 0);
         assertThat(knows(catchUp(1, 30), 11)).isTrue();
         assertThat(window.size()).isEqualTo(30);
-        postgres.execute("delete from sluice.segments"); // Nothing can be read back from here on.
+        postgres.execute("delete from sluice.segments"); // From here on, nothing can be read again.
         window.committed(known, 30, 40, new long[0], new long[0], 0);
         assertThat(knows(catchUp(1, 40), 11))
-                .as("nothing to remember was added")
+                .as("no id was added")
                 .isTrue();
     }
 
     @Test
-    void doesNotCountWhatAFlushAddsToAPartitionGivenUpMeanwhile() throws SQLException {
+    void doesNotCountIdsOfAPartitionThatWasEvictedDuringTheFlush() throws SQLException {
         CachedIds known = catchUp(1, 0);
         window.forget(1);
         window.committed(known, 0, 1, new long[] {SeenIds.hash("t1")}, new long[] {1}, 1);
         assertThat(window.size()).isZero();
         segments(1, 1, 1);
-        assertThat(knows(catchUp(1, 1), 1)).as("it is read back").isTrue();
+        assertThat(knows(catchUp(1, 1), 1)).as("it is read again").isTrue();
         known = catchUp(1, 1);
         window.forgetAll();
         window.committed(known, 1, 2, new long[] {SeenIds.hash("t2")}, new long[] {2}, 1);
@@ -249,7 +249,7 @@ class DedupWindowTest {
     }
 
     @Test
-    void knowsWhatItKnewWhenReadingFails() throws SQLException {
+    void isUnchangedIfReadingFails() throws SQLException {
         segments(1, 1, 10);
         catchUp(1, 10);
         segments(1, 11, 20);

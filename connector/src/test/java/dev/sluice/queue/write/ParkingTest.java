@@ -29,7 +29,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Messages of a queue that cannot be written to wait aside, and everything else goes on. */
+/** Messages of a queue that cannot be written to are parked, and all other queues go on. */
 class ParkingTest {
     private static final Duration LOCK_TIMEOUT = Duration.ofMillis(200);
     private static final SourcePartition SOURCE = new SourcePartition("test", "topic", 0);
@@ -110,7 +110,7 @@ class ParkingTest {
     }
 
     @Test
-    void aPartitionThatSomebodyHoldsDoesNotHoldOtherQueues() throws SQLException {
+    void aHeldPartitionDoesNotHoldUpOtherQueues() throws SQLException {
         write(to("good", "g1"), to("bad", "b1"));
         try (var held = partitionOf("bad")) {
             List<PushOutcome> outcomes = write(to("bad", "b2"), to("good", "g2"), to("bad", "b3"), to("good", "g3"));
@@ -129,7 +129,7 @@ class ParkingTest {
     }
 
     @Test
-    void whatFollowsParkedMessagesStaysBehindThemEvenAfterARestart() throws SQLException {
+    void laterMessagesStayBehindParkedOnesEvenAfterARestart() throws SQLException {
         write(to("good", "g1"), to("bad", "b1"));
         try (var held = partitionOf("bad")) {
             write(to("good", "g2"), to("bad", "b2"));
@@ -145,14 +145,14 @@ class ParkingTest {
     }
 
     @Test
-    void whatFollowsStaysBehindWhatAnotherWriterOfTheSourceHasParked() throws SQLException {
+    void laterMessagesStayBehindThoseThatAnotherWriterOfTheSourceHasParked() throws SQLException {
         write(to("good", "g1"), to("bad", "b1"));
         try (QueueWriter other = writer()) {
-            other.write(List.of(to("else", "e1")), List.of()); // It knows that nothing is parked.
+            other.write(List.of(to("else", "e1")), List.of()); // Now its cache says that nothing is parked.
             try (var held = partitionOf("bad")) {
                 write(to("good", "g2"), to("bad", "b2"));
             }
-            long stored = other.storedOffset(SOURCE).orElseThrow(); // The source moves to the other writer.
+            long stored = other.storedOffset(SOURCE).orElseThrow(); // The other writer takes the source over.
             other.write(List.of(to("bad", "b3")), List.of(new SourceProgress(SOURCE, stored, stored + 1)));
             assertThat(parked()).containsExactly("bad|b2", "bad|b3");
         }
@@ -161,7 +161,7 @@ class ParkingTest {
     }
 
     @Test
-    void aQueueWhoseRowSomebodyHoldsDoesNotHoldOthersWhenPartitionsAreMade() throws SQLException {
+    void aHeldQueueDoesNotHoldUpTheCreationOfPartitionsOfOthers() throws SQLException {
         write(to("bad", "b1"));
         try (var held = new Held("select from sluice.queues where name = 'bad' for update")) {
             List<PushOutcome> outcomes = write(message("bad", "new", "b2", "{}"), to("good", "g1"));
@@ -173,7 +173,7 @@ class ParkingTest {
     }
 
     @Test
-    void aWriteForNothingButAHeldQueueParksItToo() throws SQLException {
+    void aWriteToNothingButAHeldQueueParksItsMessages() throws SQLException {
         write(to("bad", "b1"));
         try (var held = partitionOf("bad")) {
             assertThat(write(to("bad", "b2"))).first().isInstanceOf(PushOutcome.Parked.class);
@@ -183,7 +183,7 @@ class ParkingTest {
     }
 
     @Test
-    void aParkedMessageKeepsAllThatItBringsAlong() throws SQLException {
+    void aParkedMessageKeepsAllItsFields() throws SQLException {
         write(to("bad", "b1"));
         NewMessage plain = to("bad", "full");
         var full = NewMessage.builder(
@@ -226,7 +226,7 @@ class ParkingTest {
     }
 
     @Test
-    void messagesOfAnEncryptedQueueAreParkedSealed() throws SQLException {
+    void messagesOfAnEncryptedQueueAreParkedEncrypted() throws SQLException {
         new Queues(postgres.dataSource(), "sluice", CIPHER, () -> {})
                 .configure(
                         "bad",
@@ -246,7 +246,7 @@ class ParkingTest {
     }
 
     @Test
-    void twoThatReleaseAtOnceReleaseEachMessageOnce() throws Exception {
+    void concurrentReleasesReleaseEachMessageOnce() throws Exception {
         write(to("bad", "b0"));
         try (var held = partitionOf("bad")) {
             var many = new ArrayList<NewMessage>();
@@ -293,7 +293,7 @@ class ParkingTest {
     }
 
     @Test
-    void aFailureThatIsNoTimeoutParksNothing() {
+    void aFailureOtherThanATimeoutParksNothing() {
         write(to("good", "g1"));
         assertThatThrownBy(() -> write(message("good", "p", "a", "{}"), message("bad", "p", "x", "\u0000")))
                 .isInstanceOf(QueueException.class);
@@ -310,7 +310,7 @@ class ParkingTest {
     }
 
     @Test
-    void aQueueThatIsDeletedTakesItsParkedMessagesAlong() throws SQLException {
+    void deletingAQueueDeletesItsParkedMessages() throws SQLException {
         write(to("bad", "b1"));
         park("bad", "b2");
         assertThat(new Queues(postgres.dataSource(), "sluice").delete("bad")).isTrue();
@@ -320,7 +320,7 @@ class ParkingTest {
     }
 
     @Test
-    void aQueueThatIsClearedTakesItsParkedMessagesAlong() throws SQLException {
+    void clearingAQueueDeletesItsParkedMessages() throws SQLException {
         write(to("bad", "b1"));
         park("bad", "b2", "b3");
         var queues = new Queues(postgres.dataSource(), "sluice");
@@ -333,7 +333,7 @@ class ParkingTest {
     }
 
     @Test
-    void aPartitionThatIsDeletedTakesItsParkedMessagesAlong() throws SQLException {
+    void deletingAPartitionDeletesItsParkedMessages() throws SQLException {
         write(to("bad", "b1"));
         park("bad", "b2");
         assertThat(new Queues(postgres.dataSource(), "sluice").deletePartition("bad", "p"))
@@ -371,7 +371,7 @@ class ParkingTest {
     }
 
     @Test
-    void aPartitionThatSomebodyHoldsDoesNotHoldScheduledMessagesOfOthers() throws SQLException {
+    void aHeldPartitionDoesNotHoldUpScheduledMessagesOfOthers() throws SQLException {
         write(later("bad", "b1", "1"), later("bad", "b2", "1"), later("good", "g1", "1"), later("good", "g2", "1"));
         makeDue();
         try (var held = partitionOf("bad")) {
@@ -392,7 +392,7 @@ class ParkingTest {
     }
 
     @Test
-    void aWriterLeavesNoLockTimeoutOfTheRoleOnTheConnectionItGivesBack() throws SQLException {
+    void aWriterGivesItsConnectionBackWithoutALockTimeout() throws SQLException {
         String role = "alter role current_user in database "
                 + postgres.query("select current_database()").get(0);
         postgres.execute(role + " set lock_timeout = '123ms'");

@@ -43,11 +43,11 @@ class SeenIdsTest {
         assertThat(ids.seqsOf(2)).containsExactly(Integer.MAX_VALUE);
         long beyond = Integer.MAX_VALUE + 1L;
         ids.add(3, beyond);
-        assertThat(ids.seqsOf(1)).as("the lowest goes").isEmpty();
+        assertThat(ids.seqsOf(1)).as("the lowest is removed").isEmpty();
         assertThat(ids.seqsOf(2)).containsExactly(Integer.MAX_VALUE);
         assertThat(ids.seqsOf(3)).containsExactly(beyond);
         ids.add(4, 1);
-        assertThat(ids.seqsOf(4)).as("too low to be kept").isEmpty();
+        assertThat(ids.seqsOf(4)).as("too low").isEmpty();
         assertThat(ids.size()).isEqualTo(2);
     }
 
@@ -71,7 +71,7 @@ class SeenIdsTest {
     }
 
     @Test
-    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD) // An endless look ends the test.
+    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD) // An endless search ends the test.
     void agreesWithAMap() {
         for (int seed = 0; seed < 300; seed++) {
             var random = new Random(seed);
@@ -82,7 +82,7 @@ class SeenIdsTest {
                 long hash = random.nextInt(100) * 0x100000001L;
                 seq += 1 + random.nextInt(3);
                 ids.add(hash, seq);
-                assertThat(ids.seqsOf(-1)).as("a look ends, however full it is").isEmpty();
+                assertThat(ids.seqsOf(-1)).as("a search ends, however full the table is").isEmpty();
                 expected.computeIfAbsent(hash, unused -> new TreeSet<>()).add(seq);
                 if (random.nextInt(60) == 0) {
                     long lowest = seq - random.nextInt(200);

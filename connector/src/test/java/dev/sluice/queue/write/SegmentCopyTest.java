@@ -9,13 +9,13 @@ import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Where a run is cut into rows. What PostgreSQL makes of the rows is in {@link QueueWriterTest}. */
+/** Where a run is cut into rows. {@link QueueWriterTest} tests the rows in PostgreSQL. */
 class SegmentCopyTest {
     private static List<NewMessage> messages(int count, int payloadBytes) {
         return Collections.nCopies(count, message("q", "p", "t1", "\"" + "x".repeat(payloadBytes - 2) + "\""));
     }
 
-    /** How many messages each row has. */
+    /** Returns how many messages each row has. */
     private static List<Integer> rows(List<NewMessage> messages, boolean compressed) {
         var rows = new ArrayList<Integer>();
         for (int from = 0; from < messages.size(); ) {
@@ -51,7 +51,7 @@ class SegmentCopyTest {
     }
 
     @Test
-    void otherRowsAreLongWhereAPageWouldBeFarFromFull() {
+    void otherRowsAreLongIfAPageWouldBeFarFromFull() {
         int most = SegmentCopy.PAGE_ROW_BYTES;
         assertThat(rows(messages(4, most * 3 / 4), false))
                 .as("one fills three quarters")
@@ -64,7 +64,7 @@ class SegmentCopyTest {
     }
 
     @Test
-    void otherRowsAreBoundedAsCompressedOnesAre() {
+    void otherRowsHaveTheBoundsOfCompressedRows() {
         int most = SegmentCopy.MAX_SEGMENT_BYTES;
         assertThat(rows(messages(40, most / 16), false)).containsExactly(16, 16, 8);
         assertThat(rows(messages(2, 2 * most), false)).containsExactly(1, 1);

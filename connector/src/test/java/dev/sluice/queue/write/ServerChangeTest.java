@@ -17,12 +17,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
- * What a writer knows when the server behind its connection is not the one it was: a failover may have lost the last
- * commits.
+ * A writer whose connection leads to another server: a failover may have lost the last commits.
  */
 class ServerChangeTest {
     @Test
-    void aWriterLooksUpAnewWhatItKnewOfTheServerBefore(@TempDir Path directory) throws Exception {
+    void aWriterDropsItsCacheIfTheServerChanged(@TempDir Path directory) throws Exception {
         StoppablePostgres postgres = StoppablePostgres.start(directory.resolve("postgres"));
         try {
             var dataSource = new PGSimpleDataSource();
@@ -32,8 +31,7 @@ class ServerChangeTest {
             try (var writer = new QueueWriter(dataSource, QueueWriterConfig.DEFAULTS)) {
                 writer.write(run(1, 3), List.of());
                 writer.write(List.of(message("other", "t1")), List.of());
-                // As a server that lost the making of these partitions, and has given out their numbers to others
-                // since.
+                // As a server that has lost these partitions and has given out their ids again.
                 for (String change : List.of(
                         "'between' where name = 'p'", "'p' where name = 'other'", "'other' where name = 'between'")) {
                     postgres.execute("update sluice.partitions set name = " + change);

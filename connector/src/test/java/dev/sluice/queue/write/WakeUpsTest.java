@@ -44,7 +44,7 @@ class WakeUpsTest {
     }
 
     @Test
-    void reachTheOthersAndNotOneself() {
+    void reachOtherProcessesAndNotTheSender() {
         a.tell(List.of("orders", "Ünicode \" 'quoted'"));
         await().until(() -> heardByB.size() == 2);
         assertThat(heardByB).containsExactlyInAnyOrder("orders", "Ünicode \" 'quoted'");
@@ -52,7 +52,7 @@ class WakeUpsTest {
     }
 
     @Test
-    void ofManyLongNamesGoOutInSeveralPieces() {
+    void withManyLongNamesGoOutInSeveralPayloads() {
         var names = new ArrayList<String>();
         for (int i = 0; i < 100; i++) {
             names.add("漢".repeat(250) + i);
@@ -61,9 +61,9 @@ class WakeUpsTest {
         await().until(() -> heardByB.size() == 100);
     }
 
-    /** Every character of the basic plane that PostgreSQL can store, and a sample of those beyond, sixteen a name. */
+    /** Names of sixteen characters: every character of the basic plane that PostgreSQL can store, and some beyond. */
     @Test
-    void reachTheOthersWhateverCharactersTheNameHas() {
+    void reachOtherProcessesWhateverTheCharactersOfTheName() {
         var names = new LinkedHashSet<String>();
         var name = new StringBuilder();
         for (int c = 1; c <= Character.MAX_CODE_POINT; c += c < 0x3000 ? 1 : 0x101) {
@@ -83,7 +83,7 @@ class WakeUpsTest {
     }
 
     @Test
-    void reachTheOthersWithNamesOfTheGreatestLength() {
+    void reachOtherProcessesWithTheLongestNames() {
         String longest = "\uD83D\uDE00".repeat(WireName.MAX_QUEUE_NAME);
         a.tell(List.of(longest, longest + "x", ""));
         a.tell(List.of("after"));
@@ -92,7 +92,7 @@ class WakeUpsTest {
     }
 
     @Test
-    void reachTheOthersInASchemaWithTheLongestName() {
+    void reachOtherProcessesInASchemaWithTheLongestName() {
         String schema = "s".repeat(63);
         var heard = new ConcurrentSkipListSet<String>();
         try (var c = new WakeUps(postgres.dataSource(), schema, heard::add);
@@ -108,7 +108,7 @@ class WakeUpsTest {
     }
 
     @Test
-    void comeAgainAfterTheConnectionBroke() {
+    void arriveAgainAfterTheConnectionBroke() {
         postgres.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen %' and datname = current_database()");
         await().until(() -> {
