@@ -43,6 +43,22 @@ public final class Outcomes {
         return outcome;
     }
 
+    /**
+     * Asks until the outcome is known, as {@link #await} does, and returns if the transaction is committed.
+     *
+     * @param what what could not be done: the start of the message
+     * @throws QueueException if the transaction was rolled back
+     * @throws OutcomeUnknownException if the outcome stays unknown
+     */
+    public void requireCommitted(String what, OutcomeUnknownException unknown) {
+        switch (await(unknown)) {
+            case COMMITTED -> {}
+            case ROLLED_BACK ->
+                throw new QueueException(what + ": rolled back", SqlStates.TRANSACTION_ROLLBACK, unknown);
+            case PENDING, LOST -> throw unknown;
+        }
+    }
+
     /** Asks once. */
     public CommitOutcome ask(OutcomeUnknownException unknown) {
         TransactionId id = unknown.transaction();

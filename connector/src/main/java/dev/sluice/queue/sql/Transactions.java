@@ -94,11 +94,8 @@ public final class Transactions {
         try {
             return unsettled(what, noted, result -> true);
         } catch (OutcomeUnknownException e) {
-            return switch (outcomes.await(e)) {
-                case COMMITTED -> done.get();
-                case ROLLED_BACK -> throw new QueueException(what + ": rolled back", "40000", e);
-                case PENDING, LOST -> throw e;
-            };
+            outcomes.requireCommitted(what, e);
+            return done.get();
         }
     }
 
@@ -177,7 +174,7 @@ public final class Transactions {
             Commit.run(connection, what, id);
         } catch (OutcomeUnknownException e) {
             if (id == null) { // The transaction changed nothing that matters.
-                throw new QueueException(what, new SQLException(e.getMessage(), "08006", e));
+                throw new QueueException(what, new SQLException(e.getMessage(), SqlStates.CONNECTION_FAILURE, e));
             }
             throw e;
         } catch (SQLException | RuntimeException | Error e) {

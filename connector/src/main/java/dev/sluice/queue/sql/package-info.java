@@ -46,6 +46,7 @@
  *       {@link dev.sluice.queue.sql.Outcomes}, {@link dev.sluice.queue.sql.CommitOutcome}: for the writer and for pops,
  *       which handle unknown outcomes on their own.
  *   <li>{@link dev.sluice.queue.sql.OutcomeUnknownException}: callers of every package catch it.
+ *       {@link dev.sluice.queue.sql.SqlStates}: classes of other packages report failures with them.
  *   <li>{@link dev.sluice.queue.sql.Effects}: the bridge tells a client whether a failed task has changed something.
  *       {@link dev.sluice.queue.sql.CommitGate}: the bridge refuses commits while they hang.
  *       {@link dev.sluice.queue.sql.WriteTest}: the bridge looks whether they hang.

@@ -6,6 +6,7 @@ import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.SqlStates;
 import dev.sluice.queue.sql.Statements;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
@@ -193,7 +194,7 @@ public final class Parking {
                 .set("ids", written, Parked::id)
                 .execute();
         if (removed != written.size()) {
-            throw new QueueException("another process releases the parked messages of queue " + queue, "40001", null);
+            throw new QueueException("another process releases the parked messages of queue " + queue, SqlStates.SERIALIZATION_FAILURE, null);
         }
     }
 

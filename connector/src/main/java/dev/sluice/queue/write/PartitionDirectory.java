@@ -3,6 +3,7 @@ package dev.sluice.queue.write;
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.sql.Commit;
 import dev.sluice.queue.sql.OutcomeUnknownException;
+import dev.sluice.queue.sql.SqlStates;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -112,7 +113,7 @@ final class PartitionDirectory {
             Commit.run(connection, "could not create partitions", null);
         } catch (OutcomeUnknownException e) {
             // The partitions may exist. Empty partitions do no harm, and the caller has not written its messages.
-            throw new SQLException(e.getMessage(), "08006", e);
+            throw new SQLException(e.getMessage(), SqlStates.CONNECTION_FAILURE, e);
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.sluice.queue.write;
 
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.sql.SqlStates;
 
 /**
  * Thrown when the stored offset of a source partition is not the one that a write expects: another writer has taken the
@@ -17,7 +18,7 @@ public final class SourceMovedException extends QueueException {
     SourceMovedException(SourcePartition partition, long expectedOffset, long storedOffset) {
         super(
                 "offset of " + partition + " is " + storedOffset + " in PostgreSQL, expected " + expectedOffset,
-                "40001",
+                SqlStates.SERIALIZATION_FAILURE,
                 null);
         this.partition = partition;
         this.expectedOffset = expectedOffset;

@@ -7,6 +7,7 @@ import dev.sluice.queue.sql.Effects;
 import dev.sluice.queue.sql.IndexPlans;
 import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.queue.sql.Outcomes;
+import dev.sluice.queue.sql.SqlStates;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.TransactionId;
 import java.sql.Connection;
@@ -88,8 +89,7 @@ public final class WriterSession implements AutoCloseable {
                 return rolledBack.result();
             }
         }
-        throw new QueueException(
-                what + ": partitions were deleted " + MAX_RESTARTS + " times meanwhile", "55000", null);
+        throw new QueueException(what + ": partitions were deleted " + MAX_RESTARTS + " times during the attempt", SqlStates.OBJECT_NOT_IN_PREREQUISITE_STATE, null);
     }
 
     private <T> Ending<T> runOnce(String what, Work<T> work) {
@@ -131,19 +131,10 @@ public final class WriterSession implements AutoCloseable {
             Commit.run(open, what, id);
         } catch (OutcomeUnknownException e) {
             giveUpConnection();
-            requireCommitted(what, e);
+            outcomes.requireCommitted(what, e);
         }
         if (id != null) {
             Effects.changed();
-        }
-    }
-
-    /** Finds out the outcome of a commit that PostgreSQL did not confirm, and throws unless it is committed. */
-    private void requireCommitted(String what, OutcomeUnknownException unknown) {
-        switch (outcomes.await(unknown)) {
-            case COMMITTED -> {}
-            case ROLLED_BACK -> throw new QueueException(what + ": rolled back", "40000", unknown);
-            case PENDING, LOST -> throw unknown;
         }
     }
 
