@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * Commits transactions. A commit either succeeds, fails without effect, or has an unknown outcome.
  *
  * <p>PostgreSQL answers a cancelled wait for a synchronous standby with success and a warning. Therefore no timeout of
- * the server covers the commit, nobody cancels it, and a commit with a warning has an unknown outcome. If no answer
+ * the server covers the commit, Sluice does not cancel it, and a commit with a warning has an unknown outcome. If no answer
  * comes, the socket timeout of the connection ends the wait and this class closes the connection.
  */
 public final class Commit {

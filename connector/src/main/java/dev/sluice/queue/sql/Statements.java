@@ -109,7 +109,7 @@ public final class Statements {
     }
 
     /** Returns an identifier in quotes. */
-    static String quoted(String identifier) {
+    public static String quoted(String identifier) {
         return "\"" + identifier.replace("\"", "\"\"") + "\"";
     }
 
@@ -121,7 +121,7 @@ public final class Statements {
      */
     public record Sql(String text, List<String> parameters) {
         /** Returns the statement with SQL in place of {@code {name}}, such as a name in quotes. */
-        Sql with(String name, String sql) {
+        public Sql with(String name, String sql) {
             return new Sql(text.replace("{" + name + "}", sql), parameters);
         }
 

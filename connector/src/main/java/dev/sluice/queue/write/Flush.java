@@ -172,7 +172,7 @@ public final class Flush {
         }
     }
 
-    /** Makes a flush of messages, in the order they shall have in their partitions. */
+    /** Makes a flush of messages, in the order in which their partitions get them. */
     public Flush(List<NewMessage> messages) {
         this.messages = messages;
         this.outcomes = new PushOutcome[messages.size()];

@@ -14,9 +14,9 @@ import java.util.Map;
 import java.util.UUID;
 
 /**
- * Writes a {@link Flush} within a transaction: claims seqs, finds duplicates, lets the flush decide, corrects the
- * heads, copies the segments, wakes idle cursors and sets aside what is not due. Holds what a {@link WriterSession}
- * caches: ids of partitions and transaction ids.
+ * Writes a {@link Flush} within a transaction: claims seqs, finds duplicates, lets the flush decide, corrects the heads,
+ * copies the segments, wakes idle cursors and stores the messages that are not due. Owns the caches of a
+ * {@link WriterSession}: ids of partitions and transaction ids.
  *
  * <p>Owned by one thread.
  */
@@ -99,14 +99,14 @@ final class FlushWriter {
     }
 
     /**
-     * Writes a flush of scheduled messages that are due. They are no duplicates: they were compared when they were set
-     * aside, and what came after was compared with them.
+     * Writes a flush of scheduled messages that are due. They are no duplicates: the writer compared them when it
+     * scheduled them, and compared every later message with them.
      *
      * @throws IllegalStateException if a partition was deleted: the transaction must have locked it before
      */
     void release(Connection connection, Flush flush) throws SQLException {
         if (!heads.claim(connection, flush, true)) {
-            throw new IllegalStateException("a partition is gone that was locked");
+            throw new IllegalStateException("a locked partition was deleted");
         }
         for (Run run : flush.runs()) {
             if (!run.dropsRepeats()) {
@@ -147,7 +147,7 @@ final class FlushWriter {
         var amongScheduled = new ArrayList<Suspect>();
         for (Run run : flush.runs()) {
             if (!run.dropsRepeats()) {
-                dedup.forget(run.partitionId()); // The cache would lack what is written now.
+                dedup.forget(run.partitionId()); // The cache would lack the ids of this flush.
             } else if (run.mayRepeat()) {
                 DedupWindow.CachedIds known =
                         dedup.catchUp(connection, run.partitionId(), run.head(), run.dedupWindow());

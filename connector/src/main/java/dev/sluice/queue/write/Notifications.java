@@ -1,20 +1,24 @@
 package dev.sluice.queue.write;
 
+import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.Statements;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import org.postgresql.PGConnection;
 import org.postgresql.PGNotification;
 
 /**
- * Collects the names of queues with new messages, and sends each once by {@code NOTIFY} to the other processes on the
- * same database. A payload is a line that identifies the sender and a line for each queue, encoded by {@link WireName}.
+ * Exchanges the names of queues with new messages between the processes on one database, by {@code NOTIFY} and
+ * {@code LISTEN}. Collects names and sends each once. A payload is a line that identifies the sender and a line for each
+ * queue, encoded by {@link WireName}.
  *
  * <p>Any thread may add queues. The thread that owns the connection sends.
  */
@@ -105,6 +109,29 @@ final class Notifications {
         }
         payloads.add(payload.toString());
         return payloads;
+    }
+
+    /** Makes a connection listen on the channel. */
+    void listen(Connection connection) throws SQLException {
+        new BoundStatement(connection, STATEMENTS.get("listen").with("channel", Statements.quoted(channel))).execute();
+    }
+
+    /** Returns the notifications that arrive within {@code wait}. */
+    static List<PGNotification> receive(Connection connection, Duration wait) throws SQLException {
+        try {
+            PGNotification[] received =
+                    connection.unwrap(PGConnection.class).getNotifications((int) wait.toMillis());
+            return received == null ? List.of() : List.of(received);
+        } catch (SQLException e) {
+            // The pool does not see this call fail. A statement shows the pool that the connection is broken.
+            STATEMENTS.on(connection, "ping").run();
+            throw e;
+        }
+    }
+
+    /** Makes a connection stop listening. */
+    static void stopListening(Connection connection) throws SQLException {
+        STATEMENTS.on(connection, "unlisten").execute();
     }
 
     /** Returns the queues that another process names; none if this process sent the notification. */

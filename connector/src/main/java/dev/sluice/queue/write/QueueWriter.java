@@ -75,7 +75,7 @@ public final class QueueWriter implements AutoCloseable {
      * Writes messages and moves sources on, both or neither. If the writer parks, and a queue cannot be written to in
      * time, parks the messages of that queue and writes the others.
      *
-     * @param messages in the order they shall have in their partitions; may be empty
+     * @param messages in the order in which their partitions get them; may be empty
      * @param progress the sources that move on with them
      * @return the outcome of each message, in the same order. Committed
      * @throws SourceMovedException if a source is not where its progress expects it; nothing was written
@@ -157,8 +157,8 @@ public final class QueueWriter implements AutoCloseable {
     }
 
     /**
-     * Writes parked messages to their queues, those of one queue in the order in which they were parked. A queue that
-     * still cannot be written to is tried again later.
+     * Writes parked messages to their queues, those of one queue in the order in which they were parked. Tries a queue
+     * that still cannot be written to again later.
      *
      * @param limit most messages of a queue to move in one transaction
      * @return how many were moved, and to which queues. Committed

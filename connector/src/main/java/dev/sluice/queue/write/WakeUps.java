@@ -2,11 +2,9 @@ package dev.sluice.queue.write;
 
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
-import org.postgresql.PGConnection;
 import org.postgresql.PGNotification;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,7 +24,6 @@ public final class WakeUps implements AutoCloseable {
     static final Duration INTERVAL = Duration.ofMillis(25);
 
     private static final Logger log = LoggerFactory.getLogger(WakeUps.class);
-    private static final PGNotification[] NONE = {};
     private static final Duration RETRY = Duration.ofSeconds(1);
 
     private final DataSource dataSource;
@@ -73,16 +70,19 @@ public final class WakeUps implements AutoCloseable {
         while (!closed) {
             renewing = false;
             try (Connection connection = dataSource.getConnection()) {
-                listen(connection);
+                connection.setAutoCommit(true);
+                notifications.listen(connection);
                 if (failing) {
                     failing = false;
                     log.info("Other processes wake our consumers again channel={}", notifications.channel());
                 }
                 while (!closed && !renewing) {
                     notifications.send(connection);
-                    hear(received(connection));
+                    for (PGNotification received : Notifications.receive(connection, INTERVAL)) {
+                        notifications.heard(received).forEach(this::wake);
+                    }
                 }
-                stopListening(connection);
+                Notifications.stopListening(connection);
             } catch (SQLException e) {
                 if (!failing && !closed) {
                     failing = true;
@@ -95,39 +95,6 @@ public final class WakeUps implements AutoCloseable {
                 log.error("Could not listen to other processes, trying again", e);
                 pause();
             }
-        }
-    }
-
-    private void listen(Connection connection) throws SQLException {
-        connection.setAutoCommit(true);
-        try (Statement statement = connection.createStatement()) {
-            statement.execute("listen " + statement.enquoteIdentifier(notifications.channel(), true));
-        }
-    }
-
-    private static PGNotification[] received(Connection connection) throws SQLException {
-        try {
-            PGNotification[] received =
-                    connection.unwrap(PGConnection.class).getNotifications((int) INTERVAL.toMillis());
-            return received == null ? NONE : received;
-        } catch (SQLException e) {
-            // The pool does not see this call fail. A statement shows the pool that the connection is broken.
-            try (Statement statement = connection.createStatement()) {
-                statement.execute("select 1");
-            }
-            throw e;
-        }
-    }
-
-    private static void stopListening(Connection connection) throws SQLException {
-        try (Statement statement = connection.createStatement()) {
-            statement.execute("unlisten *");
-        }
-    }
-
-    private void hear(PGNotification[] received) {
-        for (PGNotification notification : received) {
-            notifications.heard(notification).forEach(this::wake);
         }
     }
 

@@ -1,7 +1,6 @@
 -- Statements of PartitionLocks. Until the commit, no other transaction gives out seqs in the locked partitions.
 
 -- name: lock-partitions
--- From here to the commit nobody else gives out seqs in these partitions.
 select id from sluice.partitions where id = any (:partitions::bigint[]) order by id for no key update;
 
 -- name: lock-free-partitions

@@ -69,7 +69,7 @@ class DuplicatesTest extends WriterFixture {
                 .as("neither read nor cached")
                 .isEqualTo(3);
         assertThat(writer.write(run(1, 7), List.of()))
-                .as("also those that another writer has added meanwhile")
+                .as("also those that another writer has added")
                 .extracting(outcome -> outcome instanceof Queued)
                 .containsExactly(false, false, false, false, false, false, true);
         assertThat(writer.write(List.of(withGeneratedId("p", "made2"), message("p", "t7")), List.of()))
