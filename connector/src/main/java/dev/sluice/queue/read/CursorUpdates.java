@@ -48,7 +48,7 @@ final class CursorUpdates {
             return;
         }
         statements
-                .on(connection, "settle")
+                .on(connection, "release")
                 .set("groups", updates, Update::groupId)
                 .set("partitions", updates, Update::partitionId)
                 .set("positions", updates, Update::position)

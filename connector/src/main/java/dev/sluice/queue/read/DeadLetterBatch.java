@@ -36,7 +36,7 @@ final class DeadLetterBatch {
             return;
         }
         statements
-                .on(connection, "bury")
+                .on(connection, "copy-to-dead-letters")
                 .set("queues", letters, Letter::queueId)
                 .set("partitions", letters, Letter::partitionId)
                 .set("seqs", letters, Letter::seq)

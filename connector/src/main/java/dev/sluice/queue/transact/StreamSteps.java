@@ -47,7 +47,7 @@ final class StreamSteps {
             return Ending.restart();
         }
         Connection open = transaction.connection();
-        serialize(open, cycle);
+        lockCycle(open, cycle);
         if (!keepQuery(open, cycle.queryId())) {
             return refuse(null, Refusal.NO_QUERY);
         }
@@ -75,9 +75,9 @@ final class StreamSteps {
         return Ending.rollBack(new Outcome(queue, refusal, List.of(), null));
     }
 
-    private void serialize(Connection open, StreamCycle cycle) throws SQLException {
+    private void lockCycle(Connection open, StreamCycle cycle) throws SQLException {
         String name = "sluice cycle " + schema + " " + cycle.queryId() + " " + cycle.partitionId();
-        statements.on(open, "serialize").set("cycle", name).run();
+        statements.on(open, "lock-cycle").set("cycle", name).run();
     }
 
     /** Locks the query. Returns false if it does not exist. */

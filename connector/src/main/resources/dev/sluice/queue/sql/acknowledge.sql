@@ -1,7 +1,7 @@
--- Acknowledgements.
+-- Finds the messages of acknowledgements.
 
 -- name: transaction-ids
--- Transaction ids of the runs [first, last], as slices of segments.
+-- Returns the transaction ids of the runs [first, last], as slices of segments.
 select run.ordinal, s.first_seq + slice.low - 1 as slice_seq, s.transaction_ids[slice.low:slice.high] as transaction_ids
 from unnest(:partitions::bigint[], :firsts::bigint[], :lasts::bigint[]) with ordinality
   as run (partition_id, first_seq, last_seq, ordinal)
@@ -22,8 +22,8 @@ where s.last_seq >= run.first_seq
 order by run.ordinal, s.first_seq;
 
 -- name: newest-of-ids
--- Where these messages are, of those among the newest :reach of their partitions. The ids of a partition are compared as two
--- sets, which is neither pair by pair nor by a plan of the server's choice.
+-- Returns those of the messages that are among the newest :reach messages of their partitions. Compares the ids of a
+-- partition as two sets, so that no plan compares them pair by pair.
 select p.id, q.name as queue, p.name as partition, found.transaction_id
 from (
   select wanted.partition_id, array_agg(wanted.transaction_id) as transaction_ids
@@ -45,12 +45,12 @@ cross join lateral (
 ) found;
 
 -- name: keep-lease
--- Moves cursors on whose leases go on.
+-- Moves cursors whose leases go on.
 update sluice.cursors c
-set position = settled.position,
-    acked = settled.acked::int8multirange,
-    consumed_at = case when settled.position > c.position then now() else c.consumed_at end,
+set position = moved.position,
+    acked = moved.acked::int8multirange,
+    consumed_at = case when moved.position > c.position then now() else c.consumed_at end,
     deliveries = 0
 from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[])
-  as settled (group_id, partition_id, position, acked)
-where c.group_id = any (array[settled.group_id]) and c.partition_id = settled.partition_id;
+  as moved (group_id, partition_id, position, acked)
+where c.group_id = any (array[moved.group_id]) and c.partition_id = moved.partition_id;

@@ -1,7 +1,7 @@
--- Cursors whose rows a transaction locks and writes.
+-- Locks cursors, and writes cursors that are locked.
 
 -- name: lock-cursors
--- The cursors that acks speak of, in the order of their ids.
+-- Locks the cursors in the order of their ids.
 select of.group_name, c.group_id, c.partition_id, of.queue_id, of.queue, of.partition,
        c.position, c.lease_id, c.lease_end, coalesce(c.available_at > now(), false) as held,
        (extract(epoch from c.available_at - now()) * 1000)::bigint as remaining_ms, c.acked::text as acked,
@@ -21,38 +21,38 @@ join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_i
 order by of.group_id, of.partition_id
 for no key update of c;
 
--- name: settle
--- Moves cursors on and ends their leases. A cursor with nothing left becomes idle, if no flush holds its partition:
--- the share lock keeps the next flush from overlooking it. Otherwise it stays ready. Where more is to be read, the partition is
--- left alone. The quiet ones are asked by `in`, which looks each up in a hash table whatever the plan: joined, the two lists were
--- compared pair by pair, by a generic plan and on a writer's connection. (`skip locked` does wait for one thing, a newer version
--- of a row it has already passed; so a deadlock is possible, if rare, and the transaction is run again.)
-with settled as (
+-- name: release
+-- Moves cursors and ends their leases. A cursor that has read all of its partition becomes idle if no flush holds the
+-- partition; the share lock makes the next flush wait, so that it finds the idle cursor. Otherwise the cursor stays
+-- ready. Partitions with more to read are not locked. The test by `in` uses a hash table with every plan. A join was
+-- planned as a comparison pair by pair, both in generic plans and under IndexPlans. `skip locked` still waits for a
+-- newer version of a row that it has passed. So a deadlock is possible, though rare; then the transaction is retried.
+with released as (
   select * from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[],
                        :failed_seqs::text[], :failed_counts::text[], :deliveries::integer[], :delays_ms::bigint[])
-    as settled (group_id, partition_id, position, acked, failed_seqs, failed_counts, deliveries, delay_ms)
-), quiet as (
+    as released (group_id, partition_id, position, acked, failed_seqs, failed_counts, deliveries, delay_ms)
+), drained as (
   select p.id, p.head
-  from (select distinct partition_id, position from settled) done
-  join sluice.partitions p on p.id = any (array[done.partition_id]) and p.head = done.position
+  from (select distinct partition_id, position from released) read
+  join sluice.partitions p on p.id = any (array[read.partition_id]) and p.head = read.position
   for share of p skip locked
 )
 update sluice.cursors c
-set position = settled.position,
-    acked = settled.acked::int8multirange,
-    failed_seqs = settled.failed_seqs::bigint[],
-    failed_counts = settled.failed_counts::integer[],
-    deliveries = settled.deliveries,
-    consumed_at = case when settled.position > c.position then now() else c.consumed_at end,
+set position = released.position,
+    acked = released.acked::int8multirange,
+    failed_seqs = released.failed_seqs::bigint[],
+    failed_counts = released.failed_counts::integer[],
+    deliveries = released.deliveries,
+    consumed_at = case when released.position > c.position then now() else c.consumed_at end,
     lease_id = null,
     lease_end = null,
-    available_at = case when (settled.partition_id, settled.position) in (select id, head from quiet) then null
-                        else clock_timestamp() + settled.delay_ms * interval '1 millisecond' end
-from settled
-where c.group_id = any (array[settled.group_id]) and c.partition_id = settled.partition_id;
+    available_at = case when (released.partition_id, released.position) in (select id, head from drained) then null
+                        else clock_timestamp() + released.delay_ms * interval '1 millisecond' end
+from released
+where c.group_id = any (array[released.group_id]) and c.partition_id = released.partition_id;
 
 -- name: put-back
--- Moves cursors back. A lease that another pop got meanwhile stays.
+-- Moves cursors back. Keeps a lease that another pop got meanwhile.
 update sluice.cursors c
 set position = back.position,
     acked = back.acked::int8multirange,
@@ -61,7 +61,7 @@ from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :ack
   as back (group_id, partition_id, position, acked)
 where c.group_id = any (array[back.group_id]) and c.partition_id = back.partition_id;
 
--- name: bury
+-- name: copy-to-dead-letters
 -- Copies messages into the dead letters.
 insert into sluice.dead_letters
   (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, trace_id, producer_sub, error, retries, created_at)

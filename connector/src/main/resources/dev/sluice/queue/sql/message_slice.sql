@@ -1,9 +1,9 @@
--- Messages by their seqs, for every reader.
+-- Reads messages by their seqs, for pops and for readers without a group.
 
 -- name: read
--- The messages of the runs [first, last], as slices of segments, in the order of the runs, until :max_bytes of payloads are
--- passed. Two index probes a run, then one row a segment; only the slices given are unpacked. What is sorted to count the bytes is
--- narrow: the rows of the segments, which may hold their payloads, are fetched for those that are returned.
+-- Returns the messages of the runs [first, last] as slices of segments, in the order of the runs, until the payloads
+-- pass :max_bytes. Costs two index probes per run and one row per segment, and unpacks only the slices it returns. The
+-- sort that adds up the bytes has narrow rows; the payloads are fetched afterwards, for the rows that are returned.
 select sliced.ordinal, s.first_seq + sliced.low - 1 as slice_seq, sliced.total_bytes,
        s.created_at,
        s.ids[sliced.low:sliced.high] as ids,

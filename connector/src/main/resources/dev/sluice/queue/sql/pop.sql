@@ -1,7 +1,7 @@
--- Leases.
+-- Leases cursors, or holds them back.
 
 -- name: lease
--- Gives the runs (position, lease_end] to the leases.
+-- Gives each cursor a lease on the seqs (position, lease_end].
 update sluice.cursors c
 set lease_id = claimed.lease_id,
     lease_end = claimed.lease_end,
@@ -15,7 +15,7 @@ from unnest(:groups::bigint[], :partitions::bigint[], :leases::uuid[], :ends::bi
 where c.group_id = any (array[claimed.group_id]) and c.partition_id = claimed.partition_id;
 
 -- name: hold-back
--- Puts cursors off whose messages are too young.
+-- Delays cursors whose messages are too young.
 update sluice.cursors c
 set lease_id = null, lease_end = null, available_at = now() + held.delay_ms * interval '1 millisecond'
 from unnest(:groups::bigint[], :partitions::bigint[], :delays_ms::bigint[]) as held (group_id, partition_id, delay_ms)

@@ -1,10 +1,10 @@
--- Statements of readers that keep their own positions and take no leases. None of them locks anything.
+-- Reads partitions by position, without leases. No statement locks a row.
 
 -- name: queues
 select id, name from sluice.queues order by id;
 
 -- name: partitions
--- Of these queues, the partitions of one share: their ids have the remainder :index by :count. A row a partition.
+-- Returns the partitions of the queues whose ids have the remainder :index when divided by :count.
 select p.id, q.name as queue, p.name as partition, p.lane, p.head, p.tail
 from sluice.queues q
 join sluice.partitions p on p.queue_id = q.id
@@ -18,8 +18,8 @@ cross join lateral (select * from sluice.partitions p where p.id = wanted.id off
 cross join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q;
 
 -- name: positions-at
--- After the last message of each partition that was written before a time. Found by halving (low, high]: everything up to low was
--- written before it, everything after high was not. Where a segment is missing, the head is the position.
+-- Returns, for each partition, the last seq that was written before a time. Bisects (low, high]: all segments up to
+-- low were written before the time, and all after high were not. If a segment is missing, returns the head.
 with recursive search as (
   select p.id, p.head, p.tail - 1 as low, p.head as high
   from sluice.partitions p
@@ -44,7 +44,7 @@ with recursive search as (
 select id, low as position from search where low >= high;
 
 -- name: remember-start
--- Changes nothing when the reader has started before.
+-- Changes nothing if the reader has started before.
 insert into sluice.state (key, value)
 values (:key, jsonb_build_object('startedAt', to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
 on conflict (key) do nothing;

@@ -1,9 +1,9 @@
--- Statements of pop, ack and lease extension. None of them waits for a partition's lock: where one is held, a flush is
--- under way, and the cursor is left ready for what that flush brings.
+-- Locks ready cursors for pops. No statement here waits for the lock of a partition: if a flush holds the partition,
+-- the cursor stays ready for the messages of that flush.
 
 -- name: ready
--- Locks up to :limit ready cursors of the group, lane by lane, longest ready first; skips those another pop is claiming.
--- Relies on cursors_ready.
+-- Locks up to :limit ready cursors of the group, lane by lane, longest ready first. Skips cursors that another pop has
+-- locked. Relies on the index cursors_ready.
 select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as partition, c.position, p.head, c.acked::text as acked,
        c.deliveries, c.lease_id is not null as lease_expired,
        q.redelivery_limit, q.delayed_processing_s, q.lease_time_s,
@@ -28,7 +28,8 @@ cross join lateral (select * from sluice.partitions p where p.id = c.partition_i
 where q.name = :queue;
 
 -- name: ready-partition
--- As ready, for one partition. Where the time stands in coalesce, cursors_ready cannot be used: it would read all that is ready.
+-- Like ready, for one partition. The coalesce keeps the server from using cursors_ready, with which it would read all
+-- ready cursors.
 select c.group_id, c.partition_id, of.queue_id, of.queue, of.partition, c.position, of.head, c.acked::text as acked,
        c.deliveries, c.lease_id is not null as lease_expired,
        of.redelivery_limit, of.delayed_processing_s, of.lease_time_s,
@@ -49,9 +50,10 @@ where coalesce(c.available_at, 'infinity') <= now()
 for no key update of c skip locked;
 
 -- name: ready-across
--- As ready, over all queues of a namespace and task. Which cursors have been ready longest is read without locks; then that
--- many of each queue and lane are locked. Only when others held some of these are all queues asked for what else they have.
--- Reads, for each queue and lane, as many index entries as are ready, :limit at most; whatever the number of partitions.
+-- Like ready, over all queues of a namespace and task. First reads without locks which cursors have been ready
+-- longest, then locks that many of each queue and lane. If other transactions hold some of them, also looks at the
+-- other ready cursors of all queues. For each queue and lane, reads at most :limit index entries, whatever the number
+-- of partitions.
 with sources as materialized (
   select priority.lane, g.id as group_id
   from sluice.queues q
@@ -94,7 +96,7 @@ with sources as materialized (
     for no key update skip locked
   ) ready
   where (select count(*) from chosen) < (select sum(cursors) from longest)
-  limit 2 * :limit -- Those already chosen are among them.
+  limit 2 * :limit -- The chosen cursors may be among them.
 )
 select c.group_id, c.partition_id, q.id as queue_id, q.name as queue, p.name as partition, c.position, p.head, c.acked::text as acked,
        c.deliveries, c.lease_id is not null as lease_expired,
@@ -109,8 +111,8 @@ order by c.lane, c.available_at, c.partition_id
 limit :limit;
 
 -- name: delayed
--- Of each run [first, last], the last seq that is old enough to be delivered, null if none is; and how long until the
--- next one is.
+-- Returns, for each run [first, last], the last seq that is old enough to be delivered (null if none is), and how long
+-- until the next seq is old enough.
 select run.ordinal,
        max(s.last_seq) filter (where s.created_at <= now() - run.delay_s * interval '1 second') as visible,
        (extract(epoch from min(s.created_at) filter (where s.created_at > now() - run.delay_s * interval '1 second')
@@ -129,8 +131,8 @@ cross join lateral (
 group by run.ordinal;
 
 -- name: next-ready
--- When the group has something to read again without a push: the end of a lease or of a delay, in ms from now.
--- Null: never. Relies on cursors_ready.
+-- Returns how many ms from now the first lease or delay of the group ends, so that it can read without a push; null if
+-- none does. Relies on the index cursors_ready.
 select q.id as queue_id, g.id as group_id,
        (select extract(epoch from min(lane_next.at) - now()) * 1000
         from generate_series(0, 3) as priority (lane)
@@ -147,7 +149,7 @@ left join lateral (
 where q.name = :queue;
 
 -- name: next-ready-partition
--- As next-ready, for one partition, with what keeps it.
+-- Like next-ready, for one partition, and whether the partition is leased.
 select q.id as queue_id, p.id as partition_id, g.id as group_id,
        extract(epoch from c.available_at - now()) * 1000 as next_ms,
        c.lease_id is not null and c.available_at > now() as leased
@@ -164,7 +166,7 @@ left join lateral (
 where q.name = :queue;
 
 -- name: next-ready-across
--- As next-ready, over all queues of a namespace and task; no row when there are none.
+-- Like next-ready, over all queues of a namespace and task. Returns no row if there are no such queues.
 select min(g.id) as group_id,
        min(extract(epoch from (
          select min(lane_next.at)

@@ -1,5 +1,5 @@
 -- name: take-dead-letters
--- Locks the dead letters, in the order of their ids, so that of two who redrive one of them the second finds it gone.
+-- Locks the dead letters in the order of their ids. If two transactions redrive one letter, the second finds it gone.
 select d.id, q.name as queue, d.partition_name, d.transaction_id, d.payload, d.trace_id, d.producer_sub
 from sluice.dead_letters d
 cross join lateral (select q.name from sluice.queues q where q.id = d.queue_id offset 0) q

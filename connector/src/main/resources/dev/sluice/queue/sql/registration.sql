@@ -1,7 +1,8 @@
 -- Registers consumer groups on queues.
 
 -- name: unregistered-across
--- The queues of a namespace and task that the group does not read yet, and since when it waits for them, if it has said so.
+-- Returns the queues of a namespace and task on which the group is not registered, and since when the group waits for
+-- such queues, if it does.
 select array(
          select q.name from sluice.queues q
          where (:namespace::text is null or q.namespace = :namespace) and (:task::text is null or q.task = :task)
@@ -18,19 +19,19 @@ values (:namespace, :task, :group, :from)
 on conflict do nothing;
 
 -- name: wait-for-queue
--- Notes that a group waits for a queue that does not exist, or that it still does.
+-- Notes that a group waits for a queue that does not exist, or renews the note.
 insert into sluice.pending_subscriptions (queue_name, group_name, subscription_from)
 select :queue, :group, :from
 where not exists (select from sluice.queues where name = :queue)
 on conflict (queue_name, group_name) do update set asked_at = now();
 
 -- name: waits-for-queue
--- Whether that is noted, and noted lately: the time is written once a day at most, not with every pop.
+-- Returns a row if the group has noted within a day that it waits, so that not every pop writes a note.
 select from sluice.pending_subscriptions
 where queue_name = :queue and group_name = :group and asked_at > now() - interval '1 day';
 
 -- name: lock-queues
--- Keeps partitions from being created while a group is registered.
+-- Keeps other transactions from creating partitions while a group is registered.
 select id from sluice.queues
 where id = any (array(select q.id from sluice.queues q where q.name = any (:queues::text[])))
 order by id
@@ -43,7 +44,7 @@ on conflict (queue_id, name) do nothing
 returning id;
 
 -- name: lock-partitions-of-groups
--- Waits for the flushes under way, so that the heads read next are the ones the new cursors are set by.
+-- Waits for running flushes, so that create-cursors reads heads that no flush is about to move.
 select count(*) from (
   select id from sluice.partitions
   where id = any (array(
@@ -56,8 +57,9 @@ select count(*) from (
 ) locked;
 
 -- name: create-cursors
--- Under the locks of lock-queues and lock-partitions-of-groups. The seq of a time is found by halving (low, high], as seek does:
--- everything up to low was written before it, everything after high was not, unless the clock went back meanwhile.
+-- Runs under the locks of lock-queues and lock-partitions-of-groups. Finds the seq of a time by bisecting (low, high],
+-- as seek does: all segments up to low were written before the time, and all after high were not, unless the clock was
+-- set back.
 with recursive search as (
   select g.id as group_id, p.id, p.lane, p.head,
          case :mode::text when 'new' then p.head else p.tail - 1 end as low,

@@ -1,15 +1,16 @@
--- A cycle, which moves state, cursor and results on in one transaction.
+-- The steps of a cycle, which changes state, cursor and sink queue in one transaction.
 
--- name: serialize
--- One cycle of a query and partition at a time. Taken before all row locks, and one a transaction.
+-- name: lock-cycle
+-- Admits one cycle of a query and partition at a time. A transaction takes this lock before all row locks.
 select pg_advisory_xact_lock(hashtextextended( :cycle , 0));
 
 -- name: keep-query
--- Keeps it from being reset until the commit.
+-- Keeps other transactions from resetting the query until the commit.
 select id from sluice.stream_queries where id = :query for share;
 
 -- name: keep-partitions
--- Keeps the partition of the state, and those that are about to be locked, from being deleted. In the order of everybody.
+-- Keeps the partition of the state, and the partitions that the cycle pushes to, from being deleted. Locks them in the
+-- order of their ids, as all transactions do.
 select p.id, q.name as queue, q.encryption_enabled
 from sluice.partitions p
 cross join lateral (select * from sluice.queues q where q.id = p.queue_id offset 0) q

@@ -1,4 +1,4 @@
--- Queries of stream processors, and their state.
+-- Queries of stream processors and their state.
 
 -- name: add-query
 insert into sluice.stream_queries (name, source_queue, sink_queue, config_hash)
@@ -7,7 +7,7 @@ on conflict (name) do nothing
 returning id;
 
 -- name: lock-query
--- Waits for the cycles of the query that are under way.
+-- Waits for the running cycles of the query.
 select id, config_hash from sluice.stream_queries where name = :name for update;
 
 -- name: update-query
@@ -16,7 +16,7 @@ set source_queue = :source, sink_queue = :sink, config_hash = :hash, updated_at 
 where id = :query;
 
 -- name: drop-state
--- Reads the whole table: that happens when somebody changes how a query computes.
+-- Reads the whole table. This is rare: it happens when the configuration of a query changes.
 delete from sluice.stream_state where query_id = :query;
 
 -- name: queue-of-partition
@@ -26,7 +26,7 @@ cross join lateral (select q.name from sluice.queues q where q.id = p.queue_id o
 where p.id = :partition;
 
 -- name: state
--- By key, byte by byte. :above is above every key that begins with :prefix.
+-- Returns rows in the byte order of the keys. :above sorts after every key that begins with :prefix.
 select s.key, s.value, s.updated_at
 from sluice.stream_state s
 where s.partition_id = :partition and s.query_id = :query

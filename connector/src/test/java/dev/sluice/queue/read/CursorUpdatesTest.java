@@ -24,8 +24,8 @@ class CursorUpdatesTest {
             if (byIndex) {
                 IndexPlans.on(connection);
             }
-            Statements.Sql settle =
-                    Statements.read("locked_cursors.sql", "sluice").get("settle");
+            Statements.Sql release =
+                    Statements.read("locked_cursors.sql", "sluice").get("release");
             var ids = new long[CURSORS];
             var texts = new String[CURSORS];
             var counts = new int[CURSORS];
@@ -36,7 +36,7 @@ class CursorUpdatesTest {
             var plan = new StringBuilder();
             try (var statement = new BoundStatement(
                                     connection,
-                                    new Statements.Sql("explain verbose " + settle.text(), settle.parameters()))
+                                    new Statements.Sql("explain verbose " + release.text(), release.parameters()))
                             .set("groups", ids)
                             .set("partitions", ids)
                             .set("positions", ids)
