@@ -1,95 +1,106 @@
 /**
- * The queue in PostgreSQL: messages in named partitions, read by consumer groups under leases.
+ * The model of the queue in PostgreSQL: the values that callers pass in and get back, and the ids, names and times in
+ * them. The packages below this one do the work; this comment is their glossary.
  *
- * <h2>What is stored</h2>
+ * <h2>Glossary</h2>
  *
- * <p>A partition is a sequence of messages numbered from 1 without gaps; the number is the message's <em>seq</em>. A
- * row of {@code segments} holds a run of consecutive messages as arrays; a row per message would cost many times as
- * much to write. {@code partitions.head} is the newest seq. For every group and partition there is one row of
- * {@code cursors}: up to where the group is done ({@code position}), what is done beyond that ({@code acked}), who
- * holds the next messages until when ({@code lease_id}, {@code lease_end}, {@code available_at}). Because seqs have no
- * gaps, what a group has left is {@code head - position} less what is acked: arithmetic, never a count.
+ * <dl>
+ *   <dt>message
+ *   <dd>JSON text with an id and a transaction id. A producer pushes a {@link dev.sluice.queue.NewMessage}; a consumer
+ *       pops a {@link dev.sluice.queue.Message}.
+ *   <dt>queue
+ *   <dd>A name with {@link dev.sluice.queue.QueueOptions}, a namespace and a task. A push creates a queue that does not
+ *       exist.
+ *   <dt>partition
+ *   <dd>A sequence of messages within a queue. Messages of one partition stay in order.
+ *   <dt>seq
+ *   <dd>The number of a message in its partition, from 1 and without gaps. The seq of the newest message is the
+ *       <em>head</em> of the partition; the seq of the oldest message that is not deleted is its <em>tail</em>.
+ *   <dt>stored segment
+ *   <dd>A row of {@code segments}: consecutive messages of one partition as arrays. A row per message would cost many
+ *       times as much to write.
+ *   <dt>transaction id
+ *   <dd>The key under which a message is unique in its partition, within the deduplication window.
+ *   <dt>consumer group
+ *   <dd>A name under which consumers share the reading of queues. Each group reads every message.
+ *       {@link dev.sluice.queue.Subscription} says where a group starts.
+ *   <dt>cursor
+ *   <dd>A row of {@code cursors}, one for each group and partition. {@code position} is the seq up to which everything
+ *       is done; {@code acked} has the seqs that are done after it. Because seqs have no gaps, the lag of a group is
+ *       {@code head - position} minus the size of {@code acked}.
+ *   <dt>lease
+ *   <dd>The right of one consumer to the next messages of a cursor, until a time. A lease that is not acknowledged in
+ *       time expires, and the messages are delivered again. A lease that has not ended is <em>live</em>.
+ *   <dt>pop
+ *   <dd>A {@link dev.sluice.queue.PopRequest} to a {@link dev.sluice.queue.PopTarget}: a queue, a partition, or all
+ *       queues of a namespace.
+ *   <dt>acknowledgement
+ *   <dd>An {@link dev.sluice.queue.Acknowledgement}: a consumer completes, fails, returns or rejects one message.
+ *   <dt>dead letter
+ *   <dd>A copy of a message that a group gave up on. A <em>redrive</em> moves it back to its queue.
+ *   <dt>scheduled message
+ *   <dd>A message with a delivery time. It gets its seq when it is due.
+ *   <dt>parked message
+ *   <dd>A message whose queue another transaction keeps locked. It gets its seq when the lock is free.
+ *   <dt>lane
+ *   <dd>A {@link dev.sluice.queue.PriorityLane}: the urgency of a partition.
+ *   <dt>source
+ *   <dd>The log from which a writer takes messages, such as a Kafka topic. Its offsets commit with the messages.
+ * </dl>
  *
- * <h2>States of a cursor</h2>
+ * <h2>Packages</h2>
  *
- * <pre>
- *             push                     pop
- *   idle ───────────────▶ ready ───────────────▶ leased
- *    ▲                      ▲ ▲                   │ │ │
- *    │ pop found nothing    │ └── lease ended ────┘ │ │
- *    └──────────────────────┘     by its time       │ │
- *    ▲                      ▲                       │ │
- *    │                      └─ all acked, more to read, or one given back (failed: after a delay)
- *    └──────────────────────── all acked, nothing more to read
- * </pre>
+ * <ul>
+ *   <li>{@code sql}: statements, transactions and the schema.
+ *   <li>{@code write}: pushes, from a batch of messages to stored segments.
+ *   <li>{@code read}: pops, acknowledgements, and readers without a group.
+ *   <li>{@code transact}: transactions that push and acknowledge, streams, and redrive.
+ *   <li>{@code admin}: queues, groups, dead letters and retention.
+ *   <li>{@code view}: what a dashboard shows.
+ * </ul>
  *
- * <p>{@code available_at} alone tells them apart: null is idle, a time that has passed is ready, a time to come is
- * leased or held back. Nothing has to run for a lease to end. All times are the database's clock.
+ * <p>These packages know JDBC, and nothing of Kafka or HTTP.
  *
- * <h2>Readers of a namespace</h2>
- *
- * <p>A group may read all queues of a namespace and task. It has its cursors in each of them as if it had read each by
- * name: every such pop registers the group where it is not registered yet. A group that does not want what is old is
- * noted in {@code pending_subscriptions_across} by its first pop; whatever comes into the namespace later, it reads
- * from that time on. To claim, the ready cursors of all these queues are ranked without locks, and the longest ready
- * are locked: the cost grows with the queues, never with their partitions.
- *
- * <h2>Streams</h2>
- *
- * <p>A stream processor reads a queue as a consumer group of its own, and keeps what it remembers (sums, windows) in
- * {@code stream_state}: by query, partition and key. It moves on in cycles ({@link StreamCycle}): the state it changes,
- * the messages it pushes and the acknowledgement of what it has read are one transaction. An acknowledgement of a cycle
- * moves the cursor up to its message, under a lease that is still live; one that comes again or late is refused, and
- * with it all of the cycle. So each message counts in the state once, whoever is killed when, as long as cycles name
- * their lease and end it.
- *
- * <h2>Readers without a group</h2>
- *
- * <p>{@link QueueReader} reads partitions by position and remembers nothing but when a reader first started (in
- * {@code state}). It is no group, so it has no cursor, holds no lease, and no message waits for it.
- *
- * <h2>What may be relied on</h2>
+ * <h2>Guarantees</h2>
  *
  * <ol>
- *   <li>Seqs are given out under the partition's row lock, which is held until the commit: a message never commits
- *       behind a cursor that has passed it.
- *   <li>Offsets of sources commit with the messages: a replay changes nothing ({@link QueueWriter}).
- *   <li>A transaction id is in a partition once within the window ({@link DedupWindow}).
- *   <li>At most one live lease per group and partition. A position never goes back; what is acked is not delivered
- *       again.
- *   <li>A cursor becomes idle only while the partition's row is share-locked with {@code head = position}. A flush that
- *       holds the row makes the cursor stay ready; one that comes later finds it idle and wakes it. So no push is
- *       overlooked, and no ack waits for a flush.
- *   <li>A message pushed after its queue became an encrypted one is encrypted wherever it is stored here: the writer
- *       reads the option with the partition's lock ({@link PayloadCipher}).
+ *   <li>A transaction assigns seqs under the row lock of the partition and holds the lock until it commits. So no
+ *       message commits behind a cursor that has passed its seq.
+ *   <li>The offsets of a source commit with its messages. So a replay changes nothing.
+ *   <li>A transaction id is in a partition once within the deduplication window.
+ *   <li>A group has at most one live lease on a partition. A position never moves back, and an acknowledged message is
+ *       not delivered again, except by a seek or by a put-back of messages that reached no consumer.
+ *   <li>A cursor becomes idle only if its transaction share-locks the row of the partition and finds {@code head =
+ *       position}. If a flush holds the row, the cursor stays ready. A later flush finds the idle cursor and wakes it.
+ *       So no push is overlooked, and no acknowledgement waits for a flush.
+ *   <li>A message that is pushed after its queue became encrypted is stored encrypted everywhere: the writer reads the
+ *       option under the lock of the partition ({@link dev.sluice.queue.PayloadCipher}).
  * </ol>
  *
- * <h2>Queues that are held</h2>
+ * <h2>Lock order</h2>
  *
- * <p>A writer that has waited too long for a lock finds the held queues: another transaction holds their rows. It
- * writes the messages of the other queues and keeps those of the held ones in {@code parked}, in the transaction that
- * moves the source on ({@link Parking}). Later messages of a held queue wait behind them. The release writes them to
- * their queue in order, and removes each in the same transaction.
+ * <p>All transactions take locks in this order: {@code queues}; {@code sink_offsets}; the advisory lock of a cycle;
+ * {@code stream_queries}; {@code dead_letters} by id; {@code partitions} by id; {@code cursors} by group and partition.
+ * The partition locks of pops and acknowledgements do not wait ({@code skip locked}), so they may come last. All times
+ * are of the database's clock.
  *
- * <h2>Plans</h2>
+ * <h2>Public types besides those named above</h2>
  *
- * <p>Statements that name their rows run under {@link IndexPlans}. Its comment says how they are written, so that no
- * statistics of the server can spoil their plans.
- *
- * <p>Locks are taken in one order: {@code queues}, {@code sink_offsets}, the advisory lock of a cycle,
- * {@code stream_queries}, {@code dead_letters} by id, {@code partitions} by id, {@code cursors} by group and partition.
- * The partition locks of pops and acks never wait ({@code skip locked}), so they may come last.
- *
- * <p>The SQL is in {@code writer.sql} and {@code reader.sql}, the tables in {@code migrations/}. This package knows
- * JDBC and nothing of Kafka or HTTP.
+ * <ul>
+ *   <li>{@link dev.sluice.queue.PushOutcome}, {@link dev.sluice.queue.PopResult},
+ *       {@link dev.sluice.queue.AcknowledgeOutcome}: results, as the bridge answers them.
+ *   <li>{@link dev.sluice.queue.Origin}: what a message keeps from a topic.
+ *   <li>{@link dev.sluice.queue.QueueInfo}, {@link dev.sluice.queue.QueueNamespace},
+ *       {@link dev.sluice.queue.PartitionKey}: rows of queues, and where a page of rows ends.
+ *   <li>{@link dev.sluice.queue.MessageIds}: makes the ids of messages, in the bridge and in the connectors.
+ *   <li>{@link dev.sluice.queue.PartitionIds}, {@link dev.sluice.queue.QueueIds}, {@link dev.sluice.queue.StreamIds},
+ *       {@link dev.sluice.queue.TraceIds}: ids as clients see them.
+ *   <li>{@link dev.sluice.queue.TimeText}: parses times for requests, connector settings and record headers.
+ *   <li>{@link dev.sluice.queue.QueueException}, {@link dev.sluice.queue.SessionFailures}: which failures a retry
+ *       helps.
+ * </ul>
  */
 @NullMarked
 package dev.sluice.queue;
 
-import dev.sluice.queue.read.QueueReader;
-import dev.sluice.queue.sql.IndexPlans;
-import dev.sluice.queue.transact.StreamCycle;
-import dev.sluice.queue.write.DedupWindow;
-import dev.sluice.queue.write.Parking;
-import dev.sluice.queue.write.QueueWriter;
 import org.jspecify.annotations.NullMarked;

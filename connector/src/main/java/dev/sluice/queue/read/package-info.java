@@ -1,8 +1,81 @@
 /**
- * Reading messages: pops with leases, and acknowledgements.
+ * Reads messages: pops with leases, acknowledgements, and readers that keep their own positions.
  *
- * <p>{@link dev.sluice.queue.read.Queue} is the entry. A pop looks for cursors that are ready, leases them and reads
- * the next messages. An acknowledgement moves cursors forward, puts messages back or buries them.
+ * <p>{@link dev.sluice.queue.read.Queue} is the entry for consumers. Each of its methods runs one transaction.
+ *
+ * <h2>States of a cursor</h2>
+ *
+ * <pre>
+ *             push                     pop
+ *   idle ───────────────▶ ready ───────────────▶ leased
+ *    ▲                      ▲ ▲                   │ │ │
+ *    │ pop found nothing    │ └── lease expired ──┘ │ │
+ *    └──────────────────────┘                       │ │
+ *    ▲                      ▲                       │ │
+ *    │                      └─ all acknowledged, more to read; or one message returned (failed: after a delay)
+ *    └──────────────────────── all acknowledged, nothing more to read
+ * </pre>
+ *
+ * <p>The column {@code available_at} alone tells the states apart: null is idle, a time in the past is ready, a time in
+ * the future is leased or delayed. So no job has to run when a lease expires.
+ *
+ * <h2>A pop</h2>
+ *
+ * <ol>
+ *   <li>{@code ReadyCursors} locks ready cursors of the target, most urgent lane and longest ready first, and skips
+ *       cursors that another pop has locked. If the group is new, {@code Registration} gives it a cursor for each
+ *       partition.
+ *   <li>{@code Pop} shares the cursors out among the consumers that wait, and reads their messages as
+ *       {@code MessageSlice}s of stored segments.
+ *   <li>{@code Pop} writes a lease for each cursor. With auto-ack it writes the position instead
+ *       ({@code CursorUpdates}).
+ *   <li>If too many leases on a message have expired, the message becomes a dead letter ({@code DeadLetterBatch}).
+ * </ol>
+ *
+ * <p>If the outcome of the commit is unknown, the caller gets a
+ * {@link dev.sluice.queue.read.PopOutcomeUnknownException} with the results. It asks for the outcome later, and either
+ * delivers the results or puts the messages back ({@code PutBack}).
+ *
+ * <h2>An acknowledgement</h2>
+ *
+ * <p>{@link dev.sluice.queue.read.Acknowledge} locks the cursors ({@code LockedCursor}) in the order of their ids,
+ * finds the seqs of the transaction ids in the leases, and moves the cursors. A cursor moves over seqs that are done
+ * without a gap, and keeps the others in {@code acked} ({@code SeqSet}). So a failed message is delivered again alone.
+ *
+ * <h2>Readers of a namespace</h2>
+ *
+ * <p>A group may read all queues of a namespace and task. It has its cursors in each queue, as if it had read each
+ * queue by name: every such pop registers the group where it is not registered yet. If the group starts at the end, its
+ * first pop notes the time in {@code pending_subscriptions_across}, and the group reads from that time on in queues
+ * that are created later. The pop ranks the ready cursors of all these queues without locks, and then locks those that
+ * have been ready longest. So its cost grows with the number of queues, and not with the number of partitions.
+ *
+ * <h2>Readers without a group</h2>
+ *
+ * <p>{@link dev.sluice.queue.read.QueueReader} reads partitions by position, for the source connector. It stores
+ * nothing but the time at which a reader first started. It has no cursor and holds no lease, so no message waits for
+ * it.
+ *
+ * <h2>Rules</h2>
+ *
+ * <ul>
+ *   <li>A pop never waits for the lock of a cursor, and no statement here waits for the lock of a partition, except the
+ *       registration of a group.
+ *   <li>Classes below {@code Queue} and {@code QueueReader} run in a transaction of their caller and do not commit.
+ *   <li>{@code Queue} and {@code QueueReader} have no state; any number of threads and processes may use them.
+ * </ul>
+ *
+ * <p>The package does not wait for messages: the bridge waits, and pops again when a push wakes it. It does not delete
+ * messages; retention does.
+ *
+ * <h2>Public types</h2>
+ *
+ * <ul>
+ *   <li>{@link dev.sluice.queue.read.Queue}, {@link dev.sluice.queue.read.QueueConfig},
+ *       {@link dev.sluice.queue.read.PopOutcomeUnknownException}: for the bridge.
+ *   <li>{@link dev.sluice.queue.read.Acknowledge}: for transactions that also push.
+ *   <li>{@link dev.sluice.queue.read.QueueReader}: for the source connector.
+ * </ul>
  */
 @NullMarked
 package dev.sluice.queue.read;
