@@ -28,8 +28,8 @@ public record Acknowledgement(
         /** Done. The message is never delivered to this group again. */
         COMPLETED,
         /**
-         * Failed. The message is delivered again after the retry delay; beyond the retry limit of the queue it becomes a
-         * dead letter.
+         * Failed. The message is delivered again after the retry delay; beyond the retry limit of the queue it becomes
+         * a dead letter.
          */
         FAILED,
         /** Not done. The message is delivered again at once; the retry limit does not count it. */

@@ -23,26 +23,27 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Encrypts the payloads of encrypted queues and decrypts the payloads that consumers get: AES-256 in GCM (NIST SP
- * 800-38D), in the form of {@link SealedPayload}. A payload names the key that encrypted it, so keys can be rotated: one
- * key encrypts, and older keys still decrypt.
+ * 800-38D), in the form of {@link SealedPayload}. A payload names the key that encrypted it, so keys can be rotated:
+ * one key encrypts, and older keys still decrypt.
  *
- * <p><b>Binding to the queue.</b> The tag covers the ciphertext and the name of the queue (as additional data, UTF-8). If
- * somebody copies a ciphertext into another queue, it is not decrypted there. The tag does not cover partition,
+ * <p><b>Binding to the queue.</b> The tag covers the ciphertext and the name of the queue (as additional data, UTF-8).
+ * If somebody copies a ciphertext into another queue, it is not decrypted there. The tag does not cover partition,
  * transaction id and message id, because a message that is redriven from the dead letters gets new ids and keeps its
  * payload. A message never leaves its queue.
  *
  * <p><b>Payloads of clients.</b> Clients may push objects of the same form. If the tag verifies, the payload was
  * encrypted with our key for this queue. Otherwise it is the client's own, or damaged, or encrypted with a key that is
  * not configured; it is delivered as it is stored. {@link #seal} uses the same test to leave sealed payloads alone:
- * payloads that were encrypted at the push, that were scheduled, or that are redriven. No flag marks a sealed payload, so
- * no flag can be wrong or lost.
+ * payloads that were encrypted at the push, that were scheduled, or that are redriven. No flag marks a sealed payload,
+ * so no flag can be wrong or lost.
  *
  * <p><b>Payloads that name no key</b> are decrypted with the encrypting key and without additional data, because Queen
  * stores payloads this way.
  *
- * <p><b>IVs</b> must not repeat under a key. An IV is 8 random bytes and a 4-byte counter. Each instance draws the random
- * bytes when it starts and after every 2^32 messages. With a thousand restarts and a thousand times 2^32 messages under
- * one key, the probability of a repeated IV is below 10^-12. Purely random IVs would need a new key every 2^32 messages.
+ * <p><b>IVs</b> must not repeat under a key. An IV is 8 random bytes and a 4-byte counter. Each instance draws the
+ * random bytes when it starts and after every 2^32 messages. With a thousand restarts and a thousand times 2^32
+ * messages under one key, the probability of a repeated IV is below 10^-12. Purely random IVs would need a new key
+ * every 2^32 messages.
  *
  * <p>Safe for use by many threads.
  */
@@ -181,8 +182,8 @@ public final class PayloadCipher {
     }
 
     /**
-     * Encrypts a text that is derived from payloads, such as the state of a stream, for its queue. {@link #open} decrypts
-     * it.
+     * Encrypts a text that is derived from payloads, such as the state of a stream, for its queue. {@link #open}
+     * decrypts it.
      *
      * @throws IllegalStateException if there is no key
      */
@@ -194,8 +195,8 @@ public final class PayloadCipher {
     }
 
     private boolean isSealed(String queue, byte[] payload) {
-        boolean mayBeSealed = payload.length > PREFIX.length
-                && Arrays.equals(payload, 0, PREFIX.length, PREFIX, 0, PREFIX.length);
+        boolean mayBeSealed =
+                payload.length > PREFIX.length && Arrays.equals(payload, 0, PREFIX.length, PREFIX, 0, PREFIX.length);
         SealedPayload sealed = mayBeSealed ? SealedPayload.parse(new String(payload, UTF_8)) : null;
         SecretKey key = sealed == null || sealed.keyId() == null ? null : keys.get(sealed.keyId());
         return key != null && decrypt(key, queue, sealed) != null;
@@ -288,7 +289,7 @@ public final class PayloadCipher {
     }
 
     /** Returns how many payloads that name a key could not be decrypted and were delivered as stored. */
-    public long unopened() {
+    long unopened() {
         return unopened.sum();
     }
 }

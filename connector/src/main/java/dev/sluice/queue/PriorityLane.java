@@ -38,7 +38,7 @@ public enum PriorityLane {
     }
 
     /** Returns the lane of a queue's priority: below 0 low, 0 normal, 1 to 9 high, 10 and more critical. */
-    public static PriorityLane ofPriority(int priority) {
+    static PriorityLane ofPriority(int priority) {
         if (priority < 0) {
             return LOW;
         }

@@ -49,8 +49,8 @@ public class QueueException extends RuntimeException {
     /**
      * Returns whether the same request can succeed on a retry. Transient failures are: a lost or refused connection; a
      * server that starts, stops, is out of resources or is a standby; a deadlock, a serialization failure, a cancelled
-     * statement; and a session that the server ended on a timeout (PostgreSQL documentation, appendix A: classes 08, 40,
-     * 53, 55, 57, 58 and states 25006, 25P03, 25P04).
+     * statement; and a session that the server ended on a timeout (PostgreSQL documentation, appendix A: classes 08,
+     * 40, 53, 55, 57, 58 and states 25006, 25P03, 25P04).
      */
     public boolean isTransient() {
         if (sqlState.isEmpty()) {
@@ -71,8 +71,8 @@ public class QueueException extends RuntimeException {
     }
 
     /**
-     * Returns whether the server cancelled a statement on a timeout, of a lock or of the statement. A smaller part of the
-     * work, or the work on other queues, may succeed.
+     * Returns whether the server cancelled a statement on a timeout, of a lock or of the statement. A smaller part of
+     * the work, or the work on other queues, may succeed.
      */
     public boolean isTimeout() {
         return sqlState.equals(QUERY_CANCELED) || sqlState.equals(LOCK_NOT_AVAILABLE);
@@ -92,8 +92,8 @@ public class QueueException extends RuntimeException {
     }
 
     /**
-     * Returns whether PostgreSQL rejected the data: classes 21, 22 and 23 (cardinality, data, constraints) and 54 (limits
-     * of the server). Without that data, the server may accept the rest.
+     * Returns whether PostgreSQL rejected the data: classes 21, 22 and 23 (cardinality, data, constraints) and 54
+     * (limits of the server). Without that data, the server may accept the rest.
      */
     public boolean isAboutData() {
         return !isTransient()

@@ -1,9 +1,8 @@
 package dev.sluice.queue;
 
-import java.util.OptionalLong;
 import java.util.UUID;
 
-/** Converts the id of a queue to the UUID that clients see, and back; like {@link PartitionIds}, with another mark. */
+/** Converts the id of a queue to the UUID that clients see; like {@link PartitionIds}, with another mark. */
 public final class QueueIds {
     private static final TaggedIds IDS = new TaggedIds(0x534c_5543_4500_8001L);
 
@@ -12,10 +11,5 @@ public final class QueueIds {
     /** Returns the UUID for the id of a queue, which is 1 or more. */
     public static UUID toUuid(long queueId) {
         return IDS.toUuid(queueId);
-    }
-
-    /** Returns the id of the queue in a UUID, or nothing if {@link #toUuid} did not make the UUID. */
-    public static OptionalLong fromUuid(UUID uuid) {
-        return IDS.fromUuid(uuid);
     }
 }

@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param options its options
  * @param createdAt when it was created, by the database's clock
  * @param partitions how many partitions it has
- * @param messages how many messages it holds, read or not, with scheduled messages and messages that were deleted one by
- *     one
+ * @param messages how many messages it holds, read or not, with scheduled messages and messages that were deleted one
+ *     by one
  */
 public record QueueInfo(
         long id,

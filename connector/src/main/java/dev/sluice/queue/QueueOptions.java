@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Options of a queue, as {@code POST /api/v1/configure} sets them.
  *
- * <p>{@code retryDelay}, {@code ttl} and {@code dedupWindow} are unset by default. Queen has default values of the first
- * two and ignores them, so its clients do not expect a delay or a deletion that they have not asked for.
+ * <p>{@code retryDelay}, {@code ttl} and {@code dedupWindow} are unset by default. Queen has default values of the
+ * first two and ignores them, so its clients do not expect a delay or a deletion that they have not asked for.
  *
  * @param leaseTime how long a lease lasts, whole seconds; zero means 60 seconds
  * @param retryLimit how many failed acks a message may have; the next one makes it a dead letter
@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param maxSize how many messages that some group has not completed the queue may hold before pushes are rejected; 0:
  *     any number
  * @param ttl age at which a message is deleted, read or not, whole seconds. Null or zero: never
- * @param deadLetterQueue stored and shown, without effect: a message beyond its retry limit always becomes a dead letter
+ * @param deadLetterQueue stored and shown, without effect: a message beyond its retry limit always becomes a dead
+ *     letter
  * @param dlqAfterMaxRetries like {@code deadLetterQueue}
  * @param delayedProcessing age that a message must have before it is delivered, whole seconds
  * @param windowBuffer age that the newest message of a partition must have before the partition is read, whole seconds
@@ -28,8 +29,8 @@ import org.jspecify.annotations.Nullable;
  * @param retention age at which a message is deleted, read or not, whole seconds; zero: never
  * @param completedRetention age at which a message that every group has completed is deleted, whole seconds; zero:
  *     never. Without effect on a queue that no group reads
- * @param maxWaitTime age at which a message that some group has not completed, or that no group reads, is deleted, whole
- *     seconds; zero: never. All messages before it in its partition are deleted with it
+ * @param maxWaitTime age at which a message that some group has not completed, or that no group reads, is deleted,
+ *     whole seconds; zero: never. All messages before it in its partition are deleted with it
  * @param encryptionEnabled whether payloads are stored encrypted, see {@link PayloadCipher}
  * @param dedupWindow how long transaction ids are kept for deduplication, whole milliseconds; zero: not at all; null:
  *     the default of the writer
@@ -79,8 +80,8 @@ public record QueueOptions(
     /**
      * Checks the values.
      *
-     * @throws IllegalArgumentException if a value is negative, too long, or not a multiple of its unit; the message names
-     *     the option as clients write it
+     * @throws IllegalArgumentException if a value is negative, too long, or not a multiple of its unit; the message
+     *     names the option as clients write it
      */
     public QueueOptions {
         checkSeconds("leaseTime", leaseTime);

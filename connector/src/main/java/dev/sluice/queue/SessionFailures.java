@@ -15,16 +15,14 @@ public final class SessionFailures {
     private static final String READ_ONLY = "25006";
 
     /**
-     * The server ended the session: by an administrator, after a crash, at a start, with its database, or on a timeout of
-     * an idle session, an idle transaction or a long transaction.
+     * The server ended the session: by an administrator, after a crash, at a start, with its database, or on a timeout
+     * of an idle session, an idle transaction or a long transaction.
      */
     private static final Set<String> ENDED = Set.of("57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04");
 
     private SessionFailures() {}
 
-    /**
-     * Returns whether the session is unusable: it has ended, its connection is broken, or its server is read-only.
-     */
+    /** Returns whether the session is unusable: it has ended, its connection is broken, or its server is read-only. */
     public static boolean isOver(@Nullable String sqlState) {
         return sqlState != null && (sqlState.startsWith("08") || isServerGone(sqlState));
     }

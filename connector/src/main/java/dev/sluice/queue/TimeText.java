@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
  *       the minutes of the offset, may be missing,
  *   <li>the same with a space instead of the {@code T}, as Python, Ruby and PostgreSQL print it,
  *   <li>the same without an offset, which means UTC,
- *   <li>the same with a space instead of the {@code +} of the offset, or before its sign, because a {@code +} in a query
- *       string means a space,
+ *   <li>the same with a space instead of the {@code +} of the offset, or before its sign, because a {@code +} in a
+ *       query string means a space,
  *   <li>a date alone, which means its midnight in UTC,
  *   <li>a number that is not negative, which means milliseconds since 1970.
  * </ul>

@@ -22,8 +22,8 @@ class PartitionIdsTest {
         assertThat(PartitionIds.fromUuid(UUID.randomUUID())).isEmpty();
         assertThat(PartitionIds.fromUuid(new UUID(0, 5))).isEmpty();
         assertThat(PartitionIds.fromUuid(QueueIds.toUuid(5))).isEmpty();
-        assertThat(QueueIds.fromUuid(PartitionIds.toUuid(5))).isEmpty();
-        assertThat(QueueIds.fromUuid(QueueIds.toUuid(5))).hasValue(5);
+        assertThat(StreamIds.fromUuid(PartitionIds.toUuid(5))).isEmpty();
+        assertThat(StreamIds.fromUuid(StreamIds.toUuid(5))).hasValue(5);
         assertThat(PartitionIds.fromUuid(new UUID(PartitionIds.toUuid(1).getMostSignificantBits(), 1)))
                 .isEmpty();
     }

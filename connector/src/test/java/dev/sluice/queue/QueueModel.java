@@ -9,7 +9,6 @@ import dev.sluice.queue.PopTarget.InQueue;
 import dev.sluice.queue.PushOutcome.Duplicate;
 import dev.sluice.queue.PushOutcome.Queued;
 import dev.sluice.queue.PushOutcome.Scheduled;
-import dev.sluice.queue.read.SeqSet;
 import dev.sluice.queue.transact.Redrive;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -421,7 +420,7 @@ final class QueueModel {
      * What the database says a group is done with is what was acknowledged, but for deleted messages that it has
      * passed.
      */
-    void checkCursor(String group, Name name, long position, SeqSet acked, long head, long lag) {
+    void checkCursor(String group, Name name, long position, Set<Long> acked, long head, long lag) {
         ModelPartition partition = partitions.get(name);
         if (partition == null) {
             assertThat(head)

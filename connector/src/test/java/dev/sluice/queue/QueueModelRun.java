@@ -12,7 +12,6 @@ import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.admin.SeekTarget;
 import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.read.QueueConfig;
-import dev.sluice.queue.read.SeqSet;
 import dev.sluice.queue.transact.Redrive;
 import dev.sluice.queue.transact.TransactionExecutor;
 import dev.sluice.queue.write.QueueWriter;
@@ -437,14 +436,15 @@ final class QueueModelRun implements AutoCloseable {
 
     private void checkCursors() {
         for (String row : postgres.query(
-                "select l.group_name, l.queue, l.partition, l.position, c.acked, l.head, l.lag"
+                "select l.group_name, l.queue, l.partition, l.position,"
+                        + " array(select s from generate_series(l.position + 1, l.head) s where s <@ c.acked), l.head, l.lag"
                         + " from sluice.group_lag l join sluice.cursors c on c.group_id = l.group_id and c.partition_id = l.partition_id")) {
             String[] columns = row.split("\\|", -1);
             model.checkCursor(
                     columns[0],
                     new Name(columns[1], columns[2]),
                     Long.parseLong(columns[3]),
-                    SeqSet.parse(columns[4]),
+                    StoredState.seqs(columns[4]),
                     Long.parseLong(columns[5]),
                     Long.parseLong(columns[6]));
         }

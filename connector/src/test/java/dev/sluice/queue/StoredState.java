@@ -6,8 +6,10 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 
 /** Reads from the tables what a {@link QueueModelRun} cannot learn from the answers of the queue. */
@@ -69,5 +71,16 @@ final class StoredState {
             }
         }
         return times;
+    }
+
+    /** Returns the seqs in the text of a PostgreSQL array. */
+    static Set<Long> seqs(String array) {
+        var seqs = new HashSet<Long>();
+        for (String seq : array.substring(1, array.length() - 1).split(",")) {
+            if (!seq.isEmpty()) {
+                seqs.add(Long.parseLong(seq));
+            }
+        }
+        return seqs;
     }
 }

@@ -55,9 +55,9 @@ public final class Queue {
     }
 
     /**
-     * Pops messages for consumers that wait on the same target. The first pop of a group on a queue registers the group.
-     * A pop across queues registers the group on all of them. If a queue is created later, the group reads the messages
-     * that are pushed to it from then on.
+     * Pops messages for consumers that wait on the same target. The first pop of a group on a queue registers the
+     * group. A pop across queues registers the group on all of them. If a queue is created later, the group reads the
+     * messages that are pushed to it from then on.
      *
      * @param requests the pops of the consumers; the first is served first
      * @return a result for each request, in the same order
@@ -92,8 +92,8 @@ public final class Queue {
     }
 
     /**
-     * Asks PostgreSQL for the outcome of a commit. Blocks for a few seconds at most. If the outcome is pending, ask again
-     * later.
+     * Asks PostgreSQL for the outcome of a commit. Blocks for a few seconds at most. If the outcome is pending, ask
+     * again later.
      */
     public CommitOutcome outcomeOf(OutcomeUnknownException unknown) {
         return outcomes.ask(unknown);

@@ -24,9 +24,9 @@ import javax.sql.DataSource;
  * Reads partitions by position. The caller names the seqs it wants and keeps its own positions. The reader takes no
  * lease and belongs to no consumer group, so consumers and retention do not wait for it.
  *
- * <p>The reader sees only committed messages. A seq is assigned under a lock that is held until the commit, so no message
- * can appear before a position that was read. A scheduled message has no seq until it is due. If the cipher lacks the key
- * of a payload, the reader returns the payload as it is stored.
+ * <p>The reader sees only committed messages. A seq is assigned under a lock that is held until the commit, so no
+ * message can appear before a position that was read. A scheduled message has no seq until it is due. If the cipher
+ * lacks the key of a payload, the reader returns the payload as it is stored.
  *
  * <p>Every method runs one transaction and blocks. Safe for use by many threads.
  */

@@ -54,8 +54,8 @@ record ReadyCursor(
     }
 
     /**
-     * Returns the most messages of one lease. After many redeliveries a lease has one message, to isolate a message that
-     * crashes its consumers.
+     * Returns the most messages of one lease. After many redeliveries a lease has one message, to isolate a message
+     * that crashes its consumers.
      */
     long most() {
         return redeliveryLimit > 0 && deliveries > redeliveryLimit / 2 ? 1 : Long.MAX_VALUE;

@@ -38,16 +38,17 @@ final class ReadyCursors {
             Status status, boolean registered, @Nullable Duration nextReadyIn) {}
 
     /**
-     * Registers the group on all queues of the scope that it does not read yet, and notes that it waits for more queues.
-     * Every pop calls this, even if cursors of other queues are ready.
+     * Registers the group on all queues of the scope that it does not read yet, and notes that it waits for more
+     * queues. Every pop calls this, even if cursors of other queues are ready.
      */
-    void registerAcross(Connection connection, Across across, String group, Subscription subscription) throws SQLException {
+    void registerAcross(Connection connection, Across across, String group, Subscription subscription)
+            throws SQLException {
         registration.runAcross(connection, across, group, subscription);
     }
 
     /**
-     * Registers the group on the queue of the target if it is not registered yet. If the queue does not exist, notes that
-     * the group waits for it.
+     * Registers the group on the queue of the target if it is not registered yet. If the queue does not exist, notes
+     * that the group waits for it.
      *
      * @return true if the group was registered and may have something to read now
      */

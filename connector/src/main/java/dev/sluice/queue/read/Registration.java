@@ -32,8 +32,8 @@ final class Registration {
     }
 
     /**
-     * Registers the group on those of the queues that exist, unless another transaction has just registered it. Locks all
-     * rows of one table, in order, before the rows of the next table.
+     * Registers the group on those of the queues that exist, unless another transaction has just registered it. Locks
+     * all rows of one table, in order, before the rows of the next table.
      *
      * @return false if none of the queues exists
      */
@@ -70,7 +70,8 @@ final class Registration {
                 .first(Scope::of)
                 .orElseThrow();
         Instant since = scope.waitsSince();
-        Subscription subscription = since == null ? effective(group, requested) : new Subscription(requested.mode(), since);
+        Subscription subscription =
+                since == null ? effective(group, requested) : new Subscription(requested.mode(), since);
         if (since == null && !subscription.equals(Subscription.ALL)) {
             ofScope(connection, "wait-across", across, group)
                     .set("from", requested.from())
@@ -96,8 +97,8 @@ final class Registration {
     }
 
     /**
-     * Notes that a group waits for a queue that does not exist, unless the group starts at the beginning. The first push
-     * to the queue registers the group.
+     * Notes that a group waits for a queue that does not exist, unless the group starts at the beginning. The first
+     * push to the queue registers the group.
      */
     void awaitQueue(Connection connection, String queue, String group, Subscription requested) throws SQLException {
         if (effective(group, requested).equals(Subscription.ALL)) {

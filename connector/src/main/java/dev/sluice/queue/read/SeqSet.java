@@ -8,7 +8,7 @@ import java.util.List;
  *
  * <p>Its text is that of PostgreSQL: {@code {[4,7),[9,10)}}, without the upper bounds (PostgreSQL documentation §8.17).
  */
-public final class SeqSet {
+final class SeqSet {
     static final SeqSet EMPTY = new SeqSet(List.of());
 
     private final List<Range> ranges;
@@ -21,7 +21,7 @@ public final class SeqSet {
     private record Range(long first, long last) {}
 
     /** Parses the text of an {@code int8multirange}. */
-    public static SeqSet parse(String text) {
+    static SeqSet parse(String text) {
         if (text.equals("{}")) {
             return EMPTY;
         }
@@ -41,7 +41,7 @@ public final class SeqSet {
         return ranges.isEmpty();
     }
 
-    public boolean contains(long seq) {
+    boolean contains(long seq) {
         for (Range range : ranges) {
             if (seq >= range.first() && seq <= range.last()) {
                 return true;
@@ -98,9 +98,7 @@ public final class SeqSet {
         return new SeqSet(List.copyOf(kept));
     }
 
-    /**
-     * Returns the last seq of the range that contains {@code position + 1}; {@code position} if no range does.
-     */
+    /** Returns the last seq of the range that contains {@code position + 1}; {@code position} if no range does. */
     long endOfRunAfter(long position) {
         for (Range range : ranges) {
             if (range.first() <= position + 1 && range.last() > position) {

@@ -23,8 +23,8 @@ import javax.sql.DataSource;
 
 /**
  * Moves dead letters back into their queues. One transaction pushes the message of a letter and removes the letter. The
- * message gets the transaction id {@code dlq:<id of the letter>}, so deduplication catches a second push. It goes to the
- * end of its partition, where every group reads it.
+ * message gets the transaction id {@code dlq:<id of the letter>}, so deduplication catches a second push. It goes to
+ * the end of its partition, where every group reads it.
  *
  * <p>Safe for use by many threads and processes.
  */

@@ -29,7 +29,7 @@ public record StreamCycle(
         boolean releases) {
 
     /** Longest key of a state, in characters (UTF-16 code units). */
-    public static final int MAX_KEY_LENGTH = 512;
+    static final int MAX_KEY_LENGTH = 512;
 
     public StreamCycle {
         changes = List.copyOf(changes);
@@ -64,7 +64,7 @@ public record StreamCycle(
      * @param what name of the field as the client knows it, for the error message
      * @throws IllegalArgumentException if it is too long, or holds a character PostgreSQL cannot store
      */
-    public static void checkKey(String what, String key) {
+    static void checkKey(String what, String key) {
         if (key.length() > MAX_KEY_LENGTH) {
             throw new IllegalArgumentException(
                     what + " must have at most " + MAX_KEY_LENGTH + " characters, has " + key.length());

@@ -36,8 +36,8 @@ public final class TransactionExecutor implements AutoCloseable {
      *
      * @param committed whether it committed; if not, it changed nothing
      * @param pushes outcome of each push; after a rollback, the outcome it would have had
-     * @param acknowledgements outcome of each acknowledgement; after a rollback, the outcome it would have had; empty if
-     *     a push was the reason for the rollback
+     * @param acknowledgements outcome of each acknowledgement; after a rollback, the outcome it would have had; empty
+     *     if a push was the reason for the rollback
      */
     public record Outcome(boolean committed, List<PushOutcome> pushes, List<AcknowledgeOutcome> acknowledgements) {
         public Outcome {
