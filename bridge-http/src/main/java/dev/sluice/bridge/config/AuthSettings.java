@@ -22,8 +22,8 @@ final class AuthSettings {
             "HS256",
             List.of("HS256", "RS256", "EdDSA", "auto"),
             "How tokens are signed. `HS256` needs `auth.jwt.secret`; `RS256` (which includes RS384 and RS512) and"
-                    + " `EdDSA` (Ed25519) need `auth.jwt.public.key` or `auth.jwt.jwks.url`; `auto`: any of them that a key is"
-                    + " given for.");
+                    + " `EdDSA` (Ed25519) need `auth.jwt.public.key` or `auth.jwt.jwks.url`; `auto`: any of them"
+                    + " that a key is given for.");
     static final Key<Optional<String>> SECRET =
             GROUP.secret("auth.jwt.secret", "Secret of HS256, 32 bytes or more. Never logged.");
     static final Key<Optional<String>> PUBLIC_KEY = GROUP.optional(
@@ -33,7 +33,8 @@ final class AuthSettings {
             JwksConfig::address,
             JwksConfig::shown,
             "Where the issuer publishes its public keys as a JWK set, https or http. `user:password@` before the"
-                    + " host is sent as basic authentication and never logged. Not together with `auth.jwt.public.key`.");
+                    + " host is sent as basic authentication and never logged. Not together with"
+                    + " `auth.jwt.public.key`.");
     static final Key<Duration> JWKS_MAX_AGE = GROUP.millis(
             "auth.jwt.jwks.max.age.ms",
             600_000,

@@ -11,26 +11,27 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where settings come from: a {@link PropertiesFile} and the environment, which wins. A key is found in the environment
- * in capitals, with {@code SLUICE_} in front and {@code _} for each dot. An empty variable counts as not set. Values
- * may refer to other places, see {@link References}.
+ * Reads settings from a {@link PropertiesFile} and from the environment, which wins. The variable of a key is the key
+ * in capitals, with {@code SLUICE_} before it and {@code _} for each dot. An empty variable counts as not set. A value
+ * may refer to another place, see {@link References}.
  */
 public final class ConfigSources {
     private static final String ENVIRONMENT_PREFIX = "SLUICE_";
 
-    /** For the launcher script and for logback.xml, not for us. */
+    /** Variables that the launcher script and logback.xml read. They are no settings. */
     private static final Set<String> OTHER_VARIABLES = Set.of("SLUICE_JAVA_OPTS", "SLUICE_LOG_LEVEL");
 
     private ConfigSources() {}
 
     /**
-     * What the sources hold.
+     * The contents of the sources.
      *
-     * @param values key to value, references resolved; keys need not be known ones
-     * @param problems key to what is wrong with the value, a line that begins with the key; such keys have no value
+     * @param values key to value, with references resolved; a key may be unknown
+     * @param problems key to a line that begins with the key and says what is wrong with its value. A key with a
+     *     problem has no value
      */
     public record Found(Map<String, String> values, Map<String, String> problems) {
-        /** Returns the same with another value of a key, which has no problem then. */
+        /** Returns the same contents with another value of a key. A problem of the key is dropped. */
         public Found with(String key, String value) {
             var changed = new TreeMap<>(values);
             changed.put(key, value);

@@ -30,9 +30,9 @@ public record DrainSettings(boolean toKafka, Duration storedTimeout) {
             "embedded",
             List.of("embedded", KAFKA),
             "How messages get from the local log to the database. `embedded`: this process takes them there."
-                    + " `kafka`: this process takes them to a topic of Kafka, and the sink on a Connect worker from there to"
-                    + " the database; `connection.url` is needed for pops then, and pushes are answered `buffered`. Can be"
-                    + " changed while the local log is empty.");
+                    + " `kafka`: this process takes them to a topic of Kafka, and the sink on a Connect worker from"
+                    + " there to the database; `connection.url` is needed for pops then, and pushes are answered"
+                    + " `buffered`. Can be changed while the local log is empty.");
     static final Key<Integer> BATCH_RECORDS = GROUP.integer(
             "drain.batch.records", 20_000, 1, 1_000_000, "Most messages moved to the database in one transaction.");
     static final Key<Long> BATCH_BYTES = GROUP.number(
@@ -78,9 +78,10 @@ public record DrainSettings(boolean toKafka, Duration storedTimeout) {
             1,
             QueueWriterConfig.MAX_DEDUP_IDS,
             "Most transaction ids remembered at once, 16 to 32 bytes of memory each, and 450 for each of their"
-                    + " partitions. There are at most an eighth as many partitions. With more ids, partitions not written to"
-                    + " for an eighth of their window are forgotten, and read back from PostgreSQL when needed; of those in"
-                    + " use only the newest ids are known. At most what fits into an eighth of the heap.");
+                    + " partitions. There are at most an eighth as many partitions. With more ids, partitions not"
+                    + " written to for an eighth of their window are forgotten, and read back from PostgreSQL when"
+                    + " needed; of those in use only the newest ids are known. At most what fits into an eighth of"
+                    + " the heap.");
 
     /** A writer that writes little beside the drain remembers at most this many transaction ids. */
     private static final int SMALL_WRITER_IDS = 100_000;

@@ -33,10 +33,10 @@ final class HttpSettings {
             25_000,
             16,
             1_000_000,
-            "Most connections at once; fewer if the process may not open as many files, or the heap has less than"
-                    + " 16 KiB for each. From seven eighths on a new connection closes the one that has been without a request"
-                    + " the longest. Pops wait on seven eighths at most; others are answered after 250 ms. So pushes get"
-                    + " through.");
+            "Most connections at once; fewer if the process may not open as many files, or the heap has less than 16"
+                    + " KiB for each. From seven eighths on a new connection closes the one that has been without a"
+                    + " request the longest. Pops wait on seven eighths at most; others are answered after 250 ms."
+                    + " So pushes get through.");
     static final Key<Duration> HEADER_TIMEOUT = GROUP.millis(
             "http.header.timeout.ms",
             10_000,
@@ -91,17 +91,17 @@ final class HttpSettings {
             "cors.origins",
             "",
             "Origins of web pages that may use the service from a browser, `https://app.example.com`, separated by"
-                    + " commas. They get CORS headers. Requests of other pages that change or pop are refused with 403. A"
-                    + " service on a loopback address also answers to the hosts of these origins. Behind a proxy: the address"
-                    + " that browsers know the service by. `*`: any page.");
+                    + " commas. They get CORS headers. Requests of other pages that change or pop are refused with"
+                    + " 403. A service on a loopback address also answers to the hosts of these origins. Behind a"
+                    + " proxy: the address that browsers know the service by. `*`: any page.");
     static final Key<Long> MEMORY_BYTES = GROUP.number(
             "http.memory.bytes",
             0,
             0,
             Long.MAX_VALUE,
             "Heap that all requests together may take: their bodies, what the bodies become, and the answers to"
-                    + " them. A request that needs more is refused with 413, one that finds it taken by others with 503. 0: 28"
-                    + " % of the heap.");
+                    + " them. A request that needs more is refused with 413, one that finds it taken by others with"
+                    + " 503. 0: 28 % of the heap.");
 
     /** Longest time that a stop waits for requests in progress. */
     private static final Duration STOP_TIMEOUT = Duration.ofSeconds(5);

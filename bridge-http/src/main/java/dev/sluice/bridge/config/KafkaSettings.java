@@ -13,10 +13,10 @@ final class KafkaSettings {
             "sluice.messages",
             KafkaSettings::checkTopic,
             "Topic that messages of all queues go to with `drain.mode=kafka`. Any other key that begins with"
-                    + " `kafka.` is passed, without it, to the producer and the admin client: `kafka.bootstrap.servers`"
-                    + " (needed), `kafka.security.protocol`, `kafka.ssl.*`, `kafka.sasl.*`, `kafka.compression.type` and so"
-                    + " on; not `acks`, `enable.idempotence`, `delivery.timeout.ms`, `retries`, serializers and"
-                    + " `transactional.id`.");
+                    + " `kafka.` is passed, without it, to the producer and the admin client:"
+                    + " `kafka.bootstrap.servers` (needed), `kafka.security.protocol`, `kafka.ssl.*`,"
+                    + " `kafka.sasl.*`, `kafka.compression.type` and so on; not `acks`, `enable.idempotence`,"
+                    + " `delivery.timeout.ms`, `retries`, serializers and `transactional.id`.");
     static final Key<Boolean> CREATE =
             GROUP.flag("kafka.topic.create", true, "Whether to make the topic if it is missing.");
     static final Key<Integer> PARTITIONS = GROUP.integer(

@@ -11,10 +11,10 @@ import java.util.Locale;
 import java.util.regex.Pattern;
 
 /**
- * Where the service listens.
+ * The address on which the service listens.
  *
  * @param host {@code http.host}: an address, an IPv6 address with or without brackets, or a name
- * @param port {@code http.port}; 0 for a free one
+ * @param port {@code http.port}; 0 for a free port
  */
 public record ListenAddress(String host, int port) {
     private static final Pattern NAME = Pattern.compile("[\\p{L}\\p{N}._-]+");
@@ -22,9 +22,9 @@ public record ListenAddress(String host, int port) {
     private static final int FIRST_FREE_PORT = 1024;
 
     /**
-     * Checks that a text can be a host.
+     * Checks whether a text can be a host.
      *
-     * @throws IllegalArgumentException if not; the message shows nothing of the text
+     * @throws IllegalArgumentException if it cannot; the message shows no part of the text
      */
     static void check(String host) {
         String bare = withoutBrackets(host);
@@ -41,8 +41,8 @@ public record ListenAddress(String host, int port) {
     }
 
     /**
-     * Fails if the service cannot listen there, before anything is unpacked or started. Another process may still take
-     * the port in between; then the server reports it.
+     * Fails if the service cannot listen on this address, before the service unpacks or starts anything. Another
+     * process may still take the port before the server does; then the server reports it.
      */
     public void refuseUnusable() throws StartException {
         InetAddress address;
@@ -77,7 +77,7 @@ public record ListenAddress(String host, int port) {
             return "http.port " + port + " on " + host + " cannot be used: " + reason
                     + "; stop what uses it, or set another http.port";
         }
-        // Not an address of this machine, a family of addresses that is switched off, a zone without its interface.
+        // For example an address of another machine, a disabled address family, or a zone without its interface.
         return "http.host " + host + " cannot be used: " + reason + "; set http.host to an address of this machine, to"
                 + " 127.0.0.1, or to 0.0.0.0 for all";
     }
@@ -85,7 +85,7 @@ public record ListenAddress(String host, int port) {
     /**
      * Returns the address of the service for a client on this machine.
      *
-     * @param boundPort the port that the service has got
+     * @param boundPort the port on which the service listens
      */
     public String url(int boundPort) {
         return "http://" + clientHost() + ":" + boundPort;
@@ -102,7 +102,7 @@ public record ListenAddress(String host, int port) {
         return "[" + bare.replace("%", "%25") + "]"; // RFC 6874 §2.
     }
 
-    /** Knows every way to write 0.0.0.0 and ::, and asks no name server for names. */
+    /** Recognizes every notation of 0.0.0.0 and ::, and resolves no names. */
     private static boolean isAnyAddress(String bare) {
         if (IPV6.matcher(bare).matches() || bare.matches("[0-9.]+")) {
             try {

@@ -38,8 +38,8 @@ public record PostgresSettings(Optional<Database.Address> server, String schema,
             "schema.apply",
             true,
             "Whether to create and upgrade the schema at start. A schema that exists and belongs to the role is"
-                    + " used, so the role need not be allowed to create schemas. `false` for a role that may create nothing:"
-                    + " the schema is checked only.");
+                    + " used, so the role need not be allowed to create schemas. `false` for a role that may create"
+                    + " nothing: the schema is checked only.");
     static final Key<Integer> PORT = GROUP.integer(
             "postgres.port",
             0,

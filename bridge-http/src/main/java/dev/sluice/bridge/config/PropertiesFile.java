@@ -15,8 +15,8 @@ import java.util.Properties;
 import java.util.TreeMap;
 
 /**
- * A file in the format of {@link Properties}, in UTF-8. The reader skips a byte order mark at its beginning, because
- * editors on Windows write one. No message holds any part of the content, which may be a secret.
+ * Reads a file in the format of {@link Properties}, in UTF-8. Skips a byte order mark at the beginning, because editors
+ * on Windows write one. No message shows any part of the content, which may be a secret.
  */
 final class PropertiesFile {
     private static final char BYTE_ORDER_MARK = '\uFEFF';
@@ -28,9 +28,9 @@ final class PropertiesFile {
     /**
      * Reads a file.
      *
-     * @param role what the file is, for messages
+     * @param role what the file is, such as "configuration file", for messages
      * @return key to value
-     * @throws ConfigException if it cannot be read, with one line that says why
+     * @throws ConfigException if the file cannot be read; one line says why
      */
     static Map<String, String> read(String role, Path file) throws ConfigException {
         String text;
@@ -73,9 +73,7 @@ final class PropertiesFile {
         }
     }
 
-    /**
-     * UTF-16 begins with its own mark. Without the mark every ASCII character has a byte 0, which no text in UTF-8 has.
-     */
+    /** UTF-16 begins with a mark of its own. Without the mark, each ASCII character has a byte 0, unlike in UTF-8. */
     private static boolean isUtf16(byte[] bytes) {
         if (bytes.length >= 2) {
             int first = bytes[0] & BYTE;
@@ -92,6 +90,7 @@ final class PropertiesFile {
         return false;
     }
 
+    /** Returns the number of the first line that is not in UTF-8. */
     private static int badLine(byte[] bytes) {
         ByteBuffer rest = ByteBuffer.wrap(bytes);
         StandardCharsets.UTF_8.newDecoder().decode(rest, java.nio.CharBuffer.allocate(bytes.length), true);

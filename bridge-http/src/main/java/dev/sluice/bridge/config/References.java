@@ -9,9 +9,9 @@ import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
- * Replaces references in values: <code>${env:NAME}</code>, and <code>${file:PATH:KEY}</code> for a key of a file in the
- * format of {@link PropertiesFile}. A doubled dollar before a brace stands for a dollar before a brace. The value of a
- * reference is taken as it is. No message shows a value, which may be a password: it shows a reference at most.
+ * Replaces references in values: <code>${env:NAME}</code> for a variable, and <code>${file:PATH:KEY}</code> for a key
+ * of a {@link PropertiesFile}. <code>$${</code> stands for <code>${</code>. The value of a reference is not searched
+ * for references. A message shows at most a reference, never a value, which may be a password.
  */
 final class References {
     private static final String OPENING = "${";
@@ -28,9 +28,9 @@ final class References {
     }
 
     /**
-     * Returns a value without references.
+     * Returns a value with its references replaced.
      *
-     * @throws ConfigException if one leads nowhere; the message does not name the key
+     * @throws ConfigException if a reference has no target; the message does not name the key
      */
     String resolve(String value) throws ConfigException {
         var resolved = new StringBuilder();

@@ -4,13 +4,13 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * Hides likely secrets in a text for people. It is the last barrier: code that knows where a secret stands does not put
- * it into a text at all. The layout of {@code logback.xml} does the same for the log.
+ * Hides likely secrets in a text for people. This is the last barrier: code that knows a secret does not put it into a
+ * text in the first place. The layout of {@code logback.xml} hides the same patterns in the log.
  */
 public final class Secrets {
     static final String HIDDEN = "[hidden]";
 
-    /** A user and a password before a host: up to the last @ of the word. */
+    /** A user and a password before a host, up to the last @ of the word. */
     private static final Pattern USER_INFO = Pattern.compile("(://)[^\\s/@?]*:[^\\s?]*@");
 
     private static final Pattern NAMED = Pattern.compile("(?i)((?:password|passphrase|secret|token)=)[^&\\s\"',;]+");

@@ -19,8 +19,8 @@ public record StopSettings(Duration grace, Duration timeout) {
             0,
             HOUR_MS,
             "How long a stop goes on serving while `/ready` answers 503, so that a load balancer sends no more"
-                    + " before connections are refused. Behind one: its interval between checks times the failed checks it"
-                    + " asks for, and a second more; 0: refuse at once.");
+                    + " before connections are refused. Behind one: its interval between checks times the failed"
+                    + " checks it asks for, and a second more; 0: refuse at once.");
     static final Key<Duration> TIMEOUT = GROUP.millis(
             "shutdown.timeout.ms",
             15_000,

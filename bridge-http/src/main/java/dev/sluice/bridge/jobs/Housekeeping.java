@@ -53,8 +53,8 @@ public final class Housekeeping implements AutoCloseable {
             RetentionResult sweep = retention.sweep();
             if (sweep.messages() > 0) {
                 log.info(
-                        "Retention deleted expired messages messages={} ttl={} retention={} completed={} waited_too_long={}"
-                                + " segments={}",
+                        "Retention deleted expired messages messages={} ttl={} retention={} completed={}"
+                                + " waited_too_long={} segments={}",
                         sweep.messages(),
                         sweep.ttl(),
                         sweep.retention(),

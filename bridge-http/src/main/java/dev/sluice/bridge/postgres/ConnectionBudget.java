@@ -123,16 +123,17 @@ final class ConnectionBudget {
             log.info("PostgreSQL allows as many connections as are wanted wanted={}", all);
         } else if (limit.room() >= least) {
             log.warn(
-                    "PostgreSQL allows fewer connections than are wanted; the pools are smaller and the drain comes first;"
-                            + " raise the limit, or set fewer connections wanted={} least={} allowed={} limit={}",
+                    "PostgreSQL allows fewer connections than are wanted; the pools are smaller and the drain comes"
+                            + " first; raise the limit, or set fewer connections wanted={} least={} allowed={}"
+                            + " limit={}",
                     all,
                     least,
                     limit.room(),
                     limit.what());
         } else {
             log.error(
-                    "PostgreSQL allows fewer connections than are needed; requests and the drain will fail; raise the limit"
-                            + " wanted={} least={} allowed={} limit={}",
+                    "PostgreSQL allows fewer connections than are needed; requests and the drain will fail; raise the"
+                            + " limit wanted={} least={} allowed={} limit={}",
                     all,
                     least,
                     limit.room(),

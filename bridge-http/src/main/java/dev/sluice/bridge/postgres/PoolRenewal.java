@@ -95,7 +95,8 @@ final class PoolRenewal {
             }
             if (reason != null && !SessionFailures.TOO_MANY_CONNECTIONS.equals(reason.getSQLState())) {
                 log.warn(
-                        "A pool has no connection although the database can be reached; it is replaced pool={} reason={}",
+                        "A pool has no connection although the database can be reached; it is replaced"
+                                + " pool={} reason={}",
                         pool.name(),
                         dead,
                         reason);
