@@ -15,10 +15,10 @@ import java.util.HexFormat;
 import java.util.regex.Pattern;
 
 /**
- * The key for encrypted queues of a service that keeps its own database and was given no key: one line with an id and
- * 64 hexadecimal digits, in the file {@code encryption.key} of the data directory. It is made once, is on the disk
- * before anything is encrypted with it, and may be read by its owner only. Whoever has the data directory has the key;
- * so it protects a dump of the database or a copy of the log, not the machine.
+ * The encryption key of a service that runs its own database and has no key in its configuration: one line with an id
+ * and 64 hexadecimal digits, in the file {@code encryption.key} of the data directory. The service creates the key
+ * once, and syncs it to disk before it encrypts with it. Only the owner may read the file. The key lies beside the
+ * data: it protects a dump of the database or a copy of the log, not the machine.
  */
 final class LocalKey {
     static final String FILE = "encryption.key";
@@ -31,11 +31,11 @@ final class LocalKey {
     private LocalKey() {}
 
     /**
-     * Returns the key, as {@code encryption.keys} has it; makes it if there is none.
+     * Returns the key in the form of {@code encryption.keys}. Creates it if the file does not exist.
      *
-     * @param directory the data directory, held by this process
-     * @throws StartException if it cannot be read, written, or is no key. What is encrypted with it could not be read
-     *     with another, so none is made in its place
+     * @param directory the data directory, which this process has locked
+     * @throws StartException if the file cannot be read or written, or holds no key. The service does not replace the
+     *     key then, because a new key cannot decrypt old messages
      */
     static String in(Path directory) throws StartException {
         Path file = directory.resolve(FILE);
@@ -62,7 +62,9 @@ final class LocalKey {
         return text.startsWith(BYTE_ORDER_MARK) ? text.substring(BYTE_ORDER_MARK.length()) : text;
     }
 
-    /** Another for each key: where the file was lost and one made anew, both can be configured. */
+    /**
+     * Returns an id that differs from key to key, so that a lost and found key can be configured beside its successor.
+     */
     private static String id(byte[] key) {
         try {
             byte[] hash = MessageDigest.getInstance("SHA-256").digest(key);

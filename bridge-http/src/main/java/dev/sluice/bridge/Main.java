@@ -30,8 +30,8 @@ public final class Main {
     private Main() {}
 
     /**
-     * Runs the service until it is told to stop; exits with 1 if it cannot start, 2 if the arguments are wrong. Or runs
-     * a {@link BufferCommand}, which has its own codes.
+     * Runs the service until the process is told to end. Exits with 1 if the service cannot start, and with 2 if the
+     * arguments are wrong. Or runs a {@link BufferCommand}, which has exit codes of its own.
      */
     public static void main(String[] arguments) {
         int status = run(List.of(arguments), System.getenv(), System.out, System.err);

@@ -14,8 +14,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The directory for files of libraries that need not outlive the process: {@code tmp} in the data directory. In a
- * container {@code java.io.tmpdir} is often missing or read-only, and on many machines no file in it may be executed.
+ * The directory for temporary files of libraries: {@code tmp} in the data directory. In a container
+ * {@code java.io.tmpdir} is often missing or read-only, and on many machines no file in it may be executed.
  */
 final class ScratchDirectory {
     private static final Logger log = LoggerFactory.getLogger(ScratchDirectory.class);
@@ -27,11 +27,11 @@ final class ScratchDirectory {
     private ScratchDirectory() {}
 
     /**
-     * Empties the directory, and lets libraries use it if they have no other one. Never fails: a library that needs a
-     * directory fails when it is used.
+     * Empties the directory, and makes libraries use it if they have no other one. Never fails: a library that needs a
+     * directory fails at its first use.
      *
-     * @param data the data directory, held by this process
-     * @return the directories that can be used, the best first
+     * @param data the data directory, which this process has locked
+     * @return the usable directories, the best first
      */
     static List<Path> prepare(Path data) {
         var usable = new ArrayList<Path>();

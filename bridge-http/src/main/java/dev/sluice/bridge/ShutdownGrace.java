@@ -6,31 +6,30 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The time in which a service that is to stop serves on: {@code /ready} says that it stops, and what load balancers
- * send until they have seen it is still answered. They notice at their next check, so without this a stop shows to
- * clients as refused connections.
+ * The first phase of a stop: {@code /ready} answers 503, and the service still serves. A load balancer sees the 503 at
+ * its next check and sends no more requests. Without this phase, clients would see refused connections.
  */
 final class ShutdownGrace implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(ShutdownGrace.class);
 
     private final Duration grace;
 
-    /** Lasts this long; zero for where nobody asks {@code /ready}. */
+    /** Makes a phase of this length. Zero: no load balancer asks {@code /ready}. */
     ShutdownGrace(Duration grace) {
         this.grace = grace;
     }
 
-    /** Returns when the time is over. An interrupt ends it, and nothing else: the stop goes on. */
+    /** Waits for the end of the phase. An interrupt ends the phase; the stop continues. */
     @Override
     public void close() {
         if (grace.isZero()) {
             return;
         }
-        log.info("Not ready any more, serving on before the stop. graceMs={}", grace.toMillis());
+        log.info("Stopping: /ready answers 503, requests are still served graceMs={}", grace.toMillis());
         try {
             Thread.sleep(grace.toMillis());
         } catch (InterruptedException e) {
-            log.info("The stop goes on before the grace is over");
+            log.info("An interrupt ended the shutdown grace early, the stop continues");
         }
     }
 }

@@ -6,30 +6,30 @@ import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Closes the service when the process is told to end, by SIGTERM or Ctrl-C, also while it still starts: then it waits
- * for the start to see that, and to close what it has opened.
+ * Closes the service when the process is told to end, by SIGTERM or Ctrl-C. If the service is still starting, waits
+ * until the start has noticed the request and has closed what it had opened.
  */
 final class StopWithProcess {
     private final CountDownLatch startIsOver = new CountDownLatch(1);
     private volatile boolean requested;
     private volatile @Nullable Bridge bridge;
 
-    /** Is told by the JVM from now on. Stopping is reported to {@code out}. */
+    /** Registers with the JVM. Reports the stop to {@code out}. */
     StopWithProcess(PrintStream out) {
         Runtime.getRuntime().addShutdownHook(Threads.daemon("sluice-stop", () -> stop(out)));
     }
 
-    /** Returns whether the process was told to end: a start should give up. */
+    /** Returns whether the process was told to end. Then a start gives up. */
     boolean isRequested() {
         return requested;
     }
 
-    /** The service that there is to close. */
+    /** The start has made a service, which a stop must close. */
     void started(Bridge running) {
         bridge = running;
     }
 
-    /** The start has ended, with a service or without. */
+    /** The start has ended, with or without a service. */
     void startIsOver() {
         startIsOver.countDown();
     }
