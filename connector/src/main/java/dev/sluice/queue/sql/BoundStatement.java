@@ -57,8 +57,8 @@ public final class BoundStatement implements AutoCloseable {
     }
 
     /**
-     * Returns after how many seconds the driver cancels the statement in the server; 0: never. The driver cancels before
-     * the connection stops waiting, because otherwise the statement would run on in the server.
+     * Returns after how many seconds the driver cancels the statement in the server; 0: never. The driver cancels
+     * before the connection stops waiting, because otherwise the statement would run on in the server.
      *
      * @param networkTimeoutMs how long the connection waits for an answer; 0: without a limit
      */
@@ -113,7 +113,8 @@ public final class BoundStatement implements AutoCloseable {
     }
 
     public BoundStatement set(String name, @Nullable String @Nullable [] values) throws SQLException {
-        return setAll(name, i -> statement.setArray(i, values == null ? null : connection.createArrayOf("text", values)));
+        return setAll(
+                name, i -> statement.setArray(i, values == null ? null : connection.createArrayOf("text", values)));
     }
 
     public BoundStatement set(String name, @Nullable Double value) throws SQLException {

@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * Commits transactions. A commit either succeeds, fails without effect, or has an unknown outcome.
  *
  * <p>PostgreSQL answers a cancelled wait for a synchronous standby with success and a warning. Therefore no timeout of
- * the server covers the commit, Sluice does not cancel it, and a commit with a warning has an unknown outcome. If no answer
- * comes, the socket timeout of the connection ends the wait and this class closes the connection.
+ * the server covers the commit, Sluice does not cancel it, and a commit with a warning has an unknown outcome. If no
+ * answer comes, the socket timeout of the connection ends the wait and this class closes the connection.
  */
 public final class Commit {
     /** Both in one round trip. The setting ends with the transaction. */
@@ -73,9 +73,7 @@ public final class Commit {
         return !state.equals(QUERY_CANCELED) && UNCLEAR_CLASSES.contains(state.substring(0, 2));
     }
 
-    /**
-     * Closes the socket without a message to the server. A pool sees that the connection is closed and replaces it.
-     */
+    /** Closes the socket without a message to the server. A pool sees that the connection is closed and replaces it. */
     private static void abort(Connection connection, SQLException failure) {
         try {
             connection.abort(Runnable::run);

@@ -71,8 +71,8 @@ public final class ConnectionUrl {
     /**
      * Reads a URL.
      *
-     * @throws IllegalArgumentException if the driver would not understand it, for instance because a user and a password
-     *     precede the host
+     * @throws IllegalArgumentException if the driver would not understand it, for instance because a user and a
+     *     password precede the host
      */
     public static ConnectionUrl parse(String text) {
         if (!text.startsWith(PREFIX)) {

@@ -4,8 +4,8 @@ import dev.sluice.queue.QueueException;
 import java.util.concurrent.Callable;
 
 /**
- * Tracks whether a task of several transactions has already changed something. If it has and then fails, the failure must
- * not say that nothing has changed.
+ * Tracks whether a task of several transactions has already changed something. If it has and then fails, the failure
+ * must not say that nothing has changed.
  */
 public final class Effects {
     private static final ThreadLocal<Boolean> CHANGED = ThreadLocal.withInitial(() -> false);

@@ -9,10 +9,11 @@ import java.util.WeakHashMap;
 import org.postgresql.PGConnection;
 
 /**
- * Makes the server look rows up by index, one after the other, whatever its statistics say. Our statements name the rows
- * they want. Without these settings the server may plan to read the whole table while the table is empty, and keep that
- * plan after the table has filled. Under them, every plan that the server can choose for our statements has all columns
- * of the key in the condition of the index; {@code PlansTest} reads the plans on tables with misleading statistics.
+ * Makes the server look rows up by index, one after the other, whatever its statistics say. Our statements name the
+ * rows they want. Without these settings the server may plan to read the whole table while the table is empty, and keep
+ * that plan after the table has filled. Under them, every plan that the server can choose for our statements has all
+ * columns of the key in the condition of the index; {@code PlansTest} reads the plans on tables with misleading
+ * statistics.
  *
  * <p>The statements follow these rules:
  *
@@ -25,8 +26,8 @@ import org.postgresql.PGConnection;
  *   <li>A list of ids from a subquery is {@code = any (array(...))}, which the server computes once.
  * </ul>
  *
- * <p>The settings belong to a session, and are set once for each connection. Statements that list whole tables run without
- * them.
+ * <p>The settings belong to a session, and are set once for each connection. Statements that list whole tables run
+ * without them.
  */
 public final class IndexPlans {
     /** Memoize is useless for statements by key: none looks a partition up twice. */

@@ -7,8 +7,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * One numbered change of the schema: an SQL file that runs once, statement by statement. In the file a statement ends with
- * a line that ends in {@code ;}, unless the line is within {@code $$ … $$}. Lines that begin with {@code --} are comments.
+ * One numbered change of the schema: an SQL file that runs once, statement by statement. In the file a statement ends
+ * with a line that ends in {@code ;}, unless the line is within {@code $$ … $$}. Lines that begin with {@code --} are
+ * comments.
  *
  * @param file name of the file, {@code NNN_purpose.sql}
  * @param sql text of the file, with the schema written {@code sluice.}

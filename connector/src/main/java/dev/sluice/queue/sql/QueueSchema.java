@@ -13,9 +13,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Brings the tables of the queue to the version that this program needs. Applies the missing migrations in order, in one
- * transaction under an advisory lock, so that any number of processes may start at once. If a migration fails, the schema
- * stays as it was.
+ * Brings the tables of the queue to the version that this program needs. Applies the missing migrations in order, in
+ * one transaction under an advisory lock, so that any number of processes may start at once. If a migration fails, the
+ * schema stays as it was.
  */
 public final class QueueSchema {
     private static final Logger log = LoggerFactory.getLogger(QueueSchema.class);
@@ -84,9 +84,9 @@ public final class QueueSchema {
      *
      * @throws QueueException if PostgreSQL refuses a statement; the message has the file and the statement, and nothing
      *     has changed
-     * @throws IllegalStateException if the schema is newer than this program, the server is too old, the database is not
-     *     UTF-8, a pooler shares sessions between clients, or the role lacks a right; in the last case the message has
-     *     the SQL statement that grants the right
+     * @throws IllegalStateException if the schema is newer than this program, the server is too old, the database is
+     *     not UTF-8, a pooler shares sessions between clients, or the role lacks a right; in the last case the message
+     *     has the SQL statement that grants the right
      */
     public static void apply(DataSource dataSource, String schema) {
         CURRENT.applyTo(dataSource, schema);
@@ -95,8 +95,8 @@ public final class QueueSchema {
     /**
      * Checks that the schema has the version that this program needs, and that the role may read and write its tables.
      *
-     * @throws IllegalStateException if not, if the server is too old, if the database is not UTF-8, or if a pooler shares
-     *     sessions between clients; the message says what to do
+     * @throws IllegalStateException if not, if the server is too old, if the database is not UTF-8, or if a pooler
+     *     shares sessions between clients; the message says what to do
      * @throws QueueException if PostgreSQL cannot be asked
      */
     public static void verify(DataSource dataSource, String schema) {
@@ -233,8 +233,8 @@ public final class QueueSchema {
     }
 
     /**
-     * Names and payloads are Unicode. In a database with another encoding, the server refuses some of them when they are
-     * written.
+     * Names and payloads are Unicode. In a database with another encoding, the server refuses some of them when they
+     * are written.
      */
     private static void refuseOtherEncoding(Connection connection) throws SQLException {
         Encoding found = statements("sluice")

@@ -15,12 +15,12 @@ import org.postgresql.copy.CopyOperation;
 import org.postgresql.copy.CopyOut;
 
 /**
- * Copies a schema of the queue from one database to another, table by table, through COPY in binary format. The bytes of
- * the source go to the target as they arrive, so the copy needs neither disk nor memory here. It reads one snapshot of
- * the source and writes one transaction of the target, so the target has the whole copy or stays as it was.
+ * Copies a schema of the queue from one database to another, table by table, through COPY in binary format. The bytes
+ * of the source go to the target as they arrive, so the copy needs neither disk nor memory here. It reads one snapshot
+ * of the source and writes one transaction of the target, so the target has the whole copy or stays as it was.
  *
- * <p>The target must be empty: no schema of that name, or a schema of this version without rows. The caller must name any
- * other schema to replace it. A schema is never copied onto itself.
+ * <p>The target must be empty: no schema of that name, or a schema of this version without rows. The caller must name
+ * any other schema to replace it. A schema is never copied onto itself.
  *
  * <p>Owned by one thread. The caller owns the connections.
  */

@@ -9,8 +9,8 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * Sets the settings on which every session relies. The server, the database and the role can each have other defaults, so
- * a session sets all of them before its first use, in one round trip. It uses {@code SET} instead of the connection
+ * Sets the settings on which every session relies. The server, the database and the role can each have other defaults,
+ * so a session sets all of them before its first use, in one round trip. It uses {@code SET} instead of the connection
  * parameter {@code options}, because PgBouncer refuses that parameter.
  *
  * <p>Skips a setting that the server does not have, such as {@code transaction_timeout} before PostgreSQL 17.

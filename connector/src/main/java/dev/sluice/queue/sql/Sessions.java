@@ -7,8 +7,8 @@ import javax.sql.DataSource;
 
 /**
  * Checks that each connection has a session of its own. Settings, prepared statements and {@code LISTEN} belong to a
- * session. If a pooler gives the session to another client after each transaction, statements fail at random and commits
- * are less durable than they look.
+ * session. If a pooler gives the session to another client after each transaction, statements fail at random and
+ * commits are less durable than they look.
  */
 final class Sessions {
     private static final Statements STATEMENTS = Statements.read("sessions.sql");
@@ -17,8 +17,8 @@ final class Sessions {
 
     /**
      * Sets a mark in the session of one connection, and looks for it in the session of another one that is in a
-     * transaction. Takes two connections. The check may miss a pooler with many idle sessions; a usual pooler reuses the
-     * session that was used last.
+     * transaction. Takes two connections. The check may miss a pooler with many idle sessions; a usual pooler reuses
+     * the session that was used last.
      *
      * @throws IllegalStateException if the second session has the mark, or the first has lost it
      */
@@ -32,9 +32,10 @@ final class Sessions {
             second.rollback();
             second.setAutoCommit(true);
             if (!isOwn) {
-                throw new IllegalStateException("the pooler at connection.url gives sessions to other clients after each"
-                        + " transaction, as PgBouncer does with pool_mode=transaction: Sluice needs pool_mode=session,"
-                        + " or a direct connection to PostgreSQL");
+                throw new IllegalStateException(
+                        "the pooler at connection.url gives sessions to other clients after each"
+                                + " transaction, as PgBouncer does with pool_mode=transaction: Sluice needs pool_mode=session,"
+                                + " or a direct connection to PostgreSQL");
             }
         }
     }

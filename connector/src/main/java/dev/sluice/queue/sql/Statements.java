@@ -15,10 +15,10 @@ import java.util.Set;
 import java.util.regex.Matcher;
 
 /**
- * Reads named SQL statements from a resource file; each class has a file of its own. In the file, a line
- * {@code -- name: some-name} starts a statement that ends at the next such line. Parameters are written
- * {@code :like_this}, and names of tables that vary {@code {like_this}}. The schema is written {@code sluice.}; the
- * configured schema replaces it.
+ * Reads named SQL statements from a resource file; each class has a file of its own. In the file, a line {@code --
+ * name: some-name} starts a statement that ends at the next such line. Parameters are written {@code :like_this}, and
+ * names of tables that vary {@code {like_this}}. The schema is written {@code sluice.}; the configured schema replaces
+ * it.
  */
 public final class Statements {
     private static final String NAME_MARK = "-- name: ";

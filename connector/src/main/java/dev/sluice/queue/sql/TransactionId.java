@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param id 64-bit transaction id
  * @param at when the id was read, by the server's clock. If the server crashes later, it may give out the id again
- * @param timeline timeline of the server's log. A promoted standby starts another timeline and may give out the same ids
- *     again
+ * @param timeline timeline of the server's log. A promoted standby starts another timeline and may give out the same
+ *     ids again
  */
 public record TransactionId(String id, String at, String timeline) {
     private static final Statements STATEMENTS = Statements.read("transaction_id.sql");

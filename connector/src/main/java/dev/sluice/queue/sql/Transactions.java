@@ -11,10 +11,10 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs work in transactions on connections of a pool. A transaction commits when its work returns. If PostgreSQL rolls a
- * transaction back because of a deadlock, this class runs it again after a short random pause, so that it does not meet
- * the same transaction a second time. If PostgreSQL does not confirm a commit, this class asks for the outcome on another
- * connection.
+ * Runs work in transactions on connections of a pool. A transaction commits when its work returns. If PostgreSQL rolls
+ * a transaction back because of a deadlock, this class runs it again after a short random pause, so that it does not
+ * meet the same transaction a second time. If PostgreSQL does not confirm a commit, this class asks for the outcome on
+ * another connection.
  */
 public final class Transactions {
     /** How often a transaction runs again after a deadlock. */
@@ -119,8 +119,8 @@ public final class Transactions {
     /**
      * Runs the work and commits, as {@link #run} does, but does not ask for the outcome of a commit.
      *
-     * @param changes tells whether a lost change would be missed; if not, a commit without an answer is a failure without
-     *     effect
+     * @param changes tells whether a lost change would be missed; if not, a commit without an answer is a failure
+     *     without effect
      * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit
      * @throws QueueException if PostgreSQL failed; nothing has changed
      */

@@ -12,8 +12,8 @@ public final class WriteTest {
     public static final String WAITS_FOR_STANDBY = "SyncRep";
 
     /**
-     * Classes of SQLSTATE that mean that the server accepts no writes: it is read-only, it lacks disk or memory, its files
-     * fail, or the tables or the rights are gone.
+     * Classes of SQLSTATE that mean that the server accepts no writes: it is read-only, it lacks disk or memory, its
+     * files fail, or the tables or the rights are gone.
      */
     private static final Set<String> REFUSALS = Set.of("25", "53", "58", "3F", "42", "XX");
 

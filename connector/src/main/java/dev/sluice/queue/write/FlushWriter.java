@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.UUID;
 
 /**
- * Writes a {@link Flush} within a transaction: claims seqs, finds duplicates, lets the flush decide, corrects the heads,
- * copies the segments, wakes idle cursors and stores the messages that are not due. Owns the caches of a
+ * Writes a {@link Flush} within a transaction: claims seqs, finds duplicates, lets the flush decide, corrects the
+ * heads, copies the segments, wakes idle cursors and stores the messages that are not due. Owns the caches of a
  * {@link WriterSession}: ids of partitions and transaction ids.
  *
  * <p>Owned by one thread.

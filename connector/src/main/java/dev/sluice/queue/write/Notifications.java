@@ -17,8 +17,8 @@ import org.postgresql.PGNotification;
 
 /**
  * Exchanges the names of queues with new messages between the processes on one database, by {@code NOTIFY} and
- * {@code LISTEN}. Collects names and sends each once. A payload is a line that identifies the sender and a line for each
- * queue, encoded by {@link WireName}.
+ * {@code LISTEN}. Collects names and sends each once. A payload is a line that identifies the sender and a line for
+ * each queue, encoded by {@link WireName}.
  *
  * <p>Any thread may add queues. The thread that owns the connection sends.
  */
@@ -119,8 +119,7 @@ final class Notifications {
     /** Returns the notifications that arrive within {@code wait}. */
     static List<PGNotification> receive(Connection connection, Duration wait) throws SQLException {
         try {
-            PGNotification[] received =
-                    connection.unwrap(PGConnection.class).getNotifications((int) wait.toMillis());
+            PGNotification[] received = connection.unwrap(PGConnection.class).getNotifications((int) wait.toMillis());
             return received == null ? List.of() : List.of(received);
         } catch (SQLException e) {
             // The pool does not see this call fail. A statement shows the pool that the connection is broken.

@@ -110,7 +110,10 @@ public final class Parking {
                 .setTexts("producer_subs", messages, NewMessage::producerSub)
                 .setTexts("deliver_at", messages, each -> text(each.deliverAt()))
                 .setTexts("delays_ms", messages, each -> millis(each.delay()))
-                .setInts("lanes", messages, each -> PartitionCreation.number(each.origin().lane()))
+                .setInts(
+                        "lanes",
+                        messages,
+                        each -> PartitionCreation.number(each.origin().lane()))
                 .setTexts("origins_at", messages, each -> text(each.origin().createdAt()))
                 .execute();
     }
@@ -194,7 +197,10 @@ public final class Parking {
                 .set("ids", written, Parked::id)
                 .execute();
         if (removed != written.size()) {
-            throw new QueueException("another process releases the parked messages of queue " + queue, SqlStates.SERIALIZATION_FAILURE, null);
+            throw new QueueException(
+                    "another process releases the parked messages of queue " + queue,
+                    SqlStates.SERIALIZATION_FAILURE,
+                    null);
         }
     }
 
@@ -204,7 +210,8 @@ public final class Parking {
      *
      * @param ids gives the id of a partition, {@link PartitionDirectory#UNKNOWN} if it is not cached
      */
-    Set<String> held(Connection connection, Collection<PartitionName> names, ToLongFunction<PartitionName> ids) throws SQLException {
+    Set<String> held(Connection connection, Collection<PartitionName> names, ToLongFunction<PartitionName> ids)
+            throws SQLException {
         var known = new HashMap<PartitionName, Long>();
         var unknown = new HashSet<String>();
         for (PartitionName name : names) {

@@ -49,7 +49,11 @@ final class PartitionDirectory {
      *
      * @param lanes tells the lane of each partition that is created
      */
-    void resolve(Connection connection, Collection<PartitionName> names, Function<PartitionName, @Nullable PriorityLane> lanes) throws SQLException {
+    void resolve(
+            Connection connection,
+            Collection<PartitionName> names,
+            Function<PartitionName, @Nullable PriorityLane> lanes)
+            throws SQLException {
         List<PartitionName> missing = missing(names);
         if (missing.isEmpty()) {
             return;
@@ -86,15 +90,17 @@ final class PartitionDirectory {
                 .on(connection, "find-partitions")
                 .setTexts("queues", names, PartitionName::queue)
                 .setTexts("partitions", names, PartitionName::partition)
-                .forEach(row ->
-                        ids.put(new PartitionName(row.getString("queue"), row.getString("partition")), row.getLong("id")));
+                .forEach(row -> ids.put(
+                        new PartitionName(row.getString("queue"), row.getString("partition")), row.getLong("id")));
     }
 
     /**
      * Creates queues and partitions, and commits. If one of the queues is deleted before it is locked, creates no
      * partition: the queue that replaces it is not locked, so a group that registers at that moment would lack cursors.
      */
-    private void create(Connection connection, List<PartitionName> names, Function<PartitionName, @Nullable PriorityLane> lanes) throws SQLException {
+    private void create(
+            Connection connection, List<PartitionName> names, Function<PartitionName, @Nullable PriorityLane> lanes)
+            throws SQLException {
         var queues = new TreeSet<String>();
         names.forEach(name -> queues.add(name.queue()));
         statements

@@ -60,14 +60,15 @@ final class Scheduled {
      * @param except partitions to leave out
      * @param limit most messages to look at
      */
-    Map<PartitionName, Long> duePartitions(Connection connection, Collection<Long> except, int limit) throws SQLException {
+    Map<PartitionName, Long> duePartitions(Connection connection, Collection<Long> except, int limit)
+            throws SQLException {
         var due = new HashMap<PartitionName, Long>();
         statements
                 .on(connection, "due-partitions")
                 .set("limit", limit)
                 .set("except", except, Long::longValue)
-                .forEach(row ->
-                        due.put(new PartitionName(row.getString("queue"), row.getString("partition")), row.getLong("id")));
+                .forEach(row -> due.put(
+                        new PartitionName(row.getString("queue"), row.getString("partition")), row.getLong("id")));
         return due;
     }
 

@@ -89,7 +89,10 @@ public final class WriterSession implements AutoCloseable {
                 return rolledBack.result();
             }
         }
-        throw new QueueException(what + ": partitions were deleted " + MAX_RESTARTS + " times during the attempt", SqlStates.OBJECT_NOT_IN_PREREQUISITE_STATE, null);
+        throw new QueueException(
+                what + ": partitions were deleted " + MAX_RESTARTS + " times during the attempt",
+                SqlStates.OBJECT_NOT_IN_PREREQUISITE_STATE,
+                null);
     }
 
     private <T> Ending<T> runOnce(String what, Work<T> work) {

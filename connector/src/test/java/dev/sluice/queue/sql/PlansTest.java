@@ -24,16 +24,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The plans of the statements do not depend on the statistics of the server. The test plans every statement of every file
- * for unknown parameters and for lists of one and of thousands, on tables of {@value #QUEUES} queues whose statistics are
- * missing or wrong.
+ * The plans of the statements do not depend on the statistics of the server. The test plans every statement of every
+ * file for unknown parameters and for lists of one and of thousands, on tables of {@value #QUEUES} queues whose
+ * statistics are missing or wrong.
  */
 class PlansTest {
     private static final int QUEUES = 4_000;
 
-    /**
-     * Statements that read whole tables, or all of a queue or group, on purpose; by file.
-     */
+    /** Statements that read whole tables, or all of a queue or group, on purpose; by file. */
     private static final Map<String, Set<String>> READ_ALL = Map.ofEntries(
             Map.entry("queues.sql", Set.of("partitions")),
             Map.entry("consumer_groups.sql", Set.of("groups", "group-partitions", "lagging")),
@@ -99,7 +97,8 @@ class PlansTest {
             Map.entry("ready_cursors.sql ready-across", "of queues"),
             Map.entry("ready_cursors.sql next-ready-across", "of queues"),
             Map.entry("registration.sql unregistered-across", "of queues"),
-            Map.entry("partition_creation.sql register-pending", "without name|pending_subscriptions_across|w.namespace"),
+            Map.entry(
+                    "partition_creation.sql register-pending", "without name|pending_subscriptions_across|w.namespace"),
             Map.entry("parking.sql parked-queues", "reads all of parked_pkey"), // Until the first row.
             Map.entry("traces.sql by-name", "of trace_names"), // In the order of time, until the page is full.
             Map.entry("streams.sql drop-state", "of stream_state"));

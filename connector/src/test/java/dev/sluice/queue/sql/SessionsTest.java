@@ -57,9 +57,7 @@ class SessionsTest {
                 .hasMessageContaining("pool_mode=session");
     }
 
-    /**
-     * Connections without a session of their own: {@code choice} says which of two sessions runs a statement.
-     */
+    /** Connections without a session of their own: {@code choice} says which of two sessions runs a statement. */
     private PGSimpleDataSource pooler(IntUnaryOperator choice) {
         List<Connection> sessions = List.of(one, two);
         var prepared = new AtomicInteger();

@@ -75,8 +75,8 @@ class TransactionsTest {
     }
 
     /**
-     * Adds 1 to two counters. In its first run, waits between them for the other task that does so. Runs again only after
-     * the other is done, because otherwise the two could deadlock once more.
+     * Adds 1 to two counters. In its first run, waits between them for the other task that does so. Runs again only
+     * after the other is done, because otherwise the two could deadlock once more.
      */
     private void increment(int first, int second, CyclicBarrier both, CountDownLatch oneIsDone, AtomicInteger runs) {
         var ownRuns = new AtomicInteger();

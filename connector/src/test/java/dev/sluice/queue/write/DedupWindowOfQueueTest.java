@@ -45,7 +45,10 @@ class DedupWindowOfQueueTest {
 
     private void window(@Nullable Duration window) {
         queues.configure(
-                "q", "", "", QueueOptions.DEFAULTS.toBuilder().dedupWindow(window).build());
+                "q",
+                "",
+                "",
+                QueueOptions.DEFAULTS.toBuilder().dedupWindow(window).build());
     }
 
     private void letPass(Duration time) {

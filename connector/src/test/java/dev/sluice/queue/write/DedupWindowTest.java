@@ -13,9 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/**
- * What a writer caches of transaction ids if there are more than its bounds allow. The id at seq s is {@code t<s>}.
- */
+/** What a writer caches of transaction ids if there are more than its bounds allow. The id at seq s is {@code t<s>}. */
 class DedupWindowTest {
     private static final Duration HOUR = Duration.ofHours(1);
     private static final int MAX_IDS = 1000;
@@ -190,7 +188,9 @@ class DedupWindowTest {
         catchUp(most + 1L, 0);
         assertThat(window.partitions()).isBetween(most / 2, most - 1);
         segments(1, 1, 10);
-        assertThat(knows(catchUp(1, 10), 1)).as("the first to be evicted is read again").isTrue();
+        assertThat(knows(catchUp(1, 10), 1))
+                .as("the first to be evicted is read again")
+                .isTrue();
     }
 
     @Test
@@ -229,9 +229,7 @@ class DedupWindowTest {
         assertThat(window.size()).isEqualTo(30);
         postgres.execute("delete from sluice.segments"); // From here on, nothing can be read again.
         window.committed(known, 30, 40, new long[0], new long[0], 0);
-        assertThat(knows(catchUp(1, 40), 11))
-                .as("no id was added")
-                .isTrue();
+        assertThat(knows(catchUp(1, 40), 11)).as("no id was added").isTrue();
     }
 
     @Test

@@ -34,8 +34,7 @@ class DuplicatesTest extends WriterFixture {
                 .isInstanceOfSatisfying(
                         Duplicate.class, it -> assertThat(it.id()).isEqualTo(first.id()));
         assertThat(outcome.get(2))
-                .isInstanceOfSatisfying(
-                        Queued.class, it -> assertThat(it.seq()).isEqualTo(2));
+                .isInstanceOfSatisfying(Queued.class, it -> assertThat(it.seq()).isEqualTo(2));
     }
 
     @Test
@@ -65,9 +64,7 @@ class DuplicatesTest extends WriterFixture {
         }
         writer.write(List.of(withGeneratedId("p", "made1")), List.of());
         writer.write(List.of(withGeneratedId("other", "made1")), List.of());
-        assertThat(writer.rememberedIds())
-                .as("neither read nor cached")
-                .isEqualTo(3);
+        assertThat(writer.rememberedIds()).as("neither read nor cached").isEqualTo(3);
         assertThat(writer.write(run(1, 7), List.of()))
                 .as("also those that another writer has added")
                 .extracting(outcome -> outcome instanceof Queued)
@@ -148,8 +145,7 @@ class DuplicatesTest extends WriterFixture {
             assertThat(queued).hasSize(1);
             assertThat(outcomes.stream().filter(Duplicate.class::isInstance).map(Duplicate.class::cast))
                     .hasSize(7)
-                    .allMatch(
-                            duplicate -> duplicate.id().equals(queued.get(0).id()));
+                    .allMatch(duplicate -> duplicate.id().equals(queued.get(0).id()));
         }
     }
 }

@@ -200,9 +200,7 @@ class QueueWriterTest extends WriterFixture {
                 .isInstanceOf(IllegalStateException.class);
     }
 
-    /**
-     * If a column with a volatile default is left out, the server copies row by row instead of a page at a time.
-     */
+    /** If a column with a volatile default is left out, the server copies row by row instead of a page at a time. */
     @Test
     void copiesEveryColumnWhoseDefaultIsVolatile() {
         String copy = Statements.read("segment_copy.sql", "sluice")

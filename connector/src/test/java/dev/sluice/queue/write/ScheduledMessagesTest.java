@@ -13,10 +13,8 @@ import dev.sluice.queue.Subscription;
 import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.read.QueueConfig;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -55,8 +53,7 @@ class ScheduledMessagesTest extends WriterFixture {
         assertThat(writer.releaseDue(10)).isEqualTo(new QueueWriter.Released(3, java.util.Set.of("q")));
         assertThat(transactionIds("p")).containsExactly("now", "soon", "late", "late too");
         assertThat(postgres.query("select count(*) from sluice.scheduled")).containsExactly("0");
-        assertThat(postgres.query("select scheduled from sluice.partitions"))
-                .containsExactly("0");
+        assertThat(postgres.query("select scheduled from sluice.partitions")).containsExactly("0");
     }
 
     @Test

@@ -82,7 +82,9 @@ class SeenIdsTest {
                 long hash = random.nextInt(100) * 0x100000001L;
                 seq += 1 + random.nextInt(3);
                 ids.add(hash, seq);
-                assertThat(ids.seqsOf(-1)).as("a search ends, however full the table is").isEmpty();
+                assertThat(ids.seqsOf(-1))
+                        .as("a search ends, however full the table is")
+                        .isEmpty();
                 expected.computeIfAbsent(hash, unused -> new TreeSet<>()).add(seq);
                 if (random.nextInt(60) == 0) {
                     long lowest = seq - random.nextInt(200);

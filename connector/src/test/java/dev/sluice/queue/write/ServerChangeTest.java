@@ -16,9 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.postgresql.ds.PGSimpleDataSource;
 
-/**
- * A writer whose connection leads to another server: a failover may have lost the last commits.
- */
+/** A writer whose connection leads to another server: a failover may have lost the last commits. */
 class ServerChangeTest {
     @Test
     void aWriterDropsItsCacheIfTheServerChanged(@TempDir Path directory) throws Exception {

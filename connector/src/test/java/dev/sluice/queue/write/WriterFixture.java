@@ -1,6 +1,5 @@
 package dev.sluice.queue.write;
 
-
 import dev.sluice.queue.TestPostgres;
 import java.time.Duration;
 import java.util.ArrayList;
