@@ -1,4 +1,4 @@
-package dev.sluice.queue.read;
+package dev.sluice.queue.write;
 
 import static dev.sluice.queue.Messages.message;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -8,8 +8,6 @@ import dev.sluice.queue.TestPostgres;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.IndexPlans;
 import dev.sluice.queue.sql.Statements;
-import dev.sluice.queue.write.QueueWriter;
-import dev.sluice.queue.write.QueueWriterConfig;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -22,8 +20,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** How a flush claims seqs: heads are moved before it is known which messages need one, and corrected. */
-class ClaimTest {
+/** How a flush claims seqs: it moves the heads before it knows which messages need a seq, and corrects them. */
+class HeadClaimTest {
     private TestPostgres postgres;
     private QueueWriter writer;
 
@@ -60,7 +58,7 @@ class ClaimTest {
     }
 
     @Test
-    void onlyTheNewOnesOfAFlushMoveTheHead() {
+    void onlyNewMessagesMoveTheHead() {
         writer.write(List.of(message("p", "1")), List.of());
         writer.write(List.of(message("p", "1"), message("p", "2"), message("p", "2"), message("p", "3")), List.of());
         assertThat(partition("head")).containsExactly("3");
@@ -69,7 +67,7 @@ class ClaimTest {
     }
 
     @Test
-    void messagesOfLaterLeaveAnEmptyPartitionAsItWas() {
+    void scheduledMessagesLeaveAnEmptyPartitionUnchanged() {
         writer.write(List.of(delayed("1", Duration.ofHours(1))), List.of());
         assertThat(partition("head")).containsExactly("0");
         assertThat(partition("last_push_at is null")).containsExactly("t");
@@ -77,7 +75,7 @@ class ClaimTest {
     }
 
     @Test
-    void messagesWhoseTimeHasComeMoveTheHeadFurtherThanWasClaimed() {
+    void delayedMessagesThatAreDueMoveTheHeadFurtherThanClaimed() {
         writer.write(
                 List.of(message("p", "1"), delayed("2", Duration.ZERO), delayed("3", Duration.ofHours(1))), List.of());
         assertThat(partition("head")).containsExactly("2");
@@ -86,14 +84,14 @@ class ClaimTest {
     }
 
     @Test
-    void aDuplicateOfAScheduledMessageLeavesAnEmptyPartitionAsItWas() {
+    void aDuplicateOfAScheduledMessageLeavesAnEmptyPartitionUnchanged() {
         writer.write(List.of(delayed("1", Duration.ofHours(1))), List.of());
         writer.write(List.of(message("p", "1")), List.of());
         assertThat(partition("head")).containsExactly("0");
         assertThat(partition("last_push_at is null")).containsExactly("t");
     }
 
-    /** What keeps two flushes from waiting for each other in a ring: rows are locked as they are returned. */
+    /** So two flushes do not deadlock: the server locks rows in the order in which it returns them. */
     @ParameterizedTest
     @CsvSource({"1, 1", "3, 2", "300, 3", "300, 300", "20000, 10000"})
     void takesThePartitionsInOrderOfTheirIdsHoweverManyThereAre(int partitions, int claimed) throws SQLException {
@@ -150,7 +148,7 @@ class ClaimTest {
     }
 
     @Test
-    void leavesThePlansOfOthersOnTheConnectionAlone() throws SQLException {
+    void resetsThePlansOfTheConnection() throws SQLException {
         try (Connection connection = postgres.dataSource().getConnection()) {
             try (var statement = connection.createStatement()) {
                 IndexPlans.on(connection);
