@@ -57,6 +57,38 @@ class LayersTest {
             .whereLayer("view")
             .mayOnlyAccessLayers("model", "sql");
 
+    /** An arrow is allowed from a package to those named with it. The connectors lie on top. */
+    @ArchTest
+    static final ArchRule thePackagesOfThePluginDependOnEachOtherOneWay = layeredArchitecture()
+            .consideringOnlyDependenciesInLayers()
+            .layer("connectors")
+            .definedBy("dev.sluice.connect")
+            .layer("sink")
+            .definedBy("dev.sluice.connect.sink")
+            .layer("source")
+            .definedBy("dev.sluice.connect.source")
+            .layer("record")
+            .definedBy("dev.sluice.connect.record")
+            .layer("plugin")
+            .definedBy("dev.sluice.connect.plugin")
+            .whereLayer("plugin")
+            .mayNotAccessAnyLayer()
+            .whereLayer("record")
+            .mayOnlyAccessLayers("plugin")
+            .whereLayer("sink")
+            .mayOnlyAccessLayers("plugin", "record")
+            .whereLayer("source")
+            .mayOnlyAccessLayers("plugin", "record");
+
+    /** Kafka may change its internal classes in any release. */
+    @ArchTest
+    static final ArchRule pluginUsesOnlyThePublicApiOfKafka = noClasses()
+            .that()
+            .resideInAPackage("dev.sluice.connect..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("org.apache.kafka..internals..", "org.apache.kafka.connect.runtime..");
+
     @ArchTest
     static final ArchRule nothingHereKnowsHttpOrTheLocalLog = noClasses()
             .should()

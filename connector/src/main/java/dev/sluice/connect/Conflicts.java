@@ -5,11 +5,15 @@ import java.util.function.Supplier;
 import org.apache.kafka.common.config.Config;
 import org.apache.kafka.common.config.ConfigValue;
 
-/** Puts what is wrong between properties beside what is wrong with each. */
+/** Adds conflicts between properties to the result of a validation. */
 final class Conflicts {
     private Conflicts() {}
 
-    /** Adds the conflicts, by name of the property to change, if each property by itself is valid. */
+    /**
+     * Adds the conflicts if each property by itself is valid.
+     *
+     * @param conflicts the reason, by name of the property to change
+     */
     static Config addTo(Config config, Supplier<Map<String, String>> conflicts) {
         boolean valid = config.configValues().stream()
                 .allMatch(value -> value.errorMessages().isEmpty());

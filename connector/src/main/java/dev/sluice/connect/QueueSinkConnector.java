@@ -17,8 +17,8 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.sink.SinkConnector;
 
 /**
- * Moves Kafka topics into Sluice queues. Every task gets the same configuration; Connect gives each its share of the
- * topic partitions.
+ * Moves Kafka topics into Sluice queues. All tasks have the same configuration, and Connect distributes the topic
+ * partitions among them.
  *
  * @see QueueSinkConfig
  * @see QueueSinkTask
@@ -26,7 +26,7 @@ import org.apache.kafka.connect.sink.SinkConnector;
 public final class QueueSinkConnector extends SinkConnector {
     private Map<String, String> properties = Map.of();
 
-    /** Made by the Connect worker. */
+    /** The Connect worker calls this constructor. */
     public QueueSinkConnector() {}
 
     @Override
@@ -35,9 +35,9 @@ public final class QueueSinkConnector extends SinkConnector {
     }
 
     /**
-     * Keeps the configuration for the tasks.
+     * Checks the configuration and stores it for the tasks.
      *
-     * @throws ConfigException if it is not valid
+     * @throws ConfigException if the configuration is not valid
      */
     @Override
     public void start(Map<String, String> props) {
@@ -64,24 +64,26 @@ public final class QueueSinkConnector extends SinkConnector {
         return QueueSinkConfig.DEFINITION;
     }
 
-    /** Checks every property by itself, then, if each is valid, how they fit together. */
+    /** Checks each property by itself, and if each is valid, the conflicts between them. */
     @Override
     public Config validate(Map<String, String> connectorConfigs) {
         return Conflicts.addTo(super.validate(connectorConfigs), () -> QueueSinkConfig.conflicts(connectorConfigs));
     }
 
     /**
-     * Sets or resets the offsets in PostgreSQL, which the tasks go by, as somebody has asked Connect's API to. What is
-     * read again is written again, and what is skipped never written.
+     * Sets or resets the offsets in PostgreSQL, which the tasks follow. An operator asks for it through Connect's API.
+     * The tasks then write again what they read again, and never write what they skip.
      *
-     * <p>Connect asks this first and then Kafka, which refuses while the consumer group has members: so after an error
-     * the rows may have changed, and a task that still ran followed them. Ask again once the tasks have stopped.
+     * <p>Connect calls this method first and Kafka second. Kafka rejects the request while the consumer group has
+     * members. So after an error the rows may have changed, and a task that still runs may follow them. The operator
+     * repeats the request once the tasks have stopped.
      *
-     * @param offsets by topic partition the next offset, null to forget it. None: all of the connector are forgotten,
-     *     for Connect names those its consumer group has, and a group that has none is reset as a whole
+     * @param offsets the next offset by topic partition; null resets it. An empty map resets all offsets of the
+     *     connector: Connect passes the partitions of the consumer group, and a group without offsets is reset as a
+     *     whole
      * @throws ConfigException if the configuration is not valid
-     * @throws ConnectException if an offset is not possible, as {@link SinkOffsets} says, the schema does not fit or
-     *     PostgreSQL failed; nothing has changed, unless it failed while committing
+     * @throws ConnectException if an offset is not possible ({@link SinkOffsets}), the schema has another version, or
+     *     PostgreSQL failed. Nothing has changed, unless PostgreSQL failed during the commit
      */
     @Override
     public boolean alterOffsets(Map<String, String> connectorConfig, Map<TopicPartition, Long> offsets) {

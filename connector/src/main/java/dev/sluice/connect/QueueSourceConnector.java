@@ -4,12 +4,6 @@ import dev.sluice.connect.plugin.PluginVersion;
 import dev.sluice.connect.source.QueueSourceConfig;
 import dev.sluice.connect.source.QueueSourceTask;
 import dev.sluice.connect.source.SourceOffsets;
-import dev.sluice.queue.QueueException;
-import dev.sluice.queue.read.QueueReader;
-import dev.sluice.queue.read.QueueReader.Partition;
-import dev.sluice.queue.sql.QueueSchema;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.config.Config;
@@ -22,8 +16,10 @@ import org.apache.kafka.connect.source.ExactlyOnceSupport;
 import org.apache.kafka.connect.source.SourceConnector;
 
 /**
- * Moves Sluice queues into Kafka topics. Every partition belongs to one task, by the remainder of its id; each task
- * finds new queues and partitions of its share by itself, so nothing has to be reconfigured when they come.
+ * Moves Sluice queues into Kafka topics.
+ *
+ * <p>Each partition belongs to one task, by the remainder of its id. Each task finds new queues and partitions of its
+ * share by itself, so new ones need no reconfiguration.
  *
  * @see QueueSourceConfig
  * @see QueueSourceTask
@@ -31,7 +27,7 @@ import org.apache.kafka.connect.source.SourceConnector;
 public final class QueueSourceConnector extends SourceConnector {
     private Map<String, String> properties = Map.of();
 
-    /** Made by the Connect worker. */
+    /** The Connect worker calls this constructor. */
     public QueueSourceConnector() {}
 
     @Override
@@ -40,9 +36,9 @@ public final class QueueSourceConnector extends SourceConnector {
     }
 
     /**
-     * Keeps the configuration for the tasks.
+     * Checks the configuration and stores it for the tasks.
      *
-     * @throws ConfigException if it is not valid
+     * @throws ConfigException if the configuration is not valid
      */
     @Override
     public void start(Map<String, String> props) {
@@ -58,17 +54,10 @@ public final class QueueSourceConnector extends SourceConnector {
         return QueueSourceTask.class;
     }
 
-    /** Returns as many configurations as there may be tasks, each with its share. */
+    /** Returns one configuration for each task, with the task's share of the partitions. */
     @Override
     public List<Map<String, String>> taskConfigs(int maxTasks) {
-        var configs = new ArrayList<Map<String, String>>(maxTasks);
-        for (int i = 0; i < maxTasks; i++) {
-            var config = new HashMap<>(properties);
-            config.put(QueueSourceConfig.TASK_INDEX, Integer.toString(i));
-            config.put(QueueSourceConfig.TASK_COUNT, Integer.toString(maxTasks));
-            configs.add(config);
-        }
-        return configs;
+        return QueueSourceConfig.taskConfigs(properties, maxTasks);
     }
 
     /** Does nothing: the connector itself holds no connection and no thread. */
@@ -80,67 +69,39 @@ public final class QueueSourceConnector extends SourceConnector {
         return QueueSourceConfig.DEFINITION;
     }
 
-    /** Checks every property by itself, then, if each is valid, how they fit together. */
+    /** Checks each property by itself, and if each is valid, the conflicts between them. */
     @Override
     public Config validate(Map<String, String> connectorConfigs) {
         return Conflicts.addTo(
                 super.validate(connectorConfigs), () -> QueueSourceConfig.connectorConflicts(connectorConfigs));
     }
 
-    /** Supported: a position is the offset of a record, so a replay from an offset gives the same records. */
+    /**
+     * Exactly once is supported: a position is the offset of a record, so a read from an offset repeats the records.
+     */
     @Override
     public ExactlyOnceSupport exactlyOnceSupport(Map<String, String> connectorConfig) {
         return ExactlyOnceSupport.SUPPORTED;
     }
 
-    /** Not supported: no two messages belong together, so each batch is a transaction, the worker's own way. */
+    /** The connector defines no transactions: no messages belong together, so the worker commits each batch. */
     @Override
     public ConnectorTransactionBoundaries canDefineTransactionBoundaries(Map<String, String> connectorConfig) {
         return ConnectorTransactionBoundaries.UNSUPPORTED;
     }
 
     /**
-     * Says that offsets may be changed through Connect's API: the task keeps them nowhere else. All entries are checked
-     * before Connect stores one: each must name a partition of the database, in a queue that the connector reads, and a
-     * position that the partition has. An offset may be reset whatever it is, also while the database is away.
+     * Checks offsets that an operator sets through Connect's API, as {@link SourceOffsets#check} says. Connect then
+     * stores them, because the task keeps them nowhere else.
      *
-     * @throws ConfigException if the configuration is not valid
-     * @throws ConnectException if one is not the position of a partition, or PostgreSQL cannot be asked; Connect stores
-     *     nothing then
+     * @return true: an operator may change offsets
+     * @throws ConfigException if the configuration is not valid; Connect stores nothing then
+     * @throws ConnectException if one offset is not possible, or PostgreSQL is not reachable; Connect stores nothing
+     *     then
      */
     @Override
     public boolean alterOffsets(Map<String, String> connectorConfig, Map<Map<String, ?>, Map<String, ?>> newOffsets) {
-        newOffsets.forEach(SourceOffsets::check);
-        var ids = new ArrayList<Long>();
-        newOffsets.forEach((key, offset) -> {
-            if (offset != null) {
-                ids.add(SourceOffsets.id(key));
-            }
-        });
-        if (ids.isEmpty()) {
-            return true;
-        }
-        var config = new QueueSourceConfig(connectorConfig);
-        Map<Long, Partition> partitions = partitions(config, ids);
-        newOffsets.forEach((key, offset) -> {
-            if (offset != null) {
-                SourceOffsets.check(key, offset, partitions.get(SourceOffsets.id(key)), config.queues());
-            }
-        });
+        SourceOffsets.check(connectorConfig, newOffsets);
         return true;
-    }
-
-    private static Map<Long, Partition> partitions(QueueSourceConfig config, List<Long> ids) {
-        String schema = config.postgres().schema();
-        try {
-            QueueSchema.verify(config.connections(), schema);
-            var reader = new QueueReader(
-                    config.connections(), schema, config.postgres().cipher());
-            var found = new HashMap<Long, Partition>();
-            reader.partitions(ids).forEach(partition -> found.put(partition.id(), partition));
-            return found;
-        } catch (QueueException | IllegalStateException e) {
-            throw new ConnectException("the offsets cannot be checked, and nothing is changed: " + e.getMessage(), e);
-        }
     }
 }

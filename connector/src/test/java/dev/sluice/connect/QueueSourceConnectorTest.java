@@ -3,14 +3,12 @@ package dev.sluice.connect;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.connect.source.QueueSourceConfig;
 import dev.sluice.connect.source.QueueSourceTask;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
-import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.source.ExactlyOnceSupport;
@@ -19,7 +17,6 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class QueueSourceConnectorTest {
     private static Map<String, String> properties(String... more) {
@@ -180,40 +177,6 @@ class QueueSourceConnectorTest {
             Map<String, String> none = properties();
             none.remove("queues");
             assertThat(problems(none)).containsExactly("queues: queues or queues.pattern must be set");
-        }
-    }
-
-    @Test
-    void describesEveryPropertyWithGroupNameAndSentence() {
-        assertThat(QueueSourceConfig.DEFINITION.configKeys().values()).allSatisfy(key -> {
-            assertThat(key.group).as(key.name).isNotBlank();
-            assertThat(key.displayName).as(key.name).isNotBlank().isNotEqualTo(key.name);
-            assertThat(key.documentation).as(key.name).endsWith(".");
-        });
-        assertThat(QueueSourceConfig.DEFINITION.configKeys().get("connection.password").type)
-                .isEqualTo(ConfigDef.Type.PASSWORD);
-    }
-
-    @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "postgres://app:s3cret@host/db",
-                "jdbc:postgresql://app:s3cret@host/db",
-                "jdbc:postgresql://host/db?password=s3cret"
-            })
-    void showsNoSecretOfTheUrlWhetherItIsValidOrNot(String url) {
-        Map<String, String> properties = properties("connection.url", url);
-        assertThat(new QueueSourceConnector()
-                        .validate(properties)
-                        .configValues()
-                        .toString())
-                .doesNotContain("s3cret");
-        try {
-            var config = new QueueSourceConfig(properties);
-            assertThat(config.values().toString() + config.postgres().urlForLog())
-                    .doesNotContain("s3cret");
-        } catch (ConfigException e) {
-            assertThat(e.toString()).contains("connection.url ").doesNotContain("s3cret");
         }
     }
 

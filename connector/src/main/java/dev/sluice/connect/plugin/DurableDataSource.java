@@ -9,9 +9,11 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
- * Opens connections whose sessions have the settings of {@link SessionSettings}. A confirmed commit on them survives a
- * crash of the server, because the task reports offsets and the local log forgets records after that answer. Each new
- * connection costs one more round trip, which the server must answer within the login timeout.
+ * Opens connections with the settings of {@link SessionSettings}.
+ *
+ * <p>A confirmed commit on such a connection survives a crash of the server. The task needs that: after the answer it
+ * reports offsets to Connect, and the local log deletes the records. Opening costs one more round trip, which the
+ * server must answer within the login timeout.
  */
 final class DurableDataSource extends PGSimpleDataSource {
     private static final long serialVersionUID = 1L;
@@ -20,10 +22,10 @@ final class DurableDataSource extends PGSimpleDataSource {
     public Connection getConnection(@Nullable String user, @Nullable String password) throws SQLException {
         Connection connection = super.getConnection(user, password);
         try {
-            int answerMillis = connection.getNetworkTimeout();
+            int usualTimeoutMillis = connection.getNetworkTimeout();
             connection.setNetworkTimeout(Runnable::run, (int) TimeUnit.SECONDS.toMillis(getLoginTimeout()));
             SessionSettings.begin(connection, Duration.ZERO);
-            connection.setNetworkTimeout(Runnable::run, answerMillis);
+            connection.setNetworkTimeout(Runnable::run, usualTimeoutMillis);
         } catch (SQLException | RuntimeException | Error e) {
             try (connection) {
                 throw e;

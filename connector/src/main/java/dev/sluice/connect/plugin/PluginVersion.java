@@ -5,9 +5,9 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.Properties;
 
-/** The version of the plug-in, written into {@code version.properties} by the build. */
+/** The version of the plug-in. The build writes it into {@code version.properties}. */
 public final class PluginVersion {
-    /** Such as {@code 0.1.0}. */
+    /** The version, such as {@code 0.1.0}. */
     public static final String VERSION = read();
 
     private static final String RESOURCE = "/dev/sluice/connect/version.properties";

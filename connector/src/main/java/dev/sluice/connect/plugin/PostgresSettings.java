@@ -1,6 +1,7 @@
 package dev.sluice.connect.plugin;
 
 import static dev.sluice.connect.plugin.SettingGroup.checked;
+import static org.apache.kafka.common.config.ConfigDef.Range.between;
 
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.sql.ConnectionUrl;
@@ -8,19 +9,21 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import javax.sql.DataSource;
 import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Recommender;
+import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigDef.Width;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.config.types.Password;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGProperty;
 
-/** The settings that both connectors have: where PostgreSQL is, and the keys of encrypted queues. */
+/** The settings that both connectors have: how to reach PostgreSQL, and the keys of encrypted queues. */
 public final class PostgresSettings {
     public static final String CONNECTION_URL = "connection.url";
     public static final String CONNECTION_USER = "connection.user";
@@ -35,117 +38,72 @@ public final class PostgresSettings {
 
     private final AbstractConfig config;
 
+    /** Reads the settings from the configuration of a connector. */
     public PostgresSettings(AbstractConfig config) {
         this.config = config;
     }
 
+    /** Defines the settings of the connection and of the schema. */
     public static void defineConnection(SettingGroup group) {
-        group.define(
+        group.setting(
                         CONNECTION_URL,
-                        ConfigDef.Type.PASSWORD,
-                        ConfigDef.NO_DEFAULT_VALUE,
-                        new UrlCheck(),
-                        Importance.HIGH,
-                        Width.LONG,
                         "JDBC URL",
                         "JDBC URL of the PostgreSQL database that holds the queue. It has no user and password before the host."
                                 + " Logs and validation hide it, because its parameters may hold passwords. Connect's API returns"
                                 + " the configuration of a connector as it was given: put secrets behind a config provider.")
-                .define(
+                .of(Type.PASSWORD, ConfigDef.NO_DEFAULT_VALUE, new UrlCheck(), Importance.HIGH, Width.LONG);
+        group.setting(
                         CONNECTION_USER,
-                        ConfigDef.Type.STRING,
-                        null,
-                        null,
-                        Importance.HIGH,
-                        Width.MEDIUM,
                         "User",
                         "Role to connect as; wins over the URL's. Without both, the name of the system user.")
-                .define(
+                .ofText(null, null, Importance.HIGH, Width.MEDIUM);
+        group.setting(
                         CONNECTION_PASSWORD,
-                        ConfigDef.Type.PASSWORD,
-                        null,
-                        null,
-                        Importance.HIGH,
-                        Width.MEDIUM,
                         "Password",
                         "Password of the role; wins over the URL's. Connect resolves ${provider:…} in it where the worker has that"
-                                + " config provider. A password that holds such a text belongs behind a config provider, whose"
-                                + " values are taken as they are.")
-                .define(
+                                + " config provider. If a password contains such a text, put it behind a config provider:"
+                                + " Connect does not resolve the values of a config provider again.")
+                .of(Type.PASSWORD, null, null, Importance.HIGH, Width.MEDIUM);
+        group.setting(
                         CONNECTION_TIMEOUT_MS,
-                        ConfigDef.Type.LONG,
-                        10_000L,
-                        ConfigDef.Range.between(1_000, 600_000),
-                        Importance.LOW,
-                        Width.SHORT,
                         "Connection timeout (ms)",
                         "Longest time to wait for a connection, rounded up to seconds.")
-                .define(
-                        QUEUE_SCHEMA,
-                        ConfigDef.Type.STRING,
+                .ofLong(10_000, between(1_000, 600_000), Importance.LOW);
+        group.setting(QUEUE_SCHEMA, "Schema", "PostgreSQL schema of the queue.")
+                .ofText(
                         "sluice",
-                        checked("lower-case letters, digits and underscores", text -> {
-                            if (!SCHEMA_NAME.matcher(text).matches()) {
-                                throw new IllegalArgumentException("must be 1 to 63 lower-case letters, digits and"
-                                        + " underscores, and not start with a digit");
-                            }
-                        }),
+                        checked("lower-case letters, digits and underscores", PostgresSettings::checkSchemaName),
                         Importance.MEDIUM,
-                        Width.MEDIUM,
-                        "Schema",
-                        "PostgreSQL schema of the queue.")
-                .define(
+                        Width.MEDIUM);
+        group.setting(
                         SCHEMA_APPLY,
-                        ConfigDef.Type.BOOLEAN,
-                        false,
-                        null,
-                        Importance.MEDIUM,
-                        Width.SHORT,
                         "Apply the schema",
-                        "Whether to make or upgrade the schema at start. Without it the version is only checked.");
+                        "Whether to create or upgrade the schema at start. Without it the task only checks the version.")
+                .ofBoolean(false, Importance.MEDIUM);
+    }
+
+    private static void checkSchemaName(String name) {
+        if (!SCHEMA_NAME.matcher(name).matches()) {
+            throw new IllegalArgumentException(
+                    "must be 1 to 63 lower-case letters, digits and underscores, and not start with a digit");
+        }
     }
 
     /**
-     * Defines the keys.
+     * Defines the encryption keys.
      *
-     * @param keys what they are for, as a sentence
+     * @param keys a sentence that says what the connector uses the keys for
      */
     public static void defineEncryption(SettingGroup group, String keys) {
-        group.define(
-                        ENCRYPTION_KEYS,
-                        ConfigDef.Type.PASSWORD,
-                        null,
-                        null,
-                        Importance.MEDIUM,
-                        Width.LONG,
-                        "Keys",
-                        keys,
-                        List.of(ENCRYPTION_KEY_ID),
-                        new Recommender() {
-                            @Override
-                            public List<Object> validValues(String name, Map<String, Object> parsed) {
-                                return List.of();
-                            }
-
-                            @Override
-                            public boolean visible(String name, Map<String, Object> parsed) {
-                                return true;
-                            }
-                        })
-                .define(
-                        ENCRYPTION_KEY_ID,
-                        ConfigDef.Type.STRING,
-                        null,
-                        null,
-                        Importance.MEDIUM,
-                        Width.MEDIUM,
-                        "Key that encrypts",
-                        "Id of the key that encrypts. Without it the first.",
-                        List.of(),
-                        new KeyIds());
+        group.setting(ENCRYPTION_KEYS, "Keys", keys)
+                .dependents(List.of(ENCRYPTION_KEY_ID))
+                .of(Type.PASSWORD, null, null, Importance.MEDIUM, Width.LONG);
+        group.setting(ENCRYPTION_KEY_ID, "Key that encrypts", "Id of the key that encrypts. Without it the first.")
+                .recommender(new KeyIds())
+                .ofText(null, null, Importance.MEDIUM, Width.MEDIUM);
     }
 
-    /** Recommends the ids of the keys, and shows the setting only where there are keys. */
+    /** Recommends the ids of the keys. It shows the setting only if there are keys. */
     private static final class KeyIds implements Recommender {
         @Override
         public List<Object> validValues(String name, Map<String, Object> parsed) {
@@ -167,7 +125,7 @@ public final class PostgresSettings {
         }
     }
 
-    /** Returns what is wrong between these settings: name of the setting to change, and why. */
+    /** Returns the conflicts between these settings: the setting to change, and the reason. */
     public Map<String, String> conflicts() {
         var conflicts = new LinkedHashMap<String, String>();
         try {
@@ -180,17 +138,18 @@ public final class PostgresSettings {
     }
 
     /**
-     * Returns where connections come from. The driver's own parameters in the URL win over ours.
+     * Returns a data source that opens a new connection on each call. The driver's own parameters in the URL win over
+     * these settings.
      *
-     * @param application what PostgreSQL shows as the name of the connections
+     * @param application the name of the connections in PostgreSQL
      * @param answerTimeoutMs longest time to wait for an answer
      */
     public DataSource dataSource(String application, long answerTimeoutMs) {
         var source = new DurableDataSource();
         ConnectionUrl url = url();
         source.setUrl(url.address());
-        int connectSeconds = seconds(config.getLong(CONNECTION_TIMEOUT_MS));
-        int answerSeconds = seconds(answerTimeoutMs);
+        int connectSeconds = roundUpToSeconds(config.getLong(CONNECTION_TIMEOUT_MS));
+        int answerSeconds = roundUpToSeconds(answerTimeoutMs);
         unless(url.sets(PGProperty.CONNECT_TIMEOUT), () -> source.setConnectTimeout(connectSeconds));
         unless(url.sets(PGProperty.LOGIN_TIMEOUT), () -> source.setLoginTimeout(connectSeconds));
         unless(url.sets(PGProperty.SOCKET_TIMEOUT), () -> source.setSocketTimeout(answerSeconds));
@@ -217,8 +176,8 @@ public final class PostgresSettings {
         return ConnectionUrl.parse(config.getPassword(CONNECTION_URL).value());
     }
 
-    private static int seconds(long millis) {
-        return (int) Math.max(1, Math.min(Integer.MAX_VALUE, (millis + 999) / 1000));
+    private static int roundUpToSeconds(long millis) {
+        return Math.max(1, Math.toIntExact(TimeUnit.MILLISECONDS.toSeconds(millis + 999)));
     }
 
     /** Returns the URL without its parameters. */
@@ -226,12 +185,12 @@ public final class PostgresSettings {
         return url().server();
     }
 
-    /** Accepts an address, or says what is wrong with it without showing it: it may hold a password. */
+    /** Accepts a JDBC URL. Its message never shows the URL, which may contain a password. */
     private static final class UrlCheck implements ConfigDef.Validator {
         @Override
         public void ensureValid(String setting, @Nullable Object value) {
             if (value == null) {
-                return; // Said already: there is no default.
+                return; // Kafka reports a missing value itself, because there is no default.
             }
             try {
                 ConnectionUrl.parse(((Password) value).value());
@@ -254,7 +213,7 @@ public final class PostgresSettings {
         return config.getBoolean(SCHEMA_APPLY);
     }
 
-    /** Returns what encrypts and decrypts payloads. */
+    /** Returns the cipher for payloads. */
     public PayloadCipher cipher() {
         Password keys = config.getPassword(ENCRYPTION_KEYS);
         @Nullable String secret = keys == null ? null : keys.value();

@@ -11,41 +11,41 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Publishes numbers of a task among the worker's metrics, where the worker has a place for them (Kafka 4.1 and later):
- * in JMX {@code kafka.connect:type=plugins}. Elsewhere they are only in the log.
+ * Publishes numbers of a task as metrics of the worker, in JMX under {@code kafka.connect:type=plugins}. Workers before
+ * Kafka 4.1 and the bridge have no such metrics; there the numbers are only in the log.
  */
 public final class TaskMetrics {
     private static final Logger log = LoggerFactory.getLogger(TaskMetrics.class);
 
     private TaskMetrics() {}
 
-    /** Publishes a number of a sink's task, with the setting it belongs to as the tag {@code setting}. */
+    /** Publishes a number of a sink task. The tag {@code setting} names the setting that the number belongs to. */
     public static void publish(
             SinkTaskContext context, String name, String description, String setting, LongSupplier value) {
         try {
             Registration.ofSink(context, name, description, setting, value);
         } catch (LinkageError | RuntimeException e) {
-            refused(name, setting, e);
+            logUnpublished(name, setting, e);
         }
     }
 
-    /** The same of a source's task. */
+    /** Publishes a number of a source task, as for a sink task. */
     public static void publish(
             SourceTaskContext context, String name, String description, String setting, LongSupplier value) {
         try {
             Registration.ofSource(context, name, description, setting, value);
         } catch (LinkageError | RuntimeException e) {
-            refused(name, setting, e);
+            logUnpublished(name, setting, e);
         }
     }
 
-    private static void refused(String name, String setting, Throwable e) {
-        log.debug("The worker takes no metric of a task name={} setting={}", name, setting, e);
+    private static void logUnpublished(String name, String setting, Throwable e) {
+        log.debug("The worker does not publish the metric of a task name={} setting={}", name, setting, e);
     }
 
     /**
-     * Apart from everything else: a worker before Kafka 4.1 does not have these types, and fails when it meets a method
-     * or a lambda that has one in its signature.
+     * Registers metrics. It is a class of its own because a worker before Kafka 4.1 does not have these types: the
+     * worker fails when it loads a class with a method or a lambda that has one in its signature.
      */
     private static final class Registration {
         static void ofSink(

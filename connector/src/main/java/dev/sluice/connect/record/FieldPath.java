@@ -10,10 +10,12 @@ import org.apache.kafka.connect.errors.DataException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A path to a field of a value. {@code customer.id} is the field of that whole name if there is one (the transform
- * {@code Flatten} makes such names), and else the field {@code id} of the field {@code customer}. The longer name wins
- * at every step. A name in back-ticks is taken as it stands and never joined with its neighbours: {@code `customer.id`}
- * or {@code `a.b`.c}; two back-ticks in it stand for one.
+ * A path to a field of a value.
+ *
+ * <p>{@code customer.id} is the field with that whole name if there is one (the transform {@code Flatten} makes such
+ * names). Otherwise it is the field {@code id} of the field {@code customer}. The longer name wins at every step. A
+ * name in back-ticks is literal, and never joined with its neighbours: {@code `customer.id`} or {@code `a.b`.c}. Two
+ * back-ticks in such a name stand for one.
  *
  * <p>Immutable; any thread may use it.
  */
@@ -32,10 +34,10 @@ final class FieldPath {
     }
 
     /**
-     * Reads a path.
+     * Parses a path.
      *
-     * @throws IllegalArgumentException if a back-tick is not closed, or something follows the closing one that is no
-     *     dot
+     * @throws IllegalArgumentException if a back-tick is not closed, or a character other than a dot follows the
+     *     closing back-tick
      */
     static FieldPath parse(String text) {
         var names = new ArrayList<Name>();
@@ -77,7 +79,7 @@ final class FieldPath {
         }
     }
 
-    /** A path leads into a text, a number, an array or another value that can have no fields. */
+    /** A path leads into a text, a number, an array or another value without fields. */
     static final class NoFieldsException extends DataException {
         private static final long serialVersionUID = 1L;
 
@@ -87,9 +89,9 @@ final class FieldPath {
     }
 
     /**
-     * Returns the field; null if the value has none there, or the field is null.
+     * Returns the field; null if the value has no such field, or the field is null.
      *
-     * @throws NoFieldsException if the path leads into something that can have no fields, and to nothing else
+     * @throws NoFieldsException if no field is found and some reading of the path leads into a value without fields
      */
     @Nullable
     Found find(@Nullable Schema schema, @Nullable Object value) {
@@ -103,7 +105,7 @@ final class FieldPath {
     }
 
     private final class Search {
-        /** Class of a value that the path leads into although it can have no fields. */
+        /** Class of a value without fields that the path leads into; null if there is none. */
         private @Nullable String withoutFields;
 
         private @Nullable Found find(@Nullable Schema schema, @Nullable Object value, int from) {
@@ -128,7 +130,7 @@ final class FieldPath {
         }
     }
 
-    /** Returns the end, exclusive, of the longest run of names that may be one name. */
+    /** Returns the end, exclusive, of the longest run of names that may together be one name. */
     private int joinable(int from) {
         int to = from + 1;
         if (!names.get(from).isQuoted) {

@@ -8,9 +8,10 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
- * Says whether bytes are JSON: one value by the grammar of RFC 8259, with white space around it allowed, no deeper than
- * {@link JsonText#MAX_DEPTH} levels. It builds nothing, and takes any byte above 127 within a string: that they are
- * UTF-8 is for the caller to know.
+ * Checks whether bytes are JSON: one value by the grammar of RFC 8259, at most {@link JsonText#MAX_DEPTH} levels deep,
+ * with white space allowed around it.
+ *
+ * <p>The check builds no objects. It accepts any byte above 127 within a string: the caller checks UTF-8.
  */
 final class JsonSyntax {
     private static final byte[] TRUE = "true".getBytes(US_ASCII);
@@ -115,7 +116,7 @@ final class JsonSyntax {
         }
     }
 
-    /** Passes eight bytes at a time while none of them means anything in a string. */
+    /** Returns the first index from which a string may have a special byte. It skips eight plain bytes at a time. */
     private int plainUntil(int start) {
         byte[] bytes = text;
         int i = start;
@@ -125,7 +126,7 @@ final class JsonSyntax {
         return i;
     }
 
-    /** Whether none of eight bytes means anything in a string: no quote, no backslash, no control character. */
+    /** Returns true if none of eight bytes is special in a string: no quote, no backslash, no control character. */
     private static boolean isPlain(long eight) {
         return ((below(eight, ' ') | below(eight ^ '"' * EACH_BYTE, 1) | below(eight ^ '\\' * EACH_BYTE, 1))
                         & EACH_HIGH_BIT)
@@ -133,8 +134,9 @@ final class JsonSyntax {
     }
 
     /**
-     * Sets a high bit if some of eight bytes is below a limit of at most 128: subtracting it borrows from the high bit
-     * of such a byte, which it did not have itself. Bytes beyond a lowest one found may be marked wrongly.
+     * Sets the high bit of bytes that are below a limit of at most 128. The subtraction borrows from the high bit of
+     * such a byte, which the byte did not have itself. Above the lowest such byte, the bits of other bytes may be
+     * wrong.
      */
     private static long below(long eight, int limit) {
         return (eight - limit * EACH_BYTE) & ~eight;

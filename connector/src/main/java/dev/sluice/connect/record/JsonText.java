@@ -23,30 +23,31 @@ import org.apache.kafka.connect.errors.DataException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Connect data as JSON text (RFC 8259), written without needing a JSON library on the worker.
+ * Writes Connect data as JSON text (RFC 8259). The plug-in brings no JSON library, so that none can conflict with that
+ * of a worker.
  *
  * <table>
- *   <caption>What becomes of a value</caption>
+ *   <caption>The JSON of each value</caption>
  *   <tr><th>Value</th><th>JSON</th></tr>
  *   <tr><td>null</td><td>{@code null}</td></tr>
- *   <tr><td>string or bytes, alone, that are JSON text in UTF-8</td><td>the same text, byte for byte</td></tr>
+ *   <tr><td>string or bytes at the top that are JSON text in UTF-8</td><td>the same text, byte for byte</td></tr>
  *   <tr><td>any other string</td><td>a string</td></tr>
  *   <tr><td>any other bytes</td><td>a string, Base64</td></tr>
  *   <tr><td>boolean, integers, {@code BigInteger}</td><td>{@code true}, {@code 42}</td></tr>
- *   <tr><td>float, double</td><td>a number; NaN and the infinities are errors, JSON has none</td></tr>
+ *   <tr><td>float, double</td><td>a number; NaN and the infinities are errors, because JSON has none</td></tr>
  *   <tr><td>Decimal ({@code BigDecimal})</td><td>a number with all its digits</td></tr>
  *   <tr><td>Date, Time, Timestamp</td><td>{@code "2026-05-16"}, {@code "10:00:00.123"},
  *       {@code "2026-05-16T10:00:00.123Z"}, all UTC</td></tr>
- *   <tr><td>struct</td><td>an object with every field of the schema in its order, null ones too</td></tr>
- *   <tr><td>map</td><td>an object; keys that are no strings become the text they would be as a value</td></tr>
+ *   <tr><td>struct</td><td>an object with every field of the schema, in its order, including null fields</td></tr>
+ *   <tr><td>map</td><td>an object; a key that is not a string becomes the text of its JSON</td></tr>
  *   <tr><td>array, any collection</td><td>an array</td></tr>
  * </table>
  *
- * <p>A {@code java.util.Date} without a schema is a timestamp. A value nested deeper than {@value #MAX_DEPTH} levels,
- * or of any other class, is an error.
+ * <p>A {@code java.util.Date} without a schema is a timestamp. A value that is nested deeper than {@value #MAX_DEPTH}
+ * levels, or that has another class, is an error.
  */
 final class JsonText {
-    /** Most levels of arrays and objects inside each other. */
+    /** Most levels of nested arrays and objects. */
     static final int MAX_DEPTH = 1000;
 
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss.SSS");
@@ -61,13 +62,13 @@ final class JsonText {
     /**
      * Returns a value as JSON text in UTF-8.
      *
-     * @param schema the value's schema, or null if it has none
-     * @throws DataException if the value has no form in JSON; the message says which part
+     * @param schema the schema of the value, or null if it has none
+     * @throws DataException if the value has no form in JSON; the message names the part
      */
     static byte[] of(@Nullable Schema schema, @Nullable Object value) {
         if (value instanceof String text) {
             byte[] encoded = text.getBytes(UTF_8);
-            // A half of a surrogate pair comes back as a question mark.
+            // Half of a surrogate pair becomes a question mark in UTF-8, so the round trip detects it.
             if (JsonSyntax.isValid(encoded) && new String(encoded, UTF_8).equals(text)) {
                 return encoded;
             }
@@ -80,8 +81,8 @@ final class JsonText {
     }
 
     /**
-     * Returns a value as text for a name: bytes as the UTF-8 they are, or Base64; anything else as in a payload, a JSON
-     * string without its quotes.
+     * Returns a value as text for a name. Bytes become UTF-8 text, or Base64 if they are not UTF-8. Any other value
+     * becomes JSON, and a JSON string loses its quotes.
      *
      * @throws DataException if the value has no form in JSON
      */
@@ -115,7 +116,7 @@ final class JsonText {
         return null;
     }
 
-    /** Says whether bytes are UTF-8: what is not comes back as U+FFFD. */
+    /** Returns true if bytes are UTF-8. Bytes that are not become U+FFFD, so the round trip detects them. */
     private static boolean isUtf8(byte[] bytes) {
         return Arrays.equals(new String(bytes, UTF_8).getBytes(UTF_8), bytes);
     }
@@ -147,7 +148,7 @@ final class JsonText {
                 || value instanceof Byte
                 || value instanceof BigInteger
                 || value instanceof BigDecimal) {
-            // BigDecimal writes an exponent where a plain form would be longer; JSON takes both.
+            // BigDecimal writes an exponent if the plain form is longer. JSON allows both.
             out.append(value);
         } else if (value instanceof Double || value instanceof Float) {
             double number = ((Number) value).doubleValue();
@@ -245,7 +246,7 @@ final class JsonText {
                 case '\r' -> out.append("\\r");
                 case '\t' -> out.append("\\t");
                 default -> {
-                    if (c < ' ' || isAlone(text, i)) {
+                    if (c < ' ' || isUnpaired(text, i)) {
                         out.append("\\u")
                                 .append(HEX.charAt(c >> 12))
                                 .append(HEX.charAt(c >> 8 & 15))
@@ -260,8 +261,8 @@ final class JsonText {
         out.append('"');
     }
 
-    /** Says whether the character is half of a surrogate pair without its other half, which UTF-8 cannot hold. */
-    private static boolean isAlone(String text, int index) {
+    /** Returns true if the character is half of a surrogate pair without the other half, which UTF-8 cannot hold. */
+    private static boolean isUnpaired(String text, int index) {
         char c = text.charAt(index);
         if (Character.isHighSurrogate(c)) {
             return index + 1 == text.length() || !Character.isLowSurrogate(text.charAt(index + 1));

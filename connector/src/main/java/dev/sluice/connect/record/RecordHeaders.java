@@ -13,42 +13,40 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.regex.Pattern;
 import org.apache.kafka.common.header.Header;
-import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.connect.header.ConnectHeaders;
 import org.apache.kafka.connect.header.Headers;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message as a Kafka record: the value is the payload byte for byte, the key is {@code <queue>/<partition>} in UTF-8,
- * so that messages of one partition stay in one topic partition, in order; everything else is in headers, each of them
- * text in UTF-8.
+ * The headers and the key of a message that is a Kafka record. The value of the record is the payload, byte for byte.
+ * The key is {@code <queue>/<partition>} in UTF-8, so messages of one partition stay in one topic partition, in order.
+ * Everything else is in headers, as text in UTF-8.
  *
  * <table>
  *   <caption>Headers</caption>
- *   <tr><th>Name</th><th>Value</th><th>Without it</th></tr>
+ *   <tr><th>Name</th><th>Value</th><th>If it is missing</th></tr>
  *   <tr><td>{@value #QUEUE}</td><td>name of the queue</td><td></td></tr>
  *   <tr><td>{@value #PARTITION}</td><td>name of the partition</td><td></td></tr>
  *   <tr><td>{@value #TRANSACTION_ID}</td><td>the transaction id</td><td></td></tr>
  *   <tr><td>{@value #ID}</td><td>the message's id, a UUID</td><td></td></tr>
- *   <tr><td>{@value #TRACE_ID}</td><td>the trace id, a UUID</td><td>it has none</td></tr>
- *   <tr><td>{@value #PRODUCER_SUB}</td><td>subject of the producer's token</td><td>it has none</td></tr>
- *   <tr><td>{@value #CREATED_AT}</td><td>when it was created: {@code 2026-05-16T10:00:00.123456Z}</td>
- *       <td>when it is written to the queue</td></tr>
+ *   <tr><td>{@value #TRACE_ID}</td><td>the trace id, a UUID</td><td>no trace id</td></tr>
+ *   <tr><td>{@value #PRODUCER_SUB}</td><td>subject of the producer's token</td><td>no subject</td></tr>
+ *   <tr><td>{@value #CREATED_AT}</td><td>time of creation: {@code 2026-05-16T10:00:00.123456Z}</td>
+ *       <td>time of the write to the queue</td></tr>
  *   <tr><td>{@value #LANE}</td><td>lane of its partition: {@code critical}, {@code high}, {@code normal},
- *   {@code low}</td>
- *       <td>that of the queue's priority</td></tr>
- *   <tr><td>{@value #DELIVER_AT}</td><td>time before which it is not delivered, written as the one above</td><td>at
- *   once</td></tr>
- *   <tr><td>{@value #DELAY_MS}</td><td>milliseconds it waits once it is written to the queue</td><td>none</td></tr>
- *   <tr><td>{@value #GENERATED}</td><td>{@code true}: the transaction id cannot occur twice, so it is not remembered.
- *   Read, and
- *       never written: a topic may hold a message twice</td><td>it is remembered</td></tr>
+ *       {@code low}</td><td>lane of the queue's priority</td></tr>
+ *   <tr><td>{@value #DELIVER_AT}</td><td>earliest time of delivery, in the form of {@value #CREATED_AT}</td>
+ *       <td>at once</td></tr>
+ *   <tr><td>{@value #DELAY_MS}</td><td>milliseconds from the write to the queue to the delivery</td><td>0</td></tr>
+ *   <tr><td>{@value #GENERATED}</td><td>{@code true}: the transaction id cannot occur twice, so the queue does not
+ *       remember it. This class reads the header and never writes it, because a topic may contain a message twice</td>
+ *       <td>the queue remembers it</td></tr>
  * </table>
  *
- * <p>Nothing says whether a payload is encrypted: a ciphertext carries its own proof
+ * <p>No header says whether a payload is encrypted: a ciphertext is recognisable by itself
  * ({@link dev.sluice.queue.PayloadCipher}).
  *
- * <p>Written for a producer by {@link #kafka}, for a connector by {@link #connect}. Pure; any thread may call.
+ * <p>{@link #kafka} makes the headers for a producer, {@link #connect} for a connector. All methods are pure.
  */
 public final class RecordHeaders {
     public static final String QUEUE = "sluice.queue";
@@ -64,6 +62,7 @@ public final class RecordHeaders {
     public static final String DELAY_MS = "sluice.delay-ms";
 
     private static final int UUID_LENGTH = 36;
+
     /** Milliseconds before 1970, with digits for more than three thousand years. */
     private static final Pattern NEGATIVE_MILLIS = Pattern.compile("-\\d{1,14}");
 
@@ -100,9 +99,13 @@ public final class RecordHeaders {
     /** Returns the headers for a producer of kafka-clients. */
     public static List<Header> kafka(NewMessage message) {
         var headers = new ArrayList<Header>();
-        of(message).forEach((name, text) -> headers.add(new RecordHeader(name, text.getBytes(UTF_8))));
+        of(message).forEach((name, text) -> headers.add(new TextHeader(name, text.getBytes(UTF_8))));
         return headers;
     }
+
+    /** A header as a producer takes it. Kafka's own implementation is an internal class. */
+    @SuppressWarnings("ArrayRecordComponent") // No code compares headers.
+    private record TextHeader(String key, byte[] value) implements Header {}
 
     /** Returns the headers for a record of Connect. */
     public static Headers connect(NewMessage message) {
@@ -112,12 +115,12 @@ public final class RecordHeaders {
     }
 
     /**
-     * Reads a UUID.
+     * Parses a UUID.
      *
-     * @param what where it is, for the message
-     * @throws IllegalArgumentException if it is not written as 36 characters
+     * @param what name of the value, for the message
+     * @throws IllegalArgumentException if the text is not a UUID of 36 characters
      */
-    public static @Nullable UUID uuid(String what, @Nullable String text) {
+    static @Nullable UUID uuid(String what, @Nullable String text) {
         if (text == null) {
             return null;
         }
@@ -132,13 +135,13 @@ public final class RecordHeaders {
     }
 
     /**
-     * Reads a time in any of the forms of {@link TimeText}. A record may be older than 1970, so here a number may be
-     * negative.
+     * Parses a time in any of the forms of {@link TimeText}. A record may be older than 1970, so a number may be
+     * negative here.
      *
-     * @param what where it is, for the message
-     * @throws IllegalArgumentException if it is no time
+     * @param what name of the value, for the message
+     * @throws IllegalArgumentException if the text is not a time
      */
-    public static @Nullable Instant time(String what, @Nullable String text) {
+    static @Nullable Instant time(String what, @Nullable String text) {
         if (text == null) {
             return null;
         }
@@ -148,12 +151,12 @@ public final class RecordHeaders {
     }
 
     /**
-     * Reads a number of milliseconds.
+     * Parses a number of milliseconds.
      *
-     * @param what where it is, for the message
-     * @throws IllegalArgumentException if it is no whole number
+     * @param what name of the value, for the message
+     * @throws IllegalArgumentException if the text is not a whole number
      */
-    public static @Nullable Long millis(String what, @Nullable String text) {
+    static @Nullable Long millis(String what, @Nullable String text) {
         if (text == null) {
             return null;
         }
@@ -165,12 +168,12 @@ public final class RecordHeaders {
     }
 
     /**
-     * Reads a lane.
+     * Parses a lane.
      *
-     * @param what where it is, for the message
-     * @throws IllegalArgumentException if it is none of the four
+     * @param what name of the value, for the message
+     * @throws IllegalArgumentException if the text is none of the four lanes
      */
-    public static @Nullable PriorityLane lane(String what, @Nullable String text) {
+    static @Nullable PriorityLane lane(String what, @Nullable String text) {
         return text == null ? null : PriorityLane.of(what, text);
     }
 }

@@ -7,29 +7,29 @@ import dev.sluice.queue.PriorityLane;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.EnumMap;
-import java.util.List;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.LongSupplier;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes a message of a Kafka record. Two records that are the same give the same message, but for the ids made here.
- * Owned by one thread, for it keeps the name it made last.
+ * Turns a Kafka record into a message. Equal records give equal messages, except for the message ids generated here.
  *
- * <p>A record whose value already is a {@link NewMessage} (those of the bridge's log) passes through. For any other,
- * the first of these that the record has:
+ * <p>If the record's value is a {@link NewMessage} already, as in the bridge's log, it is the message. For any other
+ * record, each attribute of the message comes from the first of these places that has it:
  *
  * <table>
- *   <caption>Where each part of the message comes from</caption>
- *   <tr><th>Part</th><th>Header of {@link RecordHeaders}</th><th>Else</th></tr>
+ *   <caption>Where each attribute of the message comes from</caption>
+ *   <tr><th>Attribute</th><th>Header of {@link RecordHeaders}</th><th>Without the header</th></tr>
  *   <tr><td>queue</td><td>{@link RecordHeaders#QUEUE}</td><td>{@code queue.name.format}</td></tr>
  *   <tr><td>partition</td><td>{@link RecordHeaders#PARTITION}</td>
  *       <td>{@code partition.from}, then {@code <topic>-<partition>}</td></tr>
  *   <tr><td>transaction id</td><td>{@link RecordHeaders#TRANSACTION_ID}</td>
- *       <td>{@code transaction.id.from}, then {@code <topic>-<partition>-<offset>}, which is not remembered: the
- *       offsets in PostgreSQL see to it that it comes only once</td></tr>
+ *       <td>{@code transaction.id.from}, then {@code <topic>-<partition>-<offset>}. The queue does not remember the
+ *       latter: the offsets in PostgreSQL already exclude duplicates</td></tr>
  *   <tr><td>id</td><td>{@link RecordHeaders#ID}</td><td>a new UUIDv7</td></tr>
  *   <tr><td>trace id</td><td>{@link RecordHeaders#TRACE_ID}</td><td>{@code trace.id.from}, then none</td></tr>
  *   <tr><td>created time</td><td>{@link RecordHeaders#CREATED_AT}</td><td>{@code created.from}, then none</td></tr>
@@ -39,43 +39,32 @@ import org.jspecify.annotations.Nullable;
  *   <tr><td>payload</td><td></td><td>the value as JSON, see {@link JsonText}</td></tr>
  * </table>
  *
- * <p>A record without a value (a tombstone) is a message like any other, with the payload {@code null}: nothing
- * vanishes on the way. Who wants none of them has the worker drop them: the transform {@code Filter} with the predicate
- * {@code RecordIsTombstone}.
+ * <p>A record without a value (a tombstone) becomes a message with the payload {@code null}, so that no record
+ * disappears. To drop tombstones, configure the transform {@code Filter} with the predicate {@code RecordIsTombstone}.
  *
  * <p>Topic, partition and offset are those in Kafka, whatever transforms did to the record. Use {@code StringConverter}
- * as {@code header.converter}: Connect's default one guesses types and would turn {@code 007} into 7.
+ * as {@code header.converter}: Connect's default converter guesses types and turns {@code 007} into 7.
+ *
+ * <p>Not thread-safe, because it caches the last queue name. The task's thread owns it.
  */
 public final class RecordMapping {
     private static final MessageIds IDS = new MessageIds();
 
-    public static final String TOPIC = "${topic}";
-
-    /** Checks a format of queue names: what stands in it beside the topic must be fit for a name. */
-    public static void checkQueueNameFormat(String format) {
-        NewMessage.checkName("queue.name.format", format.replace(TOPIC, "t"));
-    }
-
-    /**
-     * Checks the name that a format gives the queue of a topic.
-     *
-     * @throws IllegalArgumentException if no queue can have it
-     */
-    public static void checkQueueName(String format, String topic) {
-        NewMessage.checkName("queue", format.replace(TOPIC, topic.isEmpty() ? "t" : topic));
-    }
+    static final String TOPIC = "${topic}";
 
     private final String queueNameFormat;
-    private final Map<Part, Selector> selectors;
+    private final Map<Attribute, Selector> selectors;
     private final int maxBytes;
     private final boolean readsHeaders;
-    /** The last topic, and the queue of its records. */
+
+    /** Topic of the last record. */
     private String topic = "";
 
+    /** Queue of the last record. */
     private String queueOfTopic = "";
 
-    /** What a setting says where it comes from. */
-    public enum Part {
+    /** An attribute of a message that a setting can select. */
+    enum Attribute {
         PARTITION,
         TRANSACTION_ID,
         TRACE_ID,
@@ -86,23 +75,37 @@ public final class RecordMapping {
     /**
      * Makes a mapping.
      *
-     * @param queueNameFormat may hold {@link #TOPIC}
-     * @param selectors where parts come from that no header gives
-     * @param readsHeaders whether {@link RecordHeaders} are looked at
+     * @param queueNameFormat may contain {@link #TOPIC}
+     * @param selectors select the attributes that no header gives
+     * @param readsHeaders whether the {@link RecordHeaders} of a record count
      * @param maxBytes longest payload
      */
-    public RecordMapping(String queueNameFormat, Map<Part, Selector> selectors, boolean readsHeaders, int maxBytes) {
+    RecordMapping(String queueNameFormat, Map<Attribute, Selector> selectors, boolean readsHeaders, int maxBytes) {
         this.queueNameFormat = queueNameFormat;
-        this.selectors = new EnumMap<>(Part.class);
+        this.selectors = new EnumMap<>(Attribute.class);
         this.selectors.putAll(selectors);
         this.readsHeaders = readsHeaders;
         this.maxBytes = maxBytes;
     }
 
+    /** Checks that the text of a format around the topic is possible in a name. */
+    static void checkQueueNameFormat(String format) {
+        NewMessage.checkName(MappingSettings.QUEUE_NAME_FORMAT, format.replace(TOPIC, "t"));
+    }
+
     /**
-     * Returns the message.
+     * Checks the name that a format gives to the queue of a topic.
      *
-     * @throws DataException if the record has something no rule accepts; the message names it and what was expected
+     * @throws IllegalArgumentException if no queue can have the name
+     */
+    static void checkQueueName(String format, String topic) {
+        NewMessage.checkName("queue", format.replace(TOPIC, topic.isEmpty() ? "t" : topic));
+    }
+
+    /**
+     * Returns the message of a record.
+     *
+     * @throws DataException if the record has a value that no rule accepts; the message names the value and the rule
      */
     public NewMessage map(SinkRecord record) {
         if (record.value() instanceof NewMessage message) {
@@ -110,23 +113,24 @@ public final class RecordMapping {
         }
         try {
             UUID id = RecordHeaders.uuid(RecordHeaders.ID, header(record, RecordHeaders.ID));
-            Long delay = RecordHeaders.millis(RecordHeaders.DELAY_MS, header(record, RecordHeaders.DELAY_MS));
+            Long delayMillis = RecordHeaders.millis(RecordHeaders.DELAY_MS, header(record, RecordHeaders.DELAY_MS));
             String transactionId = givenTransactionId(record);
             return NewMessage.builder(
                             id == null ? IDS.next() : id,
                             firstOf(header(record, RecordHeaders.QUEUE), queue(record.topic())),
                             firstOf(
-                                    part(record, RecordHeaders.PARTITION, Part.PARTITION),
+                                    attribute(record, RecordHeaders.PARTITION, Attribute.PARTITION),
                                     Selector.TOPIC_PARTITION,
                                     record),
                             firstOf(transactionId, Selector.TOPIC_PARTITION_OFFSET, record),
                             payload(record))
                     .generatedTransactionId(
                             transactionId == null || Boolean.parseBoolean(header(record, RecordHeaders.GENERATED)))
-                    .traceId(RecordHeaders.uuid("trace id", part(record, RecordHeaders.TRACE_ID, Part.TRACE_ID)))
+                    .traceId(RecordHeaders.uuid(
+                            "trace id", attribute(record, RecordHeaders.TRACE_ID, Attribute.TRACE_ID)))
                     .producerSub(header(record, RecordHeaders.PRODUCER_SUB))
                     .deliverAt(RecordHeaders.time(RecordHeaders.DELIVER_AT, header(record, RecordHeaders.DELIVER_AT)))
-                    .delay(delay == null ? null : Duration.ofMillis(delay))
+                    .delay(delayMillis == null ? null : Duration.ofMillis(delayMillis))
                     .origin(origin(record))
                     .build();
         } catch (IllegalArgumentException e) {
@@ -134,18 +138,21 @@ public final class RecordMapping {
         }
     }
 
-    /** Returns the selectors that count records which have nothing there. */
-    public List<WatchedSelector> watched() {
-        return selectors.values().stream()
-                .filter(WatchedSelector.class::isInstance)
-                .map(WatchedSelector.class::cast)
-                .toList();
+    /** Returns, by setting, the counter of records that had nothing where the setting looks. Any thread may read it. */
+    public Map<String, LongSupplier> missingCounters() {
+        var counters = new LinkedHashMap<String, LongSupplier>();
+        for (Selector selector : selectors.values()) {
+            if (selector instanceof WatchedSelector watched) {
+                counters.put(watched.setting(), watched::missing);
+            }
+        }
+        return counters;
     }
 
     /**
-     * Checks the name of the queue that records of a topic go to.
+     * Checks the name of the queue for the records of a topic.
      *
-     * @throws IllegalArgumentException if no queue can have it
+     * @throws IllegalArgumentException if no queue can have the name
      */
     public void checkQueueOf(String topicOfRecords) {
         checkQueueName(queueNameFormat, topicOfRecords);
@@ -160,18 +167,19 @@ public final class RecordMapping {
     }
 
     /**
-     * Returns the transaction id that the record brings along; null if its place in Kafka is to be the id, which comes
-     * only once.
+     * Returns the transaction id that the record brings along. Null: the record's place in Kafka, which is unique,
+     * becomes the id.
      */
     private @Nullable String givenTransactionId(SinkRecord record) {
-        return selectors.get(Part.TRANSACTION_ID) == Selector.TOPIC_PARTITION_OFFSET
+        return selectors.get(Attribute.TRANSACTION_ID) == Selector.TOPIC_PARTITION_OFFSET
                 ? header(record, RecordHeaders.TRANSACTION_ID)
-                : part(record, RecordHeaders.TRANSACTION_ID, Part.TRANSACTION_ID);
+                : attribute(record, RecordHeaders.TRANSACTION_ID, Attribute.TRANSACTION_ID);
     }
 
     private Origin origin(SinkRecord record) {
-        Instant createdAt = RecordHeaders.time("created time", part(record, RecordHeaders.CREATED_AT, Part.CREATED_AT));
-        PriorityLane lane = RecordHeaders.lane("lane", part(record, RecordHeaders.LANE, Part.LANE));
+        Instant createdAt =
+                RecordHeaders.time("created time", attribute(record, RecordHeaders.CREATED_AT, Attribute.CREATED_AT));
+        PriorityLane lane = RecordHeaders.lane("lane", attribute(record, RecordHeaders.LANE, Attribute.LANE));
         return createdAt == null && lane == null ? Origin.NONE : new Origin(createdAt, lane);
     }
 
@@ -184,9 +192,9 @@ public final class RecordMapping {
         return payload;
     }
 
-    private @Nullable String part(SinkRecord record, String header, Part part) {
+    private @Nullable String attribute(SinkRecord record, String header, Attribute attribute) {
         String given = header(record, header);
-        Selector selector = selectors.get(part);
+        Selector selector = selectors.get(attribute);
         return given != null || selector == null ? given : selector.select(record);
     }
 

@@ -8,60 +8,63 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes one text from a record, as configured by a setting such as {@code partition.from}:
+ * Selects one text of a record. A setting such as {@code partition.from} has one of these forms:
  *
  * <table>
  *   <caption>Forms</caption>
- *   <tr><td>{@code key}</td><td>the record's key; none if it is null</td></tr>
- *   <tr><td>{@code header:NAME}</td><td>the last header of that name; none if there is none</td></tr>
- *   <tr><td>{@code field:PATH}</td><td>a field of the value (a struct or a map), see {@link FieldPath}; none if it is
- *       missing or null</td></tr>
+ *   <tr><td>{@code key}</td><td>the record's key; nothing if it is null</td></tr>
+ *   <tr><td>{@code header:NAME}</td><td>the last header of that name; nothing if there is none</td></tr>
+ *   <tr><td>{@code field:PATH}</td><td>a field of the value (a struct or a map), see {@link FieldPath}; nothing if it
+ *       is missing or null</td></tr>
  *   <tr><td>{@code constant:TEXT}</td><td>always {@code TEXT}</td></tr>
- *   <tr><td>{@code timestamp}</td><td>the record's time in Kafka, milliseconds since 1970; none if it has
- *   none</td></tr>
+ *   <tr><td>{@code timestamp}</td><td>the record's time in Kafka, milliseconds since 1970; nothing if it has
+ *       none</td></tr>
  *   <tr><td>{@code topic-partition}</td><td>topic, dash, Kafka partition: {@code orders-3}</td></tr>
  *   <tr><td>{@code topic-partition-offset}</td><td>the same with the offset: {@code orders-3-1042}</td></tr>
  * </table>
  */
 @FunctionalInterface
-public interface Selector {
+interface Selector {
     String SYNTAX = "key, timestamp, topic-partition, topic-partition-offset, header:NAME, field:PATH or constant:TEXT";
 
-    /** What a constant begins with. */
+    /** Prefix of a constant. */
     String CONSTANT = "constant:";
 
-    /** What a field begins with. */
+    /** Prefix of a field. */
     String FIELD = "field:";
 
-    /** What a header begins with. */
+    /** Prefix of a header. */
     String HEADER = "header:";
+
+    String KEY = "key";
+    String TIMESTAMP = "timestamp";
 
     Selector TOPIC_PARTITION = record -> record.originalTopic() + '-' + record.originalKafkaPartition();
     Selector TOPIC_PARTITION_OFFSET = record ->
             record.originalTopic() + '-' + record.originalKafkaPartition() + '-' + record.originalKafkaOffset();
 
     /**
-     * Returns the text, or null when the record has none.
+     * Returns the text, or null if the record has nothing there.
      *
-     * @throws DataException if what is there has no form as text
+     * @throws DataException if the value there has no form as text
      */
     @Nullable
     String select(SinkRecord record);
 
     /**
-     * Reads the configured form.
+     * Parses a selector.
      *
      * @param setting key of the setting, for the message
-     * @throws IllegalArgumentException if it is none of those above; the message says which there are
+     * @throws IllegalArgumentException if the text has none of the forms; the message lists the forms
      */
     static Selector parse(String setting, String text) {
         int colon = text.indexOf(':');
         String kind = colon < 0 ? text : text.substring(0, colon);
         String argument = colon < 0 ? "" : text.substring(colon + 1);
         boolean hasArgument = !argument.isEmpty();
-        if (text.equals("key")) {
+        if (text.equals(KEY)) {
             return record -> text(record.keySchema(), record.key());
-        } else if (text.equals("timestamp")) {
+        } else if (text.equals(TIMESTAMP)) {
             return record ->
                     record.timestamp() == null ? null : record.timestamp().toString();
         } else if (text.equals("topic-partition")) {
@@ -80,9 +83,9 @@ public interface Selector {
         throw new IllegalArgumentException(setting + " must be " + SYNTAX + ", was " + text);
     }
 
-    /** Says whether a record may have nothing where a form looks. */
+    /** Returns true if a record may have nothing where this selector looks. */
     static boolean mayMiss(String text) {
-        return text.equals("key") || text.equals("timestamp") || text.startsWith(HEADER) || text.startsWith(FIELD);
+        return text.equals(KEY) || text.equals(TIMESTAMP) || text.startsWith(HEADER) || text.startsWith(FIELD);
     }
 
     /** Returns the last header of that name as text, or null. */
@@ -105,8 +108,8 @@ public interface Selector {
     }
 
     /**
-     * Returns a value as text: a string as it is, bytes as UTF-8, or as Base64 if they are not UTF-8, anything else as
-     * the JSON it would be as a payload, without the quotes of a JSON string.
+     * Returns a value as text. A string stays as it is. Bytes become UTF-8 text, or Base64 if they are not UTF-8. Any
+     * other value becomes JSON as in a payload, without the quotes of a JSON string.
      */
     private static @Nullable String text(@Nullable Schema schema, @Nullable Object value) {
         if (value == null) {

@@ -3,20 +3,20 @@ package dev.sluice.connect.record;
 import java.util.Set;
 import java.util.regex.Pattern;
 
-/** Checks names of topics to which messages are written. Pure; any thread may call. */
+/** Checks the names of topics that messages are written to. All methods are pure. */
 public final class TopicNames {
     /** Longest name of a topic. */
     public static final int MAX_LENGTH = 249;
 
-    public static final Pattern ILLEGAL = Pattern.compile("[^a-zA-Z0-9._-]");
+    private static final Pattern ILLEGAL = Pattern.compile("[^a-zA-Z0-9._-]");
 
-    /** Topics of Kafka's own, which take no records of others. */
+    /** Kafka's own topics, which accept no records of clients. */
     private static final Set<String> INTERNAL =
             Set.of("__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata");
 
     private TopicNames() {}
 
-    /** Says whether a topic may have the name, and be written to. */
+    /** Returns true if a topic may have the name and clients may write to it. */
     public static boolean isPossible(String name) {
         return !name.isEmpty()
                 && name.length() <= MAX_LENGTH
@@ -26,8 +26,13 @@ public final class TopicNames {
                 && !ILLEGAL.matcher(name).find();
     }
 
-    /** Returns what Kafka compares topics by: it takes two whose names differ in dots and underscores alone for one. */
-    public static String compared(String name) {
+    /** Returns a text with an underscore for every character that no topic name may have. */
+    public static String sanitized(String text) {
+        return ILLEGAL.matcher(text).replaceAll("_");
+    }
+
+    /** Returns the form of a name that Kafka compares: two names that differ only in dots and underscores collide. */
+    public static String collisionKey(String name) {
         return name.replace('.', '_');
     }
 }

@@ -1,6 +1,5 @@
 package dev.sluice.connect.record;
 
-import dev.sluice.connect.sink.ErrantRecords;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.connect.errors.DataException;
@@ -10,14 +9,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A selector that counts the records that have nothing where it looks, and handles them as a setting says.
+ * A selector that counts the records that have nothing where it looks. A setting tells it to accept, log or reject
+ * them.
  *
- * <p>The task's thread selects; any thread may read the count.
+ * <p>The task's thread selects. Any thread may read the count.
  */
-public final class WatchedSelector implements Selector {
+final class WatchedSelector implements Selector {
     private static final Logger log = LoggerFactory.getLogger(WatchedSelector.class);
 
-    private static final int WARNS_AGAIN_AFTER_TIMES = 10;
+    private static final int WARNING_FACTOR = 10;
 
     private final String setting;
     private final String from;
@@ -28,27 +28,27 @@ public final class WatchedSelector implements Selector {
     private long nextWarning = 1;
 
     /** What to do about a record that has nothing where a selector looks. */
-    public enum Missing {
-        /** What the setting takes otherwise. */
+    enum Missing {
+        /** The message gets the default of the setting. */
         DEFAULT,
-        /** The same, and a warning at the first such record, the tenth, the hundredth and so on. */
+        /** As {@link #DEFAULT}, with a warning at the first such record, the tenth, the hundredth and so on. */
         WARN,
         /** The record is an error. */
         FAIL;
 
-        public static final String SYNTAX = "default, warn or fail";
+        static final String SYNTAX = "default, warn or fail";
 
-        /** Name of the setting beside the one that says where to look. */
-        public static String settingOf(String selector) {
+        /** Returns the setting that goes with a selector. */
+        static String settingOf(String selector) {
             return selector + ".missing";
         }
 
         /**
-         * Reads the setting.
+         * Parses the setting.
          *
-         * @throws IllegalArgumentException if it is none of the three
+         * @throws IllegalArgumentException if the text is none of the three
          */
-        public static Missing parse(String text) {
+        static Missing parse(String text) {
             for (Missing each : values()) {
                 if (each.name().toLowerCase(Locale.ROOT).equals(text)) {
                     return each;
@@ -58,36 +58,36 @@ public final class WatchedSelector implements Selector {
         }
 
         /**
-         * Returns the default. A field or header that the configuration names is expected to exist, so its absence is a
-         * warning.
+         * Returns the default for a selector. A field or a header that the configuration names is expected to exist, so
+         * its absence is a warning.
          */
-        static Missing usual(String from) {
+        static Missing defaultFor(String from) {
             return from.startsWith(Selector.FIELD) || from.startsWith(Selector.HEADER) ? WARN : DEFAULT;
         }
     }
 
     /**
-     * Makes it.
+     * Parses a selector to watch.
      *
      * @param setting such as {@code partition.from}
      * @param from value of the setting
-     * @param chosen what to do about a record that has nothing there; null: the usual, and a path into a value without
-     *     fields is an error of the record
+     * @param chosen what to do about a record that has nothing there. Null: the default, and a path into a value
+     *     without fields is an error of the record
      */
-    public WatchedSelector(String setting, String from, @Nullable Missing chosen) {
+    WatchedSelector(String setting, String from, @Nullable Missing chosen) {
         this.setting = setting;
         this.from = from;
         this.selector = Selector.parse(setting, from);
-        this.missing = chosen == null ? Missing.usual(from) : chosen;
+        this.missing = chosen == null ? Missing.defaultFor(from) : chosen;
         this.isChosen = chosen != null;
     }
 
-    public String setting() {
+    String setting() {
         return setting;
     }
 
-    /** Returns how many records had nothing there. */
-    public long missing() {
+    /** Returns the number of records that had nothing there. */
+    long missing() {
         return count.get();
     }
 
@@ -118,14 +118,14 @@ public final class WatchedSelector implements Selector {
                     setting + "=" + from + " finds nothing in the record (" + Missing.settingOf(setting) + "=fail)");
         }
         if (missing == Missing.WARN && missed >= nextWarning) {
-            nextWarning = missed * WARNS_AGAIN_AFTER_TIMES;
+            nextWarning = missed * WARNING_FACTOR;
             log.warn(
-                    "Records have nothing where a setting looks, and get what the setting takes otherwise setting={}"
-                            + " from={} records={} last={}",
+                    "Records have nothing where a setting looks and get its default; check the setting setting={} from={}"
+                            + " records={} last={}",
                     setting,
                     from,
                     missed,
-                    ErrantRecords.name(record));
+                    RecordPlace.describe(record));
         }
     }
 }

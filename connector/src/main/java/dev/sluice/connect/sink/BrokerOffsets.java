@@ -13,22 +13,21 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.connect.errors.ConnectException;
 
 /**
- * Asks Kafka whether offsets are possible, where the connector's configuration says how to reach it: with the
- * properties {@code admin.override.*}, which Connect uses for the connector's own admin client, if
- * {@code bootstrap.servers} is among them.
+ * Checks offsets against Kafka. It connects with the properties {@code admin.override.*} of the connector, which
+ * Connect uses for the connector's own admin client. If {@code bootstrap.servers} is not among them, it checks nothing.
  */
 final class BrokerOffsets {
     private static final String PREFIX = "admin.override.";
 
-    /** Shorter than what Connect waits for the answer to a request. */
+    /** Shorter than the time after which Connect gives up a request. */
     private static final int TIMEOUT_MS = 20_000;
 
     private BrokerOffsets() {}
 
     /**
-     * Does nothing if the address is not known.
+     * Checks that each partition exists and reaches its offset.
      *
-     * @throws ConnectException if a partition does not exist, an offset is beyond its end, or Kafka cannot be asked
+     * @throws ConnectException if a partition does not exist, an offset is beyond its end, or Kafka is not reachable
      */
     static void check(Map<String, String> properties, Map<TopicPartition, Long> offsets) {
         var client = new HashMap<String, Object>();
@@ -50,7 +49,7 @@ final class BrokerOffsets {
                 checkEnd(each.getKey(), each.getValue(), ends);
             }
         } catch (KafkaException e) {
-            throw notAsked(e);
+            throw unreachable(e);
         }
     }
 
@@ -66,14 +65,14 @@ final class BrokerOffsets {
                 throw new ConnectException(
                         "the topic " + partition.topic() + " has no partition " + partition.partition(), e.getCause());
             }
-            throw notAsked(e.getCause());
+            throw unreachable(e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new ConnectException("interrupted while Kafka was asked for the end of " + partition, e);
         }
     }
 
-    private static ConnectException notAsked(Throwable e) {
+    private static ConnectException unreachable(Throwable e) {
         return new ConnectException(
                 "Kafka cannot be asked whether the offsets are possible, and nothing is changed: " + e.getMessage(), e);
     }

@@ -1,5 +1,6 @@
 package dev.sluice.connect.sink;
 
+import dev.sluice.connect.plugin.ConnectSettings;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,45 +15,46 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How many records the worker has failed to send to a connector's dead letter topic, by the worker's own metric.
+ * Counts the records that the worker has failed to send to a connector's dead letter topic. It reads the metrics of the
+ * worker.
  *
- * <p>The future that {@code ErrantRecordReporter.report} returns does not tell: Connect drops every future that is done
- * when the reporter returns, also one that has failed. A producer fails so if the record is too large, or if the topic
- * is missing. The metric {@code deadletterqueue-produce-failures} counts these failures before {@code report} returns.
- * It also counts the records that a converter or a transform of the worker refused, which the task never sees. Nobody
- * holds their futures. They have arrived when the worker's producer holds no bytes any more.
+ * <p>The future of {@code ErrantRecordReporter.report} does not tell: Connect drops every future that is done when the
+ * reporter returns, also one that has failed. The producer fails in this way if the record is too large or the topic
+ * does not exist. The metric {@code deadletterqueue-produce-failures} counts these failures before {@code report}
+ * returns.
+ *
+ * <p>The metric also counts records that a converter or a transform of the worker has refused. The task never gets such
+ * a record nor its future. All of them have arrived once the worker's producer buffers no bytes.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
 final class DeadLetterFailures {
     private static final Logger log = LoggerFactory.getLogger(DeadLetterFailures.class);
 
-    /** Setting of Connect: the topic for records that cannot be written. */
-    static final String TOPIC = "errors.deadletterqueue.topic.name";
-
     private static final String METRICS = "kafka.connect:type=task-error-metrics,*";
     private static final String FAILURES = "deadletterqueue-produce-failures";
     private static final String REQUESTS = "deadletterqueue-produce-requests";
 
-    /** The producer of a task's dead letter topic, with the name of connector and task to be added. */
+    /** The metrics of the producer for a dead letter topic, without the name of the connector and the task. */
     private static final String PRODUCER = "kafka.producer:type=producer-metrics,client-id=connector-dlq-producer-";
 
-    private static final long LOOKS_AGAIN_AFTER_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
+    private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
 
-    /** The name that Connect gives to the thread of a task. */
+    /** Connect's name for the thread of a task. */
     private static final Pattern TASK_THREAD = Pattern.compile("task-thread-(.*)-(\\d+)");
 
-    /** What Kafka writes into the name of a metric without quotes. */
+    /** Texts that Kafka writes into the name of a metric without quotes. */
     private static final Pattern UNQUOTED = Pattern.compile("[\\w-%\\. \t]*");
 
     private final List<ObjectName> beans;
 
-    /** The producers that send what the metrics count. */
+    /** The producers of the records that the metrics count. */
     private final List<ObjectName> producers;
 
+    /** The last count: a metric that is gone counts nothing, and the count never falls. */
     private long last;
 
-    /** How many sends have come to an end, of those that the metric counts. */
+    /** The number of requests when the producers last had nothing in their buffers. */
     private long settledRequests;
 
     private DeadLetterFailures(List<ObjectName> beans, List<ObjectName> producers) {
@@ -61,20 +63,20 @@ final class DeadLetterFailures {
         this.last = read(beans, FAILURES);
     }
 
-    /** Counts nothing: there is no dead letter topic, or no worker. */
+    /** Returns one that counts nothing, if there is no dead letter topic or no worker. */
     static DeadLetterFailures none() {
         return new DeadLetterFailures(List.of(), List.of());
     }
 
     /**
-     * Looks for the metric of a task. Call it on the task's thread, whose name tells which task of the connector it is.
-     * On any other thread the failures of all tasks of the connector in this process count.
+     * Finds the metrics of a task. Call it on the task's thread, whose name has the number of the task. On any other
+     * thread it counts the failures of all tasks of the connector in this process.
      *
      * @param properties of the connector
      */
     static DeadLetterFailures of(Map<String, String> properties) {
-        String topic = properties.getOrDefault(TOPIC, "");
-        String connector = properties.getOrDefault(QueueSinkConfig.NAME, "");
+        String topic = properties.getOrDefault(ConnectSettings.DEAD_LETTER_TOPIC, "");
+        String connector = properties.getOrDefault(ConnectSettings.NAME, "");
         if (topic.isBlank()) {
             return none();
         }
@@ -106,25 +108,25 @@ final class DeadLetterFailures {
         return text.startsWith("\"") ? ObjectName.unquote(text) : text;
     }
 
-    /** Returns a value as Kafka writes it into the name of a metric. */
+    /** Returns a text as Kafka writes it into the name of a metric. */
     private static String quoted(String text) {
         return UNQUOTED.matcher(text).matches() ? text : ObjectName.quote(text);
     }
 
-    /** Says whether the worker publishes the metric. */
+    /** Returns true if the worker publishes the metric. */
     boolean isKnown() {
         return !beans.isEmpty();
     }
 
-    /** Returns the number of failures so far; 0 if it is not known. */
+    /** Returns the number of failures so far; 0 if the worker publishes no metric. */
     long count() {
         last = Math.max(last, read(beans, FAILURES));
         return last;
     }
 
     /**
-     * Says whether every record that was sent to the dead letter topic has arrived or has failed, as far as can be
-     * known.
+     * Returns true if each record that the worker has sent to the dead letter topic has arrived or failed, as far as
+     * the metrics show.
      */
     boolean isSettled() {
         long requests = read(beans, REQUESTS);
@@ -138,9 +140,9 @@ final class DeadLetterFailures {
     }
 
     /**
-     * Waits until every such record has arrived or has failed.
+     * Waits until each such record has arrived or failed.
      *
-     * @return false if it was not within the time
+     * @return false if the time is over before that
      * @throws InterruptedException if the thread is interrupted
      */
     boolean awaitSettled(long nanos) throws InterruptedException {
@@ -149,12 +151,12 @@ final class DeadLetterFailures {
             if (System.nanoTime() - deadline > 0) {
                 return false;
             }
-            TimeUnit.NANOSECONDS.sleep(LOOKS_AGAIN_AFTER_NANOS);
+            TimeUnit.NANOSECONDS.sleep(POLL_NANOS);
         }
         return true;
     }
 
-    /** Returns the sum of an attribute; what cannot be read counts nothing. */
+    /** Returns the sum of an attribute. A metric that cannot be read counts as 0. */
     private static long read(List<ObjectName> beans, String attribute) {
         MBeanServer server = ManagementFactory.getPlatformMBeanServer();
         long sum = 0;

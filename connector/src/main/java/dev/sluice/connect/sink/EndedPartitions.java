@@ -7,8 +7,8 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * The partitions that end at a record, because the record is neither in the queue nor where it was reported to. What
- * precedes the record is written, nothing from the record on is, and then the task fails.
+ * The partitions that end at a record which can be neither written nor reported. The task writes what precedes the
+ * record, nothing from the record on, and then fails.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
@@ -21,26 +21,26 @@ final class EndedPartitions {
         return ends.isEmpty();
     }
 
-    /** Ends a partition at a record, unless it ends before it already. */
-    void add(SinkPosition source, SinkRecord record, ConnectException reason) {
-        End known = ends.get(source);
+    /** Ends a partition at a record, unless it ends before the record already. */
+    void add(SinkPosition position, SinkRecord record, ConnectException reason) {
+        End known = ends.get(position);
         if (known == null || record.originalKafkaOffset() < known.offset) {
-            ends.put(source, new End(record.originalKafkaOffset(), reason));
+            ends.put(position, new End(record.originalKafkaOffset(), reason));
         }
     }
 
-    /** Says whether a record of the partition must not be written. */
-    boolean isBeyond(SinkPosition source, long offset) {
-        End end = ends.get(source);
+    /** Returns true if the task must not write the record with this offset. */
+    boolean isBeyond(SinkPosition position, long offset) {
+        End end = ends.get(position);
         return end != null && offset >= end.offset;
     }
 
-    /** The partition is given away, or its records come again. */
-    void forget(SinkPosition source) {
-        ends.remove(source);
+    /** Removes a partition, because it belongs to another task now or its records come again. */
+    void forget(SinkPosition position) {
+        ends.remove(position);
     }
 
-    /** Returns what to throw when everything that precedes the ends is written. */
+    /** Returns the failure to throw once the task has written everything that precedes the ends. */
     ConnectException failure() {
         String message = ends.entrySet().stream()
                 .map(each -> message(each.getKey(), each.getValue()))
@@ -49,10 +49,10 @@ final class EndedPartitions {
         return new ConnectException(message, first.getCause() == null ? first : first.getCause());
     }
 
-    private static String message(SinkPosition source, End end) {
+    private static String message(SinkPosition position, End end) {
         String reason = String.valueOf(end.reason.getMessage());
-        return reason + (reason.endsWith(".") ? "" : ".") + " All records of " + source.topicPartition
+        return reason + (reason.endsWith(".") ? "" : ".") + " All records of " + position.topicPartition
                 + " before offset " + end.offset + " are stored, none is from offset " + end.offset
-                + " on. To pass over this record alone, let the partition continue at offset " + (end.offset + 1);
+                + " on. To skip only this record, set the offset of the partition to " + (end.offset + 1);
     }
 }

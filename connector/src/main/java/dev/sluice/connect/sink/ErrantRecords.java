@@ -1,5 +1,7 @@
 package dev.sluice.connect.sink;
 
+import dev.sluice.connect.plugin.ConnectSettings;
+import dev.sluice.connect.record.RecordPlace;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
@@ -20,84 +22,74 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The records a sink task cannot write for what they are, from when they are reported until the offset has moved past
+ * The records that a sink task cannot write because of their data, from the report until the offset has moved past
  * them.
  *
- * <p>A report counts only if the record has reached its place. The future of the report tells that in the bridge. On a
- * worker {@link DeadLetterFailures} tells what the future hides.
+ * <p>A report counts only once the record has reached its destination. In the bridge the future of the report tells
+ * that. On a worker {@link DeadLetterFailures} detects the failures that the future hides.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
-public final class ErrantRecords {
+final class ErrantRecords {
     private static final Logger log = LoggerFactory.getLogger(ErrantRecords.class);
 
-    /** Setting of Connect: whether the worker logs errors. With it and no topic the reporter writes to the log only. */
-    private static final String LOG_ENABLE = "errors.log.enable";
-
-    /**
-     * Setting of Connect: without {@code all} the reporter sends a record to the topic, and then fails, at every start
-     * of the task.
-     */
-    public static final String TOLERANCE = "errors.tolerance";
-
-    /** Where the reporter of a Connect worker comes from. */
+    /** The package of the reporter of a Connect worker. */
     private static final String WORKER_PACKAGE = "org.apache.kafka.connect.runtime.";
 
+    /** The reason for each record that was reported. */
     private final IdentityHashMap<SinkRecord, String> reasons = new IdentityHashMap<>();
 
-    /** Reports that may not have reached their place yet. */
+    /** The reports that may not have reached their destination yet. */
     private final List<Report> reports = new ArrayList<>();
 
-    /** Records that have reached no place, each with the failure. */
-    private final List<Unplaced> unplaced = new ArrayList<>();
+    private final List<Unreported> unreported = new ArrayList<>();
 
     private @Nullable ErrantRecordReporter reporter;
     private DeadLetterFailures failures = DeadLetterFailures.none();
 
-    /** How many of the failures are known: those before the task started, and those of records this task reported. */
-    private long knownFailures;
+    /**
+     * The number of explained failures: those before the task started, and those of records that this task reported.
+     */
+    private long explainedFailures;
 
+    /** Whether a report that the worker has dropped looks like one that has succeeded. */
     private boolean hidesFailures;
 
     private record Report(SinkRecord record, Future<Void> done) {}
 
     /**
-     * A record that is neither in the queue nor where it was reported to.
+     * A record that is neither in the queue nor reported.
      *
      * @param record the record
      * @param failure why
      */
-    record Unplaced(SinkRecord record, ConnectException failure) {}
-
-    /** Takes the reporter of a host that is not a worker, or is not configured. */
-    void reportTo(SinkTaskContext context) {
-        reportTo(context, Map.of());
-    }
+    record Unreported(SinkRecord record, ConnectException failure) {}
 
     /**
-     * Takes the worker's reporter, if it has one: workers before 2.6 have none, and others may not be set up for it. A
-     * reporter that only writes to the worker's log does not count, because nobody can take a record from there. A
-     * reporter that tolerates nothing does not count either.
+     * Uses the host's reporter if it has one. Workers before 2.6 have none, and others may not be configured for one.
+     * Two kinds of reporters do not count. One only writes to the worker's log, where nobody can get a record back. The
+     * other tolerates no error, so it reports the record and then fails, at every start of the task.
      *
-     * @param properties of the connector
+     * @param properties of the connector; empty in a host that is not a worker
      */
     void reportTo(SinkTaskContext context, Map<String, String> properties) {
         try {
             reporter = context.errantRecordReporter();
         } catch (NoSuchMethodError | NoClassDefFoundError e) {
-            log.debug("This worker has no errant record reporter", e);
+            log.debug("The worker has no errant record reporter", e);
             reporter = null;
         }
-        String topic = properties.getOrDefault(DeadLetterFailures.TOPIC, "");
+        String topic = properties.getOrDefault(ConnectSettings.DEAD_LETTER_TOPIC, "");
         boolean onlyLogs = topic.isBlank()
-                && Boolean.parseBoolean(properties.getOrDefault(LOG_ENABLE, "").strip());
-        boolean onlyReports = !topic.isBlank()
-                && !properties.getOrDefault(TOLERANCE, "none").strip().equalsIgnoreCase("all");
-        if (onlyLogs || onlyReports) {
+                && Boolean.parseBoolean(properties
+                        .getOrDefault(ConnectSettings.ERRORS_LOG_ENABLE, "")
+                        .strip());
+        boolean failsAfterReport = !topic.isBlank() && !ConnectSettings.toleratesErrors(properties);
+        if (onlyLogs || failsAfterReport) {
             reporter = null;
         }
         failures = DeadLetterFailures.of(properties);
-        knownFailures = failures.count();
+        explainedFailures = failures.count();
         hidesFailures = !topic.isBlank()
                 && !failures.isKnown()
                 && reporter != null
@@ -105,55 +97,56 @@ public final class ErrantRecords {
         if (hidesFailures) {
             log.warn(
                     "The worker publishes no metrics by JMX, so a report to the dead letter topic that ends at once counts"
-                            + " as failed topic={}",
+                            + " as failed; enable JMX topic={}",
                     topic);
         }
     }
 
-    /** Says whether no record is refused. */
+    /** Returns true if no record is refused. */
     boolean isEmpty() {
         return reasons.isEmpty();
     }
 
-    /**
-     * Reports a record.
-     *
-     * @throws ConnectException if there is nowhere to report it, or the report has failed; {@link #takeUnplaced} names
-     *     it then
-     */
+    /** Reports a record. If that is not possible, {@link #takeUnreported} returns the record. */
     void refuse(SinkRecord record, Exception reason) {
-        ErrantRecordReporter place = reporter;
-        if (place == null) {
-            throw unplaced(
+        ErrantRecordReporter target = reporter;
+        if (target == null) {
+            unreported.add(new Unreported(
                     record,
                     new ConnectException(
-                            name(record) + " cannot be written and there is nowhere to report it: "
-                                    + reason.getMessage()
-                                    + ". With errors.tolerance=all it would go to the topic " + DeadLetterFailures.TOPIC
+                            RecordPlace.describe(record) + " cannot be written and there is nowhere to report it: "
+                                    + reason.getMessage() + ". With " + ConnectSettings.ERRORS_TOLERANCE
+                                    + "=all it would go to the topic " + ConnectSettings.DEAD_LETTER_TOPIC
                                     + " and the task would go on.",
-                            reason));
+                            reason)));
+            return;
         }
-        reports.add(new Report(record, report(place, record, reason)));
-        reasons.put(record, String.valueOf(reason.getMessage()));
-        log.warn("A record is refused record={} reason={}", name(record), reason.getMessage());
+        Future<Void> done = report(target, record, reason);
+        if (done != null) {
+            reports.add(new Report(record, done));
+            reasons.put(record, String.valueOf(reason.getMessage()));
+            log.warn(
+                    "A record is refused and reported record={} reason={}",
+                    RecordPlace.describe(record),
+                    reason.getMessage());
+        }
     }
 
-    private Future<Void> report(ErrantRecordReporter place, SinkRecord record, Exception reason) {
+    /** Returns the future of a report; null if the report has failed already. */
+    private @Nullable Future<Void> report(ErrantRecordReporter target, SinkRecord record, Exception reason) {
         long before = failures.count();
-        Future<Void> done;
+        Future<Void> done = null;
+        RuntimeException thrown = null;
         try {
-            done = place.report(record, reason);
-        } catch (RuntimeException e) { // The tolerance is exceeded, or the place is gone.
-            knownFailures += failures.count() - before;
-            throw unplaced(record, notReported(record, reason, e));
+            done = target.report(record, reason);
+        } catch (RuntimeException e) { // The tolerance is exceeded, or the destination is gone.
+            thrown = e;
         }
         long failed = failures.count() - before;
-        if (failed > 0) {
-            knownFailures += failed;
-            throw unplaced(record, notReported(record, reason, null));
-        }
-        if (hidesFailures && done.isDone()) {
-            throw unplaced(record, notReported(record, reason, null));
+        explainedFailures += failed;
+        if (done == null || failed > 0 || (hidesFailures && done.isDone())) {
+            unreported.add(new Unreported(record, notReported(record, reason, thrown)));
+            return null;
         }
         return done;
     }
@@ -165,33 +158,30 @@ public final class ErrantRecords {
                         + " topic"
                 : String.valueOf(failure.getMessage());
         return new ConnectException(
-                name(record) + " cannot be written (" + reason.getMessage() + "), and it could not be reported: " + why,
+                RecordPlace.describe(record) + " cannot be written (" + reason.getMessage()
+                        + "), and it could not be reported: " + why,
                 failure == null ? reason : failure);
     }
 
-    private ConnectException unplaced(SinkRecord record, ConnectException failure) {
-        unplaced.add(new Unplaced(record, failure));
-        return failure;
-    }
-
-    /** Returns the records that have reached no place, and forgets them. */
-    List<Unplaced> takeUnplaced() {
-        List<Unplaced> taken = List.copyOf(unplaced);
-        unplaced.clear();
+    /** Returns the records that could not be reported, and forgets them. */
+    List<Unreported> takeUnreported() {
+        List<Unreported> taken = List.copyOf(unreported);
+        unreported.clear();
         return taken;
     }
 
-    /** Returns why a record was refused, and forgets it; null if it was not. */
+    /** Returns the reason for a record that was reported, and forgets it; null if the record was not reported. */
     @Nullable
     String remove(SinkRecord record) {
         return reasons.remove(record);
     }
 
     /**
-     * Waits until the refused records are where they were reported to: only then may the offset move past them.
+     * Waits until each report has reached its destination or has failed: only then may the offset move past the record.
+     * If a report has failed, {@link #takeUnreported} returns the record.
      *
      * @throws RetriableException if that takes longer than {@code timeout}: wait again
-     * @throws ConnectException if one could not be reported; {@link #takeUnplaced} names all of them then
+     * @throws ConnectException if the thread is interrupted
      */
     void await(Duration timeout) {
         long deadline = System.nanoTime() + timeout.toNanos();
@@ -200,8 +190,8 @@ public final class ErrantRecords {
             try {
                 report.done.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
             } catch (ExecutionException e) {
-                unplaced.add(new Unplaced(report.record, failed(report.record, e)));
-                knownFailures += failures.isKnown() ? 1 : 0;
+                unreported.add(new Unreported(report.record, failed(report.record, e)));
+                explainedFailures += failures.isKnown() ? 1 : 0;
             } catch (TimeoutException e) {
                 throw new RetriableException("refused records have not been reported within " + timeout, e);
             } catch (InterruptedException e) {
@@ -210,9 +200,6 @@ public final class ErrantRecords {
             }
         }
         awaitWorker(deadline, timeout);
-        if (!unplaced.isEmpty()) {
-            throw unplaced.get(0).failure;
-        }
     }
 
     /** Waits for the records that the worker itself has sent to the dead letter topic. */
@@ -230,25 +217,22 @@ public final class ErrantRecords {
     private static ConnectException failed(SinkRecord record, ExecutionException e) {
         Throwable cause = e.getCause() == null ? e : e.getCause();
         return new ConnectException(
-                name(record) + " cannot be written, and it could not be reported: " + cause.getMessage(), cause);
+                RecordPlace.describe(record) + " cannot be written, and it could not be reported: "
+                        + cause.getMessage(),
+                cause);
     }
 
     /**
-     * Says whether the worker has lost a record: a converter or a transform refused it, and the dead letter topic did
-     * not take it. The task never sees such a record. Nothing more may be written then, for it would lie behind that
-     * record.
+     * Returns true if the worker has lost a record: a converter or a transform has refused it, and the dead letter
+     * topic has not taken it. The task never gets such a record. It must write nothing more then, because a later
+     * record would move the offset past the lost one.
      */
     boolean hasLostRecords() {
-        return reports.isEmpty() && failures.count() > knownFailures;
+        return reports.isEmpty() && failures.count() > explainedFailures;
     }
 
-    /** Says whether offsets may be confirmed: no record is lost, and none is on its way to the dead letter topic. */
+    /** Returns true if Connect may commit offsets: no record is lost or on its way to the dead letter topic. */
     boolean isSettled() {
         return failures.isSettled() && !hasLostRecords();
-    }
-
-    public static String name(SinkRecord record) {
-        return "record " + record.originalTopic() + "-" + record.originalKafkaPartition() + " offset "
-                + record.originalKafkaOffset();
     }
 }

@@ -9,16 +9,17 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The records a sink task has accepted and not written yet, in order, with their messages.
+ * The records that a sink task has accepted and not written yet, in order, each with its message.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
 final class HeldRecords {
     private final List<SinkRecord> records = new ArrayList<>();
 
-    /** The message of each of {@link #records}; null where the record was refused. */
+    /** The message of each of {@link #records}; null if the record was refused. */
     private final List<@Nullable NewMessage> messages = new ArrayList<>();
 
+    /** When the oldest record came. */
     private long sinceNanos;
 
     boolean isEmpty() {
@@ -33,7 +34,7 @@ final class HeldRecords {
         return records.get(index);
     }
 
-    /** Returns the records from {@code from} to {@code to}, exclusive; a view. */
+    /** Returns a view of the records from {@code from} to {@code to}, exclusive. */
     List<SinkRecord> records(int from, int to) {
         return records.subList(from, to);
     }
@@ -45,30 +46,30 @@ final class HeldRecords {
     }
 
     /**
-     * Returns the messages of a range without the gaps that refused records leave.
+     * Returns the messages of the records in a range that were not refused.
      *
-     * @param leftOut says which records are left out, too
+     * @param isOmitted accepts further records to omit
      */
-    List<NewMessage> messages(int from, int to, Predicate<SinkRecord> leftOut) {
+    List<NewMessage> messages(int from, int to, Predicate<SinkRecord> isOmitted) {
         var found = new ArrayList<NewMessage>(to - from);
         for (int i = from; i < to; i++) {
             NewMessage message = messages.get(i);
-            if (message != null && !leftOut.test(records.get(i))) {
+            if (message != null && !isOmitted.test(records.get(i))) {
                 found.add(message);
             }
         }
         return found;
     }
 
-    /** Returns how long the oldest record has been held. */
+    /** Returns the time since the oldest record came. */
     Duration age() {
         return Duration.ofNanos(System.nanoTime() - sinceNanos);
     }
 
     /**
-     * Takes a record.
+     * Adds a record.
      *
-     * @param message null: the record is refused
+     * @param message null if the record was refused
      */
     void add(SinkRecord record, @Nullable NewMessage message) {
         if (records.isEmpty()) {
@@ -83,18 +84,18 @@ final class HeldRecords {
         messages.set(index, null);
     }
 
-    /** Forgets the first records. */
+    /** Removes the first records. */
     void removeFirst(int count) {
         records.subList(0, count).clear();
         messages.subList(0, count).clear();
     }
 
-    /** Forgets the records that {@code gone} says, which is asked once for each, in order. */
-    void removeIf(Predicate<SinkRecord> gone) {
+    /** Removes the records that a predicate accepts. It calls the predicate once for each record, in order. */
+    void removeIf(Predicate<SinkRecord> isRemoved) {
         int kept = 0;
         for (int i = 0; i < records.size(); i++) {
             SinkRecord record = records.get(i);
-            if (!gone.test(record)) {
+            if (!isRemoved.test(record)) {
                 records.set(kept, record);
                 messages.set(kept, messages.get(i));
                 kept++;
@@ -104,7 +105,7 @@ final class HeldRecords {
         messages.subList(kept, messages.size()).clear();
     }
 
-    /** Returns the end, exclusive, of the batch that starts at {@code from}: at least one record. */
+    /** Returns the end, exclusive, of the batch that starts at {@code from}. It has at least one record. */
     int batchEnd(int from, int maxRecords, long maxBytes) {
         int end = from;
         int limit = (int) Math.min(records.size(), (long) from + maxRecords);

@@ -5,13 +5,13 @@ import java.util.List;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * Hears what became of each record given to a {@link QueueSinkTask}. Every record whose offset the task has moved past
- * is named in exactly one call, and only after the transaction that decided it has committed.
+ * Receives the outcome of each record of a {@link QueueSinkTask}. Once the offset has moved past a record, exactly one
+ * call names the record, after the transaction that decided its outcome has committed.
  *
- * <p>Called on the task's thread, between two transactions: an implementation must be quick and must not throw.
+ * <p>The task calls it on its own thread, between two transactions. An implementation must be quick and must not throw.
  */
 public interface OutcomeObserver {
-    /** Hears nothing, as on a Connect worker. */
+    /** Ignores all outcomes, as on a Connect worker. */
     OutcomeObserver NONE = new OutcomeObserver() {
         @Override
         public void committed(List<SinkRecord> records, List<PushOutcome> outcomes) {}
@@ -24,20 +24,20 @@ public interface OutcomeObserver {
     };
 
     /**
-     * The records were written. Both lists have the same size and order; they are the observer's only during the call.
+     * The task has written the records. Both lists have the same size and order. They are valid only during the call.
      */
     void committed(List<SinkRecord> records, List<PushOutcome> outcomes);
 
     /**
-     * The records were skipped because an earlier transaction had written or refused them: one of an earlier run, or
-     * one whose answer got lost. Whether a message was queued or a duplicate is no longer known.
+     * The task has skipped the records, because an earlier transaction had written or refused them: a transaction of an
+     * earlier run, or one whose answer was lost. Whether a message was queued or was a duplicate is unknown.
      */
     void alreadyStored(List<SinkRecord> records);
 
     /**
-     * The record cannot be written for what it is. It was given to the errant record reporter, and is not in the queue.
+     * The record cannot be written because of its data. The errant record reporter has it; the queue does not.
      *
-     * @param reason what is wrong with it, for people
+     * @param reason why, for people
      */
     void refused(SinkRecord record, String reason);
 }

@@ -10,59 +10,60 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Notices partitions that begin anew: their topic was deleted and made again, or has lost its end. The package comment
- * says by what, and what becomes of them.
+ * Detects partitions whose topic was recreated or truncated, so that stored offsets belong to other records. The
+ * package comment says how, and what the task does.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
 final class RecreatedTopics {
     private static final Logger log = LoggerFactory.getLogger(RecreatedTopics.class);
 
-    /** What to do about a partition whose records have offsets that are stored. */
-    private static final String REFUSED =
-            ". Its records cannot be told from those that are stored, and a restart does not help. Stop the connector, set the partition's"
-                    + " offset by PATCH /connectors/NAME/offsets (0 for each of a topic made again) and resume it";
+    /** What an operator does about a partition with stored offsets that belong to other records. */
+    private static final String REMEDY =
+            ". Its records cannot be distinguished from the stored ones, and a restart does"
+                    + " not help. Stop the connector, set the partition's offset with PATCH /connectors/NAME/offsets (0 for each"
+                    + " partition of a recreated topic) and resume it";
 
     private final List<Found> found = new ArrayList<>();
 
     /**
-     * A record that Connect has delivered for the first time below the offset that a partition had passed.
+     * A record that Connect has delivered for the first time below the offset that the partition had passed.
      *
-     * @param what happened, without what to do about it
+     * @param what what happened, without the remedy
      */
-    private record Found(SinkPosition source, long offset, String what) {}
+    private record Found(SinkPosition position, long offset, String what) {}
 
     boolean isEmpty() {
         return found.isEmpty();
     }
 
-    /** Looks at a record that is delivered for the first time. */
-    void notice(SinkPosition source, long offset) {
-        long passed = source.pass(offset);
-        if (passed == NONE || found.stream().anyMatch(each -> each.source == source)) {
+    /** Checks a record that Connect delivers for the first time. */
+    void notice(SinkPosition position, long offset) {
+        long passed = position.pass(offset);
+        if (passed == NONE || found.stream().anyMatch(each -> each.position == position)) {
             return;
         }
-        String what = source.topicPartition + " was to continue at offset " + passed + ", but Kafka has delivered "
-                + offset + ": the topic was deleted and made again, has lost its end, or never came so far";
-        log.error("A partition begins anew; the task ends. reason={}", what);
-        found.add(new Found(source, offset, what));
+        String what = position.topicPartition + " was to continue at offset " + passed + ", but Kafka has delivered "
+                + offset + ": the topic was recreated or truncated, or it never reached this offset";
+        log.error("The task fails because a topic was recreated reason={}", what);
+        found.add(new Found(position, offset, what));
     }
 
     /**
-     * Does nothing if none was noticed.
+     * Fails if a partition was noticed. If something is stored at the offset, PostgreSQL keeps the reason, and each
+     * later task of the partition fails too.
      *
-     * @throws ConnectException if one was: for this task, and for any after it where its records would be taken for
-     *     those that are stored
+     * @throws ConnectException if a partition was noticed
      * @throws dev.sluice.queue.QueueException if PostgreSQL failed; call again
      */
-    void refuse(QueueWriter writer) {
+    void failIfAny(QueueWriter writer) {
         if (found.isEmpty()) {
             return;
         }
         var reasons = new ArrayList<String>();
         for (Found each : found) {
-            String reason = each.what + REFUSED;
-            boolean isRefused = writer.refuse(each.source.partition, each.offset, reason);
+            String reason = each.what + REMEDY;
+            boolean isRefused = writer.refuse(each.position.sourcePartition, each.offset, reason);
             reasons.add(isRefused ? reason : each.what + ". Nothing is stored at this offset: start the task again");
         }
         throw new ConnectException(String.join("; ", reasons));

@@ -7,13 +7,14 @@ import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.SinkTaskContext;
 
 /**
- * Counts the failures in a row of a sink task, and says what to tell Connect about each.
+ * Decides what a sink task tells Connect about a failure of PostgreSQL: retry with backoff, or give up.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
 final class Retries {
     private static final int MAX_DOUBLINGS = 20;
 
+    /** Failures in a row. */
     private int failures;
 
     void succeeded() {
@@ -21,8 +22,8 @@ final class Retries {
     }
 
     /**
-     * Returns what to throw for a failure of PostgreSQL; one that may pass is tried again after the time given to
-     * Connect.
+     * Returns the exception to throw for a failure of PostgreSQL. If the failure is transient, it is a
+     * {@link RetriableException}, and Connect gets the backoff.
      */
     ConnectException failed(QueueException e, QueueSinkConfig config, SinkTaskContext context) {
         if (!e.isTransient()) {
@@ -39,7 +40,10 @@ final class Retries {
         return new RetriableException(e.getMessage(), e);
     }
 
-    /** Doubles with every failure; a random part of a quarter keeps many tasks from coming back together. */
+    /**
+     * Returns the backoff. It doubles with each failure, less up to a quarter at random, so that tasks do not retry at
+     * once.
+     */
     private long backoffMs(QueueSinkConfig config) {
         int doublings = Math.min(failures - 1, MAX_DOUBLINGS);
         long backoff = Math.min(config.retryBackoffMaxMs(), config.retryBackoffMs() << doublings);

@@ -1,5 +1,6 @@
 package dev.sluice.connect.sink;
 
+import dev.sluice.connect.plugin.ConnectSettings;
 import dev.sluice.queue.admin.KnownTopics;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.write.SourcePartition;
@@ -15,40 +16,42 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Changes offsets of a sink for Connect's API. It checks all of them before it stores one.
+ * Changes the offsets of a sink for Connect's API. It checks all of them before it stores one.
  *
- * <p>Connect tells a connector neither the broker's address nor the partitions of a topic, so the check goes by what
- * the connector reads ({@code topics}, {@code topics.regex}) and by what its tasks have seen ({@link KnownTopics}),
- * and, if {@code admin.override.bootstrap.servers} is set, by what Kafka says ({@link BrokerOffsets}).
+ * <p>Connect tells a connector neither the broker's address nor the partitions of a topic. So the check uses the topics
+ * that the connector reads ({@code topics}, {@code topics.regex}) and the partitions that its tasks have seen
+ * ({@link KnownTopics}). If {@code admin.override.bootstrap.servers} is set, it also asks Kafka
+ * ({@link BrokerOffsets}).
  */
 public final class SinkOffsets {
     private final Map<String, String> properties;
     private final QueueSinkConfig config;
 
+    /** Reads the configuration of a sink. */
     public SinkOffsets(Map<String, String> properties) {
         this.properties = properties;
         this.config = new QueueSinkConfig(properties);
     }
 
     /**
-     * Sets or forgets offsets, all or none.
+     * Sets or resets offsets in one transaction.
      *
-     * @param offsets by topic partition the next offset, null to forget it, which is possible for any partition. None:
-     *     all of the connector are forgotten
-     * @throws ConnectException if one is not possible; nothing has changed
-     * @throws dev.sluice.queue.QueueException if PostgreSQL failed; nothing has changed, unless it failed while
-     *     committing
-     * @throws IllegalStateException if the schema does not fit
+     * @param offsets the next offset by topic partition; null resets it, which is possible for any partition. An empty
+     *     map resets all offsets of the connector
+     * @throws ConnectException if one offset is not possible; nothing has changed
+     * @throws dev.sluice.queue.QueueException if PostgreSQL failed; nothing has changed, unless it failed during the
+     *     commit
+     * @throws IllegalStateException if the schema has another version
      */
     public void alter(Map<TopicPartition, Long> offsets) {
-        var bySource = new HashMap<SourcePartition, @Nullable Long>();
+        var rows = new HashMap<SourcePartition, @Nullable Long>();
         var set = new HashMap<TopicPartition, Long>();
         offsets.forEach((partition, offset) -> {
             if (offset != null) {
                 checkForm(partition, offset);
                 set.put(partition, offset);
             }
-            bySource.put(new SourcePartition(config.sourceName(), partition.topic(), partition.partition()), offset);
+            rows.put(new SourcePartition(config.sourceName(), partition.topic(), partition.partition()), offset);
         });
         DataSource dataSource = config.dataSource();
         String schema = config.postgres().schema();
@@ -58,10 +61,10 @@ public final class SinkOffsets {
             BrokerOffsets.check(properties, set);
         }
         var stored = new StoredOffsets(dataSource, schema);
-        if (bySource.isEmpty()) {
+        if (rows.isEmpty()) {
             stored.forget(config.sourceName());
         } else {
-            stored.alter(bySource);
+            stored.alter(rows);
         }
     }
 
@@ -75,13 +78,13 @@ public final class SinkOffsets {
         }
         if (!reads(partition.topic())) {
             throw new ConnectException("the connector does not read the topic " + partition.topic() + ", see "
-                    + QueueSinkConfig.TOPICS + " and " + QueueSinkConfig.TOPICS_REGEX);
+                    + ConnectSettings.TOPICS + " and " + ConnectSettings.TOPICS_REGEX);
         }
     }
 
     private boolean reads(String topic) {
-        String topics = properties.getOrDefault(QueueSinkConfig.TOPICS, "");
-        String regex = properties.getOrDefault(QueueSinkConfig.TOPICS_REGEX, "");
+        String topics = properties.getOrDefault(ConnectSettings.TOPICS, "");
+        String regex = properties.getOrDefault(ConnectSettings.TOPICS_REGEX, "");
         if (!regex.isBlank()) {
             return Pattern.matches(regex, topic);
         }
@@ -97,7 +100,7 @@ public final class SinkOffsets {
             if (count != null && partition.partition() >= count) {
                 throw new ConnectException("the topic " + partition.topic() + " has no partition "
                         + partition.partition() + ": tasks of this connector have seen " + count
-                        + ". If it has been made since, let the connector run once before you set its offset");
+                        + ". If the partition is new, let the connector run once before you set its offset");
             }
         }
     }

@@ -8,8 +8,8 @@ import java.util.OptionalLong;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Where a sink task stands in one topic partition. All offsets are next ones: of the first record that is not there
- * yet.
+ * The position of a sink task in one topic partition. Each offset is a next offset: that of the first record that is
+ * not stored, accepted or reported yet.
  *
  * <pre>
  *   reported &lt;= stored &lt;= accepted
@@ -19,49 +19,47 @@ import org.apache.kafka.common.TopicPartition;
  */
 final class SinkPosition {
     final TopicPartition topicPartition;
-    final SourcePartition partition;
+
+    /** The key under which PostgreSQL stores the offset. */
+    final SourcePartition sourcePartition;
 
     /**
-     * Offset in PostgreSQL as far as we know, {@code NONE} for no row. Has no meaning while {@link #known} is false.
+     * The last known offset in PostgreSQL, {@code NONE} if there is no row. It has no meaning unless {@link #known}.
      */
     private long stored = NONE;
 
     private boolean known;
 
-    /** Below this every record is stored or held by the task. */
+    /** All records below this offset are stored or held by the task. */
     private long accepted;
 
-    /** Below this the observer has heard what became of every record. */
+    /** The observer knows the outcome of all records below this offset. */
     private long reported;
 
-    /** Where a write whose end we did not see would have moved {@link #stored}, or {@code NONE}. */
+    /** The offset that a write of unknown outcome would have stored, or {@code NONE}. */
     private long attempted = NONE;
 
-    /** First offset this task was given or knew to be stored, {@code NONE} before that: the furthest it goes back. */
+    /**
+     * The lowest offset to go back to: the first that was stored at the start or accepted; {@code NONE} before that.
+     */
     private long origin = NONE;
 
-    /** Whether we asked Connect to go back, and what it delivers now comes from before it did. */
+    /** Whether the task has asked Connect to go back, and Connect still delivers records from before the request. */
     private boolean rewinding;
 
-    /**
-     * Below this Connect delivers nothing for the first time: where we asked it to continue, or how far it has come
-     * since.
-     */
+    /** Connect delivers no record below this offset for the first time. */
     private long passed;
 
-    SinkPosition(String name, TopicPartition topicPartition) {
+    SinkPosition(String source, TopicPartition topicPartition) {
         this.topicPartition = topicPartition;
-        this.partition = new SourcePartition(name, topicPartition.topic(), topicPartition.partition());
+        this.sourcePartition = new SourcePartition(source, topicPartition.topic(), topicPartition.partition());
     }
 
     boolean isKnown() {
         return known;
     }
 
-    boolean isRewinding() {
-        return rewinding;
-    }
-
+    /** Returns true if the outcome of the last write is unknown. */
     boolean hasUnsettledAttempt() {
         return attempted != NONE;
     }
@@ -75,10 +73,10 @@ final class SinkPosition {
     }
 
     /**
-     * PostgreSQL says where we are: after opening, or after we had lost track.
+     * Sets the offset that PostgreSQL has stored, when the task opens the partition or no longer knows the offset.
      *
-     * @return where to continue: at what is stored; at the first offset this task knows of if PostgreSQL has lost what
-     *     it had stored; {@code NONE} if it never had stored anything, as far as we know
+     * @return the offset to continue at: the stored one; or the origin if PostgreSQL has lost an offset that it had
+     *     stored; or {@code NONE} if PostgreSQL has never stored one
      */
     long locatedAt(OptionalLong offset) {
         boolean isLost = offset.isEmpty() && stored != NONE;
@@ -92,23 +90,24 @@ final class SinkPosition {
         return isLost ? origin : stored;
     }
 
-    /** Somebody else has moved the source: nothing is known any more. */
-    void lost() {
+    /** Forgets the offset, because another writer has moved it. */
+    void forget() {
         known = false;
         attempted = NONE;
     }
 
-    /** We asked Connect to continue at this offset; what it delivers now has nothing from there on. */
+    /** Notes that the task has asked Connect to continue at an offset, and holds no record from there on. */
     void continueAt(long offset) {
         passed = offset;
     }
 
-    /** We asked Connect to go back to this offset. */
+    /** Notes that the task has asked Connect to go back to an offset. */
     void rewind(long offset) {
         rewinding = true;
         passed = offset;
     }
 
+    /** Notes that Connect has gone back. */
     void rewound() {
         rewinding = false;
     }
@@ -116,9 +115,8 @@ final class SinkPosition {
     /**
      * Notes a record that Connect delivers for the first time.
      *
-     * @return {@code NONE}, or, where Connect has passed this offset, the one below which it delivers nothing for the
-     *     first time: then it is another record than had this offset before, for the consumer only goes forward unless
-     *     the place where it stands does not exist
+     * @return {@code NONE} if the record comes in order. Otherwise the offset that Connect had passed: the record is
+     *     not the one that had this offset before, because a consumer only goes back if its position does not exist
      */
     long pass(long offset) {
         if (offset < passed) {
@@ -128,7 +126,7 @@ final class SinkPosition {
         return NONE;
     }
 
-    /** Says whether a record has neither been stored nor been taken before, and takes it. */
+    /** Accepts a record. Returns false if it is stored or accepted already. */
     boolean accept(long offset) {
         if (rewinding || offset < accepted) {
             return false;
@@ -140,7 +138,7 @@ final class SinkPosition {
         return true;
     }
 
-    /** Says whether a record that was not accepted is stored and the observer has not heard so yet; it does now. */
+    /** Returns true if a record that was not accepted is stored, and the observer does not know it yet. */
     boolean reportStored(long offset) {
         if (rewinding || offset >= stored || offset < reported) {
             return false;
@@ -150,29 +148,29 @@ final class SinkPosition {
     }
 
     SourceProgress progressTo(long next) {
-        return new SourceProgress(partition, stored, next);
+        return new SourceProgress(sourcePartition, stored, next);
     }
 
-    /** A write to {@code next} failed in a way that leaves open whether it was committed. */
+    /** Notes that a write up to {@code next} failed, and that its outcome is unknown. */
     void attempt(long next) {
         attempted = next;
     }
 
-    /** A write to {@code next} was committed. */
+    /** Notes that a write up to {@code next} has committed. */
     void moveTo(long next) {
         stored = next;
         attempted = NONE;
     }
 
-    /** The observer has heard of everything below {@code next}. */
+    /** Notes that the observer knows the outcome of all records below {@code next}. */
     void reportedTo(long next) {
         reported = Math.max(reported, next);
     }
 
     /**
-     * Returns up to where Connect may forget the records, or {@code NONE} if that cannot be said.
+     * Returns the offset that Connect may commit, or {@code NONE} if the stored offset is unknown.
      *
-     * @param delivered where Connect stands: records that a transform dropped, or that mark transactions, are below it
+     * @param delivered Connect's position. Records that a transform dropped and markers of transactions are below it
      *     too
      */
     long committable(long delivered) {

@@ -4,10 +4,7 @@ import com.zaxxer.hikari.SQLExceptionOverride;
 import dev.sluice.queue.SessionFailures;
 import java.sql.SQLException;
 
-/**
- * Makes a pool close a connection whose session has ended or whose server is read-only. Hikari itself knows fewer
- * reasons.
- */
+/** Has a pool evict a connection whose session is over or whose server is read-only. Hikari knows fewer reasons. */
 final class BrokenConnections implements SQLExceptionOverride {
     @java.lang.Override
     public Override adjudicate(SQLException exception) {

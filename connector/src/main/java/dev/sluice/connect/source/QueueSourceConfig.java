@@ -1,18 +1,19 @@
 package dev.sluice.connect.source;
 
 import static dev.sluice.connect.plugin.SettingGroup.checked;
+import static org.apache.kafka.common.config.ConfigDef.Range.between;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
-import dev.sluice.connect.QueueSourceConnector;
-import dev.sluice.connect.plugin.ConverterPairs;
+import dev.sluice.connect.plugin.ConnectSettings;
+import dev.sluice.connect.plugin.Converters;
+import dev.sluice.connect.plugin.Converters.Kind;
 import dev.sluice.connect.plugin.PostgresSettings;
 import dev.sluice.connect.plugin.SettingGroup;
-import dev.sluice.connect.record.TopicNames;
-import dev.sluice.connect.sink.ErrantRecords;
-import dev.sluice.connect.sink.QueueSinkConfig;
-import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.read.QueueReader.Share;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,13 +25,12 @@ import javax.sql.DataSource;
 import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
-import org.apache.kafka.common.config.ConfigDef.Recommender;
 import org.apache.kafka.common.config.ConfigDef.Width;
 import org.apache.kafka.common.config.ConfigException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Settings of the source: where PostgreSQL is, which queues go to which topics, from where on, and how they are read.
+ * The settings of the source: how to reach PostgreSQL, which queues go to which topics, where and how the task reads.
  */
 public final class QueueSourceConfig extends AbstractConfig {
     public static final String QUEUES = "queues";
@@ -44,31 +44,34 @@ public final class QueueSourceConfig extends AbstractConfig {
     public static final String READ_TIMEOUT_MS = "read.timeout.ms";
     public static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
 
-    private static final String CONNECTOR_CLASS = "connector.class";
+    /** The connector, as configurations name it. */
+    private static final String CONNECTOR = "dev.sluice.connect.QueueSourceConnector";
+
+    private static final String BYTES = "bytes";
     private static final String EXACTLY_ONCE = "exactly.once.support";
 
-    /** Prefix of the properties that a worker takes from a connector for its producer. */
+    /** Prefix of the settings by which a connector configures its producer. */
     private static final String PRODUCER = "producer.override.";
 
     /**
-     * Age at which a connection is replaced. A read does not notice that its server has lost its role to another one,
-     * and then gets no new messages.
+     * Age at which the pool replaces a connection. After a failover, the old primary still answers reads but gets no
+     * new messages, and a read does not detect that.
      */
-    private static final Duration LONGEST_LIFE = Duration.ofSeconds(30);
+    private static final Duration MAX_LIFETIME = Duration.ofSeconds(30);
 
-    /** Which share of the partitions a task has; set by the connector. */
-    public static final String TASK_INDEX = "task.index";
+    /** The number of a task, from 0. The connector sets it. */
+    private static final String TASK_INDEX = "task.index";
 
-    /** How many tasks share the partitions; set by the connector. */
-    public static final String TASK_COUNT = "task.count";
+    /** How many tasks share the partitions. The connector sets it. */
+    private static final String TASK_COUNT = "task.count";
 
-    /** Every setting: key, type, default, range, sentence. */
+    /** Every setting, with type, default, range and documentation. */
     public static final ConfigDef DEFINITION = definition();
 
     /**
-     * Reads the settings; keys it does not know are Connect's own and are left alone.
+     * Reads the settings. It ignores keys that it does not know, because they are Connect's own.
      *
-     * @throws ConfigException if one is missing, out of range, or does not fit another
+     * @throws ConfigException if a setting is missing, out of range, or in conflict with another
      */
     public QueueSourceConfig(Map<String, String> properties) {
         super(DEFINITION, properties, false);
@@ -77,8 +80,8 @@ public final class QueueSourceConfig extends AbstractConfig {
         });
     }
 
-    /** Returns what is wrong between settings that are valid one by one: name of the setting to change, and why. */
-    static Map<String, String> conflicts(Map<String, String> properties) {
+    /** Returns the conflicts between settings that are valid one by one: the setting to change, and the reason. */
+    private static Map<String, String> conflicts(Map<String, String> properties) {
         var config = new AbstractConfig(DEFINITION, properties, false);
         var conflicts = new LinkedHashMap<String, String>();
         boolean named = !config.getList(QUEUES).isEmpty();
@@ -90,43 +93,88 @@ public final class QueueSourceConfig extends AbstractConfig {
                             ? QUEUES + " and " + QUEUES_PATTERN + " must not both be set"
                             : QUEUES + " or " + QUEUES_PATTERN + " must be set");
         }
-        if (properties.get(QueueSinkConfig.NAME) == null) {
-            conflicts.put(QueueSinkConfig.NAME, "the connector must have a " + QueueSinkConfig.NAME);
+        if (properties.get(ConnectSettings.NAME) == null) {
+            conflicts.put(ConnectSettings.NAME, "the connector must have a " + ConnectSettings.NAME);
         }
-        conflicts.putAll(ConverterPairs.ofSource(properties, config.getString(VALUE_TYPE)));
-        QueueTopics.conflict(config.getList(QUEUES), new TopicFormat(config.getString(TOPIC_FORMAT)))
-                .ifPresent(message -> conflicts.put(TOPIC_FORMAT, message));
-        producerConflicts(properties, conflicts);
+        addConverterConflicts(new Converters(properties), config.getString(VALUE_TYPE), conflicts);
+        QueueTopics.problem(config.getList(QUEUES), new TopicFormat(config.getString(TOPIC_FORMAT)))
+                .ifPresent(problem ->
+                        conflicts.put(TOPIC_FORMAT, QUEUES + " and " + TOPIC_FORMAT + " do not fit: " + problem));
+        addProducerConflicts(properties, conflicts);
         conflicts.putAll(new PostgresSettings(config).conflicts());
         return conflicts;
     }
 
     /**
-     * The same with what only the connector asks for. Bytes that the worker's own converter writes as something else
-     * could not be told from payloads, so the converter must be named here, where it can be seen.
+     * Returns the conflicts that the connector reports, which are more than a task checks. With bytes, the
+     * configuration must name the converter. The worker's own converter is not visible here, and if it writes bytes in
+     * another form, no reader can distinguish them from payloads.
+     *
+     * @param properties of the connector, each of them valid
      */
     public static Map<String, String> connectorConflicts(Map<String, String> properties) {
         Map<String, String> conflicts = conflicts(properties);
-        boolean isBytes = "bytes".equals(properties.get(VALUE_TYPE));
-        if (isBytes
-                && properties.getOrDefault(ConverterPairs.VALUE_CONVERTER, "").isBlank()) {
+        boolean isBytes = BYTES.equals(properties.get(VALUE_TYPE));
+        if (isBytes && properties.getOrDefault(Converters.VALUE, "").isBlank()) {
             conflicts.put(
                     VALUE_TYPE,
-                    VALUE_TYPE + "=bytes needs " + ConverterPairs.VALUE_CONVERTER + " in this configuration: set "
-                            + ConverterPairs.VALUE_CONVERTER + "=" + ConverterPairs.BYTE_ARRAY);
+                    VALUE_TYPE + "=bytes needs " + Converters.VALUE + " in this configuration: set " + Converters.VALUE
+                            + "=" + Converters.BYTE_ARRAY_CLASS);
         }
         return conflicts;
     }
 
-    /** Adds what Kafka's producer would refuse when a task starts, or what would let messages vanish. */
-    private static void producerConflicts(Map<String, String> properties, Map<String, String> conflicts) {
-        if (properties.getOrDefault(ErrantRecords.TOLERANCE, "none").strip().equalsIgnoreCase("all")) {
+    private static void addConverterConflicts(Converters converters, String valueType, Map<String, String> conflicts) {
+        String problem = valueProblem(converters, valueType.equals(BYTES));
+        if (problem != null) {
+            String setting =
+                    VALUE_TYPE + "=" + valueType + " does not go with " + converters.assignment(Converters.VALUE);
+            conflicts.put(VALUE_TYPE, setting + problem);
+        }
+        // Keys and headers are text, and each record would fail in a converter that accepts only bytes or numbers.
+        addTextConflict(converters, Converters.KEY, "keys", conflicts);
+        addTextConflict(converters, Converters.HEADER, "headers", conflicts);
+    }
+
+    private static @Nullable String valueProblem(Converters converters, boolean isBytes) {
+        return switch (converters.kind(Converters.VALUE)) {
+            case NUMBER -> ": that converter writes numbers or truth values only";
+            case TEXT ->
+                isBytes
+                        ? ": that converter writes the name of an array instead of its bytes. Set " + Converters.VALUE
+                                + "=" + Converters.BYTE_ARRAY_CLASS + ", or " + VALUE_TYPE + "=string"
+                        : null;
+            case BYTES -> isBytes ? null : ": that converter takes no text. Set " + VALUE_TYPE + "=bytes";
+            case JSON ->
+                isBytes && !converters.hasSchemas(Converters.VALUE)
+                        ? " and " + Converters.schemasSetting(Converters.VALUE)
+                                + "=false: that converter writes bytes as Base64, and no reader can tell. Set "
+                                + Converters.VALUE + "=" + Converters.BYTE_ARRAY_CLASS
+                        : null;
+            default -> null;
+        };
+    }
+
+    private static void addTextConflict(
+            Converters converters, String setting, String what, Map<String, String> conflicts) {
+        Kind kind = converters.kind(setting);
+        if (kind == Kind.BYTES || kind == Kind.NUMBER) {
             conflicts.put(
-                    ErrantRecords.TOLERANCE,
-                    ErrantRecords.TOLERANCE + "=all does not go with " + CONNECTOR_CLASS + "="
-                            + QueueSourceConnector.class.getName()
-                            + ": a source has no dead letter topic, so a message that a topic does not take would"
-                            + " vanish");
+                    setting,
+                    converters.assignment(setting) + " does not go with " + ConnectSettings.CONNECTOR_CLASS + "="
+                            + CONNECTOR + ", whose " + what + " are text. Set " + setting + "="
+                            + Converters.STRING_CLASS);
+        }
+    }
+
+    /** Adds the settings that Kafka's producer would reject when a task starts, and those that would lose messages. */
+    private static void addProducerConflicts(Map<String, String> properties, Map<String, String> conflicts) {
+        if (ConnectSettings.toleratesErrors(properties)) {
+            conflicts.put(
+                    ConnectSettings.ERRORS_TOLERANCE,
+                    ConnectSettings.ERRORS_TOLERANCE + "=all does not go with " + ConnectSettings.CONNECTOR_CLASS + "="
+                            + CONNECTOR + ": a source has no dead letter topic, so a message that a topic does not take"
+                            + " would vanish");
         }
         if (!properties.getOrDefault(EXACTLY_ONCE, "requested").strip().equalsIgnoreCase("required")) {
             return;
@@ -159,21 +207,21 @@ public final class QueueSourceConfig extends AbstractConfig {
 
     /** Returns the connector's name. */
     String connectorName() {
-        return String.valueOf(originals().get(QueueSinkConfig.NAME));
+        return String.valueOf(originals().get(ConnectSettings.NAME));
     }
 
     /** Returns the settings of the database. */
-    public PostgresSettings postgres() {
+    PostgresSettings postgres() {
         return new PostgresSettings(this);
     }
 
-    /** Returns where connections come from, a new one each time. */
-    public DataSource connections() {
+    /** Returns a data source that opens a new connection on each call. */
+    DataSource connections() {
         return postgres().dataSource("sluice source " + connectorName(), getLong(READ_TIMEOUT_MS));
     }
 
-    /** Returns a pool of one connection, which is opened when it is needed. Close it. */
-    public HikariDataSource dataSource() {
+    /** Returns a pool of one connection, which the pool opens on first use. The caller closes the pool. */
+    HikariDataSource dataSource() {
         var pool = new HikariConfig();
         pool.setPoolName("sluice source " + connectorName());
         pool.setDataSource(connections());
@@ -181,30 +229,30 @@ public final class QueueSourceConfig extends AbstractConfig {
         pool.setMinimumIdle(0);
         pool.setConnectionTimeout(getLong(PostgresSettings.CONNECTION_TIMEOUT_MS));
         pool.setInitializationFailTimeout(-1);
-        // Without it a pool whose first connection breaks while Hikari asks for the level refuses all later ones.
+        // Otherwise, if the first connection breaks while Hikari reads its level, the pool rejects all later ones.
         pool.setTransactionIsolation("TRANSACTION_READ_COMMITTED");
         pool.setExceptionOverride(new BrokenConnections());
-        pool.setMaxLifetime(LONGEST_LIFE.toMillis());
+        pool.setMaxLifetime(MAX_LIFETIME.toMillis());
         pool.setKeepaliveTime(0);
         return new HikariDataSource(pool);
     }
 
-    /** Returns what tells by its name whether a queue is read. */
-    public Predicate<String> queues() {
+    /** Returns a predicate on the names of the queues that the connector reads. */
+    Predicate<String> queues() {
         String pattern = getString(QUEUES_PATTERN);
         return pattern == null
                 ? Set.copyOf(getList(QUEUES))::contains
                 : compiled(pattern).asMatchPredicate();
     }
 
-    /** Returns which queues are read, and into which topics. */
+    /** Returns the queues that the connector reads, with their topics. */
     QueueTopics topics() {
         return new QueueTopics(queues(), new TopicFormat(getString(TOPIC_FORMAT)));
     }
 
-    /** Returns whether values are bytes, and not text. */
+    /** Returns true if values are bytes, false if they are text. */
     boolean writesBytes() {
-        return getString(VALUE_TYPE).equals("bytes");
+        return getString(VALUE_TYPE).equals(BYTES);
     }
 
     StartFrom startFrom() {
@@ -240,63 +288,44 @@ public final class QueueSourceConfig extends AbstractConfig {
     }
 
     private static void defineMapping(SettingGroup group) {
-        group.define(
+        group.setting(
                         QUEUES,
-                        ConfigDef.Type.LIST,
-                        List.of(),
-                        null,
-                        Importance.HIGH,
-                        Width.LONG,
                         "Queues",
                         "Names of the queues to read, separated by commas. A queue that does not exist yet is read when it does."
                                 + " A name with a comma needs queues.pattern. Either this or queues.pattern.")
-                .define(
+                .of(ConfigDef.Type.LIST, List.of(), null, Importance.HIGH, Width.LONG);
+        group.setting(
                         QUEUES_PATTERN,
-                        ConfigDef.Type.STRING,
-                        null,
-                        checked("a regular expression", QueueSourceConfig::checkPattern),
-                        Importance.HIGH,
-                        Width.LONG,
                         "Pattern of queues",
                         "Regular expression (java.util.regex) for the whole name of the queues to read, present and future ones."
                                 + " A dot stands for a line end, too.")
-                .define(
+                .ofText(
+                        null,
+                        checked("a regular expression", QueueSourceConfig::checkPattern),
+                        Importance.HIGH,
+                        Width.LONG);
+        group.setting(
                         TOPIC_FORMAT,
-                        ConfigDef.Type.STRING,
+                        "Topic name",
+                        "Topic a queue goes to; ${queue} stands for the queue, with an underscore for every character that no"
+                                + " topic may have. If a queue gets no topic, or the topic of an older queue, the task skips"
+                                + " the queue.")
+                .ofText(
                         TopicFormat.QUEUE,
                         checked("a topic name, ${queue} standing for the queue", TopicFormat::new),
                         Importance.MEDIUM,
-                        Width.MEDIUM,
-                        "Topic name",
-                        "Topic a queue goes to; ${queue} stands for the queue, with an underscore for every character that no"
-                                + " topic may have. A queue that gets no topic by it, or the topic of an older queue,"
-                                + " is passed over.")
-                .define(
+                        Width.MEDIUM);
+        group.setting(
                         VALUE_TYPE,
-                        ConfigDef.Type.STRING,
-                        "string",
-                        ConfigDef.ValidString.in("string", "bytes"),
-                        Importance.MEDIUM,
-                        Width.SHORT,
                         "Type of values",
                         "string for value.converter=org.apache.kafka.connect.storage.StringConverter, bytes for"
                                 + " org.apache.kafka.connect.converters.ByteArrayConverter, which must then be in this"
-                                + " configuration. With either, the value in the topic is the payload, byte for byte.",
-                        List.of(),
-                        new Recommender() {
-                            @Override
-                            public List<Object> validValues(String name, Map<String, Object> parsed) {
-                                return List.of("string", "bytes");
-                            }
-
-                            @Override
-                            public boolean visible(String name, Map<String, Object> parsed) {
-                                return true;
-                            }
-                        });
+                                + " configuration. With either, the value in the topic is the payload, byte for byte.")
+                .recommending("string", BYTES)
+                .ofText("string", ConfigDef.ValidString.in("string", BYTES), Importance.MEDIUM, Width.SHORT);
     }
 
-    /** Names of queues may hold line ends, and {@code .*} means all queues. */
+    /** Compiles a pattern. Names of queues may contain line ends, and {@code .*} means all queues. */
     private static Pattern compiled(String pattern) {
         return Pattern.compile(pattern, Pattern.DOTALL);
     }
@@ -310,111 +339,52 @@ public final class QueueSourceConfig extends AbstractConfig {
     }
 
     private static void defineReading(SettingGroup group) {
-        group.define(
+        group.setting(
                         START_FROM,
-                        ConfigDef.Type.STRING,
-                        "beginning",
-                        checked(StartFrom.SYNTAX, StartFrom::parse),
-                        Importance.MEDIUM,
-                        Width.MEDIUM,
                         "Start from",
                         "Where to begin in a partition that has no offset yet: beginning; end, that is with what is written after"
                                 + " the connector of this name first started; or timestamp:TIME, with what is written from that"
                                 + " time on (RFC 3339, without an offset UTC; a date; or milliseconds since 1970).")
-                .define(
-                        BATCH_SIZE,
-                        ConfigDef.Type.INT,
-                        2_000,
-                        ConfigDef.Range.between(1, 100_000),
-                        Importance.MEDIUM,
-                        Width.SHORT,
-                        "Batch size",
-                        "Most messages handed to Connect at a time.")
-                .define(
-                        BATCH_BYTES,
-                        ConfigDef.Type.LONG,
-                        8L << 20,
-                        ConfigDef.Range.between(1 << 10, 1 << 30),
-                        Importance.LOW,
-                        Width.SHORT,
-                        "Batch bytes",
-                        "Payload bytes after which a batch takes no more messages.")
-                .define(
+                .ofText("beginning", checked(StartFrom.SYNTAX, StartFrom::parse), Importance.MEDIUM, Width.MEDIUM);
+        group.setting(BATCH_SIZE, "Batch size", "Most messages handed to Connect at a time.")
+                .ofInt(2_000, between(1, 100_000), Importance.MEDIUM);
+        group.setting(BATCH_BYTES, "Batch bytes", "Payload bytes after which a batch takes no more messages.")
+                .ofLong(8L << 20, between(1 << 10, 1 << 30), Importance.LOW);
+        group.setting(
                         POLL_INTERVAL_MS,
-                        ConfigDef.Type.LONG,
-                        500L,
-                        ConfigDef.Range.between(10, 60_000),
-                        Importance.MEDIUM,
-                        Width.SHORT,
                         "Poll interval (ms)",
                         "How long to wait before looking again for new messages, partitions and queues, when there was nothing"
                                 + " new. Each task looks for itself, which costs PostgreSQL a row a partition.")
-                .define(
+                .ofLong(500, between(10, 60_000), Importance.MEDIUM);
+        group.setting(
                         READ_TIMEOUT_MS,
-                        ConfigDef.Type.LONG,
-                        60_000L,
-                        ConfigDef.Range.between(1_000, 3_600_000),
-                        Importance.LOW,
-                        Width.SHORT,
                         "Read timeout (ms)",
-                        "Longest time to wait for an answer of PostgreSQL, rounded up to seconds. The connection is given up"
-                                + " after it, and the read tried again.")
-                .define(
+                        "Longest time to wait for an answer of PostgreSQL, rounded up to seconds. After it the task closes the"
+                                + " connection and retries the read.")
+                .ofLong(60_000, between(1_000, 3_600_000), Importance.LOW);
+        group.setting(
                         RETRY_BACKOFF_MS,
-                        ConfigDef.Type.LONG,
-                        1_000L,
-                        ConfigDef.Range.between(1, 600_000),
-                        Importance.LOW,
-                        Width.SHORT,
                         "Retry backoff (ms)",
-                        "Wait before the next try after PostgreSQL could not be read.");
+                        "Wait before the next try after PostgreSQL could not be read.")
+                .ofLong(1_000, between(1, 600_000), Importance.LOW);
     }
 
-    /** Names the topics of queues. */
-    static final class TopicFormat {
-        static final String QUEUE = "${queue}";
-
-        private final String format;
-
-        /**
-         * Takes a format.
-         *
-         * @throws IllegalArgumentException if it has characters that no topic may have
-         */
-        TopicFormat(String format) {
-            this.format = format;
-            // The shortest queue name that makes no special name together with the text around it.
-            if (!TopicNames.isPossible(format.replace(QUEUE, "q"))) {
-                throw new IllegalArgumentException("must be 1 to " + TopicNames.MAX_LENGTH
-                        + " letters, digits, dots, underscores and hyphens, and " + QUEUE + " for the queue");
-            }
+    /** Returns the configurations of the tasks, each with its share of the partitions. */
+    public static List<Map<String, String>> taskConfigs(Map<String, String> properties, int tasks) {
+        var configs = new ArrayList<Map<String, String>>(tasks);
+        for (int i = 0; i < tasks; i++) {
+            var config = new HashMap<>(properties);
+            config.put(TASK_INDEX, Integer.toString(i));
+            config.put(TASK_COUNT, Integer.toString(tasks));
+            configs.add(config);
         }
-
-        /**
-         * Returns the topic of a queue.
-         *
-         * @throws IllegalArgumentException if the name would be one that no topic can have
-         */
-        String topic(String queue) {
-            NewMessage.checkName("queue", queue);
-            String topic =
-                    format.replace(QUEUE, TopicNames.ILLEGAL.matcher(queue).replaceAll("_"));
-            if (!TopicNames.isPossible(topic)) {
-                throw new IllegalArgumentException("queue " + queue + " has no topic: no topic can be named " + topic
-                        + "; change " + TOPIC_FORMAT);
-            }
-            return topic;
-        }
-
-        /** Says whether each queue is to have a topic of its own. */
-        boolean separatesQueues() {
-            return format.contains(QUEUE);
-        }
+        return configs;
     }
 
-    /** Returns the value of a setting that only the connector sets. */
-    static int taskNumber(Map<String, String> properties, String key, int otherwise) {
-        @Nullable String text = properties.get(key);
-        return text == null ? otherwise : Integer.parseInt(text);
+    /** Returns the share of the partitions that the configuration of a task has; without one, all partitions. */
+    static Share share(Map<String, String> taskConfig) {
+        return new Share(
+                Integer.parseInt(taskConfig.getOrDefault(TASK_INDEX, "0")),
+                Integer.parseInt(taskConfig.getOrDefault(TASK_COUNT, "1")));
     }
 }

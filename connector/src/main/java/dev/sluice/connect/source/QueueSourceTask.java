@@ -35,19 +35,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads the partitions of its share by position and hands their messages to Connect, each as {@link RecordHeaders}
- * says. Where it stands is known to Connect alone ({@link SourceOffsets}), with the records: after any crash it goes on
- * behind the last message in the topic, at least once, or exactly once where the worker supports that
- * ({@code exactly.once.source.support}).
+ * Reads the partitions of its share by position and hands their messages to Connect as records ({@link RecordHeaders}).
  *
- * <p>A queue that can have no topic is passed over ({@link QueueTopics}), and the others are read.
+ * <p>Connect stores the offsets together with the records ({@link SourceOffsets}); the task stores nothing. After a
+ * crash the task continues after the last message in the topic: at least once, or exactly once if the worker has
+ * {@code exactly.once.source.support}.
  *
- * <p>When nothing that is known is left, it looks which partitions have moved, and which are new. {@link #poll} waits
- * at most {@code poll.interval.ms} for something, or {@code retry.backoff.ms} when PostgreSQL cannot be read, which is
- * tried for ever.
+ * <p>When the task has read all messages it knows of, it lists the partitions of its share again and finds those that
+ * have moved and those that are new. If there is nothing to read, {@link #poll} waits for {@code poll.interval.ms}. If
+ * PostgreSQL is not readable, it waits for {@code retry.backoff.ms}, and retries without limit.
  *
- * <p>All methods are called on one thread, except {@link #stop}, which may be called on another: it ends a wait, and a
- * read by taking its connection away.
+ * <p>Connect calls all methods on one thread, except {@link #stop}. That may come from another thread: it ends a wait,
+ * and closes the connection under a read.
  */
 public final class QueueSourceTask extends SourceTask {
     private static final Logger log = LoggerFactory.getLogger(QueueSourceTask.class);
@@ -57,7 +56,7 @@ public final class QueueSourceTask extends SourceTask {
     private volatile @Nullable Settings settings;
     private int failures;
 
-    /** What {@link #start} makes of the configuration. */
+    /** What {@link #start} derives from the configuration. */
     private static final class Settings {
         final QueueSourceConfig config;
         final Share share;
@@ -65,9 +64,9 @@ public final class QueueSourceTask extends SourceTask {
         final StartFrom startFrom;
         final HikariDataSource dataSource;
         final QueueReader reader;
-        boolean ready;
+        boolean prepared;
 
-        /** When this connector first started; known when it is ready, if it begins at the end. */
+        /** When this connector first started. Null until the task is prepared, and unless it begins at the end. */
         @Nullable
         Instant firstStart;
 
@@ -82,7 +81,7 @@ public final class QueueSourceTask extends SourceTask {
         }
     }
 
-    /** Made by the Connect worker. */
+    /** The Connect worker calls this constructor. */
     public QueueSourceTask() {}
 
     @Override
@@ -91,27 +90,25 @@ public final class QueueSourceTask extends SourceTask {
     }
 
     /**
-     * Reads the configuration. PostgreSQL is asked for the first time by {@link #poll}, so that a task starts without
-     * it.
+     * Reads the configuration. The task connects to PostgreSQL only in {@link #poll}, so that it also starts while
+     * PostgreSQL is down.
      *
      * @throws ConfigException if the configuration is not valid
      */
     @Override
     public void start(Map<String, String> props) {
         var config = new QueueSourceConfig(props);
-        var share = new Share(
-                QueueSourceConfig.taskNumber(props, QueueSourceConfig.TASK_INDEX, 0),
-                QueueSourceConfig.taskNumber(props, QueueSourceConfig.TASK_COUNT, 1));
-        var made = new Settings(config, share);
-        settings = made;
+        Share share = QueueSourceConfig.share(props);
+        var task = new Settings(config, share);
+        settings = task;
         TaskMetrics.publish(
                 context,
                 "queues-without-topic",
-                "Queues that are passed over because they can have no topic",
+                "Queues that are skipped because they can have no topic",
                 QueueSourceConfig.TOPIC_FORMAT,
-                made.topics::passedOver);
+                () -> task.topics.skipped().size());
         log.info(
-                "Starting. connector={} url={} schema={} share={}/{} startFrom={}",
+                "Starting the source task connector={} url={} schema={} share={}/{} startFrom={}",
                 config.connectorName(),
                 config.postgres().urlForLog(),
                 config.postgres().schema(),
@@ -121,9 +118,10 @@ public final class QueueSourceTask extends SourceTask {
     }
 
     /**
-     * Returns new messages, each partition's in order; null if there are none yet, or PostgreSQL cannot be read now.
+     * Returns new messages, those of each partition in order; null if there are none, or if a transient failure of
+     * PostgreSQL prevented the read.
      *
-     * @throws ConnectException if PostgreSQL will not be readable until somebody does something about it
+     * @throws ConnectException if the failure is permanent, so that an operator has to act
      */
     @Override
     public @Nullable List<SourceRecord> poll() throws InterruptedException {
@@ -132,7 +130,7 @@ public final class QueueSourceTask extends SourceTask {
             prepare(task);
             List<Run> runs = positions.next(task.config.batchSize());
             if (runs.isEmpty()) {
-                look(task);
+                listPartitions(task);
                 runs = positions.next(task.config.batchSize());
             }
             List<SourceRecord> records = runs.isEmpty() ? List.of() : read(task, runs);
@@ -152,17 +150,16 @@ public final class QueueSourceTask extends SourceTask {
     }
 
     private void await(Duration time) throws InterruptedException {
-        boolean ended = stopped.await(time.toMillis(), TimeUnit.MILLISECONDS);
-        log.trace("Waited. stopped={}", ended);
+        boolean unused = stopped.await(time.toMillis(), TimeUnit.MILLISECONDS);
     }
 
-    /** Checks (or applies) the schema once, and finds out when this connector first started if that counts. */
+    /** Checks (or applies) the schema once. If the connector begins at the end, it reads when it first started. */
     private static void prepare(Settings task) {
-        if (task.ready) {
+        if (task.prepared) {
             return;
         }
         try {
-            // Not from the pool: the check looks at two connections side by side.
+            // Not from the pool, which has one connection: the check compares two sessions.
             DataSource connections = task.config.connections();
             if (task.config.postgres().appliesSchema()) {
                 QueueSchema.apply(connections, task.config.postgres().schema());
@@ -175,19 +172,19 @@ public final class QueueSourceTask extends SourceTask {
         if (task.startFrom.kind() == StartFrom.Kind.END) {
             task.firstStart = task.reader.firstStart(task.config.connectorName());
         }
-        task.ready = true;
+        task.prepared = true;
     }
 
-    /** Finds out how the partitions of the share stand, and where to begin in those that are new. */
-    private void look(Settings task) {
-        QueueTopics.Look queues = task.topics.look();
+    /** Lists the partitions of the share with their newest message, and finds the position in those that are new. */
+    private void listPartitions(Settings task) {
+        QueueTopics.Scan queues = task.topics.scan();
         List<Partition> partitions = task.reader.partitions(queues, task.share);
-        queues.end();
+        queues.finish();
         List<Partition> unknown = positions.unknown(partitions);
         if (!unknown.isEmpty()) {
             begin(task, unknown);
         }
-        positions.standing(partitions);
+        positions.update(partitions);
     }
 
     private void begin(Settings task, List<Partition> partitions) {
@@ -218,7 +215,7 @@ public final class QueueSourceTask extends SourceTask {
         try {
             slices = task.reader.read(runs, task.config.batchBytes());
         } catch (QueueException e) {
-            positions.notRead(runs);
+            positions.putBack(runs);
             throw e;
         }
         var records = new ArrayList<SourceRecord>();
@@ -228,12 +225,12 @@ public final class QueueSourceTask extends SourceTask {
                 records.add(record(task, partition, message));
             }
         }
-        positions.read(slices);
+        positions.advance(slices);
         return records;
     }
 
     private static SourceRecord record(Settings task, Partition partition, Message message) {
-        var moved = NewMessage.builder(
+        var outgoing = NewMessage.builder(
                         message.id(),
                         message.queue(),
                         message.partition(),
@@ -251,11 +248,11 @@ public final class QueueSourceTask extends SourceTask {
                     task.topics.topic(message.queue()),
                     null,
                     Schema.STRING_SCHEMA,
-                    RecordHeaders.key(moved),
+                    RecordHeaders.key(outgoing),
                     bytes ? Schema.BYTES_SCHEMA : Schema.STRING_SCHEMA,
-                    bytes ? moved.payload() : message.payload(),
+                    bytes ? outgoing.payload() : message.payload(),
                     null,
-                    RecordHeaders.connect(moved));
+                    RecordHeaders.connect(outgoing));
         } catch (IllegalArgumentException e) {
             throw new ConnectException(e.getMessage(), e);
         }
@@ -266,18 +263,18 @@ public final class QueueSourceTask extends SourceTask {
             throw new ConnectException(e.getMessage(), e);
         }
         if (failures++ == 0) {
-            log.warn("PostgreSQL cannot be read now; it is tried again until it can. reason={}", e.getMessage());
+            log.warn("PostgreSQL cannot be read; the task retries until it can reason={}", e.getMessage());
         }
     }
 
     private void succeeded() {
         if (failures > 0) {
-            log.info("PostgreSQL can be read again. failures={}", failures);
+            log.info("PostgreSQL can be read again failures={}", failures);
             failures = 0;
         }
     }
 
-    /** Ends what {@link #poll} waits for and gives the connection back. Any thread may call it, more than once. */
+    /** Ends a wait of {@link #poll} and closes the pool. Any thread may call it, more than once. */
     @Override
     public void stop() {
         stopped.countDown();
@@ -285,10 +282,10 @@ public final class QueueSourceTask extends SourceTask {
         if (task != null && !task.dataSource.isClosed()) {
             task.dataSource.close();
             log.info(
-                    "Stopped connector={} deletedUnread={} queuesWithoutTopic={}",
+                    "Stopped the source task connector={} deletedUnread={} queuesWithoutTopic={}",
                     task.config.connectorName(),
-                    positions.gone(),
-                    task.topics.passedOver());
+                    positions.deletedUnread(),
+                    task.topics.skipped().size());
         }
     }
 }

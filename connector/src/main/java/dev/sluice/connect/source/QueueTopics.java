@@ -1,25 +1,24 @@
 package dev.sluice.connect.source;
 
 import dev.sluice.connect.record.TopicNames;
-import dev.sluice.connect.source.QueueSourceConfig.TopicFormat;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Which queues a source reads, and into which topics. A queue that can have no topic is passed over and the others are
- * read: its name gives a topic that is too long, or that Kafka keeps for itself, or that an older queue has. Kafka
- * takes two topics whose names differ in dots and underscores alone for one. Nothing of a queue that is passed over is
- * lost: its messages stay in the queue, and it is read as soon as the format or the other queue is gone.
+ * The queues that a source reads, with their topics.
  *
- * <p>The task's thread owns it; any thread may read the count.
+ * <p>A source skips a queue that can have no topic, and reads the others. The topic's name may be too long, Kafka may
+ * reserve it, or an older queue may have it: Kafka does not distinguish topics whose names differ only in dots and
+ * underscores. The messages of a skipped queue stay in the queue. The source reads them once the format has changed or
+ * the other queue is gone.
+ *
+ * <p>The task's thread owns it. Any thread may read {@link #skipped}.
  */
 final class QueueTopics {
     private static final Logger log = LoggerFactory.getLogger(QueueTopics.class);
@@ -27,110 +26,112 @@ final class QueueTopics {
     private final Predicate<String> wanted;
     private final TopicFormat format;
 
-    /** The topic of each queue that is read. */
+    /** The topic of each queue that the source reads. */
     private Map<String, String> topics = Map.of();
 
-    /** Why each queue that is wanted is passed over. */
-    private Map<String, String> passedOver = Map.of();
-
-    private Set<String> warned = Set.of();
-    private volatile int passedOverCount;
+    private volatile Map<String, String> skipped = Map.of();
 
     QueueTopics(Predicate<String> wanted, TopicFormat format) {
         this.wanted = wanted;
         this.format = format;
     }
 
-    /** Starts a look at all queues. Ask the result for each of them, older ones first; then call {@link Look#end}. */
-    Look look() {
-        return new Look();
+    /**
+     * Starts a scan of all queues. Call {@link Scan#test} for each queue, older ones first, then {@link Scan#finish}.
+     */
+    Scan scan() {
+        return new Scan();
     }
 
-    /** A look at all queues. */
-    final class Look implements Predicate<String> {
-        private final Map<String, String> found = new HashMap<>();
-        private final Map<String, String> without = new HashMap<>();
-        /** The queue that has a topic, by what Kafka compares topics by. */
-        private final Map<String, String> taken = new HashMap<>();
+    /** A scan of all queues. */
+    final class Scan implements Predicate<String> {
+        private final Assignment assignment = new Assignment(format);
 
-        /** Says whether a queue is read. */
+        /** Returns true if the source reads a queue. */
         @Override
         public boolean test(String queue) {
-            if (!wanted.test(queue)) {
-                return false;
-            }
-            try {
-                String known = topics.get(queue);
-                String topic = known == null ? format.topic(queue) : known;
-                String older = format.separatesQueues() ? taken.putIfAbsent(TopicNames.compared(topic), queue) : null;
-                if (older != null && !older.equals(queue)) {
-                    throw new IllegalArgumentException(collision(older, queue, topic));
-                }
-                found.put(queue, topic);
-                return true;
-            } catch (IllegalArgumentException e) {
-                without.put(queue, String.valueOf(e.getMessage()));
-                return false;
-            }
+            return wanted.test(queue) && assignment.problem(queue, topics.get(queue)) == null;
         }
 
-        /** Takes what was found, and warns once of each queue that is passed over. */
-        void end() {
-            topics = found;
-            passedOver = without;
-            passedOverCount = without.size();
-            without.forEach((queue, reason) -> {
-                if (!warned.contains(queue)) {
+        /** Applies the result. Logs each queue that the scan before did not skip. */
+        void finish() {
+            assignment.problems.forEach((queue, reason) -> {
+                if (!skipped.containsKey(queue)) {
                     log.warn(
-                            "A queue is passed over because it can have no topic; its messages stay in the queue queue={}"
-                                    + " passedOver={} reason={}",
+                            "A queue is skipped because it can have no topic; its messages stay in the queue queue={}"
+                                    + " skipped={} reason={}",
                             queue,
-                            without.size(),
+                            assignment.problems.size(),
                             reason);
                 }
             });
-            warned = new HashSet<>(without.keySet());
+            topics = assignment.topics;
+            skipped = assignment.problems;
         }
     }
 
-    private static String collision(String older, String queue, String topic) {
-        return "queue " + queue + " has no topic: " + topic + " is, to Kafka, the topic of the queue " + older
-                + "; change " + QueueSourceConfig.TOPIC_FORMAT;
-    }
-
-    /** Returns the topic of a queue that is read. */
+    /** Returns the topic of a queue that the source reads. */
     String topic(String queue) {
         @Nullable String topic = topics.get(queue);
         return topic == null ? format.topic(queue) : topic;
     }
 
-    /** Returns why a queue is passed over; null if it is not. */
-    @Nullable
-    String whyPassedOver(String queue) {
-        return passedOver.get(queue);
+    /** Returns the queues that the last scan skipped, each with the reason. */
+    Map<String, String> skipped() {
+        return skipped;
     }
 
-    /** Returns how many queues are passed over. */
-    int passedOver() {
-        return passedOverCount;
-    }
-
-    /** Returns what is wrong with queues that are named one by one, if one of them can have no topic. */
-    static Optional<String> conflict(List<String> queues, TopicFormat format) {
-        var taken = new HashMap<String, String>();
+    /** Returns the problem of the first queue in a list that can have no topic; empty if there is none. */
+    static Optional<String> problem(List<String> queues, TopicFormat format) {
+        var assignment = new Assignment(format);
         for (String queue : queues) {
-            try {
-                String topic = format.topic(queue);
-                String other = format.separatesQueues() ? taken.putIfAbsent(TopicNames.compared(topic), queue) : null;
-                if (other != null && !other.equals(queue)) {
-                    return Optional.of(QueueSourceConfig.QUEUES + " and " + QueueSourceConfig.TOPIC_FORMAT
-                            + " do not fit: " + collision(other, queue, topic));
-                }
-            } catch (IllegalArgumentException e) {
-                return Optional.of(QueueSourceConfig.QUEUES + " and " + QueueSourceConfig.TOPIC_FORMAT + " do not fit: "
-                        + e.getMessage());
+            String problem = assignment.problem(queue, null);
+            if (problem != null) {
+                return Optional.of(problem);
             }
         }
         return Optional.empty();
+    }
+
+    /** Assigns topics to queues. If two queues have the same topic, the first one gets it. */
+    private static final class Assignment {
+        private final TopicFormat format;
+        private final Map<String, String> topics = new HashMap<>();
+        private final Map<String, String> problems = new HashMap<>();
+
+        /** The queue that has a topic, by the form of the topic's name that Kafka compares. */
+        private final Map<String, String> owners = new HashMap<>();
+
+        Assignment(TopicFormat format) {
+            this.format = format;
+        }
+
+        /**
+         * Assigns a topic to a queue.
+         *
+         * @param known the topic that the queue had before, or null
+         * @return why the queue can have no topic; null if it has one
+         */
+        @Nullable
+        String problem(String queue, @Nullable String known) {
+            String problem = null;
+            try {
+                String topic = known == null ? format.topic(queue) : known;
+                String owner =
+                        format.separatesQueues() ? owners.putIfAbsent(TopicNames.collisionKey(topic), queue) : null;
+                if (owner == null || owner.equals(queue)) {
+                    topics.put(queue, topic);
+                } else {
+                    problem = "queue " + queue + " has no topic: " + topic + " is, to Kafka, the topic of the queue "
+                            + owner + "; change " + QueueSourceConfig.TOPIC_FORMAT;
+                }
+            } catch (IllegalArgumentException e) {
+                problem = String.valueOf(e.getMessage());
+            }
+            if (problem != null) {
+                problems.put(queue, problem);
+            }
+            return problem;
+        }
     }
 }

@@ -12,104 +12,119 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where a source task stands in each partition of its share, and which it reads next: those with something new take
- * turns.
+ * The positions of a source task in the partitions of its share. Partitions with unread messages take turns.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */
 final class SourcePositions {
     private static final Logger log = LoggerFactory.getLogger(SourcePositions.class);
 
-    /** Most partitions read at a time. */
+    /** Most partitions in one read. */
     static final int MAX_RUNS = 500;
 
-    private final Map<Long, Place> places = new HashMap<>();
+    /** The position in each partition, by the partition's id. */
+    private final Map<Long, Position> positions = new HashMap<>();
 
-    /** Ids of the partitions with something new, next first. */
-    private final ArrayDeque<Long> turns = new ArrayDeque<>();
+    /** Ids of the partitions with unread messages, the next one first. */
+    private final ArrayDeque<Long> ready = new ArrayDeque<>();
 
-    private long gone;
+    private long deletedUnread;
 
-    private static final class Place {
+    private static final class Position {
         private Partition partition;
-        private long position;
-        private boolean hasTurn;
 
-        Place(Partition partition, long position) {
+        /** Seq of the last message that the task has read. */
+        private long seq;
+
+        private boolean isReady;
+
+        Position(Partition partition, long seq) {
             this.partition = partition;
-            this.position = position;
+            this.seq = seq;
         }
 
-        long left() {
-            return partition.head() - position;
+        long unread() {
+            return partition.head() - seq;
         }
     }
 
-    /** Returns the partitions whose position is not known. */
+    /** Returns the partitions whose position is unknown. */
     List<Partition> unknown(List<Partition> partitions) {
         return partitions.stream()
-                .filter(partition -> !places.containsKey(partition.id()))
+                .filter(partition -> !positions.containsKey(partition.id()))
                 .toList();
     }
 
-    /** Takes the position of a partition that was unknown: the seq after which to read. */
-    void begin(Partition partition, long position) {
-        places.put(partition.id(), new Place(partition, position));
+    /** Sets the position of an unknown partition: the task reads after the seq. */
+    void begin(Partition partition, long seq) {
+        positions.put(partition.id(), new Position(partition, seq));
     }
 
-    /** Takes how all partitions of the share stand now, those that are gone left out; all of them have begun. */
-    void standing(List<Partition> partitions) {
-        var ids = new HashMap<Long, Partition>();
-        partitions.forEach(partition -> ids.put(partition.id(), partition));
-        places.keySet().retainAll(ids.keySet());
-        turns.removeIf(id -> !ids.containsKey(id));
+    /** Replaces the state of all partitions of the share. It forgets those that are gone; the others have begun. */
+    void update(List<Partition> partitions) {
+        var byId = new HashMap<Long, Partition>();
+        partitions.forEach(partition -> byId.put(partition.id(), partition));
+        positions.keySet().retainAll(byId.keySet());
+        ready.removeIf(id -> !byId.containsKey(id));
         for (Partition partition : partitions) {
-            Place place = places.get(partition.id());
-            if (place != null) {
-                place.partition = partition;
-                stands(place);
-                takeTurn(place);
+            Position position = positions.get(partition.id());
+            if (position != null) {
+                position.partition = partition;
+                moveIntoPartition(position);
+                addIfReady(position);
             }
         }
     }
 
-    private void stands(Place place) {
-        Partition partition = place.partition;
-        if (place.position > partition.head()) {
+    /** Moves a position that is before the oldest message or beyond the newest one. */
+    private void moveIntoPartition(Position position) {
+        Partition partition = position.partition;
+        if (position.seq > partition.head()) {
             log.warn(
-                    "PostgreSQL has fewer messages than were read: restored from a backup, or failed over. Going on behind the"
-                            + " newest it has. queue={} partition={} position={} head={}",
+                    "PostgreSQL has fewer messages than the task has read, as after a restored backup or a failover; the task"
+                            + " goes on after the newest message queue={} partition={} position={} head={}",
                     partition.queue(),
                     partition.name(),
-                    place.position,
+                    position.seq,
                     partition.head());
-            place.position = partition.head();
-        } else if (place.position + 1 < partition.tail() && partition.tail() <= partition.head() + 1) {
-            if (place.position > 0) {
-                passOver(place, partition.tail() - 1 - place.position);
+            position.seq = partition.head();
+        } else if (position.seq + 1 < partition.tail() && partition.tail() <= partition.head() + 1) {
+            if (position.seq > 0) {
+                skipDeleted(position, partition.tail() - 1 - position.seq);
             }
-            place.position = partition.tail() - 1;
+            position.seq = partition.tail() - 1;
         }
     }
 
-    private void takeTurn(Place place) {
-        if (!place.hasTurn && place.left() > 0) {
-            place.hasTurn = true;
-            turns.add(place.partition.id());
+    private void skipDeleted(Position position, long messages) {
+        deletedUnread += messages;
+        log.warn(
+                "Messages were deleted before they were read: retention is faster than this connector, or the queue was cleared"
+                        + " queue={} partition={} deleted={} deletedInAll={}",
+                position.partition.queue(),
+                position.partition.name(),
+                messages,
+                deletedUnread);
+    }
+
+    private void addIfReady(Position position) {
+        if (!position.isReady && position.unread() > 0) {
+            position.isReady = true;
+            ready.add(position.partition.id());
         }
     }
 
-    /** Returns what to read next, at most {@code messages} of them; empty if nothing is left of what is known. */
+    /** Returns the next runs to read, with at most {@code messages} messages; empty if nothing known is unread. */
     List<Run> next(int messages) {
         var runs = new ArrayList<Run>();
         int left = messages;
-        while (left > 0 && runs.size() < MAX_RUNS && !turns.isEmpty()) {
-            Place place = places.get(turns.remove());
-            if (place != null) {
-                place.hasTurn = false;
-                long count = Math.min(left, place.left());
+        while (left > 0 && runs.size() < MAX_RUNS && !ready.isEmpty()) {
+            Position position = positions.get(ready.remove());
+            if (position != null) {
+                position.isReady = false;
+                long count = Math.min(left, position.unread());
                 if (count > 0) {
-                    runs.add(new Run(place.partition, place.position, place.position + count));
+                    runs.add(new Run(position.partition, position.seq, position.seq + count));
                     left -= (int) count;
                 }
             }
@@ -117,42 +132,31 @@ final class SourcePositions {
         return runs;
     }
 
-    /** What {@link #next} returned could not be read; it is next again. */
-    void notRead(List<Run> runs) {
+    /** Puts runs of {@link #next} back, because the read failed. They come next again. */
+    void putBack(List<Run> runs) {
         for (int i = runs.size() - 1; i >= 0; i--) {
-            Place place = places.get(runs.get(i).partition().id());
-            if (place != null && !place.hasTurn) {
-                place.hasTurn = true;
-                turns.addFirst(place.partition.id());
+            Position position = positions.get(runs.get(i).partition().id());
+            if (position != null && !position.isReady) {
+                position.isReady = true;
+                ready.addFirst(position.partition.id());
             }
         }
     }
 
-    /** Moves on over what was read. */
-    void read(List<Slice> slices) {
+    /** Moves the positions to the end of the slices that the task has read. */
+    void advance(List<Slice> slices) {
         for (Slice slice : slices) {
-            Place place = places.get(slice.run().partition().id());
-            if (place != null) {
-                place.position = slice.through();
-                gone += slice.deleted();
-                takeTurn(place);
+            Position position = positions.get(slice.run().partition().id());
+            if (position != null) {
+                position.seq = slice.through();
+                deletedUnread += slice.deleted();
+                addIfReady(position);
             }
         }
     }
 
-    private void passOver(Place place, long messages) {
-        gone += messages;
-        log.warn(
-                "Messages were deleted before they were read: retention is faster than this connector, or the queue was cleared."
-                        + " queue={} partition={} deleted={} deletedInAll={}",
-                place.partition.queue(),
-                place.partition.name(),
-                messages,
-                gone);
-    }
-
-    /** Returns how many messages were deleted before they were read, since the task started. */
-    long gone() {
-        return gone;
+    /** Returns the number of messages that were deleted before the task read them, since the task started. */
+    long deletedUnread() {
+        return deletedUnread;
     }
 }

@@ -5,30 +5,30 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a source begins in a partition it has no offset of.
+ * Where a source begins in a partition that has no offset.
  *
- * @param kind which of the three
- * @param time only with {@link Kind#TIME}
+ * @param kind one of the three kinds
+ * @param time the time of {@link Kind#TIME}; null for the other kinds
  */
 record StartFrom(Kind kind, @Nullable Instant time) {
     static final String SYNTAX = "beginning, end or timestamp:TIME";
 
     private static final String TIMESTAMP = "timestamp:";
 
-    /** What the position depends on. */
+    /** The kinds of a beginning. */
     enum Kind {
-        /** The oldest message that is kept. */
+        /** The source reads from the oldest message. */
         BEGINNING,
-        /** What is written after the source first started. */
+        /** The source reads messages written after it first started. */
         END,
-        /** What is written from a time on. */
+        /** The source reads messages written from a time on. */
         TIME
     }
 
     /**
-     * Reads the setting.
+     * Parses the setting.
      *
-     * @throws IllegalArgumentException if it is none of the three, or the time is none ({@link TimeText})
+     * @throws IllegalArgumentException if the text is none of the three, or its time is not valid ({@link TimeText})
      */
     static StartFrom parse(String text) {
         if (text.equals("beginning")) {

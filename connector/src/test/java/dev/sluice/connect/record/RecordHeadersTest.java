@@ -36,7 +36,7 @@ class RecordHeadersTest {
     private static final NewMessage SMALLEST = NewMessage.of(ID, "q", "p", "t", "1".getBytes(UTF_8));
 
     private static NewMessage read(SinkRecord record) {
-        return new RecordMapping("${topic}", new EnumMap<>(RecordMapping.Part.class), true, 1000).map(record);
+        return new RecordMapping("${topic}", new EnumMap<>(RecordMapping.Attribute.class), true, 1000).map(record);
     }
 
     private static SinkRecord record(NewMessage message) {

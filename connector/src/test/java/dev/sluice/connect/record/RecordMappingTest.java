@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.connect.record.RecordMapping.Part;
+import dev.sluice.connect.record.RecordMapping.Attribute;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.Origin;
 import dev.sluice.queue.PriorityLane;
@@ -30,12 +30,12 @@ class RecordMappingTest {
     private static final UUID ID = UUID.fromString("018f0000-0000-7000-8000-000000000001");
 
     private static RecordMapping mapping(String format, String partition, String transactionId) {
-        return mapping(format, Map.of(Part.PARTITION, partition, Part.TRANSACTION_ID, transactionId), true);
+        return mapping(format, Map.of(Attribute.PARTITION, partition, Attribute.TRANSACTION_ID, transactionId), true);
     }
 
-    private static RecordMapping mapping(String format, Map<Part, String> from, boolean readsHeaders) {
-        var selectors = new EnumMap<Part, Selector>(Part.class);
-        from.forEach((part, text) -> selectors.put(part, Selector.parse(part.toString(), text)));
+    private static RecordMapping mapping(String format, Map<Attribute, String> from, boolean readsHeaders) {
+        var selectors = new EnumMap<Attribute, Selector>(Attribute.class);
+        from.forEach((attribute, text) -> selectors.put(attribute, Selector.parse(attribute.toString(), text)));
         return new RecordMapping(format, selectors, readsHeaders, MAX_BYTES);
     }
 
@@ -138,7 +138,13 @@ class RecordMappingTest {
         void traceIdTimeAndLaneComeFromWhereTheyAreConfigured() {
             var mapping = mapping(
                     "${topic}",
-                    Map.of(Part.TRACE_ID, "field:trace", Part.CREATED_AT, "header:at", Part.LANE, "field:urgency"),
+                    Map.of(
+                            Attribute.TRACE_ID,
+                            "field:trace",
+                            Attribute.CREATED_AT,
+                            "header:at",
+                            Attribute.LANE,
+                            "field:urgency"),
                     true);
             SinkRecord record = record("k", Map.of("trace", ID.toString(), "urgency", "low"));
             record.headers().addTimestamp("at", java.util.Date.from(Instant.parse("2026-05-16T10:00:00.123Z")));
@@ -151,7 +157,7 @@ class RecordMappingTest {
 
         @Test
         void theTimeCanBeThatInKafka() {
-            var mapping = mapping("${topic}", Map.of(Part.CREATED_AT, "timestamp"), true);
+            var mapping = mapping("${topic}", Map.of(Attribute.CREATED_AT, "timestamp"), true);
             var record = new SinkRecord("t", 0, null, null, null, "1", 0, 1778925600123L, TimestampType.CREATE_TIME);
             assertThat(mapping.map(record).origin().createdAt()).isEqualTo(Instant.parse("2026-05-16T10:00:00.123Z"));
             assertThat(mapping.map(record("k", "1")).origin()).isEqualTo(Origin.NONE);
@@ -163,8 +169,8 @@ class RecordMappingTest {
             "CREATED_AT, created time must be a time",
             "LANE, lane must be critical"
         })
-        void andAreErrorsAboutTheRecordWhereTheyDoNotFit(Part part, String message) {
-            var mapping = mapping("${topic}", Map.of(part, "field:it"), true);
+        void andAreErrorsAboutTheRecordWhereTheyDoNotFit(Attribute attribute, String message) {
+            var mapping = mapping("${topic}", Map.of(attribute, "field:it"), true);
             assertThatThrownBy(() -> mapping.map(record("k", Map.of("it", "none of these"))))
                     .isInstanceOf(DataException.class)
                     .hasMessageStartingWith(message);
@@ -235,7 +241,7 @@ class RecordMappingTest {
                 .addString("sluice.partition", "p")
                 .addString("sluice.id", "none")
                 .addString("sluice.created-at", "2026-05-16T10:00:00Z");
-        NewMessage message = mapping("copy-of-${topic}", Map.of(Part.PARTITION, "key"), false)
+        NewMessage message = mapping("copy-of-${topic}", Map.of(Attribute.PARTITION, "key"), false)
                 .map(record);
         assertThat(message.queue()).isEqualTo("copy-of-orders");
         assertThat(message.partition()).isEqualTo("k");

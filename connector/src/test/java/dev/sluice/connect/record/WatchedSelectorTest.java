@@ -3,10 +3,12 @@ package dev.sluice.connect.record;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.connect.plugin.SettingGroup;
 import dev.sluice.connect.record.WatchedSelector.Missing;
-import dev.sluice.connect.sink.QueueSinkConfig;
 import java.util.HashMap;
 import java.util.Map;
+import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.junit.jupiter.api.Test;
@@ -20,19 +22,16 @@ class WatchedSelectorTest {
 
     private static RecordMapping mapping(String... more) {
         var properties = new HashMap<String, String>();
-        properties.put("name", "sink");
-        properties.put("connection.url", "jdbc:postgresql://127.0.0.1/sluice");
         for (int i = 0; i < more.length; i += 2) {
             properties.put(more[i], more[i + 1]);
         }
-        return new QueueSinkConfig(properties).mapping();
+        var definition = new ConfigDef();
+        MappingSettings.define(new SettingGroup(definition, "Mapping"));
+        return new MappingSettings(new AbstractConfig(definition, properties)).mapping();
     }
 
     private static long missing(RecordMapping mapping, String setting) {
-        return mapping.watched().stream()
-                .filter(each -> each.setting().equals(setting))
-                .mapToLong(WatchedSelector::missing)
-                .sum();
+        return mapping.missingCounters().get(setting).getAsLong();
     }
 
     @ParameterizedTest
@@ -69,7 +68,7 @@ class WatchedSelectorTest {
     @ParameterizedTest
     @CsvSource({"field:a, WARN", "header:a, WARN", "key, DEFAULT", "timestamp, DEFAULT"})
     void whatSomebodyNamedIsWarnedAboutUnlessToldOtherwise(String from, Missing expected) {
-        assertThat(Missing.usual(from)).isEqualTo(expected);
+        assertThat(Missing.defaultFor(from)).isEqualTo(expected);
     }
 
     @Test
@@ -92,8 +91,6 @@ class WatchedSelectorTest {
 
     @Test
     void aConstantIsNeverMissing() {
-        assertThat(mapping("partition.from", "constant:all").watched())
-                .extracting(WatchedSelector::setting)
-                .isEmpty();
+        assertThat(mapping("partition.from", "constant:all").missingCounters()).isEmpty();
     }
 }

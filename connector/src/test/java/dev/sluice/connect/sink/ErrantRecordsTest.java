@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.reflect.Proxy;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import org.apache.kafka.connect.errors.ConnectException;
@@ -30,9 +32,16 @@ class ErrantRecordsTest {
                 (proxy, method, arguments) -> reporter.get());
     }
 
+    private ConnectException onlyFailure() {
+        List<ErrantRecords.Unreported> unreported = errant.takeUnreported();
+        assertThat(unreported).extracting(ErrantRecords.Unreported::record).containsExactly(record);
+        assertThat(errant.takeUnreported()).isEmpty();
+        return unreported.get(0).failure();
+    }
+
     @Test
     void areReportedWithTheReasonAndForgottenOnce() {
-        errant.reportTo(context(() -> (reported, error) -> report));
+        errant.reportTo(context(() -> (reported, error) -> report), Map.of());
         errant.refuse(record, new DataException("no name"));
         assertThat(errant.isEmpty()).isFalse();
         assertThat(errant.remove(record)).isEqualTo("no name");
@@ -42,7 +51,7 @@ class ErrantRecordsTest {
 
     @Test
     void areWaitedForOnlySoLong() {
-        errant.reportTo(context(() -> (reported, error) -> report));
+        errant.reportTo(context(() -> (reported, error) -> report), Map.of());
         errant.refuse(record, new DataException("no name"));
         assertThatThrownBy(() -> errant.await(Duration.ofMillis(1))).isInstanceOf(RetriableException.class);
         report.complete(null);
@@ -51,21 +60,23 @@ class ErrantRecordsTest {
 
     @Test
     void endTheTaskWhereTheyCannotBeReported() {
-        errant.reportTo(context(() -> (reported, error) -> report));
+        errant.reportTo(context(() -> (reported, error) -> report), Map.of());
         errant.refuse(record, new DataException("no name"));
         report.completeExceptionally(new IllegalStateException("no such topic"));
-        assertThatThrownBy(() -> errant.await(Duration.ofMinutes(1)))
-                .isExactlyInstanceOf(ConnectException.class)
-                .hasRootCauseMessage("no such topic");
+        errant.await(Duration.ofMinutes(1));
+        assertThat(onlyFailure()).isExactlyInstanceOf(ConnectException.class).hasRootCauseMessage("no such topic");
     }
 
     @ParameterizedTest
     @ValueSource(classes = {NoSuchMethodError.class, NoClassDefFoundError.class})
     void endTheTaskOnAWorkerThatKnowsNoReporter(Class<? extends LinkageError> missing) {
-        errant.reportTo(context(() -> {
-            throw missing == NoSuchMethodError.class ? new NoSuchMethodError() : new NoClassDefFoundError();
-        }));
-        assertThatThrownBy(() -> errant.refuse(record, new DataException("no name")))
+        errant.reportTo(
+                context(() -> {
+                    throw missing == NoSuchMethodError.class ? new NoSuchMethodError() : new NoClassDefFoundError();
+                }),
+                Map.of());
+        errant.refuse(record, new DataException("no name"));
+        assertThat(onlyFailure())
                 .isExactlyInstanceOf(ConnectException.class)
                 .hasMessage(
                         "record orders-3 offset 1042 cannot be written and there is nowhere to report it: no name. With"

@@ -6,8 +6,8 @@ import static org.awaitility.Awaitility.await;
 
 import dev.sluice.connect.FlakyProxy;
 import dev.sluice.connect.QueueSinkConnector;
+import dev.sluice.connect.record.MappingSettings;
 import dev.sluice.connect.record.RecordHeaders;
-import dev.sluice.connect.record.Selector;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.TestPostgres;
 import dev.sluice.queue.write.SourceMovedException;
@@ -82,7 +82,7 @@ class QueueSinkTaskTest {
         }
 
         private static String name(SinkRecord record) {
-            return Selector.TOPIC_PARTITION_OFFSET.select(record);
+            return record.originalTopic() + "-" + record.originalKafkaPartition() + "-" + record.originalKafkaOffset();
         }
     }
 
@@ -189,7 +189,7 @@ class QueueSinkTaskTest {
             try (FakeWorker worker = new FakeWorker(new QueueSinkTask(observed), topics, 200)
                     .start(properties(
                             QueueSinkConfig.WRITE_TIMEOUT_MS, "1000",
-                            QueueSinkConfig.PARTITION_FROM, "key"))) {
+                            MappingSettings.PARTITION_FROM, "key"))) {
                 worker.pollAll();
                 assertThat(worker.failures).isNotEmpty();
             }
@@ -314,7 +314,7 @@ class QueueSinkTaskTest {
                     .isExactlyInstanceOf(ConnectException.class)
                     .hasMessageStartingWith(
                             "orders-0 was to continue at offset 20, but Kafka has delivered 0: the topic"
-                                    + " was deleted and made again")
+                                    + " was recreated or truncated")
                     .hasMessageContaining(whatToDo);
         }
 
@@ -934,7 +934,7 @@ class QueueSinkTaskTest {
                         worker,
                         "record orders-0 offset 3 cannot be written and there is nowhere to report it",
                         "All records of orders-0 before offset 3 are stored, none is from offset 3 on",
-                        "let the partition continue at offset 4");
+                        "set the offset of the partition to 4");
                 worker.commit();
                 assertThat(worker.group.get(ORDERS_0)).isLessThanOrEqualTo(3L);
             }

@@ -4,9 +4,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.connect.plugin.PostgresSettings;
 import dev.sluice.connect.record.RecordHeaders;
 import dev.sluice.connect.sink.FakeWorker;
-import dev.sluice.connect.sink.QueueSinkConfig;
 import dev.sluice.connect.sink.QueueSinkTask;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
@@ -58,8 +58,8 @@ class QueueSourceTaskTest {
     private static Map<String, String> properties(TestPostgres database, String... more) {
         var properties = new HashMap<String, String>();
         properties.put("name", "source");
-        properties.put(QueueSinkConfig.CONNECTION_URL, database.url());
-        properties.put(QueueSinkConfig.CONNECTION_USER, "postgres");
+        properties.put(PostgresSettings.CONNECTION_URL, database.url());
+        properties.put(PostgresSettings.CONNECTION_USER, "postgres");
         properties.put(QueueSourceConfig.POLL_INTERVAL_MS, "10");
         properties.put(QueueSourceConfig.QUEUES_PATTERN, ".*");
         for (int i = 0; i < more.length; i += 2) {
@@ -378,16 +378,15 @@ class QueueSourceTaskTest {
         try (FakeSourceWorker worker = worker()) {
             assertThat(worker.pollUntil(1).records.get(0).topic()).isEqualTo("orders__r__1");
         }
-        assertThatThrownBy(() -> new QueueSourceConfig.TopicFormat("${queue}").topic(".."))
+        assertThatThrownBy(() -> new TopicFormat("${queue}").topic(".."))
                 .hasMessageStartingWith("queue .. has no topic");
-        assertThat(new QueueSourceConfig.TopicFormat("${queue}").topic("q".repeat(249)))
-                .hasSize(249);
-        assertThatThrownBy(() -> new QueueSourceConfig.TopicFormat("${queue}").topic("q".repeat(250)))
+        assertThat(new TopicFormat("${queue}").topic("q".repeat(249))).hasSize(249);
+        assertThatThrownBy(() -> new TopicFormat("${queue}").topic("q".repeat(250)))
                 .hasMessageContaining("has no topic");
     }
 
     @Test
-    void aQueueThatCanBeNoTopicHoldsUpNoOther() {
+    void aQueueThatCanHaveNoTopicHoldsUpNoOther() {
         push("before", "p", 0, 3);
         push("..", "p", 0, 3);
         push("q".repeat(250), "p", 0, 3);
@@ -423,9 +422,9 @@ class QueueSourceTaskTest {
     @Test
     void waitsForADatabaseThatIsAway() {
         try (FakeSourceWorker worker = worker(
-                QueueSinkConfig.CONNECTION_URL,
+                PostgresSettings.CONNECTION_URL,
                 "jdbc:postgresql://127.0.0.1:1/none",
-                QueueSinkConfig.CONNECTION_TIMEOUT_MS,
+                PostgresSettings.CONNECTION_TIMEOUT_MS,
                 "1000",
                 QueueSourceConfig.RETRY_BACKOFF_MS,
                 "1")) {
@@ -435,7 +434,7 @@ class QueueSourceTaskTest {
 
     @Test
     void aSchemaThatIsNotThereEndsTheTask() {
-        try (FakeSourceWorker worker = worker(QueueSinkConfig.QUEUE_SCHEMA, "other")) {
+        try (FakeSourceWorker worker = worker(PostgresSettings.QUEUE_SCHEMA, "other")) {
             assertThatThrownBy(worker::poll)
                     .isInstanceOf(ConnectException.class)
                     .hasMessageContaining("other");

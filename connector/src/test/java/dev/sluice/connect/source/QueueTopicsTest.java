@@ -3,7 +3,6 @@ package dev.sluice.connect.source;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.connect.source.QueueSourceConfig.TopicFormat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -18,19 +17,18 @@ class QueueTopicsTest {
     }
 
     private static List<String> read(QueueTopics topics, String... queues) {
-        QueueTopics.Look look = topics.look();
-        List<String> read = List.of(queues).stream().filter(look).toList();
-        look.end();
+        QueueTopics.Scan scan = topics.scan();
+        List<String> read = List.of(queues).stream().filter(scan).toList();
+        scan.finish();
         return read;
     }
 
     @ParameterizedTest
     @ValueSource(strings = {".", "..", "__consumer_offsets", "__transaction_state"})
-    void aQueueThatCanBeNoTopicIsPassedOverAndTheOthersAreRead(String queue) {
+    void aQueueThatCanHaveNoTopicIsSkippedAndTheOthersAreRead(String queue) {
         assertThat(read(topics, "orders", queue, "bills", "unwanted")).containsExactly("orders", "bills");
-        assertThat(topics.passedOver()).isEqualTo(1);
-        assertThat(topics.whyPassedOver(queue)).contains("no topic can be named " + queue);
-        assertThat(topics.whyPassedOver("unwanted")).isNull();
+        assertThat(topics.skipped()).containsOnlyKeys(queue);
+        assertThat(topics.skipped().get(queue)).contains("no topic can be named " + queue);
     }
 
     @Test
@@ -44,7 +42,7 @@ class QueueTopicsTest {
     @CsvSource({"a_b, a b, a_b", "a.b, a_b, a_b", "a b, a_b, a_b", "a/b, a.b, a.b"})
     void ofTwoQueuesWithOneTopicTheOlderIsRead(String older, String younger, String topic) {
         assertThat(read(topics, older, younger, "other")).containsExactly(older, "other");
-        assertThat(topics.whyPassedOver(younger)).contains(topic + " is, to Kafka, the topic of the queue " + older);
+        assertThat(topics.skipped().get(younger)).contains(topic + " is, to Kafka, the topic of the queue " + older);
         assertThat(topics.topic(older)).isNotEmpty();
     }
 
@@ -53,14 +51,14 @@ class QueueTopicsTest {
         assertThat(read(topics, "a_b", "a b")).containsExactly("a_b");
         assertThat(read(topics, "a b")).containsExactly("a b");
         assertThat(topics.topic("a b")).isEqualTo("a_b");
-        assertThat(topics.passedOver()).isZero();
+        assertThat(topics.skipped()).isEmpty();
     }
 
     @Test
-    void aLookThatIsRepeatedFindsTheSame() {
-        QueueTopics.Look look = topics.look();
-        assertThat(look.test("a_b")).isTrue();
-        assertThat(look.test("a_b")).isTrue();
+    void aScanThatStartsAgainFindsTheSame() {
+        QueueTopics.Scan scan = topics.scan();
+        assertThat(scan.test("a_b")).isTrue();
+        assertThat(scan.test("a_b")).isTrue();
     }
 
     @Test
@@ -79,11 +77,9 @@ class QueueTopicsTest {
     @ParameterizedTest
     @CsvSource({"a.b, a_b", ".., orders", "a b, a/b"})
     void queuesThatAreNamedOneByOneAreCheckedAtOnce(String one, String other) {
-        assertThat(QueueTopics.conflict(List.of(one, other), new TopicFormat("${queue}")))
-                .hasValueSatisfying(message -> assertThat(message)
-                        .startsWith("queues and topic.format do not fit: ")
-                        .contains("has no topic"));
-        assertThat(QueueTopics.conflict(List.of("a", "b", "a"), new TopicFormat("${queue}")))
+        assertThat(QueueTopics.problem(List.of(one, other), new TopicFormat("${queue}")))
+                .hasValueSatisfying(message -> assertThat(message).contains("has no topic"));
+        assertThat(QueueTopics.problem(List.of("a", "b", "a"), new TopicFormat("${queue}")))
                 .isEmpty();
     }
 }

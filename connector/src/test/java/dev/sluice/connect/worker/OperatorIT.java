@@ -133,7 +133,7 @@ class OperatorIT {
                 assertThat(awaitFailure("prefix"))
                         .contains("record prefix-0 offset 3 cannot be written")
                         .contains("All records of prefix-0 before offset 3 are stored, none is from offset 3 on")
-                        .contains("let the partition continue at offset 4");
+                        .contains("set the offset of the partition to 4");
                 assertThat(payloads(database, "prefix")).contains("0", "1", "2").doesNotContain("3", "4", "5");
 
                 assertThat(patch("prefix", at("prefix", 0, 4)).status()).isEqualTo(200);

@@ -1,14 +1,13 @@
-package dev.sluice.connect;
+package dev.sluice.connect.source;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.connect.plugin.PostgresSettings;
 import dev.sluice.connect.sink.FakeWorker;
 import dev.sluice.connect.sink.QueueSinkConfig;
 import dev.sluice.connect.sink.QueueSinkTask;
-import dev.sluice.connect.source.FakeSourceWorker;
-import dev.sluice.connect.source.QueueSourceConfig;
 import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.FaultyProxy.Deed;
 import dev.sluice.queue.MessageIds;
@@ -126,7 +125,8 @@ class TaskSessionsTest {
         var sink = new QueueSinkConfig(properties(postgres.url(), "topics", "t"));
         var source = new QueueSourceConfig(ofSource(postgres.url()));
         try (var pool = source.dataSource()) {
-            for (DataSource sessions : List.of(sink.dataSource(), source.connections(), pool)) {
+            for (DataSource sessions :
+                    List.of(new PostgresSettings(sink).dataSource("sink", 60_000), source.connections(), pool)) {
                 assertThat(shown(sessions, "transaction_isolation")).isEqualTo("read committed");
                 assertThat(shown(sessions, "transaction_read_only")).isEqualTo("off");
                 assertThat(shown(sessions, "lock_timeout")).isEqualTo("0");

@@ -1,0 +1,284 @@
+package dev.sluice.connect.record;
+
+import static dev.sluice.connect.plugin.SettingGroup.checked;
+
+import dev.sluice.connect.plugin.ConnectSettings;
+import dev.sluice.connect.plugin.Converters;
+import dev.sluice.connect.plugin.Converters.Kind;
+import dev.sluice.connect.plugin.SettingGroup;
+import dev.sluice.connect.record.RecordMapping.Attribute;
+import dev.sluice.connect.record.WatchedSelector.Missing;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigDef.Importance;
+import org.apache.kafka.common.config.ConfigDef.Range;
+import org.apache.kafka.common.config.ConfigDef.Width;
+import org.jspecify.annotations.Nullable;
+
+/** The settings that say how a record becomes a message, and the {@link RecordMapping} they make. */
+public final class MappingSettings {
+    public static final String QUEUE_NAME_FORMAT = "queue.name.format";
+    public static final String PARTITION_FROM = "partition.from";
+    public static final String TRANSACTION_ID_FROM = "transaction.id.from";
+    public static final String TRACE_ID_FROM = "trace.id.from";
+    public static final String CREATED_FROM = "created.from";
+    public static final String LANE_FROM = "lane.from";
+    public static final String MESSAGE_HEADERS = "message.headers";
+    public static final String MESSAGE_MAX_BYTES = "message.max.bytes";
+
+    /** The settings that say where an attribute of the message comes from. */
+    private static final Map<String, Attribute> SELECTORS = Map.of(
+            PARTITION_FROM,
+            Attribute.PARTITION,
+            TRANSACTION_ID_FROM,
+            Attribute.TRANSACTION_ID,
+            TRACE_ID_FROM,
+            Attribute.TRACE_ID,
+            CREATED_FROM,
+            Attribute.CREATED_AT,
+            LANE_FROM,
+            Attribute.LANE);
+
+    private final AbstractConfig config;
+
+    /** Reads the settings from the configuration of a sink. */
+    public MappingSettings(AbstractConfig config) {
+        this.config = config;
+    }
+
+    /** Defines the settings. */
+    public static void define(SettingGroup group) {
+        group.setting(
+                        QUEUE_NAME_FORMAT,
+                        "Queue name",
+                        "Name of the queue a record goes to; ${topic} stands for the topic. A record with the header"
+                                + " sluice.queue goes to the queue named there. If a topic gets no possible name, the task"
+                                + " skips the topic.")
+                .ofText(
+                        RecordMapping.TOPIC,
+                        checked("a name, ${topic} standing for the topic", RecordMapping::checkQueueNameFormat),
+                        Importance.MEDIUM,
+                        Width.MEDIUM);
+        defineSelectors(group);
+        group.setting(
+                        MESSAGE_HEADERS,
+                        "Read sluice headers",
+                        "Whether the headers sluice.* of a record win over the settings above. Turn it off if those who write"
+                                + " the topics must not choose the queue, or to copy messages into another queue.")
+                .ofBoolean(true, Importance.MEDIUM);
+        group.setting(
+                        MESSAGE_MAX_BYTES,
+                        "Largest message (bytes)",
+                        "Most bytes of a payload, as JSON. A record with a longer payload is an error of the record.")
+                .ofInt(16 << 20, Range.between(1, 256 << 20), Importance.MEDIUM);
+    }
+
+    private static void defineSelectors(SettingGroup group) {
+        defineSelector(
+                group,
+                PARTITION_FROM,
+                "key",
+                "Partition from",
+                "Where the name of the queue's partition comes from. A record that has none, such as one without a key, goes"
+                        + " to <topic>-<partition>. The header sluice.partition wins over this.",
+                "key",
+                "topic-partition");
+        defineSelector(
+                group,
+                TRANSACTION_ID_FROM,
+                "topic-partition-offset",
+                "Transaction id from",
+                "Where the id comes from under which a message is unique in its partition. A record that has none gets"
+                        + " <topic>-<partition>-<offset>. The header sluice.transaction-id wins over this.",
+                "topic-partition-offset",
+                "key");
+        defineSelector(
+                group,
+                TRACE_ID_FROM,
+                null,
+                "Trace id from",
+                "Where the trace id comes from, a UUID. A record that has none gets none. The header sluice.trace-id wins"
+                        + " over this.");
+        defineSelector(
+                group,
+                CREATED_FROM,
+                null,
+                "Created time from",
+                "Where the time comes from at which a message was created: ISO 8601 with its offset from UTC, or milliseconds"
+                        + " since 1970. Without it the time of the write. Retention and delays always use the time of the"
+                        + " write. The header sluice.created-at wins over this.",
+                "timestamp");
+        defineSelector(
+                group,
+                LANE_FROM,
+                null,
+                "Lane from",
+                "Where the lane comes from that a new partition of the queue is created in: critical, high, normal or low."
+                        + " Without it the lane of the queue's priority. A partition that exists stays in its lane. The header"
+                        + " sluice.lane wins over this.",
+                "constant:critical",
+                "constant:high",
+                "constant:normal",
+                "constant:low");
+    }
+
+    private static void defineSelector(
+            SettingGroup group,
+            String key,
+            @Nullable String defaultValue,
+            String displayName,
+            String documentation,
+            String... recommended) {
+        group.setting(key, displayName, documentation)
+                .recommending(recommended)
+                .ofText(
+                        defaultValue,
+                        checked(Selector.SYNTAX, text -> {
+                            Selector.parse(key, text);
+                            checkFits(key, text);
+                        }),
+                        Importance.MEDIUM,
+                        Width.MEDIUM);
+        group.setting(
+                        Missing.settingOf(key),
+                        displayName + ": if missing",
+                        "Effect on a record that has nothing where " + key + " looks. default: it gets the default of "
+                                + key
+                                + "; warn: the same with a warning; fail: the record is an error. If not set: warn"
+                                + " for field: and header:, and default for the rest.")
+                .recommending("default", "warn", "fail")
+                .ofText(null, checked(Missing.SYNTAX, Missing::parse), Importance.LOW, Width.SHORT);
+    }
+
+    /** Checks a selector that gives every record the same text, or that can never give a text of the right form. */
+    private static void checkFits(String key, String from) {
+        boolean isConstant = from.startsWith(Selector.CONSTANT);
+        String constant = isConstant ? from.substring(Selector.CONSTANT.length()) : null;
+        switch (key) {
+            case LANE_FROM -> RecordHeaders.lane(LANE_FROM, constant);
+            case TRACE_ID_FROM -> RecordHeaders.uuid(TRACE_ID_FROM, constant);
+            case CREATED_FROM -> RecordHeaders.time(CREATED_FROM, constant);
+            default -> {
+                return;
+            }
+        }
+        boolean isTime = from.equals(Selector.TIMESTAMP);
+        if (from.startsWith("topic-partition") || (isTime && !key.equals(CREATED_FROM))) {
+            throw new IllegalArgumentException(key + " must not be " + from + ", which is never a "
+                    + (key.equals(LANE_FROM) ? "lane" : key.equals(TRACE_ID_FROM) ? "UUID" : "time"));
+        }
+    }
+
+    /** Returns the mapping that these settings describe. */
+    public RecordMapping mapping() {
+        var selectors = new EnumMap<Attribute, Selector>(Attribute.class);
+        SELECTORS.forEach((key, attribute) -> {
+            String from = config.getString(key);
+            if (from != null) {
+                selectors.put(attribute, selector(key, from));
+            }
+        });
+        return new RecordMapping(
+                config.getString(QUEUE_NAME_FORMAT),
+                selectors,
+                config.getBoolean(MESSAGE_HEADERS),
+                config.getInt(MESSAGE_MAX_BYTES));
+    }
+
+    /** Returns a selector. It is a watched one if a record may have nothing where it looks. */
+    private Selector selector(String key, String from) {
+        if (!Selector.mayMiss(from)) {
+            return Selector.parse(key, from);
+        }
+        String missing = config.getString(Missing.settingOf(key));
+        return new WatchedSelector(key, from, missing == null ? null : Missing.parse(missing));
+    }
+
+    /** Returns the selector of the transaction id if it gives many records the same id; null if it does not. */
+    public @Nullable String sharedTransactionId() {
+        String from = config.getString(TRANSACTION_ID_FROM);
+        return from.startsWith(Selector.CONSTANT) || from.equals("topic-partition") ? from : null;
+    }
+
+    /**
+     * Returns the conflicts between settings that are valid one by one: the setting to change, and the reason.
+     *
+     * @param properties of the connector, with those of Connect
+     */
+    public Map<String, String> conflicts(Map<String, String> properties) {
+        var conflicts = new LinkedHashMap<String, String>();
+        var selectors = new TreeMap<String, String>();
+        for (String key : SELECTORS.keySet()) {
+            String from = config.getString(key);
+            String missing = Missing.settingOf(key);
+            if (from != null) {
+                selectors.put(key, from);
+            } else if (config.getString(missing) != null) {
+                conflicts.put(missing, missing + " has no use without " + key);
+            }
+        }
+        addHeaderConflicts(new Converters(properties), selectors, conflicts);
+        addFieldConflicts(properties, selectors, conflicts);
+        addNameConflicts(properties, conflicts);
+        return conflicts;
+    }
+
+    private void addHeaderConflicts(
+            Converters converters, Map<String, String> selectors, Map<String, String> conflicts) {
+        Kind kind = converters.kind(Converters.HEADER);
+        if (kind != Kind.GUESS && kind != Kind.NUMBER) {
+            return;
+        }
+        String set = converters.assignment(Converters.HEADER);
+        String remedy = Converters.HEADER + "=" + Converters.STRING_CLASS;
+        selectors.forEach((key, from) -> {
+            if (from.startsWith(Selector.HEADER)) {
+                conflicts.put(
+                        key,
+                        key + "=" + from + " does not go with " + set
+                                + ": that converter makes 7 of 007, and two texts may become one. Set " + remedy);
+            }
+        });
+        if (config.getBoolean(MESSAGE_HEADERS)) {
+            conflicts.put(
+                    Converters.HEADER,
+                    set + " does not go with " + MESSAGE_HEADERS
+                            + "=true: the headers are text, and that converter makes 7 of 007. Set " + remedy + ", or "
+                            + MESSAGE_HEADERS + "=false");
+        }
+    }
+
+    private static void addFieldConflicts(
+            Map<String, String> properties, Map<String, String> selectors, Map<String, String> conflicts) {
+        var converters = new Converters(properties);
+        Kind kind = converters.kind(Converters.VALUE);
+        boolean hasFields = kind != Kind.NUMBER && kind != Kind.TEXT && kind != Kind.BYTES;
+        if (hasFields || ConnectSettings.hasTransforms(properties)) {
+            return;
+        }
+        selectors.forEach((key, from) -> {
+            if (from.startsWith(Selector.FIELD)) {
+                conflicts.put(
+                        key,
+                        key + "=" + from + " does not go with " + converters.assignment(Converters.VALUE)
+                                + ": its values have no fields. Set " + Converters.VALUE + "=" + Converters.JSON_CLASS);
+            }
+        });
+    }
+
+    private void addNameConflicts(Map<String, String> properties, Map<String, String> conflicts) {
+        for (String topic : properties.getOrDefault(ConnectSettings.TOPICS, "").split(",", -1)) {
+            try {
+                RecordMapping.checkQueueName(config.getString(QUEUE_NAME_FORMAT), topic.strip());
+            } catch (IllegalArgumentException e) {
+                conflicts.put(
+                        QUEUE_NAME_FORMAT,
+                        QUEUE_NAME_FORMAT + " gives the topic " + topic.strip() + " of " + ConnectSettings.TOPICS
+                                + " a queue name that is not possible: " + e.getMessage());
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+package dev.sluice.connect.source;
+
+import dev.sluice.connect.record.TopicNames;
+import dev.sluice.queue.NewMessage;
+
+/** Derives the topic of a queue from the setting {@code topic.format}. Immutable. */
+final class TopicFormat {
+    static final String QUEUE = "${queue}";
+
+    private final String format;
+
+    /**
+     * Checks a format.
+     *
+     * @throws IllegalArgumentException if it contains characters that no topic may have
+     */
+    TopicFormat(String format) {
+        this.format = format;
+        // The shortest queue name that makes no reserved name together with the text around it.
+        if (!TopicNames.isPossible(format.replace(QUEUE, "q"))) {
+            throw new IllegalArgumentException("must be 1 to " + TopicNames.MAX_LENGTH
+                    + " letters, digits, dots, underscores and hyphens, and " + QUEUE + " for the queue");
+        }
+    }
+
+    /**
+     * Returns the topic of a queue.
+     *
+     * @throws IllegalArgumentException if no topic can have the name
+     */
+    String topic(String queue) {
+        NewMessage.checkName("queue", queue);
+        String topic = format.replace(QUEUE, TopicNames.sanitized(queue));
+        if (!TopicNames.isPossible(topic)) {
+            throw new IllegalArgumentException("queue " + queue + " has no topic: no topic can be named " + topic
+                    + "; change " + QueueSourceConfig.TOPIC_FORMAT);
+        }
+        return topic;
+    }
+
+    /** Returns true if each queue gets its own topic. */
+    boolean separatesQueues() {
+        return format.contains(QUEUE);
+    }
+}
