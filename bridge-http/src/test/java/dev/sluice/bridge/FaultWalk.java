@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.sluice.connect.FlakyProxy;
+import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.StoppablePostgres;
 import java.io.IOException;
 import java.net.URI;
@@ -130,7 +130,7 @@ final class FaultWalk implements AutoCloseable {
             Map<String, Answered> first, Map<String, Answered> then, Health health, Duration noticed, Duration back) {}
 
     private final StoppablePostgres server;
-    private final FlakyProxy proxy;
+    private final FaultyProxy proxy;
     private final RunningBridge bridge;
     private final HttpClient http = HttpClient.newHttpClient();
     private final Map<Fault, Seen> seen = new EnumMap<>(Fault.class);
@@ -149,7 +149,7 @@ final class FaultWalk implements AutoCloseable {
         server = StoppablePostgres.start(directory.resolve("server"));
         server.execute("create role app login");
         server.execute("create database walk owner app");
-        proxy = new FlakyProxy(server.url().replaceAll("[^/]+$", "walk"));
+        proxy = new FaultyProxy(server.url().replaceAll("[^/]+$", "walk"));
         bridge = RunningBridge.start(
                 proxy.url(),
                 directory.resolve("data"),

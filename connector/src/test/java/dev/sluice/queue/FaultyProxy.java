@@ -1,5 +1,7 @@
 package dev.sluice.queue;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -11,6 +13,8 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Arrays;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -18,18 +22,19 @@ import java.util.function.Predicate;
 import java.util.function.ToIntFunction;
 
 /**
- * Stands between a service and PostgreSQL and does to answers what a {@link Fault} says. It tells connections apart by
- * the name of the application that they give. TLS is refused, so that it can read that name.
+ * Stands between a client and PostgreSQL, and cuts connections or disturbs answers as a test tells it. A {@link Fault}
+ * decides about each answer; it distinguishes connections by their application name. The proxy refuses TLS, so that it
+ * can read that name.
  */
 public final class FaultyProxy implements AutoCloseable {
-    /** What becomes of an answer, or of a connection. */
+    /** What the proxy does to an answer, or to a connection. */
     public enum Deed {
         PASS,
-        /** The connection is cut instead of the answer. */
+        /** Cuts the connection instead of sending the answer. */
         CUT,
-        /** The answer comes {@link #DELAY_MILLIS} late. */
+        /** Sends the answer {@link #DELAY_MILLIS} late. */
         DELAY,
-        /** The answer never comes, nor does any later one; the connection stays open. */
+        /** Sends neither the answer nor any later one. The connection stays open. */
         DROP
     }
 
@@ -49,11 +54,15 @@ public final class FaultyProxy implements AutoCloseable {
 
     public static final long DELAY_MILLIS = 1500;
 
-    /** Has the driver give its name when it opens the session; otherwise it does so later. */
+    /** Has the driver send its name when it opens the session. By default it sends the name later. */
     private static final String NAME_FIRST = "?assumeMinServerVersion=14";
+
+    /** The server's answer to a commit. */
+    private static final byte[] COMMIT = "COMMIT".getBytes(US_ASCII);
 
     private static final int SSL_REQUEST = 80_877_103;
     private static final int GSS_REQUEST = 80_877_104;
+    private static final int BUFFER_BYTES = 1 << 16;
 
     private final ServerSocket server;
     private final String path;
@@ -62,8 +71,11 @@ public final class FaultyProxy implements AutoCloseable {
     private volatile ToIntFunction<String> target;
     private volatile Fault fault = NONE;
     private volatile boolean refusing;
+    private volatile boolean refusesAfterDrop;
+    private volatile long delayMillis;
+    private final AtomicInteger commitAnswersToDrop = new AtomicInteger();
 
-    /** Starts in front of the server that a JDBC URL names. */
+    /** Starts a proxy in front of the server of a JDBC URL. */
     public FaultyProxy(String jdbcUrl) {
         URI address = URI.create(jdbcUrl.substring("jdbc:".length()));
         int port = address.getPort();
@@ -77,22 +89,22 @@ public final class FaultyProxy implements AutoCloseable {
         start(this::accept);
     }
 
-    /** Returns the JDBC address that leads through here. */
+    /** Returns the JDBC URL of the proxy. */
     public String url() {
         return "jdbc:postgresql://127.0.0.1:" + server.getLocalPort() + path + NAME_FIRST;
     }
 
-    /** Sets what becomes of answers, also on connections that are open. */
+    /** Sets what the proxy does to answers, also on open connections. */
     public void fault(Fault now) {
         fault = now;
     }
 
-    /** New connections lead to another server of this machine; those that are open stay. */
+    /** Leads new connections to another server of this machine. Open connections stay. */
     public void leadTo(String jdbcUrl) {
         leadTo(jdbcUrl, application -> true);
     }
 
-    /** The same for connections with certain names; others go where they went. */
+    /** Leads new connections with certain application names to another server of this machine. */
     public void leadTo(String jdbcUrl, Predicate<String> applications) {
         int port = URI.create(jdbcUrl.substring("jdbc:".length())).getPort();
         ToIntFunction<String> before = target;
@@ -104,12 +116,38 @@ public final class FaultyProxy implements AutoCloseable {
         sockets.forEach(FaultyProxy::close);
     }
 
-    /** Closes new connections at once, or no more. */
+    /** Closes new connections at once, or no longer. */
     public void refuse(boolean now) {
         refusing = now;
     }
 
-    /** Returns how many connections have come with this name. */
+    /** Cuts all connections and refuses new ones, or accepts connections again. */
+    public void down(boolean isDown) {
+        refuse(isDown);
+        if (isDown) {
+            cut();
+        }
+    }
+
+    /** Cuts the connection of each of the next commits after the server has committed, instead of the answer. */
+    public void dropNextCommitAnswers(int count) {
+        commitAnswersToDrop.set(count);
+    }
+
+    /**
+     * As {@link #dropNextCommitAnswers} for one commit. The server is then down, so no one can ask it about the commit.
+     */
+    public void dropNextCommitAnswerAndGoDown() {
+        refusesAfterDrop = true;
+        commitAnswersToDrop.set(1);
+    }
+
+    /** Delays everything that clients send, as a server that is far away or slow delays each statement. */
+    public void delay(Duration delay) {
+        delayMillis = delay.toMillis();
+    }
+
+    /** Returns the number of connections so far that have this application name. */
     public int connections(String application) {
         AtomicInteger count = connections.get(application);
         return count == null ? 0 : count.get();
@@ -127,7 +165,7 @@ public final class FaultyProxy implements AutoCloseable {
                 }
             }
         } catch (IOException e) {
-            // Closed: the end of the test.
+            // The test has closed the proxy.
         }
     }
 
@@ -145,8 +183,10 @@ public final class FaultyProxy implements AutoCloseable {
                     .incrementAndGet();
             backend.getOutputStream().write(startup);
             start(() -> answers(backend, client, application, number));
-            in.transferTo(backend.getOutputStream());
+            requests(in, backend.getOutputStream());
             close(backend);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         } catch (IOException e) {
             // One side is gone; the other thread sees it too.
         } finally {
@@ -154,7 +194,17 @@ public final class FaultyProxy implements AutoCloseable {
         }
     }
 
-    /** Reads the message that opens a session; refuses encryption before it. */
+    private void requests(InputStream from, OutputStream to) throws IOException, InterruptedException {
+        byte[] buffer = new byte[BUFFER_BYTES];
+        for (int length = from.read(buffer); length >= 0; length = from.read(buffer)) {
+            if (delayMillis > 0) {
+                Thread.sleep(delayMillis);
+            }
+            to.write(buffer, 0, length);
+        }
+    }
+
+    /** Reads the message that opens a session. It refuses encryption before that. */
     private static byte[] startup(DataInputStream in, OutputStream out) throws IOException {
         while (true) {
             int length = in.readInt();
@@ -178,7 +228,7 @@ public final class FaultyProxy implements AutoCloseable {
         }
     }
 
-    /** The driver gives its name in the first statement, unless it is told which server to expect. */
+    /** Returns the application name in the message that opens a session; empty if it has none. */
     private static String application(byte[] startup) {
         String[] parts = new String(startup, 8, startup.length - 8, StandardCharsets.UTF_8).split("\0", -1);
         for (int i = 0; i + 1 < parts.length; i += 2) {
@@ -190,7 +240,7 @@ public final class FaultyProxy implements AutoCloseable {
     }
 
     private void answers(Socket from, Socket to, String application, int connection) {
-        byte[] buffer = new byte[1 << 16];
+        byte[] buffer = new byte[BUFFER_BYTES];
         boolean dropping = false;
         try {
             InputStream in = from.getInputStream();
@@ -198,7 +248,7 @@ public final class FaultyProxy implements AutoCloseable {
             for (int length = in.read(buffer); length >= 0; length = in.read(buffer)) {
                 Deed deed = fault.of(application, connection, ++answer);
                 dropping |= deed == Deed.DROP;
-                if (deed == Deed.CUT) {
+                if (deed == Deed.CUT || dropsCommitAnswer(buffer, length)) {
                     break;
                 }
                 if (deed == Deed.DELAY) {
@@ -220,6 +270,25 @@ public final class FaultyProxy implements AutoCloseable {
         }
     }
 
+    private boolean dropsCommitAnswer(byte[] buffer, int length) {
+        if (commitAnswersToDrop.get() <= 0 || !contains(buffer, length) || commitAnswersToDrop.getAndDecrement() <= 0) {
+            return false;
+        }
+        if (refusesAfterDrop) {
+            down(true);
+        }
+        return true;
+    }
+
+    private static boolean contains(byte[] buffer, int length) {
+        for (int i = 0; i + COMMIT.length <= length; i++) {
+            if (Arrays.equals(buffer, i, i + COMMIT.length, COMMIT, 0, COMMIT.length)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private static void start(Runnable task) {
         var thread = new Thread(task, "faulty-proxy");
         thread.setDaemon(true);
@@ -236,12 +305,11 @@ public final class FaultyProxy implements AutoCloseable {
 
     @Override
     public void close() {
-        refusing = true;
+        down(true);
         try {
             server.close();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        cut();
     }
 }

@@ -3,8 +3,8 @@ package dev.sluice.connect.sink;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.connect.FlakyProxy;
 import dev.sluice.connect.QueueSinkConnector;
+import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.TestPostgres;
 import dev.sluice.queue.admin.KnownTopics;
 import java.util.HashMap;
@@ -188,7 +188,7 @@ class SinkOffsetsTest {
 
     @Test
     void cannotBeAlteredWherePostgresqlCannotBeAsked() {
-        try (var proxy = new FlakyProxy(postgres.url())) {
+        try (var proxy = new FaultyProxy(postgres.url())) {
             proxy.down(true);
             var away = new HashMap<>(properties());
             away.put("connection.url", proxy.url());

@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.sluice.connect.FlakyProxy;
+import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.TestPostgres;
@@ -46,7 +46,7 @@ public abstract class SinkTaskContract {
     private final List<NewMessage> sent = new ArrayList<>();
 
     private TestPostgres database;
-    private FlakyProxy proxy;
+    private FaultyProxy proxy;
     private Host host;
 
     /** Drives one task over one sequence of records. Calls come one after the other. */
@@ -84,7 +84,7 @@ public abstract class SinkTaskContract {
     @BeforeEach
     void open() throws Exception {
         database = TestPostgres.withSchema();
-        proxy = new FlakyProxy(database.url());
+        proxy = new FaultyProxy(database.url());
         host = host(
                 proxy.url(),
                 Map.of(
@@ -96,7 +96,7 @@ public abstract class SinkTaskContract {
     @AfterEach
     void close() throws Exception {
         try (TestPostgres last = database;
-                FlakyProxy second = proxy;
+                FaultyProxy second = proxy;
                 Host first = host) {
             // Closed in reverse order.
         }

@@ -4,8 +4,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.connect.FlakyProxy;
 import dev.sluice.connect.QueueSourceConnector;
+import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.TestPostgres;
@@ -105,7 +105,7 @@ class SourceOffsetsTest {
         var offsets = new HashMap<Map<String, ?>, @Nullable Map<String, ?>>();
         offsets.put(key(999, "gone"), null);
         offsets.put(Map.of("file", "somebody else's"), null);
-        try (var proxy = new FlakyProxy(postgres.url())) {
+        try (var proxy = new FaultyProxy(postgres.url())) {
             proxy.down(true);
             var away = new HashMap<>(properties());
             away.put("connection.url", proxy.url());

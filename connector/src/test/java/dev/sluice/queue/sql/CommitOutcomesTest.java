@@ -7,9 +7,9 @@ import static org.awaitility.Awaitility.await;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
-import dev.sluice.connect.FlakyProxy;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.FaultyProxy;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
@@ -166,7 +166,7 @@ class CommitOutcomesTest {
 
     @Test
     void aPopWhoseCommitIsAnsweredOverABrokenConnectionGetsItsMessages() {
-        try (var proxy = new FlakyProxy(url);
+        try (var proxy = new FaultyProxy(url);
                 HikariDataSource flaky = pool(proxy.url(), 10)) {
             Queue queue = queue(flaky);
             proxy.dropNextCommitAnswers(1);
@@ -177,7 +177,7 @@ class CommitOutcomesTest {
 
     @Test
     void aTransactionWhoseCommitIsAnsweredOverABrokenConnectionReportsItsOutcome() {
-        try (var proxy = new FlakyProxy(url);
+        try (var proxy = new FaultyProxy(url);
                 HikariDataSource flaky = pool(proxy.url(), 10);
                 var executor = new TransactionExecutor(flaky, QueueWriterConfig.DEFAULTS)) {
             assertThat(executor.execute(run(11, 12), List.of()).committed()).isTrue();
