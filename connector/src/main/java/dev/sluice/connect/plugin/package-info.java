@@ -1,4 +1,19 @@
-/** What both connectors need as plug-ins of a Connect worker: settings of PostgreSQL, sessions, metrics, version. */
+/**
+ * What the sink and the source share as plug-ins of a Connect worker. It knows no records and no messages.
+ *
+ * <h2>Public types</h2>
+ *
+ * <ul>
+ *   <li>{@link dev.sluice.connect.plugin.SettingGroup}: defines settings under one heading of the reference page.
+ *   <li>{@link dev.sluice.connect.plugin.PostgresSettings}: the settings of the connection, the schema and the encryption
+ *       keys. It makes data sources whose commits are durable ({@code DurableDataSource}).
+ *   <li>{@link dev.sluice.connect.plugin.ConnectSettings}: the settings of Connect itself that the plug-in reads.
+ *   <li>{@link dev.sluice.connect.plugin.Converters}: recognises the converters of a configuration. Each side checks for
+ *       itself which converters do not go with its settings.
+ *   <li>{@link dev.sluice.connect.plugin.TaskMetrics}: publishes numbers of a task as metrics of the worker.
+ *   <li>{@link dev.sluice.connect.plugin.PluginVersion}: the version that connectors and tasks report.
+ * </ul>
+ */
 @NullMarked
 package dev.sluice.connect.plugin;
 
