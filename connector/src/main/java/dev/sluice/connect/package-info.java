@@ -16,8 +16,8 @@
  * <ul>
  *   <li>{@code sink}: the sink task. It also runs inside the bridge, where its records come from the local log.
  *   <li>{@code source}: the source task.
- *   <li>{@code record}: a message as a record, and a record as a message. A message that goes through a topic is the same
- *       after it.
+ *   <li>{@code record}: a message as a record, and a record as a message. A message that goes through a topic is the
+ *       same after it.
  *   <li>{@code plugin}: what both sides need as a plug-in of a worker: settings, connections, metrics, the version.
  * </ul>
  *

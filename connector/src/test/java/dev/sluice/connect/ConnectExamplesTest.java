@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Every file of {@code config-examples/connect} is what a worker, or a connector, takes. */
+/** Each file of {@code config-examples/connect} is a valid configuration of a worker or a connector. */
 class ConnectExamplesTest {
     private static final Path EXAMPLES = Path.of("..", "config-examples", "connect");
     private static final JsonMapper JSON = JsonMapper.builder()
@@ -30,7 +30,7 @@ class ConnectExamplesTest {
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .build();
 
-    /** What Connect itself knows of a connector; everything else has to be ours. */
+    /** The properties of a connector that Connect itself defines. All others are ours. */
     private static final Pattern OF_CONNECT = Pattern.compile("name|connector\\.class|tasks\\.max|topics|topics\\.regex"
             + "|(key|value|header)\\.converter(\\..*)?|errors\\..*|consumer\\.override\\..*|exactly\\.once\\.support"
             + "|transaction\\.boundary|topic\\.creation\\..*");
@@ -51,7 +51,7 @@ class ConnectExamplesTest {
         return files("worker-.*");
     }
 
-    /** Reads a connector's configuration, with its name in it as Connect puts it there. */
+    /** Reads a connector's configuration. Like Connect, it adds the connector's name. */
     private static Map<String, String> configuration(Path file) throws IOException {
         String text = Files.readString(file);
         return file.toString().endsWith(".json") ? ofJson(text) : ofProperties(text);

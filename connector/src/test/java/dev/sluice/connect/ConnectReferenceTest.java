@@ -29,7 +29,7 @@ class ConnectReferenceTest {
             Files.writeString(PAGE, wanted);
         }
         assertThat(Files.readString(PAGE))
-                .as("docs/connect.md; write it anew with: mvn -pl connector test -Dtest=ConnectReferenceTest"
+                .as("docs/connect.md; write it again with: mvn -pl connector test -Dtest=ConnectReferenceTest"
                         + " -Dsluice.write.docs=true")
                 .isEqualTo(wanted);
     }

@@ -180,7 +180,7 @@ class QueueSourceConnectorTest {
         }
     }
 
-    /** No database is asked here; {@code SourceOffsetsTest} has one. */
+    /** This test has no database; {@code SourceOffsetsTest} has one. */
     @Test
     void offsetsAreRefusedForTheirFormBeforeTheDatabaseIsAsked() {
         var connector = new QueueSourceConnector();

@@ -16,7 +16,6 @@ import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Recommender;
-import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigDef.Width;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.config.types.Password;
@@ -51,7 +50,7 @@ public final class PostgresSettings {
                         "JDBC URL of the PostgreSQL database that holds the queue. It has no user and password before the host."
                                 + " Logs and validation hide it, because its parameters may hold passwords. Connect's API returns"
                                 + " the configuration of a connector as it was given: put secrets behind a config provider.")
-                .of(Type.PASSWORD, ConfigDef.NO_DEFAULT_VALUE, new UrlCheck(), Importance.HIGH, Width.LONG);
+                .of(ConfigDef.Type.PASSWORD, ConfigDef.NO_DEFAULT_VALUE, new UrlCheck(), Importance.HIGH, Width.LONG);
         group.setting(
                         CONNECTION_USER,
                         "User",
@@ -63,7 +62,7 @@ public final class PostgresSettings {
                         "Password of the role; wins over the URL's. Connect resolves ${provider:…} in it where the worker has that"
                                 + " config provider. If a password contains such a text, put it behind a config provider:"
                                 + " Connect does not resolve the values of a config provider again.")
-                .of(Type.PASSWORD, null, null, Importance.HIGH, Width.MEDIUM);
+                .of(ConfigDef.Type.PASSWORD, null, null, Importance.HIGH, Width.MEDIUM);
         group.setting(
                         CONNECTION_TIMEOUT_MS,
                         "Connection timeout (ms)",
@@ -97,7 +96,7 @@ public final class PostgresSettings {
     public static void defineEncryption(SettingGroup group, String keys) {
         group.setting(ENCRYPTION_KEYS, "Keys", keys)
                 .dependents(List.of(ENCRYPTION_KEY_ID))
-                .of(Type.PASSWORD, null, null, Importance.MEDIUM, Width.LONG);
+                .of(ConfigDef.Type.PASSWORD, null, null, Importance.MEDIUM, Width.LONG);
         group.setting(ENCRYPTION_KEY_ID, "Key that encrypts", "Id of the key that encrypts. Without it the first.")
                 .recommender(new KeyIds())
                 .ofText(null, null, Importance.MEDIUM, Width.MEDIUM);

@@ -6,7 +6,6 @@ import java.util.function.Consumer;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Recommender;
-import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigDef.Validator;
 import org.apache.kafka.common.config.ConfigDef.Width;
 import org.apache.kafka.common.config.ConfigException;
@@ -89,28 +88,28 @@ public final class SettingGroup {
 
         /** Defines a whole number of 64 bits. */
         public void ofLong(long defaultValue, Validator range, Importance importance) {
-            of(Type.LONG, defaultValue, range, importance, Width.SHORT);
+            of(ConfigDef.Type.LONG, defaultValue, range, importance, Width.SHORT);
         }
 
         /** Defines a whole number of 32 bits. */
         public void ofInt(int defaultValue, Validator range, Importance importance) {
-            of(Type.INT, defaultValue, range, importance, Width.SHORT);
+            of(ConfigDef.Type.INT, defaultValue, range, importance, Width.SHORT);
         }
 
         /** Defines a setting that is true or false. */
         public void ofBoolean(boolean defaultValue, Importance importance) {
-            of(Type.BOOLEAN, defaultValue, null, importance, Width.SHORT);
+            of(ConfigDef.Type.BOOLEAN, defaultValue, null, importance, Width.SHORT);
         }
 
         /** Defines a text. */
         public void ofText(
                 @Nullable String defaultValue, @Nullable Validator validator, Importance importance, Width width) {
-            of(Type.STRING, defaultValue, validator, importance, width);
+            of(ConfigDef.Type.STRING, defaultValue, validator, importance, width);
         }
 
         /** Defines a setting of any type. */
         public void of(
-                Type type,
+                ConfigDef.Type type,
                 @Nullable Object defaultValue,
                 @Nullable Validator validator,
                 Importance importance,

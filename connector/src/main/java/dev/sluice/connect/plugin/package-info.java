@@ -5,11 +5,11 @@
  *
  * <ul>
  *   <li>{@link dev.sluice.connect.plugin.SettingGroup}: defines settings under one heading of the reference page.
- *   <li>{@link dev.sluice.connect.plugin.PostgresSettings}: the settings of the connection, the schema and the encryption
- *       keys. It makes data sources whose commits are durable ({@code DurableDataSource}).
+ *   <li>{@link dev.sluice.connect.plugin.PostgresSettings}: the settings of the connection, the schema and the
+ *       encryption keys. It makes data sources whose commits are durable ({@code DurableDataSource}).
  *   <li>{@link dev.sluice.connect.plugin.ConnectSettings}: the settings of Connect itself that the plug-in reads.
- *   <li>{@link dev.sluice.connect.plugin.Converters}: recognises the converters of a configuration. Each side checks for
- *       itself which converters do not go with its settings.
+ *   <li>{@link dev.sluice.connect.plugin.Converters}: recognises the converters of a configuration. Each side checks
+ *       for itself which converters do not go with its settings.
  *   <li>{@link dev.sluice.connect.plugin.TaskMetrics}: publishes numbers of a task as metrics of the worker.
  *   <li>{@link dev.sluice.connect.plugin.PluginVersion}: the version that connectors and tasks report.
  * </ul>

@@ -3,8 +3,8 @@
  * same after it: names, ids, payload, trace id, producer, time of creation and lane.
  *
  * <ul>
- *   <li>{@link dev.sluice.connect.record.RecordHeaders}: the key and the headers of a message. The source and the bridge
- *       write them, and the mapping reads them.
+ *   <li>{@link dev.sluice.connect.record.RecordHeaders}: the key and the headers of a message. The source and the
+ *       bridge write them, and the mapping reads them.
  *   <li>{@link dev.sluice.connect.record.RecordMapping}: makes a message from any record. Headers win over settings.
  *   <li>{@link dev.sluice.connect.record.MappingSettings}: the settings of the mapping, and their conflicts.
  *   <li>{@code Selector}: selects one text of a record, such as {@code field:customer.id} ({@code FieldPath}).
@@ -13,8 +13,8 @@
  *       plug-in brings no JSON library, so that none can conflict with that of a worker.
  * </ul>
  *
- * <p>The classes have no connection and no thread. A mapping belongs to the task's thread. A record that no rule can map
- * is a {@link org.apache.kafka.connect.errors.DataException}; the sink task decides what to do about it.
+ * <p>The classes have no connection and no thread. A mapping belongs to the task's thread. A record that no rule can
+ * map is a {@link org.apache.kafka.connect.errors.DataException}; the sink task decides what to do about it.
  *
  * <h2>Public types</h2>
  *

@@ -1,8 +1,8 @@
 /**
  * The sink task: it writes the records of topic partitions into queues, exactly once and in order.
  *
- * <p>The same {@link dev.sluice.connect.sink.QueueSinkTask} runs in two hosts. On a Connect worker its records come from
- * topics. In the bridge they come from the local log. Both hosts drive it through the contract of
+ * <p>The same {@link dev.sluice.connect.sink.QueueSinkTask} runs in two hosts. On a Connect worker its records come
+ * from topics. In the bridge they come from the local log. Both hosts drive it through the contract of
  * {@link org.apache.kafka.connect.sink.SinkTask}, and one test, {@code SinkTaskContract}, checks the same promises in
  * both. There is one difference: on a worker the task also wakes consumers at bridges, releases parked messages and
  * stores the number of partitions ({@code WorkerDuties}). In the bridge other threads do that.
@@ -34,17 +34,18 @@
  *       retries.
  *   <li><b>Second task on the same partition</b> (a zombie, a copied data directory). The task that loses the
  *       compare-and-set has written nothing, and reads the stored offset again.
- *   <li><b>Stored offset that went back or is gone</b> (a restored backup, a failover that lost transactions). PostgreSQL
- *       has lost records. The task logs a warning and has Connect go back to the stored offset. If no offset is stored,
- *       it goes back to the first offset that was stored when it opened the partition, or that it got. It cannot know
- *       what lies before that: on a worker, set the consumer group's offset if the database starts empty. The bridge
- *       repeats everything that its log still has. If only the row of the offset was deleted, the task writes the
- *       messages of the partition twice, except those that bring a transaction id which is in the duplicate window.
- *   <li><b>Recreated or truncated topic.</b> Other records now have stored offsets. The consumer stands at an offset that
- *       does not exist, and {@code auto.offset.reset} sets it back. So it delivers a record for the first time below the
- *       offset it had passed. The task fails then. If a record with that offset is stored, PostgreSQL keeps the reason,
- *       and each later task of the partition fails too, until an operator sets the offset through Connect's API
- *       ({@code QueueSinkConnector.alterOffsets}). Without that, a task that starts after the topic has grown would
+ *   <li><b>Stored offset that went back or is gone</b> (a restored backup, a failover that lost transactions).
+ *       PostgreSQL has lost records. The task logs a warning and has Connect go back to the stored offset. If no offset
+ *       is stored, it goes back to the first offset that was stored when it opened the partition, or that it got. It
+ *       cannot know what lies before that: on a worker, set the consumer group's offset if the database starts empty.
+ *       The bridge repeats everything that its log still has. If only the row of the offset was deleted, the task
+ *       writes the messages of the partition twice, except those that bring a transaction id which is in the duplicate
+ *       window.
+ *   <li><b>Recreated or truncated topic.</b> Other records now have stored offsets. The consumer stands at an offset
+ *       that does not exist, and {@code auto.offset.reset} sets it back. So it delivers a record for the first time
+ *       below the offset it had passed. The task fails then. If a record with that offset is stored, PostgreSQL keeps
+ *       the reason, and each later task of the partition fails too, until an operator sets the offset through Connect's
+ *       API ({@code QueueSinkConnector.alterOffsets}). Without that, a task that starts after the topic has grown would
  *       detect nothing.
  *   <li><b>Record that cannot be written because of its data.</b> The task reports it to the errant record reporter
  *       first, and then moves the offset past it. After a crash it may be reported twice, but it is never lost.
@@ -55,8 +56,8 @@
  * </ol>
  *
  * <p>All of this needs durable commits. If the server, the database or the role has {@code synchronous_commit = off},
- * the sessions of the task set it to {@code on}, and they keep anything stronger. They cannot set it through a pooler in
- * transaction mode: set it on the role there.
+ * the sessions of the task set it to {@code on}, and they keep anything stronger. They cannot set it through a pooler
+ * in transaction mode: set it on the role there.
  *
  * <h2>Failures</h2>
  *
@@ -93,7 +94,8 @@
  *
  * <ul>
  *   <li>{@link dev.sluice.connect.sink.QueueSinkTask}: Connect and the bridge's drain run it.
- *   <li>{@link dev.sluice.connect.sink.QueueSinkConfig}: the connector validates with it, and the bridge names its keys.
+ *   <li>{@link dev.sluice.connect.sink.QueueSinkConfig}: the connector validates with it, and the bridge names its
+ *       keys.
  *   <li>{@link dev.sluice.connect.sink.OutcomeObserver}: the bridge learns the outcome of each message by it.
  *   <li>{@link dev.sluice.connect.sink.SinkOffsets}: the connector changes offsets with it.
  * </ul>

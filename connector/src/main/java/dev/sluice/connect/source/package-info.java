@@ -5,8 +5,8 @@
  *
  * <ol>
  *   <li>{@code SourcePositions} returns the runs of messages to read next. Partitions with unread messages take turns.
- *   <li>If none is left, the task lists the partitions of its share with their newest message. {@code QueueTopics} decides
- *       which queues it reads, and into which topics. A new partition begins at Connect's offset
+ *   <li>If none is left, the task lists the partitions of its share with their newest message. {@code QueueTopics}
+ *       decides which queues it reads, and into which topics. A new partition begins at Connect's offset
  *       ({@link dev.sluice.connect.source.SourceOffsets}), or where {@code StartFrom} says.
  *   <li>{@link dev.sluice.queue.read.QueueReader} reads the runs, and the task turns each message into a record
  *       ({@link dev.sluice.connect.record.RecordHeaders}).
@@ -44,8 +44,8 @@
  *
  * <ul>
  *   <li>{@link dev.sluice.connect.source.QueueSourceTask}: Connect runs it.
- *   <li>{@link dev.sluice.connect.source.QueueSourceConfig}: the connector validates with it and makes the configurations
- *       of the tasks.
+ *   <li>{@link dev.sluice.connect.source.QueueSourceConfig}: the connector validates with it and makes the
+ *       configurations of the tasks.
  *   <li>{@link dev.sluice.connect.source.SourceOffsets}: the connector checks offsets with it.
  * </ul>
  */

@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
-/** Strings, which are looked at eight bytes at a time. The rest of the grammar is in {@link JsonTextTest}. */
+/** Tests strings, which {@link JsonSyntax} scans eight bytes at a time. {@link JsonTextTest} tests the rest. */
 class JsonSyntaxTest {
     private static final int LENGTHS = 25;
 

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-@SuppressWarnings("JavaUtilDate") // What Connect uses for its logical types.
+@SuppressWarnings("JavaUtilDate") // Connect uses this class for its logical types.
 class JsonTextTest {
     private static String json(@Nullable Object value) {
         return json(null, value);

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 class DeadLetterFailuresTest extends SinkTaskFixture {
     private static final String FAILURES = "deadletterqueue-produce-failures";
 
-    private final AtomicLong failures = new AtomicLong(5); // Of an earlier task of that name.
+    private final AtomicLong failures = new AtomicLong(5); // Failures of an earlier task with this name.
     private final AtomicLong requests = new AtomicLong(5);
     private final AtomicLong freeBytes = new AtomicLong(32);
     private final List<ObjectName> names = new ArrayList<>();
@@ -94,7 +94,7 @@ class DeadLetterFailuresTest extends SinkTaskFixture {
         produce(ORDERS_0, 0, 3);
         try (FakeWorker worker = worker().start(deadLetters())) {
             worker.pollAll();
-            failures.incrementAndGet(); // The converter refused offset 3.
+            failures.incrementAndGet(); // The converter has refused offset 3.
             produce(ORDERS_0, 4, 8);
             assertThatThrownBy(worker::pollAll)
                     .isExactlyInstanceOf(ConnectException.class)
@@ -122,7 +122,7 @@ class DeadLetterFailuresTest extends SinkTaskFixture {
         Map<String, String> impatient = deadLetters();
         impatient.put("put.timeout.ms", "1");
         try (FakeWorker worker = worker().start(impatient)) {
-            requests.incrementAndGet(); // The converter refused a record, and the producer sends it.
+            requests.incrementAndGet(); // The converter has refused a record, and the producer sends it.
             freeBytes.set(16);
             worker.poll();
             worker.commit();

@@ -20,9 +20,9 @@ import org.apache.kafka.connect.sink.SinkTaskContext;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Drives one task over topics in memory as a Connect worker does: seeks before every poll to where the task asked,
- * delivers the same records again after a {@link RetriableException}, commits what {@code preCommit} returns, begins
- * where a topic does if it stands where there is nothing.
+ * Drives one sink task over topics in memory as a Connect worker does. Before each poll it seeks to the offsets that
+ * the task has asked for. After a {@link RetriableException} it delivers the same records again. It commits the offsets
+ * of {@code preCommit}. If its position does not exist, it begins at the start of the topic.
  */
 public final class FakeWorker implements AutoCloseable {
     private static final int MAX_TRIES = 500;
@@ -31,7 +31,7 @@ public final class FakeWorker implements AutoCloseable {
     public final List<SinkRecord> reported = new ArrayList<>();
     final List<Throwable> failures = new ArrayList<>();
 
-    /** The consumer group's offsets; give one worker's to the next for a restart. */
+    /** The offsets of the consumer group. For a restart, pass those of one worker to the next. */
     final Map<TopicPartition, Long> group = new HashMap<>();
 
     private final SinkTask task;
@@ -42,7 +42,7 @@ public final class FakeWorker implements AutoCloseable {
     private final int maxPoll;
     private @Nullable ErrantRecordReporter reporter = this::report;
 
-    /** Makes it; {@link #start} begins. */
+    /** Makes a worker; {@link #start} starts the task. */
     public FakeWorker(SinkTask task, Map<TopicPartition, List<SinkRecord>> topics, int maxPoll) {
         this.task = task;
         this.topics = topics;
@@ -54,7 +54,7 @@ public final class FakeWorker implements AutoCloseable {
         return this;
     }
 
-    /** Has another reporter than one that keeps everything. */
+    /** Replaces the reporter that collects all reported records. */
     public FakeWorker withReporter(ErrantRecordReporter other) {
         reporter = other;
         return this;
@@ -65,7 +65,7 @@ public final class FakeWorker implements AutoCloseable {
         return CompletableFuture.completedFuture(null);
     }
 
-    /** Starts the task and gives it all topics. */
+    /** Starts the task and assigns all topics to it. */
     public FakeWorker start(Map<String, String> properties) {
         task.initialize(context);
         task.start(properties);
@@ -78,7 +78,7 @@ public final class FakeWorker implements AutoCloseable {
         return this;
     }
 
-    /** One poll and delivery; false when there was nothing and nothing is open. */
+    /** Polls and delivers once. Returns false if there was no record and the task has asked for nothing. */
     public boolean poll() {
         seek();
         if (batch.isEmpty()) {
@@ -87,7 +87,7 @@ public final class FakeWorker implements AutoCloseable {
         boolean timedOut = context.timeoutMs > 0;
         boolean any = !batch.isEmpty();
         if (timedOut && !any) {
-            sleep(context.timeoutMs); // As long as a consumer would wait for records.
+            sleep(context.timeoutMs); // A consumer waits for records that long.
         }
         context.timeoutMs = -1;
         try {
@@ -104,8 +104,8 @@ public final class FakeWorker implements AutoCloseable {
     }
 
     /**
-     * Takes all partitions away and gives them back; keeps the batch that is to be delivered again, as a worker does
-     * behind a router.
+     * Revokes all partitions and assigns them again. It keeps the batch to deliver again, as a worker does whose
+     * records a transform has given another topic.
      */
     void rebalance() {
         commit();
@@ -118,12 +118,12 @@ public final class FakeWorker implements AutoCloseable {
         seek();
     }
 
-    /** Forgets the batch that is to be delivered again, as a worker does with what it has lost. */
+    /** Drops the batch to deliver again, as a worker does after it has lost the partitions. */
     void dropBatch() {
         batch.clear();
     }
 
-    /** Has the consumer go somewhere without being asked. */
+    /** Moves the consumer without a request of the task. */
     void seekTo(TopicPartition partition, long offset) {
         positions.put(partition, offset);
     }
@@ -154,7 +154,7 @@ public final class FakeWorker implements AutoCloseable {
         }
     }
 
-    /** Polls until everything is delivered. */
+    /** Polls until all records are delivered. */
     public void pollAll() {
         for (int tries = 0; tries < MAX_TRIES; tries++) {
             if (!poll()) {
@@ -192,7 +192,7 @@ public final class FakeWorker implements AutoCloseable {
         }
     }
 
-    /** What the task asked for. */
+    /** Collects the requests of the task. */
     final class Context implements SinkTaskContext {
         final Map<TopicPartition, Long> offsets = new HashMap<>();
         final Set<TopicPartition> assignment = new LinkedHashSet<>();

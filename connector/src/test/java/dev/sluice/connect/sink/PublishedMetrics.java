@@ -9,7 +9,7 @@ import javax.management.DynamicMBean;
 import javax.management.MBeanAttributeInfo;
 import javax.management.MBeanInfo;
 
-/** Metrics as a worker publishes them by JMX: numbers that can be read. */
+/** Read-only numbers in JMX, like the metrics of a worker. */
 final class PublishedMetrics implements DynamicMBean {
     private final Map<String, Supplier<Number>> attributes;
 

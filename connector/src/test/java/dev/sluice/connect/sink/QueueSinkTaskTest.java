@@ -25,10 +25,7 @@ import org.junit.jupiter.api.Test;
 class QueueSinkTaskTest extends SinkTaskFixture {
     @Nested
     class WritesWhatItIsGiven {
-        /**
-         * The server takes a hundredth of a second for each segment; only a part of the batch fits in the time for an
-         * answer.
-         */
+        /** The server takes 10 ms for each segment, so only a part of the batch is written before the timeout. */
         @Test
         void aBatchThatTakesTooLongIsWrittenInParts() {
             postgres.execute("create function slow() returns trigger language plpgsql as"
@@ -151,7 +148,7 @@ class QueueSinkTaskTest extends SinkTaskFixture {
                 proxy.down(true);
                 try (FakeWorker worker =
                         new FakeWorker(new QueueSinkTask(other), topics, 20).start(properties(proxy.url()))) {
-                    proxy.down(false); // It could not ask where to continue.
+                    proxy.down(false); // The task could not read its offset.
                     worker.pollAll();
                 }
             }
@@ -188,7 +185,7 @@ class QueueSinkTaskTest extends SinkTaskFixture {
         }
     }
 
-    /** The server would compile each for longer than it takes to run. */
+    /** Compilation would take longer than the statements. */
     @Test
     void statementsAreNotCompiled() throws SQLException {
         var config = new QueueSinkConfig(properties(postgres.url() + "?options=-c%20jit=on"));
@@ -213,7 +210,7 @@ class QueueSinkTaskTest extends SinkTaskFixture {
             assertThat(worker.group).containsEntry(ORDERS_0, 5L).containsEntry(unnameable, 0L);
         }
         assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 5));
-        storeAll(); // With another format nothing is missing.
+        storeAll(); // With another format the task reads all topics.
         assertThat(stored()).hasSize(10);
     }
 

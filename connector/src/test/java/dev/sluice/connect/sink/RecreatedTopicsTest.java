@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 
 /** A topic is deleted and created again, or loses its end, while a sink reads it. */
 class RecreatedTopicsTest extends SinkTaskFixture {
-    /** Deletes the topic and makes it again. */
+    /** Deletes the topic and creates it again. */
     private void remake(int records) {
         topics.get(ORDERS_0).clear();
         produce(ORDERS_0, 0, records);
@@ -81,7 +81,7 @@ class RecreatedTopicsTest extends SinkTaskFixture {
             worker.dropBatch();
             topics.get(ORDERS_0).subList(10, 30).clear();
             produce(ORDERS_0, 10, 15);
-            worker.seekTo(ORDERS_0, 12); // As a consumer does that finds where its log differs.
+            worker.seekTo(ORDERS_0, 12); // As a consumer does after a truncation of the log.
             proxy.down(false);
             assertThatThrownBy(worker::pollAll)
                     .hasMessageStartingWith("orders-0 was to continue at offset 30, but Kafka has delivered 12")
@@ -205,7 +205,7 @@ class RecreatedTopicsTest extends SinkTaskFixture {
         assertThat(storedNames()).hasSize(50);
     }
 
-    /** Nothing tells one topic from the next of its name then; docs/connect.md says so. */
+    /** Nothing distinguishes the topics then; docs/connect.md says so. */
     @Test
     void nobodyNoticesWhenItHasAsManyRecordsAlready() {
         produce(ORDERS_0, 0, 20);

@@ -73,7 +73,7 @@ class RefusedRecordsTest extends SinkTaskFixture {
 
     @Nested
     class ARecordThatIsNowhere {
-        /** A record that no rule can map, so that the task refuses it before it asks PostgreSQL. */
+        /** Produces a record that no rule can map: the task refuses it before it writes. */
         private void produceUnmappable(TopicPartition partition, int offset) {
             topics.get(partition)
                     .add(new SinkRecord(partition.topic(), partition.partition(), null, "k", null, Double.NaN, offset));
@@ -102,7 +102,7 @@ class RefusedRecordsTest extends SinkTaskFixture {
             assertThat(storedNames()).isEqualTo(names(ORDERS_0, 0, 3));
             assertThat(offsets()).containsExactly("orders-sink|orders|0|3");
 
-            setOffset(ORDERS_0, 4); // As the message says.
+            setOffset(ORDERS_0, 4); // As the message suggests.
             storeAll();
             assertThat(storedNames())
                     .containsExactly("orders-0-0", "orders-0-1", "orders-0-2", "orders-0-4", "orders-0-5");

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What Connect's API for offsets does to those in PostgreSQL. */
+/** An operator sets the offsets of a sink through Connect's API. */
 class SinkOffsetsTest {
     private final QueueSinkConnector connector = new QueueSinkConnector();
     private TestPostgres postgres;

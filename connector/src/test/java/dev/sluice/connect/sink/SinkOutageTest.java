@@ -8,7 +8,7 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.junit.jupiter.api.Test;
 
-/** PostgreSQL is away, or does not answer, while a sink task writes. */
+/** PostgreSQL is down, or does not answer, while a sink task writes. */
 class SinkOutageTest extends SinkTaskFixture {
     @Test
     void theSameRecordsAreTriedAgainUntilItIsBack() {
@@ -55,7 +55,7 @@ class SinkOutageTest extends SinkTaskFixture {
         produce(ORDERS_0, 0, 10);
         produce(ORDERS_1, 0, 20);
         storeAll();
-        setOffset(ORDERS_1, 5); // Restored from a backup: it has less than the group.
+        setOffset(ORDERS_1, 5); // As a restored backup, it has less than the group.
         produce(ORDERS_0, 10, 20);
         try (var proxy = new FaultyProxy(postgres.url())) {
             proxy.down(true);

@@ -19,27 +19,26 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * What the sink task promises wherever it runs: {@link QueueSinkTask} under a Connect worker, and under the bridge's
- * own driver. A class beside each of the two says how records get to the task there ({@link Host}); the promises stand
- * only here.
+ * The promises of {@link QueueSinkTask} in each host: a Connect worker, and the bridge's own driver. A subclass for
+ * each host gives records to the task ({@link Host}). The promises are only here.
  *
  * <ol>
- *   <li>Every record is stored once, in its order.
- *   <li>What PostgreSQL does not take now is delivered again until it does.
- *   <li>A commit whose answer got lost has happened once.
- *   <li>After a restart the task continues where PostgreSQL stands, wherever the host's own position is: behind it or
- *       beyond.
- *   <li>A bad record is reported, and its neighbours are stored.
- *   <li>A task that is ended in order leaves all it has not stored to the next.
+ *   <li>The task stores each record once, in order.
+ *   <li>If PostgreSQL fails for a time, the host delivers the records again until they are stored.
+ *   <li>A commit whose answer is lost counts once.
+ *   <li>After a restart the task continues at the offset in PostgreSQL, whether the host's own position is before or
+ *       beyond it.
+ *   <li>The task reports a bad record and stores its neighbours.
+ *   <li>A task that ends in order leaves all records that are not stored to the next task.
  * </ol>
  *
- * <p>No transaction id is remembered, so nothing but the offsets keeps a record that is delivered twice from being
- * stored twice.
+ * <p>The duplicate window is off. So only the offsets prevent that a record which is delivered twice is stored twice.
  */
 public abstract class SinkTaskContract {
-    private static final Duration PATIENCE = Duration.ofMinutes(2);
+    private static final Duration TIMEOUT = Duration.ofMinutes(2);
     private static final int QUEUE_PARTITIONS = 3;
-    /** What PostgreSQL refuses in a text, and Java does not. */
+
+    /** A text that PostgreSQL refuses and Java accepts. */
     private static final String BAD = "no\u0000text";
 
     private final MessageIds ids = new MessageIds();
@@ -49,35 +48,35 @@ public abstract class SinkTaskContract {
     private FaultyProxy proxy;
     private Host host;
 
-    /** Drives one task over one sequence of records. Calls come one after the other. */
+    /** Drives one task over one sequence of records. Calls come one after another. */
     public interface Host extends AutoCloseable {
         /** Appends records, whether the task runs or not. */
         void send(List<NewMessage> messages) throws Exception;
 
-        /** Runs the task from the host's own position. */
+        /** Starts the task at the host's own position. */
         void start() throws Exception;
 
-        /** Ends the task, in order or not, and keeps the position. */
+        /** Ends the task, in order or not. The host keeps its position. */
         void stop() throws Exception;
 
-        /** Ends the task in order and has another one continue. */
+        /** Ends the task in order and starts another one. */
         void handOver() throws Exception;
 
         /** Sets the position of a stopped host back to the first record. */
         void rewind() throws Exception;
 
-        /** Returns how many records the host has, durably, as those it need not deliver any more. */
+        /** Returns the number of records that the host has durably marked as delivered. */
         long position() throws Exception;
 
-        /** Returns the transaction ids of the records that were reported as bad. */
+        /** Returns the transaction ids of the reported records. */
         List<String> reported() throws Exception;
     }
 
     /**
-     * Makes a host that has no records and has not been started.
+     * Returns a host that has no records and is not started.
      *
      * @param url of the database, user {@code postgres}
-     * @param properties the task's beyond those of the connection
+     * @param properties of the task, besides those of the connection
      */
     protected abstract Host host(String url, Map<String, String> properties) throws Exception;
 
@@ -98,7 +97,7 @@ public abstract class SinkTaskContract {
         try (TestPostgres last = database;
                 FaultyProxy second = proxy;
                 Host first = host) {
-            // Closed in reverse order.
+            // Java closes them in reverse order.
         }
     }
 
@@ -214,7 +213,7 @@ public abstract class SinkTaskContract {
                 .build();
     }
 
-    /** Makes a message that has to arrive. */
+    /** Returns a message that must be stored. */
     private NewMessage good() {
         NewMessage message = message("somebody");
         sent.add(message);
@@ -248,7 +247,7 @@ public abstract class SinkTaskContract {
                 .toList();
     }
 
-    /** Waits until there is as much as was sent; then it must be just that, in this order. */
+    /** Waits until as many messages are stored as were sent. They must be the ones that were sent, in this order. */
     private void awaitAllStored() {
         awaiting(() -> Long.parseLong(database.query("select coalesce(sum(head), 0) from sluice.partitions")
                         .get(0))
@@ -260,9 +259,9 @@ public abstract class SinkTaskContract {
         awaiting(() -> host.position() == sent.size());
     }
 
-    /** Waits for a condition, as long as it takes on a busy machine. */
+    /** Waits for a condition, with time for a busy machine. */
     protected static void awaiting(Callable<Boolean> condition) {
-        await().atMost(PATIENCE)
+        await().atMost(TIMEOUT)
                 .pollDelay(Duration.ZERO)
                 .pollInterval(Duration.ofMillis(50))
                 .until(condition);

@@ -17,7 +17,7 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
-/** A database, two topics in memory, and what a test needs to drive a sink task over them. */
+/** A database and two topics in memory, with methods to drive a sink task over them. */
 abstract class SinkTaskFixture {
     static final TopicPartition ORDERS_0 = new TopicPartition("orders", 0);
     static final TopicPartition ORDERS_1 = new TopicPartition("orders", 1);
@@ -38,7 +38,7 @@ abstract class SinkTaskFixture {
         postgres.close();
     }
 
-    /** Names of the records, as {@code topic-partition-offset}, that the observer has heard of. */
+    /** Records the outcomes that the task reports, by the name {@code topic-partition-offset} of each record. */
     static final class Observed implements OutcomeObserver {
         final List<String> committed = new ArrayList<>();
         final List<String> alreadyStored = new ArrayList<>();
@@ -88,7 +88,7 @@ abstract class SinkTaskFixture {
         return new FakeWorker(new QueueSinkTask(observed), topics, 50);
     }
 
-    /** Runs a task until it has stored all there is. */
+    /** Runs a task until it has stored all records. */
     void storeAll() {
         try (FakeWorker worker = worker().start(properties())) {
             worker.pollAll();
@@ -112,7 +112,7 @@ abstract class SinkTaskFixture {
         }
     }
 
-    /** A record PostgreSQL refuses: no text there can hold U+0000. */
+    /** Produces a record that PostgreSQL refuses: no text there can contain U+0000. */
     void producePoison(TopicPartition partition, int offset) {
         SinkRecord record = record(partition, offset);
         record.headers().addString(RecordHeaders.PRODUCER_SUB, "a\u0000b");

@@ -17,10 +17,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What a sink tells bridges that listen on its database. */
+/** A sink wakes bridges that listen on its database. */
 class SinkWakeUpsTest {
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
-    /** As long as hints are held back to go out together. */
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
+
+    /** The interval at which the sink sends wake-ups. */
     private static final long INTERVAL_MS = 25;
 
     private final Map<TopicPartition, List<SinkRecord>> topics = new LinkedHashMap<>();
@@ -36,7 +37,7 @@ class SinkWakeUpsTest {
         other = new WakeUps(postgres.dataSource(), "sluice", queue -> {});
         bridge.start();
         other.start();
-        await().atMost(PATIENCE)
+        await().atMost(TIMEOUT)
                 .until(() -> postgres.query("select count(*) from pg_stat_activity where query like 'listen %' and"
                                 + " datname = current_database()")
                         .equals(List.of("2")));
@@ -61,7 +62,7 @@ class SinkWakeUpsTest {
     }
 
     private void awaitHeard(String queue) {
-        await().atMost(PATIENCE).until(() -> heard.contains(queue));
+        await().atMost(TIMEOUT).until(() -> heard.contains(queue));
     }
 
     @Test
@@ -76,10 +77,10 @@ class SinkWakeUpsTest {
         awaitHeard("orders");
         awaitHeard("invoices");
         other.tell(List.of("the middle"));
-        awaitHeard("the middle"); // So nothing of what came before is still on its way.
+        awaitHeard("the middle"); // So no earlier wake-up is still on its way.
         heard.clear();
         topics.clear();
-        produce("orders", 3); // Again, from an empty topic: all of them are duplicates.
+        produce("orders", 3); // The same ids from an empty topic: all are duplicates.
         postgres.execute("delete from sluice.sink_offsets");
         try (FakeWorker worker = new FakeWorker(new QueueSinkTask(), topics, 2).start(properties)) {
             worker.pollAll();

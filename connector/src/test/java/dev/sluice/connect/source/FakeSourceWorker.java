@@ -12,13 +12,13 @@ import org.apache.kafka.connect.source.SourceRecord;
 import org.apache.kafka.connect.source.SourceTaskContext;
 import org.apache.kafka.connect.storage.OffsetStorageReader;
 
-/** Drives one source task as a Connect worker does: keeps the records it returns, and the offsets with them. */
+/** Drives one source task as a Connect worker does: it stores the records that the task returns, with their offsets. */
 public final class FakeSourceWorker implements AutoCloseable, SourceTaskContext {
     private static final int MAX_POLLS = 2_000;
 
     public final List<SourceRecord> records = new ArrayList<>();
 
-    /** What Connect remembers; give one worker's to the next for a restart. */
+    /** The offsets that Connect stores. For a restart, pass those of one worker to the next. */
     public final Map<Map<String, ?>, Map<String, ?>> offsets;
 
     private final QueueSourceTask task = new QueueSourceTask();
@@ -35,7 +35,7 @@ public final class FakeSourceWorker implements AutoCloseable, SourceTaskContext 
         task.start(properties);
     }
 
-    /** Polls once and commits what came. */
+    /** Polls once and commits the records. */
     public List<SourceRecord> poll() {
         try {
             List<SourceRecord> polled = task.poll();
@@ -48,7 +48,7 @@ public final class FakeSourceWorker implements AutoCloseable, SourceTaskContext 
         }
     }
 
-    /** Polls until there are that many records in all. */
+    /** Polls until the worker has {@code count} records in all. */
     public FakeSourceWorker pollUntil(int count) {
         for (int polls = 0; polls < MAX_POLLS && records.size() < count; polls++) {
             poll();
@@ -59,7 +59,7 @@ public final class FakeSourceWorker implements AutoCloseable, SourceTaskContext 
         return this;
     }
 
-    /** Polls until the task has found nothing new. */
+    /** Polls until the task finds nothing new. */
     public FakeSourceWorker pollAll() {
         for (int idle = 0; idle < 2; ) {
             idle = poll().isEmpty() ? idle + 1 : 0;
@@ -71,7 +71,7 @@ public final class FakeSourceWorker implements AutoCloseable, SourceTaskContext 
         return records.stream().map(record -> String.valueOf(record.value())).toList();
     }
 
-    /** Returns the records as a consumer of their topics gets them: one topic partition each, in order. */
+    /** Returns the records as a consumer gets them: in order, with one partition for each topic. */
     public Map<TopicPartition, List<SinkRecord>> topics() {
         var topics = new HashMap<TopicPartition, List<SinkRecord>>();
         for (SourceRecord record : records) {

@@ -102,10 +102,10 @@ class QueueSourceTaskTest {
             assertThat(record.topic()).isEqualTo("sluice.orders");
             assertThat(record.key()).isEqualTo("orders/customer 7");
             assertThat(record.value()).isEqualTo("0");
-            // Connect remembers the text, so another order would be another partition.
+            // Connect stores the text, so another order of the parts is another partition.
             Map<String, Object> readByConnect = new HashMap<>();
             record.sourcePartition()
-                    .forEach(readByConnect::put); // A copy at once may have another size, and so another order.
+                    .forEach(readByConnect::put); // A copied map may have another size, and so another order.
             assertThat(List.copyOf(record.sourcePartition().keySet()))
                     .as("as Connect writes it when it resets offsets")
                     .isEqualTo(List.copyOf(readByConnect.keySet()))

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What the source says to offsets that somebody sets by Connect's API. */
+/** An operator sets the offsets of a source through Connect's API. */
 class SourceOffsetsTest {
     private final QueueSourceConnector connector = new QueueSourceConnector();
     private TestPostgres postgres;

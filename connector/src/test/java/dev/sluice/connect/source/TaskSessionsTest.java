@@ -32,10 +32,10 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The sessions of the sink and of the source: what they set, and what becomes of them. */
+/** The sessions of the sink and of the source: their settings, and faults on their connections. */
 @Timeout(120)
 class TaskSessionsTest {
-    /** Connections of a source: three for the check of the schema, then that of its pool. */
+    /** Connections of a source: three for the check of the schema, and one of its pool. */
     private static final int CONNECTIONS = 4;
 
     private static final int ANSWERS = 4;

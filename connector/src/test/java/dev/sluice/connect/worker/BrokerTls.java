@@ -14,10 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/**
- * Keys for a listener with TLS, made anew each time by {@code keytool}, and a password: what a broker and its clients
- * are told.
- */
+/** Keys and a password for a listener with TLS. {@code keytool} makes new keys for each test. */
 public final class BrokerTls {
     private static final String STORE_PASSWORD = "of-the-store";
     private static final String USER = "bridge";
@@ -33,7 +30,7 @@ public final class BrokerTls {
         this.trusted = trusted;
     }
 
-    /** Makes a key for 127.0.0.1, and a trust store that knows it and nothing else. */
+    /** Makes a key for 127.0.0.1, and a trust store that contains only this key. */
     public static BrokerTls make(Path directory, String name) throws IOException, InterruptedException {
         Path keys = directory.resolve(name + "-keys.p12");
         Process keytool = new ProcessBuilder(List.of(
@@ -85,7 +82,7 @@ public final class BrokerTls {
         }
     }
 
-    /** Returns what a broker needs to listen with these keys, to the one user. */
+    /** Returns the settings of a broker that listens with these keys and knows one user. */
     Map<String, String> broker() {
         return Map.of(
                 LISTENER + "ssl.keystore.location",
@@ -100,12 +97,12 @@ public final class BrokerTls {
                 LOGIN + "user_" + USER + "=\"" + USER_PASSWORD + "\";");
     }
 
-    /** Returns what a client needs that trusts these keys, and knows the password. */
+    /** Returns the settings of a client that trusts these keys and has the right password. */
     public Map<String, String> client() {
         return client(USER_PASSWORD);
     }
 
-    /** Returns what a client has that trusts these keys, and takes this for the password. */
+    /** Returns the settings of a client that trusts these keys and has another password. */
     public Map<String, String> client(String password) {
         return Map.of(
                 "security.protocol",

@@ -5,16 +5,16 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * A sink that {@link SinkBenchmark} runs: the tables it writes into, how it is set up, and how its database tells what
- * it has done. All get the same records by the same converter, in a database of their own.
+ * A sink that {@link SinkBenchmark} runs: its tables, its configuration, and the queries that measure it. Each sink
+ * gets the same records by the same converter and has its own database.
  *
- * @param label short, for a line of figures
- * @param description what it does, for who reads the figures
- * @param tables the statement that makes its tables; empty for the schema of the queue
- * @param urlOptions put behind the URL of the database
+ * @param label a short name, for a line of figures
+ * @param description what the sink does, for the reader of the figures
+ * @param tables the statement that creates its tables; empty for the schema of the queue
+ * @param urlOptions options at the end of the URL of the database
  * @param settings of the connector
- * @param countQuery tells how many records are stored
- * @param secondsQuery tells the time from the beginning of the first transaction to that of the last one, by the
+ * @param countQuery returns the number of stored records
+ * @param secondsQuery returns the time from the start of the first transaction to that of the last one, by the
  *     database's clock
  */
 record ComparedSink(
@@ -26,7 +26,7 @@ record ComparedSink(
         String countQuery,
         String secondsQuery) {
 
-    /** The product's: exactly once, a queue partition a key, several polls of the consumer in one transaction. */
+    /** Our sink: exactly once, one queue partition per key, several polls of the consumer in one transaction. */
     static final ComparedSink QUEUE = new ComparedSink(
             "queue",
             "this project's sink, a partition of the queue for each key, several polls in a transaction (linger.ms=200)",
@@ -44,7 +44,7 @@ record ComparedSink(
             "select coalesce(sum(head), 0) from sluice.partitions",
             "select extract(epoch from max(updated_at) - min(started_at)) from sluice.sink_offsets");
 
-    /** What broker, worker and converter leave to any sink. */
+    /** A sink that drops all records: the rate that broker, worker and converter allow. */
     static final ComparedSink COUNT = new ComparedSink(
             "count",
             "drops the records, and notes how many there were in each delivery",
@@ -54,7 +54,7 @@ record ComparedSink(
             "select coalesce(sum(records), 0) from deliveries",
             "select extract(epoch from max(at) - min(at)) from deliveries");
 
-    /** As little as a sink of a row per record can do: no index, no offsets, no check of anything. */
+    /** The least work of a sink with a row per record: no index, no offsets, no checks. */
     static final ComparedSink INSERT = new ComparedSink(
             "insert",
             "batched inserts of key and value, a table without any index, no delivery promise",
@@ -73,8 +73,8 @@ record ComparedSink(
             "select extract(epoch from max(at) - min(at)) from plain");
 
     /**
-     * A public one, set up for speed: inserts only, a large batch, nothing looked for to merge, a table that is there
-     * already. Its primary key makes a second delivery fail instead of doubling the rows.
+     * Debezium's sink, configured for speed: inserts only, large batches, no merges, an existing table. Because of the
+     * primary key a redelivery fails instead of doubling the rows.
      */
     static final ComparedSink DEBEZIUM = new ComparedSink(
             "debezium",
@@ -101,8 +101,7 @@ record ComparedSink(
             "select extract(epoch from max(at) - min(at)) from debezium");
 
     /**
-     * Another public one, set up for speed in the same way, into a table without any index: a second delivery doubles
-     * the rows.
+     * Aiven's sink, configured for speed in the same way, with a table without an index: a redelivery doubles the rows.
      */
     static final ComparedSink AIVEN = new ComparedSink(
             "aiven",
@@ -125,7 +124,7 @@ record ComparedSink(
             "select count(*) from aiven",
             "select extract(epoch from max(at) - min(at)) from aiven");
 
-    /** Makes a database with the tables it writes into. */
+    /** Creates a database with the tables of the sink. */
     TestPostgres database() {
         if (tables.isEmpty()) {
             return TestPostgres.withSchema();
@@ -135,19 +134,19 @@ record ComparedSink(
         return database;
     }
 
-    /** Returns the configuration of a connector for a database, without what is the same for all. */
+    /** Returns the configuration of a connector for a database, without the settings that all sinks share. */
     Map<String, String> configuration(TestPostgres database) {
         var configuration = new HashMap<>(settings);
         configuration.put("connection.url", database.url() + urlOptions);
         return configuration;
     }
 
-    /** Returns how many records it has stored. */
+    /** Returns the number of stored records. */
     long stored(TestPostgres database) {
         return Long.parseLong(database.query(countQuery).get(0));
     }
 
-    /** Returns how long it took, but for its last transaction. */
+    /** Returns the time of all transactions but the last one. */
     double seconds(TestPostgres database) {
         return Double.parseDouble(database.query(secondsQuery).get(0));
     }

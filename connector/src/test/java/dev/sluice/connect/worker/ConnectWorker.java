@@ -24,7 +24,7 @@ public final class ConnectWorker implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration START_TIMEOUT = Duration.ofMinutes(2);
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(100);
-    /** A request that meets a rebalance is refused and may be sent again. */
+    /** The worker rejects a request during a rebalance; the client may send it again. */
     private static final int CONFLICT = 409;
 
     private static final int NOT_FOUND = 404;
@@ -39,11 +39,11 @@ public final class ConnectWorker implements AutoCloseable {
         this.uri = uri;
     }
 
-    /** An answer: its status, and its body if that is JSON. */
+    /** The status of an answer, and its body if the body is JSON. */
     public record Answer(int status, JsonNode body) {}
 
     /**
-     * Starts a worker and waits until it takes requests; workers of one broker with the same group share their
+     * Starts a worker and waits until it accepts requests. Workers of one broker with the same group share their
      * connectors.
      */
     public static ConnectWorker start(String name, KafkaBroker broker, String group)
@@ -51,16 +51,16 @@ public final class ConnectWorker implements AutoCloseable {
         return start(name, broker, group, Tuning.TESTS);
     }
 
-    /** The same with a JVM for another purpose. */
+    /** Starts a worker with a JVM for another purpose. */
     static ConnectWorker start(String name, KafkaBroker broker, String group, Tuning tuning)
             throws IOException, InterruptedException {
         return start(name, "current", tuning, broker, group, Map.of("plugin.discovery", "service_load"));
     }
 
     /**
-     * The same of another release.
+     * Starts a worker of another release.
      *
-     * @param settings added to those of the worker
+     * @param settings further settings of the worker
      */
     static ConnectWorker start(
             String name, String release, KafkaBroker broker, String group, Map<String, String> settings)
@@ -93,7 +93,7 @@ public final class ConnectWorker implements AutoCloseable {
                 Map.entry("offset.flush.interval.ms", "1000"),
                 Map.entry("exactly.once.source.support", "enabled"),
                 Map.entry("connector.client.config.override.policy", "All"),
-                // A killed worker's tasks shall move at once.
+                // The tasks of a killed worker move at once.
                 Map.entry("scheduled.rebalance.max.delay.ms", "0"),
                 Map.entry("session.timeout.ms", "5000"),
                 Map.entry("heartbeat.interval.ms", "1000"),
@@ -112,7 +112,7 @@ public final class ConnectWorker implements AutoCloseable {
         return worker;
     }
 
-    /** Returns the {@code plugin.path} of a worker, where a test may put more before it starts the worker. */
+    /** Returns the {@code plugin.path} of a worker. A test may add plug-ins before it starts the worker. */
     static Path plugins(String name) throws IOException {
         return KafkaJvm.logs().resolve(name).resolve("plugins");
     }
@@ -121,12 +121,12 @@ public final class ConnectWorker implements AutoCloseable {
         long deadline = System.nanoTime() + START_TIMEOUT.toNanos();
         while (true) {
             try {
-                // Answered only by a member of the group.
+                // Only a member of the group answers this.
                 if (send("GET", "/connectors/none", null).status() == NOT_FOUND) {
                     return;
                 }
             } catch (IOException notYet) {
-                // Nobody listens yet.
+                // The worker does not listen yet.
             }
             if (!jvm.isAlive() || System.nanoTime() - deadline > 0) {
                 throw new IllegalStateException(jvm.failure("did not get ready"));
@@ -145,7 +145,7 @@ public final class ConnectWorker implements AutoCloseable {
         return new Answer(response.statusCode(), JSON.readTree(response.body()));
     }
 
-    /** Sends a request; again while the workers are busy with a rebalance. */
+    /** Sends a request, and repeats it during a rebalance of the workers. */
     public Answer request(String method, String path, @Nullable String body) throws IOException, InterruptedException {
         long deadline = System.nanoTime() + REQUEST_TIMEOUT.toNanos();
         while (true) {
@@ -166,13 +166,13 @@ public final class ConnectWorker implements AutoCloseable {
         return answer.body();
     }
 
-    /** Makes a connector, or gives one another configuration. */
+    /** Creates a connector, or changes its configuration. */
     public void configure(String connector, Map<String, String> configuration)
             throws IOException, InterruptedException {
         ask("PUT", "/connectors/" + connector + "/config", JSON.writeValueAsString(configuration));
     }
 
-    /** Asks the worker what it thinks of a configuration; one message each, by name of the property. */
+    /** Has the worker validate a configuration. Returns one message for each property with an error. */
     public Map<String, String> validate(String connectorClass, Map<String, String> configuration)
             throws IOException, InterruptedException {
         JsonNode answer = ask(
@@ -198,7 +198,7 @@ public final class ConnectWorker implements AutoCloseable {
         return states;
     }
 
-    /** Returns how many of the connector's tasks run. */
+    /** Returns the number of running tasks of the connector. */
     public long runningTasks(String connector) throws IOException, InterruptedException {
         Answer status = request("GET", "/connectors/" + connector + "/status", null);
         long running = 0;
@@ -216,7 +216,7 @@ public final class ConnectWorker implements AutoCloseable {
                 .count();
     }
 
-    /** Returns a number that a task publishes among the worker's metrics; null if it does not. */
+    /** Returns a number that a task publishes as a metric of the worker; null if it does not. */
     public @Nullable Object metric(String connector, String setting, String name) throws Exception {
         return jvm.attribute("kafka.connect:type=plugins,connector=" + connector + ",setting=" + setting + ",*", name);
     }
@@ -226,7 +226,7 @@ public final class ConnectWorker implements AutoCloseable {
         ask("DELETE", "/connectors/" + connector, null);
     }
 
-    /** Ends it as {@code kill -9} does. */
+    /** Ends the worker as {@code kill -9} does. */
     public void kill() throws InterruptedException {
         jvm.kill();
     }

@@ -17,8 +17,8 @@ import org.apache.kafka.connect.sink.SinkTask;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Drops what it gets, and notes how many records came in each delivery, not durably: no sink on the same worker takes
- * less. A plug-in of its own, of this class and {@link Counter} and the driver.
+ * A sink that drops its records. It stores only the number of records of each delivery, and not durably: no sink on the
+ * same worker does less. This class, {@link Counter} and the driver are a plug-in.
  */
 public final class CountSink extends SinkConnector {
     private static final String URL = "connection.url";
@@ -55,7 +55,7 @@ public final class CountSink extends SinkConnector {
 
     @Override
     public void stop() {
-        // Holds nothing.
+        // The connector has nothing to close.
     }
 
     /** The task. */

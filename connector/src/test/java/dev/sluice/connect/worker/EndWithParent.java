@@ -5,15 +5,15 @@ import java.lang.reflect.InvocationTargetException;
 import java.util.Arrays;
 
 /**
- * Runs the program named by the first argument, and ends the process when its input ends, which it does when the
- * process that started it is gone.
+ * Runs a program, and ends the process when its input ends. The input ends when the process that has started this one
+ * is gone.
  */
 public final class EndWithParent {
     private static final int PARENT_IS_GONE = 3;
 
     private EndWithParent() {}
 
-    /** Runs {@code main} of the class named first, with the other arguments. */
+    /** Runs {@code main} of the class that the first argument names, with the other arguments. */
     public static void main(String[] args) throws Throwable {
         var watch = new Thread(EndWithParent::awaitEndOfInput, "end-with-parent");
         watch.setDaemon(true);
@@ -29,10 +29,10 @@ public final class EndWithParent {
     private static void awaitEndOfInput() {
         try {
             while (System.in.read() >= 0) {
-                // Nobody writes.
+                // The parent writes nothing.
             }
         } catch (IOException e) {
-            // Gone as well.
+            // The parent is gone, too.
         }
         Runtime.getRuntime().halt(PARENT_IS_GONE);
     }

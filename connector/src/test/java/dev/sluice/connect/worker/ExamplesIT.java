@@ -17,7 +17,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
- * Every connector of {@code config-examples/connect} starts on a worker, with nothing changed but where PostgreSQL is.
+ * Each connector of {@code config-examples/connect} starts on a worker. The test changes only the address of
+ * PostgreSQL.
  */
 class ExamplesIT {
     private static final Path EXAMPLES = Path.of("..", "config-examples", "connect");
@@ -63,7 +64,7 @@ class ExamplesIT {
                         each -> configuration.put(each.getKey(), each.getValue().asText()));
         configuration.put("connection.url", database.url());
         configuration.put("connection.user", "postgres");
-        configuration.remove("connection.password"); // In a file that is not here.
+        configuration.remove("connection.password"); // The password is in a file that this machine does not have.
         return configuration;
     }
 }

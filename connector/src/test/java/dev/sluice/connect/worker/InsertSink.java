@@ -17,12 +17,12 @@ import org.apache.kafka.connect.sink.SinkTask;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a sink is compared with: one row per record into a table, by batched inserts of the JDBC driver, one transaction
- * for each delivery. It keeps no offsets, knows no duplicates and reports no bad record; it is as little as such a sink
- * can do. A plug-in of its own, of this class and {@link Writer} and the driver.
+ * A sink to compare with. It inserts one row per record with batched inserts of the JDBC driver, in one transaction for
+ * each delivery. It stores no offsets, detects no duplicates and reports no bad record, which is the least such a sink
+ * can do. This class, {@link Writer} and the driver are a plug-in.
  */
 public final class InsertSink extends SinkConnector {
-    /** The table: {@code key text, value text}. */
+    /** The table has the columns {@code key text, value text}. */
     static final String TABLE = "table";
 
     private static final String URL = "connection.url";
@@ -66,7 +66,7 @@ public final class InsertSink extends SinkConnector {
 
     @Override
     public void stop() {
-        // Holds nothing.
+        // The connector has nothing to close.
     }
 
     /** The task. */

@@ -16,8 +16,8 @@ import org.apache.kafka.common.Uuid;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A Kafka of one node, broker and controller at once, which can be stopped and started again with its data. It listens
- * in clear, and with TLS and a password.
+ * A Kafka cluster of one node that is both broker and controller. A test can stop it and start it again with its data.
+ * It has a listener in clear and one with TLS and a password.
  */
 public final class KafkaBroker implements AutoCloseable {
     private static final Duration START_TIMEOUT = Duration.ofMinutes(2);
@@ -31,7 +31,7 @@ public final class KafkaBroker implements AutoCloseable {
     /** The listener with TLS. */
     private record Secure(String bootstrapServers, BrokerTls tls) {}
 
-    /** The process it is; null if it is none of ours. */
+    /** The process of the broker; null if this JVM has not started it. */
     private @Nullable KafkaJvm jvm;
 
     private KafkaBroker(
@@ -43,19 +43,19 @@ public final class KafkaBroker implements AutoCloseable {
         this.secure = secure;
     }
 
-    /** Returns one that runs already, and is neither stopped nor ended here. */
+    /** Returns a running broker that this JVM has not started. It neither stops nor ends it. */
     static KafkaBroker running(String bootstrapServers) throws InterruptedException {
         var broker = new KafkaBroker(bootstrapServers, Tuning.TESTS, Path.of(""), bootstrapServers, null);
         broker.awaitReady();
         return broker;
     }
 
-    /** Starts an empty one and waits until it answers. */
+    /** Starts an empty broker and waits until it answers. */
     public static KafkaBroker start(String name) throws IOException, InterruptedException {
         return start(name, Tuning.TESTS);
     }
 
-    /** The same with a JVM for another purpose. */
+    /** Starts an empty broker with a JVM for another purpose. */
     static KafkaBroker start(String name, Tuning tuning) throws IOException, InterruptedException {
         int port = Ports.free();
         Path directory = KafkaJvm.logs().resolve(name);
@@ -129,7 +129,7 @@ public final class KafkaBroker implements AutoCloseable {
                         return;
                     }
                 } catch (ExecutionException notYet) {
-                    // Nobody answers yet.
+                    // The broker does not answer yet.
                 }
                 KafkaJvm process = jvm;
                 boolean isOver = System.nanoTime() - deadline > 0;
@@ -144,22 +144,22 @@ public final class KafkaBroker implements AutoCloseable {
         }
     }
 
-    /** Returns where it listens. */
+    /** Returns the address of the listener in clear. */
     public String bootstrapServers() {
         return bootstrapServers;
     }
 
-    /** Returns where it listens with TLS; only one of our own does. */
+    /** Returns the address of the listener with TLS. Only a broker of this JVM has one. */
     public String secureBootstrapServers() {
         return secure().bootstrapServers;
     }
 
-    /** Returns its keys for that. */
+    /** Returns the keys of the listener with TLS. */
     public BrokerTls tls() {
         return secure().tls;
     }
 
-    /** Says whether it is one of our own. */
+    /** Returns true if this JVM has started the broker. */
     public boolean isOurs() {
         return secure != null;
     }
@@ -179,7 +179,7 @@ public final class KafkaBroker implements AutoCloseable {
                 "reconnect.backoff.max.ms", "500"));
     }
 
-    /** Makes a topic. */
+    /** Creates a topic. */
     public void createTopic(String topic, int partitions, Map<String, String> configs) throws Exception {
         try (Admin admin = admin()) {
             admin.createTopics(List.of(new NewTopic(topic, partitions, (short) 1).configs(configs)))
@@ -198,7 +198,7 @@ public final class KafkaBroker implements AutoCloseable {
         }
     }
 
-    /** Ends it as {@code SIGTERM} does; its data stays. */
+    /** Ends the broker as {@code SIGTERM} does. Its data stays. */
     public void stop() throws InterruptedException {
         if (jvm == null) {
             throw new IllegalStateException(bootstrapServers + " is not ours to stop");
@@ -206,7 +206,7 @@ public final class KafkaBroker implements AutoCloseable {
         jvm.stop();
     }
 
-    /** Starts it where it was, or for the first time. */
+    /** Starts the broker, with its data if it has run before. */
     public void restart() throws InterruptedException {
         jvm = KafkaJvm.start(name, "current", tuning, "kafka.Kafka", configuration.toString());
         awaitReady();

@@ -18,18 +18,16 @@ import javax.management.remote.JMXConnectorFactory;
 import javax.management.remote.JMXServiceURL;
 import org.jspecify.annotations.Nullable;
 
-/** One program of Kafka's in a JVM of its own; it ends with this one. */
+/** A program of Kafka in its own JVM. It ends when this JVM ends. */
 final class KafkaJvm {
     private static final long STOP_SECONDS = 60;
 
-    /** What its JVM is made for. */
+    /** The purpose of a JVM. */
     record Tuning(List<String> options) {
-        /** Starts fast, on little memory. */
+        /** The JVM starts fast and needs little memory. */
         static final Tuning TESTS = new Tuning(List.of("-Xmx384m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"));
 
-        /**
-         * Runs as in production. A line of log for each batch would be a share of the time of a sink that writes one.
-         */
+        /** The JVM runs as in production. It logs less: a log line for each batch would cost a sink measurable time. */
         static final Tuning BENCHMARKS = new Tuning(List.of("-Xmx1g", "-Dorg.slf4j.simpleLogger.log.io.aiven=warn"));
     }
 
@@ -46,14 +44,14 @@ final class KafkaJvm {
     /**
      * Starts a program.
      *
-     * @param name of its log in {@code target/kafka}
+     * @param name of the log in {@code target/kafka}
      * @param release the module under {@code connector/workers} that lists its jars
      */
     static KafkaJvm start(String name, String release, String mainClass, String... arguments) {
         return start(name, release, Tuning.TESTS, mainClass, arguments);
     }
 
-    /** The same for another purpose. */
+    /** Starts a program for another purpose. */
     static KafkaJvm start(String name, String release, Tuning tuning, String mainClass, String... arguments) {
         try {
             Path output = logs().resolve(name + ".log");
@@ -100,8 +98,8 @@ final class KafkaJvm {
     }
 
     /**
-     * Returns a directory with {@link EndWithParent} and nothing else, so that a worker finds the plug-in's classes
-     * only there.
+     * Returns a directory that contains only {@link EndWithParent}. So a worker finds the classes of the plug-in only
+     * on its {@code plugin.path}.
      */
     private static Path ownClasses() throws IOException {
         Path directory = logs().resolve("classes");
@@ -114,8 +112,8 @@ final class KafkaJvm {
         return directory;
     }
 
-    /** Returns an attribute of the first bean of that name in the process, read by JMX; null if there is none. */
-    @SuppressWarnings("BanJNDI") // The address is that of a process that this test has started.
+    /** Reads an attribute of the first bean with a name in the process by JMX; returns null if there is none. */
+    @SuppressWarnings("BanJNDI") // This test has started the process at that address.
     @Nullable
     Object attribute(String name, String attribute) throws Exception {
         VirtualMachine machine = VirtualMachine.attach(String.valueOf(process.pid()));
@@ -143,7 +141,7 @@ final class KafkaJvm {
         }
     }
 
-    /** Ends it as {@code SIGTERM} does, or after a minute as {@code kill -9}. */
+    /** Ends the program as {@code SIGTERM} does, or after a minute as {@code kill -9} does. */
     void stop() throws InterruptedException {
         process.destroy();
         if (!process.waitFor(STOP_SECONDS, TimeUnit.SECONDS)) {
@@ -151,12 +149,12 @@ final class KafkaJvm {
         }
     }
 
-    /** Ends it as {@code kill -9} does. */
+    /** Ends the program as {@code kill -9} does. */
     void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();
     }
 
-    /** Returns a text that says what is wrong, with the end of what the program has printed. */
+    /** Returns a description of a problem, with the end of the program's output. */
     String failure(String what) {
         try {
             List<String> lines = Files.readAllLines(output);

@@ -11,7 +11,7 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.Test;
 
-/** The plug-in on the oldest worker it supports, with the way of finding plug-ins that is that worker's default. */
+/** The plug-in on the oldest worker that it supports, with that worker's default discovery of plug-ins. */
 class OldestWorkerIT {
     private static final Duration PATIENCE = Duration.ofMinutes(2);
 

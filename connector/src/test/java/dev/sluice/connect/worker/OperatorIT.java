@@ -20,15 +20,15 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.Test;
 
 /**
- * What an operator meets on a real worker when records, settings, offsets or names are wrong: nothing vanishes, nothing
- * stops the rest.
+ * An operator makes mistakes on a real worker: wrong records, settings, offsets and names. No record is lost, and one
+ * mistake does not stop the rest.
  */
 class OperatorIT {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration PATIENCE = Duration.ofMinutes(2);
     private static final String TOO_LONG = "x".repeat(NewMessage.MAX_NAME_LENGTH + 1);
 
-    /** More than the producer of a dead letter topic takes unless told otherwise. */
+    /** More bytes than the producer of a dead letter topic accepts by default. */
     private static final int TOO_LARGE = 1_200_000;
 
     private final KafkaBroker broker = SharedKafka.broker();
@@ -82,7 +82,7 @@ class OperatorIT {
                 .untilAsserted(() -> assertThat(payloads(database, queue)).containsExactly(expected));
     }
 
-    /** Waits until the task has failed, and returns why. */
+    /** Waits until the task has failed, and returns the reason. */
     private String awaitFailure(String connector) {
         var trace = new String[1];
         await().atMost(PATIENCE).untilAsserted(() -> {
@@ -94,7 +94,7 @@ class OperatorIT {
         return trace[0];
     }
 
-    /** Stops a connector and changes offsets; again while Kafka says that its consumers have not left. */
+    /** Stops a connector and changes offsets. It repeats the request until the consumers have left the group. */
     private Answer patch(String connector, String offsets) throws Exception {
         worker.ask("PUT", "/connectors/" + connector + "/stop", null);
         await().atMost(PATIENCE).until(() -> worker.states(connector).equals(List.of("STOPPED")));
@@ -157,7 +157,7 @@ class OperatorIT {
         bad("unreadable", record("unreadable", 0, "k", noJson), "converter or transform");
     }
 
-    /** The producer takes it, and the broker refuses it later. */
+    /** The producer accepts the record, and the broker rejects it later. */
     @Test
     void soDoesOneThatTheConverterRefusesAndTheDeadLetterTopicItself() throws Exception {
         try (TestPostgres database = TestPostgres.withSchema();
@@ -293,7 +293,7 @@ class OperatorIT {
         }
     }
 
-    /** Waits until a topic is there and has a record. */
+    /** Waits until a topic exists and has a record. */
     private void awaitRecord(String topic) {
         await(topic)
                 .atMost(PATIENCE)

@@ -11,7 +11,7 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import org.junit.jupiter.api.Test;
 
-/** What is installed on a worker: our jar with the driver and the pool, and nothing a worker has itself. */
+/** The package has our jar, the driver and the pool, and nothing that a worker brings itself. */
 class PackageIT {
     private static final List<String> FILES = List.of(
             "HikariCP-\\d[\\d.]*\\.jar",
@@ -46,7 +46,7 @@ class PackageIT {
         }
     }
 
-    /** Workers with {@code plugin.discovery=service_load} look nowhere else. */
+    /** Workers with {@code plugin.discovery=service_load} read only these files. */
     @Test
     void theJarNamesItsConnectors() throws IOException {
         Path folder = PluginFolder.zip().resolveSibling("sluice-connect-" + System.getProperty("sluice.version"));

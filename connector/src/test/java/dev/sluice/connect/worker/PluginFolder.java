@@ -10,11 +10,11 @@ import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 
-/** The packaged plug-in: the zip, and a {@code plugin.path} with it unpacked. */
+/** The packaged plug-in: the zip, and a {@code plugin.path} with the unpacked zip. */
 final class PluginFolder {
     private PluginFolder() {}
 
-    /** Returns the zip that the build has made. */
+    /** Returns the zip of the build. */
     static Path zip() throws IOException {
         Path target = Path.of("..", "connector", "target").toAbsolutePath().normalize();
         try (Stream<Path> files = Files.list(target)) {
@@ -28,7 +28,7 @@ final class PluginFolder {
         }
     }
 
-    /** Unpacks the zip into a directory, which is the {@code plugin.path} then. */
+    /** Unpacks the zip into a directory that becomes the {@code plugin.path}. */
     static void install(Path pluginPath) throws IOException {
         try (InputStream file = Files.newInputStream(zip());
                 var zip = new ZipInputStream(file)) {

@@ -6,8 +6,8 @@ import java.net.ServerSocket;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Free ports for servers that are told theirs. They are below those the system gives to clients (32768 and up on
- * Linux): a server that is stopped for a while finds its port free when it comes back.
+ * Finds free ports for servers. The ports are below those that the system gives to clients (32768 and up on Linux). So
+ * the port of a stopped server is still free when the server starts again.
  */
 public final class Ports {
     private static final int FIRST = 15_000;
@@ -16,14 +16,14 @@ public final class Ports {
 
     private Ports() {}
 
-    /** Returns a port nobody listens on. */
+    /** Returns a port on which no process listens. */
     public static int free() {
         for (int i = 0; i < TRIES; i++) {
             int port = ThreadLocalRandom.current().nextInt(FIRST, END);
             try (var socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
                 return socket.getLocalPort();
             } catch (IOException taken) {
-                // Another one then.
+                // The port is in use. Try another one.
             }
         }
         throw new IllegalStateException("no port is free from " + FIRST + " to " + END);

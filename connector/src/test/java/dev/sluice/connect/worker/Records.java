@@ -29,12 +29,12 @@ import org.jspecify.annotations.Nullable;
 /** Reads and writes topics of a broker. */
 public final class Records {
     private static final Duration READ_TIMEOUT = Duration.ofMinutes(1);
-    /** Of a request of the producers here: more than any limit a test is about. */
+    /** Largest request of the producers here. It exceeds each limit that a test checks. */
     private static final int MAX_REQUEST_BYTES = 16 << 20;
 
     private Records() {}
 
-    /** Returns a producer that keeps the order and gives up nothing. */
+    /** Returns a producer that keeps the order and never gives up. */
     public static Producer<byte[], byte[]> producer(KafkaBroker broker) {
         return new KafkaProducer<>(
                 Map.of(
@@ -67,7 +67,7 @@ public final class Records {
         return text == null ? null : text.getBytes(UTF_8);
     }
 
-    /** Reads a topic from its beginning until there are as many records as wanted; partition by partition in order. */
+    /** Reads a number of records of a topic from its beginning. The records of each partition are in order. */
     public static List<ConsumerRecord<byte[], byte[]>> read(KafkaBroker broker, String topic, int count) {
         try (KafkaConsumer<byte[], byte[]> consumer = consumer(broker)) {
             var unused = toBeginning(consumer, topic);
@@ -75,7 +75,7 @@ public final class Records {
         }
     }
 
-    /** Reads all that is in a topic now. */
+    /** Reads all records that a topic has now. */
     static List<ConsumerRecord<byte[], byte[]>> readAll(KafkaBroker broker, String topic) {
         try (KafkaConsumer<byte[], byte[]> consumer = consumer(broker)) {
             List<TopicPartition> partitions = toBeginning(consumer, topic);
@@ -115,7 +115,7 @@ public final class Records {
         return records;
     }
 
-    /** Returns how many records of the topic the group has not committed. */
+    /** Returns the number of records of the topic that the group has not committed. */
     public static long lag(KafkaBroker broker, String group, String topic) throws Exception {
         try (Admin admin = broker.admin()) {
             Map<TopicPartition, OffsetAndMetadata> committed = admin.listConsumerGroupOffsets(group)
@@ -142,8 +142,8 @@ public final class Records {
     }
 
     /**
-     * Sets a consumer group back to the first record of all it has committed. Returns false while the group still has
-     * members.
+     * Resets a consumer group to the first record of each partition that it has committed. Returns false while the
+     * group still has members.
      */
     public static boolean rewind(KafkaBroker broker, String group) throws Exception {
         try (Admin admin = broker.admin()) {

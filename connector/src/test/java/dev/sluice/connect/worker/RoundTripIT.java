@@ -18,8 +18,8 @@ import java.util.concurrent.Callable;
 import org.junit.jupiter.api.Test;
 
 /**
- * From a queue to a topic exactly once, from there to a queue in another database: they are the same, worker killed or
- * not.
+ * Messages go from a queue to a topic and on to a queue in another database, exactly once, while a worker is killed.
+ * Both queues are the same.
  */
 class RoundTripIT {
     private static final int MESSAGES = 30_000;
@@ -60,7 +60,7 @@ class RoundTripIT {
         }
     }
 
-    /** What Connect shows and deletes must be what the source looks for. */
+    /** Connect lists and deletes the same offsets that the source reads. */
     private static void beginAgain(ConnectWorker worker, TestPostgres to) throws Exception {
         worker.ask("PUT", "/connectors/trip-source/stop", null);
         awaiting(() -> worker.states("trip-source").equals(List.of("STOPPED")));

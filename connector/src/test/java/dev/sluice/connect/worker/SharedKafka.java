@@ -1,9 +1,9 @@
 package dev.sluice.connect.worker;
 
 /**
- * The broker and the worker that all tests of a JVM share. They end with it.
+ * The broker and the worker that all tests of a JVM share. They end when the JVM ends.
  *
- * <p>The broker is one of our own, unless the system property {@value #BOOTSTRAP_SERVERS} names another.
+ * <p>The JVM starts its own broker, unless the system property {@value #BOOTSTRAP_SERVERS} names another.
  */
 public final class SharedKafka {
     public static final String BOOTSTRAP_SERVERS = "sluice.test.kafka";

@@ -25,25 +25,24 @@ import org.apache.kafka.connect.sink.SinkConnector;
 import org.postgresql.Driver;
 
 /**
- * Compares the sink with others on one real worker, in turns: the same topic, filled before, two tasks, the same
- * converter and settings of the consumer, PostgreSQL as durable as the product runs it. {@link ComparedSink} says what
- * they are and do.
+ * Compares the sink with other sinks on one real worker, in turns. All have the same full topic, two tasks, the same
+ * converter and consumer settings, and PostgreSQL with durable commits. {@link ComparedSink} describes the sinks.
  *
- * <p>Public sinks are among them where {@code -Dsluice.benchmark.debezium=FOLDER} and
- * {@code -Dsluice.benchmark.aiven=FOLDER} name folders with their jars, which the build does not know. {@code mvn
+ * <p>It also runs public sinks if {@code -Dsluice.benchmark.debezium=FOLDER} and
+ * {@code -Dsluice.benchmark.aiven=FOLDER} name folders with their jars, which the build does not have. {@code mvn
  * dependency:copy-dependencies -DoutputDirectory=FOLDER
- * -DexcludeGroupIds=org.apache.kafka,org.slf4j,com.fasterxml.jackson.core} makes Debezium's in any project whose one
- * dependency is {@code io.debezium:debezium-connector-jdbc:3.5.0.Final}. What is left out is the worker's; a second
- * Jackson ends its tasks. Aiven's is the unpacked archive of a release.
+ * -DexcludeGroupIds=org.apache.kafka,org.slf4j,com.fasterxml.jackson.core} makes Debezium's folder in a project whose
+ * only dependency is {@code io.debezium:debezium-connector-jdbc:3.5.0.Final}. The worker brings the excluded jars, and
+ * a second Jackson makes tasks fail. Aiven's folder is the unpacked archive of a release.
  *
- * <p>The first round is not counted: in it the worker still compiles. Prints records per second and the share of the
- * tasks' time that PostgreSQL was busy with them, then how the queue's rate compares, round by round. A rate counts
- * from the first transaction's beginning to the last one's, both by the database's clock, so starting a connector does
- * not count. The share comes from samples of {@code pg_stat_activity}: connections that run a statement and do not wait
- * for the client.
+ * <p>The first round does not count, because the worker's JVM still compiles. The benchmark prints records per second,
+ * the share of the tasks' time in which PostgreSQL was busy, and the ratio of the rates, round by round. A rate counts
+ * from the start of the first transaction to the start of the last one by the database's clock, so the start of a
+ * connector does not count. The share comes from samples of {@code pg_stat_activity}: connections that run a statement
+ * and do not wait for the client.
  *
- * <p>CONTRIBUTING.md has the command. Optional arguments: the number of records, 2000000 by default, of rounds, 3, and
- * of keys, each a partition of the queue, 1000.
+ * <p>CONTRIBUTING.md has the command. Optional arguments: the number of records (2000000), of rounds (3), and of keys
+ * (1000), each of which is a partition of the queue.
  */
 public final class SinkBenchmark {
     private static final int PARTITIONS = 8;
@@ -52,10 +51,10 @@ public final class SinkBenchmark {
     private static final int TASKS = 2;
     private static final String TOPIC = "benchmark";
     private static final String WORKER = "benchmark-worker";
-    /** What the system property begins with that names the folder of a public sink; it ends with the sink's label. */
+    /** Prefix of the system property with the folder of a public sink. The sink's label follows. */
     private static final String FOLDER = "sluice.benchmark.";
 
-    /** Often enough for a share, seldom enough to leave the processor to the tasks: every 10 ms took a tenth of it. */
+    /** Interval of the samples. At 10 ms the sampling took a tenth of the processor. */
     private static final long SAMPLE_MS = 50;
 
     private static final long LAG_MS = 1_000;
@@ -100,7 +99,7 @@ public final class SinkBenchmark {
         System.exit(0);
     }
 
-    /** Returns what there is to compare; links the folders of public sinks into the worker's plug-ins. */
+    /** Returns the sinks to compare. It links the folders of public sinks into the worker's plug-ins. */
     private static List<ComparedSink> sinks() throws IOException {
         var sinks = new ArrayList<>(List.of(ComparedSink.QUEUE, ComparedSink.COUNT, ComparedSink.INSERT));
         Path plugins = Files.createDirectories(ConnectWorker.plugins(WORKER));
@@ -119,7 +118,7 @@ public final class SinkBenchmark {
         return sinks;
     }
 
-    /** Makes a plug-in of a sink to compare with: its two classes in a jar, and the driver. */
+    /** Packages a sink of this package as a plug-in: its two classes in a jar, and the driver. */
     private static void install(Class<? extends SinkConnector> connector, Class<? extends Task> task) throws Exception {
         String name = connector.getSimpleName();
         Path folder = Files.createDirectories(ConnectWorker.plugins(WORKER).resolve(name));
@@ -191,7 +190,7 @@ public final class SinkBenchmark {
         }
     }
 
-    /** Leaves nothing that the server would vacuum or write to its files while the next one runs. */
+    /** Vacuums and checkpoints, so that the server does not do it while the next sink runs. */
     private static void clear(TestPostgres database) {
         database.execute("drop schema if exists sluice cascade");
         database.execute("drop schema public cascade");
@@ -199,7 +198,8 @@ public final class SinkBenchmark {
     }
 
     /**
-     * Waits until the group has committed everything; returns how many connections PostgreSQL was busy with on average.
+     * Waits until the group has committed all records. Returns the average number of connections that PostgreSQL was
+     * busy with.
      */
     private double busyUntilDone(String name, TestPostgres database) throws Exception {
         long samples = 0;
@@ -212,11 +212,11 @@ public final class SinkBenchmark {
                             + " and wait_event is distinct from 'ClientRead'"
                             + " and datname = current_database() and pid <> pg_backend_pid()")
                     .get(0));
-            if (samples > 0 || now > 0) { // Before the first statement the connector is still starting.
+            if (samples > 0 || now > 0) { // Before the first statement, the connector starts.
                 samples++;
                 busy += now;
             }
-            if (now > 0) { // After the last one the group's offsets are still to come.
+            if (now > 0) { // After the last statement, the group commits its offsets.
                 writtenSamples = samples;
                 writtenBusy = busy;
             }

@@ -16,8 +16,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Everything that happens to a sink in its life, in one: task restart, worker killed, another one joining, PostgreSQL
- * away, the consumer group set back. PostgreSQL holds every record once, in order.
+ * All faults of a sink's life in one test: a task restarts, a worker is killed, another one joins, PostgreSQL goes
+ * down, the consumer group is reset. PostgreSQL then has each record once, in order.
  */
 class SinkFaultsIT {
     private static final int PARTITIONS = 8;
@@ -26,7 +26,7 @@ class SinkFaultsIT {
 
     private final KafkaBroker broker = SharedKafka.broker();
 
-    /** How many records there are; the value of each is its place in its partition, from 0. */
+    /** Number of records. The value of each is its index in its partition, from 0. */
     private int sent;
 
     @TempDir

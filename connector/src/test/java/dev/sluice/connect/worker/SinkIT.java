@@ -19,11 +19,11 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** The sink on a real worker, as its user meets it: by REST. */
+/** The sink on a real worker, as a user operates it: by REST. */
 class SinkIT {
     private static final String SINK = "dev.sluice.connect.QueueSinkConnector";
     private static final Duration PATIENCE = Duration.ofMinutes(2);
-    /** Of a payload, where a test has records on both sides of the limit. */
+    /** Longest payload in a test with records on both sides of the limit. */
     private static final int MAX_BYTES = 2_000_000;
 
     private final KafkaBroker broker = SharedKafka.broker();
@@ -126,7 +126,7 @@ class SinkIT {
                                     "errors.deadletterqueue.topic.name", "mixed-dead",
                                     "errors.deadletterqueue.topic.replication.factor", "1",
                                     "errors.deadletterqueue.context.headers.enable", "true",
-                                    // Without it the worker's producer for that topic takes no more than a megabyte.
+                                    // By default the worker's producer for that topic accepts at most a megabyte.
                                     "producer.override.max.request.size", String.valueOf(16 << 20),
                                     "message.max.bytes", String.valueOf(MAX_BYTES))));
             try {
@@ -139,7 +139,7 @@ class SinkIT {
                         record("good", "3"),
                         record("half \u0000 name", "\"a name PostgreSQL cannot hold\""),
                         record("good", text(MAX_BYTES)),
-                        record("good", text(MAX_BYTES + 1)), // Larger than the sink takes.
+                        record("good", text(MAX_BYTES + 1)), // The record is too large for the sink.
                         record("good", "4"));
                 Records.send(producer, records);
                 await().atMost(PATIENCE)
@@ -213,7 +213,7 @@ class SinkIT {
         }
     }
 
-    /** Waits until the task has ended for that reason: because of a record, or because another had ended. */
+    /** Waits until the task has failed: because of a record, or because an earlier task had failed. */
     private void awaitRefusal(Class<?> cause) {
         await().atMost(PATIENCE)
                 .untilAsserted(() -> assertThat(worker.ask("GET", "/connectors/remade/status", null)
@@ -246,7 +246,7 @@ class SinkIT {
         }
     }
 
-    /** Stops the connector, sets the offset of partition 0 of a topic, and has it go on. */
+    /** Stops the connector, sets the offset of partition 0 of a topic, and resumes the connector. */
     private void setOffset(String connector, String topic, long offset) throws Exception {
         stopAndAsk(
                 connector,
@@ -257,8 +257,8 @@ class SinkIT {
     }
 
     /**
-     * Stops the connector and asks for its offsets until Kafka agrees, which it does when the members of the group have
-     * left.
+     * Stops the connector and repeats a request for its offsets until Kafka accepts it: once the members of the group
+     * have left.
      */
     private void stopAndAsk(String connector, String method, @Nullable String body) throws Exception {
         worker.ask("PUT", "/connectors/" + connector + "/stop", null);
@@ -285,7 +285,7 @@ class SinkIT {
                 .untilAsserted(() -> assertThat(payloads(database, queue)).hasSize(count));
     }
 
-    /** Returns a JSON string of so many bytes. */
+    /** Returns a JSON string of a number of bytes. */
     private static String text(int bytes) {
         return '"' + "x".repeat(bytes - 2) + '"';
     }

@@ -14,8 +14,8 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * The promises of the sink task on a real worker: records are those of a topic, the position is that of the consumer
- * group.
+ * Checks the promises of the sink task on a real worker. The records come from a topic, and the position is that of the
+ * consumer group.
  */
 class SinkTaskContractIT extends SinkTaskContract {
     private static final AtomicInteger TOPICS = new AtomicInteger();

@@ -1,14 +1,14 @@
 /**
- * A Kafka broker and Connect workers for tests, each in a process of its own, from the jars that the modules under
- * {@code connector/workers} list.
+ * A Kafka broker and Connect workers for tests, each in its own process. The modules under {@code connector/workers}
+ * list their jars. They are not on the class path of the service, because a worker brings a web server of another
+ * version.
  *
- * <p>The service's own class path has none of them, since a worker brings a web server of another version. The plug-in
- * is installed as a user does: the zip, unpacked into a folder on {@code plugin.path}. Tests are named {@code *IT},
- * since the zip is there only after {@code package}.
+ * <p>The tests install the plug-in as a user does: they unpack the zip into a folder on {@code plugin.path}. Tests are
+ * named {@code *IT}, because the build has the zip only after {@code package}.
  *
- * <p>One broker and one worker serve all tests of a JVM ({@link dev.sluice.connect.worker.SharedKafka}); tests that end
- * processes start their own. All of them end with the JVM that started them, however it ends
- * ({@link dev.sluice.connect.worker.EndWithParent}). Their output is in {@code target/kafka}.
+ * <p>One broker and one worker serve all tests of a JVM ({@link dev.sluice.connect.worker.SharedKafka}). A test that
+ * stops or kills a process starts its own. Each process ends when the JVM that started it ends, in whatever way
+ * ({@link dev.sluice.connect.worker.EndWithParent}). The output of the processes is in {@code target/kafka}.
  */
 @NullMarked
 package dev.sluice.connect.worker;
