@@ -21,32 +21,31 @@ import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Walks a bridge through the faults of a database, one after the other. During each it sends every kind of request, at
- * the moment when the fault begins and again when the bridge knows of it, and reads every output about health.
- * Afterwards it counts: what was accepted is there, what was refused is not, and nothing came twice.
+ * Walks a bridge through the faults of a database, one after the other. During each fault it sends every kind of
+ * request, when the fault begins and again when the bridge has noticed it, and reads every output about health. At the
+ * end it counts: accepted messages are there, refused ones are not, and none came twice.
  *
- * <p>{@link FaultWalkTest} checks what it notes. Run by itself, the class prints the table of
+ * <p>{@link FaultWalkTest} checks the observations. Run by itself, the class prints the table of
  * {@code docs/operations.md}.
  */
 final class FaultWalk implements AutoCloseable {
-    /** Health follows a fault within this time: documented. */
+    /** Health follows a fault within this time, as the documentation says. */
     static final Duration HEALTH_DELAY = Duration.ofSeconds(6);
 
     private static final Duration SLOW = Duration.ofMillis(200);
     private static final Duration LONGEST_RECOVERY = Duration.ofSeconds(60);
-    /** The server has taken up the setting: somebody waits. */
+    /** Finds a session that waits for a standby. Then the server has applied the setting. */
     private static final String WAITS_FOR_STANDBY = "select 1 from pg_stat_activity where wait_event = 'SyncRep'";
 
     private static final String WAIT_MILLIS = "1500";
 
-    /** What happens to the database. */
+    /** A fault of the database. */
     enum Fault {
         NONE("none"),
         STOPPED("stopped"),
@@ -56,13 +55,13 @@ final class FaultWalk implements AutoCloseable {
         STANDBY_MISSING("standby missing"),
         SLOW("200 ms a statement");
 
-        private final String title;
+        final String title;
 
         Fault(String title) {
             this.title = title;
         }
 
-        /** Says whether the database takes no writes during it. */
+        /** Returns whether the database takes no writes during the fault. */
         boolean stopsWrites() {
             return this != NONE && this != SLOW;
         }
@@ -73,7 +72,7 @@ final class FaultWalk implements AutoCloseable {
      *
      * @param status HTTP status
      * @param body as text
-     * @param error what {@code error} says; empty if nothing
+     * @param error value of {@code error}; empty if there is none
      * @param retryAfter the header; empty if there is none
      * @param took from the request to the answer
      */
@@ -89,16 +88,16 @@ final class FaultWalk implements AutoCloseable {
         String cell() {
             boolean isCode = !error.isEmpty() && error.indexOf(' ') < 0;
             String what = isCode ? status + " `" + error + "`" : Integer.toString(status);
-            return what + ", " + seconds(took);
+            return what + ", " + FaultTable.seconds(took);
         }
     }
 
     /**
-     * What the outputs about health say.
+     * The outputs about health.
      *
      * @param health status of {@code /health}
      * @param ready status of {@code /ready}
-     * @param readySays what it says of the database
+     * @param readySays its {@code database}
      * @param live status of {@code /live}
      * @param dbHealthy of {@code /api/v1/status/buffers}
      * @param drain of the same
@@ -118,13 +117,13 @@ final class FaultWalk implements AutoCloseable {
             String reason) {}
 
     /**
-     * What was seen of one fault.
+     * The observations of one fault.
      *
-     * @param first answers to what was sent when it began
-     * @param then answers to what was sent when health said so
-     * @param health what health said then
-     * @param noticed from the beginning until health said so
-     * @param back from the end until health was well again and every request succeeded
+     * @param first answers to the requests that were sent when the fault began
+     * @param then answers to the requests that were sent when health reported the fault
+     * @param health the outputs about health then
+     * @param noticed time from the beginning of the fault until health reported it
+     * @param back time from the end of the fault until health was well and every request succeeded
      */
     record Seen(
             Map<String, Answered> first, Map<String, Answered> then, Health health, Duration noticed, Duration back) {}
@@ -135,7 +134,7 @@ final class FaultWalk implements AutoCloseable {
     private final HttpClient http = HttpClient.newHttpClient();
     private final Map<Fault, Seen> seen = new EnumMap<>(Fault.class);
 
-    /** Transaction ids by queue: what was accepted, what may have been, and what has come. */
+    /** Transaction ids by queue: accepted ones, ones with an unknown outcome, and received ones. */
     private final Map<String, Set<String>> accepted = new LinkedHashMap<>();
 
     private final Set<String> unclear = new HashSet<>();
@@ -164,10 +163,6 @@ final class FaultWalk implements AutoCloseable {
         bridge.post("/api/v1/configure", "{\"queue\":\"leased\",\"options\":{\"leaseTime\":3600}}");
         bridge.push("{\"items\":[{\"queue\":\"leased\",\"payload\":1},{\"queue\":\"leased\",\"payload\":2}]}");
         leased = bridge.pop("leased?batch=2&wait=true&timeout=20000"); // The second keeps the lease alive.
-    }
-
-    private static String seconds(Duration time) {
-        return String.format(Locale.ROOT, "%.1f s", time.toMillis() / 1000.0);
     }
 
     /** Walks through all faults. */
@@ -205,7 +200,7 @@ final class FaultWalk implements AutoCloseable {
         seen.put(fault, new Seen(first, then, health, noticed, back));
     }
 
-    /** Has a message in the database for the auto-ack pop that comes as a fault begins. */
+    /** Stores a message in the database, for the auto-ack pop that is sent when a fault begins. */
     private void store(String id) {
         accept("auto", id, post("/api/v1/push", items("auto", id)).join());
         await().atMost(LONGEST_RECOVERY).until(this::isDrained);
@@ -242,7 +237,7 @@ final class FaultWalk implements AutoCloseable {
         }
     }
 
-    /** Notes when health says that something is wrong, on a thread of its own. */
+    /** Notes when health reports the fault, on a thread of its own. */
     private void watch(long began) {
         var thread = new Thread(
                 () -> {
@@ -362,7 +357,7 @@ final class FaultWalk implements AutoCloseable {
                 == 0;
     }
 
-    /** Pops what is left. */
+    /** Pops all messages that are left. */
     private synchronized void collect() {
         for (String queue : received.keySet()) {
             JsonNode popped = bridge.pop(queue + "?autoAck=true&batch=1000&wait=true&timeout=3000");
@@ -373,7 +368,7 @@ final class FaultWalk implements AutoCloseable {
         }
     }
 
-    /** Returns what is wrong with what came: missing, twice, or refused and there all the same. */
+    /** Returns the messages that are missing, came twice, or are there although they were refused. */
     synchronized List<String> wrongs() {
         var wrongs = new ArrayList<String>();
         received.forEach((queue, ids) -> {
@@ -452,54 +447,12 @@ final class FaultWalk implements AutoCloseable {
         return new Answered(response.statusCode(), response.body(), error, retryAfter, took);
     }
 
-    /** Returns the table for the documentation. */
-    String table() {
-        var text = new StringBuilder("| |");
-        seen.keySet().forEach(fault -> text.append(' ').append(fault.title).append(" |"));
-        text.append("\n|---|").append("---|".repeat(seen.size())).append('\n');
-        for (String kind : seen.get(Fault.NONE).then().keySet()) {
-            row(text, kind, each -> each.then().get(kind).cell());
-        }
-        for (String kind : List.of("pop, auto-ack", "transaction")) {
-            row(text, kind + ", as it begins", each -> each.first().get(kind).cell());
-        }
-        row(
-                text,
-                "longest answer as it begins",
-                each -> seconds(each.first().values().stream()
-                        .map(Answered::took)
-                        .max(Duration::compareTo)
-                        .orElseThrow()));
-        row(text, "`/health`", each -> Integer.toString(each.health().health()));
-        row(
-                text,
-                "`/ready`, its `database`",
-                each -> each.health().ready() + ", " + each.health().readySays());
-        row(text, "`/live`", each -> Integer.toString(each.health().live()));
-        row(text, "`dbHealthy`", each -> Boolean.toString(each.health().dbHealthy()));
-        row(text, "`drain`", each -> each.health().drain());
-        row(text, "`sluice_database_connected`", each -> each.health().gauge());
-        row(text, "health says so after", each -> each.noticed().isZero() ? "" : seconds(each.noticed()));
-        row(text, "all is well again after", each -> seconds(each.back()));
-        return text.toString();
-    }
-
-    private interface Cell {
-        String of(Seen seen);
-    }
-
-    private void row(StringBuilder text, String title, Cell cell) {
-        text.append("| ").append(title).append(" |");
-        seen.values().forEach(each -> text.append(' ').append(cell.of(each)).append(" |"));
-        text.append('\n');
-    }
-
     /** Walks, and prints the table. */
     public static void main(String[] arguments) throws Exception {
         Path directory = Files.createTempDirectory("sluice-fault-walk");
         try (var walk = new FaultWalk(directory)) {
             walk.run();
-            System.out.println(walk.table());
+            System.out.println(FaultTable.of(walk.seen()));
             System.out.println(walk.wrongs().isEmpty() ? "Nothing is missing, twice, or wrong." : walk.wrongs());
         }
         System.exit(0);

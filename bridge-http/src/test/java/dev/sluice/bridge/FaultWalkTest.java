@@ -29,7 +29,7 @@ class FaultWalkTest {
     void everyAnswerIsTrueAndInTimeDuringEveryFault(@TempDir Path directory) throws Exception {
         try (var walk = new FaultWalk(directory)) {
             walk.run();
-            System.out.println(walk.table());
+            System.out.println(FaultTable.of(walk.seen()));
             var softly = new SoftAssertions();
             walk.seen().forEach((fault, seen) -> {
                 check(softly, fault, seen.first(), false);
