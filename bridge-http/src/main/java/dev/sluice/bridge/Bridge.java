@@ -2,17 +2,15 @@ package dev.sluice.bridge;
 
 import dev.sluice.bridge.api.Backend;
 import dev.sluice.bridge.api.HttpService;
-import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.api.messages.DataPath;
 import dev.sluice.bridge.config.AdministrationSettings;
 import dev.sluice.bridge.config.BridgeConfig;
 import dev.sluice.bridge.config.DataSettings;
 import dev.sluice.bridge.config.ListenAddress;
 import dev.sluice.bridge.config.PopSettings;
-import dev.sluice.bridge.drain.BufferDetail;
+import dev.sluice.bridge.config.RetentionSettings;
 import dev.sluice.bridge.drain.Destination;
 import dev.sluice.bridge.drain.Drain;
-import dev.sluice.bridge.drain.DrainStatus;
 import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.http.ZstdLibrary;
 import dev.sluice.bridge.ingest.Admission;
@@ -29,9 +27,10 @@ import dev.sluice.bridge.metrics.ProcessUsage;
 import dev.sluice.bridge.metrics.RetentionCounts;
 import dev.sluice.bridge.pop.AcknowledgeDispatcher;
 import dev.sluice.bridge.pop.PopDispatcher;
+import dev.sluice.bridge.postgres.Availability;
 import dev.sluice.bridge.postgres.Database;
-import dev.sluice.bridge.postgres.GatedConnections;
 import dev.sluice.bridge.postgres.LocalPostgres;
+import dev.sluice.bridge.postgres.SchemaOpener;
 import dev.sluice.bridge.postgres.WriteProbe;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.bridge.repositories.Repositories;
@@ -41,14 +40,7 @@ import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.Shell;
 import dev.sluice.bridge.system.StartException;
-import dev.sluice.bridge.system.Threads;
 import dev.sluice.buffer.DirectoryLockedException;
-import dev.sluice.buffer.LogStatus;
-import dev.sluice.queue.Acknowledgement;
-import dev.sluice.queue.Message;
-import dev.sluice.queue.PopResult;
-import dev.sluice.queue.PopTarget;
-import dev.sluice.queue.QueueException;
 import dev.sluice.queue.admin.PushRule;
 import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.admin.SharedSwitches;
@@ -59,20 +51,12 @@ import dev.sluice.queue.view.QueueOverview;
 import dev.sluice.queue.view.Traces;
 import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.WakeUps;
-import java.io.Closeable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.BindException;
 import java.nio.file.Path;
-import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Collections;
-import java.util.Deque;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.BooleanSupplier;
@@ -83,241 +67,86 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The running service: the wiring diagram, as code. Parts are started from the data towards the client and closed in
+ * The running service: the wiring diagram, as code. The parts are opened from the data towards the client and closed in
  * reverse.
  *
  * <pre>
- *  HttpService ──▶ Admission, Intake ──▶ Lanes ◀── Drain ──▶ PostgreSQL ◀── Queue ◀── PopDispatcher, AcknowledgeDispatcher ◀── HttpService
- *                    ▲                    │ wakes                              ▲
- *                    └── what became of ──┴────────────────────────────────────┘
+ *  HttpService ──push──▶ Admission ──▶ Intake ──▶ Lanes ──▶ Drain ──▶ PostgreSQL
+ *       │                                ▲                   │
+ *       │                                └──── outcome ──────┤
+ *       │                                                  wake
+ *       │                                                    ▼
+ *       └──pop, ack──▶ PopDispatcher, AcknowledgeDispatcher ──▶ QueueAccess ──▶ PostgreSQL
+ *
+ *  Maintenance, ScheduledRelease, Housekeeping, MetricsFlush ──▶ PostgreSQL
  * </pre>
  */
 final class Bridge implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Bridge.class);
 
-    private static final Duration LONGEST_SCHEMA_PAUSE = Duration.ofSeconds(5);
-    /** A push is let through to a log that failed, to find out whether it still does: nothing else would tell. */
-    private static final Duration RETRY_APPENDS_AFTER = Duration.ofSeconds(5);
-
-    private static final PopResult NO_MESSAGES = new PopResult(PopResult.Status.EMPTY, null, List.of(), 0, null);
-
-    /** How long the probe of writes waits for an answer before it gives up its connection. */
+    /** The probe of writes waits this long for an answer before it gives up its connection. */
     private static final Duration PROBE_ANSWER_TIMEOUT = Duration.ofSeconds(10);
 
-    private static final Duration FIRST_SCHEMA_PAUSE = Duration.ofMillis(200);
-
-    /** What to close, last opened first. */
-    private final Deque<Closeable> open = new ArrayDeque<>();
-
+    private final OpenParts parts;
     private final CountDownLatch ended = new CountDownLatch(1);
-    private final BooleanSupplier calledOff;
-    private final Duration shutdownTimeout;
+    private final BridgeConfig config;
     private final ListenAddress listens;
     private final DataDirectory data;
     private final @Nullable LocalPostgres postgres;
-    private final Database database;
-    private final WriteProbe writes;
-    private final Lanes lanes;
-    private final FailedRecords failed;
-    private final Intake intake;
-    private final Admission door;
-    private final Drain drain;
+    private final Storage storage;
+    private final PushPath push;
+    private final PopPath pop;
     private final HttpService http;
     private volatile boolean stopping;
-    private volatile boolean schemaReady;
     private volatile long left;
-    private boolean closed;
+
+    /** The database, and whether it can be used. */
+    private record Storage(Database database, Availability availability, WriteProbe writes, String schema) {
+        /** A pool for short tasks beside the requests. */
+        DataSource control() {
+            return availability.gated(database.control());
+        }
+    }
+
+    /** The way of a message into the local log. */
+    private record PushPath(
+            Lanes lanes, FailedRecords failed, Intake intake, Admission admission, Destination destination) {}
+
+    /**
+     * The way of a message to its consumer.
+     *
+     * @param wake wakes the pops here, and those at other bridges, that wait for these queues
+     */
+    private record PopPath(
+            QueueAccess queue, PopDispatcher dispatcher, Maintenance maintenance, Consumer<Set<String>> wake) {}
 
     /**
      * Starts the service; returns when it serves.
      *
      * @param progress told, line by line, what takes long
      * @param calledOff asked between the steps: whether to give up
-     * @throws StartException if it cannot, or is called off; everything opened is closed again
+     * @throws StartException if it cannot start, or is called off; then all parts are closed again
      */
     static Bridge start(BridgeConfig config, Consumer<String> progress, BooleanSupplier calledOff)
             throws StartException {
         new ListenAddress(config.http().host(), config.http().port()).refuseUnusable();
-        return new Bridge(config, progress, calledOff);
-    }
-
-    private Bridge(BridgeConfig given, Consumer<String> progress, BooleanSupplier calledOff) throws StartException {
-        this.calledOff = calledOff;
-        shutdownTimeout = given.stop().timeout();
-        listens = new ListenAddress(given.http().host(), given.http().port());
+        var parts = new OpenParts(calledOff);
         boolean complete = false;
         try {
-            data = opened(DataDirectory.take(given.data().directory()));
-            Path logDirectory = given.data().log().directory();
-            DataDirectory.requireWritable(DataSettings.BUFFER_DIR, logDirectory);
-            OwnFiles.tryToKeepLogs(logDirectory);
-            ZstdLibrary.load(ScratchDirectory.prepare(data.path()));
-            BridgeConfig config =
-                    given.postgres().server().isEmpty() && !given.cipher().hasKey()
-                            ? given.withEncryptionKeys(LocalKey.in(data.path()))
-                            : given;
-
-            Database.Address address;
-            if (config.postgres().server().isPresent()) {
-                postgres = null;
-                address = config.postgres().server().get();
-            } else {
-                int port = config.postgres().port();
-                postgres = opened(LocalPostgres.start(data.path().resolve("postgres"), port, progress));
-                address = postgres.address();
-            }
-            PopSettings popSettings = config.pop();
-            AdministrationSettings administrationSettings = config.administration();
-            boolean toKafka = config.drain().toKafka();
-            database = opened(new Database(
-                    address,
-                    popSettings.dispatcher().threads() + popSettings.acknowledgeThreads(),
-                    popSettings.statementTimeout(),
-                    administrationSettings.writers() + administrationSettings.readers(),
-                    administrationSettings.transactions() + administrationSettings.directPushes(),
-                    toKafka ? 0 : config.data().lanes()));
-            openSchema(config, address);
-            String schema = config.postgres().schema();
-            writes = opened(new WriteProbe(
-                    database.direct(WriteProbe.NAME, PROBE_ANSWER_TIMEOUT),
-                    new WriteTest(schema),
-                    () -> schemaReady && database.isConnected()));
-            DataSource consumers = new GatedConnections(database.consumers(), this::requireWrites);
-            DataSource control = new GatedConnections(database.control(), this::requireWrites);
-
-            Destination destination = toKafka ? Destination.kafka(config.kafka()) : Destination.postgres();
-            lanes = Lanes.open(
-                    logDirectory, config.data().lanes(), config.data().log(), destination.name());
-            open.push(lanes);
-            failed = FailedRecords.open(logDirectory);
-            open.push(failed);
-            intake = opened(new Intake(
-                    lanes, config.drain().storedTimeout(), toKafka ? Durability.BUFFERED : Durability.STORED));
-            var rules = new PushRule.Reader(control, schema);
-            door = opened(new Admission(intake, config.cipher(), () -> {
-                requireDatabase();
-                return rules.read();
-            }));
-            door.start();
-
-            var queue = new Queue(consumers, config.queue());
-            var maintenance = opened(new Maintenance(new SharedSwitches(control, schema), this::requireDatabase));
-            var pops = new PopDispatcher(
-                    (target, requests) -> {
-                        if (maintenance.pops()) {
-                            return Collections.nCopies(requests.size(), NO_MESSAGES);
-                        }
-                        requireWrites();
-                        return queue.pop(target, requests);
-                    },
-                    queue::outcomeOf,
-                    queues -> {
-                        requireDatabase();
-                        return queue.namespaces(queues);
-                    },
-                    (target, result) -> giveBack(queue, target, result),
-                    popSettings.dispatcher());
-            database.whenItAnswersAgain(pops::databaseAnswers);
-            var metrics = new Metrics(config.metrics().maxQueues(), new ProcessUsage(database::usage, pops::waiting));
-            var wakeUps = opened(new WakeUps(control, schema, pops::wake));
-            wakeUps.start();
-            database.whenRenewed(wakeUps::renew);
-            Consumer<Set<String>> pushed = queues -> {
-                queues.forEach(pops::wake);
-                wakeUps.tell(queues);
-            };
-            drain = new Drain(lanes, intake, failed, config.drainInto(address), pushed, destination);
-            drain.whenRefused(database::drainRefused);
-            if (!toKafka) {
-                drain.whenAway(() -> schemaReady && (!database.isConnected() || writes.refusal() != null));
-            }
-            maintenance.start(drain::hold, pops::wakeAll);
-            drain.start();
-            writes.start(takesWrites -> {
-                drain.block(!takesWrites && !toKafka);
-                if (takesWrites) {
-                    pops.databaseAnswers();
-                }
-            });
-            open.push(() -> left = drain.stop(shutdownTimeout).undrained());
-
-            var due = opened(new ScheduledRelease(new QueueWriter(control, config.smallWriter()), pushed));
-            due.start();
-            database.whenRenewed(due::renew);
-            DataSource background = new GatedConnections(database.housekeeping(), this::requireWrites);
-            var housekeeping = opened(new Housekeeping(
-                    new Retention(
-                            background,
-                            schema,
-                            config.retention().idlePartitions(),
-                            new RetentionCounts(metrics.counters())),
-                    new MinuteCounters(background, schema),
-                    new Traces(background, schema, config.cipher()),
-                    config.retention().metricsDays(),
-                    config.retention().interval()));
-            housekeeping.start();
-
-            var acknowledgements = opened(new AcknowledgeDispatcher(
-                    batch -> {
-                        requireWrites();
-                        return queue.acknowledge(batch);
-                    },
-                    pops::wake,
-                    popSettings.acknowledgeThreads(),
-                    popSettings.maxPendingAcknowledgements()));
-            var repositorySettings = new RepositorySettings(
-                    administrationSettings.writers(),
-                    administrationSettings.readers(),
-                    administrationSettings.listMax(),
-                    administrationSettings.transactions(),
-                    administrationSettings.directPushes(),
-                    config.queue(),
-                    config.smallWriter());
-            var executor = opened(new DatabaseExecutor(repositorySettings, this::requireDatabase, this::requireWrites));
-            var repositories = Repositories.over(
-                    new GatedConnections(database.administration(), this::requireWrites),
-                    repositorySettings,
-                    door::refresh);
-            var flush = opened(new MetricsFlush(
-                    metrics,
-                    new MinuteCounters(control, schema),
-                    new QueueOverview(control, schema),
-                    config.metrics().maxQueues(),
-                    this::requireWrites));
-            http = new HttpService(
-                    config.http(),
-                    new Backend(
-                            DataPath.of(door, pops, acknowledgements),
-                            failed,
-                            repositorySettings,
-                            repositories,
-                            executor,
-                            new GatedConnections(database.writers(), this::requireWrites),
-                            database.copies(),
-                            this::requireWrites,
-                            pushed,
-                            metrics,
-                            maintenance,
-                            new State(),
-                            version()));
-            open.push(http::close);
-            open.push(pops::close); // Those who wait are answered before the server closes.
-            http.start();
-            flush.start(ProcessUsage.hostName() + ":" + http.port());
+            var bridge = new Bridge(config, progress, parts);
             complete = true;
-            open.push(new ShutdownGrace(config.stop().grace()));
-            log.info("Serving requests host={} port={} data={}", listens.host(), http.port(), data.path());
+            return bridge;
         } catch (DirectoryLockedException e) {
             throw new StartException(e.getMessage() + "; stop it, or set another data.dir or buffer.dir", e);
         } catch (BindException e) {
             throw new StartException(String.valueOf(e.getMessage()), e);
         } catch (IOException e) {
-            throw noLog(given, e);
+            throw noLog(config, e);
         } catch (UncheckedIOException e) {
-            throw noLog(given, e.getCause());
+            throw noLog(config, e.getCause());
         } finally {
             if (!complete) {
-                close();
+                parts.close();
             }
         }
     }
@@ -329,115 +158,185 @@ final class Bridge implements AutoCloseable {
                 e);
     }
 
-    private <T extends AutoCloseable> T opened(T part) throws StartException {
-        open.push(() -> {
-            try {
-                part.close();
-            } catch (IOException | RuntimeException e) {
-                throw e;
-            } catch (Exception e) {
-                throw new IOException(e);
+    private Bridge(BridgeConfig given, Consumer<String> progress, OpenParts parts) throws StartException, IOException {
+        this.parts = parts;
+        listens = new ListenAddress(given.http().host(), given.http().port());
+        data = parts.add(DataDirectory.take(given.data().directory()));
+        config = prepareDirectories(given);
+        postgres = config.postgres().server().isEmpty() ? parts.add(localPostgres(progress)) : null;
+        Database.Address address = postgres == null ? config.postgres().server().orElseThrow() : postgres.address();
+        storage = openStorage(address);
+        push = openPushPath();
+        pop = openPopPath();
+        var usage = new ProcessUsage(storage.database::usage, pop.dispatcher::waiting);
+        var metrics = new Metrics(config.metrics().maxQueues(), usage);
+        Drain drain = startDrain(address);
+        startJobs(metrics);
+        Backend backend = backend(drain, metrics);
+        var flush = parts.add(new MetricsFlush(
+                metrics,
+                new MinuteCounters(storage.control(), storage.schema),
+                new QueueOverview(storage.control(), storage.schema),
+                config.metrics().maxQueues(),
+                storage.availability::requireWrites));
+        http = new HttpService(config.http(), backend);
+        parts.onClose(http::close);
+        parts.onClose(pop.dispatcher::close); // Waiting pops are answered before the server closes.
+        http.start();
+        flush.start(ProcessUsage.hostName() + ":" + http.port());
+        parts.onClose(new ShutdownGrace(config.stop().grace()));
+        log.info("Serving requests host={} port={} data={}", listens.host(), http.port(), data.path());
+    }
+
+    /** Returns the configuration, with a key of the data directory if the service needs one. */
+    private BridgeConfig prepareDirectories(BridgeConfig given) throws StartException {
+        Path logDirectory = given.data().log().directory();
+        DataDirectory.requireWritable(DataSettings.BUFFER_DIR, logDirectory);
+        OwnFiles.tryToKeepLogs(logDirectory);
+        ZstdLibrary.load(ScratchDirectory.prepare(data.path()));
+        boolean needsKey =
+                given.postgres().server().isEmpty() && !given.cipher().hasKey();
+        return needsKey ? given.withEncryptionKeys(LocalKey.in(data.path())) : given;
+    }
+
+    private LocalPostgres localPostgres(Consumer<String> progress) throws StartException {
+        return LocalPostgres.start(
+                data.path().resolve("postgres"), config.postgres().port(), progress);
+    }
+
+    private Storage openStorage(Database.Address address) throws StartException {
+        PopSettings pops = config.pop();
+        AdministrationSettings administration = config.administration();
+        var database = parts.add(new Database(
+                address,
+                pops.dispatcher().threads() + pops.acknowledgeThreads(),
+                pops.statementTimeout(),
+                administration.writers() + administration.readers(),
+                administration.transactions() + administration.directPushes(),
+                config.drain().toKafka() ? 0 : config.data().lanes()));
+        String schema = config.postgres().schema();
+        var opener =
+                parts.add(new SchemaOpener(database, schema, config.postgres().appliesSchema()));
+        opener.open();
+        var writes = parts.add(new WriteProbe(
+                database.direct(WriteProbe.NAME, PROBE_ANSWER_TIMEOUT),
+                new WriteTest(schema),
+                () -> opener.isReady() && database.isConnected()));
+        return new Storage(database, new Availability(database, opener, writes), writes, schema);
+    }
+
+    private PushPath openPushPath() throws StartException, IOException {
+        boolean toKafka = config.drain().toKafka();
+        Path directory = config.data().log().directory();
+        Destination destination = toKafka ? Destination.kafka(config.kafka()) : Destination.postgres();
+        Lanes lanes = parts.add(
+                Lanes.open(directory, config.data().lanes(), config.data().log(), destination.name()));
+        FailedRecords failed = parts.add(FailedRecords.open(directory));
+        Durability strongest = toKafka ? Durability.BUFFERED : Durability.STORED;
+        var intake = parts.add(new Intake(lanes, config.drain().storedTimeout(), strongest));
+        var rules = new PushRule.Reader(storage.control(), storage.schema);
+        var admission = parts.add(new Admission(intake, config.cipher(), () -> {
+            storage.availability.requireDatabase();
+            return rules.read();
+        }));
+        admission.start();
+        return new PushPath(lanes, failed, intake, admission, destination);
+    }
+
+    private PopPath openPopPath() throws StartException {
+        Availability availability = storage.availability;
+        var maintenance = parts.add(
+                new Maintenance(new SharedSwitches(storage.control(), storage.schema), availability::requireDatabase));
+        var queue = new Queue(availability.gated(storage.database.consumers()), config.queue());
+        var access = new QueueAccess(queue, availability, maintenance);
+        var dispatcher = new PopDispatcher(
+                access::pop,
+                queue::outcomeOf,
+                access::namespaces,
+                access::giveBack,
+                config.pop().dispatcher());
+        storage.database.whenItAnswersAgain(dispatcher::databaseAnswers);
+        var wakeUps = parts.add(new WakeUps(storage.control(), storage.schema, dispatcher::wake));
+        wakeUps.start();
+        storage.database.whenRenewed(wakeUps::renew);
+        return new PopPath(access, dispatcher, maintenance, queues -> {
+            queues.forEach(dispatcher::wake);
+            wakeUps.tell(queues);
+        });
+    }
+
+    private Drain startDrain(Database.Address address) {
+        boolean toKafka = config.drain().toKafka();
+        var drain =
+                new Drain(push.lanes, push.intake, push.failed, config.drainInto(address), pop.wake, push.destination);
+        drain.whenRefused(storage.database::drainRefused);
+        if (!toKafka) {
+            drain.whenAway(storage.availability::isAway);
+        }
+        pop.maintenance.start(drain::hold, pop.dispatcher::wakeAll);
+        drain.start();
+        storage.writes.start(takesWrites -> {
+            drain.block(!takesWrites && !toKafka);
+            if (takesWrites) {
+                pop.dispatcher.databaseAnswers();
             }
         });
-        if (calledOff.getAsBoolean()) {
-            throw new StartException("stopped before it served");
-        }
-        return part;
+        parts.onClose(() -> left = drain.stop(config.stop().timeout()).undrained());
+        return drain;
     }
 
-    /** Opens the schema now if the server answers, else as soon as it does: pushes are taken meanwhile. */
-    private void openSchema(BridgeConfig config, Database.Address address) throws StartException {
-        String schema = config.postgres().schema();
-        boolean apply = config.postgres().appliesSchema();
-        try {
-            database.open(schema, apply);
-            schemaReady = true;
-        } catch (QueueException e) {
-            log.warn(
-                    "The schema cannot be opened yet, pushes are kept in the local log url={} reason={}",
-                    address,
-                    e.getMessage());
-            Threads.daemon("sluice-schema", () -> keepOpening(schema, apply)).start();
-        }
+    private void startJobs(Metrics metrics) throws StartException {
+        var release =
+                parts.add(new ScheduledRelease(new QueueWriter(storage.control(), config.smallWriter()), pop.wake));
+        release.start();
+        storage.database.whenRenewed(release::renew);
+        DataSource background = storage.availability.gated(storage.database.housekeeping());
+        RetentionSettings settings = config.retention();
+        var counts = new RetentionCounts(metrics.counters());
+        var housekeeping = parts.add(new Housekeeping(
+                new Retention(background, storage.schema, settings.idlePartitions(), counts),
+                new MinuteCounters(background, storage.schema),
+                new Traces(background, storage.schema, config.cipher()),
+                settings.metricsDays(),
+                settings.interval()));
+        housekeeping.start();
     }
 
-    private void keepOpening(String schema, boolean apply) {
-        Duration pause = FIRST_SCHEMA_PAUSE;
-        String lastError = "";
-        while (!stopping) {
-            try {
-                Thread.sleep(pause.toMillis());
-                database.open(schema, apply);
-                schemaReady = true;
-                log.info("The database answers, its schema is ready. schema={}", schema);
-                return;
-            } catch (StartException e) {
-                if (!lastError.equals(e.getMessage())) {
-                    log.error("The database cannot be used: {}", e.getMessage());
-                    lastError = e.getMessage();
-                }
-            } catch (QueueException e) {
-                if (!lastError.equals(e.getMessage())) {
-                    log.warn("The schema still cannot be opened reason={}", e.getMessage());
-                    lastError = String.valueOf(e.getMessage());
-                }
-            } catch (RuntimeException | Error e) {
-                log.error("The schema could not be opened, it is tried again", e);
-            } catch (InterruptedException e) {
-                return;
-            }
-            pause = pause.multipliedBy(2).compareTo(LONGEST_SCHEMA_PAUSE) < 0
-                    ? pause.multipliedBy(2)
-                    : LONGEST_SCHEMA_PAUSE;
-        }
-    }
-
-    /** Fails at once while the database is known to be away, instead of waiting for a connection. */
-    private void requireDatabase() {
-        if (!schemaReady || !database.isConnected()) {
-            String reason = database.problem();
-            throw new QueueException(
-                    "could not use the queue",
-                    new SQLException(reason == null ? "its schema is not ready yet" : reason, "08001"));
-        }
-    }
-
-    /** Fails at once while the database is away or takes no writes: nobody can take back a commit that hangs. */
-    private void requireWrites() {
-        requireDatabase();
-        String refusal = writes.refusal();
-        if (refusal != null) {
-            throw new QueueException("could not write", new SQLException(refusal, "57P03"));
-        }
-    }
-
-    /**
-     * Gives back messages that reached nobody: ends their leases, as if their consumer had asked for them again, and
-     * puts the position back before those that were popped with auto-ack.
-     */
-    private static void giveBack(Queue queue, PopTarget target, PopResult result) {
-        if (result.leaseId() == null) {
-            int back = queue.putBack(target.group(), result.messages());
-            log.info(
-                    "Messages popped with auto-ack reached nobody and were put back target={} popped={} back={}",
-                    target,
-                    result.messages().size(),
-                    back);
-            return;
-        }
-        Map<Long, Acknowledgement> onePerPartition = new LinkedHashMap<>();
-        for (Message message : result.messages()) {
-            onePerPartition.putIfAbsent(
-                    message.partitionId(),
-                    new Acknowledgement(
-                            target.group(),
-                            message.partitionId(),
-                            message.transactionId(),
-                            result.leaseId(),
-                            Acknowledgement.Verdict.RETRY,
-                            null));
-        }
-        queue.acknowledge(List.copyOf(onePerPartition.values()));
+    private Backend backend(Drain drain, Metrics metrics) throws StartException {
+        Availability availability = storage.availability;
+        PopSettings pops = config.pop();
+        var acknowledgements = parts.add(new AcknowledgeDispatcher(
+                pop.queue::acknowledge,
+                pop.dispatcher::wake,
+                pops.acknowledgeThreads(),
+                pops.maxPendingAcknowledgements()));
+        AdministrationSettings administration = config.administration();
+        var settings = new RepositorySettings(
+                administration.writers(),
+                administration.readers(),
+                administration.listMax(),
+                administration.transactions(),
+                administration.directPushes(),
+                config.queue(),
+                config.smallWriter());
+        var executor =
+                parts.add(new DatabaseExecutor(settings, availability::requireDatabase, availability::requireWrites));
+        return new Backend(
+                DataPath.of(push.admission, pop.dispatcher, acknowledgements),
+                push.failed,
+                settings,
+                Repositories.over(
+                        availability.gated(storage.database.administration()), settings, push.admission::refresh),
+                executor,
+                availability.gated(storage.database.writers()),
+                storage.database.copies(),
+                availability::requireWrites,
+                pop.wake,
+                metrics,
+                pop.maintenance,
+                new BridgeState(
+                        availability, push.lanes, push.failed, push.intake, push.admission, drain, () -> stopping),
+                version());
     }
 
     private static String version() {
@@ -445,80 +344,12 @@ final class Bridge implements AutoCloseable {
         return version == null ? "unreleased" : version;
     }
 
-    private final class State implements ServiceState {
-        @Override
-        public boolean databaseConnected() {
-            return databaseProblem() == null;
-        }
-
-        @Override
-        public @Nullable String databaseProblem() {
-            String problem = database.problem();
-            return problem == null ? writes.refusal() : problem;
-        }
-
-        @Override
-        public @Nullable String pushRefusal() {
-            if (stopping) {
-                return "stopping";
-            }
-            for (LogStatus status : lanes.status()) {
-                if (status.full()) {
-                    return "the local log is full";
-                }
-                if (status.appendsFail(RETRY_APPENDS_AFTER)) {
-                    return "the local log cannot be written";
-                }
-            }
-            return null;
-        }
-
-        @Override
-        public Buffer buffer() {
-            long pending = 0;
-            long used = 0;
-            long limit = 0;
-            boolean full = false;
-            Duration oldest = Duration.ZERO;
-            for (LogStatus status : lanes.status()) {
-                pending += status.uncommittedEntries();
-                used += status.usedBytes();
-                limit += status.limitBytes();
-                full |= status.full();
-                Duration age = status.oldestUncommittedAge().orElse(Duration.ZERO);
-                oldest = age.compareTo(oldest) > 0 ? age : oldest;
-            }
-            return new Buffer(pending, failed.count(), used, limit, full, oldest, drainState());
-        }
-
-        @Override
-        public BufferDetail bufferDetail() throws IOException {
-            return BufferDetail.of(lanes, drain, intake, door, failed);
-        }
-
-        private String drainState() {
-            List<DrainStatus.State> states =
-                    drain.status().lanes().stream().map(DrainStatus.Lane::state).toList();
-            for (var worst : List.of(
-                    DrainStatus.State.SOURCE_TAKEN,
-                    DrainStatus.State.BROKEN,
-                    DrainStatus.State.HOLDING,
-                    DrainStatus.State.DOWN,
-                    DrainStatus.State.PAUSED)) {
-                if (states.contains(worst)) {
-                    return worst.name().toLowerCase(Locale.ROOT);
-                }
-            }
-            return "running";
-        }
-    }
-
     /** Returns the port of the HTTP server. */
     int port() {
         return http.port();
     }
 
-    /** Returns what it serves. */
+    /** Returns the routes. */
     List<Route> routes() {
         return http.routes();
     }
@@ -528,7 +359,7 @@ final class Bridge implements AutoCloseable {
         return listens.url(http.port());
     }
 
-    /** Returns what somebody who has just started the service wants to know, as lines of text. */
+    /** Returns a text for the person who has started the service: addresses and first steps. */
     String introduction() {
         String psql = postgres == null ? "" : "\nLook at it:    " + postgres.psqlCommand();
         return """
@@ -546,30 +377,20 @@ final class Bridge implements AutoCloseable {
         ended.await();
     }
 
-    /** Returns how many messages were still in the local log at the end; they are moved on after the next start. */
+    /** Returns how many messages were left in the local log at the end. The next start moves them. */
     long leftInLog() {
         return left;
     }
 
     /**
-     * Stops: not ready any more, but serving for the shutdown grace; then waiting pops answered, requests under way
-     * finished, the log drained for the shutdown timeout and synced, connections closed, PostgreSQL stopped. Does
-     * nothing the second time.
+     * Stops the service. {@code /ready} answers 503 while the service still serves, for the shutdown grace. Then
+     * waiting pops are answered, requests in progress end, the drain moves messages for the shutdown timeout, the log
+     * is synced, connections are closed, and PostgreSQL is stopped. Does nothing the second time.
      */
     @Override
     public synchronized void close() {
         stopping = true;
-        if (closed) {
-            return;
-        }
-        closed = true;
-        while (!open.isEmpty()) {
-            try {
-                open.pop().close();
-            } catch (IOException | RuntimeException e) {
-                log.error("A part of the service did not close as it should", e);
-            }
-        }
+        parts.close();
         ended.countDown();
     }
 }

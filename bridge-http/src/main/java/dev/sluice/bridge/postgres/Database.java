@@ -221,6 +221,10 @@ public final class Database implements AutoCloseable {
         }
     }
 
+    Address address() {
+        return address;
+    }
+
     /** Returns the pool for pops and acknowledgements. */
     public DataSource consumers() {
         return pools.consumers();

@@ -10,7 +10,7 @@ import javax.sql.DataSource;
  * The connections of a pool, with a gate: while the database takes no writes, a transaction rolls back instead of
  * committing.
  */
-public final class GatedConnections extends ConnectionSource implements CommitGate {
+final class GatedConnections extends ConnectionSource implements CommitGate {
     private final DataSource pool;
     private final Runnable requireWrites;
 
@@ -19,7 +19,7 @@ public final class GatedConnections extends ConnectionSource implements CommitGa
      *
      * @param requireWrites throws {@link QueueException} while the database takes no writes
      */
-    public GatedConnections(DataSource pool, Runnable requireWrites) {
+    GatedConnections(DataSource pool, Runnable requireWrites) {
         this.pool = pool;
         this.requireWrites = requireWrites;
     }
