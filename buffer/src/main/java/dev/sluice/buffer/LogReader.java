@@ -213,7 +213,7 @@ public final class LogReader implements Closeable {
             try {
                 file.close();
             } catch (IOException e) {
-                log.debug("A segment file could not be closed after reading", e);
+                log.debug("A log segment could not be closed after reading", e);
             }
         }
         file = null;
@@ -230,7 +230,7 @@ public final class LogReader implements Closeable {
             if (current.addDamage(new Damage(filePosition, filePosition, missing))) {
                 counters.lostEntries.add(missing);
                 log.warn(
-                        "Offsets are missing from a segment; the reader skipped them "
+                        "Offsets are missing from a log segment; the reader skipped them "
                                 + "segment={} position={} from={} to={}",
                         current.name(),
                         filePosition,
@@ -254,7 +254,7 @@ public final class LogReader implements Closeable {
             counters.quarantinedRanges.increment();
             counters.quarantinedBytes.add(to - from);
             log.error(
-                    "Skipped damaged bytes in a segment; check the disk segment={} from={} to={} entries_lost={}",
+                    "Skipped damaged bytes in a log segment; check the disk segment={} from={} to={} entries_lost={}",
                     current.name(),
                     from,
                     to,
@@ -264,7 +264,7 @@ public final class LogReader implements Closeable {
             } catch (IOException e) {
                 current.keep();
                 log.warn(
-                        "Damaged bytes could not be copied to the quarantine; the segment will be kept segment={}",
+                        "Damaged bytes could not be copied to the quarantine; the log keeps the segment segment={}",
                         current.name(),
                         e);
             }
@@ -299,7 +299,7 @@ public final class LogReader implements Closeable {
         if (current.addDamage(new Damage(filePosition, extent.length(), lost))) {
             counters.lostEntries.add(lost);
             log.error(
-                    "A segment cannot be read; the reader skipped the rest of it; check the disk "
+                    "A log segment cannot be read; the reader skipped the rest of it; check the disk "
                             + "segment={} position={} entries_lost={}",
                     current.name(),
                     filePosition,

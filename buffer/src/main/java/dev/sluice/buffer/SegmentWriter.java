@@ -252,7 +252,7 @@ final class SegmentWriter {
             return true;
         } catch (IOException e) {
             log.warn(
-                    "A segment could not be truncated after a failed write; the log continues in another "
+                    "A log segment could not be truncated after a failed write; the log continues in another "
                             + "segment={} length={} reason={}",
                     segment.name(),
                     segment.length(),
@@ -279,7 +279,7 @@ final class SegmentWriter {
         try {
             file.close();
         } catch (IOException e) {
-            log.debug("A segment file could not be closed", e);
+            log.debug("A log segment could not be closed", e);
         }
     }
 }

@@ -5,10 +5,10 @@
  * <h2>Guarantees</h2>
  *
  * <ul>
- *   <li>An acknowledged append is never lost.
+ *   <li>The log never loses an acknowledged append. The table below states what that means for each sync policy.
  *   <li>A reader gets exactly the bytes that were appended.
  *   <li>Opening succeeds whatever the files contain, and reports what it found.
- *   <li>The log deletes no bytes that it has not examined.
+ *   <li>The log deletes nothing that it has not examined.
  *   <li>Concurrent appends share one sync.
  *   <li>A reader's memory does not depend on the backlog, and reading never delays appends.
  * </ul>
@@ -172,8 +172,8 @@
  *
  * <p>A log has two daemon threads: the writing thread ({@link dev.sluice.buffer.WriteLoop}) and the keeping thread
  * ({@link dev.sluice.buffer.PositionKeeper}). The lock of {@link dev.sluice.buffer.AppendQueue} and the lock of
- * {@link dev.sluice.buffer.PositionKeeper} are held for a moment and never during I/O. The second may be held when the
- * first is taken, never the reverse. Futures complete on the writing thread after the lock is released. A
+ * {@link dev.sluice.buffer.PositionKeeper} are held for a moment and never during I/O. A thread may take the first lock while it holds the second, never the
+ * reverse. Futures complete on the writing thread after the lock is released. A
  * {@link dev.sluice.buffer.LogReader} belongs to one thread.
  *
  * <h2>What can be lost</h2>

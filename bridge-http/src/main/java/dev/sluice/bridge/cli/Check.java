@@ -64,7 +64,7 @@ final class Check {
         } else {
             reports.forEach((name, report) -> {
                 console.print(String.format(
-                        "%s %s: %d segments, %d entries, %s read, %d bytes cut, %d bytes to the quarantine, "
+                        "%s %s: %d log segments, %d entries, %s read, %d bytes cut, %d bytes to the quarantine, "
                                 + "%d entries lost",
                         done,
                         name,

@@ -83,7 +83,7 @@ final class Inspect {
             }
             lines.add("  closed    " + (log.closedCleanly() ? "cleanly" : "not cleanly, or open") + ", epoch "
                     + log.epoch());
-            lines.add("  files     " + log.segments().size() + ", " + mebibytes(log.bytes()));
+            lines.add("  segments  " + log.segments().size() + ", " + mebibytes(log.bytes()));
             for (SegmentInfo segment : log.segments()) {
                 lines.add("    " + segment.file() + "  " + mebibytes(segment.bytes()) + ", epoch " + segment.epoch()
                         + ", offsets " + segment.firstOffset() + " to " + segment.nextOffset() + ", created "
