@@ -31,12 +31,10 @@ public final class LogDirectory implements Closeable {
         void at(long bytesDone, long bytesTotal);
     }
 
-    private final Path path;
     private final Storage storage;
     private final Closeable lock;
 
-    private LogDirectory(Path path, Storage storage, Closeable lock) {
-        this.path = path;
+    private LogDirectory(Storage storage, Closeable lock) {
         this.storage = storage;
         this.lock = lock;
     }
@@ -49,7 +47,7 @@ public final class LogDirectory implements Closeable {
      */
     public static LogDirectory open(Path directory) throws IOException {
         var storage = existing(directory);
-        return new LogDirectory(directory, storage, storage.lock());
+        return new LogDirectory(storage, storage.lock());
     }
 
     /**
@@ -59,7 +57,7 @@ public final class LogDirectory implements Closeable {
      * @throws IOException if there is no such directory or it cannot be read
      */
     public static LogDirectory openForReading(Path directory) throws IOException {
-        return new LogDirectory(directory, new ReadOnlyStorage(existing(directory)), () -> {});
+        return new LogDirectory(new ReadOnlyStorage(existing(directory)), () -> {});
     }
 
     private static Storage existing(Path directory) throws IOException {
@@ -157,11 +155,6 @@ public final class LogDirectory implements Closeable {
      */
     public static Optional<String> holder(Path directory) throws IOException {
         return DirectoryLock.holder(directory, DiskStorage.LOCK_FILE);
-    }
-
-    /** Returns the directory. */
-    public Path path() {
-        return path;
     }
 
     /** Releases the lock. */

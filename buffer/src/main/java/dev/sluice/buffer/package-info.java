@@ -172,8 +172,8 @@
  *
  * <p>A log has two daemon threads: the writing thread ({@link dev.sluice.buffer.WriteLoop}) and the keeping thread
  * ({@link dev.sluice.buffer.PositionKeeper}). The lock of {@link dev.sluice.buffer.AppendQueue} and the lock of
- * {@link dev.sluice.buffer.PositionKeeper} are held for a moment and never during I/O. A thread may take the first lock while it holds the second, never the
- * reverse. Futures complete on the writing thread after the lock is released. A
+ * {@link dev.sluice.buffer.PositionKeeper} are held for a moment and never during I/O. A thread may take the first lock
+ * while it holds the second, never the reverse. Futures complete on the writing thread after the lock is released. A
  * {@link dev.sluice.buffer.LogReader} belongs to one thread.
  *
  * <h2>What can be lost</h2>

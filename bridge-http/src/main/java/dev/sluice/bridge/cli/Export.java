@@ -14,7 +14,6 @@ import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -138,8 +137,7 @@ final class Export {
     private void writeEntry(OutputStream out, String name, LogInspection log, Entry entry) throws IOException {
         var line = new JsonOutput(entry.payload().length + USUAL_LINE_BYTES);
         String origin = "lane " + name + " of log " + log.id() + "-" + entry.epoch() + "@" + entry.offset();
-        boolean readable =
-                MessageLine.write(line, entry.payload(), Instant.ofEpochMilli(entry.appendedAtMillis()), origin);
+        boolean readable = MessageLine.write(line, entry.payload(), entry.appendedAt(), origin);
         writeLine(out, line, readable);
     }
 

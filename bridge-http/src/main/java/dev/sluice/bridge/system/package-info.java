@@ -1,10 +1,10 @@
 /**
  * The operating system around the process: directories, file permissions, locale, environment and threads.
  *
- * <p>The classes do not depend on each other, except that most of them throw
- * {@link dev.sluice.bridge.system.StartException} and describe I/O errors with
- * {@link dev.sluice.bridge.system.FileProblem}. They keep no state but {@link dev.sluice.bridge.system.DataDirectory},
- * which holds a lock until it is closed. They know nothing of messages, settings or PostgreSQL.
+ * <p>The classes do not depend on each other, except that they throw {@link dev.sluice.bridge.system.StartException}
+ * and describe I/O errors with {@link dev.sluice.bridge.system.FileProblem}. They keep no state but
+ * {@link dev.sluice.bridge.system.DataDirectory}, which holds a lock until it is closed. They know nothing of messages,
+ * settings or PostgreSQL.
  *
  * <h2>Public types</h2>
  *
@@ -16,8 +16,9 @@
  *   <li>{@link dev.sluice.bridge.system.NativeLocale}: configuration and command line reject text that the locale
  *       garbles.
  *   <li>{@link dev.sluice.bridge.system.ServiceLinks}: configuration ignores the variables of Kubernetes.
+ *   <li>{@link dev.sluice.bridge.system.FileTree}: whatever unpacks or creates directories deletes them with it.
  *   <li>{@link dev.sluice.bridge.system.Shell}: messages quote words of commands with it.
- *   <li>{@link dev.sluice.bridge.system.Threads}: every thread of the bridge comes from it.
+ *   <li>{@link dev.sluice.bridge.system.Threads}: it creates every thread that the bridge starts.
  *   <li>{@link dev.sluice.bridge.system.StartException} and {@link dev.sluice.bridge.system.ConfigException}: they end
  *       a start with a message for the user.
  * </ul>
