@@ -27,6 +27,11 @@ public final class AdminJson {
     }
 
     /** Returns milliseconds in seconds. */
+    public static double seconds(long millis) {
+        return seconds((double) millis);
+    }
+
+    /** Returns milliseconds in seconds. */
     public static double seconds(double millis) {
         return millis / MILLIS_PER_SECOND;
     }
