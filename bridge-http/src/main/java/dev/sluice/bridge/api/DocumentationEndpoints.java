@@ -17,9 +17,9 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * The contract as a file, {@code GET /openapi.yaml} (OpenAPI 3.1), and as a page to read and try, {@code GET /docs}.
- * Everything the page needs comes from here, nothing from elsewhere. Read from the jar once, so that no request waits
- * for a disk.
+ * Serves the contract as a file, {@code GET /openapi.yaml} (OpenAPI 3.1), and as a page to read and try, {@code GET
+ * /docs}. The page loads nothing from other servers. All files are read from the jar once, so that no request waits for
+ * a disk.
  */
 final class DocumentationEndpoints {
     private static final String SWAGGER_UI = "/META-INF/resources/webjars/swagger-ui/5.21.0/";
@@ -44,7 +44,7 @@ final class DocumentationEndpoints {
         return CompletableFuture.completedFuture(contract);
     }
 
-    /** The page. It may load what comes from this service and nothing else. */
+    /** The page. Its policy lets it load from this service only. */
     private CompletableFuture<Answer> page(Request request) {
         request.answerHeader(
                 "Content-Security-Policy",
@@ -52,7 +52,7 @@ final class DocumentationEndpoints {
         return CompletableFuture.completedFuture(page);
     }
 
-    /** What the page is made of. */
+    /** A script or a style sheet of the page. */
     private CompletableFuture<Answer> asset(Request request) {
         Answer asset = assets.get(request.pathParameter("asset"));
         if (asset == null) {

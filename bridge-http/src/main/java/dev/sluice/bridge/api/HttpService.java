@@ -39,7 +39,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The HTTP server with all routes. */
+/** The HTTP server: Jetty and Javalin with the table of routes. */
 public final class HttpService implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(HttpService.class);
 
@@ -48,7 +48,7 @@ public final class HttpService implements AutoCloseable {
     private static final int ACCEPTORS = 1;
     private static final int SELECTORS = 2;
     private static final int ACCEPT_QUEUE_LENGTH = 1024;
-    /** Stands for the methods and paths of requests that have no route: there is no end to them. */
+    /** Replaces the method and the path of a request without a route, because their number has no bound. */
     private static final String NO_ROUTE = "none";
 
     /**
@@ -56,17 +56,17 @@ public final class HttpService implements AutoCloseable {
      *
      * @param host address ({@code http.host})
      * @param port port ({@code http.port}); 0 takes a free one
-     * @param threads most threads that read requests and write answers ({@code http.threads})
-     * @param idleTimeout silence after which a connection without a request under way is closed
-     *     ({@code http.idle.timeout.ms}); a body must not pause longer either
-     * @param bodyTimeout how long a body may take to come ({@code http.body.timeout.ms})
-     * @param stopTimeout how long closing waits for answers under way
-     * @param usualDurability what a push is answered after when it does not say
+     * @param threads the largest number of threads that read requests and write answers ({@code http.threads})
+     * @param idleTimeout a connection without a running request is closed after this silence
+     *     ({@code http.idle.timeout.ms}); a body must not pause longer
+     * @param bodyTimeout the longest time in which a body arrives ({@code http.body.timeout.ms})
+     * @param stopTimeout closing waits this long for running requests
+     * @param usualDurability the durability of a push that does not ask for one
      * @param limits bounds of a request
      * @param connections bounds of the connections
-     * @param jwt whose tokens are believed; null: nobody needs one
+     * @param jwt whose tokens are accepted; null if no route needs a token
      * @param origins pages of other origins that may use the service ({@code cors.origins})
-     * @param migrations whether everything may be copied into another database ({@code migration.enabled})
+     * @param migrations whether a copy into another database is allowed ({@code migration.enabled})
      */
     public record Config(
             String host,
@@ -89,7 +89,7 @@ public final class HttpService implements AutoCloseable {
     private final RouteTable table;
     private final Connections connections;
 
-    /** Puts the routes over what serves them. Does not listen yet. */
+    /** Builds the table of routes and the server. Does not listen yet. */
     public HttpService(Config config, Backend backend) {
         this.config = config;
         bodies = new RequestBodies(
@@ -106,7 +106,7 @@ public final class HttpService implements AutoCloseable {
             javalinConfig.http.compressionStrategy = CompressionStrategy.NONE;
             javalinConfig.http.prefer405over404 = true;
             javalinConfig.http.generateEtags = false;
-            javalinConfig.http.maxRequestSize = Long.MAX_VALUE; // RequestBody has its own, with our message.
+            javalinConfig.http.maxRequestSize = Long.MAX_VALUE; // RequestBodies has its own limit, with our message.
             javalinConfig.http.asyncTimeout = 0; // Each future has its own deadline.
             javalinConfig.requestLogger.http((ctx, millis) -> count(backend.metrics(), ctx, millis));
             javalinConfig.jetty.threadPool = threads;
@@ -145,7 +145,7 @@ public final class HttpService implements AutoCloseable {
                         seconds(millis));
     }
 
-    /** Names of queues may hold anything, so a path may hold any character as an escape. */
+    /** A name of a queue may contain any character, so a path may contain any escape. */
     private static void configure(HttpConfiguration http) {
         http.setUriCompliance(UriCompliance.from(Set.of(
                 UriCompliance.Violation.AMBIGUOUS_PATH_SEPARATOR,
@@ -161,9 +161,9 @@ public final class HttpService implements AutoCloseable {
     }
 
     /**
-     * There are no web sockets here. Javalin answers a handshake with a 404 before any check of ours, and keeps a
-     * session of each for ever. A server may ignore the wish to change the protocol, so a handshake is the plain
-     * request that it also is.
+     * Turns a WebSocket handshake into a plain request. The service has no WebSockets, and a server may ignore an
+     * upgrade. Without this, Javalin would answer 404 before any of our checks, and would keep a session of each
+     * handshake.
      */
     private static Request withoutWebSocket(Request request) {
         if (!request.getHeaders().contains(HttpHeader.SEC_WEBSOCKET_VERSION)
@@ -199,7 +199,7 @@ public final class HttpService implements AutoCloseable {
     }
 
     /**
-     * Begins to listen.
+     * Starts to listen.
      *
      * @throws BindException if the port is taken
      */
@@ -215,7 +215,7 @@ public final class HttpService implements AutoCloseable {
         }
     }
 
-    /** Returns the port it listens on. */
+    /** Returns the port on which it listens. */
     public int port() {
         return javalin.port();
     }
@@ -225,13 +225,13 @@ public final class HttpService implements AutoCloseable {
         return table.rows();
     }
 
-    /** Stops to listen, and waits for the answers under way, for the stop timeout at most. */
+    /** Stops listening, and waits for running requests for at most the stop timeout. */
     @Override
     public void close() {
         try {
             javalin.stop();
         } catch (RuntimeException e) {
-            log.warn("Some requests were not answered before the HTTP server stopped: {}", e.toString());
+            log.warn("Some requests were not answered before the HTTP server stopped reason={}", e.toString());
         }
         bodies.close();
         table.close();

@@ -33,10 +33,10 @@ import org.slf4j.LoggerFactory;
 final class JavalinRoutes {
     private static final Logger log = LoggerFactory.getLogger(JavalinRoutes.class);
 
-    /** Attribute of a request with the path of its route; of a request without a route there is none. */
+    /** Attribute with the path of the route of a request. A request without a route does not have it. */
     static final String PATTERN = "sluice.route";
 
-    /** Old clients still have calls for it. */
+    /** Old clients still call routes with this prefix. */
     private static final String OLD_STREAMS = "/api/v1/stream/";
 
     private final List<Route> table;
@@ -63,9 +63,7 @@ final class JavalinRoutes {
         this.executor = executor;
     }
 
-    /**
-     * Puts the table over the server. HEAD answers as GET does, without a body; on a route that pops it is not allowed.
-     */
+    /** Registers the table. HEAD answers as GET without a body. On a route that pops, HEAD is not allowed. */
     void register(RoutesConfig routes) {
         for (Route route : table) {
             register(routes, HandlerType.findOrCreate(route.method()), route, route.endpoint());
@@ -75,7 +73,7 @@ final class JavalinRoutes {
         }
         routes.before(ctx -> {
             cors.describe(new JavalinRequest(ctx));
-            if (ctx.method().equals(HandlerType.OPTIONS)) { // Browsers ask so before they send, on any path.
+            if (ctx.method().equals(HandlerType.OPTIONS)) { // A browser sends a preflight on any path.
                 ctx.status(HttpStatus.NO_CONTENT);
                 ctx.skipRemainingHandlers();
             }
@@ -116,9 +114,9 @@ final class JavalinRoutes {
     }
 
     /**
-     * Sends an answer when the request has come to its end: what the route did not read of it would be taken for the
-     * beginning of the next one, so the server would end the connection under the client's hands. A client that waits
-     * to be asked for its body (RFC 9110 §10.1.1) is not asked.
+     * Sends an answer after the request body has arrived. The server would take an unread body for the next request,
+     * and would end the connection while the client uses it. A client that waits for permission to send its body (RFC
+     * 9110 §10.1.1) does not get it.
      */
     private CompletableFuture<@Nullable Void> sendAfterBody(
             Request request, HttpServletResponse response, Answer answer) {
@@ -132,7 +130,7 @@ final class JavalinRoutes {
         }
     }
 
-    /** Sends an answer as fast as its client reads it. No thread waits for the client. */
+    /** Sends an answer as fast as the client reads it. No thread waits for the client. */
     private static CompletableFuture<@Nullable Void> sendLater(HttpServletResponse response, Answer answer) {
         return answer.sendLater(response).exceptionally(failure -> {
             answer.undelivered().run();
@@ -140,7 +138,7 @@ final class JavalinRoutes {
         });
     }
 
-    /** Says in our words that there is no such route, or not with this method. */
+    /** Replaces the message of Javalin for a missing route or a wrong method with ours. */
     private static Exception noRoute(Context ctx, HttpResponseException e) {
         String request = describe(new JavalinRequest(ctx));
         if (ctx.path().startsWith(OLD_STREAMS)) {
@@ -166,7 +164,7 @@ final class JavalinRoutes {
 
     private static void sendProblem(Context ctx, Exception failure) {
         if (failure instanceof IOException && ctx.res().isCommitted()) {
-            return; // The client is gone, and so is the way to tell it.
+            return; // The client is gone.
         }
         Problem problem = failure instanceof HttpResponseException http
                 ? new Problem(http.getStatus(), String.valueOf(http.getMessage()), 0)

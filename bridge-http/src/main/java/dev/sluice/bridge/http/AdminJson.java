@@ -7,7 +7,7 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import org.jspecify.annotations.Nullable;
 
-/** What the answers of administration have in common. */
+/** Builds the parts that the answers of administration share. */
 public final class AdminJson {
     private static final double MILLIS_PER_SECOND = 1000;
 
@@ -36,7 +36,7 @@ public final class AdminJson {
         return millis / MILLIS_PER_SECOND;
     }
 
-    /** Returns an answer that says why something could not be done: {@code {"success": false, "error": "…"}}. */
+    /** Returns an answer with the reason of a failure: {@code {"success": false, "error": "…"}}. */
     public static Answer failure(int status, String error) {
         return Answer.json(status, object().put("success", false).put("error", error));
     }

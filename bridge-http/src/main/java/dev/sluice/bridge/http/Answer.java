@@ -15,12 +15,12 @@ import org.eclipse.jetty.util.Callback;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What goes back for a request.
+ * The answer to a request.
  *
  * @param status HTTP status
  * @param body JSON, or null for no body
  * @param contentType of the body
- * @param undelivered what to do if it cannot be sent; must not block
+ * @param undelivered runs if the answer cannot be sent; must not block
  */
 public record Answer(int status, @Nullable JsonOutput body, String contentType, Runnable undelivered) {
     public static final int OK = 200;
@@ -31,7 +31,7 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
     public static final int CONFLICT = 409;
     public static final int UNAVAILABLE = 503;
 
-    /** Bytes that are written to a socket at once. */
+    /** The number of bytes that are written to a socket at once. */
     private static final int BIT_BYTES = 128 << 10;
 
     static final String JSON = "application/json; charset=utf-8";
@@ -45,7 +45,7 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
         return new Answer(status, body, JSON);
     }
 
-    /** An answer with a JSON body, for routes where its making does not have to be fast. */
+    /** An answer with a JSON body, for routes that need not be fast. */
     public static Answer json(int status, JsonNode body) {
         return json(status, new JsonOutput(0).json(body.toString()));
     }
@@ -55,7 +55,7 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
         return new Answer(NO_CONTENT, null, JSON);
     }
 
-    /** The same answer, with something to do if it cannot be sent. */
+    /** Returns this answer with an action that runs if the answer cannot be sent. */
     public Answer orElse(Runnable whenUndelivered) {
         return new Answer(status, body, contentType, whenUndelivered);
     }
@@ -70,7 +70,7 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
         return body == null ? 0 : body.length();
     }
 
-    /** Writes the answer; blocks while the client does not read. */
+    /** Writes the answer. Blocks while the client does not read. */
     public void send(HttpServletResponse response) throws IOException {
         begin(response);
         if (body != null) {
@@ -78,7 +78,7 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
         }
     }
 
-    /** Writes the answer without blocking. Completes when the client has it; exceptionally if the client goes away. */
+    /** Writes the answer without blocking. Completes when the answer is written; fails if the client disconnects. */
     public CompletableFuture<@Nullable Void> sendLater(HttpServletResponse response) {
         try {
             begin(response);
@@ -108,10 +108,10 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
     }
 
     /**
-     * Writes a long text bit by bit. A socket copies all it is given into memory outside the heap, of which each thread
-     * keeps as much as it ever needed. So it gets little at once.
+     * Writes a long text in small parts. A socket copies its input into memory outside the heap, and each thread keeps
+     * the largest such buffer that it ever needed. Small parts keep these buffers small.
      *
-     * <p>Jetty has {@code sendContent(InputStream, Callback)} for this. In Jetty 12.1.12 its callback is never called.
+     * <p>Jetty has {@code sendContent(InputStream, Callback)} for this purpose. Jetty 12.1.12 never calls its callback.
      */
     private static final class Bits implements WriteListener {
         private final ServletOutputStream out;

@@ -9,8 +9,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bodies that are still arriving, and their memory: of all together and of each client. If a body finds no room for
- * more, the slowest body gives way. Any thread may call.
+ * Tracks the arriving bodies and bounds their memory, for all together and for each client. If a body finds no room,
+ * the slowest body is refused instead. Any thread may call.
  */
 public final class ArrivingBodies {
     /** A body that is still arriving. */
@@ -21,19 +21,19 @@ public final class ArrivingBodies {
         /** Returns the memory of its request. */
         RequestMemory.Claim claim();
 
-        /** Returns when it began, as of {@link System#nanoTime}. */
+        /** Returns its start, as of {@link System#nanoTime}. */
         long startNanos();
 
         /** Refuses this body, because another one needs its memory. Must not block. */
         void evicted();
     }
 
-    /** A body that has just begun is not slow. */
+    /** A younger body does not count as slow. */
     private static final long GRACE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
     private final long limitBytes;
     private final long clientLimitBytes;
-    /** With the bytes of each. Guarded by this. */
+    /** The bytes of each body. Guarded by this. */
     private final Map<Arriving, Long> bodies = new HashMap<>();
     /** Guarded by this. */
     private final Map<String, Long> bytesByClient = new HashMap<>();
@@ -43,8 +43,8 @@ public final class ArrivingBodies {
     /**
      * Sets the limits.
      *
-     * @param limitBytes of all bodies that are arriving
-     * @param clientLimitBytes of those of one client
+     * @param limitBytes of all arriving bodies
+     * @param clientLimitBytes of the arriving bodies of one client
      */
     public ArrivingBodies(long limitBytes, long clientLimitBytes) {
         this.limitBytes = limitBytes;
@@ -54,8 +54,8 @@ public final class ArrivingBodies {
     /**
      * Takes memory for a body.
      *
-     * @throws OverloadedException (503) if there is none, and no body is slower than this one
-     * @throws InvalidRequestException (413) if the body needs more than there is for all
+     * @throws OverloadedException (503) if none is left and no body is slower than this one
+     * @throws InvalidRequestException (413) if the body needs more than the limit of all requests
      */
     public synchronized void take(Arriving body, long more) {
         if (body.claim().isClosed()) {
@@ -67,7 +67,7 @@ public final class ArrivingBodies {
                 body.claim().take(more);
                 break;
             } catch (OverloadedException e) {
-                // The rest of the memory is used by requests whose bodies have arrived.
+                // Requests whose bodies have arrived use the rest of the memory.
                 if (body.claim().isClosed() || !evictSlowest(body, null)) {
                     throw e;
                 }
@@ -90,7 +90,7 @@ public final class ArrivingBodies {
         }
     }
 
-    /** Refuses the slowest body of the client, or of all, unless that is this one. */
+    /** Refuses the slowest body of the client, or of all clients, unless it is this one. */
     private boolean evictSlowest(Arriving body, @Nullable String client) {
         long now = System.nanoTime();
         Arriving slowest = body;
@@ -109,7 +109,7 @@ public final class ArrivingBodies {
         return true;
     }
 
-    /** Returns bytes by nanosecond. */
+    /** Returns bytes per nanosecond. */
     private double rate(Arriving body, long now) {
         long age = now - body.startNanos();
         return age < GRACE_NANOS ? Double.MAX_VALUE : bodies.getOrDefault(body, 0L) / (double) age;
@@ -121,7 +121,7 @@ public final class ArrivingBodies {
         bytes += more;
     }
 
-    /** Forgets a body that has arrived or was refused. Its request keeps its memory. */
+    /** Removes a body that has arrived or was refused. Its request keeps its memory. */
     public synchronized void remove(Arriving body) {
         Long had = bodies.remove(body);
         if (had != null) {

@@ -12,29 +12,29 @@ import org.eclipse.jetty.server.Request;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The connection of a request that waits, to find out whether its client has gone.
+ * Finds out whether the client of a waiting request has disconnected.
  *
- * <p>While a request is handled the server does not read from its HTTP/1.1 connection, so it does not learn that the
- * client has closed it. Here one byte is read, without waiting: the end of the stream, or an error, means that nobody
- * is there. (A client that closes only its sending side is taken for gone too; it gets an empty answer.) If there
- * really is a byte, it is the beginning of a next request, sent early: it is given back to the connection, in front of
- * all it will read later, and the client is believed from then on.
+ * <p>While a request waits, the server does not read from its HTTP/1.1 connection, so it does not notice that the
+ * client has closed it. This class reads one byte without waiting. At the end of the stream or on an error, the client
+ * is gone. (A client that closes only its sending side counts as gone, too; it gets an empty answer.) A byte is the
+ * beginning of a pipelined request. The class returns it to the connection, in front of all later input, and from then
+ * on assumes that the client is there.
  *
- * <p>This is sound because nobody else reads: a request without a body is complete when it is handled, and the next is
- * read only when this one has been answered. So {@link #isGone} reads nothing after {@link #answered}, and nothing at
- * all if there is a body. The selector is not involved.
+ * <p>No other thread reads at that time: a request without a body is complete when it is handled, and the server reads
+ * the next request only after the answer. So {@link #isGone} reads nothing after {@link #answered}, and nothing if the
+ * request has a body. The selector is not involved.
  *
  * <p>Any thread may call.
  */
 public final class ClientConnection implements PopDispatcher.Client {
     private final EndPoint endPoint;
 
-    /** Null when there is nothing to be found out, or not any more. */
+    /** Null if the connection must not be read. */
     private @Nullable SocketChannel channel;
 
     private boolean gone;
 
-    /** For the request that is being handled by the calling thread. */
+    /** Takes the request that the calling thread handles. */
     public ClientConnection(HttpServletRequest servletRequest) {
         Request request = ServletContextRequest.getServletContextRequest(servletRequest);
         endPoint = request.getConnectionMetaData().getConnection().getEndPoint();
@@ -66,9 +66,7 @@ public final class ClientConnection implements PopDispatcher.Client {
         return gone;
     }
 
-    /**
-     * Must be called before anything is answered: from then on the server reads. Returns whether the client has gone.
-     */
+    /** Stops reading, and returns whether the client is gone. Call it before the answer: after it the server reads. */
     public synchronized boolean answered() {
         isGone();
         channel = null;

@@ -18,39 +18,39 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The open connections. Their number is bounded, and the bound never keeps a push out for long:
+ * Bounds the number of open connections so that a push never waits long for one:
  *
  * <ul>
- *   <li>From seven eighths of the bound on, a new connection closes the one that has been without a request for the
- *       longest time, if that is half a second or more.
- *   <li>Pops wait on seven eighths of the bound at most. Any other pop hardly waits. So the last eighth is never full
- *       of waiting pops, and requests that do not wait, pushes first of all, get through.
- *   <li>While more than seven eighths are open, the connection of a pop ends with the answer.
+ *   <li>From 7/8 of the bound on, a new connection closes the connection that has been idle for the longest time, if
+ *       that is half a second or more.
+ *   <li>Pops wait on at most 7/8 of the bound. Any further pop waits for {@link #CROWDED_WAIT} only. So waiting pops
+ *       never fill the last eighth, and requests that do not wait, such as pushes, get through.
+ *   <li>While more than 7/8 are open, the connection of a pop ends with the answer.
  *   <li>A request whose headers do not arrive in time ends its connection.
  * </ul>
  *
  * <p>Any thread may call; {@link #makeRoom} and {@link #noMoreFiles} are called by the thread that accepts.
  */
 public final class Connections {
-    /** The part of the bound that waiting pops leave free, as a divisor. */
+    /** Waiting pops leave one part of this many free. */
     private static final int FREE_SHARE = 8;
 
-    /** A connection that has been without a request for less stays: its request may be on the way. */
+    /** A connection that has been idle for less stays open, because its request may be on the way. */
     private static final long GRACE_NANOS = 500_000_000L;
 
-    /** How long a pop waits when others wait on all connections that pops may take. */
+    /** The wait of a pop while other pops wait on all connections that pops may use. */
     static final Duration CROWDED_WAIT = Duration.ofMillis(250);
 
-    /** By how many the bound drops when the process may open no more files. */
+    /** The bound drops by this number when the process can open no more files. */
     private static final int FILES_GIVEN_BACK = 16;
 
-    /** How long fewer connections are allowed after that. */
+    /** The time for which the bound stays lowered. */
     private static final long LOWERED_NANOS = 60_000_000_000L;
 
-    /** Pause after a look that found nothing to close. */
+    /** Pause after a search that found no connection to close. */
     private static final long PAUSE_NANOS = 50_000_000L;
 
-    /** How many connections one look at all of them finds to close. */
+    /** The number of candidates that one search collects. */
     private static final int CANDIDATES = 64;
 
     private final ConnectionLimits limits;
@@ -61,27 +61,27 @@ public final class Connections {
     private final LongAdder overdue = new LongAdder();
     private final Semaphore waitingPops;
 
-    /** The bound now. */
+    /** The current bound. */
     private volatile int most;
 
     private volatile long loweredNanos;
 
-    /** The connections to close next. Only the thread that accepts touches it. */
+    /** The connections to close next. Confined to the thread that accepts. */
     private final Deque<Candidate> candidates = new ArrayDeque<>();
 
     private long nextLookNanos;
 
     /** A connection that is open. */
     interface Held {
-        /** Returns since when it has carried no request; null while it carries one. */
+        /** Returns the time since which it has carried no request; null while it carries one. */
         @Nullable
         Long idleSinceNanos();
 
-        /** Returns when the first byte of a request came whose headers are not complete; null if there is none. */
+        /** Returns the time of the first byte of incomplete request headers; null if there are none. */
         @Nullable
         Long headersSinceNanos();
 
-        /** Closes it unless it carries a request. Returns whether it did. */
+        /** Closes the connection unless it carries a request. Returns whether it closed it. */
         boolean closeUnlessUsed();
     }
 
@@ -97,7 +97,7 @@ public final class Connections {
     }
 
     /**
-     * Closes a dummy connection, to load the classes for it. A process that may open no more files could not load them.
+     * Closes a dummy connection to load all classes for it. A process that can open no more files cannot load classes.
      */
     private void loadClasses() {
         Held none = new Held() {
@@ -128,14 +128,14 @@ public final class Connections {
         return limits;
     }
 
-    /** Returns how many may be open now. */
+    /** Returns the current bound. */
     public int most() {
         return most;
     }
 
     /**
-     * The process may open no more files. For a minute allows fewer connections than are open, and closes idle ones:
-     * the log and the database need the files, too.
+     * Lowers the bound for a minute because the process can open no more files, and closes idle connections: the log
+     * and the database need files, too.
      */
     void noMoreFiles() {
         most = Math.max(ConnectionLimits.FEWEST, Math.min(most, count() - FILES_GIVEN_BACK));
@@ -152,51 +152,51 @@ public final class Connections {
         }
     }
 
-    /** The server has begun to open a connection. */
+    /** Counts a connection that the server has begun to open. */
     void opening() {
         opening.incrementAndGet();
     }
 
-    /** The server has opened the connection, or failed to. */
+    /** Ends {@link #opening}: the server has opened the connection, or has failed to. */
     void openingEnded() {
         opening.decrementAndGet();
     }
 
-    /** A connection is open. */
+    /** Adds an open connection. */
     void opened(Held held) {
         open.add(held);
     }
 
-    /** A connection is closed. */
+    /** Removes a closed connection. */
     void closed(Held held) {
         open.remove(held);
     }
 
-    /** Returns how many there are. */
+    /** Returns the number of open connections. */
     public int count() {
         return open.size() + opening.get();
     }
 
-    /** Returns how many were closed to make room. */
+    /** Returns the number of connections that were closed to make room. */
     public long evicted() {
         return evicted.sum();
     }
 
-    /** Returns how many were closed because the headers of a request were late. */
+    /** Returns the number of connections that were closed because the headers of a request were late. */
     public long overdue() {
         return overdue.sum();
     }
 
-    /** Returns whether more are open than waiting pops may take. */
+    /** Returns whether more connections are open than waiting pops may use. */
     public boolean crowded() {
         return count() > usual();
     }
 
     /**
-     * Lets a pop wait, unless pops already wait on all connections that they may take.
+     * Lets a pop wait, unless pops already wait on all connections that they may use.
      *
-     * @param asked how long the pop asks to wait
-     * @param pop the pop; gets how long it may wait
+     * @param asked the wait that the pop asks for
+     * @param pop runs the pop with the wait that it is allowed
      */
     public <T> CompletableFuture<T> waiting(Duration asked, Function<Duration, CompletableFuture<T>> pop) {
         if (asked.compareTo(CROWDED_WAIT) <= 0) {
@@ -212,7 +212,7 @@ public final class Connections {
         return most - Math.max(1, most / FREE_SHARE);
     }
 
-    /** Makes room for another connection if there is none. Returns false if all carry a request. */
+    /** Makes room for one more connection. Returns false if all connections carry a request. */
     boolean makeRoom() {
         boolean more = count() < usual() || evict();
         while (more && count() >= most) {
@@ -221,7 +221,7 @@ public final class Connections {
         return count() < most;
     }
 
-    /** Closes the connection that has been without a request for the longest time, if that is long enough. */
+    /** Closes the connection that has been idle for the longest time, if that is long enough. */
     private boolean evict() {
         long now = nanoClock.getAsLong();
         if (candidates.isEmpty()) {
@@ -233,10 +233,10 @@ public final class Connections {
         for (Candidate each = candidates.poll(); each != null; each = candidates.poll()) {
             Long since = each.held().idleSinceNanos();
             if (since == null || since != each.idleSinceNanos()) {
-                continue; // It was used meanwhile.
+                continue; // The connection has been used since the search.
             }
             if (now - since < GRACE_NANOS) {
-                candidates.clear(); // Those after it are more recent.
+                candidates.clear(); // The remaining candidates are more recent.
             } else if (each.held().closeUnlessUsed()) {
                 evicted.increment();
                 return true;
@@ -258,7 +258,7 @@ public final class Connections {
                 .toList();
     }
 
-    /** Closes connections on which the headers of a request are late. */
+    /** Closes the connections on which the headers of a request are late. */
     void closeOverdue() {
         raiseAgain();
         long now = nanoClock.getAsLong();

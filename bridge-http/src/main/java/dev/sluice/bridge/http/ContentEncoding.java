@@ -10,7 +10,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.zip.DataFormatException;
 
-/** How the body of a request is compressed (RFC 9110 §8.4; gzip of RFC 1952, zstd of RFC 8878). */
+/** The compression of a request body (RFC 9110 §8.4; gzip of RFC 1952, zstd of RFC 8878). */
 enum ContentEncoding {
     IDENTITY,
     GZIP,
@@ -22,18 +22,18 @@ enum ContentEncoding {
     private static final int USUAL_RATIO = 4;
     private static final byte[] NONE = new byte[0];
 
-    /** Bounds a body while it grows, and gives it the memory. */
+    /** Bounds a body while it is decompressed, and takes its memory. */
     interface Room {
-        /** Most bytes the body may have. */
+        /** Returns the largest size of the body. */
         int limitBytes();
 
-        /** Says why it may not have more. */
+        /** Returns the refusal of a larger body. */
         InvalidRequestException tooLarge();
 
         /**
          * Takes bytes of memory.
          *
-         * @throws RuntimeException if there are none
+         * @throws RuntimeException if none are left
          */
         void take(int bytes);
 
@@ -71,10 +71,10 @@ enum ContentEncoding {
     }
 
     /**
-     * Decompresses a body. An empty one stays empty. The room keeps the size of the result taken.
+     * Decompresses a body. An empty body stays empty. The memory of the result stays taken.
      *
-     * @throws InvalidRequestException (400) if it is not what its header says, is cut off, or has something behind its
-     *     end; (413) if it has no room
+     * @throws InvalidRequestException (400) if the body does not have the format of its header, is cut off, or has
+     *     bytes behind its end; (413) if it has no room
      */
     byte[] decode(byte[] body, Room room) {
         if (body.length == 0) {
@@ -104,9 +104,8 @@ enum ContentEncoding {
     }
 
     /**
-     * Decompresses in one go into an array that is large enough. Decompressing as a stream would allocate, outside the
-     * heap, the window a frame asks for, up to 128 MiB; this way there is none. Takes several frames, and refuses bytes
-     * behind the last.
+     * Decompresses into one array that is large enough. A stream would allocate the window that a frame asks for, up to
+     * 128 MiB outside the heap; one array needs no window. Accepts several frames, and refuses bytes behind the last.
      */
     private static byte[] unzstd(byte[] body, Room room) {
         long announced = Zstd.getFrameContentSize(body);
@@ -130,7 +129,7 @@ enum ContentEncoding {
             }
             int larger = (int) Math.min(Math.max(LEAST_BYTES, 2L * bytes.length), room.limitBytes());
             room.giveBack(bytes.length);
-            bytes = NONE; // Two arrays at once would be more than was taken.
+            bytes = NONE; // Two arrays at once would need more memory than was taken.
             room.take(larger);
             bytes = new byte[larger];
         }

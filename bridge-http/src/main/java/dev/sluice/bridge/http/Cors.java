@@ -4,7 +4,7 @@ import java.util.Locale;
 
 /**
  * Tells browsers that pages of the origins in {@code cors.origins} may use the service and read its answers (CORS).
- * Without entries an answer has no such headers, and a browser keeps it from pages of other origins.
+ * Without entries an answer has none of these headers, and a browser hides it from pages of other origins.
  */
 public final class Cors {
     private static final String METHODS = "GET, POST, PUT, DELETE, OPTIONS";
@@ -12,7 +12,7 @@ public final class Cors {
             "Content-Type, Authorization, Content-Encoding, Idempotency-Key, traceparent, tracestate";
     private static final String RESPONSE_HEADERS =
             "Retry-After, Link, Sluice-Next-Cursor, Sluice-Truncated, Content-Encoding, Idempotency-Key, traceparent, tracestate";
-    /** Headers with the attributes of a CloudEvent; a list of allowed headers cannot name a prefix. */
+    /** Prefix of the headers with the attributes of a CloudEvent. A list of allowed headers cannot name a prefix. */
     private static final String EVENT_PREFIX = "ce-";
 
     private final TrustedOrigins trusted;
@@ -21,7 +21,7 @@ public final class Cors {
         this.trusted = trusted;
     }
 
-    /** Adds the headers for the page that asks. */
+    /** Adds the headers for the page that sent the request. */
     public void describe(Request request) {
         String origin = request.header("Origin");
         if (trusted.all()) {

@@ -10,8 +10,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Refuses requests that a page of another web site makes a browser send. A browser sends a {@code GET}, and a
- * {@code POST} of plain text, to any address without asking. It says so in two headers:
+ * Refuses requests that a page of another web site makes a browser send. A browser sends a {@code GET}, or a
+ * {@code POST} of plain text, to any address without a preflight. Two headers show where the request comes from:
  *
  * <ul>
  *   <li>{@code Sec-Fetch-Site: cross-site} or {@code same-site}: the page has another origin. A browser sends the
@@ -22,10 +22,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Requests that change or pop are refused if one of the headers names another origin that {@code cors.origins} does
  * not list. A missing header passes: command lines and client libraries send neither.
  *
- * <p>A page can also give its own name the address 127.0.0.1 (DNS rebinding). The browser then takes the service for
- * the page's own server and the headers say nothing. Only {@code Host} still shows the name. So a service that listens
- * on a loopback address answers only to the names of the local machine, and to the hosts of {@code cors.origins},
- * behind a proxy that passes them on.
+ * <p>A page can also let its own name resolve to 127.0.0.1 (DNS rebinding). The browser then takes the service for the
+ * server of the page, and the two headers show nothing. Only {@code Host} still has the name. So a service that listens
+ * on a loopback address answers only if {@code Host} is a name of the local machine or a host of {@code cors.origins}.
  */
 public final class ForeignPages {
     private static final String ORIGIN = "Origin";
@@ -40,7 +39,7 @@ public final class ForeignPages {
     private final RequestBodies bodies;
 
     /**
-     * Makes the check.
+     * Configures the check.
      *
      * @param listensOn address the service listens on
      * @param trusted pages of other origins that may use the service
@@ -57,7 +56,7 @@ public final class ForeignPages {
         try {
             return InetAddress.getByName(host).isLoopbackAddress();
         } catch (UnknownHostException e) {
-            return false; // The server cannot listen on it either.
+            return false; // The server cannot listen on an unknown host either.
         }
     }
 

@@ -5,14 +5,14 @@ import java.util.Arrays;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 
-/** Bytes that are being decompressed: an array that grows within a {@link ContentEncoding.Room}. One thread. */
+/** An array of decompressed bytes that grows within a {@link ContentEncoding.Room}. One thread. */
 final class GrowingBytes {
     private final ContentEncoding.Room room;
     private final byte[] next = new byte[1];
     private byte[] bytes;
     private int length;
 
-    /** Begins with an array of a size that may be enough. */
+    /** Starts with an array of the expected size. */
     GrowingBytes(ContentEncoding.Room room, int expectedBytes) {
         this.room = room;
         int size = Math.min(Math.max(expectedBytes, 1), room.limitBytes());
@@ -24,16 +24,16 @@ final class GrowingBytes {
         return length;
     }
 
-    /** Returns the array; its first {@link #length} bytes count. */
+    /** Returns the array. Its first {@link #length} bytes are valid. */
     byte[] array() {
         return bytes;
     }
 
     /**
-     * Adds the next bytes of a deflate stream. If the array is full it grows only when there really is another byte,
-     * because the first size is often the right one.
+     * Adds the next bytes of a deflate stream. A full array grows only if the stream has another byte, because the
+     * first size is often the right one.
      *
-     * @return how many
+     * @return the number of added bytes
      * @throws InvalidRequestException (413) if there is no room for them
      */
     int inflate(Inflater inflater) throws DataFormatException {

@@ -11,8 +11,8 @@ import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lets a request through to its route if its token allows that. Without a configuration for tokens, everybody may do
- * everything.
+ * Checks the token of a request before the request reaches its endpoint. Without a configuration for tokens, it lets
+ * every request through.
  */
 public final class Guard {
     private static final String SUBJECT = "sluice.subject";
@@ -26,9 +26,9 @@ public final class Guard {
     /**
      * A guard.
      *
-     * @param config null to let everybody through
-     * @param bodies reads what comes with a request that is refused
-     * @param executor where a request goes on that had to wait for the key of its token
+     * @param config null to let every request through
+     * @param bodies reads the body of a refused request
+     * @param executor continues a request that had to wait for the key of its token
      */
     public Guard(@Nullable JwtConfig config, RequestBodies bodies, Executor executor) {
         this.config = config;
@@ -37,9 +37,7 @@ public final class Guard {
         this.executor = executor;
     }
 
-    /**
-     * Returns the subject of the token a request came with; null if nobody was authenticated, or the token names none.
-     */
+    /** Returns the subject of the token of a request; null if the route needs no token or the token has no subject. */
     public static @Nullable String subjectOf(Request request) {
         return (String) request.servlet().getAttribute(SUBJECT);
     }
@@ -90,7 +88,7 @@ public final class Guard {
         return endpoint.handleSafely(request);
     }
 
-    /** Returns the token, empty if there is none. The scheme may be left out. */
+    /** Returns the token, or an empty string. A client may omit the scheme. */
     private static String token(Request request) {
         String header = request.header("Authorization");
         String token = header == null ? "" : header.strip();

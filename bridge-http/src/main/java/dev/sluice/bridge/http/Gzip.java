@@ -5,10 +5,10 @@ import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 
 /**
- * Decompresses gzip (RFC 1952): one member or more, one after the other, and nothing behind the last one.
+ * Decompresses gzip (RFC 1952): one or more members, and nothing behind the last one.
  *
- * <p>{@link java.util.zip.GZIPInputStream} ignores bytes behind a member that are not a member themselves, so it takes
- * a damaged body for a complete one. It also calls itself once for each empty member.
+ * <p>{@link java.util.zip.GZIPInputStream} ignores bytes behind a member that are not a member, so it takes a damaged
+ * body for a complete one. It also recurses once for each empty member.
  */
 final class Gzip {
     private static final int HEADER_BYTES = 10;
@@ -33,8 +33,8 @@ final class Gzip {
     /**
      * Decompresses a body that is not empty.
      *
-     * @param to gets what the members hold
-     * @throws DataFormatException if the body is not gzip, or not whole, or has something behind its last member
+     * @param to receives the decompressed bytes
+     * @throws DataFormatException if the body is not gzip, is incomplete, or has bytes behind its last member
      */
     static void decompress(byte[] body, GrowingBytes to) throws DataFormatException {
         var gzip = new Gzip(body);
@@ -47,7 +47,7 @@ final class Gzip {
         }
     }
 
-    /** Returns how many bytes the last member says it holds, modulo 2^32. It may be wrong. */
+    /** Returns the size that the last member announces, modulo 2^32. It may be wrong. */
     static long announcedBytes(byte[] body) {
         return body.length < HEADER_BYTES + TRAILER_BYTES ? 0 : littleEndian(body, body.length - 4);
     }

@@ -10,19 +10,19 @@ import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.handler.ErrorHandler;
 import org.eclipse.jetty.util.Callback;
 
-/** Writes the errors of requests that never reach a route, because they are not HTTP: {@code {"error": "…"}}. */
+/** Answers requests that are not valid HTTP, and so never reach a route, with {@code {"error": "…"}}. */
 public final class JsonErrorHandler extends ErrorHandler {
     @Override
     protected void generateResponse(
             Request request, Response response, int code, String message, Throwable cause, Callback callback) {
         String error = message == null || message.isEmpty() ? HttpStatus.getMessage(code) : message;
         if (code == HttpStatus.BAD_REQUEST_400 && cause != null && isBadArgument(cause)) {
-            error = Problem.UNDECODABLE; // The address is the only thing that is decoded so early.
+            error = Problem.UNDECODABLE; // Only the address is decoded this early.
         }
         byte[] body =
                 new JsonOutput(0).object().field("error", error).endObject().toBytes();
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, Answer.JSON);
-        // The rest of such a request is not read, so the connection ends; the client must know before it uses it again.
+        // The server does not read the rest of such a request. So the connection ends, and the client must know.
         response.getHeaders().put(HttpHeader.CONNECTION, "close");
         boolean head = HttpMethod.HEAD.is(request.getMethod());
         response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length);

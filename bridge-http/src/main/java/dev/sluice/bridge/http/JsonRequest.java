@@ -20,16 +20,16 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The body of a request of administration: a JSON object, read into a tree. (Bodies that carry messages are read by
- * {@link JsonBody}, which keeps every byte of a payload.)
+ * A JSON object in the body of a request of administration, as a tree. {@link JsonBody} reads bodies with messages,
+ * because it keeps every byte of a payload.
  *
- * <p>Every method throws {@link InvalidRequestException} (400), naming the field, when it is not what is asked for. A
- * field that is {@code null} counts as absent.
+ * <p>If a field has the wrong type or value, a method throws {@link InvalidRequestException} (400) that names the
+ * field. A field that is {@code null} counts as absent.
  */
 public record JsonRequest(JsonNode fields) {
-    /** Bytes of an object or an array, with its place in another one. */
+    /** Bytes of an object or an array, with its entry in the parent. */
     private static final int STRUCTURE_BYTES = 176;
-    /** Bytes of a name or a value besides its text, with its place. */
+    /** Bytes of a name or a value besides its text, with its entry in the parent. */
     private static final int SCALAR_BYTES = 80;
 
     /**
@@ -57,8 +57,8 @@ public record JsonRequest(JsonNode fields) {
             }
             return new JsonRequest(tree);
         } catch (JsonProcessingException e) {
-            // What breaks a limit has no place.
-            // A word without quotes is not repeated: it may be a password.
+            // An exception about a limit has no location.
+            // The message must not repeat a word without quotes: it may be a password.
             throw badRequest("Invalid JSON: " + e.getOriginalMessage().replaceFirst("token '.*?':", "token:")
                     + (e.getLocation() == null
                             ? ""
@@ -68,7 +68,7 @@ public record JsonRequest(JsonNode fields) {
         }
     }
 
-    /** Takes what the tree will need: the body may be a few megabytes and the tree hundreds of them. */
+    /** Takes the memory of the tree. A body of a few megabytes may become a tree of hundreds of megabytes. */
     private static void takeForTree(byte[] body, JsonFactory factory, RequestMemory.Claim memory) throws IOException {
         try (JsonParser parser = factory.createParser(body)) {
             for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
@@ -101,7 +101,7 @@ public record JsonRequest(JsonNode fields) {
         return value.textValue();
     }
 
-    /** Returns a string that must be there. */
+    /** Returns a string that must be present. */
     public String requiredText(String name) {
         String text = text(name);
         if (text == null || text.isEmpty()) {

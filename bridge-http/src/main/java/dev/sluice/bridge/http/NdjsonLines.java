@@ -8,14 +8,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** A request body of lines, one JSON value each. Empty lines, and those of white space only, count for nothing. */
+/** Parses a request body of lines with one JSON value each. Ignores blank lines. */
 public final class NdjsonLines {
-    /** What to make of a line. */
+    /** Parses lines. */
     public interface Parser<T> {
-        /**
-         * Parses the bytes of a line, without its end; {@code index} is the number of those before it that were not
-         * empty.
-         */
+        /** Parses the bytes of a line without its end. {@code index} counts the lines before it that are not blank. */
         T parse(byte[] line, int index);
     }
 
@@ -24,10 +21,10 @@ public final class NdjsonLines {
     /**
      * Parses a body.
      *
-     * @param most how many lines that are not empty it may have
-     * @param what they are, for the message
+     * @param most the largest number of lines that are not blank
+     * @param what names the lines in the message
      * @param memory of the request
-     * @throws InvalidRequestException (400) if there are more, or one cannot be parsed; names the line, from 1
+     * @throws InvalidRequestException (400) if there are more lines, or if one cannot be parsed; names the line, from 1
      */
     public static <T> List<T> parse(byte[] body, int most, String what, RequestMemory.Claim memory, Parser<T> parser) {
         var parsed = new ArrayList<T>();

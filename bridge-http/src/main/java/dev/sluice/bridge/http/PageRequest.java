@@ -19,18 +19,17 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The part of a list that a request asks for: {@code limit} and {@code cursor} in its query.
+ * The page of a list that a request asks for with {@code limit} and {@code cursor} in its query.
  *
- * <p>A cursor names the last row of the page before, so a page costs the same wherever it is, and rows that come or go
- * meanwhile move no other row. If there are more rows, an answer that is an object has {@code "truncated": true} and
- * the cursor of the next page in {@code nextCursor}. Every answer says so in its headers, which is all that fits beside
- * an array: {@code Link} with {@code rel="next"}, {@value #NEXT} and {@value #TRUNCATED}. An answer that has all rows
- * has none of this.
+ * <p>A cursor names the last row of the previous page. So every page costs the same, and rows that are added or removed
+ * do not shift other rows. If more rows follow, the answer has the headers {@code Link} with {@code rel="next"},
+ * {@value #NEXT} and {@value #TRUNCATED}. If the answer is an object, it also has {@code "truncated": true} and
+ * {@code nextCursor}. The last page has none of them.
  *
- * @param list name of the list, so that no cursor of another one is taken
- * @param limit most rows of the page
- * @param offset rows to leave out, for clients that count; 0 with a cursor
- * @param after the values of the last row of the page before; empty for the first page
+ * @param list name of the list; a cursor of another list is refused
+ * @param limit the largest number of rows of the page
+ * @param offset number of rows to skip; 0 with a cursor
+ * @param after the values of the last row of the previous page; empty for the first page
  */
 public record PageRequest(String list, int limit, int offset, List<String> after) {
     static final String NEXT = "Sluice-Next-Cursor";
@@ -41,7 +40,7 @@ public record PageRequest(String list, int limit, int offset, List<String> after
     private static final int MAX_CURSOR_LENGTH = 16_384;
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** Copies the list. */
+    /** Copies the values. */
     public PageRequest {
         after = List.copyOf(after);
     }
@@ -49,10 +48,10 @@ public record PageRequest(String list, int limit, int offset, List<String> after
     /**
      * Reads the query.
      *
-     * @param usual rows without a {@code limit}
-     * @param most rows at most; a greater {@code limit} is cut down
-     * @param fields values in a cursor of this list
-     * @throws InvalidRequestException (400) if the cursor is none of this list, or comes with an offset
+     * @param usual the default {@code limit}
+     * @param most the largest limit; a greater {@code limit} is cut down
+     * @param fields the number of values in a cursor of this list
+     * @throws InvalidRequestException (400) if the cursor is not one of this list, or if the query also has an offset
      */
     public static PageRequest of(Request request, String list, int usual, int most, int fields) {
         int limit = Parameters.numberInQuery(request, "limit", Math.min(usual, most), 0, most);
@@ -95,7 +94,7 @@ public record PageRequest(String list, int limit, int offset, List<String> after
         return isFirst() ? null : after.get(field);
     }
 
-    /** Returns a value of the cursor that must be a number; null on the first page. */
+    /** Returns a value of the cursor as a number; null on the first page. */
     @Nullable
     public Long number(int field) {
         try {
@@ -105,7 +104,7 @@ public record PageRequest(String list, int limit, int offset, List<String> after
         }
     }
 
-    /** Returns a value of the cursor that must be a time; null on the first page. */
+    /** Returns a value of the cursor as a time; null on the first page. */
     @Nullable
     public Instant time(int field) {
         try {
@@ -115,17 +114,17 @@ public record PageRequest(String list, int limit, int offset, List<String> after
         }
     }
 
-    /** Returns how many rows to ask for: one more than the page holds, to know whether there are more. */
+    /** Returns the number of rows to read: one more than the page holds, which shows whether more rows follow. */
     public int rows() {
         return limit + 1;
     }
 
-    /** Returns the rows of the page, of those that were asked for. */
+    /** Returns the rows of the page, out of the rows that were read. */
     public <T> List<T> page(List<T> rows) {
         return rows.subList(0, Math.min(limit, rows.size()));
     }
 
-    /** Returns whether the rows that were asked for are more than the page holds. No page follows an empty one. */
+    /** Returns whether more rows were read than the page holds. No page follows an empty page. */
     public boolean isTruncated(List<?> rows) {
         return limit > 0 && rows.size() > limit;
     }
@@ -144,7 +143,7 @@ public record PageRequest(String list, int limit, int offset, List<String> after
         }
     }
 
-    /** Says in the headers where the next page begins. */
+    /** Adds the headers for the next page. */
     public static void announce(Request request, @Nullable String nextCursor) {
         if (nextCursor == null) {
             return;
@@ -166,19 +165,19 @@ public record PageRequest(String list, int limit, int offset, List<String> after
         request.answerHeader(TRUNCATED, "true");
     }
 
-    /** Says in the headers and in the body where the next page begins. */
+    /** Adds the headers and the fields for the next page. */
     public static ObjectNode announce(Request request, ObjectNode body, @Nullable String nextCursor) {
         announce(request, nextCursor);
         return nextCursor == null ? body : body.put("nextCursor", nextCursor).put("truncated", true);
     }
 
-    /** The same for a body that is written as text. */
+    /** Adds the headers and the fields for the next page to an open object. */
     public static JsonOutput announce(Request request, JsonOutput body, @Nullable String nextCursor) {
         announce(request, nextCursor);
         return nextCursor == null ? body : body.field("nextCursor", nextCursor).field("truncated", true);
     }
 
-    /** Says in the headers that the list leaves something out that no further page has. */
+    /** Adds the header that says that the list omits rows which no other page has. */
     public static void announcePartial(Request request) {
         request.answerHeader(TRUNCATED, "true");
     }

@@ -13,14 +13,14 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Names, ids and times in the path and the query of a request of administration.
+ * Reads names, ids and times in the path and the query of a request.
  *
- * <p>Every method throws {@link InvalidRequestException} (400), naming the parameter, when it is not what is asked for.
+ * <p>If a parameter is not valid, a method throws {@link InvalidRequestException} (400) that names the parameter.
  */
 public final class Parameters {
     private Parameters() {}
 
-    /** Returns the name, if it is one a queue, partition, group or message can have. */
+    /** Returns the name if it is valid for a queue, partition, group or message. */
     public static String name(String what, String name) {
         try {
             NewMessage.checkName(what, name);
@@ -65,7 +65,7 @@ public final class Parameters {
         return text == null ? null : time(parameter, text);
     }
 
-    /** Returns a number in the query, moved into the range; {@code byDefault} if there is none. */
+    /** Returns a number in the query, clamped to the range; {@code byDefault} if it is absent. */
     public static int numberInQuery(Request request, String parameter, int byDefault, int least, int most) {
         int number = request.query().number(parameter, byDefault);
         return Math.min(Math.max(number, least), most);
@@ -81,7 +81,7 @@ public final class Parameters {
                 : request.query().flag(parameter);
     }
 
-    /** Returns the partition whose UUID is in the path; nothing if it is a UUID that no partition has. */
+    /** Returns the id of the partition whose UUID is in the path; empty if the UUID is not one of a partition. */
     public static OptionalLong partitionInPath(Request request) {
         UUID uuid = JsonBody.uuid(request.pathParameter("partitionId"));
         if (uuid == null) {

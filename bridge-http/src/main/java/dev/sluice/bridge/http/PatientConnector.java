@@ -24,13 +24,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Listens, and keeps the connections within their {@linkplain Connections bounds}.
+ * Accepts connections within the {@linkplain Connections bounds}.
  *
- * <p>When the process can open no more files, accepting fails. Then idle connections are closed until it succeeds.
+ * <p>If the process can open no more files, accepting fails. The connector then closes idle connections until it
+ * succeeds.
  *
- * <p>When it is told to stop it closes the connections that carry no request, after {@value #CLOSE_IDLE_MILLIS} ms, and
- * lets the others be until they are answered or the server's time to stop is over. The server itself would fail what it
- * reads and writes on these, too, if nothing has moved on them for as long.
+ * <p>When the server stops, the connector closes idle connections after {@value #CLOSE_IDLE_MILLIS} ms. It keeps the
+ * others until their requests are answered or the stop timeout of the server is over. Without this class, Jetty would
+ * also fail reads and writes on a connection that carries a request but has been silent for that time.
  */
 public final class PatientConnector extends ServerConnector {
     private static final Logger log = LoggerFactory.getLogger(PatientConnector.class);
@@ -52,7 +53,7 @@ public final class PatientConnector extends ServerConnector {
         getSelectorManager().addEventListener(new Opening());
     }
 
-    /** Returns what tells a connection of this class when a request begins and ends. */
+    /** Returns a customizer that tells a connection of this class when a request begins and ends. */
     public static HttpConfiguration.Customizer requests() {
         return PatientConnector::follow;
     }
@@ -87,7 +88,7 @@ public final class PatientConnector extends ServerConnector {
         }
     }
 
-    /** Accepts a connection, or returns soon if there is no room for one: the caller calls again. */
+    /** Accepts a connection. Returns soon if there is no room for one; the caller then calls again. */
     @Override
     public void accept(int acceptor) throws IOException {
         if (!connections.makeRoom()) {
@@ -127,7 +128,7 @@ public final class PatientConnector extends ServerConnector {
         return endPoint;
     }
 
-    /** Counts the connections that were accepted and have no end point yet. */
+    /** Counts the connections that were accepted but have no end point yet. */
     private final class Opening implements SelectorManager.AcceptListener {
         @Override
         public void onAccepting(SelectableChannel channel) {
@@ -146,7 +147,7 @@ public final class PatientConnector extends ServerConnector {
     }
 
     private final class EndPoint extends SocketChannelEndPoint implements Connections.Held {
-        // Guarded by this, for a request may begin while the connection is about to be closed.
+        // Guarded by this, because a request may begin while another thread closes the connection.
         private boolean carriesRequest;
         private long idleSinceNanos = System.nanoTime();
         private @Nullable Long headersSinceNanos;

@@ -22,7 +22,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A failure as the client sees it. The only place that maps failures to status codes and bodies.
+ * A failure as the client sees it. This is the only class that maps failures to status codes and bodies.
  *
  * <pre>{@code
  * {"error": "items array is required"}                                              application/json
@@ -34,14 +34,14 @@ import org.slf4j.LoggerFactory;
  *
  * @param status 4xx or 5xx
  * @param error what is wrong, for the developer of the client
- * @param retryAfterSeconds when to try again, as {@code Retry-After}; 0 for no such header
+ * @param retryAfterSeconds value of {@code Retry-After}; 0 for no such header
  */
 public record Problem(int status, String error, int retryAfterSeconds) {
     private static final Logger log = LoggerFactory.getLogger(Problem.class);
-    /** Nothing was done, because the database could not be asked. */
+    /** The database is not available. The request had no effect. */
     public static final String DATABASE_UNAVAILABLE = "database_unavailable";
     /**
-     * The database has not confirmed the commit: the request may have taken effect, or may do so later, or not at all.
+     * The database has not confirmed the commit. The request may have taken effect, may take effect later, or never.
      */
     public static final String OUTCOME_UNKNOWN = "outcome_unknown";
 
@@ -61,7 +61,7 @@ public record Problem(int status, String error, int retryAfterSeconds) {
     private static final int RETRY_SOON_SECONDS = 1;
     private static final int RETRY_WHEN_DRAINED_SECONDS = 5;
 
-    /** Maps a failure. What is our own mistake is logged here, and told to the client without details. */
+    /** Maps a failure. Logs an unexpected failure, and hides its details from the client. */
     public static Problem of(Throwable failure) {
         Throwable cause = unwrap(failure);
         if (cause instanceof InvalidRequestException invalid) {
@@ -111,12 +111,12 @@ public record Problem(int status, String error, int retryAfterSeconds) {
         return ofMistake(cause);
     }
 
-    /** Says whether the database did nothing for a reason that lies in the database and may pass. */
+    /** Returns whether the database refused, without an effect, for a reason that may pass. */
     public static boolean isDatabaseAway(QueueException failure) {
         return failure.isTransient() || failure.isAboutSchema();
     }
 
-    /** Returns what the failure of a future was caused by. */
+    /** Returns the cause of the failure of a future. */
     public static Throwable unwrap(Throwable failure) {
         Throwable cause = failure;
         while ((cause instanceof CompletionException || cause instanceof ExecutionException)
@@ -126,7 +126,7 @@ public record Problem(int status, String error, int retryAfterSeconds) {
         return cause;
     }
 
-    /** What {@code URLDecoder} says of a broken escape. */
+    /** Returns whether {@code URLDecoder} found a broken escape. */
     private static boolean isUndecodable(Throwable cause) {
         return String.valueOf(cause.getMessage()).startsWith("URLDecoder:");
     }
@@ -145,10 +145,11 @@ public record Problem(int status, String error, int retryAfterSeconds) {
         return new Problem(INTERNAL_ERROR, "Internal error", 0);
     }
 
-    /** Returns the answer in the form the client prefers. */
+    /** Returns the answer in the form that the client accepts. */
     public Answer answer(Request request) {
         if (error.equals(OUTCOME_UNKNOWN) && READING.contains(request.method())) {
-            return new Problem(status, DATABASE_AWAY, retryAfterSeconds).answer(request); // Reading has no outcome.
+            return new Problem(status, DATABASE_AWAY, retryAfterSeconds)
+                    .answer(request); // A request that reads has no outcome.
         }
         String accept = request.header("Accept");
         if (retryAfterSeconds > 0) {
@@ -175,7 +176,7 @@ public record Problem(int status, String error, int retryAfterSeconds) {
         return status == TOO_LARGE ? "Content Too Large" : HttpStatus.getMessage(status);
     }
 
-    /** Says what a client must come with (RFC 6750 §3). */
+    /** Names the credentials that the client needs (RFC 6750 §3). */
     private void challenge(Request request) {
         if (status == UNAUTHORIZED) {
             boolean none =

@@ -5,14 +5,14 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The query of an address, by the rules of the contract: the first of several equal names counts, what cannot be read
- * counts as absent.
+ * The query of an address, read by the rules of the contract: of several equal names the first counts, and a value that
+ * cannot be parsed counts as absent.
  *
  * @param parameters decoded values by name
  */
 public record Query(Map<String, List<String>> parameters) {
 
-    /** Returns the value as it is, or null. */
+    /** Returns the value unchanged, or null. */
     @Nullable
     public String text(String name) {
         List<String> values = parameters.get(name);
@@ -26,7 +26,7 @@ public record Query(Map<String, List<String>> parameters) {
     }
 
     /**
-     * Returns the number the value starts with, cut to the range of an int; {@code byDefault} when it starts with none.
+     * Returns the number at the start of the value, clamped to an int; {@code byDefault} if the value starts with none.
      */
     public int number(String name, int byDefault) {
         String text = text(name);

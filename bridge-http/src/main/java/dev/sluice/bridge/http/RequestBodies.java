@@ -18,41 +18,41 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the bodies of requests into memory: each up to a limit and within a time. No thread waits for a client, so slow
- * clients hold up nobody.
+ * Reads the bodies of requests into memory, up to a size limit and a time limit. No thread waits for a client, so slow
+ * clients do not hold up others.
  *
- * <p>A body takes its memory from {@link RequestMemory} as it arrives, and the request keeps what it has taken until it
- * is answered. Bodies that are still arriving may have half of that memory, and those of one client a quarter. If a
- * body finds no room, the slowest body that is still arriving, of the same client if the client has its share, is
- * refused with 503 in its place: clients that send slowly, however many, cannot keep out one that does not. Any thread
- * may call.
+ * <p>A body takes its memory from {@link RequestMemory} as it arrives, and the request keeps it until it is answered.
+ * All arriving bodies may use half of that memory, and those of one client a quarter. If a body finds no room, the
+ * slowest arriving body is refused with 503 instead; if the client has used up its share, the slowest body of that
+ * client. So clients that send slowly cannot keep out a client that sends fast. Any thread may call.
  */
 public final class RequestBodies implements AutoCloseable {
-    /** What to make of a body. */
+    /** Parses bodies. */
     public interface Parser<T> {
-        /** Parses a body and owns its array. Takes from {@code memory} what the result needs, before it makes it. */
+        /** Parses a body and owns its array. Takes the memory of the result before it creates the result. */
         T parse(byte[] body, RequestMemory.Claim memory);
     }
 
     /**
-     * A body over the limit is read up to here before it is refused: a client that is still sending would not see why.
+     * A body over the limit is read up to this size before it is refused, because a client that is still sending would
+     * not read the answer.
      */
     private static final long MAX_DISCARDED_BYTES = 64L << 20;
 
-    /** A body may be as large as this whatever it came from: short texts of zeros are no danger. */
+    /** A body may decompress to this size whatever its ratio. */
     private static final int UNRATED_BYTES = 1 << 20;
 
     private static final int FIRST_BYTES = 4 << 10;
     private static final int CHUNK_BYTES = 16 << 10;
-    /** All bodies that are still arriving may have one part of two of the memory. */
+    /** All arriving bodies may use one part of this many of the memory. */
     private static final int ARRIVING_PARTS = 2;
-    /** The arriving bodies of one client may have one part of four of the memory. */
+    /** The arriving bodies of one client may use one part of this many of the memory. */
     private static final int CLIENT_PARTS = 4;
-    /** Attribute of a request whose body somebody reads. */
+    /** Attribute of a request whose body is being read, or is not to be read. */
     private static final String READ = "sluice.body.read";
 
     private static final byte[] NONE = new byte[0];
-    /** Receives the bytes of all requests that are dropped. Nobody reads it. */
+    /** Receives the discarded bytes of all requests. No code reads it. */
     private static final byte[] DISCARDED = new byte[CHUNK_BYTES];
 
     private final RequestLimits limits;
@@ -69,7 +69,7 @@ public final class RequestBodies implements AutoCloseable {
      * @param limits of one request; the limit of a body holds as it comes and decompressed, its compression ratio
      *     beyond {@value #UNRATED_BYTES} bytes
      * @param memory of all requests
-     * @param timeout from the beginning of a body to its end
+     * @param timeout from the start of a body to its end
      */
     public RequestBodies(RequestLimits limits, RequestMemory memory, Duration timeout) {
         this.limits = limits;
@@ -84,13 +84,12 @@ public final class RequestBodies implements AutoCloseable {
     }
 
     /**
-     * Reads the body of a request, which is empty when there is none, and parses it. The request must be asynchronous
-     * already.
+     * Reads and parses the body of a request. A missing body is empty. The request must be asynchronous already.
      *
-     * @return completes on a thread of the HTTP server; exceptionally with {@link InvalidRequestException} if the body
-     *     is over the limit, as it came or decompressed (413), needs more memory than there is (413), did not come in
-     *     time (408), is not whole or not what the parser expects (400), or with {@link OverloadedException} if other
-     *     requests have the memory
+     * @return completes on a thread of the HTTP server; fails with {@link InvalidRequestException} if the body is over
+     *     the limit, as sent or decompressed (413), needs more memory than the limit (413), did not arrive in time
+     *     (408), or is incomplete or refused by the parser (400), and with {@link OverloadedException} if other
+     *     requests use the memory
      */
     public <T> CompletableFuture<T> read(Request request, Parser<T> parser) throws IOException {
         ContentEncoding encoding;
@@ -124,7 +123,7 @@ public final class RequestBodies implements AutoCloseable {
         return parsed;
     }
 
-    /** Returns the room to decompress what came in {@code compressedBytes}. */
+    /** Returns the room to decompress a body of {@code compressedBytes}. */
     private ContentEncoding.Room roomFor(int compressedBytes, RequestMemory.Claim claim) {
         long rated = Math.max(UNRATED_BYTES, (long) compressionRatio * compressedBytes);
         int most = (int) Math.min(limitBytes, rated);
@@ -154,10 +153,10 @@ public final class RequestBodies implements AutoCloseable {
     }
 
     /**
-     * Reads the body of a request that will be refused whatever it is, and drops it: a client that is still sending
-     * when the connection ends would not see why. Needs no memory. The request must be asynchronous already.
+     * Reads and discards the body of a request. Without this, a client that is still sending when the connection ends
+     * would not read the answer. Needs no memory. The request must be asynchronous already.
      *
-     * @return completes, never exceptionally, at the end of the body, or when it has gone on for too long
+     * @return completes at the end of the body, or at the time limit; never fails
      */
     public CompletableFuture<@Nullable Void> discard(Request request) throws IOException {
         if (!isUnread(request)) {
@@ -180,7 +179,7 @@ public final class RequestBodies implements AutoCloseable {
         }
     }
 
-    /** Returns whether a request has a body that nobody has begun to read. */
+    /** Returns whether a request has a body that no code has begun to read. */
     public static boolean isUnread(Request request) {
         boolean has = request.servlet().getContentLengthLong() > 0 || request.header("Transfer-Encoding") != null;
         return has && request.servlet().getAttribute(READ) == null;
@@ -201,18 +200,18 @@ public final class RequestBodies implements AutoCloseable {
         return limits;
     }
 
-    /** Returns the memory that all requests and all answers share. */
+    /** Returns the memory that all requests share. */
     public RequestMemory memory() {
         return memory;
     }
 
-    /** Ends the clock. */
+    /** Stops the clock of the time limits. */
     @Override
     public void close() {
         clock.shutdownNow();
     }
 
-    /** A body that is read for its end only. */
+    /** A body that is read and discarded. */
     private final class Discarded implements ReadListener {
         private final ServletInputStream in;
         private final CompletableFuture<@Nullable Void> whole = new CompletableFuture<>();
@@ -247,7 +246,7 @@ public final class RequestBodies implements AutoCloseable {
         }
     }
 
-    /** A body that is being read, by one thread of the HTTP server at a time, and given up by the clock. */
+    /** A body that one thread of the HTTP server at a time reads, and that the clock may abort. */
     private final class Body implements ReadListener, ArrivingBodies.Arriving {
         private final ServletInputStream in;
         private final String client;
@@ -298,7 +297,7 @@ public final class RequestBodies implements AutoCloseable {
             }
         }
 
-        /** Makes room for more of what is expected: not much more than has come. */
+        /** Grows the array towards the expected size, to at most twice the bytes that have arrived. */
         private void grow() {
             int size = (int) Math.min(Math.max(2L * bytes.length, FIRST_BYTES), expected);
             try {
@@ -309,7 +308,9 @@ public final class RequestBodies implements AutoCloseable {
             }
         }
 
-        /** Drops the body and reads the rest of it, because a client that is still sending would not see the answer. */
+        /**
+         * Discards the body but reads the rest of it, because a client that is still sending would not read the answer.
+         */
         private void refuse(RuntimeException why) {
             refusal = why;
             letGo();
@@ -349,7 +350,7 @@ public final class RequestBodies implements AutoCloseable {
             return exact;
         }
 
-        /** The server cannot read on: the client paused for longer than the idle timeout, went away, or broke HTTP. */
+        /** The server cannot read on: the client was silent for the idle timeout, disconnected, or broke HTTP. */
         @Override
         public void onError(Throwable problem) {
             fail(
@@ -392,7 +393,7 @@ public final class RequestBodies implements AutoCloseable {
             return startNanos;
         }
 
-        /** Called by a thread that holds the lock of another body, so it must not wait for this one's. */
+        /** The caller holds the lock of another body, so this method must not wait for the lock of this one. */
         @Override
         public void evicted() {
             claim.close();

@@ -10,20 +10,20 @@ import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The time a chart shows.
+ * The time range of a chart.
  *
- * @param from its beginning
- * @param to its end
+ * @param from the start
+ * @param to the end
  */
 public record TimeRange(Instant from, Instant to) {
-    /** Refuses what is empty. */
+    /** Refuses an empty range. */
     public TimeRange {
         if (!from.isBefore(to)) {
             throw badRequest("from must be before to");
         }
     }
 
-    /** Returns the time in the query, {@code from} and {@code to}; by default the last {@code usual}. */
+    /** Returns the range of {@code from} and {@code to} in the query; by default the last {@code usual}. */
     public static TimeRange of(Request request, Duration usual) {
         Instant to = Parameters.timeInQuery(request, "to");
         Instant end = to == null ? Instant.now() : to;
@@ -40,7 +40,7 @@ public record TimeRange(Instant from, Instant to) {
         return Duration.between(from, to);
     }
 
-    /** Returns the length of a point: the longer the time, the longer. */
+    /** Returns the length of one point, which grows with the range. */
     public Duration bucket() {
         Duration length = length();
         if (length.compareTo(Duration.ofHours(1)) <= 0) {

@@ -7,9 +7,9 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * The web pages that may use the service from a browser: the setting {@code cors.origins}.
+ * The origins whose web pages may use the service from a browser: the setting {@code cors.origins}.
  *
- * @param all whether every page may ({@code *})
+ * @param all whether pages of every origin may ({@code *})
  * @param origins {@code scheme://host[:port]} in lower case, without the default port of the scheme
  */
 public record TrustedOrigins(boolean all, Set<String> origins) {

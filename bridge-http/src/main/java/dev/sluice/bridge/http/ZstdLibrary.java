@@ -9,11 +9,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The native library of zstd. It is unpacked into a directory and loaded once for the process. Where that fails, zstd
- * is not supported, and the reason is the same for every request.
+ * Unpacks the native library of zstd into a directory and loads it, once for the process. If this fails, zstd is not
+ * supported, and every request gets the same reason.
  *
- * <p>Load no other class of zstd before this one: its first failure would be one error, and every later failure another
- * one.
+ * <p>Load no other class of zstd before this one: the error of a first failed load differs from the error of later
+ * ones.
  */
 public final class ZstdLibrary {
     private static final Logger log = LoggerFactory.getLogger(ZstdLibrary.class);
@@ -23,7 +23,7 @@ public final class ZstdLibrary {
 
     private ZstdLibrary() {}
 
-    /** Loads the library with the help of the first directory that lets it. Does nothing if it is loaded. */
+    /** Loads the library from the first directory that permits it. Does nothing if it is loaded. */
     public static synchronized void load(List<Path> directories) {
         if (Native.isLoaded()) {
             return;

@@ -20,13 +20,13 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A request body as a stream of JSON tokens that knows at which byte it stands.
+ * Reads a request body as a stream of JSON tokens, and knows the byte offset of the current token.
  *
  * <p>Every method throws {@link InvalidRequestException} (400) with the byte offset when the body is not what RFC 8259
  * allows. One thread.
  */
 public final class JsonBody implements AutoCloseable {
-    /** Longest name of a field. The parser decodes a name into several arrays, about ten times its size together. */
+    /** The longest name of a field. The parser decodes a name into arrays of about ten times its size. */
     static final int MAX_NAME_BYTES = 64 << 10;
 
     private static final JsonFactory FACTORY = JsonFactory.builder()
@@ -34,7 +34,7 @@ public final class JsonBody implements AutoCloseable {
             .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
             .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
             .streamReadConstraints(StreamReadConstraints.builder()
-                    // The size of the body and our own count of the depth are the limits; numbers are never converted.
+                    // The size of the body and our own count of the depth are the limits. Numbers are never converted.
                     .maxNestingDepth(Integer.MAX_VALUE)
                     .maxNumberLength(Integer.MAX_VALUE)
                     .maxStringLength(Integer.MAX_VALUE)
@@ -42,11 +42,11 @@ public final class JsonBody implements AutoCloseable {
                     .build())
             .build();
     private static final int UUID_LENGTH = 36;
-    /** Tokens of up to this many bytes are short-lived and are not counted. */
+    /** Tokens of up to this many bytes are short-lived, so they take no memory. */
     private static final int SMALL_BYTES = 64 << 10;
 
     private static final int OBJECT_BYTES = 48;
-    /** The parser decodes a token into characters, in arrays that grow by half. */
+    /** Bytes of memory for each byte of a token: the parser decodes it into characters, in arrays that grow by half. */
     private static final int DECODED_BYTES = 5;
 
     private final byte[] bytes;
@@ -63,7 +63,7 @@ public final class JsonBody implements AutoCloseable {
         this.numberBytes = numberBytes;
     }
 
-    /** Starts to read text that is no request. */
+    /** Starts to read text that is not a request. */
     public static JsonBody open(byte[] bytes, int maxDepth) {
         return open(bytes, maxDepth, RequestMemory.unlimited());
     }
@@ -71,7 +71,7 @@ public final class JsonBody implements AutoCloseable {
     /**
      * Checks the encoding of a body and starts to read it.
      *
-     * @param memory from which the values that are returned take theirs
+     * @param memory the returned values take their memory from it
      * @throws InvalidRequestException if it is empty or not UTF-8
      */
     public static JsonBody open(byte[] bytes, int maxDepth, RequestMemory.Claim memory) {
@@ -92,7 +92,7 @@ public final class JsonBody implements AutoCloseable {
         }
     }
 
-    /** Returns the length of the longest number, which the parser decodes whole; 0 if it is not worth counting. */
+    /** Returns the length of the longest number, which the parser decodes as a whole; 0 if it is too short to count. */
     private static int longestNumber(byte[] bytes) {
         if (bytes.length <= SMALL_BYTES) {
             return 0;
@@ -106,7 +106,7 @@ public final class JsonBody implements AutoCloseable {
         return longest <= SMALL_BYTES ? 0 : longest;
     }
 
-    /** The parser guesses UTF-16 and UTF-32 from zero bytes among the first four, and skips a byte order mark. */
+    /** The parser would take zero bytes among the first four for UTF-16 or UTF-32, and would skip a byte order mark. */
     private static void refuseOtherEncodings(byte[] bytes) {
         for (int i = 0; i < Math.min(4, bytes.length); i++) {
             if (bytes[i] == 0) {
@@ -137,7 +137,7 @@ public final class JsonBody implements AutoCloseable {
         return token;
     }
 
-    /** Moves to the next field of the object it stands in, and returns its name; null at the end of the object. */
+    /** Moves to the next field of the current object and returns its name; null at the end of the object. */
     @Nullable
     public String nextField() {
         try {
@@ -147,7 +147,7 @@ public final class JsonBody implements AutoCloseable {
         }
     }
 
-    /** Moves to the value of the field it stands at. */
+    /** Moves to the value of the current field. */
     public JsonToken value() {
         JsonToken token = next();
         if (token == null) {
@@ -157,7 +157,7 @@ public final class JsonBody implements AutoCloseable {
     }
 
     /**
-     * Returns the string it stands at.
+     * Returns the current string.
      *
      * @param previous returned instead of a new string when it has the same characters
      */
@@ -182,7 +182,7 @@ public final class JsonBody implements AutoCloseable {
         return Math.toIntExact(parser.currentTokenLocation().getByteOffset());
     }
 
-    /** Returns whether the current value is a string that is too large to be decoded without need. */
+    /** Returns whether the current value is a string that is too large to decode needlessly. */
     private boolean isLargeString() {
         if (bytes.length <= SMALL_BYTES || parser.currentToken() != JsonToken.VALUE_STRING) {
             return false;
@@ -200,7 +200,7 @@ public final class JsonBody implements AutoCloseable {
         return false;
     }
 
-    /** Returns the place behind the string it stands at. */
+    /** Returns the offset behind the current string. */
     private int stringEnd() {
         for (int i = tokenStart() + 1; i < bytes.length; i++) {
             if (bytes[i] == '"') {
@@ -215,7 +215,7 @@ public final class JsonBody implements AutoCloseable {
                         + bytes.length);
     }
 
-    /** Returns where the value it stands at begins and ends in the body, having moved to its end. */
+    /** Moves to the end of the current value, and returns the offsets of its beginning and its end. */
     private int[] range() {
         int from = tokenStart();
         if (isLargeString()) {
@@ -224,7 +224,7 @@ public final class JsonBody implements AutoCloseable {
         skip();
         int to = Math.toIntExact(parser.currentLocation().getByteOffset());
         while (to > from && bytes[to - 1] <= ' ') {
-            to--; // The parser looks at the byte behind a number that is no part of anything.
+            to--; // The parser reads one byte behind a number.
         }
         return new int[] {from, to};
     }
@@ -244,7 +244,7 @@ public final class JsonBody implements AutoCloseable {
         return true;
     }
 
-    /** Returns the value it stands at as the bytes in the body, from its first to its last, and moves to its end. */
+    /** Returns the bytes of the current value, unchanged, and moves to its end. */
     public byte[] slice() {
         int[] range = range();
         memory.take(OBJECT_BYTES + range[1] - range[0]);
@@ -252,7 +252,7 @@ public final class JsonBody implements AutoCloseable {
     }
 
     /**
-     * Checks that the string it stands at is base64.
+     * Checks that the current string is base64.
      *
      * @throws IllegalArgumentException if it is not
      */
@@ -276,15 +276,16 @@ public final class JsonBody implements AutoCloseable {
         memory.giveBack(to - from);
     }
 
-    /** Returns the same as text. */
+    /** Returns the text of the current value, unchanged, and moves to its end. */
     public String sliceText() {
         int[] range = range();
         int length = range[1] - range[0];
-        memory.take(OBJECT_BYTES + 3L * length); // Two bytes a character, and once more when it is sent on.
+        memory.take(OBJECT_BYTES
+                + 3L * length); // Two bytes for each character, and one byte for each when the text is sent.
         return new String(bytes, range[0], length, StandardCharsets.UTF_8);
     }
 
-    /** Takes memory for objects made of the body besides its texts and slices. */
+    /** Takes memory for objects other than the returned texts and slices. */
     public void take(long needed) {
         memory.take(needed);
     }
@@ -326,7 +327,7 @@ public final class JsonBody implements AutoCloseable {
     }
 
     private int outerDepth() {
-        int depth = -1; // The structure it stands at is counted by the caller, the root context is none.
+        int depth = -1; // The caller counts the current structure, and the root context does not count.
         for (var context = parser.getParsingContext(); !context.inRoot(); context = context.getParent()) {
             depth++;
         }
@@ -363,9 +364,9 @@ public final class JsonBody implements AutoCloseable {
     }
 
     /**
-     * Refuses a field that occurs twice: the content of the first one would vanish.
+     * Refuses a field that occurs twice, because the content of the first one would be lost.
      *
-     * @param isSecond whether it has been there before
+     * @param isSecond whether the field has occurred before
      */
     public void refuseSecond(String field, boolean isSecond) {
         if (isSecond) {
@@ -374,15 +375,15 @@ public final class JsonBody implements AutoCloseable {
     }
 
     /**
-     * Returns what watches over the members of the object it stands at.
+     * Returns a check of the members of the current object.
      *
-     * @param names the members that are read, at most 32; all others are passed over and may be there more than once
+     * @param names the members that are read, at most 32; other members are skipped and may occur twice
      */
     public Members members(List<String> names) {
         return new Members(names);
     }
 
-    /** Refuses an object that has a member twice: what the first one holds would vanish. */
+    /** Refuses an object in which a member occurs twice, because the content of the first one would be lost. */
     public final class Members {
         private final List<String> names;
         private int seen;

@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * <p>{@link #object}, {@link #array} and {@link #field} set the commas. Code on the hot path writes the punctuation
  * itself, with {@link #raw}, so that a name and its commas cost one copy. Both ways may be mixed.
  *
- * <p>The text is kept in pieces of at most {@value #PIECE_BYTES} bytes. A long text grows by one piece at a time and is
- * never copied, so it takes hardly more memory than it has bytes.
+ * <p>The text is stored in pieces of at most {@value #PIECE_BYTES} bytes. A long text grows by one piece at a time and
+ * is never copied, so it needs little more memory than its bytes.
  */
 public final class JsonOutput {
     private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
@@ -34,17 +34,17 @@ public final class JsonOutput {
     private static final int PIECE_BYTES = 1 << 20;
     private static final int SMALLEST_PIECE_BYTES = 64;
 
-    /** The pieces before the last one. Their bytes all count. */
+    /** The pieces before the last one. All their bytes are text. */
     private final List<byte[]> full = new ArrayList<>(0);
 
     private long fullBytes;
 
-    /** The last piece, and how many of its bytes count. */
+    /** The last piece. Its first {@link #length} bytes are text. */
     private byte[] bytes;
 
     private int length;
 
-    /** Starts with room for {@code expectedBytes}, but at most for one piece. */
+    /** Allocates {@code expectedBytes}, but at most one piece. */
     public JsonOutput(long expectedBytes) {
         bytes = new byte[(int) Math.max(SMALLEST_PIECE_BYTES, Math.min(expectedBytes, PIECE_BYTES))];
     }
@@ -143,12 +143,12 @@ public final class JsonOutput {
         return this;
     }
 
-    /** Adds JSON text as it stands. */
+    /** Adds JSON text unchanged. */
     public JsonOutput json(String text) {
         return json(text.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** Adds JSON text as it stands. */
+    /** Adds JSON text unchanged. */
     public JsonOutput json(byte[] utf8) {
         for (int from = 0; from < utf8.length; ) {
             int count = Math.min(utf8.length - from, PIECE_BYTES / 2);
@@ -171,10 +171,10 @@ public final class JsonOutput {
         for (int from = 0; from < count; from = to) {
             to = Math.min(from + RUN_CHARACTERS, count);
             if (to < count && Character.isHighSurrogate(text.charAt(to - 1))) {
-                to++; // A pair is not taken apart.
+                to++; // Keeps a surrogate pair together.
             }
-            // Reserves the most that a character can take for the next few characters only. For a long text that would
-            // be six times its size.
+            // Reserves the longest escapes for a run of characters only. For a long text they would be six times its
+            // size.
             reserve((to - from) * LONGEST_CHARACTER);
             characters(text, from, to);
         }
@@ -302,7 +302,7 @@ public final class JsonOutput {
         length += digits;
     }
 
-    /** Makes room for {@code count} bytes in the last piece, which are at most half of a piece. */
+    /** Makes room for {@code count} bytes in the last piece. They are at most half of a piece. */
     private void reserve(int count) {
         int needed = length + count;
         if (needed <= bytes.length) {

@@ -18,11 +18,11 @@ public record ConnectionLimits(int most, Duration headerTimeout) {
     /** Heap for a connection with a waiting request. */
     private static final long HEAP_BYTES = 16 << 10;
 
-    /** So many connections may be open even with less heap or fewer files. */
+    /** This many connections may be open even with less heap or fewer files. */
     public static final int FEWEST = 16;
 
     /**
-     * Returns these limits with as many connections as the process can hold.
+     * Returns these limits, lowered to the number of connections that the process can hold.
      *
      * @param heapBytes largest size of the heap
      * @param mostFiles files that the process may open

@@ -1,18 +1,18 @@
 package dev.sluice.bridge.limits;
 
 /**
- * The parts of the heap that the parts of the service may take at most. {@code docs/operations.md} has the table.
- * Together they leave room for long-lived objects and for garbage at the smallest heap, 192 MB.
+ * Divides the heap between the parts of the service. {@code docs/operations.md} has the table. At the smallest heap,
+ * 192 MB, the shares leave room for long-lived objects and for garbage.
  */
 public final class HeapShares {
     /**
-     * All requests together, in percent. At the smallest heap the largest body needs 54 MB, which is 28 percent of 192
-     * MB.
+     * The share of all requests together, in percent. The largest body needs 54 MB, which is 28 percent of the smallest
+     * heap.
      */
     private static final int REQUESTS_PERCENT = 28;
-    /** One thread reads at most one part of 24 from the database for an answer, or from the log for the database. */
+    /** One thread reads at most 1/24 of the heap: from the database for an answer, or from the log for the database. */
     private static final int TRANSACTION = 24;
-    /** Transaction ids that are remembered get one part of eight. */
+    /** Cached transaction ids get 1/8 of the heap. */
     private static final int IDS = 8;
 
     private static final int BYTES_PER_ID = 32;
@@ -29,7 +29,7 @@ public final class HeapShares {
         return Math.min(most, Runtime.getRuntime().maxMemory() / TRANSACTION);
     }
 
-    /** Returns the number of transaction ids that may be remembered: {@code most}, or less if the heap is small. */
+    /** Returns the number of transaction ids that may be cached: {@code most}, or fewer if the heap is small. */
     public static int ids(int most) {
         return (int) Math.min(most, Runtime.getRuntime().maxMemory() / IDS / BYTES_PER_ID);
     }

@@ -1,13 +1,13 @@
 package dev.sluice.bridge.limits;
 
 /**
- * A request that cannot be served for what it is; the client has to change it. Nothing has been done. The message goes
- * to the client as it stands. Has no stack trace: it says nothing about this program.
+ * Refuses a request that the client must change. The request had no effect. The client gets the message unchanged. The
+ * exception has no stack trace, because its cause is the request and not this program.
  */
 public final class InvalidRequestException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    /** How the message begins if the body is not JSON. */
+    /** The prefix of the message if the body is not JSON. */
     private static final String INVALID_JSON = "Invalid JSON: ";
 
     private final int status;
@@ -28,42 +28,42 @@ public final class InvalidRequestException extends RuntimeException {
                 413, "Request body is larger than http.max.body.bytes (" + limitBytes + " bytes)");
     }
 
-    /** A body that is more than {@code ratio} times larger than it came: status 413. */
+    /** A body that decompresses to more than {@code ratio} times its size: status 413. */
     public static InvalidRequestException bodyTooDense(int ratio) {
         return new InvalidRequestException(
                 413,
                 "Request body decompresses to more than http.max.compression.ratio (" + ratio + ") times its size");
     }
 
-    /** A request that needs more memory than all requests together may have: status 413. */
+    /** A request that needs more memory than the limit of all requests together: status 413. */
     static InvalidRequestException needsTooMuchMemory(long limitBytes) {
         return new InvalidRequestException(
                 413,
                 "The request needs more memory than http.memory.bytes (" + limitBytes + " bytes); send it in parts");
     }
 
-    /** A request whose answer would be more than one answer may be: status 413. */
+    /** A request whose answer would be too large: status 413. */
     public static InvalidRequestException tooLarge(String message) {
         return new InvalidRequestException(413, message);
     }
 
-    /** A body that did not come in time: status 408. */
+    /** A body that did not arrive in time: status 408. */
     public static InvalidRequestException bodyTooSlow() {
         return new InvalidRequestException(
                 408, "The request body did not come within http.body.timeout.ms, or paused for http.idle.timeout.ms");
     }
 
-    /** A request without a token, where one is needed: status 401. */
+    /** A request without a token on a route that needs one: status 401. */
     public static InvalidRequestException unauthenticated() {
         return new InvalidRequestException(401, "Authentication required");
     }
 
-    /** A request whose token does not allow it: status 403. */
+    /** A request whose token lacks the role: status 403. */
     public static InvalidRequestException forbidden() {
         return new InvalidRequestException(403, "Insufficient permissions");
     }
 
-    /** A request that the settings allow nobody: status 403. */
+    /** A request that the settings forbid: status 403. */
     public static InvalidRequestException refused(String message) {
         return new InvalidRequestException(403, message);
     }
@@ -83,14 +83,14 @@ public final class InvalidRequestException extends RuntimeException {
         return new InvalidRequestException(405, "Method not allowed: " + request);
     }
 
-    /** Returns the same with the place of the fault in front of what is wrong. */
+    /** Returns the same exception with the place of the fault in front of its message. */
     public InvalidRequestException at(String place) {
         return new InvalidRequestException(status, place + ": " + getMessage());
     }
 
     /**
-     * Returns the same with the index of the item that is wrong. A message about invalid JSON still begins and ends as
-     * it did.
+     * Returns the same exception with the index of the wrong item. A message about invalid JSON keeps its prefix and
+     * its end.
      */
     public InvalidRequestException inItem(int index) {
         String message = String.valueOf(getMessage());

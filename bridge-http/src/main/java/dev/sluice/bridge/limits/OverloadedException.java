@@ -1,12 +1,13 @@
 package dev.sluice.bridge.limits;
 
 /**
- * More requests wait than are allowed, or the service is stopping. Nothing was done; the client may try again later.
+ * Refuses a request because too many requests wait, or because the service is stopping. The request had no effect; the
+ * client may retry.
  */
 public final class OverloadedException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    /** Says what there is too much of. */
+    /** Names the exhausted resource in the message. */
     public OverloadedException(String message) {
         super(message, null, false, false);
     }

@@ -6,13 +6,13 @@ import org.eclipse.jetty.ee10.servlet.ServletContextRequest;
 import org.eclipse.jetty.server.Request;
 
 /**
- * The memory that all requests share: their bodies, the objects the bodies become, and the answers.
+ * Bounds the memory that all requests use together: for bodies, for the objects parsed from them, and for answers.
  *
- * <p>A request takes memory before it uses it, and keeps it until it is answered. A body of a few megabytes can become
- * hundreds of megabytes of objects, so the size of a body does not say what a request costs. Any thread may call.
+ * <p>A request takes memory before it uses it, and keeps it until it is answered. The size of a body alone does not
+ * tell the cost of a request: a few megabytes of JSON can become hundreds of megabytes of objects. Any thread may call.
  */
 public final class RequestMemory {
-    /** A claim takes whole blocks from the shared memory, so that small objects need no atomic operation each. */
+    /** A claim takes whole blocks from the shared memory, so that a small object needs no atomic operation. */
     private static final long BLOCK_BYTES = 4 << 10;
 
     private static final String CLAIM = Claim.class.getName();
@@ -29,19 +29,19 @@ public final class RequestMemory {
         this.limitBytes = limitBytes;
     }
 
-    /** Returns the memory without a limit, for what is no request. */
+    /** Returns memory without a limit, for work that is not a request. */
     public static Claim unlimited() {
         return new RequestMemory(Long.MAX_VALUE).claim();
     }
 
-    /** Begins a request, which has no memory yet. */
+    /** Returns the memory of a new request, which has taken none yet. */
     public Claim claim() {
         return new Claim();
     }
 
     /**
-     * Returns the memory of a request. The memory is given back when the server is done with the request, answered or
-     * not.
+     * Returns the memory of a request. The memory is given back when the server has finished the request, with or
+     * without an answer.
      */
     public Claim claim(HttpServletRequest request) {
         if (request.getAttribute(CLAIM) instanceof Claim claim) {
@@ -49,13 +49,13 @@ public final class RequestMemory {
         }
         Claim claim = claim();
         request.setAttribute(CLAIM, claim);
-        // Not a listener of the servlet API: Jetty does not call it when the client goes away during an answer.
+        // Jetty does not call a listener of the servlet API if the client disconnects during the answer.
         Request.addCompletionListener(
                 ServletContextRequest.getServletContextRequest(request), failure -> claim.close());
         return claim;
     }
 
-    /** Returns whether nothing is left. */
+    /** Returns whether no memory is left. */
     public boolean isUsedUp() {
         return usedBytes.get() >= limitBytes;
     }
@@ -102,7 +102,7 @@ public final class RequestMemory {
             neededBytes = needed;
         }
 
-        /** Takes memory even if there is none, for a request that can no longer be refused. */
+        /** Takes memory even if none is left, for a request that can no longer be refused. */
         public synchronized void takeAnyway(long bytes) {
             if (!closed) {
                 neededBytes += bytes;
@@ -112,12 +112,12 @@ public final class RequestMemory {
             }
         }
 
-        /** Takes what is missing to {@code bytes}, even if there is no memory. For an answer that is made already. */
+        /** Raises the taken memory to {@code bytes} even if none is left, for an answer that exists already. */
         public synchronized void takeUpTo(long bytes) {
             takeAnyway(Math.max(0, bytes - neededBytes));
         }
 
-        /** Gives back memory that the request uses no more. */
+        /** Gives back memory that the request no longer uses. */
         public synchronized void giveBack(long bytes) {
             neededBytes -= bytes;
             long spare = (heldBytes - neededBytes) / BLOCK_BYTES * BLOCK_BYTES;
@@ -132,12 +132,12 @@ public final class RequestMemory {
             return closed ? 0 : neededBytes;
         }
 
-        /** Returns whether everything was given back. */
+        /** Returns whether all memory was given back. */
         public synchronized boolean isClosed() {
             return closed;
         }
 
-        /** Gives everything back. The request gets no memory any more. */
+        /** Gives all memory back. The request cannot take memory afterwards. */
         @Override
         public synchronized void close() {
             if (!closed) {

@@ -16,12 +16,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * Runs what has to wait for a disk or a database on a few threads of its own, so that no thread of the HTTP server
- * waits. Idle threads end. A request is answered within {@link #LONGEST}: one whose turn has not come fails and has no
- * effect, one whose task still runs has an unknown outcome. Any thread may call.
+ * Runs tasks that wait for a disk or a database on a few threads, so that no thread of the HTTP server waits. Idle
+ * threads end. Every task is answered within {@link #LONGEST}: a task that has not started by then fails without an
+ * effect, and a task that still runs has an unknown outcome. Any thread may call.
  */
 public final class BoundedExecutor implements AutoCloseable {
-    /** Longest time from a request to its answer. */
+    /** The longest time from a call of {@link #run} to its answer. */
     static final Duration LONGEST = Duration.ofSeconds(9);
 
     private static final int CLOSE_SECONDS = 5;
@@ -41,16 +41,16 @@ public final class BoundedExecutor implements AutoCloseable {
     /**
      * Starts no thread yet.
      *
-     * @param what the requests, for the message when too many wait: {@code "requests about failed records"}
+     * @param what names the tasks in the message of a refusal: {@code "requests about failed records"}
      * @param name of the threads
-     * @param threads how many run at a time
-     * @param maxWaiting how many wait; more are refused
+     * @param threads the number of tasks that run at a time
+     * @param maxWaiting the number of tasks that wait; more are refused
      */
     public BoundedExecutor(String what, String name, int threads, int maxWaiting) {
         this(what, name, threads, maxWaiting, LONGEST);
     }
 
-    /** The same with another time from a request to its answer. */
+    /** Starts no thread yet. Every task is answered within {@code longest}. */
     public BoundedExecutor(String what, String name, int threads, int maxWaiting, Duration longest) {
         this.what = what;
         this.longest = longest;
@@ -65,11 +65,11 @@ public final class BoundedExecutor implements AutoCloseable {
     }
 
     /**
-     * Runs a task when it is its turn.
+     * Runs a task as soon as a thread is free.
      *
-     * @return completes with what the task returns or throws, on one of the threads; exceptionally with
-     *     {@link OverloadedException}, without effect, when too many wait or its turn does not come in time, and with
-     *     {@link OutcomeUnknownException} when the task does not end in time
+     * @return completes on one of the threads, with the result or the failure of the task. Fails with
+     *     {@link OverloadedException}, without an effect, if too many tasks wait or the task does not start in time.
+     *     Fails with {@link OutcomeUnknownException} if the task does not end in time
      */
     public <T> CompletableFuture<T> run(Callable<T> task) {
         var answer = new CompletableFuture<T>();
@@ -112,7 +112,7 @@ public final class BoundedExecutor implements AutoCloseable {
         }
     }
 
-    /** Ends the turns under way, waiting for them a little. */
+    /** Ends the running tasks, and waits for them for a few seconds. */
     @Override
     public void close() {
         workers.shutdown();

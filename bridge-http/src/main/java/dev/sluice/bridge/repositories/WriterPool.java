@@ -8,11 +8,11 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
- * A few writers for requests that write into the queue themselves, each used by one request at a time. They are kept
- * for what they remember of transaction ids, not for their connections: those go back to their pool after each use,
- * which replaces the broken ones.
+ * Lends writers to requests that write into the queue without the local log. One request uses a writer at a time. The
+ * pool keeps writers because they cache transaction ids. It does not keep their connections: a writer returns its
+ * connection to the connection pool after each use, and that pool replaces broken connections.
  *
- * @param <W> what writes; closing it gives its connection back, and it can be used again
+ * @param <W> type of the writers. Closing a writer returns its connection; the writer can be used again
  */
 public final class WriterPool<W extends AutoCloseable> implements AutoCloseable {
     private static final int MAX_WAITING = 1000;
@@ -24,9 +24,9 @@ public final class WriterPool<W extends AutoCloseable> implements AutoCloseable 
     /**
      * Makes the writers.
      *
-     * @param what the requests, for the message when too many wait
+     * @param what names the requests in the message of a refusal
      * @param threadName name of the threads
-     * @param size how many writers
+     * @param size the number of writers
      * @param requireWrites throws {@link QueueException} while the database is known to be away or to take no writes
      */
     public WriterPool(String what, String threadName, int size, Supplier<W> writers, Runnable requireWrites) {
@@ -37,11 +37,11 @@ public final class WriterPool<W extends AutoCloseable> implements AutoCloseable 
         }
     }
 
-    /** Runs a task with a writer, when it is its turn. */
+    /** Runs a task with a writer as soon as one is free. */
     public <T> CompletableFuture<T> run(Function<W, T> task) {
         return turns.run(() -> {
             requireWrites.run();
-            W writer = free.remove(); // There is one for each thread.
+            W writer = free.remove(); // The pool has one writer for each thread.
             try {
                 return task.apply(writer);
             } finally {
@@ -51,7 +51,7 @@ public final class WriterPool<W extends AutoCloseable> implements AutoCloseable 
         });
     }
 
-    /** Ends the requests under way, waiting for them a little. */
+    /** Ends the running tasks, and waits for them for a few seconds. */
     @Override
     public void close() {
         turns.close();
