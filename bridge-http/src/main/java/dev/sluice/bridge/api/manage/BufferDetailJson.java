@@ -5,7 +5,7 @@ import dev.sluice.bridge.drain.DrainStatus;
 import dev.sluice.bridge.json.JsonOutput;
 import java.util.Locale;
 
-/** The parts of {@link BufferDetail} as JSON objects. */
+/** Writes the parts of {@link BufferDetail} as JSON. */
 final class BufferDetailJson {
     private BufferDetailJson() {}
 

@@ -39,9 +39,9 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The routes for the operator of a buffer: how it is in detail, the failed records, and messages from a file.
+ * The routes of the local log: its details, its failed records, and messages from an export.
  *
- * <p>They wait for the disk, so they take turns on a thread of their own.
+ * <p>They wait for the disk, so they run on one thread of their own.
  */
 public final class BufferEndpoints implements AutoCloseable {
     private static final int USUAL_LIMIT = 100;
@@ -50,7 +50,7 @@ public final class BufferEndpoints implements AutoCloseable {
     private static final int USUAL_BYTES = 4 << 10;
     private static final int MAX_DEPTH = 8;
 
-    /** Asks how the buffer is; may wait for the disk. */
+    /** Reads the details of the local log. May wait for the disk. */
     public interface Source {
         BufferDetail detail() throws IOException;
     }
@@ -83,7 +83,7 @@ public final class BufferEndpoints implements AutoCloseable {
                 post("/api/v1/buffers/requeue", ADMIN, this::requeue));
     }
 
-    /** {@code {…, "lanes": […], "intake": {…}, "door": {…}, "failedRecords": {…}}}: {@code summary} with more in it. */
+    /** {@code {…, "lanes": […], "intake": {…}, "door": {…}, "failedRecords": {…}}}: adds details to {@code summary}. */
     public CompletableFuture<Answer> detail(Answer summary) {
         return turns.run(() -> {
             BufferDetail detail = source.detail();
@@ -105,7 +105,7 @@ public final class BufferEndpoints implements AutoCloseable {
     }
 
     /**
-     *
+     * Lists failed records.
      *
      * <pre>{@code
      * {"count": 3, "next": 8, "records":
@@ -177,7 +177,7 @@ public final class BufferEndpoints implements AutoCloseable {
 
     /**
      * {@code {"ids": [7, 8]}} or {@code {"all": true}}; answers {@code {"retried": 1, "unknown": 0, "notRetried": 1,
-     * "kept": [{"id": 8, "reason": "…"}], "error": null, "count": 1}}. {@code error} says why it ended before the end.
+     * "kept": [{"id": 8, "reason": "…"}], "error": null, "count": 1}}. {@code error} says why the retry stopped early.
      */
     private CompletableFuture<Answer> retryFailed(Request request) throws IOException {
         return bodies.read(
@@ -229,7 +229,7 @@ public final class BufferEndpoints implements AutoCloseable {
         });
     }
 
-    /** NdjsonLines as {@link MessageLine} reads them; answers as a push, after the local log is synced. */
+    /** Pushes lines that {@link MessageLine} reads. Answers as a push does, after the local log is synced. */
     private CompletableFuture<Answer> requeue(Request request) throws IOException {
         return bodies.read(request, this::lines).thenCompose(this::requeue);
     }
@@ -247,13 +247,13 @@ public final class BufferEndpoints implements AutoCloseable {
                 body, bodies.limits().items(), "lines", memory, (line, index) -> MessageLine.parse(line, ids, memory));
     }
 
-    /** Ends the turn under way, waiting for it a little. */
+    /** Ends the running request, and waits for it for a few seconds. */
     @Override
     public void close() {
         turns.close();
     }
 
-    /** Which records a request is about. */
+    /** The records that a request names. */
     record Selection(List<Long> ids, boolean all) {
 
         static Selection parse(byte[] bytes, boolean mayBeAll, int maxIds, RequestMemory.Claim memory) {

@@ -46,7 +46,7 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** The routes under {@code /api/v1/consumer-groups}: what groups have left, where they go on, and their end. */
+/** The routes under {@code /api/v1/consumer-groups}: show the lag of groups, move groups, and delete groups. */
 public final class ConsumerGroupEndpoints {
     private static final Duration LAGGING_AFTER = Duration.ofSeconds(300);
     private static final long USUAL_MIN_LAG_S = 3600;
@@ -103,8 +103,8 @@ public final class ConsumerGroupEndpoints {
      *   "subscriptionCreatedAt": "2026-05-16T10:00:00.123Z"}]
      * }</pre>
      *
-     * {@code members} is how many partitions the queue has, {@code maxTimeLag} the age of the oldest message that is
-     * not read, in seconds. {@code state} is {@code Dead} for a group that has read nothing, {@code Lagging} above 300
+     * {@code members} is the number of partitions of the queue, and {@code maxTimeLag} the age of the oldest unread
+     * message in seconds. {@code state} is {@code Dead} for a group that has read nothing, and {@code Lagging} above 300
      * seconds.
      */
     private CompletableFuture<Answer> list(Request request) {
@@ -156,8 +156,8 @@ public final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code GET /consumer-groups/lagging?minLagSeconds=3600&limit=1000}: where the oldest message a group has not read
-     * is at least that old, oldest first.
+     * {@code GET /consumer-groups/lagging?minLagSeconds=3600&limit=1000}: partitions whose oldest unread
+     * message is at least that old, oldest first.
      *
      * <pre>{@code
      * [{"consumer_group": "billing", "queue_name": "orders", "partition_name": "customer-7", "partition_id": "…",
@@ -222,7 +222,7 @@ public final class ConsumerGroupEndpoints {
                 return Duration.ofSeconds(seconds);
             }
         } catch (NumberFormatException e) {
-            // Said below.
+            // Refused below.
         }
         throw badRequest("minLagSeconds must be a whole number from 0 to " + MAX_MIN_LAG_S);
     }
@@ -230,8 +230,8 @@ public final class ConsumerGroupEndpoints {
     /**
      * {@code GET /consumer-groups/:group}: {@code {"orders": {"partitions": [{"partition": "customer-7", "workerId":
      * null, "lastConsumedAt": "…", "totalConsumed": 42, "offsetLag": 0, "timeLagSeconds": 0, "leaseActive": false}]}}};
-     * {@code {}} for a group nobody knows. {@code workerId} is the lease that holds the partition,
-     * {@code lastConsumedAt} when an ack moved the group on last, null if none did.
+     * {@code {}} for an unknown group. {@code workerId} is the lease that holds the partition,
+     * {@code lastConsumedAt} the time of the last ack that moved the group, or null.
      */
     private CompletableFuture<Answer> details(Request request) {
         String group = Parameters.nameInPath(request, "group");
@@ -269,14 +269,15 @@ public final class ConsumerGroupEndpoints {
 
     /**
      * {@code DELETE /consumer-groups/:group?deleteMetadata=true}: {@code {"success": true, "consumerGroup": "billing",
-     * "deletedPartitions": 4, "metadataDeleted": true}}. Without the metadata, which is where the group started, the
-     * group stays and starts there again.
+     * "deletedPartitions": 4, "metadataDeleted": true}}. Without the metadata, the group is not
+     * deleted but moves back to the position where it started.
      */
     private CompletableFuture<Answer> deleteGroup(Request request) {
         return deleteGroup(request, null);
     }
 
-    /** {@code DELETE /consumer-groups/:group/queues/:queue}: the same on one queue, and {@code "queueName"}. */
+    /** {@code DELETE /consumer-groups/:group/queues/:queue}: deletes the group on one queue. The answer
+     * also has {@code "queueName"}. */
     private CompletableFuture<Answer> deleteOnQueue(Request request) {
         return deleteGroup(request, Parameters.nameInPath(request, "queue"));
     }
@@ -308,7 +309,7 @@ public final class ConsumerGroupEndpoints {
 
     /**
      * {@code POST /consumer-groups/:group/subscription} with {@code {"subscriptionTimestamp": "…"}}: {@code {"success":
-     * true, "consumerGroup": "billing", "newTimestamp": "…", "rowsUpdated": 1}}. Where the group stands does not
+     * true, "consumerGroup": "billing", "newTimestamp": "…", "rowsUpdated": 1}}. The position of the group does not
      * change.
      */
     private CompletableFuture<Answer> changeSubscription(Request request) throws IOException {
@@ -334,7 +335,7 @@ public final class ConsumerGroupEndpoints {
 
     /**
      * {@code POST /consumer-groups/:group/queues/:queue/seek} with {@code {"toEnd": true}} or {@code {"timestamp":
-     * "…"}}, in the body or in the query. With a timestamp, the next message is the first one after that time. Answers
+     * "…"}}, in the body or in the query. With a timestamp, the group continues with the first message after that time. Answers
      * {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "seekToEnd": false,
      * "targetTimestamp": "…", "partitionsUpdated": 4}}.
      */
@@ -360,7 +361,7 @@ public final class ConsumerGroupEndpoints {
                 .put("targetTimestamp", target instanceof SeekTarget.After after ? AdminJson.time(after.time()) : null);
     }
 
-    /** Returns where to seek; nothing if neither the query nor the body says so. */
+    /** Returns the new position; empty if neither the query nor the body names one. */
     private Optional<SeekTarget> target(@Nullable SeekTarget inQuery, byte[] body, RequestMemory.Claim memory) {
         SeekTarget inBody = null;
         if (body.length > 0) {
@@ -386,9 +387,9 @@ public final class ConsumerGroupEndpoints {
 
     /**
      * {@code POST /consumer-groups/:group/queues/:queue/partitions/:partition/seek}: moves the group in one partition,
-     * as {@link #seek} does; without a body and a query to the end. Answers {@code {"success": true, "consumerGroup":
+     * as {@link #seek} does. Without a body and a query, it moves to the end. Answers {@code {"success": true, "consumerGroup":
      * "billing", "queueName": "orders", "partitionName": "customer-7", "seekToEnd": true, "targetTimestamp": null,
-     * "updated": true, "cursorMovedTo": 42}}, with the number of the message behind which the group goes on; false and
+     * "updated": true, "cursorMovedTo": 42}}, with the number of the message behind which the group continues; false and
      * null if it has never read the queue. 404 if there is no such partition.
      */
     private CompletableFuture<Answer> seekPartition(Request request) throws IOException {

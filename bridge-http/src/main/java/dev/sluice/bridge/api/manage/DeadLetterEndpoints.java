@@ -45,7 +45,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** The routes about messages that groups gave up on: list, redrive, purge, and one message there or back. */
+/** The routes of dead letters: list, redrive and purge them, and move one message there or back. */
 public final class DeadLetterEndpoints {
     private static final int USUAL_LIMIT = 100;
     private static final int MAX_LIMIT = 1000;
@@ -95,10 +95,10 @@ public final class DeadLetterEndpoints {
      *  "total": 1, "pagination": {"limit": 100, "offset": 0, "nextOffset": null}}
      * }</pre>
      *
-     * {@code retryCount} is how often the message was delivered again before. {@code data} is the payload byte for
-     * byte, decrypted where there is a key. {@code limit} is 1000 at most, and a page ends early at 16 MiB, or at a
-     * 24th of the heap. The next page begins at {@code nextCursor}, or at {@code nextOffset} for clients that count;
-     * both are null at the end.
+     * {@code retryCount} is the number of redeliveries before. {@code data} is the payload byte for byte, decrypted if
+     * there is a key. {@code limit} is at most 1000, and a page ends early at 16 MiB, or at 1/24 of the heap. The next
+     * page starts at {@code nextCursor}, or at {@code nextOffset} for clients that count rows; both are null on the last
+     * page.
      */
     private CompletableFuture<Answer> list(Request request) {
         DeadLetterFilter filter = filter(request);
@@ -139,7 +139,7 @@ public final class DeadLetterEndpoints {
                 storable(Parameters.textInQuery(request, "error")));
     }
 
-    /** PostgreSQL has no text with a zero character in it. */
+    /** PostgreSQL cannot store a text with U+0000. */
     private static @Nullable String storable(@Nullable String error) {
         if (error != null && error.indexOf(0) >= 0) {
             throw badRequest("error must not contain U+0000");
@@ -178,7 +178,7 @@ public final class DeadLetterEndpoints {
         out.field("failedAt", AdminJson.time(letter.failedAt())).endObject();
     }
 
-    /** Which letters to redrive: these, or the oldest of those a filter lets through. */
+    /** The letters to redrive: those with the ids, or the oldest ones that match the filter. */
     private record Selection(List<Long> ids, @Nullable DeadLetterFilter filter, int limit) {
         static Selection parse(byte[] body, int maxDepth, RequestMemory.Claim memory) {
             JsonRequest json = JsonRequest.parse(body, maxDepth, memory);
@@ -244,7 +244,7 @@ public final class DeadLetterEndpoints {
 
     /**
      * {@code POST /api/v1/dlq/redrive} with {@code {"ids": [7, 8]}}, or {@code {"filter": {"queue": "orders"}, "limit":
-     * 100}}, or {@code {"all": true, "limit": 100}}: puts letters back into their queues, at the ends of their
+     * 100}}, or {@code {"all": true, "limit": 100}}: moves letters back to the ends of their
      * partitions, oldest first.
      *
      * <pre>{@code
@@ -252,7 +252,7 @@ public final class DeadLetterEndpoints {
      *  "moved": 1, "duplicate": 0, "gone": 1, "remaining": null}
      * }</pre>
      *
-     * {@code remaining} is how many more the filter lets through; null for ids.
+     * {@code remaining} is the number of letters that still match the filter; null for ids.
      */
     private CompletableFuture<Answer> redrive(Request request) throws IOException {
         return bodies.read(
@@ -295,7 +295,7 @@ public final class DeadLetterEndpoints {
 
     /**
      * {@code DELETE /api/v1/dlq} with a filter in the query, as for {@link #list}, or {@code all=true}: deletes dead
-     * letters for good. Answers {@code {"purged": 3}}.
+     * letters. Answers {@code {"purged": 3}}.
      */
     private CompletableFuture<Answer> purge(Request request) {
         DeadLetterFilter filter = filter(request);
@@ -307,10 +307,10 @@ public final class DeadLetterEndpoints {
     }
 
     /**
-     * {@code POST /api/v1/messages/:partitionId/:transactionId/retry}: puts a dead message back at the end of its
-     * partition, once, and removes the dead letters all groups have of it. Answers {@code {"success": true,
-     * "partitionId": "…", "transactionId": "o-1", "message": "Message queued again", "verdict": "moved"}}; 404 if there
-     * is no dead letter of it.
+     * {@code POST /api/v1/messages/:partitionId/:transactionId/retry}: moves a dead message back to the end of its
+     * partition, once, and removes the dead letters that all groups have of it. Answers {@code {"success": true,
+     * "partitionId": "…", "transactionId": "o-1", "message": "Message queued again", "verdict": "moved"}}; 404 if the message
+     * has no dead letter.
      */
     private CompletableFuture<Answer> retry(Request request) {
         OptionalLong partition = Parameters.partitionInPath(request);
@@ -335,9 +335,9 @@ public final class DeadLetterEndpoints {
 
     /**
      * {@code POST /api/v1/messages/:partitionId/:transactionId/dlq} with {@code {"consumerGroup": null, "error": null}}
-     * or no body: makes a message a dead letter of a group, which then is done with it. Answers {@code {"success":
+     * or no body: moves a message to the dead letters of a group. Answers {@code {"success":
      * true, "partitionId": "…", "transactionId": "o-1", "consumerGroup": "__QUEUE_MODE__", "message": "Message moved to
-     * the dead letters"}}; 404 if the group has no such message, 409 if it is done with it.
+     * the dead letters"}}; 404 if the group has no such message, 409 if the group has already acknowledged it.
      */
     private CompletableFuture<Answer> bury(Request request) throws IOException {
         OptionalLong partition = Parameters.partitionInPath(request);

@@ -8,7 +8,7 @@ import java.lang.reflect.RecordComponent;
 import java.time.Duration;
 import java.util.Optional;
 
-/** What a log says about itself, as JSON objects. Names are those of the records in {@code dev.sluice.buffer}. */
+/** Writes the state of a log as JSON. The names are those of the records in {@code dev.sluice.buffer}. */
 public final class LogJson {
 
     private LogJson() {}
@@ -39,7 +39,7 @@ public final class LogJson {
                 .orElse("null"));
     }
 
-    /** Writes a record whose components are all numbers, so that a counter that is added is seen. */
+    /** Writes a record whose components are all numbers. A new counter appears without a change here. */
     static void numbers(JsonOutput out, Record counters) {
         out.object();
         for (RecordComponent component : counters.getClass().getRecordComponents()) {

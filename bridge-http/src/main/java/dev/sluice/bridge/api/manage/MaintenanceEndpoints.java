@@ -27,11 +27,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /**
- * The routes that put pushes or pops on hold, and those about what bridges have in common.
+ * The routes that hold pushes or pops, and the routes about the state that bridges share.
  *
- * <p>With push maintenance, pushes are answered {@code buffered} and stay in the local log; when it ends they are moved
- * on, in order. Pops, acks, transactions and direct pushes go on. With pop maintenance, pops get nothing: 204, at once
- * or, with {@code wait=true}, at their timeout, unless it ends before.
+ * <p>During push maintenance, pushes are answered {@code buffered} and stay in the local log. When it ends, the drain moves
+ * them on in order. Pops, acks, transactions and direct pushes continue. During pop maintenance, pops get no messages:
+ * they are answered 204, at once or, with {@code wait=true}, at their timeout, unless the maintenance ends before.
  */
 public final class MaintenanceEndpoints {
     private static final BigDecimal BYTES_PER_MB = BigDecimal.valueOf(1 << 20);
@@ -82,7 +82,7 @@ public final class MaintenanceEndpoints {
      *                  "failedFiles": {"count": 0, "totalBytes": 0, "totalMB": 0.00, "failoverCount": 0, "qos0Count": 0}}}
      * }</pre>
      *
-     * {@code bufferHealthy}: a push would be taken. {@code failedFiles} counts failed records.
+     * {@code bufferHealthy}: the service accepts pushes. {@code failedFiles} counts failed records.
      */
     private CompletableFuture<Answer> show(Request request) {
         ServiceState.Buffer buffer = state.buffer();
@@ -106,7 +106,7 @@ public final class MaintenanceEndpoints {
 
     /**
      * {@code POST /api/v1/system/maintenance} with {@code {"enabled": true}}: {@code {"maintenanceMode": true,
-     * "bufferedMessages": 0, "bufferHealthy": true, "message": "…"}}. 503 without the database, and nothing changes.
+     * "bufferedMessages": 0, "bufferHealthy": true, "message": "…"}}. Without the database it answers 503 and changes nothing.
      */
     private CompletableFuture<Answer> set(Request request) throws IOException {
         return set(
@@ -137,7 +137,7 @@ public final class MaintenanceEndpoints {
                 .put("message", mode.pops() ? "Pop maintenance is on: pops get nothing" : "Pop maintenance is off");
     }
 
-    /** Says how things are. */
+    /** Returns the current state. */
     private interface Report {
         ObjectNode now();
     }
@@ -158,8 +158,8 @@ public final class MaintenanceEndpoints {
 
     /**
      * {@code GET /api/v1/system/shared-state}, {@code /internal/api/shared-state/stats} and
-     * {@code /internal/api/inter-instance/stats}. What bridges have in common is in the database, so there is nothing
-     * to tell of caches and other servers.
+     * {@code /internal/api/inter-instance/stats}. Bridges share their state through the database, so the
+     * fields about caches and other servers are zero.
      *
      * <pre>{@code
      * {"enabled": true, "running": true, "server_id": "…",
@@ -188,8 +188,8 @@ public final class MaintenanceEndpoints {
     }
 
     /**
-     * {@code POST /internal/api/notify} with {@code {"queue": "orders", "partition": null}}: has waiting pops on the
-     * queue, here and at other bridges, look for messages. Answers {@code {"status": "ok"}}.
+     * {@code POST /internal/api/notify} with {@code {"queue": "orders", "partition": null}}: wakes the pops that wait
+     * for the queue, here and at other bridges. Answers {@code {"status": "ok"}}.
      */
     private CompletableFuture<Answer> wake(Request request) throws IOException {
         return bodies.read(

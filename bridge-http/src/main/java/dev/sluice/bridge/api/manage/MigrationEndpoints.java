@@ -36,9 +36,9 @@ import java.util.function.Function;
 import javax.sql.DataSource;
 
 /**
- * The routes that copy everything into another database. All are for administrators, and answer 403 unless
- * {@code migration.enabled} is set. See {@link MigrationTarget} for how requests describe it; passwords are neither
- * logged nor answered.
+ * The routes that copy everything into another database. They need the role of an administrator, and answer 403
+ * unless {@code migration.enabled} is set. {@link MigrationTarget} describes the other database. Passwords appear neither
+ * in the log nor in answers.
  */
 public final class MigrationEndpoints implements AutoCloseable {
     private static final int BAD_GATEWAY = 502;
@@ -52,7 +52,7 @@ public final class MigrationEndpoints implements AutoCloseable {
     private final String schema;
     private final Runnable requireDatabase;
     private final MigrationJob job;
-    /** One at a time: that is as many connections as there are. */
+    /** One at a time, because the pool has one connection. */
     private final BoundedExecutor turns =
             new BoundedExecutor("requests about migrations", "sluice-migrations", 1, MAX_WAITING);
 
@@ -93,7 +93,7 @@ public final class MigrationEndpoints implements AutoCloseable {
         }
     }
 
-    /** Something to do with a request that has been read. */
+    /** Reads the body of a request, and does the work on the thread for migrations. */
     private CompletableFuture<Answer> with(Request request, Function<JsonRequest, Answer> work) throws IOException {
         requireEnabled();
         return bodies.read(
@@ -104,7 +104,7 @@ public final class MigrationEndpoints implements AutoCloseable {
     }
 
     /**
-     * {@code POST /api/v1/migration/test-connection}: 200 in both cases.
+     * {@code POST /api/v1/migration/test-connection}: 200 whether or not the target answers.
      *
      * <pre>{@code
      * {"success": true, "message": "Connected", "version": "18.1"}
@@ -136,8 +136,8 @@ public final class MigrationEndpoints implements AutoCloseable {
     /**
      * {@code POST /api/v1/migration/start}, with {@code "schema": "sluice"} (the name in the target),
      * {@code "replaceSchema": "sluice"} (a schema there that may be deleted) and {@code "excludeTableData":
-     * ["traces"]}: 202 {@code {"status": "started", "message": "…"}} when the target may be written and the copy has
-     * begun; 409 if it may not, or if one runs; 502 if the target does not answer.
+     * ["traces"]}: 202 {@code {"status": "started", "message": "…"}} when the copy has started; 409 if the target
+     * must not be written, or if a copy runs; 502 if the target does not answer.
      */
     private CompletableFuture<Answer> start(Request request) throws IOException {
         return with(request, body -> {
@@ -187,7 +187,7 @@ public final class MigrationEndpoints implements AutoCloseable {
 
     /**
      * {@code GET /api/v1/migration/status}. {@code status} is {@code idle}, {@code dumping} (before the first table),
-     * {@code restoring}, {@code complete} or {@code error}; {@code rows} is counted when it is complete.
+     * {@code restoring}, {@code complete} or {@code error}; {@code rows} is counted once the copy is complete.
      *
      * <pre>{@code
      * {"status": "restoring", "currentStep": "copying segments, 3 of 18", "elapsedSeconds": 12, "rows": 0, "bytes": 52428800}
@@ -209,8 +209,8 @@ public final class MigrationEndpoints implements AutoCloseable {
     }
 
     /**
-     * {@code POST /api/v1/migration/validate}, with the same fields as the start: counts the rows of both. 502 if one
-     * does not answer, or the target has no such tables; 409 while a migration runs.
+     * {@code POST /api/v1/migration/validate}, with the same fields as the start: counts the rows of both
+     * databases. 502 if one does not answer, or if the target lacks the tables; 409 while a copy runs.
      *
      * <pre>{@code
      * {"success": true, "allMatch": true, "tables": [{"table": "queues", "sourceCount": 3, "targetCount": 3, "match": true}]}
@@ -252,8 +252,8 @@ public final class MigrationEndpoints implements AutoCloseable {
     }
 
     /**
-     * {@code POST /api/v1/migration/reset}: forgets how the last one went. {@code {"status": "idle", "message": "…"}};
-     * 409 while one runs.
+     * {@code POST /api/v1/migration/reset}: clears the state of the last copy. {@code {"status": "idle", "message":
+     * "…"}}; 409 while a copy runs.
      */
     private CompletableFuture<Answer> reset(Request request) throws IOException {
         requireEnabled();
@@ -263,7 +263,7 @@ public final class MigrationEndpoints implements AutoCloseable {
                         : conflict("A migration is running"));
     }
 
-    /** Ends a migration that runs: its target stays as it was. */
+    /** Ends a running copy. Its target stays unchanged. */
     @Override
     public void close() {
         turns.close();

@@ -13,8 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Copies everything into another database, one time after another. Where it goes to is known to its thread only: no log
- * and no answer tells more than host, database and schema. Any thread may ask how far it is.
+ * Copies everything into another database, one copy at a time. Only its thread knows the credentials of the target: logs
+ * and answers name host, database and schema only. Any thread may ask for the progress.
  */
 final class MigrationJob implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(MigrationJob.class);
@@ -33,7 +33,7 @@ final class MigrationJob implements AutoCloseable {
     private @Nullable Thread thread;
     private @Nullable Connection running;
 
-    /** How it is. */
+    /** The state of the job. */
     enum State {
         IDLE,
         DUMPING,
@@ -47,13 +47,13 @@ final class MigrationJob implements AutoCloseable {
     }
 
     /**
-     * How far it is.
+     * The progress of the job.
      *
-     * @param step what it does, for people; empty when idle
-     * @param elapsed since it began, or from its begin to its end
-     * @param error why it ended, or null
-     * @param rows rows in the target, once it is complete
-     * @param bytes bytes that went over
+     * @param step the current step, for people; empty when idle
+     * @param elapsed time since the start, or from the start to the end
+     * @param error why it failed, or null
+     * @param rows rows in the target, once the copy is complete
+     * @param bytes bytes that were sent
      */
     record Status(
             State state,
@@ -64,27 +64,27 @@ final class MigrationJob implements AutoCloseable {
             long bytes) {}
 
     /**
-     * What is asked for.
+     * The request for a copy.
      *
      * @param schema name in the target
-     * @param replace name of the schema that may be deleted there; empty: none
+     * @param replace name of the schema that may be deleted there; empty for none
      * @param leftOut names of {@link SchemaCopy#optional}
      */
     record Order(MigrationTarget target, String schema, String replace, Set<String> leftOut) {}
 
-    /** Makes a job that is idle. */
+    /** Makes an idle job. */
     MigrationJob(DataSource source, String schema) {
         this.source = source;
         this.schema = schema;
     }
 
-    /** Returns how far it is. */
+    /** Returns the progress. */
     synchronized Status status() {
         long until = state.isRunning() ? System.nanoTime() : endedNanos;
         return new Status(state, step, Duration.ofNanos(until - startedNanos), error, rows, bytes);
     }
 
-    /** Forgets how the last one went. Returns false while one runs. */
+    /** Clears the state of the last copy. Returns false while a copy runs. */
     synchronized boolean reset() {
         if (state.isRunning()) {
             return false;
@@ -104,10 +104,10 @@ final class MigrationJob implements AutoCloseable {
     }
 
     /**
-     * Starts. Blocks until it is known that the target may be written.
+     * Starts a copy. Blocks until the target has been checked.
      *
-     * @return false if one runs already
-     * @throws RefusedException if the target may not be written; nothing has changed there
+     * @return false if a copy runs already
+     * @throws RefusedException if the target must not be written; it is unchanged
      * @throws SQLException if one of the databases fails
      */
     boolean start(Order order) throws RefusedException, SQLException {
@@ -149,7 +149,7 @@ final class MigrationJob implements AutoCloseable {
     }
 
     private void run(Order order, SchemaCopy copy, Connection from, Connection to) {
-        log.info("A migration has begun. target={} schema={}", order.target(), order.schema());
+        log.info("Copying into another database started target={} schema={}", order.target(), order.schema());
         String failure = null;
         long copied = 0;
         try {
@@ -157,7 +157,7 @@ final class MigrationJob implements AutoCloseable {
             for (long table : copy.run(order.leftOut(), new Watch()).values()) {
                 copied += table;
             }
-            log.info("A migration is complete. target={} schema={} rows={}", order.target(), order.schema(), copied);
+            log.info("Copying into another database completed target={} schema={} rows={}", order.target(), order.schema(), copied);
         } catch (SQLException | RuntimeException e) {
             failure = e.getMessage() == null ? e.toString() : e.getMessage();
             log.warn(
@@ -194,7 +194,7 @@ final class MigrationJob implements AutoCloseable {
         }
     }
 
-    /** Ends what runs: its target stays as it was. */
+    /** Ends a running copy. Its target stays unchanged. */
     @Override
     public void close() {
         Connection connection;

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
- * Another database, as a client describes it.
+ * Another database, as described by a client.
  *
  * <pre>{@code
  * {"host": "db2.example.com", "port": "5432", "database": "sluice", "user": "sluice", "password": "…", "ssl": false}
@@ -30,18 +30,18 @@ record MigrationTarget(
         String user,
         @Nullable String password,
         boolean ssl) {
-    /** How long a server may say nothing. */
+    /** The longest silence of a server. */
     static final int SILENCE_MILLIS = 600_000;
 
     private static final int USUAL_PORT = 5432;
     private static final int MAX_PORT = 65_535;
     private static final int CONNECT_SECONDS = 10;
 
-    /** The driver puts a host into an address as it is, so nothing may end it there. */
+    /** The driver puts the host unchanged into an address, so the host must not contain a separator. */
     private static final Pattern HOST =
             Pattern.compile("[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9]+)?");
 
-    /** Reads it; throws {@link InvalidRequestException} (400), naming the field, if it is not as above. */
+    /** Reads the fields above. Throws {@link InvalidRequestException} (400), naming the field, if one is not valid. */
     static MigrationTarget of(JsonRequest body) {
         return new MigrationTarget(
                 host(name(body, "host")),
@@ -56,7 +56,7 @@ record MigrationTarget(
         return Parameters.name(field, body.requiredText(field));
     }
 
-    /** Returns the host as it stands in an address: a name, an IPv4 address, or an IPv6 address in brackets. */
+    /** Returns the host for an address: a name, an IPv4 address, or an IPv6 address in brackets. */
     private static String host(String given) {
         String host = given.startsWith("[") && given.endsWith("]") ? given.substring(1, given.length() - 1) : given;
         boolean inBrackets = !host.equals(given);
@@ -80,7 +80,7 @@ record MigrationTarget(
         throw badRequest("port must be 1 to " + MAX_PORT);
     }
 
-    /** Opens a connection to it. */
+    /** Opens a connection to the database. */
     Connection connect() throws SQLException {
         var dataSource = new PGSimpleDataSource();
         dataSource.setServerNames(new String[] {host});
@@ -93,7 +93,7 @@ record MigrationTarget(
         dataSource.setConnectTimeout(CONNECT_SECONDS);
         dataSource.setLoginTimeout(CONNECT_SECONDS);
         dataSource.setTcpKeepAlive(true);
-        dataSource.setLogServerErrorDetail(false); // Details of errors have values of rows.
+        dataSource.setLogServerErrorDetail(false); // Details of errors contain values of rows.
         Connection connection = dataSource.getConnection();
         try {
             connection.setNetworkTimeout(Runnable::run, SILENCE_MILLIS);
@@ -106,7 +106,7 @@ record MigrationTarget(
         }
     }
 
-    /** Shows neither user nor password. */
+    /** Omits user and password. */
     @Override
     public String toString() {
         return host + ":" + port + "/" + database;

@@ -78,7 +78,7 @@ public final class QueueEndpoints {
     }
 
     private record Configuration(String queue, String namespace, String task, QueueOptions options) {
-        /** Only whole: nothing is kept of what was configured before. */
+        /** The complete configuration of a queue: it keeps no earlier option. */
         static Configuration parse(byte[] body, int maxDepth, RequestMemory.Claim memory) {
             JsonRequest json = JsonRequest.parse(body, maxDepth, memory);
             JsonNode queue = json.value("queue");
@@ -99,7 +99,7 @@ public final class QueueEndpoints {
                     QueueOptionsJson.read(new JsonRequest(options == null ? object() : options)));
         }
 
-        /** A namespace or task may be empty; for the rest it is bound as a name is. */
+        /** Checks a namespace or a task, which may be empty but otherwise follows the rules of a name. */
         private static String label(JsonRequest json, String field) {
             String text = json.text(field);
             return text == null || text.isEmpty() ? "" : Parameters.name(field, text);
@@ -108,13 +108,13 @@ public final class QueueEndpoints {
 
     /**
      * {@code POST /api/v1/configure}: {@code {"queue": "orders", "namespace": null, "task": null, "options": {…}}}.
-     * What is not sent is set back to its default. Answers
+     * An option that is not sent gets its default. Answers
      *
      * <pre>{@code
      * {"configured": true, "queueId": "…", "partitionId": "…", "queue": "orders", "namespace": "", "task": "", "options": {…}}
      * }</pre>
      *
-     * with all options, see {@link QueueOptionsJson}; {@code partitionId} is that of the partition {@code Default}.
+     * with all options, see {@link QueueOptionsJson}. {@code partitionId} is the id of the partition {@code Default}.
      */
     private CompletableFuture<Answer> configure(Request request) throws IOException {
         return bodies.read(
@@ -130,7 +130,7 @@ public final class QueueEndpoints {
         wake.accept(Set.of(wanted.queue())); // A shorter delay may have made messages visible.
         ObjectNode answer = object().put("configured", true)
                 .put("queueId", QueueIds.toUuid(queue.id()).toString())
-                // Null only if somebody deletes the queue at this moment.
+                // Null only if another client deletes the queue at this moment.
                 .put("partitionId", partition.isEmpty() ? null : uuid(partition.getAsLong()))
                 .put("queue", queue.name())
                 .put("namespace", queue.namespace())
@@ -174,7 +174,8 @@ public final class QueueEndpoints {
 
     /**
      * {@code DELETE /api/v1/messages/:partitionId/:transactionId}: {@code {"success": true, "partitionId": "…",
-     * "transactionId": "o-1", "message": "Message deleted"}}; success false when there is none.
+     * "transactionId": "o-1", "message": "Message deleted"}}; {@code success} is false if there is no such
+     * message.
      */
     private CompletableFuture<Answer> deleteMessage(Request request) {
         OptionalLong partition = Parameters.partitionInPath(request);

@@ -21,9 +21,9 @@ import org.jspecify.annotations.Nullable;
  *  "encryptionEnabled": false, "redeliveryLimit": 10, "dedupWindowMs": null}
  * }</pre>
  *
- * <p>{@code retryDelay} is in milliseconds, all other times in seconds. {@code retryDelay} and {@code ttl} that nobody
- * has set are shown with the values the contract gives them, and do nothing: a client that never asked for a delay or a
- * deletion gets none. Once set, to whatever value, they work.
+ * <p>{@code retryDelay} is in milliseconds, all other times in seconds. If no client has set {@code retryDelay} or
+ * {@code ttl}, it is shown with the default of the contract but has no effect: a client that never asked for a delay or a
+ * deletion gets none. Once a client has set it, it takes effect.
  */
 final class QueueOptionsJson {
     private static final long MAX_SECONDS = QueueOptions.MAX_TIME.toSeconds();
@@ -34,7 +34,7 @@ final class QueueOptionsJson {
     private QueueOptionsJson() {}
 
     /**
-     * Reads options; those that are absent or null get their defaults, unknown ones are ignored.
+     * Reads options. An absent option or null means the default; unknown options are ignored.
      *
      * @throws InvalidRequestException (400) if one has the wrong type or is out of its range; names it
      */

@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/** What the status routes tell. Methods return at once, with what is known now; any thread may call. */
+/** The state of the service, for the status routes. Methods return at once. Any thread may call. */
 public interface ServiceState {
     /** Returns whether the database answers and takes writes. Follows a fault within 6 s. */
     boolean databaseConnected();
@@ -14,7 +14,7 @@ public interface ServiceState {
     @Nullable
     String databaseProblem();
 
-    /** Returns why a push would be refused now, or null when it would be taken. */
+    /** Returns why the service refuses pushes now, or null if it accepts them. */
     @Nullable
     String pushRefusal();
 
@@ -22,9 +22,9 @@ public interface ServiceState {
     Buffer buffer();
 
     /**
-     * Returns all there is to tell about the local log. Reads a little from disk.
+     * Returns the details of the local log. Reads a little from disk.
      *
-     * @throws IOException if that cannot be read
+     * @throws IOException if the disk cannot be read
      */
     BufferDetail bufferDetail() throws IOException;
 
@@ -32,14 +32,14 @@ public interface ServiceState {
      * The local log.
      *
      * @param pending messages that are not in the database yet
-     * @param failed messages the database refused for what they are
+     * @param failed messages that the database refused because of their content
      * @param usedBytes size of the log on disk
      * @param limitBytes size above which pushes are refused
-     * @param full whether pushes are refused for that
+     * @param full whether pushes are refused because of that size
      * @param oldestAge age of the oldest pending message; zero when there is none
-     * @param drain what moves messages on: {@code running}, {@code down} (it tries again), {@code paused} (it is told
-     *     to wait), {@code holding} (there is no room for another failed record), {@code source_taken} or
-     *     {@code broken} (it has stopped, a person must look); the worst of all lanes
+     * @param drain the state of the drain, which is the worst state of its lanes: {@code running}, {@code down} (it
+     *     retries), {@code paused} (by maintenance), {@code holding} (no room for another failed record),
+     *     {@code source_taken} or {@code broken} (it has stopped, and an operator must act)
      */
     record Buffer(
             long pending,

@@ -18,14 +18,14 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The body of an acknowledgement, one or a batch.
+ * The body of one acknowledgement or of a batch.
  *
  * <pre>{@code
  * {"transactionId": "o-1", "partitionId": "…", "status": "completed", "leaseId": "…", "error": null, "consumerGroup": null}
  * {"acknowledgments": [{the same without "consumerGroup"}, …], "consumerGroup": null}
  * }</pre>
  *
- * @param items what the client acknowledges, in its order
+ * @param items the acknowledgements, in the order of the client
  */
 public record AcknowledgeBody(List<Item> items) {
     private static final int MAX_ERROR_LENGTH = 10_000;
@@ -33,11 +33,11 @@ public record AcknowledgeBody(List<Item> items) {
     static final int ITEM_BYTES = 480;
 
     /**
-     * One acknowledgement: either something the queue can decide, or decided already by what it says.
+     * One acknowledgement. Either the queue decides it, or its own content already refuses it.
      *
      * @param transactionId as the client sent it
-     * @param acknowledgement for the queue; null when {@code refusal} says why it never gets there
-     * @param refusal the error for the client; null for an unknown status, which is refused without a word
+     * @param acknowledgement for the queue; null if it is refused
+     * @param refusal the error for the client; null for an unknown status, which is refused without an error text
      */
     record Item(
             String transactionId,
@@ -134,7 +134,7 @@ public record AcknowledgeBody(List<Item> items) {
         return list;
     }
 
-    /** Reads the name of a group; null and the empty one are the default group. */
+    /** Reads the name of a group. Null and an empty name mean the default group. */
     static String group(JsonBody json, JsonToken value, String field) {
         String group = nullableString(json, value, field, null);
         if (group == null || group.isEmpty()) {
@@ -187,7 +187,7 @@ public record AcknowledgeBody(List<Item> items) {
             }
         }
 
-        /** Of an acknowledgement that names its group itself. */
+        /** Reads an acknowledgement that names its group itself. */
         void readGroup(JsonBody json, JsonToken value) {
             group = AcknowledgeBody.group(json, value, "consumerGroup");
         }
@@ -199,7 +199,7 @@ public record AcknowledgeBody(List<Item> items) {
             return json.text(previous);
         }
 
-        /** Of an acknowledgement whose partition is named elsewhere. */
+        /** Returns the fields of an acknowledgement whose partition is named elsewhere. */
         Fields in(UUID partition) {
             partitionId = partition.toString();
             return this;
@@ -264,7 +264,7 @@ public record AcknowledgeBody(List<Item> items) {
             }
         }
 
-        /** An error is for people: what PostgreSQL cannot hold is replaced, what is too long is cut. */
+        /** An error is text for people. So characters that PostgreSQL cannot store are replaced, and a long text is cut. */
         private static @Nullable String storable(@Nullable String error) {
             if (error == null) {
                 return null;

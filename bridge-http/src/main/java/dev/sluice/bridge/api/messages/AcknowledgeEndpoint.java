@@ -22,21 +22,21 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@code POST /api/v1/ack} and {@code /api/v1/ack/batch}: see {@link AcknowledgeBody} for the requests. Both answer 200
- * with an array, whatever became of its elements.
+ * with an array, even if an element failed.
  *
  * <pre>{@code
  * [{"index": 0, "transactionId": "o-1", "success": true, "error": null,
  *   "queueName": "orders", "partitionName": "customer-7", "leaseReleased": true, "dlq": false}]
  * }</pre>
  *
- * <p>{@code leaseReleased} is null where the group has never read the partition: nothing changes then, and nothing is
- * wrong.
+ * <p>{@code leaseReleased} is null if the group has never read the partition. The acknowledgement then changes nothing, and
+ * is not an error.
  */
 public final class AcknowledgeEndpoint {
     static final String NOT_FOUND = "Message not found";
     static final String LEASE_INVALID = "Invalid or expired lease";
 
-    /** Writes acknowledgements. See {@code AcknowledgeDispatcher#acknowledge}. */
+    /** Acknowledges messages. See {@code AcknowledgeDispatcher#acknowledge}. */
     public interface Acknowledger {
         /** Acknowledges; outcome i belongs to acknowledgement i. Does not block. */
         CompletableFuture<List<AcknowledgeOutcome>> acknowledge(List<Acknowledgement> acknowledgements);
@@ -89,7 +89,7 @@ public final class AcknowledgeEndpoint {
     }
 
     /**
-     * Takes memory for the names in the answer, which are not in the body. The body has taken the memory for the rest.
+     * Takes memory for the names in the answer. The body has already taken the memory for the rest.
      *
      * @throws OverloadedException if there is none. The acknowledgements have been applied then, and the message says
      *     so

@@ -34,12 +34,12 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * CloudEvents 1.0.2 over HTTP, in its three modes, as messages of one queue.
+ * Reads CloudEvents 1.0.2 over HTTP, in their three modes, as messages of one queue.
  *
- * <p>The payload is the event in the JSON format: in structured and batched mode the bytes as they came, in binary mode
- * made from the headers {@code ce-…} and the body. The transaction id is {@code source}, a space, and {@code id}, which
- * together are the identity of an event; where that is longer than a transaction id may be, its SHA-256. The partition
- * is the extension {@code partitionkey}, the trace that of the extension {@code traceparent}.
+ * <p>The payload is the event in JSON format. In structured and batched mode it is the bytes of the client. In binary mode
+ * it is built from the headers {@code ce-…} and the body. The transaction id is {@code source}, a space, and {@code id},
+ * which together identify an event; if that is too long, its SHA-256. The extension {@code partitionkey} names the
+ * partition, and the extension {@code traceparent} the trace.
  */
 final class CloudEvents {
     private static final String STRUCTURED = "application/cloudevents+json";
@@ -51,7 +51,7 @@ final class CloudEvents {
     private static final String CONTENT_TYPE = "datacontenttype";
     private static final Pattern ATTRIBUTE_NAME = Pattern.compile("[a-z0-9]+");
     private static final int USUAL_ATTRIBUTES_BYTES = 1 << 10;
-    /** How many times the size of its data an event of the binary mode takes while it is made, at most. */
+    /** An event in binary mode needs at most this many times the size of its data while it is built. */
     private static final int MAKING_FACTOR = 6;
 
     private final RequestLimits limits;
@@ -65,10 +65,10 @@ final class CloudEvents {
     }
 
     /**
-     * Reads the headers of a request, which say how its body is to be read.
+     * Reads the headers of a request, and returns the parser of its body.
      *
-     * @param defaults what the events have that do not say otherwise; names the queue
-     * @throws InvalidRequestException (400) if a required attribute is missing, or one is not what it must be
+     * @param defaults the queue, and the values of events that do not have their own
+     * @throws InvalidRequestException (400) if a required attribute is missing, or if an attribute is not valid
      * @throws InvalidRequestException (415) if the events are in another format than JSON
      */
     static RequestBodies.Parser<PushBody> reader(
@@ -122,7 +122,7 @@ final class CloudEvents {
         return pushed(messages);
     }
 
-    /** Reads an event in the JSON format (CloudEvents JSON Event Format §3), which stays as it is. */
+    /** Reads an event in JSON format (CloudEvents JSON Event Format §3). Its bytes stay unchanged. */
     private NewMessage structured(byte[] event, String where, RequestMemory.Claim memory) {
         var attributes = new TreeMap<String, String>();
         boolean data = false;
@@ -179,7 +179,7 @@ final class CloudEvents {
         throw badRequest(where + name + " must be a string" + (core ? "" : ", a whole number, true or false"));
     }
 
-    /** Makes an event in the JSON format of one in binary mode (CloudEvents HTTP Protocol Binding §3.1). */
+    /** Builds the JSON format of an event in binary mode (CloudEvents HTTP Protocol Binding §3.1). */
     private NewMessage binary(
             Map<String, String> attributes,
             String contentType,
@@ -226,7 +226,7 @@ final class CloudEvents {
         return (charset < 0 || parameters.startsWith(";charset=utf-8", charset)) && Utf8.firstInvalid(body) < 0;
     }
 
-    /** Reads the attributes that stand in headers. */
+    /** Reads the attributes in the headers. */
     private static Map<String, String> headers(Request request) {
         var attributes = new TreeMap<String, String>();
         for (String header : Collections.list(request.servlet().getHeaderNames())) {
@@ -249,7 +249,7 @@ final class CloudEvents {
     }
 
     /**
-     * Undoes the encoding of a header: a string in quotes, then percent-encoded UTF-8 (HTTP Protocol Binding §3.1.3.2).
+     * Decodes a header: a string in quotes, then percent-encoded UTF-8 (HTTP Protocol Binding §3.1.3.2).
      */
     private static String headerValue(String name, String value) {
         String text = value.strip();
@@ -352,7 +352,7 @@ final class CloudEvents {
     }
 
     private static String transactionId(@Nullable String source, @Nullable String id) {
-        String identity = source + " " + id; // A URI has no space, so no two events share this.
+        String identity = source + " " + id; // A URI has no space, so two events never share this text.
         if (identity.length() <= NewMessage.MAX_NAME_LENGTH) {
             return identity;
         }

@@ -21,24 +21,24 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A message that is on its way, as a JSON object on one line: how {@code sluice buffer export} writes it and
- * {@code requeue} reads it.
+ * A message of the local log as a JSON object on one line. {@code sluice buffer export} writes it, and {@code requeue}
+ * reads it.
  *
  * <pre>{@code
  * {"queue": "orders", "partition": "customer-7", "transactionId": "o-1", "id": "0190…", "traceId": null,
  *  "producerSub": null, "deliverAt": null, "delayMs": null, "acceptedAt": "2026-05-16T10:00:00.123Z", "payload": {"total": 12.50}}
  * }</pre>
  *
- * <p>The payload stands there byte for byte. If it has line breaks between its tokens, or is not JSON,
- * {@code "payloadText"} stands in its place and holds its text as a string. A failed record begins with
- * {@code "failedId"}, {@code "failedAt"}, {@code "reason"} and {@code "origin"}. An entry that is not a message is
- * {@code {"unreadable": "why", …, "entry": "base64"}}.
+ * <p>The payload is written byte for byte. If it has line breaks between its tokens, or is not JSON, the field
+ * {@code "payloadText"} replaces it and holds its text as a string. A failed record begins with {@code "failedId"},
+ * {@code "failedAt"}, {@code "reason"} and {@code "origin"}. An entry that is not a message is {@code {"unreadable":
+ * "why", …, "entry": "base64"}}.
  *
- * <p>What is read may lack all but {@code queue}, {@code transactionId} and the payload; {@code acceptedAt} and what is
- * only about a failure is skipped.
+ * <p>A line that is read must have {@code queue}, {@code transactionId} and the payload. All other fields are optional;
+ * {@code acceptedAt} and the fields of a failure are skipped.
  */
 public final class MessageLine {
-    /** All that is read of a line; the payload may stand in one of two. */
+    /** The fields that are read. The payload is in one of the last two. */
     private static final List<String> MEMBERS = List.of(
             "queue",
             "partition",
@@ -58,11 +58,11 @@ public final class MessageLine {
     /**
      * Writes a log entry.
      *
-     * @param out gets one object, without a line break at its end
-     * @param entry as in the log
-     * @param acceptedAt when it was appended
-     * @param origin where it is, for one that is not a message
-     * @return false if it is not a message
+     * @param out receives one object without a line break
+     * @param entry the bytes in the log
+     * @param acceptedAt the time of its append
+     * @param origin its place in the log, for an entry that is not a message
+     * @return false if the entry is not a message
      */
     public static boolean write(JsonOutput out, byte[] entry, Instant acceptedAt, String origin) {
         out.object();
@@ -74,8 +74,8 @@ public final class MessageLine {
     /**
      * Writes a failed record.
      *
-     * @param out gets one object, without a line break at its end
-     * @return false if what failed is not a message
+     * @param out receives one object without a line break
+     * @return false if the record is not a message
      */
     public static boolean write(JsonOutput out, FailedRecord record) {
         out.object().field("failedId", record.id());
@@ -87,7 +87,7 @@ public final class MessageLine {
         return readable;
     }
 
-    /** Writes the message of an entry as an object; null, and false, if it is not a message. */
+    /** Writes the message of an entry as an object. Writes null and returns false if the entry is not a message. */
     public static boolean writeMessage(JsonOutput out, byte[] entry) {
         NewMessage message;
         try {
@@ -161,15 +161,15 @@ public final class MessageLine {
     /**
      * Reads a line.
      *
-     * @param ids gives the message an id if it has none
-     * @return the message; its transaction id counts as given by the producer
-     * @throws InvalidRequestException if it is not such an object; the message says what is wrong
+     * @param ids makes an id if the line has none
+     * @return the message; its transaction id counts as one of the producer
+     * @throws InvalidRequestException if the line is not such an object
      */
     public static NewMessage parse(byte[] line, MessageIds ids) {
         return parse(line, ids, RequestMemory.unlimited());
     }
 
-    /** The same for a line of a request, whose memory the message takes. */
+    /** Reads a line of a request, and takes memory for the message. */
     public static NewMessage parse(byte[] line, MessageIds ids, RequestMemory.Claim memory) {
         try (var json = JsonBody.open(line, MAX_DEPTH, memory)) {
             if (json.first() != JsonToken.START_OBJECT) {

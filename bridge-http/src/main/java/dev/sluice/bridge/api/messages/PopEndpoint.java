@@ -48,18 +48,18 @@ import org.jspecify.annotations.Nullable;
  *                "queue": "orders", "leaseId": "…", "consumerGroup": "__QUEUE_MODE__"}, …]}
  * }</pre>
  *
- * <p>While the database cannot be asked, and while nobody can tell whether messages were consumed, the answer is 200
- * with {@code Retry-After}, because clients end their loop at a 5xx:
+ * <p>If the database is not available, or the outcome of a pop is unknown, the answer is 200 with {@code Retry-After}, because
+ * clients end their loop at a 5xx:
  *
  * <pre>{@code
  * {"success": false, "error": "database_unavailable", "messages": []}
  * {"success": false, "error": "outcome_unknown", "messages": []}
  * }</pre>
  *
- * <p>The first says that nothing was popped. After the second, messages that were consumed come again: the bridge puts
- * the position back as soon as it knows.
+ * <p>With the first error, the pop had no effect. With the second error, the bridge puts the position back as soon as it
+ * knows the outcome, so that consumed messages are redelivered.
  *
- * <p>{@code data} is the payload as it was pushed, byte for byte. {@code leaseId} is {@code ""} with auto-ack.
+ * <p>{@code data} is the pushed payload, byte for byte. {@code leaseId} is {@code ""} with auto-ack.
  */
 public final class PopEndpoint {
     /** Finds messages. See {@code PopDispatcher#pop}. */
@@ -82,7 +82,7 @@ public final class PopEndpoint {
     private final RequestMemory memory;
     private final RequestLimits limits;
 
-    /** Messages that could not be sent go to {@code undelivered}, which must not block. */
+    /** Gives messages that could not be sent to {@code undelivered}, which must not block. */
     public PopEndpoint(
             Popper popper,
             PopDispatcher.Return undelivered,
@@ -115,7 +115,7 @@ public final class PopEndpoint {
                 Math.min(Math.max(query.number("timeout", DEFAULT_TIMEOUT_MILLIS), 0), limits.popTimeoutMillis());
         Duration wait = query.flag("wait") ? Duration.ofMillis(timeoutMillis) : Duration.ZERO;
         if (pop.autoAck() && memory.isUsedUp()) {
-            throw RequestMemory.tooMany(); // Afterwards it would be too late: nothing can be given back.
+            throw RequestMemory.tooMany(); // A pop with auto-ack cannot be given back later.
         }
         var client = new ClientConnection(request.servlet());
         CompletableFuture<PopResult> popped = counting.pop(
@@ -146,7 +146,7 @@ public final class PopEndpoint {
         takeMemory(request, target, result);
         Answer answer = Answer.json(OK, write(result, target.group()));
         if (result.leaseId() == null) {
-            return answer; // The client may get a part of it, and with auto-ack gets nothing twice.
+            return answer; // The client may get a part of the answer, and with auto-ack it gets no message twice.
         }
         return answer.orElse(() -> undelivered.giveBack(target, result));
     }
@@ -163,9 +163,9 @@ public final class PopEndpoint {
     }
 
     /**
-     * Takes the memory that the messages and the answer have until the client has read it.
+     * Takes the memory of the messages and of the answer, until the client has read it.
      *
-     * @throws OverloadedException if other requests have it; the messages are given back then
+     * @throws OverloadedException if other requests use the memory; the messages are then given back
      */
     private void takeMemory(Request request, PopTarget target, PopResult result) {
         RequestMemory.Claim claim = memory.claim(request.servlet());
@@ -173,7 +173,7 @@ public final class PopEndpoint {
         try {
             claim.take(needed);
         } catch (InvalidRequestException e) {
-            claim.takeAnyway(needed); // It would never fit, and it is one message.
+            claim.takeAnyway(needed); // A single message that never fits must be delivered anyway.
         } catch (OverloadedException e) {
             if (result.leaseId() != null) {
                 undelivered.giveBack(target, result);

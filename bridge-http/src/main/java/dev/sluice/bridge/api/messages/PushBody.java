@@ -29,27 +29,27 @@ import org.jspecify.annotations.Nullable;
  *             "payload": {"total": 12.50},  any JSON, default null
  *             "transactionId": "o-1",       default, and instead of "": from the Idempotency-Key, or a new UUID
  *             "traceId": "…"}, …],          a UUID; default, and instead of "": from traceparent
- *  "bufferMs": 100, "bufferMax": 500}       either: answer as soon as the messages are safe on the local disk, and let them
- *                                           stay there that long, or until there are that many
+ *  "bufferMs": 100, "bufferMax": 500}       either one: answer as soon as the messages are durable on the local disk, and
+ *                                           let them linger there for that time or up to that number
  * }</pre>
  *
- * @param messages the items, in their order, with their new ids; payloads are the bytes of the body
- * @param patience null unless the producer wants its answer as soon as the messages are safe on the local disk; then,
- *     how long they may stay there
+ * @param messages the items in their order, with new ids; payloads are bytes of the body
+ * @param linger how long the messages may stay in the local log; null unless the producer wants its answer as soon as
+ *     they are durable there
  */
-public record PushBody(List<NewMessage> messages, @Nullable Linger patience) {
-    /** How long messages may stay when only {@code bufferMax} is said. */
+public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
+    /** The linger of a body that has {@code bufferMax} only. */
     private static final Duration USUAL_BUFFER_TIME = Duration.ofSeconds(1);
 
     /** More than 31 years. */
     private static final int MAX_DELAY_DIGITS = 12;
-    /** Of {@code bufferMs} and {@code bufferMax}, all characters of the number counted. */
+    /** The longest number in {@code bufferMs} and {@code bufferMax}, in characters. */
     private static final int MAX_LIMIT_DIGITS = 20;
 
-    /** As long as a generated transaction id. */
+    /** Has the length of a generated transaction id. */
     private static final String GENERATED = "-".repeat(36);
 
-    /** All that an item may have. {@code producerSub} is ignored: the token says who the producer is. */
+    /** The members of an item. {@code producerSub} is ignored, because the token identifies the producer. */
     static final List<String> MEMBERS =
             List.of("queue", "partition", "transactionId", "traceId", "producerSub", "payload", "deliverAt", "delayMs");
 
@@ -59,15 +59,14 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger patience) {
     private static final int MESSAGE_BYTES = 400;
 
     /**
-     * Bytes of a message besides these, if the request itself writes it to the database: its part of a stored segment
-     * and of the statements.
+     * Additional bytes of a message that the request itself writes to the database: its part of a stored segment and of the statements.
      */
     private static final int WRITER_BYTES = 200;
 
     /**
-     * Reads a body. Takes time in proportion to its size.
+     * Reads a body in time proportional to its size.
      *
-     * @param defaults what items have that do not say otherwise
+     * @param defaults values of items that do not have their own
      * @throws InvalidRequestException (400) if it is not JSON or breaks a rule; nothing of it is used then. (413) if it
      *     needs more memory than there is
      */
@@ -79,8 +78,8 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger patience) {
     }
 
     /**
-     * Returns the memory a message takes: with its payload a second time as an entry of the local log, or as a part of
-     * a stored segment.
+     * Returns the memory of a message. The payload counts twice, because it is also in an entry of the local log or in a
+     * stored segment.
      */
     static long bytesOf(String queue, String partition, String transactionId, byte[] payload) {
         return MESSAGE_BYTES
@@ -88,12 +87,12 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger patience) {
                 + (payload == NULL_PAYLOAD ? 0 : payload.length);
     }
 
-    /** Takes the memory that a writer of the database needs for so many messages. */
+    /** Takes the memory that a writer of the database needs for this number of messages. */
     public static void takeForWriter(int messages, RequestMemory.Claim memory) {
         memory.take((long) WRITER_BYTES * messages);
     }
 
-    /** Reads one body. Keeps the names of the item before, because most requests repeat them. */
+    /** Reads one body. Keeps the names of the previous item, because most requests repeat them. */
     static final class Reader {
         private final JsonBody json;
         private final RequestLimits limits;
@@ -128,10 +127,10 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger patience) {
             if (messages == null) {
                 throw badRequest("items array is required");
             }
-            return new PushBody(messages, patience());
+            return new PushBody(messages, linger());
         }
 
-        private @Nullable Linger patience() {
+        private @Nullable Linger linger() {
             if (bufferTime == null && bufferMax == null) {
                 return null;
             }
@@ -143,7 +142,7 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger patience) {
         /**
          * Reads a body that is one item, which must have a payload.
          *
-         * @param lastNames queue and partition of the item before; gets those of this one
+         * @param lastNames queue and partition of the previous item; receives those of this item
          */
         NewMessage readOne(int index, @Nullable String[] lastNames) {
             lastQueue = lastNames[0];
@@ -179,7 +178,7 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger patience) {
             }
         }
 
-        /** Returns the number, or null. What is beyond all limits is moved into them. */
+        /** Returns the number, clamped to the limits, or null. */
         private @Nullable Double readBufferLimit(String field, JsonToken value) {
             if (value == JsonToken.VALUE_NULL) {
                 json.skip();
@@ -197,13 +196,13 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger patience) {
         }
 
         /**
-         * Reads the items it stands at.
+         * Reads the current array of items.
          *
          * @param field name of the array, for messages
          */
         List<NewMessage> readItems(JsonToken value, String field) {
             if (value != JsonToken.START_ARRAY) {
-                json.skip(); // What is wrong with the value itself is said first.
+                json.skip(); // An error in the value itself comes first.
                 throw badRequest(field + " array is required");
             }
             var items = new ArrayList<NewMessage>();

@@ -13,12 +13,12 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the request around a push says about those of its items that do not say it themselves.
+ * Values from the headers and the address of a push, for items that do not have their own.
  *
  * @param queue name of the queue; null if every item must name one
  * @param partition name of the partition
- * @param idempotencyKey from which items get their transaction id, so that a request sent again stores nothing twice:
- *     the key, a colon, and the item's index from 0. Null: a new UUID each
+ * @param idempotencyKey makes a repeated request idempotent: the transaction id of an item is the key, a colon, and the
+ *     index of the item from 0. If null, each item gets a new UUID
  * @param traceId the trace the request belongs to, or null
  * @param producerSub subject of the producer's token, or null
  */
@@ -31,7 +31,7 @@ public record PushDefaults(
     /** Longest {@code Idempotency-Key}: with an index it must fit into a transaction id. */
     static final int MAX_KEY_LENGTH = 200;
 
-    /** When the request says nothing. */
+    /** The values of a request without such headers. */
     static final PushDefaults NONE = new PushDefaults(null, NewMessage.DEFAULT_PARTITION, null, null, null);
 
     private static final Pattern KEY = Pattern.compile("[!-~]{1," + MAX_KEY_LENGTH + "}");
@@ -42,7 +42,7 @@ public record PushDefaults(
     private static final String NO_PARENT = "0".repeat(16);
 
     /**
-     * Reads the headers {@code Idempotency-Key} and {@code traceparent}, and who is authenticated.
+     * Reads the headers {@code Idempotency-Key} and {@code traceparent}, and the subject of the token.
      *
      * @throws InvalidRequestException (400) if the key is too long or has other characters than visible ASCII
      */
@@ -55,7 +55,7 @@ public record PushDefaults(
                 Guard.subjectOf(request));
     }
 
-    /** The same for items of one queue and, if they do not say otherwise, one partition. */
+    /** Returns the same values with a queue and a partition. */
     PushDefaults to(@Nullable String newQueue, @Nullable String newPartition) {
         return new PushDefaults(
                 newQueue,
@@ -71,7 +71,7 @@ public record PushDefaults(
         return idempotencyKey == null ? null : idempotencyKey + ":" + index;
     }
 
-    /** The draft of the header has the key in quotes; many clients send it without. */
+    /** The draft of the header puts the key in quotes. Many clients omit them. */
     private static @Nullable String idempotencyKey(@Nullable String header) {
         if (header == null) {
             return null;

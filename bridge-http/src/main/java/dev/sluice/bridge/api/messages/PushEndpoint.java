@@ -23,8 +23,8 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for one that is lines, as its
- * {@code Content-Type} says, or a bare array. The answer is an array with one element per item.
+ * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for lines (by {@code Content-Type})
+ * and bare arrays. The answer is an array with one element per item.
  */
 public final class PushEndpoint {
     /** Accepts messages. See {@code Admission}. */
@@ -33,7 +33,7 @@ public final class PushEndpoint {
         CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Linger linger);
     }
 
-    /** Names for JSON text, one value a line. */
+    /** Media types of JSON text with one value a line. */
     private static final Set<String> LINES = Set.of("application/x-ndjson", "application/ndjson", "application/jsonl");
 
     private static final int RESULT_BYTES = 256;
@@ -76,7 +76,7 @@ public final class PushEndpoint {
                 .thenCompose(this::accept);
     }
 
-    /** {@code POST /api/v1/push/{queue}}: the same for {@link CloudEvents}. */
+    /** {@code POST /api/v1/push/{queue}}: pushes {@link CloudEvents}. */
     private CompletableFuture<Answer> events(Request request) throws IOException {
         PushDefaults defaults = PushDefaults.of(request).to(request.pathParameter("queue"), null);
         return bodies.read(request, CloudEvents.reader(request, bodies.limits(), ids, defaults))
@@ -94,7 +94,7 @@ public final class PushEndpoint {
         if (messages.isEmpty()) {
             return CompletableFuture.completedFuture(Answer.json(CREATED, new JsonOutput(0).raw("[]")));
         }
-        Linger linger = body.patience();
+        Linger linger = body.linger();
         return counting.pushes(
                         messages,
                         pushes.accept(
@@ -105,7 +105,7 @@ public final class PushEndpoint {
     }
 
     /**
-     *
+     * Writes the results.
      *
      * <pre>{@code
      * [{"index": 0, "transaction_id": "o-1", "status": "queued", "message_id": "…", "partition_id": "…", "trace_id": null, "queueName": "orders"},

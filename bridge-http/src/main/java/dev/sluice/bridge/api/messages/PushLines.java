@@ -16,22 +16,22 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the values of a push that is a sequence: the lines of NDJSON, or the elements of a bare array. A value is an
- * envelope, an object as in {@code items}, or an event, which is the payload itself.
+ * Reads a push that is a sequence of values: the lines of NDJSON, or the elements of a bare array. A value is an
+ * envelope, which is an object as in {@code items}, or an event, which is the payload itself.
  *
- * <p>Log shippers send events and know nothing of envelopes. So if the address names the queue, a value is an envelope
+ * <p>Log shippers send events without envelopes. So if the address names the queue, a value is an envelope
  * only if it has a {@code payload} and all its members are members of an envelope; every other value is an event. If
  * the address names no queue, every value must be an envelope with a {@code queue} and a {@code payload}.
  * {@code ?as=event} or {@code ?as=envelope} decides for all values.
  */
 final class PushLines {
-    /** What the values are. */
+    /** The form of the values. */
     enum Form {
         /** Each value is the payload. */
         EVENT,
         /** Each value is an object as in {@code items}. */
         ENVELOPE,
-        /** Each value is what it looks like. */
+        /** The members of each value decide. */
         EITHER
     }
 
@@ -53,9 +53,9 @@ final class PushLines {
     }
 
     /**
-     * Reads what the address says of the values.
+     * Reads the form of the values from the address.
      *
-     * @throws InvalidRequestException (400) if {@code as} is not known, or asks for events and no queue is named
+     * @throws InvalidRequestException (400) if {@code as} is unknown, or if it asks for events without a queue
      */
     static Form form(Request request) {
         String as = request.query().text("as");
@@ -76,7 +76,7 @@ final class PushLines {
     }
 
     /**
-     * Reads a body of lines. Empty lines count for nothing.
+     * Reads a body of lines. Ignores blank lines.
      *
      * @throws InvalidRequestException (400) if a line is not what it must be; names the line. Nothing of the body is
      *     used then
@@ -132,7 +132,7 @@ final class PushLines {
         }
     }
 
-    /** Looks at the members only: whether their values are right is found out when the envelope is read. */
+    /** Checks the members only. Their values are checked when the envelope is read. */
     private boolean isEnvelope(byte[] value) {
         boolean hasPayload = false;
         try (var json = JsonBody.open(value, limits.depth(), memory)) {
@@ -169,7 +169,7 @@ final class PushLines {
         }
     }
 
-    /** Returns the only JSON value there is, without the white space around it. */
+    /** Returns the only JSON value of the text, without the white space around it. */
     private byte[] payload(byte[] value) {
         try (var json = JsonBody.open(value, limits.depth(), memory)) {
             json.first();

@@ -23,8 +23,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Counts what goes through push, pop, acknowledge and transactions. Messages of one queue that stand together are
- * counted together, so that a request costs a few additions whatever its size.
+ * Counts pushes, pops, acknowledgements and transactions by queue. Adjacent messages of one queue are counted together,
+ * so that a request costs a few additions.
  */
 public final class RequestCounting {
     private final Counters counters;
@@ -47,8 +47,8 @@ public final class RequestCounting {
     }
 
     /**
-     * Counts a transaction when it is over: if it was committed, as such with each queue it touches, and what it did
-     * there.
+     * Counts a transaction when it is answered. A committed transaction counts once for each queue that it touches, with
+     * its pushes and acknowledgements.
      */
     CompletableFuture<Outcome> transaction(
             List<NewMessage> messages, List<Acknowledgement> verdicts, CompletableFuture<Outcome> answer) {
@@ -107,7 +107,7 @@ public final class RequestCounting {
         });
     }
 
-    /** Returns the queue; nothing when any of several will do. */
+    /** Returns the name of the queue, or the name for other queues if the pop is across queues. */
     private static String nameOf(PopTarget target) {
         return target.scope() instanceof PopTarget.InQueue one ? one.queue() : Counters.OTHER;
     }

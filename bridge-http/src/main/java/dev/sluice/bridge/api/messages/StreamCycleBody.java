@@ -19,7 +19,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The body of a cycle of a stream.
+ * The body of a cycle of a stream query.
  *
  * <pre>{@code
  * {"query_id": "…", "partition_id": "…",                              required
@@ -33,12 +33,12 @@ import org.jspecify.annotations.Nullable;
  *
  * @param queryId as the client sent it
  * @param partitionId as the client sent it
- * @param changes what becomes of the state
- * @param messages what is pushed
- * @param upTo up to where it has read; null: nowhere
- * @param count how many messages that were, as the client says
- * @param releases whether the lease ends
- * @param refusal why it cannot be done, whatever the database says; null if it is to be tried
+ * @param changes changes of the state
+ * @param messages the messages to push
+ * @param upTo acknowledges up to this message; null for none
+ * @param count the number of acknowledged messages, as the client counts
+ * @param releases whether the cycle ends the lease
+ * @param refusal why the cycle is refused without asking the database; null if it is not
  */
 record StreamCycleBody(
         UUID queryId,
@@ -56,7 +56,7 @@ record StreamCycleBody(
     /**
      * Reads a body.
      *
-     * @param defaults what messages have that do not say otherwise
+     * @param defaults values of messages that do not have their own
      * @throws InvalidRequestException (400) if it is not JSON, or a field is missing or of the wrong type
      */
     static StreamCycleBody parse(

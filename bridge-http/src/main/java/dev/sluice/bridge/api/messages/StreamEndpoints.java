@@ -43,8 +43,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The routes of stream processors. What they read they pop as any consumer does, in a group of their own; with a cycle
- * they move what they remember, what they have to say and their cursor on together.
+ * The routes of stream processors. A stream processor pops its input as any consumer does, in a group of its own. With a
+ * cycle it changes its state, pushes its output and moves its cursor in one transaction.
  */
 public final class StreamEndpoints {
     private static final int ROW_BYTES = 256;
@@ -84,7 +84,7 @@ public final class StreamEndpoints {
 
     /**
      * {@code POST /streams/v1/queries} with {@code {"name": "sum", "source_queue": "orders", "sink_queue": null,
-     * "config_hash": "h1", "reset": false}}: registers a query, or finds it again.
+     * "config_hash": "h1", "reset": false}}: registers a query, or finds the registered one.
      *
      * <pre>{@code
      * {"success": true, "query_id": "…", "name": "sum", "config_hash": "h1", "fresh": true, "reset": false}
@@ -129,9 +129,8 @@ public final class StreamEndpoints {
     }
 
     /**
-     * {@code POST /streams/v1/cycle}: changes state, pushes and acknowledges, all of it or nothing. See
-     * {@link StreamCycleBody} for the request. Answers 200 in both cases, after the commit or after everything has been
-     * taken back:
+     * {@code POST /streams/v1/cycle}: changes state, pushes and acknowledges in one transaction. See
+     * {@link StreamCycleBody} for the request. Answers 200 after the commit and after a rollback:
      *
      * <pre>{@code
      * {"success": true, "query_id": "…", "partition_id": "…", "queueName": "orders", "state_ops_applied": 2, "push_results": [as of
@@ -180,7 +179,7 @@ public final class StreamEndpoints {
         return CompletableFuture.completedFuture(Answer.json(OK, writeRefusal(body, null, error)));
     }
 
-    /** There is something new where messages were pushed, and something to be leased where a lease has ended. */
+    /** Wakes consumers of the queues to which messages were pushed, and of queues in which a lease has ended. */
     private void wake(StreamCycleBody body, StreamCycle.Outcome outcome) {
         var queues = new HashSet<String>();
         body.messages().forEach(message -> queues.add(message.queue()));
@@ -248,14 +247,14 @@ public final class StreamEndpoints {
 
     /**
      * {@code POST /streams/v1/state/get} with {@code {"query_id": "…", "partition_id": "…", "keys": [], "key_prefix":
-     * "w:", "ripe_at_or_before": 1747389600000}}: what a query remembers of a partition, by key; all that is said must
-     * be true.
+     * "w:", "ripe_at_or_before": 1747389600000}}: the state of a query for a partition, by key. A row must meet all given
+     * conditions.
      *
      * <pre>{@code
      * {"success": true, "rows": [{"key": "w:1", "value": {"windowEnd": 1747389600000}, "updated_at": "2026-05-16T10:00:00.123Z"}]}
      * }</pre>
      *
-     * 413 if that is too much for one answer.
+     * 413 if the state is too large for one answer.
      */
     private CompletableFuture<Answer> state(Request request) throws IOException {
         return bodies.read(

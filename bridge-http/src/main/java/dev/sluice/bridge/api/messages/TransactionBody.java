@@ -22,11 +22,11 @@ import org.jspecify.annotations.Nullable;
  * {"operations": [{"type": "push", "items": [{as in a push; the payload defaults to {}}]},
  *                 {"type": "ack", "transactionId": "o-1", "partitionId": "…", "status": "completed", "consumerGroup": null,
  *                  "leaseId": null, "error": null}],
- *  "requiredLeases": […]}      ignored: a lease that matters is named in its ack
+ *  "requiredLeases": […]}      ignored: each ack names its lease
  * }</pre>
  *
- * @param operations what is to be done, a push for each item, in order
- * @param refusal why it cannot be done, whatever the database says; null if it is to be tried
+ * @param operations the operations in order, one push for each item
+ * @param refusal why the transaction is refused without asking the database; null if it is not
  */
 record TransactionBody(List<Operation> operations, @Nullable String refusal) {
     /** Bytes of an operation besides its texts: the acknowledgement with its outcome and its part of the answer. */
@@ -37,16 +37,16 @@ record TransactionBody(List<Operation> operations, @Nullable String refusal) {
     /** A part of a transaction. */
     sealed interface Operation {}
 
-    /** A message to be pushed. */
+    /** Pushes a message. */
     record Push(NewMessage message) implements Operation {}
 
-    /** A verdict to be taken. */
+    /** Acknowledges a message. */
     record Acknowledge(Acknowledgement verdict) implements Operation {}
 
     /**
      * Reads a body.
      *
-     * @param defaults what items of pushes have that do not say otherwise
+     * @param defaults values of pushed items that do not have their own
      * @throws InvalidRequestException (400) if it is not JSON, or a field is missing or of the wrong type
      */
     static TransactionBody parse(

@@ -28,8 +28,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code POST /api/v1/transaction}: pushes and acknowledges, all of it or nothing. See {@link TransactionBody} for the
- * request. Answers 200 after the commit, or after everything has been taken back:
+ * {@code POST /api/v1/transaction}: pushes and acknowledges in one transaction. See {@link TransactionBody} for the
+ * request. Answers 200 after the commit and after a rollback:
  *
  * <pre>{@code
  * {"transactionId": "…", "success": true, "results": [
@@ -39,11 +39,10 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>If PostgreSQL does not confirm the commit in time, the answer is 503 with {@code outcome_unknown}: the transaction
- * may have taken effect. Repeated with the same transaction ids of its pushes, it fails as a duplicate if it has.
+ * may have taken effect. If it has, a repetition with the same transaction ids of its pushes fails as a duplicate.
  *
- * <p>After a failure {@code results} has the operations that were tried, pushes first, with what became of them before
- * they were taken back. A push whose transaction id is taken fails, with the id of the first message and an
- * {@code error}.
+ * <p>After a failure {@code results} has the operations that were tried, pushes first, with their results before the
+ * rollback. A push whose transaction id exists already fails, with the id of the first message and an {@code error}.
  */
 public final class TransactionEndpoint {
     private static final int RESULT_BYTES = 256;
@@ -112,7 +111,7 @@ public final class TransactionEndpoint {
                 });
     }
 
-    /** There is something new where messages were pushed, and something to be leased where a lease has ended. */
+    /** Wakes consumers of the queues to which messages were pushed, and of queues in which a lease has ended. */
     private void wake(List<NewMessage> messages, Outcome outcome) {
         var queues = new HashSet<String>();
         messages.forEach(message -> queues.add(message.queue()));
@@ -194,10 +193,10 @@ public final class TransactionEndpoint {
         out.endObject();
     }
 
-    private static void write(JsonOutput out, Acknowledgement said, AcknowledgeOutcome outcome) {
+    private static void write(JsonOutput out, Acknowledgement acknowledgement, AcknowledgeOutcome outcome) {
         String error = error(outcome);
         out.field("type", "ack").field("success", error == null);
-        out.field("transactionId", said.transactionId());
+        out.field("transactionId", acknowledgement.transactionId());
         out.field("error", error);
         out.field("dlq", outcome instanceof AcknowledgeOutcome.Acknowledged done && done.deadLettered())
                 .endObject();

@@ -47,7 +47,7 @@ import org.jspecify.annotations.Nullable;
 public final class AnalyticsEndpoints {
     private static final Duration HOUR = Duration.ofHours(1);
     private static final Duration DAY = Duration.ofDays(1);
-    /** Points by time alone: of the least length a chart of this number has, more than thirteen years. */
+    /** The largest number of points by time. With the shortest points of a long chart it covers more than 13 years. */
     private static final int TIMES = 20_000;
 
     private final MinuteCounters counters;
@@ -75,7 +75,7 @@ public final class AnalyticsEndpoints {
                 get("/api/v1/analytics/retention", READ_ONLY, this::retention));
     }
 
-    /** What is asked for: a time, queues and bridges. */
+    /** The time, the queues and the bridges that a request asks for. */
     private record Asked(
             TimeRange time, ResourceFilter queues, @Nullable String host, boolean nobody) {
         static Asked of(Request request, Duration usual) {
@@ -96,7 +96,7 @@ public final class AnalyticsEndpoints {
     }
 
     /**
-     * All at a glance: a point of {@code throughput} for each bucket, newest first; the queues; their messages by
+     * Shows the state of everything: a point of {@code throughput} for each bucket, newest first; the queues; their messages by
      * state; leases; dead letters with their most frequent errors; the bridges; and errors.
      */
     private CompletableFuture<Answer> status(Request request) {
@@ -140,7 +140,7 @@ public final class AnalyticsEndpoints {
         return counters.series(asked.range(), false, false, Which.ALL, TIMES, null);
     }
 
-    /** Returns the sums of the whole time, of each queue or of each bridge; of queues after {@code after}. */
+    /** Returns the sums over the whole time, for each queue behind {@code after} or for each bridge. */
     private List<Point> sums(Asked asked, boolean byQueue, int limit, @Nullable String after) {
         var all = new Range(asked.time().from(), asked.time().to(), Duration.ZERO, asked.queues(), asked.host());
         Instant bucket = all.from().truncatedTo(ChronoUnit.MINUTES);
@@ -246,7 +246,7 @@ public final class AnalyticsEndpoints {
         });
     }
 
-    /** Counts of the bridges by time, newest first; by bridge; by queue; and their sums. */
+    /** Shows the counts of the bridges by time (newest first), by bridge and by queue, and their sums. */
     private CompletableFuture<Answer> workerMetrics(Request request) {
         Asked asked = Asked.of(request, HOUR);
         PageRequest page = PageRequest.of(request, "worker-queues", listMax, listMax, 1);
@@ -332,7 +332,7 @@ public final class AnalyticsEndpoints {
         return page.cursor(last.bucket(), last.queue(), last.worker());
     }
 
-    /** Counts by time and queue, newest first, and the names of the queues. */
+    /** Shows counts by time and queue, newest first, and the names of the queues. */
     private CompletableFuture<Answer> queueOps(Request request) {
         Asked asked = Asked.of(request, HOUR);
         PageRequest page = pageOfPoints(request, "queue-ops");
@@ -363,7 +363,7 @@ public final class AnalyticsEndpoints {
         });
     }
 
-    /** The most pops that waited at a time, by time, queue and bridge; and the bridges. */
+    /** Shows the largest number of waiting pops by time, queue and bridge, and the bridges. */
     private CompletableFuture<Answer> parked(Request request) {
         Asked asked = Asked.of(request, HOUR);
         PageRequest page = pageOfPoints(request, "parked");
@@ -386,7 +386,7 @@ public final class AnalyticsEndpoints {
         });
     }
 
-    /** Messages that had their time, by time and reason, newest first; and their sums. */
+    /** Shows messages deleted by retention, by time and reason, newest first, and their sums. */
     private CompletableFuture<Answer> retention(Request request) {
         Asked asked = Asked.of(request, HOUR);
         return executor.read(() -> {
@@ -406,7 +406,7 @@ public final class AnalyticsEndpoints {
         });
     }
 
-    /** How the bridges were: samples by bridge and time, oldest first. */
+    /** Shows samples of the bridges by bridge and time, oldest first. */
     private CompletableFuture<Answer> systemMetrics(Request request) {
         Asked asked = Asked.of(request, HOUR);
         return executor.read(() -> {

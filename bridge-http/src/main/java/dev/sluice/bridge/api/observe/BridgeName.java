@@ -3,13 +3,13 @@ package dev.sluice.bridge.api.observe;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 /**
- * A bridge, as the tables name it: host and port.
+ * The name of a bridge in the tables: host and port.
  *
  * @param host name of its machine
  * @param port its port
  */
 record BridgeName(String host, int port) {
-    /** A bridge is one worker. */
+    /** The id of the only worker of a bridge. */
     static final int ID = 0;
 
     static BridgeName of(String name) {

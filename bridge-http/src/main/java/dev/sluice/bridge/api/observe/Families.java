@@ -10,7 +10,7 @@ import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Families of metrics under construction. Points of one family may be added at any place. One thread. */
+/** Collects the points of metrics into families. A point of a family may be added at any time. One thread. */
 final class Families {
     private final Map<String, CounterSnapshot.Builder> counters = new LinkedHashMap<>();
     private final Map<String, GaugeSnapshot.Builder> gauges = new LinkedHashMap<>();
@@ -30,7 +30,7 @@ final class Families {
                         .build());
     }
 
-    /** The same, of a whole number. */
+    /** Adds a point with a whole number. */
     void counter(String name, String help, long value, String... labels) {
         counter(name, help, (double) value, labels);
     }
@@ -49,12 +49,12 @@ final class Families {
                         .build());
     }
 
-    /** The same, of a whole number. */
+    /** Adds a point with a whole number. */
     void gauge(String name, String help, long value, String... labels) {
         gauge(name, help, (double) value, labels);
     }
 
-    /** Returns all of them and those given. */
+    /** Returns all families and the given ones. */
     MetricSnapshots with(MetricSnapshot... more) {
         MetricSnapshots.Builder all = MetricSnapshots.builder();
         counters.values().forEach(each -> all.metricSnapshot(each.build()));

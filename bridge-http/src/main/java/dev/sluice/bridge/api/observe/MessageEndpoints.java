@@ -61,7 +61,7 @@ public final class MessageEndpoints {
     }
 
     /**
-     * Newest first, of the last hour unless {@code from} and {@code to} say otherwise.
+     * Lists messages, newest first, of the time from {@code from} to {@code to}; by default of the last hour.
      *
      * <pre>{@code
      * {"messages": [{"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "orders/customer-7", "queue": "orders",
@@ -151,8 +151,8 @@ public final class MessageEndpoints {
     }
 
     /**
-     * A page may be short if messages were deleted one by one. So only an empty page is the last one for a client that
-     * asks for pages.
+     * A page may be short if single messages were deleted. So for a client that asks for pages, only an empty page is the
+     * last one.
      */
     private static @Nullable String next(Request request, PageRequest page, StoredMessages.Page found) {
         List<ListedMessage> shown = found.messages();
@@ -218,7 +218,7 @@ public final class MessageEndpoints {
     }
 
     /**
-     *
+     * Shows one message.
      *
      * <pre>{@code
      * {"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "orders/customer-7", "queue": "orders",
@@ -229,7 +229,7 @@ public final class MessageEndpoints {
      *  "consumerGroups": [{"name": "__QUEUE_MODE__", "consumed": false, "leaseExpiresAt": null}]}
      * }</pre>
      *
-     * {@code payload} is what was pushed, byte for byte. 404 {@code Message not found} if there is none.
+     * {@code payload} is the pushed payload, byte for byte. 404 {@code Message not found} if there is no such message.
      */
     private CompletableFuture<Answer> one(Request request) {
         OptionalLong partition = Parameters.partitionInPath(request);

@@ -26,7 +26,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * The routes for monitoring. They tell what this process has counted, and never ask the database.
+ * The routes for monitoring. They show what this process has counted, and never ask the database.
  *
  * <ul>
  *   <li>{@code /metrics}: a few numbers as JSON.
@@ -55,7 +55,7 @@ public final class MetricsEndpoints implements AutoCloseable {
     }
 
     /**
-     *
+     * Shows a summary as JSON.
      *
      * <pre>{@code
      * {"uptime": 12.5, "requests": {"total": 10, "rate": 0.8}, "messages": {"total": 20, "rate": 1.6},

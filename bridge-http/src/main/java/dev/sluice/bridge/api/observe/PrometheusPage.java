@@ -27,10 +27,10 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * All metrics of the process. Those that start with {@code sluice_} are ours; those with {@code queen_}
- * ({@link QueenFamilies}) are there for dashboards that know them. Label {@code queue} has {@code metrics.max.queues}
- * values at most. All queues beyond are counted under {@code queues="other"}, which has no label {@code queue}: a queue
- * can have any name, but no user chooses the name of a label.
+ * Collects all metrics of the process. Metrics with the prefix {@code sluice_} are ours. Metrics with the prefix
+ * {@code queen_} ({@link QueenFamilies}) serve existing dashboards. The label {@code queue} has at most
+ * {@code metrics.max.queues} values. All other queues are counted under the label {@code queues="other"} instead: a queue
+ * may be named "other", but no user chooses the name of a label.
  */
 final class PrometheusPage {
     private final Metrics metrics;
@@ -45,7 +45,7 @@ final class PrometheusPage {
         this.queen = new QueenFamilies(metrics, state, maintenance);
     }
 
-    /** Reads everything; may wait for the disk, never for the database. */
+    /** Collects all metrics. May wait for the disk, never for the database. */
     MetricSnapshots collect() throws IOException {
         var families = new Families();
         ProcessUsage.Usage usage = metrics.process().now();
@@ -293,12 +293,12 @@ final class PrometheusPage {
         }
     }
 
-    /** Returns the label, name and value, that tells the counts of a queue from those of others. */
+    /** Returns the name and the value of the label of a queue. */
     static String[] labels(String queue) {
         return queue.equals(Counters.OTHER) ? new String[] {"queues", "other"} : new String[] {"queue", queue};
     }
 
-    /** Returns labels and one more. */
+    /** Returns the labels and one more. */
     static String[] with(String[] labels, String name, String value) {
         String[] more = Arrays.copyOf(labels, labels.length + 2);
         more[labels.length] = name;

@@ -15,8 +15,8 @@ import java.util.Arrays;
 import java.util.Map;
 
 /**
- * The families of metrics that dashboards for Queen draw, where they mean something here. A family of which nothing
- * here is the like is left out: a panel without data is truer than a line of zeros.
+ * The families of metrics that dashboards for Queen use. A family without an equivalent in this service is left out,
+ * because a panel without data is more honest than a line of zeros.
  */
 final class QueenFamilies {
     private static final String SCOPE = "scope";
@@ -47,7 +47,7 @@ final class QueenFamilies {
         this.maintenance = maintenance;
     }
 
-    /** Adds all of them; asks nobody but this process. */
+    /** Adds all families. Reads this process only. */
     void add(Families families, ProcessUsage.Usage usage) {
         families.gauge("queen_uptime_seconds", "Time since the start.", seconds(ProcessUsage.uptimeMillis()));
         families.counter(
@@ -157,7 +157,7 @@ final class QueenFamilies {
     }
 
     /**
-     * This process as a worker. What such a worker has and a bridge has not, an event loop and a backoff, is not here.
+     * Adds this process as a worker. A bridge has no event loop and no backoff, so their families are left out.
      */
     private void worker(Families families, ProcessUsage.Usage usage) {
         String messages = "Messages of the last minute.";

@@ -37,11 +37,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** The routes that show which queues there are and what they hold. Counts are of the moment. */
+/** The routes that show queues, namespaces and tasks with their current counts. */
 public final class ResourceEndpoints {
     private static final int MAX_LIMIT = 1_000;
     private static final int USUAL_LIMIT = 100;
-    /** Time over which the throughput of the overview is taken. */
+    /** The overview averages the throughput over this time. */
     private static final Duration RECENT = Duration.ofMinutes(5);
     /** A point for each minute, and one for the current minute. */
     private static final int RECENT_POINTS = 6;
@@ -72,14 +72,12 @@ public final class ResourceEndpoints {
     }
 
     /**
-     *
+     * Lists queues, newest first.
      *
      * <pre>{@code
      * {"queues": [{"id": "…", "name": "orders", "namespace": "orders", "task": "", "createdAt": "…", "partitions": 3,
      *              "messages": {"total": 10, "pending": 7, "processing": 1}}, …]}
      * }</pre>
-     *
-     * Newest first.
      */
     private CompletableFuture<Answer> queues(Request request) {
         PageRequest page = PageRequest.of(request, "queues", listMax, listMax, 1);
@@ -88,7 +86,7 @@ public final class ResourceEndpoints {
     }
 
     /**
-     * As {@link #queues}, a hundred of them unless it says otherwise, with {@code "pagination": {"limit": 100,
+     * Lists queues as {@link #queues} does, by default a hundred of them, with {@code "pagination": {"limit": 100,
      * "offset": 0}}.
      */
     private CompletableFuture<Answer> statusQueues(Request request) {
@@ -124,7 +122,7 @@ public final class ResourceEndpoints {
     }
 
     /**
-     *
+     * Shows a queue.
      *
      * <pre>{@code
      * {"id": "…", "name": "orders", "namespace": "orders", "task": "", "createdAt": "…",
@@ -134,7 +132,7 @@ public final class ResourceEndpoints {
      *  "totals": {"total": 10, …}}
      * }</pre>
      *
-     * Partitions are by name, and paged; {@code totals} are those of the whole queue.
+     * Partitions are ordered by name, and in pages; {@code totals} are the totals of the whole queue.
      */
     private CompletableFuture<Answer> queue(Request request) {
         String name = request.pathParameter("queue");
@@ -168,8 +166,8 @@ public final class ResourceEndpoints {
     }
 
     /**
-     * As {@link #queue}, with the options of the queue, what its groups have read of each partition, and when it was
-     * last pushed to.
+     * Shows a queue as {@link #queue} does, with its options, the position of each group in each partition, and the time
+     * of the last push.
      */
     private CompletableFuture<Answer> statusQueue(Request request) {
         String name = request.pathParameter("queue");
@@ -262,7 +260,7 @@ public final class ResourceEndpoints {
     }
 
     /**
-     *
+     * Shows totals over all queues.
      *
      * <pre>{@code
      * {"queues": 2, "partitions": 3, "namespaces": 1, "tasks": 1,
@@ -271,8 +269,8 @@ public final class ResourceEndpoints {
      *  "throughput": {"ingestedPerSecond": 2.5, "processedPerSecond": 2.0}, "timestamp": "…", "statsAge": 0}
      * }</pre>
      *
-     * {@code lag.time} is in seconds, {@code lag.offset} in messages, both over the partitions with something unread.
-     * The throughput is that of the last five minutes.
+     * {@code lag.time} is in seconds, {@code lag.offset} in messages, both over the partitions with unread
+     * messages. The throughput is the one of the last five minutes.
      */
     private CompletableFuture<Answer> overview(Request request) {
         return executor.read(() -> {
@@ -301,7 +299,7 @@ public final class ResourceEndpoints {
         });
     }
 
-    /** Counts are never stale, so there is nothing to do but to say how much there is. */
+    /** Counts rows. Counts are never stale, so there is nothing to refresh. */
     private CompletableFuture<Answer> refresh(Request request) {
         return executor.read(() -> {
             QueueOverview.Totals totals = overview.totals(ResourceFilter.ALL);
@@ -341,7 +339,7 @@ public final class ResourceEndpoints {
                 .put("createdAt", time(partition.createdAt()));
     }
 
-    /** Nothing stays failed: a failed message is redelivered, or a dead letter. */
+    /** {@code failed} is 0: a failed message is redelivered or becomes a dead letter. */
     static void counts(ObjectNode node, MessageCounts counts) {
         node.put("total", counts.total())
                 .put("pending", counts.pending())

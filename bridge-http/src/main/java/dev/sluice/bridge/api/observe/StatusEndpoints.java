@@ -18,14 +18,14 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * The routes that tell how the service is.
+ * The routes that show the state of the service.
  *
  * <ul>
- *   <li>{@code /live}: the process answers. Never depends on anything else: who restarts on it must not restart because
- *       of a database.
- *   <li>{@code /ready}: a push would be taken, with or without a database.
- *   <li>{@code /health}: for clients that know it; 503 while the database does not answer or takes no writes.
- *   <li>{@code /api/v1/status/buffers}: the local log; with {@code ?detail=true}, all there is to tell about it, see
+ *   <li>{@code /live}: the process answers. It depends on nothing else, so that an orchestrator does not restart the
+ *       service because of the database.
+ *   <li>{@code /ready}: the service accepts pushes, with or without a database.
+ *   <li>{@code /health}: for existing clients; 503 while the database does not answer or refuses writes.
+ *   <li>{@code /api/v1/status/buffers}: the local log; with {@code ?detail=true} in detail, see
  *       {@link BufferEndpoints#detail}.
  * </ul>
  */

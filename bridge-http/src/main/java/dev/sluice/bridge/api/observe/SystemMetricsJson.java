@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Samples of bridges as JSON.
+ * Writes the samples of bridges as JSON.
  *
  * <pre>{@code
  * {"replicas": [{"hostname": "…", "port": 6632, "workerId": 0, "timeSeries": [{"timestamp": "…", "sampleCount": 60,

@@ -26,16 +26,16 @@ import org.jspecify.annotations.Nullable;
  * @param partitionId partition of the message
  * @param transactionId key of the message
  * @param group the consumer's group
- * @param eventType what kind of note
+ * @param eventType kind of the event
  * @param data JSON text, byte for byte
- * @param names names to find it under
+ * @param names names under which the trace is listed
  */
 record TraceBody(
         UUID partitionId, String transactionId, String group, String eventType, String data, List<String> names) {
     static final int MAX_NAMES = 100;
     private static final String USUAL_TYPE = "info";
 
-    /** Reads a body; throws {@link InvalidRequestException} (400), naming the field, if it is not as above. */
+    /** Reads a body. Throws {@link InvalidRequestException} (400), naming the field, if one is not valid. */
     static TraceBody parse(byte[] body, int maxDepth, RequestMemory.Claim memory) {
         try (JsonBody json = JsonBody.open(body, maxDepth, memory)) {
             if (json.first() != JsonToken.START_OBJECT) {
@@ -99,7 +99,7 @@ record TraceBody(
         return names;
     }
 
-    /** Returns a name; null when it is null or empty. */
+    /** Returns a name, or null if it is null or empty. */
     private static @Nullable String text(JsonBody json, JsonToken value, String field) {
         if (value == JsonToken.VALUE_NULL) {
             return null;

@@ -30,7 +30,7 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 
-/** The routes for what consumers note about messages. */
+/** The routes of traces, which are events that consumers record about messages. */
 public final class TraceEndpoints {
     private static final int USUAL_LIMIT = 100;
     private static final int USUAL_NAMES = 50;

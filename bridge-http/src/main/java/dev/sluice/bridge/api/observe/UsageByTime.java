@@ -13,7 +13,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** What bridges used, by time; several of them together. */
+/** The resources that bridges used, by time, summed over the bridges. */
 final class UsageByTime {
     private static final Usage NOTHING = new Usage(0, 0, 0, 0, 0, 0);
     private static final double BYTES_PER_MEGABYTE = 1 << 20;
@@ -22,7 +22,7 @@ final class UsageByTime {
     private final NavigableMap<Instant, Usage> byTime = new TreeMap<>();
 
     /**
-     * What was used.
+     * The used resources.
      *
      * @param userPercent processor time of the bridges' own code, in percent of one processor
      * @param systemPercent processor time of the system for them
@@ -41,12 +41,12 @@ final class UsageByTime {
 
     private UsageByTime() {}
 
-    /** Of all bridges the range is about. */
+    /** Reads the sums over all bridges of the range. */
     static UsageByTime read(MinuteCounters counters, Range range) {
         return sumOf(counters.samples(range));
     }
 
-    /** Of each bridge the range is about, by its name. */
+    /** Reads each bridge of the range, by name. */
     static Map<String, UsageByTime> byWorker(MinuteCounters counters, Range range) {
         var byWorker = new TreeMap<String, UsageByTime>();
         counters.samples(range).stream()
@@ -74,7 +74,7 @@ final class UsageByTime {
         return usage;
     }
 
-    /** Processor time grows; samples are a second apart. Of the others the average counts. */
+    /** Processor time is a counter whose samples are a second apart. Of other metrics the average counts. */
     private static double value(Sample sample) {
         if (sample.metric().equals(SampledMetric.CPU_USER.key())
                 || sample.metric().equals(SampledMetric.CPU_SYSTEM.key())) {
@@ -92,7 +92,7 @@ final class UsageByTime {
         return byTime.getOrDefault(bucket, NOTHING);
     }
 
-    /** Returns what was used last; nothing of a bridge that has no samples. */
+    /** Returns the last usage, or zeros if the bridge has no samples. */
     static Usage last(@Nullable UsageByTime usage) {
         return usage == null || usage.byTime.isEmpty()
                 ? NOTHING

@@ -249,30 +249,30 @@ class PushBodyTest {
 
         @Test
         void saysWhetherItWantsToBeBuffered() {
-            assertThat(parse("{\"items\":[]}").patience()).isNull();
-            assertThat(parse("{\"bufferMax\":null,\"items\":[]}").patience()).isNull();
-            assertThat(parse("{\"items\":[],\"bufferMs\":100}").patience())
+            assertThat(parse("{\"items\":[]}").linger()).isNull();
+            assertThat(parse("{\"bufferMax\":null,\"items\":[]}").linger()).isNull();
+            assertThat(parse("{\"items\":[],\"bufferMs\":100}").linger())
                     .isEqualTo(new Linger(Duration.ofMillis(100), Integer.MAX_VALUE));
-            assertThat(parse("{\"bufferMax\":5,\"items\":[]}").patience())
+            assertThat(parse("{\"bufferMax\":5,\"items\":[]}").linger())
                     .isEqualTo(new Linger(Duration.ofSeconds(1), 5));
             assertThat(parse("{\"bufferMax\":5.5,\"items\":[],\"bufferMs\":2e3}")
-                            .patience())
+                            .linger())
                     .isEqualTo(new Linger(Duration.ofSeconds(2), 5));
         }
 
         @Test
         void isNotWaitedForLongerThanTheLimitWhateverItSays() {
             for (String most : List.of("10000", "10001", "1e300", "99999999999999999999")) {
-                assertThat(parse("{\"items\":[],\"bufferMs\":" + most + "}").patience())
+                assertThat(parse("{\"items\":[],\"bufferMs\":" + most + "}").linger())
                         .isEqualTo(new Linger(Linger.LONGEST, Integer.MAX_VALUE));
             }
             for (String least : List.of("0", "-1", "0.5", "-1e300")) {
                 assertThat(parse("{\"items\":[],\"bufferMs\":" + least + ",\"bufferMax\":" + least + "}")
-                                .patience())
+                                .linger())
                         .isEqualTo(new Linger(Duration.ZERO, 1));
             }
             String limit = "1" + "0".repeat(19);
-            assertThat(parse("{\"items\":[],\"bufferMax\":" + limit + "}").patience())
+            assertThat(parse("{\"items\":[],\"bufferMax\":" + limit + "}").linger())
                     .isEqualTo(new Linger(Duration.ofSeconds(1), Integer.MAX_VALUE));
             assertRefused("{\"items\":[],\"bufferMax\":" + limit + "0}", "bufferMax must have at most 20 digits");
         }
