@@ -12,7 +12,15 @@ final class ManualTimers implements Timers {
     private long now;
     private boolean closed;
 
-    private record Task(long atNanos, Runnable run) {}
+    private static final class Task {
+        final long atNanos;
+        final Runnable run;
+
+        Task(long atNanos, Runnable run) {
+            this.atNanos = atNanos;
+            this.run = run;
+        }
+    }
 
     @Override
     public long nanoTime() {
@@ -26,7 +34,7 @@ final class ManualTimers implements Timers {
         }
         var task = new Task(now + Math.max(0, nanos), run);
         tasks.add(task);
-        return () -> tasks.removeIf(each -> each == task);
+        return () -> tasks.remove(task);
     }
 
     @Override
@@ -75,7 +83,7 @@ final class ManualTimers implements Timers {
     private @Nullable Task next(long end) {
         return tasks.stream()
                 .filter(task -> task.atNanos <= end)
-                .min(Comparator.comparingLong(Task::atNanos))
+                .min(Comparator.comparingLong(task -> task.atNanos))
                 .orElse(null);
     }
 }
