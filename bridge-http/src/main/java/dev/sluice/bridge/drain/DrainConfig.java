@@ -31,11 +31,6 @@ public record DrainConfig(
         check(restartBackoff.toMillis() >= 1, "drain.restart.backoff.ms", "at least 1", restartBackoff.toMillis());
     }
 
-    /** Returns the default settings: 20,000 messages, 16 MiB, no linger, 5 s. */
-    public static DrainConfig defaults(Map<String, String> task) {
-        return new DrainConfig(task, 20_000, 16L << 20, Duration.ZERO, Duration.ofSeconds(5));
-    }
-
     /** Hides the properties of the task: some are secrets. */
     @Override
     public String toString() {

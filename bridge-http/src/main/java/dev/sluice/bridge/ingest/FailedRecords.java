@@ -291,7 +291,7 @@ public final class FailedRecords implements Closeable {
     }
 
     /** Returns the message with its transaction id marked as given, so that a second copy is found as a duplicate. */
-    public static NewMessage withGivenTransactionId(NewMessage message) {
+    private static NewMessage withGivenTransactionId(NewMessage message) {
         return NewMessage.builder(
                         message.id(), message.queue(), message.partition(), message.transactionId(), message.payload())
                 .traceId(message.traceId())

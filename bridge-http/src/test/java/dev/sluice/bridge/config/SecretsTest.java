@@ -15,6 +15,7 @@ import dev.sluice.bridge.postgres.Database;
 import dev.sluice.bridge.system.ConfigException;
 import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -147,7 +148,13 @@ class SecretsTest {
     void areInNoTextOfARecordThatHoldsThem() {
         assertThat(new KafkaConfig("t", 1, 0, true, Map.of("sasl.jaas.config", "s3cret")).toString())
                 .doesNotContain("s3cret");
-        assertThat(DrainConfig.defaults(Map.of("connection.password", "s3cret")).toString())
+        assertThat(new DrainConfig(
+                                Map.of("connection.password", "s3cret"),
+                                1000,
+                                1 << 20,
+                                Duration.ZERO,
+                                Duration.ofSeconds(1))
+                        .toString())
                 .doesNotContain("s3cret");
     }
 }

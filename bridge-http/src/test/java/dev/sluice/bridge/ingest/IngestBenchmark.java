@@ -59,8 +59,12 @@ public final class IngestBenchmark {
                 Lanes lanes = Lanes.open(directory, laneCount, SegmentLogConfig.defaults(directory));
                 FailedRecords failed = FailedRecords.open(directory);
                 Intake intake = new Intake(lanes, Duration.ofSeconds(1))) {
-            DrainConfig config = DrainConfig.defaults(Map.of(
-                    QueueSinkConfig.CONNECTION_URL, postgres.url(), QueueSinkConfig.CONNECTION_USER, "postgres"));
+            var config = new DrainConfig(
+                    Map.of(QueueSinkConfig.CONNECTION_URL, postgres.url(), QueueSinkConfig.CONNECTION_USER, "postgres"),
+                    20_000,
+                    16 << 20,
+                    Duration.ZERO,
+                    Duration.ofSeconds(5));
             var drain = new Drain(lanes, intake, failed, config, queues -> {}, Destination.postgres());
             drain.start();
             var benchmark = new IngestBenchmark(intake, durability, batch, pushes);

@@ -49,7 +49,7 @@ public final class KafkaTopic implements KafkaTask.Topic {
     }
 
     /** Takes the source of admin clients; each is closed after use. */
-    public KafkaTopic(KafkaConfig config, Supplier<Admin> admins) {
+    KafkaTopic(KafkaConfig config, Supplier<Admin> admins) {
         this.config = config;
         this.admins = admins;
     }
@@ -178,8 +178,8 @@ public final class KafkaTopic implements KafkaTask.Topic {
         } catch (ExecutionException e) {
             if (e.getCause() instanceof AuthorizationException) {
                 log.warn(
-                        "Not allowed to read the settings of the topic, so they are not checked and producers have one request"
-                                + " in flight; grant DescribeConfigs topic={}",
+                        "Not allowed to read the settings of the topic, so they are not checked and producers have one"
+                                + " request in flight; grant DescribeConfigs topic={}",
                         config.topic());
                 return OptionalInt.empty();
             }
