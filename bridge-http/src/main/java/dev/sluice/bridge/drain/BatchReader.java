@@ -17,7 +17,7 @@ final class BatchReader {
         this.config = config;
     }
 
-    /** Reads what is there, and lingers as {@link DrainConfig#linger} says if {@code mayLinger}. */
+    /** Reads the available entries. If {@code mayLinger}, lingers as {@link DrainConfig#linger} says. */
     List<Entry> read(boolean mayLinger) throws IOException, InterruptedException {
         List<Entry> entries = reader.read(config.batchRecords(), config.batchBytes());
         return config.linger().isZero() || entries.isEmpty() || !mayLinger ? entries : linger(entries);

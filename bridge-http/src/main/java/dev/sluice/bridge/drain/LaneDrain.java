@@ -93,8 +93,8 @@ final class LaneDrain implements Runnable, Destination.Observer {
             outage.ended(e);
             end(DrainStatus.State.SOURCE_TAKEN);
             log.error(
-                    "Stopped draining the lane: its messages stay in the log and pushes are answered as buffered; stop the"
-                            + " other process, or this one lane={} reason={} mark={}",
+                    "Stopped draining the lane: its messages stay in the log and pushes are answered as buffered; stop"
+                            + " the other process, or this one lane={} reason={} mark={}",
                     lane.name(),
                     e.getMessage(),
                     lane.sourceTakenMark());
@@ -188,7 +188,8 @@ final class LaneDrain implements Runnable, Destination.Observer {
         lane.setDown(true);
         state = DrainStatus.State.HOLDING;
         log.error(
-                "The lane holds: there is no room to keep a refused record; retry or drop failed records lane={} reason={}",
+                "The lane holds: there is no room to keep a refused record; retry or drop failed records lane={}"
+                        + " reason={}",
                 lane.name(),
                 full.getMessage());
         boolean continues = control.pause(config.restartBackoff().toMillis());

@@ -273,8 +273,8 @@ final class TaskDriver {
         }
         if (open != null && storedBelow > delivered) {
             log.warn(
-                    "PostgreSQL has more entries of an epoch than this log: a power cut took entries that were stored but not"
-                            + " synced here; nothing is lost lane={} epoch={} stored={} logEndsAt={}",
+                    "PostgreSQL has more entries of an epoch than this log: a power cut took entries that were stored"
+                            + " but not synced here; nothing is lost lane={} epoch={} stored={} logEndsAt={}",
                     lane.name(),
                     epoch,
                     storedBelow,
@@ -312,9 +312,9 @@ final class TaskDriver {
         long goneBelow = Math.min(firstHeld, lane.segments().committedOffset());
         if (offset < goneBelow) {
             log.warn(
-                    "PostgreSQL lacks entries that the log has deleted: they were stored once, and PostgreSQL was restored"
-                            + " from a backup or failed over since; they are lost unless its predecessor has them lane={}"
-                            + " epoch={} stored={} logBeginsAt={} missing={}",
+                    "PostgreSQL lacks entries that the log has deleted: they were stored once, and PostgreSQL was"
+                            + " restored from a backup or failed over since; they are lost unless its predecessor has"
+                            + " them lane={} epoch={} stored={} logBeginsAt={} missing={}",
                     lane.name(),
                     epoch,
                     offset,
@@ -327,9 +327,9 @@ final class TaskDriver {
     private void reportRepetition(long offset, long committed) {
         if (isCompared && offset < committed) {
             log.warn(
-                    "PostgreSQL has fewer entries of a lane than the log has committed: it was restored from a backup, failed"
-                            + " over, or is another database; repeating what the log still has, which begins at logBeginsAt"
-                            + " lane={} epoch={} stored={} logBeginsAt={} repeatedFrom={} committed={}",
+                    "PostgreSQL has fewer entries of a lane than the log has committed: it was restored from a backup,"
+                            + " failed over, or is another database; repeating what the log still has, which begins at"
+                            + " logBeginsAt lane={} epoch={} stored={} logBeginsAt={} repeatedFrom={} committed={}",
                     lane.name(),
                     epoch,
                     storedBelow == 0 ? "nothing" : storedBelow,
@@ -429,8 +429,8 @@ final class TaskDriver {
                     + " is in use");
         }
         log.warn(
-                "A commit of an earlier process of this lane took effect late, continuing from there lane={} expected={}"
-                        + " stored={}",
+                "A commit of an earlier process of this lane took effect late, continuing from there lane={}"
+                        + " expected={} stored={}",
                 lane.name(),
                 moved.expectedOffset(),
                 moved.storedOffset());

@@ -30,8 +30,9 @@
  *   <tr><th>Offset in PostgreSQL</th><th>Cause</th><th>The drain</th></tr>
  *   <tr><td>within the log, not committed in it</td><td>the process crashed before the log's position was durable</td>
  *       <td>continues there</td></tr>
- *   <tr><td>within the log and committed in it, or none</td><td>PostgreSQL was restored from a backup, failed over while
- *       the bridge was down, or is another database</td><td>warns, and repeats what the log still has</td></tr>
+ *   <tr><td>within the log and committed in it, or none</td>
+ *       <td>PostgreSQL was restored from a backup, failed over while the bridge was down, or is another database</td>
+ *       <td>warns, and repeats what the log still has</td></tr>
  *   <tr><td>before the first entry</td><td>the same, longer ago</td>
  *       <td>warns with the number of entries that cannot be recovered, and repeats the rest</td></tr>
  *   <tr><td>beyond the end, old epoch</td><td>a power cut took entries that were stored but not synced here</td>

@@ -110,10 +110,10 @@ public final class Lane implements Closeable {
         }
         String note = "This lane is not drained while this file exists.\n\n" + reason + "\n\nMessages in " + directory
                 + " from offset " + segments.committedOffset() + " on may be in no database.\n"
-                + "1. Stop whatever else uses a copy of this directory.\n"
+                + "1. Stop the process that uses a copy of this directory.\n"
                 + "2. Save the messages of this one: sluice buffer export.\n"
-                + "3. Delete this file to go on where PostgreSQL stands. What this log has below that is passed over.\n"
-                + "   Or, if what PostgreSQL has is another copy's, move this directory away and begin with an empty one.\n";
+                + "3. Delete this file to go on where PostgreSQL stands. Earlier messages of this log are skipped.\n"
+                + "   If PostgreSQL has the messages of another copy, move this directory away and begin with an empty one.\n";
         AtomicFile.replace(mark, note.getBytes(UTF_8));
     }
 

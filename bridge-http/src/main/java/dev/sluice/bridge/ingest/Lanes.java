@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>
  *   buffer.dir/
- *     lanes.properties        generation=2, lanes=4, drain=embedded: the lanes that take new messages, and their destination
+ *     lanes.properties        generation=2, lanes=4, drain=embedded: lanes for new messages, destination
  *     generation-2/lane-0/    a log; see dev.sluice.buffer
  *     generation-2/lane-1/    …
  *     generation-1/lane-0/    from a time with one lane; drained before the others
@@ -46,8 +46,8 @@ import org.slf4j.LoggerFactory;
  * begins, and nothing in it is drained before all older generations are empty. So the order within a partition holds.
  *
  * <p>A new generation also begins when the destination of the drain changes. That change is refused while the lanes
- * hold messages: each destination has its own way to know what has reached it, so it would repeat what the other has
- * begun.
+ * hold messages: each destination has its own record of the messages that have reached it, so it would repeat messages
+ * that the other has.
  *
  * <p>{@code lanes.properties} is replaced atomically before the first lane of a generation is made. If it is missing,
  * every lane found belongs to an earlier generation.
@@ -108,7 +108,7 @@ public final class Lanes implements Closeable {
             long held = old.stream().mapToLong(Lanes::undrained).sum();
             if (held > 0 && !now.drain().equals(before.drain())) {
                 throw new IOException(directory + " holds " + held + " messages that drain.mode=" + before.drain()
-                        + " has not moved on yet: start with that until there are none, or move the directory away");
+                        + " has not drained yet: start with that until there are none, or move the directory away");
             }
             if (!now.equals(before)) {
                 AtomicFile.replace(directory.resolve(FILE), now.content().getBytes(UTF_8));

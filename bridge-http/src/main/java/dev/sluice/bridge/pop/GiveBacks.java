@@ -171,8 +171,8 @@ final class GiveBacks {
     /** Logs messages that were consumed and reached nobody, for the operator. */
     static void lost(PopResult result, String reason) {
         log.error(
-                "Messages popped with auto-ack reached nobody and could not be put back; seek the group back if it needs"
-                        + " them reason={} messages={}",
+                "Messages popped with auto-ack reached nobody and could not be put back; seek the group back if it"
+                        + " needs them reason={} messages={}",
                 reason,
                 result.messages().stream()
                         .map(message -> message.queue() + "/" + message.partition() + "/" + message.transactionId())

@@ -82,7 +82,7 @@ public final class PopDispatcher implements AutoCloseable {
 
     /** The client that sent a request. */
     public interface Client {
-        /** Returns whether nobody is there to take an answer. Called often, by any thread; must not block. */
+        /** Returns whether the client has disconnected. Called often, by any thread; must not block. */
         boolean isGone();
     }
 

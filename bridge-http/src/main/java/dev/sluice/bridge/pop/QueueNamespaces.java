@@ -48,7 +48,7 @@ final class QueueNamespaces {
         return taken;
     }
 
-    /** Caches what was looked up. */
+    /** Caches the result of a look-up. */
     synchronized void found(Map<String, QueueNamespace> namespaces) {
         known.putAll(namespaces);
     }

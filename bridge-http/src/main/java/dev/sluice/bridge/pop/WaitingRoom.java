@@ -147,7 +147,7 @@ final class WaitingRoom {
         }
     }
 
-    /** Begins the run that was started for a list. It may serve nobody. */
+    /** Begins the run that was started for a list. The run may have no waiter. */
     Run begin(WaitingList list) {
         var answers = new ArrayList<Runnable>();
         Run run;
@@ -227,7 +227,7 @@ final class WaitingRoom {
         return unclaimed;
     }
 
-    /** Ends a run because the database failed: fails the waiters whose time is over, and pauses. */
+    /** Ends a run because the database failed: fails the waiters whose deadline has passed, and pauses. */
     void databaseFailed(Run run, QueueException cause) {
         var answers = new ArrayList<Runnable>();
         boolean first;
@@ -244,7 +244,7 @@ final class WaitingRoom {
         }
     }
 
-    /** Notes a failure of the database and fails the waiters whose time is over. Under the lock. */
+    /** Notes a failure of the database and fails the waiters whose deadline has passed. Under the lock. */
     private boolean failed(QueueException cause, List<Runnable> answers) {
         long now = timers.nanoTime();
         boolean first = pause.failed(cause, now);
@@ -285,7 +285,7 @@ final class WaitingRoom {
         }
     }
 
-    /** Ends a run whose outcome nobody will ever know: fails its waiters. */
+    /** Ends a run whose outcome is lost: fails its waiters. */
     void outcomeLost(Run run, QueueException cause) {
         var answers = new ArrayList<Runnable>();
         synchronized (lock) {

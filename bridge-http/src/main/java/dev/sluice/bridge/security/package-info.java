@@ -8,8 +8,8 @@
  * never the secret of an HMAC.
  *
  * <pre>
- *  token ──▶ Token.parse ──▶ algorithm accepted? ──▶ its key ───────▶ signature ──▶ times, issuer, audience ──▶ Principal
- *            strict form      JwtConfig               fixed, or Jwks   the JDK's     TokenVerifier
+ *  token ──▶ Token.parse ──▶ algorithm accepted? ──▶ its key ─────▶ signature ──▶ times, issuer, audience ──▶ Principal
+ *            strict form      JwtConfig               fixed or Jwks  the JDK's     TokenVerifier
  * </pre>
  *
  * <ul>

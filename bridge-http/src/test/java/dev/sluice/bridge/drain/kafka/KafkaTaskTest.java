@@ -298,7 +298,7 @@ class KafkaTaskTest {
         }
         assertThatThrownBy(() -> Lanes.open(log, 1, config, "embedded"))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("holds 1 messages that drain.mode=kafka has not moved on");
+                .hasMessageContaining("holds 1 messages that drain.mode=kafka has not drained yet");
         try (Lanes lanes = Lanes.open(log, 1, config, "kafka")) {
             Lane lane = lanes.current().get(0);
             assertThat(lane.generation()).isEqualTo(1);
