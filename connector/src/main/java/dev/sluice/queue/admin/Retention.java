@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.SortedMap;
+import java.util.NavigableMap;
 import java.util.TreeMap;
 import javax.sql.DataSource;
 import org.slf4j.Logger;
@@ -337,7 +337,7 @@ public final class Retention {
         // Read again under the lock: a seek may have moved a position back, or a group may have registered.
         Map<Long, Expired> expired = new TreeMap<>();
         expired(connection, oldTails.keySet()).forEach(each -> expired.put(each.id(), each));
-        SortedMap<Long, Long> newTails = new TreeMap<>();
+        NavigableMap<Long, Long> newTails = new TreeMap<>();
         expired.forEach((id, each) -> newTails.put(id, each.tail()));
         busyPartitions(connection, newTails).forEach(newTails::remove);
         tailAdvance.advance(connection, newTails);
@@ -370,7 +370,7 @@ public final class Retention {
     }
 
     /** Locks the cursors behind the new tails; returns the partitions in which another transaction has locked one. */
-    private List<Long> busyPartitions(Connection connection, SortedMap<Long, Long> tails) throws SQLException {
+    private List<Long> busyPartitions(Connection connection, NavigableMap<Long, Long> tails) throws SQLException {
         return statements
                 .on(connection, "busy-partitions")
                 .set("partitions", tails.keySet(), Long::longValue)
