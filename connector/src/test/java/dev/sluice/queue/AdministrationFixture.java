@@ -24,14 +24,14 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
-/** A database with a writer, a reader and all of the administration. */
+/** A database with a writer, a reader and all administration classes. */
 public final class AdministrationFixture implements AutoCloseable {
     public static final String GROUP = PopTarget.DEFAULT_GROUP;
 
     public final TestPostgres postgres = TestPostgres.withSchema();
     public final QueueWriter writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
     public final Queue queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
-    /** With a key, for only then may options ask for encryption. */
+    /** Has a key, because only then may options ask for encryption. */
     public final Queues queues =
             new Queues(postgres.dataSource(), "sluice", PayloadCipher.of("test:" + "0f".repeat(32), null), () -> {});
 
@@ -44,7 +44,7 @@ public final class AdministrationFixture implements AutoCloseable {
         writer.write(List.of(messages), List.of());
     }
 
-    /** Pushes {@code t<first>} to {@code t<last>} to partition p of queue q, each in a segment of its own. */
+    /** Pushes {@code t<first>} to {@code t<last>} to partition p of queue q, one segment for each. */
     public void pushOneByOne(int first, int last) {
         for (NewMessage message : Messages.run(first, last)) {
             push(message);
@@ -70,7 +70,7 @@ public final class AdministrationFixture implements AutoCloseable {
                 .toList());
     }
 
-    /** Pops and completes everything the group has left on queue q. */
+    /** Pops and completes all messages that the group has not read of queue q. */
     public void readAll(String group) {
         while (true) {
             PopResult popped = pop(group, 1000);
@@ -89,7 +89,7 @@ public final class AdministrationFixture implements AutoCloseable {
         return popped.messages().stream().map(Message::transactionId).toList();
     }
 
-    /** Makes the segments of queue q up to that seq older. */
+    /** Moves the times of the segments of queue q up to that seq into the past. */
     public void age(Duration by, long upToSeq) {
         postgres.execute("update sluice.segments set created_at = created_at - interval '" + by.toSeconds()
                 + " seconds' where last_seq <= " + upToSeq);
@@ -108,7 +108,7 @@ public final class AdministrationFixture implements AutoCloseable {
         return queues.findPartition("q", name).orElseThrow();
     }
 
-    /** Returns what breaks the rules every cursor, partition and segment obeys; empty when nothing does. */
+    /** Returns the cursors, partitions and segments that break an invariant; empty if none does. */
     public List<String> broken() {
         return postgres.query("""
                 select 'cursor stands outside its partition', c.group_id, c.partition_id, c.position, p.tail, p.head

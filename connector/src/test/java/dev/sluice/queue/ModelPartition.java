@@ -10,7 +10,7 @@ import java.util.UUID;
  * messages before {@code kept} are not stored any more.
  */
 final class ModelPartition {
-    /** A message that was written. One that was deleted alone keeps its seq. */
+    /** A message that was written. It keeps its seq if it is deleted alone. */
     static final class Stored {
         final String transactionId;
         final UUID id;
@@ -48,7 +48,7 @@ final class ModelPartition {
         return seq >= tail && !at(seq).deleted;
     }
 
-    /** Returns the message that one with this id would repeat, or null. */
+    /** Returns the message of which a message with this transaction id would be a duplicate, or null. */
     Stored first(String transactionId) {
         for (long seq = kept; seq <= head(); seq++) {
             if (at(seq).transactionId.equals(transactionId) && !at(seq).deleted) {

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What a message brings along from where it was before. */
+/** The time and the lane that a message keeps from a previous place. */
 class OriginTest {
     private static final Instant CREATED = Instant.parse("1999-12-31T23:59:59.999999Z");
 

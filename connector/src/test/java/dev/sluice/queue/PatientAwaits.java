@@ -6,9 +6,8 @@ import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * Lets every {@code await()} that names no time wait as long as a busy machine may need: what is tested is that
- * something happens, not how soon. JUnit finds it by {@code META-INF/services}, here and wherever this test jar is
- * used.
+ * Gives every {@code await()} without a timeout as long as a busy machine may need. Such a test claims that something
+ * happens, not how soon. JUnit finds this class by {@code META-INF/services}, in every module that uses the test jar.
  */
 public final class PatientAwaits implements BeforeAllCallback {
     private static final Duration PATIENCE = Duration.ofSeconds(120);

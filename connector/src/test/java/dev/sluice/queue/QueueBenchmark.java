@@ -26,32 +26,38 @@ import java.util.UUID;
 import org.postgresql.PGConnection;
 
 /**
- * Compares the queue's segment rows with three tables of one row per message, same server, in turns. <em>Same
- * content</em> has the columns of a message of the queue, found by partition and seq and by transaction id, but
- * somebody else has given out the seqs: no lock is taken. <em>Locked</em> is the same table, the seqs given out under a
- * lock of the partition as those of the queue are. <em>Unordered</em> has no seqs and finds ids and duplicates only:
- * nobody can read it in order. Each begins with a checkpoint, and nothing is vacuumed meanwhile: what one has left
- * would be work in the time of the next. Prints the median of messages per second, how many times more the segments
- * took in the same round (the median, and the least and the most), and the bytes of write-ahead log a message cost.
+ * Compares the queue's segment rows with three tables of one row per message, on the same server and in turns:
+ *
+ * <ul>
+ *   <li><em>Same content</em> has the columns of a message of the queue and indexes on partition and seq and on
+ *       transaction id. The client assigns the seqs, so no lock is taken.
+ *   <li><em>Locked</em> is the same table, with seqs that are assigned under a lock of the partition, as in the queue.
+ *   <li><em>Unordered</em> has no seqs. It finds ids and duplicates, and cannot be read in order.
+ * </ul>
+ *
+ * <p>Each measurement begins with a checkpoint, and autovacuum is off, so that no measurement pays for the one before
+ * it. Prints the median of messages per second, the factor by which the segments were faster in the same round (median,
+ * least and most), and the bytes of write-ahead log per message.
  *
  * <p>Run by {@code mvn -pl connector test-compile exec:java -Dexec.mainClass=dev.sluice.queue.QueueBenchmark}. The
  * optional argument is the number of seconds per measurement, 2 by default.
  */
 public final class QueueBenchmark {
     private static final int FLUSH_MESSAGES = 10_000;
-    /** Odd, for there is a median then. */
+    /** An odd number, so that there is a median. */
     private static final int ROUNDS = 7;
 
     private static final MessageIds IDS = new MessageIds();
     private static final String SAME_CONTENT = "same_content";
     private static final String LOCKED = "locked";
     /**
-     * Messages in a table before it is measured: a queue keeps what it has, and indexes of empty tables cost nothing.
+     * Messages in a table before a measurement. A queue keeps its messages, and the indexes of an empty table cost
+     * nothing.
      */
     private static final int CONTENT = 1_000_000;
-    /** Messages that one pop asks for. */
+    /** Batch of a pop. */
     private static final int POP_MESSAGES = 100;
-    /** Messages a pop may find at least, over all partitions. */
+    /** Least number of messages that a pop can find, over all partitions. */
     private static final int MIN_READY_MESSAGES = 200_000;
 
     private final TestPostgres postgres;
@@ -98,12 +104,12 @@ public final class QueueBenchmark {
         postgres.execute(
                 "insert into heads select i, 0 from generate_series(0, " + (FLUSH_MESSAGES / perSegment - 1) + ") i");
         postgres.execute("vacuum analyze heads");
-        // Of the cases before: large segments leave room in their pages, which small ones would then look for.
+        // Large segments of the cases before leave free space in their pages, which small segments would search.
         postgres.execute("truncate sluice.segments");
         String queue = "w" + perSegment;
         try (var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
                 Connection connection = postgres.dataSource().getConnection()) {
-            IndexPlans.on(connection); // The plan that the queue's writer has, too: one probe after the other.
+            IndexPlans.on(connection); // As the queue's writer: one index probe after the other.
             connection.setAutoCommit(false);
             var segments = new Measured("segments", messages -> writer.write(messages, List.of()));
             var next = new HashMap<Long, Long>();
@@ -144,7 +150,7 @@ public final class QueueBenchmark {
         }
     }
 
-    /** A way to write, with what was measured in each round. */
+    /** A way to write, with the measurements of each round. */
     private static final class Measured {
         private final String name;
         private final Write write;
@@ -156,7 +162,7 @@ public final class QueueBenchmark {
             this.write = write;
         }
 
-        /** Returns how many times more the other wrote, least first. */
+        /** Returns the factors by which the other was faster, least first. */
         private double[] timesLessThan(Measured other) {
             var times = new double[ROUNDS];
             for (int round = 0; round < ROUNDS; round++) {
@@ -173,7 +179,7 @@ public final class QueueBenchmark {
         return sorted[sorted.length / 2];
     }
 
-    /** Returns messages written per second; making them is not counted. */
+    /** Returns messages written per second, without the time to make them. */
     private double rate(String queue, int perSegment, Write write) throws Exception {
         long spent = 0;
         long messages = 0;
@@ -271,8 +277,8 @@ public final class QueueBenchmark {
     }
 
     /**
-     * As a flush does: moves the heads of the partitions, whose rows stay locked until the commit, and copies under the
-     * new seqs.
+     * Writes like a flush: moves the heads of the partitions, whose rows stay locked until the commit, and copies the
+     * messages with the new seqs.
      */
     private static void copyLocked(Connection connection, List<NewMessage> messages) throws SQLException, IOException {
         var counts = new TreeMap<Long, Long>();
@@ -296,7 +302,7 @@ public final class QueueBenchmark {
         copyNumbered(connection, LOCKED, messages, next);
     }
 
-    /** Copies under the next seq of each partition, 1 where there is none. */
+    /** Copies the messages with the next seqs of each partition, from 1 in a new one. */
     private static void copyNumbered(
             Connection connection, String table, List<NewMessage> messages, Map<Long, Long> next)
             throws SQLException, IOException {

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What must not happen when several threads write and read at the same time. */
+/** Races of threads that write, pop and acknowledge at the same time. */
 class QueueConcurrencyTest {
     private static final PopTarget ANY = new PopTarget("q", null, PopTarget.DEFAULT_GROUP);
     private static final long SECONDS = 280;
@@ -119,7 +119,7 @@ class QueueConcurrencyTest {
                             .toList();
                     for (String partition : held) {
                         assertThat(holders.put(partition, consumer))
-                                .as("who else holds %s", partition)
+                                .as("another holder of %s", partition)
                                 .isNull();
                     }
                     for (Message message : result.messages()) {

@@ -24,17 +24,17 @@ import java.util.UUID;
 import java.util.stream.LongStream;
 
 /**
- * What the queue must do, in memory: lists of messages, and for each group and partition the set of what it is done
- * with. Every method is told what was asked and what the queue said, fails if that is not right, and takes it over.
+ * A model of the queue in memory: lists of messages and, for each group and partition, the set of seqs that are done.
+ * Each method gets a request and the answer of the queue, fails if the answer is wrong, and applies it to the model.
  *
- * <p>Where the queue may choose (which partitions a pop takes, and how many messages of each) the model only checks
- * that the choice was allowed.
+ * <p>If the queue may choose (which partitions a pop takes, and how many messages of each), the model checks only that
+ * the choice was allowed.
  */
 final class QueueModel {
     static final int RETRY_LIMIT = 2;
     static final int REDELIVERY_LIMIT = 4;
 
-    /** A partition as its users know it. In this order the partitions of a queue stand together. */
+    /** The name of a partition. */
     record Name(String queue, String partition) {}
 
     private record CursorKey(String group, Name partition) {}
@@ -42,7 +42,7 @@ final class QueueModel {
     /** A dead letter. */
     record Letter(long id, String group, Name partition, long seq, String transactionId, String payload) {}
 
-    /** Partitions by name, of those that something was written to. */
+    /** The partitions to which a message was written, by name. The partitions of a queue stand together. */
     final TreeMap<Name, ModelPartition> partitions =
             new TreeMap<>(Comparator.comparing(Name::queue).thenComparing(Name::partition));
 
@@ -54,12 +54,12 @@ final class QueueModel {
         return cursors.computeIfAbsent(new CursorKey(group, partition), key -> new ModelCursor());
     }
 
-    /** Whether the group has read from the queue. */
+    /** Returns whether the group has read from the queue. */
     boolean isRegistered(String group, String queue) {
         return groupsOfQueue.getOrDefault(queue, Set.of()).contains(group);
     }
 
-    /** The partition of that id, unless it was deleted. */
+    /** Returns the name of the partition with that id, or null if it is deleted. */
     private Name nameOf(long partitionId) {
         return partitions.entrySet().stream()
                 .filter(entry -> entry.getValue().id == partitionId)
@@ -70,7 +70,7 @@ final class QueueModel {
 
     // Writing
 
-    /** Whether one of the messages repeats another, written before or among them. */
+    /** Returns whether one of the messages is a duplicate, of a stored message or of another of them. */
     boolean hasRepeat(List<NewMessage> messages) {
         var seen = new HashSet<String>();
         return messages.stream().anyMatch(message -> {
@@ -106,7 +106,7 @@ final class QueueModel {
         assertThat(queued).isEqualTo(new Queued(message.id(), partition.id, partition.head()));
     }
 
-    /** All scheduled messages were due, and put into their partitions. */
+    /** All scheduled messages were due and were written to their partitions. */
     void released(int count) {
         int expected = 0;
         for (ModelPartition partition : partitions.values()) {
@@ -118,7 +118,7 @@ final class QueueModel {
         assertThat(count).as("messages released").isEqualTo(expected);
     }
 
-    /** Dead letters were moved; their messages went to the ends of their partitions. */
+    /** Dead letters were redriven; their messages went to the ends of their partitions. */
     void redriven(List<Long> ids, List<Redrive.Verdict> verdicts, Map<String, UUID> idsOfMessages) {
         for (int i = 0; i < ids.size(); i++) {
             Letter letter = letters.remove(ids.get(i));
@@ -140,7 +140,7 @@ final class QueueModel {
 
     // Reading
 
-    /** One pop, or the first of several that were served together. Dead letters that it made are told first. */
+    /** One pop was served, alone or with others. {@link #buriedByPop} gets its dead letters before. */
     void popped(PopTarget target, PopRequest request, PopResult result) {
         assertThat(result.messages()).as("at most the batch").hasSizeLessThanOrEqualTo(request.batch());
         var byPartition = new LinkedHashMap<Name, List<Message>>();
@@ -163,7 +163,7 @@ final class QueueModel {
         });
     }
 
-    /** The group of a pop has read all queues in its scope that exist. */
+    /** A pop registered its group on the queues of its scope that exist. */
     void registered(PopTarget target, Set<String> queues) {
         for (String queue : queues) {
             if (!(target.scope() instanceof InQueue one) || one.queue().equals(queue)) {
@@ -179,8 +179,8 @@ final class QueueModel {
     }
 
     /**
-     * Whether a pop must find something: a partition that nobody holds has messages left. (Not those with deleted
-     * messages left: to pass them may be all that a pop does.)
+     * Returns whether a pop must find a message: a partition without a live lease has messages left, none of them
+     * deleted. (To pass deleted messages may be all that a pop does.)
      */
     boolean mustFind(PopTarget target) {
         return partitions.entrySet().stream().anyMatch(entry -> {
@@ -233,16 +233,16 @@ final class QueueModel {
         }
     }
 
-    /** A pop has given up on a message. */
+    /** A pop made a dead letter of a message. */
     void buriedByPop(PopTarget target, Letter letter) {
         assertThat(letter.group()).isEqualTo(target.group());
         assertThat(inScope(target, letter.partition())).isTrue();
         ModelPartition partition = partitions.get(letter.partition());
         ModelCursor cursor = cursor(letter.group(), letter.partition());
         assertThat(cursor.lease != null && !cursor.live)
-                .as("its lease had ended")
+                .as("its lease had expired")
                 .isTrue();
-        assertThat(cursor.deliveries + 1).as("leases that ended").isGreaterThanOrEqualTo(REDELIVERY_LIMIT);
+        assertThat(cursor.deliveries + 1).as("leases that expired").isGreaterThanOrEqualTo(REDELIVERY_LIMIT);
         assertThat(left(cursor, partition).stream().filter(seq -> seq < letter.seq()))
                 .as("what is left before it")
                 .noneMatch(partition::isReadable);
@@ -252,13 +252,13 @@ final class QueueModel {
         letters.put(letter.id(), letter);
     }
 
-    // Verdicts
+    // Acknowledgements
 
-    /** Verdicts that were taken together, each on another message. */
-    void acknowledged(List<Acknowledgement> said, List<Message> about, List<AcknowledgeOutcome> outcomes) {
+    /** Acknowledgements of different messages were applied in one transaction. */
+    void acknowledged(List<Acknowledgement> acknowledgements, List<Message> about, List<AcknowledgeOutcome> outcomes) {
         var ended = new HashSet<ModelCursor>();
-        for (int i = 0; i < said.size(); i++) {
-            acknowledged(said.get(i), about.get(i), outcomes.get(i), ended);
+        for (int i = 0; i < acknowledgements.size(); i++) {
+            acknowledged(acknowledgements.get(i), about.get(i), outcomes.get(i), ended);
         }
         ended.forEach(ModelCursor::endLease);
         for (ModelCursor cursor : cursors.values()) {
@@ -269,21 +269,22 @@ final class QueueModel {
     }
 
     private void acknowledged(
-            Acknowledgement said, Message message, AcknowledgeOutcome outcome, Set<ModelCursor> ended) {
-        Name name = nameOf(said.partitionId());
+            Acknowledgement acknowledgement, Message message, AcknowledgeOutcome outcome, Set<ModelCursor> ended) {
+        Name name = nameOf(acknowledgement.partitionId());
         if (name == null) {
-            assertThat(outcome).as("%s of a deleted partition", said).isInstanceOf(NotFound.class);
+            assertThat(outcome).as("%s of a deleted partition", acknowledgement).isInstanceOf(NotFound.class);
             return;
         }
-        ModelCursor cursor = cursor(said.group(), name);
-        if (said.leaseId() != null && !(cursor.live && said.leaseId().equals(cursor.lease))) {
-            assertThat(outcome).as("%s after its lease", said).isInstanceOf(LeaseInvalid.class);
+        ModelCursor cursor = cursor(acknowledgement.group(), name);
+        if (acknowledgement.leaseId() != null
+                && !(cursor.live && acknowledgement.leaseId().equals(cursor.lease))) {
+            assertThat(outcome).as("%s after its lease", acknowledgement).isInstanceOf(LeaseInvalid.class);
             return;
         }
-        long seq = said.leaseId() != null ? message.seq() : meant(cursor, partitions.get(name), message);
+        long seq = acknowledgement.leaseId() != null ? message.seq() : meant(cursor, partitions.get(name), message);
         if (cursor.done.contains(seq)) {
             assertThat(outcome)
-                    .as("%s again", said)
+                    .as("%s again", acknowledgement)
                     .satisfiesAnyOf(
                             it -> assertThat(it).isInstanceOf(NotFound.class),
                             it -> assertThat(it).isInstanceOf(LeaseInvalid.class),
@@ -291,7 +292,7 @@ final class QueueModel {
             return;
         }
         boolean dead = false;
-        switch (said.verdict()) {
+        switch (acknowledgement.verdict()) {
             case COMPLETED -> cursor.done.add(seq);
             case DLQ -> {
                 cursor.done.add(seq);
@@ -312,16 +313,19 @@ final class QueueModel {
             cursor.lease = null;
         }
         assertThat(outcome)
-                .as("%s", said)
+                .as("%s", acknowledgement)
                 .isInstanceOfSatisfying(
                         Acknowledged.class,
                         it -> assertThat(new Name(it.queue(), it.partition())).isEqualTo(name));
         assertThat(((Acknowledged) outcome).deadLettered())
-                .as("%s is a dead letter", said)
+                .as("%s is a dead letter", acknowledgement)
                 .isEqualTo(dead);
     }
 
-    /** Without a lease, of messages with one id (the first was deleted) the first is meant that is not done. */
+    /**
+     * Returns the seq that an acknowledgement without a lease means. If several messages have its transaction id,
+     * because the first was deleted, it means the first one that is not done.
+     */
     private static long meant(ModelCursor cursor, ModelPartition partition, Message message) {
         return LongStream.rangeClosed(partition.kept, partition.head())
                 .filter(seq -> partition.at(seq).transactionId.equals(message.transactionId()))
@@ -330,12 +334,12 @@ final class QueueModel {
                 .orElse(message.seq());
     }
 
-    void buriedByVerdict(Letter letter) {
+    void buriedByAcknowledgement(Letter letter) {
         assertThat(cursor(letter.group(), letter.partition()).done).contains(letter.seq());
         letters.put(letter.id(), letter);
     }
 
-    /** All leases have come to their time. */
+    /** All leases expired. */
     void leasesEnded() {
         cursors.values().forEach(cursor -> cursor.live = false);
     }
@@ -346,12 +350,12 @@ final class QueueModel {
 
     // Administration
 
-    /** A group goes on after a seq of a partition; 0: at the beginning. */
+    /** A group was moved to a seq of a partition; 0: to the beginning. */
     void sought(String group, Name name, long position) {
         cursor(group, name).startAfter(Math.max(position, partitions.get(name).tail - 1));
     }
 
-    /** A message, or all of its key, was deleted. */
+    /** All messages with a transaction id were deleted. */
     void messageDeleted(Name name, String transactionId, boolean found) {
         ModelPartition partition = partitions.get(name);
         boolean any = partition.scheduled.removeIf(
@@ -388,7 +392,7 @@ final class QueueModel {
         letters.values().removeIf(letter -> letter.partition().equals(name));
     }
 
-    /** What was in a partition, or in all of a queue, was deleted, and what was scheduled. */
+    /** All messages of a partition or of a queue were deleted, with the scheduled ones. */
     void cleared(String queue, String partitionName, long count) {
         long expected = 0;
         for (Map.Entry<Name, ModelPartition> entry : partitions.entrySet()) {
@@ -409,16 +413,16 @@ final class QueueModel {
         assertThat(count).as("messages cleared").isEqualTo(expected);
     }
 
-    /** What was cleared is not stored any more, so it can be repeated. */
+    /** Retention removed the cleared messages, so their transaction ids are free again. */
     void swept() {
         partitions.values().forEach(partition -> partition.kept = partition.tail);
     }
 
-    // What must be so at any time
+    // Invariants
 
     /**
-     * What the database says a group is done with is what was acknowledged, but for deleted messages that it has
-     * passed.
+     * Checks that a cursor of the database is done with the acknowledged messages, and otherwise only with deleted
+     * messages that it has passed.
      */
     void checkCursor(String group, Name name, long position, Set<Long> acked, long head, long lag) {
         ModelPartition partition = partitions.get(name);
@@ -447,7 +451,7 @@ final class QueueModel {
         assertThat(lag).as("lag of %s in %s", group, name).isEqualTo(left);
     }
 
-    /** Nothing is left for the group. */
+    /** Checks that the group has read all messages. */
     void checkDrained(String group) {
         partitions.forEach((name, partition) -> {
             if (isRegistered(group, name.queue())) {

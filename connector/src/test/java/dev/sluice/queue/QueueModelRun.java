@@ -30,12 +30,12 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
- * The queue beside its {@link QueueModel}: random pushes and transactions by several writers, pops of one partition,
- * one queue and across queues, verdicts of every kind, ends of leases, seeks, deletions, clearings, redrives and
- * restarts. After every step the two must agree; a step that disagrees names the seed and the steps before it.
+ * Runs the queue beside its {@link QueueModel}: random pushes and transactions by several writers, pops of one
+ * partition, one queue and across queues, acknowledgements of every kind, expired leases, seeks, deletions, redrives
+ * and restarts. After every step the two must agree. A failure names the seed and the steps before it.
  *
- * <p>What is simulated: the passing of time, by moving times in the tables into the past. What is real: PostgreSQL, and
- * every statement.
+ * <p>PostgreSQL and all statements are real. The passing of time is simulated: the run moves times in the tables into
+ * the past.
  */
 final class QueueModelRun implements AutoCloseable {
     private static final List<String> QUEUES = List.of("m.a", "m.b");
@@ -61,7 +61,7 @@ final class QueueModelRun implements AutoCloseable {
     private final List<String> steps = new ArrayList<>();
     private int keys;
 
-    /** A message some consumer has or had, and may speak of. */
+    /** A message that a consumer has popped and may acknowledge. */
     private record Held(String group, Message message, UUID lease) {}
 
     QueueModelRun(TestPostgres postgres, long seed) {
@@ -83,12 +83,12 @@ final class QueueModelRun implements AutoCloseable {
     }
 
     private QueueWriter newWriter() {
-        // Some know few partitions at a time, so that forgetting and reading back are tested too.
+        // Some writers cache few partitions, so that the run tests eviction and loading too.
         int maxPartitions = random.nextBoolean() ? 2 : 1000;
         return new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS, maxPartitions);
     }
 
-    /** Takes that many random steps, and checks that everything that is left can be read. */
+    /** Takes that many random steps, and then checks that every group can read all messages that are left. */
     void run(int count) {
         try {
             for (int i = 0; i < count; i++) {
@@ -259,8 +259,7 @@ final class QueueModelRun implements AutoCloseable {
             }
         }
         if (mustFind) {
-            // By any: they come at one time, and what one is given may turn out to be deleted when the rest is
-            // another's.
+            // Any of the pops: a pop may get only deleted messages while another one gets the rest.
             assertThat(results)
                     .as("what can be read")
                     .anyMatch(result -> !result.messages().isEmpty());
@@ -268,10 +267,10 @@ final class QueueModelRun implements AutoCloseable {
         return results;
     }
 
-    // Verdicts
+    // Acknowledgements
 
-    /** Verdicts on what was popped lately, under their leases or without, in time or not. */
-    private void verdicts(List<Acknowledgement> said, List<Message> about) {
+    /** Adds acknowledgements of messages that were popped lately, with their leases or without, in time or late. */
+    private void addAcknowledgements(List<Acknowledgement> acknowledgements, List<Message> acknowledged) {
         var known = new HashSet<List<Object>>();
         for (int left = 1 + random.nextInt(5); left > 0 && !held.isEmpty(); left--) {
             Held each = held.get(Math.max(0, held.size() - 1 - random.nextInt(12)));
@@ -283,38 +282,39 @@ final class QueueModelRun implements AutoCloseable {
             Verdict verdict =
                     dice < 6 ? Verdict.COMPLETED : dice < 8 ? Verdict.FAILED : dice < 9 ? Verdict.RETRY : Verdict.DLQ;
             UUID lease = each.lease() == null || random.nextInt(8) == 0 ? null : each.lease();
-            about.add(message);
-            said.add(new Acknowledgement(
+            acknowledged.add(message);
+            acknowledgements.add(new Acknowledgement(
                     each.group(), message.partitionId(), message.transactionId(), lease, verdict, null));
         }
     }
 
-    private static List<String> words(List<Acknowledgement> said) {
-        return said.stream()
+    private static List<String> texts(List<Acknowledgement> acknowledgements) {
+        return acknowledgements.stream()
                 .map(each -> each.group() + " " + each.transactionId() + " " + each.verdict()
                         + (each.leaseId() == null ? " without lease" : ""))
                 .toList();
     }
 
     private void acknowledge() {
-        var said = new ArrayList<Acknowledgement>();
-        var about = new ArrayList<Message>();
-        verdicts(said, about);
-        steps.add("ack " + words(said));
-        model.acknowledged(said, about, queue.acknowledge(said));
-        stored.newLetters().forEach(model::buriedByVerdict);
+        var acknowledgements = new ArrayList<Acknowledgement>();
+        var acknowledged = new ArrayList<Message>();
+        addAcknowledgements(acknowledgements, acknowledged);
+        steps.add("ack " + texts(acknowledgements));
+        model.acknowledged(acknowledgements, acknowledged, queue.acknowledge(acknowledgements));
+        stored.newLetters().forEach(model::buriedByAcknowledgement);
     }
 
-    /** Pushes and verdicts that are one: if any is not taken, none is. */
+    /** Pushes and acknowledgements of one transaction: if any is rejected, nothing changes. */
     private void transact() {
         List<NewMessage> messages = messages();
-        var said = new ArrayList<Acknowledgement>();
-        var about = new ArrayList<Message>();
-        verdicts(said, about);
-        steps.add("transaction of " + names(messages) + " and " + words(said));
+        var acknowledgements = new ArrayList<Acknowledgement>();
+        var acknowledged = new ArrayList<Message>();
+        addAcknowledgements(acknowledgements, acknowledged);
+        steps.add("transaction of " + names(messages) + " and " + texts(acknowledgements));
         boolean repeats = model.hasRepeat(messages);
-        TransactionExecutor.Outcome outcome = transactions.execute(messages, said);
-        messages.forEach(message -> existing.add(message.queue())); // Made before, and not rolled back.
+        TransactionExecutor.Outcome outcome = transactions.execute(messages, acknowledgements);
+        messages.forEach(
+                message -> existing.add(message.queue())); // The queue is created before the transaction and stays.
         if (!outcome.committed()) {
             boolean refused = outcome.acknowledgements().stream()
                     .anyMatch(each -> !(each instanceof AcknowledgeOutcome.Acknowledged));
@@ -324,8 +324,8 @@ final class QueueModelRun implements AutoCloseable {
         assertThat(repeats).as("committed with a duplicate").isFalse();
         pushed(messages, outcome.pushes());
         assertThat(outcome.acknowledgements()).allMatch(AcknowledgeOutcome.Acknowledged.class::isInstance);
-        model.acknowledged(said, about, outcome.acknowledgements());
-        stored.newLetters().forEach(model::buriedByVerdict);
+        model.acknowledged(acknowledgements, acknowledged, outcome.acknowledgements());
+        stored.newLetters().forEach(model::buriedByAcknowledgement);
     }
 
     private void letLeasesEnd() {
@@ -432,7 +432,7 @@ final class QueueModelRun implements AutoCloseable {
         model.swept();
     }
 
-    // What must be so at any time
+    // Invariants
 
     private void checkCursors() {
         for (String row : postgres.query(
@@ -450,7 +450,7 @@ final class QueueModelRun implements AutoCloseable {
         }
     }
 
-    /** Every group gets all that is left, in order. */
+    /** Checks that every group gets all messages that are left, in order. */
     private void drain() {
         steps.add("drain");
         release();

@@ -6,7 +6,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class QueueModelTest {
     private static final int STEPS = 500;
 
-    /** Seeds that once failed stay; the others are as good as any. */
+    /** A seed that once failed stays in the list. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
     void agreesWithTheModelStepByStep(long seed) {
@@ -21,8 +21,8 @@ class QueueModelTest {
     }
 
     /**
-     * A longer campaign: {@code mvn -pl connector test-compile exec:java
-     * -Dexec.mainClass=dev.sluice.queue.QueueModelTest -Dexec.args="FIRST_SEED LAST_SEED STEPS"}.
+     * Runs more seeds: {@code mvn -pl connector test-compile exec:java -Dexec.mainClass=dev.sluice.queue.QueueModelTest
+     * -Dexec.args="FIRST_SEED LAST_SEED STEPS"}.
      */
     public static void main(String[] args) {
         long last = Long.parseLong(args[1]);

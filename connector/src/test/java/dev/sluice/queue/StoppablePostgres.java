@@ -15,7 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/** A PostgreSQL server of its own for one test, which can be stopped and started again on the same port and data. */
+/** A PostgreSQL server for one test. The test can stop it and start it again on the same port and data. */
 public final class StoppablePostgres implements AutoCloseable {
     private final Path directory;
     private final int port;
@@ -56,14 +56,14 @@ public final class StoppablePostgres implements AutoCloseable {
         return "jdbc:postgresql://127.0.0.1:" + port + "/" + database;
     }
 
-    /** Makes a database; returns what a bridge needs in its environment to use it. */
+    /** Creates a database. Returns the environment variables with which a bridge uses it. */
     public Map<String, String> newDatabase() throws SQLException {
         String name = "test" + ++databases;
         execute("create database " + name);
         return environment(url(name));
     }
 
-    /** What a bridge needs in its environment to use this server. */
+    /** Returns the environment variables with which a bridge uses this server. */
     public Map<String, String> environment() {
         return environment(url());
     }
@@ -97,7 +97,7 @@ public final class StoppablePostgres implements AutoCloseable {
         }
     }
 
-    /** Ends it in order, and waits until it is gone, however long it writes. */
+    /** Stops the server with a checkpoint, and waits until it has ended. */
     public void stop() throws IOException, InterruptedException {
         ProcessHandle postmaster = postmaster();
         isStopped = true;
@@ -113,7 +113,7 @@ public final class StoppablePostgres implements AutoCloseable {
         return ProcessHandle.of(Long.parseLong(number)).orElseThrow();
     }
 
-    /** Ends all its processes as {@code kill -9} does. */
+    /** Kills all processes of the server, as {@code kill -9} does. */
     public void kill() throws IOException, InterruptedException {
         ProcessHandle first = postmaster();
         List<ProcessHandle> all =
@@ -127,19 +127,17 @@ public final class StoppablePostgres implements AutoCloseable {
         try {
             server.close();
         } catch (IOException | RuntimeException e) {
-            // It cannot be stopped, for it is dead; this only lets go of the directory.
+            // The server is dead already; this only releases the directory.
         }
         isStopped = true;
     }
 
-    /**
-     * Has all its processes stand still, as on a machine that hangs: connections stay open, and nothing is answered.
-     */
+    /** Suspends all processes of the server, as on a machine that hangs: connections stay open, without answers. */
     public void freeze() throws IOException, InterruptedException {
         signal("-STOP");
     }
 
-    /** Has them go on. */
+    /** Resumes the processes. */
     public void thaw() throws IOException, InterruptedException {
         signal("-CONT");
     }
@@ -148,29 +146,28 @@ public final class StoppablePostgres implements AutoCloseable {
         var command = new ArrayList<>(List.of("kill", signal));
         ProcessHandle first = postmaster();
         Stream.concat(Stream.of(first), first.descendants()).forEach(each -> command.add(Long.toString(each.pid())));
-        new ProcessBuilder(command).start().waitFor(); // A process that has ended meanwhile is none to signal.
+        new ProcessBuilder(command).start().waitFor(); // Fails if the process has ended meanwhile.
     }
 
-    /** Starts it again as a standby, which only reads. {@link #promote} makes it writable, and keeps its sessions. */
+    /** Starts the server again as a read-only standby. {@link #promote} makes it writable and keeps its sessions. */
     public void restartAsStandby() throws IOException {
         Files.createFile(directory.resolve("standby.signal"));
         restart();
     }
 
-    /** Makes a standby a server that takes writes, and waits until it does. */
+    /** Promotes a standby, and waits until it accepts writes. */
     public void promote() throws SQLException {
         execute("select pg_promote()");
     }
 
-    /** Starts it again where it was. */
+    /** Starts the server again on the same port and data. */
     public void restart() throws IOException {
         server = open(directory, port);
         isStopped = false;
     }
 
     /**
-     * Starts a standby on a copy of the data, while this server is stopped. It follows nobody: it only reads, and has
-     * what this server had.
+     * Starts a read-only standby on a copy of the data, while this server is stopped. The standby follows no primary.
      */
     public StoppablePostgres standby(Path copy) throws IOException {
         Set<String> ofTheProcess = Set.of("postmaster.pid", "epg-lock");
@@ -189,7 +186,7 @@ public final class StoppablePostgres implements AutoCloseable {
         return start(copy);
     }
 
-    /** Starts it again if a test left it stopped. */
+    /** Starts the server again if a test left it stopped. */
     public void restartIfStopped() throws IOException {
         if (isStopped) {
             restart();

@@ -31,16 +31,16 @@ import java.util.stream.Stream;
 import javax.sql.DataSource;
 
 /**
- * A PostgreSQL server for tests, as durable as the one the product runs: {@code fsync} and {@code synchronous_commit}
- * on. One server for all tests of a JVM; each test takes a database of its own.
+ * A database of its own for a test, on a PostgreSQL server that all tests of a JVM share. The server is as durable as
+ * the embedded server of the product: {@code fsync} and {@code synchronous_commit} are on.
  *
- * <p>The server is one of our own, unless the system property {@value #ADDRESS} names another as {@code host:port}; it
- * lets the user {@code postgres} in without a password.
+ * <p>The server is embedded, unless the system property {@value #ADDRESS} names another one as {@code host:port}. The
+ * user {@code postgres} logs in without a password.
  */
 public final class TestPostgres implements AutoCloseable {
     public static final String ADDRESS = "sluice.test.postgres";
 
-    /** Starting takes long on a busy machine. */
+    /** The start takes long on a busy machine. */
     static final Duration START_TIMEOUT = Duration.ofSeconds(120);
 
     private static final int STOP_SECONDS = 60;
@@ -61,17 +61,17 @@ public final class TestPostgres implements AutoCloseable {
         this.dataSource = new AskingAgain(config);
     }
 
-    /** Makes an empty database with the queue's schema in it: a copy, for many a test wants one. */
+    /** Creates a database with the queue's schema. It is a copy of a template, which is faster. */
     public static TestPostgres withSchema() {
         return make(Server.SHARED, Template.NAME);
     }
 
-    /** Makes an empty database. */
+    /** Creates an empty database. */
     public static TestPostgres empty() {
         return empty(Server.SHARED);
     }
 
-    /** Makes an empty database on a server of the oldest version the queue takes, which is another server. */
+    /** Creates an empty database on another server, of the oldest supported version. */
     public static TestPostgres emptyOnOldest() {
         return empty(OldestServer.SHARED);
     }
@@ -92,7 +92,7 @@ public final class TestPostgres implements AutoCloseable {
         return new TestPostgres(server + name, 32);
     }
 
-    /** Makes commits of this database not wait for the disk: for thousands of steps that are about something else. */
+    /** Turns synchronous commits off in this database, for tests with thousands of steps. */
     public TestPostgres withoutSyncs() {
         execute(
                 "do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$");
@@ -120,7 +120,7 @@ public final class TestPostgres implements AutoCloseable {
         }
     }
 
-    /** Runs a query; each row is its columns as text, joined by {@code |}. */
+    /** Runs a query. Returns the columns of each row as text, joined by {@code |}. */
     public List<String> query(String sql) {
         try (Connection connection = dataSource.getConnection();
                 Statement statement = connection.createStatement();
@@ -165,9 +165,7 @@ public final class TestPostgres implements AutoCloseable {
         }
     }
 
-    /**
-     * Ends a server at once, without the checkpoint of a stop in order: nobody reads its hundreds of databases again.
-     */
+    /** Stops a server at once, without a checkpoint: nothing reads its hundreds of databases again. */
     private static void discard(Path directory) {
         try {
             String postmaster = Files.readAllLines(directory.resolve("postmaster.pid"))
@@ -189,8 +187,8 @@ public final class TestPostgres implements AutoCloseable {
     }
 
     /**
-     * A pool that starts without connections may overlook one of several who ask at the same moment, and have him wait
-     * until his time is over. Asked again, it opens a connection.
+     * A pool that starts without connections may overlook one of several callers that ask at the same moment, until the
+     * caller times out. A second request makes the pool open a connection.
      */
     private static final class AskingAgain extends HikariDataSource {
         AskingAgain(HikariConfig config) {
@@ -221,7 +219,7 @@ public final class TestPostgres implements AutoCloseable {
         }
     }
 
-    /** A database with the queue's schema, to be copied; nobody may be connected to it. */
+    /** Name of the template database with the queue's schema. A copy needs that nothing is connected to it. */
     private static final class Template {
         static final String NAME = made();
 

@@ -3,12 +3,12 @@ package dev.sluice.queue;
 import java.time.Instant;
 import java.util.List;
 
-/** What is a time and what is none, for every place that takes one. */
+/** Texts that are times and texts that are not, for the tests of every place that accepts a time. */
 public final class Times {
-    /** The time that each of {@link #FORMS} means. */
+    /** The time of each of {@link #FORMS}. */
     public static final Instant MEANT = Instant.parse("2026-05-16T10:00:00Z");
 
-    /** Ways to write one time. */
+    /** Texts of one time. */
     public static final List<String> FORMS = List.of(
             "2026-05-16T10:00:00Z",
             "2026-05-16t10:00:00z",
@@ -41,7 +41,7 @@ public final class Times {
     /** The date of {@link #MIDNIGHT}. */
     public static final String DATE = "2026-05-16";
 
-    /** The edges of what a time may be. */
+    /** The earliest and the latest time. */
     public static final List<String> EDGES = List.of(
             "0",
             "253402300799999",
@@ -50,7 +50,7 @@ public final class Times {
             "9999-12-31T23:59:59.999999999Z",
             "9999-12-31");
 
-    /** What is no time anywhere. */
+    /** Texts that are no time. */
     public static final List<String> NONE = List.of(
             "yesterday",
             "NaN",

@@ -86,7 +86,7 @@ class AcknowledgeTest extends QueueFixture {
         }
 
         @Test
-        void ofAGroupThatNeverPoppedAreTakenAndChangeNothing() {
+        void ofAGroupThatNeverPoppedAreAcceptedAndChangeNothing() {
             writer.write(run(1, 1), List.of());
             long partition = pop(ANY, 1).messages().get(0).partitionId();
             assertThat(queue.acknowledge(
@@ -96,7 +96,7 @@ class AcknowledgeTest extends QueueFixture {
         }
 
         @Test
-        void ofAGroupThatNeverPoppedAreNotTakenIfTheyNameALeaseOrNoMessage() {
+        void ofAGroupThatNeverPoppedAreRejectedIfTheyNameALeaseOrNoMessage() {
             writer.write(run(1, 2), List.of());
             PopResult result = pop(ANY, 1);
             long partition = result.messages().get(0).partitionId();
@@ -144,7 +144,7 @@ class AcknowledgeTest extends QueueFixture {
         }
 
         @Test
-        void withoutALeaseIdAreTaken() {
+        void withoutALeaseIdAreAccepted() {
             writer.write(run(1, 3), List.of());
             PopResult result = pop(ANY, 2);
             long partition = result.messages().get(0).partitionId();
@@ -159,7 +159,7 @@ class AcknowledgeTest extends QueueFixture {
         }
 
         @Test
-        void repeatedDoNoHarm() {
+        void areIdempotent() {
             writer.write(run(1, 2), List.of());
             PopResult result = pop(ANY, 2);
             ack(result, 0);
@@ -194,7 +194,7 @@ class AcknowledgeTest extends QueueFixture {
         }
 
         @Test
-        void thatFailBeyondTheLimitBuryTheMessage() {
+        void thatFailBeyondTheLimitMakeADeadLetter() {
             postgres.execute("alter table sluice.queues alter retry_limit set default 2");
             writer.write(run(1, 2), List.of());
             for (int attempt = 0; attempt < 2; attempt++) {
@@ -213,23 +213,24 @@ class AcknowledgeTest extends QueueFixture {
         }
 
         @Test
-        void ofKindDlqBuryAtOnce() {
+        void ofKindDlqMakeADeadLetterAtOnce() {
             writer.write(run(1, 2), List.of());
             PopResult result = pop(ANY, 2);
-            var said = new Acknowledgement(
+            var acknowledgement = new Acknowledgement(
                     PopTarget.DEFAULT_GROUP,
                     result.messages().get(1).partitionId(),
                     "t2",
                     result.leaseId(),
                     Verdict.DLQ,
                     "bad");
-            assertThat(queue.acknowledge(List.of(said))).containsExactly(new Acknowledged("q", "p", false, true));
+            assertThat(queue.acknowledge(List.of(acknowledgement)))
+                    .containsExactly(new Acknowledged("q", "p", false, true));
             assertThat(postgres.query("select transaction_id, error, retries from sluice.dead_letters"))
                     .containsExactly("t2|bad|0");
         }
 
         @Test
-        void ofKindRetryGiveTheMessageBackAtOnce() {
+        void ofKindRetryReturnTheMessageAtOnce() {
             writer.write(run(1, 1), List.of());
             for (int i = 0; i < 10; i++) {
                 PopResult result = pop(ANY, 1);

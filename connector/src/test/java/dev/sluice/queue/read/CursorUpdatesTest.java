@@ -11,11 +11,11 @@ import java.sql.SQLException;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** How acknowledgements move cursors on: in time by their number, whatever the server knows of it when it plans. */
+/** The time of cursor updates grows with their number only, whatever the server's statistics say. */
 class CursorUpdatesTest {
     private static final int CURSORS = 2_000;
 
-    /** On a writer's connection nothing but nested loops is allowed; a plan for any parameters expects short lists. */
+    /** A writer's connection allows nested loops only, and a generic plan expects short lists. */
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void theQuietPartitionsAreNotComparedPairByPair(boolean byIndex) throws SQLException {

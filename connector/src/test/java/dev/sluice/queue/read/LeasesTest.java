@@ -15,9 +15,9 @@ import org.junit.jupiter.api.Test;
 
 class LeasesTest extends QueueFixture {
     @Nested
-    class LeasesThatEndWithoutAWord {
+    class LeasesThatExpire {
         @Test
-        void areToldApartMessageByMessageAndBuryTheFirstAtTheLimit() {
+        void isolateMessagesAndMakeTheFirstADeadLetterAtTheLimit() {
             postgres.execute("alter table sluice.queues alter redelivery_limit set default 4");
             writer.write(run(1, 3), List.of());
             var sizes = new ArrayList<Integer>();
@@ -32,7 +32,7 @@ class LeasesTest extends QueueFixture {
         }
 
         @Test
-        void areForgottenWhenAnyAckArrives() {
+        void areForgottenAfterAnyAck() {
             postgres.execute("alter table sluice.queues alter redelivery_limit set default 2");
             writer.write(run(1, 4), List.of());
             for (int i = 0; i < 3; i++) {
@@ -45,7 +45,7 @@ class LeasesTest extends QueueFixture {
         }
 
         @Test
-        void meanNothingWhenTheLimitIsZero() {
+        void haveNoEffectIfTheLimitIsZero() {
             postgres.execute("alter table sluice.queues alter redelivery_limit set default 0");
             writer.write(run(1, 2), List.of());
             for (int i = 0; i < 30; i++) {

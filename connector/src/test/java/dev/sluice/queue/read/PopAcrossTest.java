@@ -182,7 +182,7 @@ class PopAcrossTest {
         }
         pop(SHOP, new PopRequest(1, 1, false, Subscription.ALL));
         letTimePass();
-        // Registered together, all were ready at once. From here on each at a time of its own.
+        // The group registered on all queues at once. From here on, each cursor becomes ready at its own time.
         postgres.execute("update sluice.cursors c set available_at = p.last_push_at, lease_id = null, lease_end = null"
                 + " from sluice.partitions p where p.id = c.partition_id");
         var expected = new ArrayList<String>();
@@ -327,7 +327,7 @@ class PopAcrossTest {
             assertThat(pop(new PopTarget(new Across("other", null), "gother"), onlyNew(9))
                             .messages())
                     .isEmpty();
-            // Once is not all: the next queue that comes is not missed either.
+            // The group does not miss a second new queue either.
             push("shop.x.2", "p", "third");
             assertThat(ids(pop(new PopTarget(new Across("shop", "x"), "g" + new Across("shop", "x")), onlyNew(9))))
                     .containsExactly("third");
@@ -429,7 +429,7 @@ class PopAcrossTest {
         }
     }
 
-    /** A pop looks at the ready cursors it may take, not at all there are. */
+    /** A pop reads only the ready cursors that it may lease. */
     @Test
     void costsNoMoreWithManyPartitions() throws SQLException {
         push("shop.a", "p", "a");
@@ -446,7 +446,7 @@ class PopAcrossTest {
         assertThat(buffers()).isLessThan(few + 60);
     }
 
-    /** Pages the statement touches, by PostgreSQL's own account of it. */
+    /** Returns how many pages the statement touches, from the plan of PostgreSQL. */
     private long buffers() throws SQLException {
         Sql ready = Statements.read("ready_cursors.sql", "sluice").get("ready-across");
         var explained = new Sql("explain (analyze, buffers, timing off) " + ready.text(), ready.parameters());
@@ -459,7 +459,7 @@ class PopAcrossTest {
                 ResultSet row = statement.query()) {
             while (row.next()) {
                 Matcher buffers = BUFFERS.matcher(row.getString(1));
-                if (buffers.find()) { // The first is that of the whole.
+                if (buffers.find()) { // The first line is the sum of the plan.
                     return Long.parseLong(buffers.group(1));
                 }
             }

@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** What reading the messages of a pop costs the server. */
+/** The cost of reading the messages of a pop. */
 class PopReadTest {
     private static final int MESSAGES = 3_000;
     private static final int PAYLOAD_BYTES = 7_000;

@@ -192,7 +192,7 @@ class PopTest extends QueueFixture {
         @Test
         void goOnToAnotherPartitionWhenTheFirstHasNothingButDeletedMessages() {
             writer.write(List.of(message("a", "1")), List.of());
-            complete(pop(ANY, 1)); // From now on each partition is ready since its push.
+            complete(pop(ANY, 1)); // From now on, a partition is ready from its push on.
             writer.write(List.of(message("a", "2"), message("a", "3")), List.of());
             writer.write(List.of(message("b", "4")), List.of());
             postgres.execute("update sluice.segments set payloads = array[null, null]::text[] where first_seq = 2");

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Where a time lies in a partition is found by halving; here beside the plain search through all segments. */
+/** Bisection finds the position of a time in a partition; compared with a linear search through all segments. */
 class TimePositionsTest {
     private static final Instant BEGINNING = Instant.parse("2026-01-01T00:00:00Z");
     private static final int PARTITIONS = 12;
@@ -50,8 +50,8 @@ class TimePositionsTest {
     }
 
     /**
-     * The first is empty, the second was cleared, the others have up to 40 segments of up to 3 messages, some of them
-     * trimmed.
+     * Makes partitions: the first is empty, the second was cleared, the others have up to 40 segments of up to 3
+     * messages, some without their oldest segments.
      */
     private void partition(int id, Random random) {
         long head = 0;
@@ -73,7 +73,7 @@ class TimePositionsTest {
                 times.add(at);
             }
             head += messages;
-            at = at.plusSeconds(random.nextInt(5)); // Several may have been written at one time.
+            at = at.plusSeconds(random.nextInt(5)); // Several segments may have the same time.
         }
         postgres.execute("insert into sluice.partitions (id, queue_id, name, head, tail) overriding system value"
                 + " select " + id + ", id, 'p" + id + "', " + head + ", " + tail + " from sluice.queues");

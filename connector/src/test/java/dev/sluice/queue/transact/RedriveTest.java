@@ -52,7 +52,7 @@ class RedriveTest {
                 .get(0);
     }
 
-    /** Makes dead letters 1 to {@code count}. */
+    /** Makes dead letters with the ids 1 to {@code count}. */
     private void bury(int count) {
         writer.write(run(1, count), List.of());
         PopResult popped = pop();

@@ -58,7 +58,7 @@ class StreamCyclesTest extends StreamFixture {
         }
 
         @Test
-        void mayGiveBackWhatTheyHaveNotRead() {
+        void mayReturnTheMessagesThatTheyHaveNotRead() {
             cycle("1", popped, "t1", true);
             assertThat(cursor()).isEqualTo("1/false");
             assertThat(AdministrationFixture.transactionIds(fixture.pop(GROUP, 9)))
@@ -232,7 +232,7 @@ class StreamCyclesTest extends StreamFixture {
         }
     }
 
-    /** Workers that are robbed of their leases, and say everything twice, count every message once. */
+    /** Workers lose their leases and send every cycle twice. */
     @Test
     void countsEveryMessageOnceHoweverTheWorkersFare() throws Exception {
         int messages = 300;
@@ -240,7 +240,7 @@ class StreamCyclesTest extends StreamFixture {
         for (int i = 0; i < messages; i++) {
             fixture.push(message("q", "p" + i % partitions, "t" + i, "1"));
         }
-        fixture.configure(QueueOptions.DEFAULTS.toBuilder().redeliveryLimit(0)); // Being robbed makes no dead letter.
+        fixture.configure(QueueOptions.DEFAULTS.toBuilder().redeliveryLimit(0)); // Lost leases make no dead letters.
         fixture.pop(GROUP, 1); // Registers the group.
         expireLeases();
         var applied = new AtomicInteger();
@@ -305,7 +305,7 @@ class StreamCyclesTest extends StreamFixture {
                         new Acknowledgement(
                                 GROUP, partition, last.transactionId(), popped.leaseId(), Verdict.COMPLETED, null),
                         true);
-                for (int say = 0; say < 2; say++) {
+                for (int attempt = 0; attempt < 2; attempt++) {
                     if (own.run(cycle).refusal() == null) {
                         applied.incrementAndGet();
                     }

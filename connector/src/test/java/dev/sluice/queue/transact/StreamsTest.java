@@ -145,7 +145,7 @@ class StreamsTest extends StreamFixture {
             assertThat(new Streams(source, "sluice", PayloadCipher.NONE, 5, 1000).state(query, partition, Part.ALL))
                     .isEmpty();
             int characters = Integer.parseInt(fixture.one("select sum(length(key) + length(value)) + 1"
-                    + " from sluice.stream_state")); // One key has a character of two units.
+                    + " from sluice.stream_state")); // One key has a surrogate pair.
             assertThat(new Streams(source, "sluice", PayloadCipher.NONE, 9, characters)
                             .state(query, partition, Part.ALL))
                     .isPresent();
