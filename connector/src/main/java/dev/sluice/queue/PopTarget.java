@@ -5,7 +5,7 @@ import static java.util.Objects.requireNonNull;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a consumer reads, for one consumer group: a queue, one partition of it, or all queues of a namespace.
+ * The target of a pop: a queue, one partition, or all queues of a namespace, for one consumer group.
  *
  * @param scope the queues from which messages may come
  * @param group consumer group; {@link #DEFAULT_GROUP} if the consumer names none

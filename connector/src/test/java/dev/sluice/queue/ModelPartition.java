@@ -48,7 +48,7 @@ final class ModelPartition {
         return seq >= tail && !at(seq).deleted;
     }
 
-    /** Returns the message of which a message with this transaction id would be a duplicate, or null. */
+    /** Returns the message that has this transaction id, so that another one is a duplicate; or null. */
     Stored first(String transactionId) {
         for (long seq = kept; seq <= head(); seq++) {
             if (at(seq).transactionId.equals(transactionId) && !at(seq).deleted) {

@@ -210,7 +210,7 @@ final class QueueModel {
                 .limit(messages.size())
                 .toList();
         assertThat(messages.stream().map(Message::seq))
-                .as("what is left in %s, in order", name)
+                .as("messages left in %s, in order", name)
                 .isEqualTo(expected);
         for (Message message : messages) {
             ModelPartition.Stored stored = partition.at(message.seq());
@@ -244,7 +244,7 @@ final class QueueModel {
                 .isTrue();
         assertThat(cursor.deliveries + 1).as("leases that expired").isGreaterThanOrEqualTo(REDELIVERY_LIMIT);
         assertThat(left(cursor, partition).stream().filter(seq -> seq < letter.seq()))
-                .as("what is left before it")
+                .as("messages left before it")
                 .noneMatch(partition::isReadable);
         cursor.done.add(letter.seq());
         cursor.endLease();

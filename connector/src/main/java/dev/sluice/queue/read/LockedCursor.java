@@ -33,7 +33,7 @@ final class LockedCursor {
     private final long retryDelayMs;
     /** Failed acks by seq. */
     private final TreeMap<Long, Integer> failed = new TreeMap<>();
-    /** Seqs of which this transaction has counted a failed ack. */
+    /** Seqs with a failed ack that this transaction has counted. */
     private final Set<Long> failedNow = new HashSet<>();
 
     private final Map<String, Long> leasedIds = new HashMap<>();
@@ -200,7 +200,7 @@ final class LockedCursor {
         return leaseId != null && held && !leaseEnds();
     }
 
-    /** Returns what is to be written if the cursor has no lease after this transaction. */
+    /** Returns the row to write if the cursor has no lease after this transaction. */
     CursorUpdates.Update update() {
         failed.headMap(position, true).clear();
         return new CursorUpdates.Update(groupId, partitionId, position, acked, failed, 0, delayMs);

@@ -50,7 +50,7 @@ final class PutBack {
         return moved.stream().mapToInt(Moved::messages).sum();
     }
 
-    /** Returns the cursor after these messages, all of which are done, are to be delivered again. */
+    /** Returns a cursor moved back, so that these messages, which are done, are delivered again. */
     private static Moved before(TreeSet<Long> again, long groupId, long partitionId, long position, SeqSet acked) {
         long moved = again.isEmpty() ? position : Math.min(position, again.first() - 1);
         SeqSet kept = moved < position ? acked.with(moved + 1, position) : acked;

@@ -25,11 +25,11 @@
  *   <li>{@code ReadyCursors} locks ready cursors of the target, most urgent lane and longest ready first, and skips
  *       cursors that another pop has locked. If the group is new, {@code Registration} gives it a cursor for each
  *       partition.
- *   <li>{@code Pop} shares the cursors out among the consumers that wait, and reads their messages as
- *       {@code MessageSlice}s of stored segments.
+ *   <li>{@code Pop} shares the cursors out among the consumers that wait. If too many leases on the first message of a
+ *       cursor have expired, the message becomes a dead letter ({@code DeadLetterBatch}).
+ *   <li>{@code Pop} reads the messages as {@code MessageSlice}s of stored segments.
  *   <li>{@code Pop} writes a lease for each cursor. With auto-ack it writes the position instead
  *       ({@code CursorUpdates}).
- *   <li>If too many leases on a message have expired, the message becomes a dead letter ({@code DeadLetterBatch}).
  * </ol>
  *
  * <p>If the outcome of the commit is unknown, the caller gets a

@@ -50,7 +50,7 @@ public final class Streams {
     }
 
     /**
-     * Makes the same with a lower bound, for a process with little memory.
+     * Makes the streams with a smaller bound on results, for a process with little memory.
      *
      * @param maxCharacters most characters of keys and values in one result
      */
