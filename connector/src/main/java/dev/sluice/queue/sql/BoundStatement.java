@@ -70,6 +70,7 @@ public final class BoundStatement implements AutoCloseable {
         return Math.max(1, (networkTimeoutMs - margin) / MILLIS_PER_SECOND);
     }
 
+    /** Sets a parameter, wherever it occurs. This and the other methods {@code set} return the statement. */
     public BoundStatement set(String name, long value) throws SQLException {
         return setAll(name, i -> statement.setLong(i, value));
     }
@@ -108,10 +109,6 @@ public final class BoundStatement implements AutoCloseable {
         return setAll(name, i -> statement.setArray(i, primitives("int8", values)));
     }
 
-    public BoundStatement set(String name, int[] values) throws SQLException {
-        return setAll(name, i -> statement.setArray(i, primitives("int4", values)));
-    }
-
     public BoundStatement set(String name, @Nullable String @Nullable [] values) throws SQLException {
         return setAll(
                 name, i -> statement.setArray(i, values == null ? null : connection.createArrayOf("text", values)));
@@ -123,10 +120,6 @@ public final class BoundStatement implements AutoCloseable {
 
     public BoundStatement set(String name, @Nullable Double[] values) throws SQLException {
         return setAll(name, i -> statement.setArray(i, connection.createArrayOf("float8", values)));
-    }
-
-    public BoundStatement set(String name, @Nullable UUID[] values) throws SQLException {
-        return setAll(name, i -> statement.setArray(i, connection.createArrayOf("uuid", values)));
     }
 
     /** Sets an array of {@code bigint}: the value of each element, in order. */
@@ -156,7 +149,8 @@ public final class BoundStatement implements AutoCloseable {
     public <T> BoundStatement setUuids(
             String name, Collection<T> elements, Function<? super T, ? extends @Nullable UUID> value)
             throws SQLException {
-        return set(name, elements.stream().map(value).toArray(UUID[]::new));
+        UUID[] values = elements.stream().map(value).toArray(UUID[]::new);
+        return setAll(name, i -> statement.setArray(i, connection.createArrayOf("uuid", values)));
     }
 
     /** Sets an array of {@code boolean}: the value of each element, in order. */
@@ -169,7 +163,8 @@ public final class BoundStatement implements AutoCloseable {
     /** Sets an array of {@code integer}: the value of each element, in order. */
     public <T> BoundStatement setInts(String name, Collection<T> elements, ToIntFunction<? super T> value)
             throws SQLException {
-        return set(name, elements.stream().mapToInt(value).toArray());
+        int[] values = elements.stream().mapToInt(value).toArray();
+        return setAll(name, i -> statement.setArray(i, primitives("int4", values)));
     }
 
     /** Makes a value of a row. */

@@ -42,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owned by one thread.
  */
-public final class DedupWindow {
+final class DedupWindow {
     /** Ids of the bound for each partition of the bound. A partition takes at most 450 bytes beside its ids. */
     static final int IDS_PER_PARTITION = 8;
 

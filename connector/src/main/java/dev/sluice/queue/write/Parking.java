@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Owned by one writer.
  */
-public final class Parking {
+final class Parking {
     private static final String LOCK = "sluice parked ";
 
     private final Statements statements;

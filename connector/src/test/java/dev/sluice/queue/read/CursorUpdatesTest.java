@@ -8,6 +8,7 @@ import dev.sluice.queue.sql.IndexPlans;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.Collections;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -28,7 +29,7 @@ class CursorUpdatesTest {
                     Statements.read("locked_cursors.sql", "sluice").get("release");
             var ids = new long[CURSORS];
             var texts = new String[CURSORS];
-            var counts = new int[CURSORS];
+            var counts = Collections.nCopies(CURSORS, 0);
             for (int i = 0; i < CURSORS; i++) {
                 ids[i] = i + 1;
                 texts[i] = "{}";
@@ -43,7 +44,7 @@ class CursorUpdatesTest {
                             .set("acked", texts)
                             .set("failed_seqs", texts)
                             .set("failed_counts", texts)
-                            .set("deliveries", counts)
+                            .setInts("deliveries", counts, count -> count)
                             .set("delays_ms", ids);
                     var row = statement.query()) {
                 while (row.next()) {
