@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
  */
 class ExamplesIT {
     private static final Path EXAMPLES = Path.of("..", "config-examples", "connect");
-    private static final Duration PATIENCE = Duration.ofMinutes(2);
+    private static final Duration TIMEOUT = Duration.ofMinutes(2);
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final ConnectWorker worker = SharedKafka.worker();
@@ -44,7 +44,7 @@ class ExamplesIT {
                 worker.configure(names.get(names.size() - 1), on(database, example.get("config")));
             }
             for (String name : names) {
-                await().atMost(PATIENCE)
+                await().atMost(TIMEOUT)
                         .untilAsserted(() -> assertThat(worker.states(name))
                                 .as(name)
                                 .hasSizeGreaterThan(1)

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 
 /** The plug-in on the oldest worker that it supports, with that worker's default discovery of plug-ins. */
 class OldestWorkerIT {
-    private static final Duration PATIENCE = Duration.ofMinutes(2);
+    private static final Duration TIMEOUT = Duration.ofMinutes(2);
 
     private final KafkaBroker broker = SharedKafka.broker();
 
@@ -37,7 +37,7 @@ class OldestWorkerIT {
                 records.add(new ProducerRecord<>("old", Records.bytes("key"), Records.bytes("{\"n\":" + i + "}")));
             }
             Records.send(producer, records);
-            await().atMost(PATIENCE)
+            await().atMost(TIMEOUT)
                     .untilAsserted(
                             () -> assertThat(database.query("select count(*), max(seq), max((payload::json->>'n')::int)"
                                             + " from sluice.messages where queue = 'old'"))
@@ -53,7 +53,7 @@ class OldestWorkerIT {
                             "value.converter", "org.apache.kafka.connect.storage.StringConverter",
                             "connection.url", database.url(),
                             "connection.user", "postgres"));
-            await().atMost(PATIENCE)
+            await().atMost(TIMEOUT)
                     .ignoreExceptions()
                     .until(() -> Records.read(broker, "copy.old", 100).size() == 100);
         }

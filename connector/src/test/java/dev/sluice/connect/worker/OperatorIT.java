@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
  */
 class OperatorIT {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final Duration PATIENCE = Duration.ofMinutes(2);
+    private static final Duration TIMEOUT = Duration.ofMinutes(2);
     private static final String TOO_LONG = "x".repeat(NewMessage.MAX_NAME_LENGTH + 1);
 
     /** More bytes than the producer of a dead letter topic accepts by default. */
@@ -78,14 +78,14 @@ class OperatorIT {
     }
 
     private void awaitPayloads(TestPostgres database, String queue, String... expected) {
-        await().atMost(PATIENCE)
+        await().atMost(TIMEOUT)
                 .untilAsserted(() -> assertThat(payloads(database, queue)).containsExactly(expected));
     }
 
     /** Waits until the task has failed, and returns the reason. */
     private String awaitFailure(String connector) {
         var trace = new String[1];
-        await().atMost(PATIENCE).untilAsserted(() -> {
+        await().atMost(TIMEOUT).untilAsserted(() -> {
             var task = worker.ask("GET", "/connectors/" + connector + "/status", null)
                     .at("/tasks/0");
             assertThat(task.path("state").asText()).isEqualTo("FAILED");
@@ -97,9 +97,9 @@ class OperatorIT {
     /** Stops a connector and changes offsets. It repeats the request until the consumers have left the group. */
     private Answer patch(String connector, String offsets) throws Exception {
         worker.ask("PUT", "/connectors/" + connector + "/stop", null);
-        await().atMost(PATIENCE).until(() -> worker.states(connector).equals(List.of("STOPPED")));
+        await().atMost(TIMEOUT).until(() -> worker.states(connector).equals(List.of("STOPPED")));
         var answer = new Answer[1];
-        await().atMost(PATIENCE).until(() -> {
+        await().atMost(TIMEOUT).until(() -> {
             answer[0] =
                     worker.request("PATCH", "/connectors/" + connector + "/offsets", "{\"offsets\":[" + offsets + "]}");
             String message = answer[0].body().path("message").asText();
@@ -296,7 +296,7 @@ class OperatorIT {
     /** Waits until a topic exists and has a record. */
     private void awaitRecord(String topic) {
         await(topic)
-                .atMost(PATIENCE)
+                .atMost(TIMEOUT)
                 .ignoreExceptions()
                 .until(() -> Records.read(broker, topic, 1).size() == 1);
     }

@@ -25,7 +25,7 @@ class RoundTripIT {
     private static final int MESSAGES = 30_000;
     private static final int PARTITIONS = 20;
     private static final int BATCH = 1_000;
-    private static final Duration PATIENCE = Duration.ofMinutes(2);
+    private static final Duration TIMEOUT = Duration.ofMinutes(2);
 
     private static final String OFFSETS = "/connectors/trip-source/offsets";
 
@@ -129,7 +129,7 @@ class RoundTripIT {
     }
 
     private static void awaiting(Callable<Boolean> condition) {
-        await().atMost(PATIENCE)
+        await().atMost(TIMEOUT)
                 .pollInterval(Duration.ofMillis(100))
                 .ignoreExceptions()
                 .until(condition);

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 class SinkFaultsIT {
     private static final int PARTITIONS = 8;
     private static final int RECORDS = 200_000;
-    private static final Duration PATIENCE = Duration.ofMinutes(2);
+    private static final Duration TIMEOUT = Duration.ofMinutes(2);
 
     private final KafkaBroker broker = SharedKafka.broker();
 
@@ -134,7 +134,7 @@ class SinkFaultsIT {
     }
 
     private static void awaiting(Callable<Boolean> condition) {
-        await().atMost(PATIENCE)
+        await().atMost(TIMEOUT)
                 .pollInterval(Duration.ofMillis(100))
                 .ignoreExceptions()
                 .until(condition);

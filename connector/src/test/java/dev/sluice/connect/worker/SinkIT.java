@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 /** The sink on a real worker, as a user operates it: by REST. */
 class SinkIT {
     private static final String SINK = "dev.sluice.connect.QueueSinkConnector";
-    private static final Duration PATIENCE = Duration.ofMinutes(2);
+    private static final Duration TIMEOUT = Duration.ofMinutes(2);
     /** Longest payload in a test with records on both sides of the limit. */
     private static final int MAX_BYTES = 2_000_000;
 
@@ -71,14 +71,14 @@ class SinkIT {
                             "orders", Records.bytes("customer-" + i % 5), Records.bytes("{\"n\":" + i + "}")));
                 }
                 Records.send(producer, records);
-                await().atMost(PATIENCE)
+                await().atMost(TIMEOUT)
                         .untilAsserted(() -> assertThat(
                                         database.query("select count(*) from sluice.messages where queue = 'orders'"))
                                 .containsExactly("100"));
                 assertThat(database.query("select partition, string_agg(payload::json->>'n', ' ' order by seq)"
                                 + " from sluice.messages where partition = 'customer-3' group by partition"))
                         .containsExactly("customer-3|3 8 13 18 23 28 33 38 43 48 53 58 63 68 73 78 83 88 93 98");
-                await().atMost(PATIENCE)
+                await().atMost(TIMEOUT)
                         .untilAsserted(() -> assertThat(Records.lag(broker, "connect-orders", "orders"))
                                 .isZero());
             } finally {
@@ -142,7 +142,7 @@ class SinkIT {
                         record("good", text(MAX_BYTES + 1)), // The record is too large for the sink.
                         record("good", "4"));
                 Records.send(producer, records);
-                await().atMost(PATIENCE)
+                await().atMost(TIMEOUT)
                         .untilAsserted(
                                 () -> assertThat(database.query("select payload from sluice.messages order by seq"))
                                         .containsExactly("1", "2", "3", text(MAX_BYTES), "4"));
@@ -215,7 +215,7 @@ class SinkIT {
 
     /** Waits until the task has failed: because of a record, or because an earlier task had failed. */
     private void awaitRefusal(Class<?> cause) {
-        await().atMost(PATIENCE)
+        await().atMost(TIMEOUT)
                 .untilAsserted(() -> assertThat(worker.ask("GET", "/connectors/remade/status", null)
                                 .at("/tasks/0/trace")
                                 .asText())
@@ -262,7 +262,7 @@ class SinkIT {
      */
     private void stopAndAsk(String connector, String method, @Nullable String body) throws Exception {
         worker.ask("PUT", "/connectors/" + connector + "/stop", null);
-        await().atMost(PATIENCE)
+        await().atMost(TIMEOUT)
                 .until(() -> worker.request(method, "/connectors/" + connector + "/offsets", body)
                                 .status()
                         == 200);
@@ -281,7 +281,7 @@ class SinkIT {
     }
 
     private static void awaitPayloads(TestPostgres database, String queue, int count) {
-        await().atMost(PATIENCE)
+        await().atMost(TIMEOUT)
                 .untilAsserted(() -> assertThat(payloads(database, queue)).hasSize(count));
     }
 
