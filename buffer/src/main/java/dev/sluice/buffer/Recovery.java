@@ -137,7 +137,7 @@ final class Recovery {
                 report);
     }
 
-    // Phase 1: which files belong to the log.
+    // Phase 1: the files that belong to the log.
 
     private LogFiles identify() throws IOException {
         var found = inventory.segments();
@@ -156,7 +156,7 @@ final class Recovery {
         return new LogFiles(id, position, inventory.ours(found, id), unknown, isNew);
     }
 
-    // Phase 2: what is in them.
+    // Phase 2: the contents of the segments.
 
     private void scan(LogFiles files) {
         long budget = verifyBytes;
@@ -186,7 +186,7 @@ final class Recovery {
         }
     }
 
-    // Phase 3: what becomes of each segment.
+    // Phase 3: the repairs of each segment.
 
     private void decide(LogFiles files) throws IOException {
         var ours = files.ours();
@@ -323,7 +323,7 @@ final class Recovery {
         return found.scan == null ? found.offsetBound() : found.scan.nextOffset();
     }
 
-    // Phase 4: where the log continues.
+    // Phase 4: the place where the log continues.
 
     private Bounds bounds(LogFiles files) {
         var ours = files.ours();

@@ -60,7 +60,7 @@ class FullDiskTest {
             assertThat(fill(log, acknowledged)).isInstanceOf(DiskFullException.class);
             assertThat(log.status().failure()).isPresent();
             assertThatThrownBy(() -> log.sync(log.nextOffset() - 1).get())
-                    .as("whoever asks later hears why as well")
+                    .as("a later caller learns the reason too")
                     .hasRootCauseInstanceOf(IOException.class)
                     .cause()
                     .hasCauseInstanceOf(DiskFullException.class);

@@ -209,7 +209,7 @@ final class Schedule {
                 var record = new Known(offset, log.epoch(), appended, list.get(i));
                 check(
                         namesGiven.add(log.epoch() + "/" + offset),
-                        "offset " + offset + " is given out once in epoch " + log.epoch());
+                        "offset " + offset + " is assigned once in epoch " + log.epoch());
                 records.put(offset, record);
             }
             check(log.nextOffset() == appended.lastOffset() + 1, "offsets are consecutive");
@@ -260,8 +260,8 @@ final class Schedule {
                         .noneMatch(finding -> finding.kind() == RecoveryReport.Kind.UNREADABLE_SEGMENT);
         check(
                 isExact ? counted == there : counted >= there,
-                "what is there is counted: " + there + " entries, counted " + counted);
-        check(status.oldestUncommittedAge().isPresent() == (counted > 0), "only what is there has an age");
+                "the log counts the entries that it holds: " + there + ", counted " + counted);
+        check(status.oldestUncommittedAge().isPresent() == (counted > 0), "the log has an age if it holds an entry");
     }
 
     /** After a failed sync, the log promises nothing about the records that it covered. */
@@ -296,7 +296,7 @@ final class Schedule {
                     record != null && java.util.Arrays.equals(record.payload, entry.payload()),
                     "the payload at " + entry.offset() + " is what was appended");
             check(record != null && record.epoch == entry.epoch(), "the epoch is the one it was appended in");
-            check(record != null && record.isWritten(), "only what was written is read: " + entry.offset());
+            check(record != null && record.isWritten(), "only written entries are read: " + entry.offset());
             check(entry.epoch() == entries.get(0).epoch(), "one read gives entries of one epoch");
             if (!everFailed) {
                 checkNothingMissed(expected, entry.offset());
@@ -307,7 +307,7 @@ final class Schedule {
 
     private void checkNothingMissed(long from, long to) {
         for (var record : records.subMap(Math.min(from, to), to).values()) {
-            check(!record.isWritten() || record.offset < committed, "offset " + record.offset + " is not passed over");
+            check(!record.isWritten() || record.offset < committed, "offset " + record.offset + " is not skipped");
         }
     }
 
@@ -410,7 +410,7 @@ final class Schedule {
         check(
                 log.committedOffset() <= committed
                         || log.committedOffset() == log.recovery().firstOffset(),
-                "the position is never ahead of what was committed");
+                "the position is never ahead of the last commit");
         reader = log.reader(log.committedOffset());
     }
 
@@ -444,12 +444,12 @@ final class Schedule {
             boolean survived = survivors.containsKey(record.offset);
             boolean promised = powerCut ? record.durable : record.isWritten();
             if (promised && record.offset >= committed) {
-                check(survived, "offset " + record.offset + " was promised and is there");
+                check(survived, "offset " + record.offset + " was promised and has survived");
             }
             if (record.offset >= committed) {
                 check(
                         survived == survivors.containsKey(record.firstOfAppend),
-                        "the append of offset " + record.offset + " is there as a whole or not at all");
+                        "the append of offset " + record.offset + " survives as a whole or not at all");
             }
         }
         if (!faults && !everCut) {
