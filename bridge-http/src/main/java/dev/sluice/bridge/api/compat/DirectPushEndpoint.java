@@ -27,14 +27,13 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /**
- * {@code POST /api/v1/push-legacy}: a push without the local log. Request and answer are those of
- * {@link PushEndpoint}; {@code bufferMs} and {@code bufferMax} are ignored. The endpoint writes the messages straight to
- * PostgreSQL, in one transaction for each request, and answers after the commit: every item is {@code queued} or
- * {@code duplicate}.
+ * {@code POST /api/v1/push-legacy}: a push without the local log. Request and answer are those of {@link PushEndpoint};
+ * {@code bufferMs} and {@code bufferMax} are ignored. The endpoint writes the messages straight to PostgreSQL, in one
+ * transaction for each request, and answers after the commit: every item is {@code queued} or {@code duplicate}.
  *
- * <p>If PostgreSQL is not available, the answer is 503 and nothing is stored. If PostgreSQL does not confirm the commit, the
- * answer is 503 with {@code outcome_unknown}. In both cases a client may safely repeat the push with the same transaction
- * ids. These messages have no order relative to messages that are still in the local log.
+ * <p>If PostgreSQL is not available, the answer is 503 and nothing is stored. If PostgreSQL does not confirm the
+ * commit, the answer is 503 with {@code outcome_unknown}. In both cases a client may safely repeat the push with the
+ * same transaction ids. These messages have no order relative to messages that are still in the local log.
  */
 public final class DirectPushEndpoint {
 

@@ -104,8 +104,8 @@ public final class ConsumerGroupEndpoints {
      * }</pre>
      *
      * {@code members} is the number of partitions of the queue, and {@code maxTimeLag} the age of the oldest unread
-     * message in seconds. {@code state} is {@code Dead} for a group that has read nothing, and {@code Lagging} above 300
-     * seconds.
+     * message in seconds. {@code state} is {@code Dead} for a group that has read nothing, and {@code Lagging} above
+     * 300 seconds.
      */
     private CompletableFuture<Answer> list(Request request) {
         PageRequest page = PageRequest.of(request, "groups", listMax, listMax, 2);
@@ -156,8 +156,8 @@ public final class ConsumerGroupEndpoints {
     }
 
     /**
-     * {@code GET /consumer-groups/lagging?minLagSeconds=3600&limit=1000}: partitions whose oldest unread
-     * message is at least that old, oldest first.
+     * {@code GET /consumer-groups/lagging?minLagSeconds=3600&limit=1000}: partitions whose oldest unread message is at
+     * least that old, oldest first.
      *
      * <pre>{@code
      * [{"consumer_group": "billing", "queue_name": "orders", "partition_name": "customer-7", "partition_id": "…",
@@ -230,8 +230,8 @@ public final class ConsumerGroupEndpoints {
     /**
      * {@code GET /consumer-groups/:group}: {@code {"orders": {"partitions": [{"partition": "customer-7", "workerId":
      * null, "lastConsumedAt": "…", "totalConsumed": 42, "offsetLag": 0, "timeLagSeconds": 0, "leaseActive": false}]}}};
-     * {@code {}} for an unknown group. {@code workerId} is the lease that holds the partition,
-     * {@code lastConsumedAt} the time of the last ack that moved the group, or null.
+     * {@code {}} for an unknown group. {@code workerId} is the lease that holds the partition, {@code lastConsumedAt}
+     * the time of the last ack that moved the group, or null.
      */
     private CompletableFuture<Answer> details(Request request) {
         String group = Parameters.nameInPath(request, "group");
@@ -269,15 +269,17 @@ public final class ConsumerGroupEndpoints {
 
     /**
      * {@code DELETE /consumer-groups/:group?deleteMetadata=true}: {@code {"success": true, "consumerGroup": "billing",
-     * "deletedPartitions": 4, "metadataDeleted": true}}. Without the metadata, the group is not
-     * deleted but moves back to the position where it started.
+     * "deletedPartitions": 4, "metadataDeleted": true}}. Without the metadata, the group is not deleted but moves back
+     * to the position where it started.
      */
     private CompletableFuture<Answer> deleteGroup(Request request) {
         return deleteGroup(request, null);
     }
 
-    /** {@code DELETE /consumer-groups/:group/queues/:queue}: deletes the group on one queue. The answer
-     * also has {@code "queueName"}. */
+    /**
+     * {@code DELETE /consumer-groups/:group/queues/:queue}: deletes the group on one queue. The answer also has
+     * {@code "queueName"}.
+     */
     private CompletableFuture<Answer> deleteOnQueue(Request request) {
         return deleteGroup(request, Parameters.nameInPath(request, "queue"));
     }
@@ -335,8 +337,8 @@ public final class ConsumerGroupEndpoints {
 
     /**
      * {@code POST /consumer-groups/:group/queues/:queue/seek} with {@code {"toEnd": true}} or {@code {"timestamp":
-     * "…"}}, in the body or in the query. With a timestamp, the group continues with the first message after that time. Answers
-     * {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "seekToEnd": false,
+     * "…"}}, in the body or in the query. With a timestamp, the group continues with the first message after that time.
+     * Answers {@code {"success": true, "consumerGroup": "billing", "queueName": "orders", "seekToEnd": false,
      * "targetTimestamp": "…", "partitionsUpdated": 4}}.
      */
     private CompletableFuture<Answer> seek(Request request) throws IOException {
@@ -387,10 +389,10 @@ public final class ConsumerGroupEndpoints {
 
     /**
      * {@code POST /consumer-groups/:group/queues/:queue/partitions/:partition/seek}: moves the group in one partition,
-     * as {@link #seek} does. Without a body and a query, it moves to the end. Answers {@code {"success": true, "consumerGroup":
-     * "billing", "queueName": "orders", "partitionName": "customer-7", "seekToEnd": true, "targetTimestamp": null,
-     * "updated": true, "cursorMovedTo": 42}}, with the number of the message behind which the group continues; false and
-     * null if it has never read the queue. 404 if there is no such partition.
+     * as {@link #seek} does. Without a body and a query, it moves to the end. Answers {@code {"success": true,
+     * "consumerGroup": "billing", "queueName": "orders", "partitionName": "customer-7", "seekToEnd": true,
+     * "targetTimestamp": null, "updated": true, "cursorMovedTo": 42}}, with the number of the message behind which the
+     * group continues; false and null if it has never read the queue. 404 if there is no such partition.
      */
     private CompletableFuture<Answer> seekPartition(Request request) throws IOException {
         String group = Parameters.nameInPath(request, "group");

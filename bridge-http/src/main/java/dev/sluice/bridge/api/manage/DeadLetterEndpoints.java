@@ -97,8 +97,8 @@ public final class DeadLetterEndpoints {
      *
      * {@code retryCount} is the number of redeliveries before. {@code data} is the payload byte for byte, decrypted if
      * there is a key. {@code limit} is at most 1000, and a page ends early at 16 MiB, or at 1/24 of the heap. The next
-     * page starts at {@code nextCursor}, or at {@code nextOffset} for clients that count rows; both are null on the last
-     * page.
+     * page starts at {@code nextCursor}, or at {@code nextOffset} for clients that count rows; both are null on the
+     * last page.
      */
     private CompletableFuture<Answer> list(Request request) {
         DeadLetterFilter filter = filter(request);
@@ -244,8 +244,7 @@ public final class DeadLetterEndpoints {
 
     /**
      * {@code POST /api/v1/dlq/redrive} with {@code {"ids": [7, 8]}}, or {@code {"filter": {"queue": "orders"}, "limit":
-     * 100}}, or {@code {"all": true, "limit": 100}}: moves letters back to the ends of their
-     * partitions, oldest first.
+     * 100}}, or {@code {"all": true, "limit": 100}}: moves letters back to the ends of their partitions, oldest first.
      *
      * <pre>{@code
      * {"results": [{"deadLetterId": 7, "verdict": "moved"}, {"deadLetterId": 8, "verdict": "gone"}],
@@ -309,8 +308,8 @@ public final class DeadLetterEndpoints {
     /**
      * {@code POST /api/v1/messages/:partitionId/:transactionId/retry}: moves a dead message back to the end of its
      * partition, once, and removes the dead letters that all groups have of it. Answers {@code {"success": true,
-     * "partitionId": "…", "transactionId": "o-1", "message": "Message queued again", "verdict": "moved"}}; 404 if the message
-     * has no dead letter.
+     * "partitionId": "…", "transactionId": "o-1", "message": "Message queued again", "verdict": "moved"}}; 404 if the
+     * message has no dead letter.
      */
     private CompletableFuture<Answer> retry(Request request) {
         OptionalLong partition = Parameters.partitionInPath(request);
@@ -335,9 +334,9 @@ public final class DeadLetterEndpoints {
 
     /**
      * {@code POST /api/v1/messages/:partitionId/:transactionId/dlq} with {@code {"consumerGroup": null, "error": null}}
-     * or no body: moves a message to the dead letters of a group. Answers {@code {"success":
-     * true, "partitionId": "…", "transactionId": "o-1", "consumerGroup": "__QUEUE_MODE__", "message": "Message moved to
-     * the dead letters"}}; 404 if the group has no such message, 409 if the group has already acknowledged it.
+     * or no body: moves a message to the dead letters of a group. Answers {@code {"success": true, "partitionId": "…",
+     * "transactionId": "o-1", "consumerGroup": "__QUEUE_MODE__", "message": "Message moved to the dead letters"}}; 404
+     * if the group has no such message, 409 if the group has already acknowledged it.
      */
     private CompletableFuture<Answer> bury(Request request) throws IOException {
         OptionalLong partition = Parameters.partitionInPath(request);

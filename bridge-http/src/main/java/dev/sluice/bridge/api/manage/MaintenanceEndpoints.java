@@ -29,9 +29,10 @@ import java.util.function.Consumer;
 /**
  * The routes that hold pushes or pops, and the routes about the state that bridges share.
  *
- * <p>During push maintenance, pushes are answered {@code buffered} and stay in the local log. When it ends, the drain moves
- * them on in order. Pops, acks, transactions and direct pushes continue. During pop maintenance, pops get no messages:
- * they are answered 204, at once or, with {@code wait=true}, at their timeout, unless the maintenance ends before.
+ * <p>During push maintenance, pushes are answered {@code buffered} and stay in the local log. When it ends, the drain
+ * moves them on in order. Pops, acks, transactions and direct pushes continue. During pop maintenance, pops get no
+ * messages: they are answered 204, at once or, with {@code wait=true}, at their timeout, unless the maintenance ends
+ * before.
  */
 public final class MaintenanceEndpoints {
     private static final BigDecimal BYTES_PER_MB = BigDecimal.valueOf(1 << 20);
@@ -106,7 +107,8 @@ public final class MaintenanceEndpoints {
 
     /**
      * {@code POST /api/v1/system/maintenance} with {@code {"enabled": true}}: {@code {"maintenanceMode": true,
-     * "bufferedMessages": 0, "bufferHealthy": true, "message": "…"}}. Without the database it answers 503 and changes nothing.
+     * "bufferedMessages": 0, "bufferHealthy": true, "message": "…"}}. Without the database it answers 503 and changes
+     * nothing.
      */
     private CompletableFuture<Answer> set(Request request) throws IOException {
         return set(
@@ -158,8 +160,8 @@ public final class MaintenanceEndpoints {
 
     /**
      * {@code GET /api/v1/system/shared-state}, {@code /internal/api/shared-state/stats} and
-     * {@code /internal/api/inter-instance/stats}. Bridges share their state through the database, so the
-     * fields about caches and other servers are zero.
+     * {@code /internal/api/inter-instance/stats}. Bridges share their state through the database, so the fields about
+     * caches and other servers are zero.
      *
      * <pre>{@code
      * {"enabled": true, "running": true, "server_id": "…",

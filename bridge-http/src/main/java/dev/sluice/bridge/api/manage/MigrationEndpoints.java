@@ -36,9 +36,9 @@ import java.util.function.Function;
 import javax.sql.DataSource;
 
 /**
- * The routes that copy everything into another database. They need the role of an administrator, and answer 403
- * unless {@code migration.enabled} is set. {@link MigrationTarget} describes the other database. Passwords appear neither
- * in the log nor in answers.
+ * The routes that copy everything into another database. They need the role of an administrator, and answer 403 unless
+ * {@code migration.enabled} is set. {@link MigrationTarget} describes the other database. Passwords appear neither in
+ * the log nor in answers.
  */
 public final class MigrationEndpoints implements AutoCloseable {
     private static final int BAD_GATEWAY = 502;
@@ -136,8 +136,8 @@ public final class MigrationEndpoints implements AutoCloseable {
     /**
      * {@code POST /api/v1/migration/start}, with {@code "schema": "sluice"} (the name in the target),
      * {@code "replaceSchema": "sluice"} (a schema there that may be deleted) and {@code "excludeTableData":
-     * ["traces"]}: 202 {@code {"status": "started", "message": "…"}} when the copy has started; 409 if the target
-     * must not be written, or if a copy runs; 502 if the target does not answer.
+     * ["traces"]}: 202 {@code {"status": "started", "message": "…"}} when the copy has started; 409 if the target must
+     * not be written, or if a copy runs; 502 if the target does not answer.
      */
     private CompletableFuture<Answer> start(Request request) throws IOException {
         return with(request, body -> {
@@ -209,8 +209,8 @@ public final class MigrationEndpoints implements AutoCloseable {
     }
 
     /**
-     * {@code POST /api/v1/migration/validate}, with the same fields as the start: counts the rows of both
-     * databases. 502 if one does not answer, or if the target lacks the tables; 409 while a copy runs.
+     * {@code POST /api/v1/migration/validate}, with the same fields as the start: counts the rows of both databases.
+     * 502 if one does not answer, or if the target lacks the tables; 409 while a copy runs.
      *
      * <pre>{@code
      * {"success": true, "allMatch": true, "tables": [{"table": "queues", "sourceCount": 3, "targetCount": 3, "match": true}]}

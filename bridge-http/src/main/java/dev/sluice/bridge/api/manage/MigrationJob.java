@@ -13,8 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Copies everything into another database, one copy at a time. Only its thread knows the credentials of the target: logs
- * and answers name host, database and schema only. Any thread may ask for the progress.
+ * Copies everything into another database, one copy at a time. Only its thread knows the credentials of the target:
+ * logs and answers name host, database and schema only. Any thread may ask for the progress.
  */
 final class MigrationJob implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(MigrationJob.class);
@@ -157,7 +157,11 @@ final class MigrationJob implements AutoCloseable {
             for (long table : copy.run(order.leftOut(), new Watch()).values()) {
                 copied += table;
             }
-            log.info("Copying into another database completed target={} schema={} rows={}", order.target(), order.schema(), copied);
+            log.info(
+                    "Copying into another database completed target={} schema={} rows={}",
+                    order.target(),
+                    order.schema(),
+                    copied);
         } catch (SQLException | RuntimeException e) {
             failure = e.getMessage() == null ? e.toString() : e.getMessage();
             log.warn(

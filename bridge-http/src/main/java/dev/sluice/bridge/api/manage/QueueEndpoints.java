@@ -107,8 +107,8 @@ public final class QueueEndpoints {
     }
 
     /**
-     * {@code POST /api/v1/configure}: {@code {"queue": "orders", "namespace": null, "task": null, "options": {…}}}.
-     * An option that is not sent gets its default. Answers
+     * {@code POST /api/v1/configure}: {@code {"queue": "orders", "namespace": null, "task": null, "options": {…}}}. An
+     * option that is not sent gets its default. Answers
      *
      * <pre>{@code
      * {"configured": true, "queueId": "…", "partitionId": "…", "queue": "orders", "namespace": "", "task": "", "options": {…}}
@@ -174,8 +174,7 @@ public final class QueueEndpoints {
 
     /**
      * {@code DELETE /api/v1/messages/:partitionId/:transactionId}: {@code {"success": true, "partitionId": "…",
-     * "transactionId": "o-1", "message": "Message deleted"}}; {@code success} is false if there is no such
-     * message.
+     * "transactionId": "o-1", "message": "Message deleted"}}; {@code success} is false if there is no such message.
      */
     private CompletableFuture<Answer> deleteMessage(Request request) {
         OptionalLong partition = Parameters.partitionInPath(request);

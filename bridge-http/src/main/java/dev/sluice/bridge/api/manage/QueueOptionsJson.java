@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>{@code retryDelay} is in milliseconds, all other times in seconds. If no client has set {@code retryDelay} or
- * {@code ttl}, it is shown with the default of the contract but has no effect: a client that never asked for a delay or a
- * deletion gets none. Once a client has set it, it takes effect.
+ * {@code ttl}, it is shown with the default of the contract but has no effect: a client that never asked for a delay or
+ * a deletion gets none. Once a client has set it, it takes effect.
  */
 final class QueueOptionsJson {
     private static final long MAX_SECONDS = QueueOptions.MAX_TIME.toSeconds();

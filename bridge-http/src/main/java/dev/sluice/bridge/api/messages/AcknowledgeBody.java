@@ -264,7 +264,9 @@ public record AcknowledgeBody(List<Item> items) {
             }
         }
 
-        /** An error is text for people. So characters that PostgreSQL cannot store are replaced, and a long text is cut. */
+        /**
+         * An error is text for people. So characters that PostgreSQL cannot store are replaced, and a long text is cut.
+         */
         private static @Nullable String storable(@Nullable String error) {
             if (error == null) {
                 return null;

@@ -36,10 +36,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * Reads CloudEvents 1.0.2 over HTTP, in their three modes, as messages of one queue.
  *
- * <p>The payload is the event in JSON format. In structured and batched mode it is the bytes of the client. In binary mode
- * it is built from the headers {@code ce-…} and the body. The transaction id is {@code source}, a space, and {@code id},
- * which together identify an event; if that is too long, its SHA-256. The extension {@code partitionkey} names the
- * partition, and the extension {@code traceparent} the trace.
+ * <p>The payload is the event in JSON format. In structured and batched mode it is the bytes of the client. In binary
+ * mode it is built from the headers {@code ce-…} and the body. The transaction id is {@code source}, a space, and
+ * {@code id}, which together identify an event; if that is too long, its SHA-256. The extension {@code partitionkey}
+ * names the partition, and the extension {@code traceparent} the trace.
  */
 final class CloudEvents {
     private static final String STRUCTURED = "application/cloudevents+json";
@@ -248,9 +248,7 @@ final class CloudEvents {
         return attributes;
     }
 
-    /**
-     * Decodes a header: a string in quotes, then percent-encoded UTF-8 (HTTP Protocol Binding §3.1.3.2).
-     */
+    /** Decodes a header: a string in quotes, then percent-encoded UTF-8 (HTTP Protocol Binding §3.1.3.2). */
     private static String headerValue(String name, String value) {
         String text = value.strip();
         if (text.length() >= 2 && text.startsWith("\"") && text.endsWith("\"")) {

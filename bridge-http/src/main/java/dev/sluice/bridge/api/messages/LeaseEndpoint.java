@@ -26,16 +26,16 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code POST /api/v1/lease/:leaseId/extend} with {@code {"seconds": 60}}: extends a lease to that many seconds from now,
- * on all its partitions. It never shortens a lease.
+ * {@code POST /api/v1/lease/:leaseId/extend} with {@code {"seconds": 60}}: extends a lease to that many seconds from
+ * now, on all its partitions. It never shortens a lease.
  *
  * <pre>{@code
  * {"leaseId": "…", "success": true, "error": null, "newExpiresAt": "2026-05-16T10:01:00.123Z", "expiresAt": "…"}
  * {"leaseId": "…", "success": false, "error": "Lease not found", "newExpiresAt": null, "expiresAt": null}
  * }</pre>
  *
- * <p>The status is 200 in both cases, because a client that gets an error status would retry a call that cannot succeed.
- * {@code error} is {@code Lease already expired} while no other consumer has the messages.
+ * <p>The status is 200 in both cases, because a client that gets an error status would retry a call that cannot
+ * succeed. {@code error} is {@code Lease already expired} while no other consumer has the messages.
  */
 public final class LeaseEndpoint {
     private static final int USUAL_SECONDS = 60;

@@ -48,16 +48,16 @@ import org.jspecify.annotations.Nullable;
  *                "queue": "orders", "leaseId": "…", "consumerGroup": "__QUEUE_MODE__"}, …]}
  * }</pre>
  *
- * <p>If the database is not available, or the outcome of a pop is unknown, the answer is 200 with {@code Retry-After}, because
- * clients end their loop at a 5xx:
+ * <p>If the database is not available, or the outcome of a pop is unknown, the answer is 200 with {@code Retry-After},
+ * because clients end their loop at a 5xx:
  *
  * <pre>{@code
  * {"success": false, "error": "database_unavailable", "messages": []}
  * {"success": false, "error": "outcome_unknown", "messages": []}
  * }</pre>
  *
- * <p>With the first error, the pop had no effect. With the second error, the bridge puts the position back as soon as it
- * knows the outcome, so that consumed messages are redelivered.
+ * <p>With the first error, the pop had no effect. With the second error, the bridge puts the position back as soon as
+ * it knows the outcome, so that consumed messages are redelivered.
  *
  * <p>{@code data} is the pushed payload, byte for byte. {@code leaseId} is {@code ""} with auto-ack.
  */

@@ -59,7 +59,8 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
     private static final int MESSAGE_BYTES = 400;
 
     /**
-     * Additional bytes of a message that the request itself writes to the database: its part of a stored segment and of the statements.
+     * Additional bytes of a message that the request itself writes to the database: its part of a stored segment and of
+     * the statements.
      */
     private static final int WRITER_BYTES = 200;
 
@@ -78,8 +79,8 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
     }
 
     /**
-     * Returns the memory of a message. The payload counts twice, because it is also in an entry of the local log or in a
-     * stored segment.
+     * Returns the memory of a message. The payload counts twice, because it is also in an entry of the local log or in
+     * a stored segment.
      */
     static long bytesOf(String queue, String partition, String transactionId, byte[] payload) {
         return MESSAGE_BYTES

@@ -23,8 +23,8 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for lines (by {@code Content-Type})
- * and bare arrays. The answer is an array with one element per item.
+ * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for lines (by
+ * {@code Content-Type}) and bare arrays. The answer is an array with one element per item.
  */
 public final class PushEndpoint {
     /** Accepts messages. See {@code Admission}. */

@@ -19,10 +19,10 @@ import org.jspecify.annotations.Nullable;
  * Reads a push that is a sequence of values: the lines of NDJSON, or the elements of a bare array. A value is an
  * envelope, which is an object as in {@code items}, or an event, which is the payload itself.
  *
- * <p>Log shippers send events without envelopes. So if the address names the queue, a value is an envelope
- * only if it has a {@code payload} and all its members are members of an envelope; every other value is an event. If
- * the address names no queue, every value must be an envelope with a {@code queue} and a {@code payload}.
- * {@code ?as=event} or {@code ?as=envelope} decides for all values.
+ * <p>Log shippers send events without envelopes. So if the address names the queue, a value is an envelope only if it
+ * has a {@code payload} and all its members are members of an envelope; every other value is an event. If the address
+ * names no queue, every value must be an envelope with a {@code queue} and a {@code payload}. {@code ?as=event} or
+ * {@code ?as=envelope} decides for all values.
  */
 final class PushLines {
     /** The form of the values. */

@@ -47,8 +47,8 @@ public final class RequestCounting {
     }
 
     /**
-     * Counts a transaction when it is answered. A committed transaction counts once for each queue that it touches, with
-     * its pushes and acknowledgements.
+     * Counts a transaction when it is answered. A committed transaction counts once for each queue that it touches,
+     * with its pushes and acknowledgements.
      */
     CompletableFuture<Outcome> transaction(
             List<NewMessage> messages, List<Acknowledgement> verdicts, CompletableFuture<Outcome> answer) {

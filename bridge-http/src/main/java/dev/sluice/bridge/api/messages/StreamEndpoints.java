@@ -43,8 +43,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The routes of stream processors. A stream processor pops its input as any consumer does, in a group of its own. With a
- * cycle it changes its state, pushes its output and moves its cursor in one transaction.
+ * The routes of stream processors. A stream processor pops its input as any consumer does, in a group of its own. With
+ * a cycle it changes its state, pushes its output and moves its cursor in one transaction.
  */
 public final class StreamEndpoints {
     private static final int ROW_BYTES = 256;
@@ -247,8 +247,8 @@ public final class StreamEndpoints {
 
     /**
      * {@code POST /streams/v1/state/get} with {@code {"query_id": "…", "partition_id": "…", "keys": [], "key_prefix":
-     * "w:", "ripe_at_or_before": 1747389600000}}: the state of a query for a partition, by key. A row must meet all given
-     * conditions.
+     * "w:", "ripe_at_or_before": 1747389600000}}: the state of a query for a partition, by key. A row must meet all
+     * given conditions.
      *
      * <pre>{@code
      * {"success": true, "rows": [{"key": "w:1", "value": {"windowEnd": 1747389600000}, "updated_at": "2026-05-16T10:00:00.123Z"}]}

@@ -96,8 +96,8 @@ public final class AnalyticsEndpoints {
     }
 
     /**
-     * Shows the state of everything: a point of {@code throughput} for each bucket, newest first; the queues; their messages by
-     * state; leases; dead letters with their most frequent errors; the bridges; and errors.
+     * Shows the state of everything: a point of {@code throughput} for each bucket, newest first; the queues; their
+     * messages by state; leases; dead letters with their most frequent errors; the bridges; and errors.
      */
     private CompletableFuture<Answer> status(Request request) {
         Asked asked = Asked.of(request, HOUR);

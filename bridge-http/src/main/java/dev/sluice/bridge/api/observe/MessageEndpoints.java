@@ -151,8 +151,8 @@ public final class MessageEndpoints {
     }
 
     /**
-     * A page may be short if single messages were deleted. So for a client that asks for pages, only an empty page is the
-     * last one.
+     * A page may be short if single messages were deleted. So for a client that asks for pages, only an empty page is
+     * the last one.
      */
     private static @Nullable String next(Request request, PageRequest page, StoredMessages.Page found) {
         List<ListedMessage> shown = found.messages();

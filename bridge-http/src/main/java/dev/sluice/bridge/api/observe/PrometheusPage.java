@@ -29,8 +29,8 @@ import java.util.Locale;
 /**
  * Collects all metrics of the process. Metrics with the prefix {@code sluice_} are ours. Metrics with the prefix
  * {@code queen_} ({@link QueenFamilies}) serve existing dashboards. The label {@code queue} has at most
- * {@code metrics.max.queues} values. All other queues are counted under the label {@code queues="other"} instead: a queue
- * may be named "other", but no user chooses the name of a label.
+ * {@code metrics.max.queues} values. All other queues are counted under the label {@code queues="other"} instead: a
+ * queue may be named "other", but no user chooses the name of a label.
  */
 final class PrometheusPage {
     private final Metrics metrics;

@@ -156,9 +156,7 @@ final class QueenFamilies {
         families.gauge("queen_shared_state_enabled", "1: what bridges share is in the database.", 1);
     }
 
-    /**
-     * Adds this process as a worker. A bridge has no event loop and no backoff, so their families are left out.
-     */
+    /** Adds this process as a worker. A bridge has no event loop and no backoff, so their families are left out. */
     private void worker(Families families, ProcessUsage.Usage usage) {
         String messages = "Messages of the last minute.";
         String requests = "Requests of the last minute.";

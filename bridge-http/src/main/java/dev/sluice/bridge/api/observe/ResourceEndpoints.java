@@ -166,8 +166,8 @@ public final class ResourceEndpoints {
     }
 
     /**
-     * Shows a queue as {@link #queue} does, with its options, the position of each group in each partition, and the time
-     * of the last push.
+     * Shows a queue as {@link #queue} does, with its options, the position of each group in each partition, and the
+     * time of the last push.
      */
     private CompletableFuture<Answer> statusQueue(Request request) {
         String name = request.pathParameter("queue");
@@ -269,8 +269,8 @@ public final class ResourceEndpoints {
      *  "throughput": {"ingestedPerSecond": 2.5, "processedPerSecond": 2.0}, "timestamp": "…", "statsAge": 0}
      * }</pre>
      *
-     * {@code lag.time} is in seconds, {@code lag.offset} in messages, both over the partitions with unread
-     * messages. The throughput is the one of the last five minutes.
+     * {@code lag.time} is in seconds, {@code lag.offset} in messages, both over the partitions with unread messages.
+     * The throughput is the one of the last five minutes.
      */
     private CompletableFuture<Answer> overview(Request request) {
         return executor.read(() -> {
