@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -28,13 +29,14 @@ class EncryptedQueueTest {
     private static final PayloadCipher B_AND_A =
             PayloadCipher.of("b:" + "0b".repeat(32) + ",a:" + "0a".repeat(32), null);
 
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private Queues queues;
     private QueueWriter writer;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         queues = new Queues(postgres.dataSource(), "sluice", A, () -> {});
         writer = new QueueWriter(postgres.dataSource(), writerWith(A));
     }
@@ -42,7 +44,6 @@ class EncryptedQueueTest {
     @AfterEach
     void close() {
         writer.close();
-        postgres.close();
     }
 
     private static QueueWriterConfig writerWith(PayloadCipher cipher) {

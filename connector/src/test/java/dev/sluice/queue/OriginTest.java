@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -23,19 +24,19 @@ import org.junit.jupiter.api.Test;
 class OriginTest {
     private static final Instant CREATED = Instant.parse("1999-12-31T23:59:59.999999Z");
 
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private QueueWriter writer;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
     }
 
     @AfterEach
     void close() {
         writer.close();
-        postgres.close();
     }
 
     private static NewMessage message(String partition, String id, @Nullable Instant at, @Nullable PriorityLane lane) {

@@ -27,6 +27,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -35,13 +36,14 @@ class QueueConcurrencyTest {
     private static final PopTarget ANY = new PopTarget("q", null, PopTarget.DEFAULT_GROUP);
     private static final long SECONDS = 280;
 
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private Queue queue;
     private ExecutorService pool;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
         pool = Executors.newCachedThreadPool();
     }
@@ -49,7 +51,6 @@ class QueueConcurrencyTest {
     @AfterEach
     void close() {
         pool.shutdownNow();
-        postgres.close();
     }
 
     private QueueWriter writer() {

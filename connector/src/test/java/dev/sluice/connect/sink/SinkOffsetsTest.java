@@ -15,26 +15,21 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.sink.SinkRecord;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** An operator sets the offsets of a sink through Connect's API. */
 class SinkOffsetsTest {
     private final QueueSinkConnector connector = new QueueSinkConnector();
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
 
     @BeforeEach
     void database() {
-        postgres = TestPostgres.withSchema();
         postgres.execute("insert into sluice.sink_offsets (source, topic, partition, next_offset) values"
                 + " ('mine', 'orders', 0, 100), ('mine', 'orders', 1, 200), ('mine', 'bills', 0, 300),"
                 + " ('other', 'orders', 0, 400)");
-    }
-
-    @AfterEach
-    void close() {
-        postgres.close();
     }
 
     private Map<String, String> properties() {

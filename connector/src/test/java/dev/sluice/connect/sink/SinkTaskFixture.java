@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.connect.data.Schema;
 import org.apache.kafka.connect.sink.SinkRecord;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 
 /** A database and two topics in memory, with methods to drive a sink task over them. */
@@ -24,18 +24,13 @@ abstract class SinkTaskFixture {
 
     final Map<TopicPartition, List<SinkRecord>> topics = new LinkedHashMap<>();
     final Observed observed = new Observed();
-    TestPostgres postgres;
+    @AutoClose
+    final TestPostgres postgres = TestPostgres.withSchema();
 
     @BeforeEach
     void openDatabase() {
-        postgres = TestPostgres.withSchema();
         topics.put(ORDERS_0, new ArrayList<>());
         topics.put(ORDERS_1, new ArrayList<>());
-    }
-
-    @AfterEach
-    void closeDatabase() {
-        postgres.close();
     }
 
     /** Records the outcomes that the task reports, by the name {@code topic-partition-offset} of each record. */

@@ -14,6 +14,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -26,13 +27,14 @@ class SinkWakeUpsTest {
 
     private final Map<TopicPartition, List<SinkRecord>> topics = new LinkedHashMap<>();
     private final List<String> heard = new CopyOnWriteArrayList<>();
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private WakeUps bridge;
     private WakeUps other;
 
     @BeforeEach
     void listen() {
-        postgres = TestPostgres.withSchema();
         bridge = new WakeUps(postgres.dataSource(), "sluice", heard::add);
         other = new WakeUps(postgres.dataSource(), "sluice", queue -> {});
         bridge.start();
@@ -47,7 +49,6 @@ class SinkWakeUpsTest {
     void close() {
         bridge.close();
         other.close();
-        postgres.close();
     }
 
     private void produce(String topic, int count) {

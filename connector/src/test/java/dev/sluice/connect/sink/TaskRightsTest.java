@@ -13,6 +13,7 @@ import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -21,18 +22,17 @@ class TaskRightsTest {
     private static final TopicPartition ORDERS = new TopicPartition("orders", 0);
 
     private final String role = "sink_" + UUID.randomUUID().toString().replace("-", "");
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.empty();
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.empty();
         postgres.execute("create role " + role + " login");
     }
 
     @AfterEach
     void close() {
         postgres.execute("drop owned by " + role + " cascade; drop role " + role);
-        postgres.close();
     }
 
     private FakeWorker start(boolean applies) {

@@ -30,6 +30,7 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.source.SourceRecord;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -40,19 +41,19 @@ class QueueSourceTaskTest {
     private static final String KEYS = "k1:" + "0e".repeat(32);
     private static final MessageIds IDS = new MessageIds();
 
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private QueueWriter writer;
 
     @BeforeEach
     void database() {
-        postgres = TestPostgres.withSchema();
         writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
     }
 
     @AfterEach
     void close() {
         writer.close();
-        postgres.close();
     }
 
     private static Map<String, String> properties(TestPostgres database, String... more) {

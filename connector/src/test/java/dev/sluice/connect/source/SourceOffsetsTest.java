@@ -17,20 +17,21 @@ import java.util.List;
 import java.util.Map;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** An operator sets the offsets of a source through Connect's API. */
 class SourceOffsetsTest {
     private final QueueSourceConnector connector = new QueueSourceConnector();
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private long orders;
     private long bills;
 
     @BeforeEach
     void database() {
-        postgres = TestPostgres.withSchema();
         try (var writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {
             for (String queue : List.of("orders", "orders", "orders", "bills")) {
                 var id = new MessageIds().next();
@@ -40,11 +41,6 @@ class SourceOffsetsTest {
         }
         orders = id("orders");
         bills = id("bills");
-    }
-
-    @AfterEach
-    void close() {
-        postgres.close();
     }
 
     private long id(String queue) {

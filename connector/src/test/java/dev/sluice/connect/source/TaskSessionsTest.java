@@ -26,6 +26,7 @@ import java.util.UUID;
 import javax.sql.DataSource;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -41,11 +42,11 @@ class TaskSessionsTest {
     private static final int ANSWERS = 4;
 
     private final String role = "task_" + UUID.randomUUID().toString().replace("-", "");
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         postgres.execute("create role " + role + " login; grant usage on schema sluice to " + role);
         postgres.execute("grant select, insert, update, delete on all tables in schema sluice to " + role);
         var message = NewMessage.of(new MessageIds().next(), "orders", "p", "t", "1".getBytes(UTF_8));
@@ -57,7 +58,6 @@ class TaskSessionsTest {
     @AfterEach
     void close() {
         postgres.execute("drop owned by " + role + "; drop role " + role);
-        postgres.close();
     }
 
     private Map<String, String> properties(String url, String... more) {

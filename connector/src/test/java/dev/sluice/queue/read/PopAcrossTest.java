@@ -41,6 +41,7 @@ import java.util.concurrent.Executors;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -51,13 +52,14 @@ class PopAcrossTest {
 
     private static final Pattern BUFFERS = Pattern.compile("Buffers: shared hit=(\\d+)");
 
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private QueueWriter writer;
     private Queue queue;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
         queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
     }
@@ -65,7 +67,6 @@ class PopAcrossTest {
     @AfterEach
     void close() {
         writer.close();
-        postgres.close();
     }
 
     private static PopTarget across(String namespace, String task, String group) {

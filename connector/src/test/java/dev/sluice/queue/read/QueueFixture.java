@@ -15,19 +15,21 @@ import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 
 /** A database with a writer and a {@link Queue} for each test, and the steps that these tests share. */
 abstract class QueueFixture {
     static final PopTarget ANY = new PopTarget("q", null, PopTarget.DEFAULT_GROUP);
 
-    TestPostgres postgres;
+    @AutoClose
+    final TestPostgres postgres = TestPostgres.withSchema();
+
     QueueWriter writer;
     Queue queue;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
         queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
     }
@@ -35,7 +37,6 @@ abstract class QueueFixture {
     @AfterEach
     void close() {
         writer.close();
-        postgres.close();
     }
 
     static PopRequest batch(int batch) {

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -25,13 +26,14 @@ class TimePositionsTest {
     private static final int PARTITIONS = 12;
     private static final long SEED = 11;
 
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private Connection connection;
     private final List<Instant> times = new ArrayList<>();
 
     @BeforeEach
     void open() throws SQLException {
-        postgres = TestPostgres.withSchema();
         postgres.execute(
                 "insert into sluice.queues (name) values ('q'); insert into sluice.consumer_groups"
                         + " (queue_id, name, subscription_mode) select id, g, 'all' from sluice.queues, unnest(array['g1', 'g2']) g");
@@ -46,7 +48,6 @@ class TimePositionsTest {
     @AfterEach
     void close() throws SQLException {
         connection.close();
-        postgres.close();
     }
 
     /**

@@ -12,14 +12,14 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class BoundStatementTest {
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.empty();
 
     private Connection connection;
     private final List<PreparedStatement> prepared = new ArrayList<>();
@@ -28,16 +28,6 @@ class BoundStatementTest {
 
     private static final List<Element> ELEMENTS =
             List.of(new Element(3, "c", new UUID(0, 3)), new Element(1, "a", new UUID(0, 1)));
-
-    @BeforeAll
-    static void start() {
-        postgres = TestPostgres.empty();
-    }
-
-    @AfterAll
-    static void stop() {
-        postgres.close();
-    }
 
     @BeforeEach
     void open() throws SQLException {

@@ -11,8 +11,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Properties;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -21,17 +20,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class GivenUpStatementsTest {
     private static final Statements.Sql LONG = Statements.Sql.parse("select pg_sleep(600)");
 
-    private TestPostgres postgres;
-
-    @BeforeEach
-    void open() {
-        postgres = TestPostgres.empty();
-    }
-
-    @AfterEach
-    void close() {
-        postgres.close();
-    }
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.empty();
 
     private Connection connection(String socketTimeoutSeconds) throws SQLException {
         var properties = new Properties();

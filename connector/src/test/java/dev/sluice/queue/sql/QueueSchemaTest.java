@@ -17,7 +17,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -43,17 +43,8 @@ class QueueSchemaTest {
             """);
     private static final int OLDEST = 14;
 
-    private TestPostgres postgres;
-
-    @BeforeEach
-    void open() {
-        postgres = TestPostgres.empty();
-    }
-
-    @AfterEach
-    void close() {
-        postgres.close();
-    }
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.empty();
 
     private static QueueSchema program(Migration... migrations) {
         return new QueueSchema(List.of(migrations), OLDEST);

@@ -37,6 +37,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.postgresql.ds.PGSimpleDataSource;
@@ -46,12 +47,13 @@ class RestrictedRoleTest {
     private static final String SCHEMA = "my $1 \"queue\"";
 
     private final String suffix = "_" + UUID.randomUUID().toString().replace("-", "");
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = emptyDatabase();
+
     private PGSimpleDataSource application;
 
     @BeforeEach
     void open() {
-        postgres = emptyDatabase();
         QueueSchema.apply(postgres.dataSource(), SCHEMA);
         postgres.execute("revoke create on schema public from public");
         for (Block block : SqlDocumentation.blocks()) {
@@ -70,7 +72,6 @@ class RestrictedRoleTest {
     void close() {
         postgres.execute("drop owned by sluice_app" + suffix + "; drop role sluice_app" + suffix);
         postgres.execute("drop owned by sluice_reader" + suffix + "; drop role sluice_reader" + suffix);
-        postgres.close();
     }
 
     private void grant(String sql) {

@@ -32,8 +32,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
 class SchemaCopyTest {
@@ -51,20 +50,11 @@ class SchemaCopyTest {
             assertThat(bytes).isPositive();
         }
     };
-    private AdministrationFixture fixture;
-    private TestPostgres target;
+    @AutoClose
+    private final AdministrationFixture fixture = new AdministrationFixture();
 
-    @BeforeEach
-    void open() {
-        fixture = new AdministrationFixture();
-        target = TestPostgres.empty();
-    }
-
-    @AfterEach
-    void close() {
-        fixture.close();
-        target.close();
-    }
+    @AutoClose
+    private final TestPostgres target = TestPostgres.empty();
 
     /** Inserts at least a row into every table. */
     private void fill() throws SQLException {

@@ -10,6 +10,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.postgresql.ds.PGSimpleDataSource;
@@ -17,12 +18,13 @@ import org.postgresql.ds.PGSimpleDataSource;
 /** Roles that lack rights, and the statements that the messages tell the owner of the database to run. */
 class SchemaRightsTest {
     private final String role = "app-" + UUID.randomUUID().toString().toLowerCase(Locale.ROOT);
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.empty();
+
     private PGSimpleDataSource application;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.empty();
         postgres.execute("create role \"" + role + "\" login");
         application = new PGSimpleDataSource();
         application.setUrl(postgres.url());
@@ -32,7 +34,6 @@ class SchemaRightsTest {
     @AfterEach
     void close() {
         postgres.execute("drop owned by \"" + role + "\" cascade; drop role \"" + role + "\"");
-        postgres.close();
     }
 
     /** Checks the right that the message names, and returns the SQL of the message. */

@@ -12,18 +12,20 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntUnaryOperator;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.postgresql.ds.PGSimpleDataSource;
 
 class SessionsTest {
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.empty();
+
     private Connection one;
     private Connection two;
 
     @BeforeEach
     void open() throws SQLException {
-        postgres = TestPostgres.empty();
         one = postgres.dataSource().getConnection();
         two = postgres.dataSource().getConnection();
     }
@@ -32,7 +34,6 @@ class SessionsTest {
     void close() throws SQLException {
         one.close();
         two.close();
-        postgres.close();
     }
 
     @Test

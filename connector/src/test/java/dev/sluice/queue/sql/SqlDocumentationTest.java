@@ -20,7 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -60,11 +60,11 @@ class SqlDocumentationTest {
             Map.entry("Size and vacuum of the tables", List.of(".*\\|.*\\|\\d+\\|\\d+\\|.*")),
             Map.entry("Transactions that have been open for long", List.of("\\d+\\|.*")));
 
-    private static AdministrationFixture sluice;
+    @AutoClose
+    private static final AdministrationFixture sluice = new AdministrationFixture();
 
     @BeforeAll
     static void fill() {
-        sluice = new AdministrationFixture();
         sluice.queues.configure(
                 "orders",
                 "",
@@ -96,11 +96,6 @@ class SqlDocumentationTest {
         sluice.queue.acknowledge(List.of(ack(popFrom("customer-8", 1), Verdict.FAILED, "bank is closed")));
         sluice.queue.acknowledge(List.of(ack(popFrom("customer-7", 1), Verdict.DLQ, "card refused")));
         assertThat(popFrom("customer-7", 2).messages()).hasSize(2);
-    }
-
-    @AfterAll
-    static void close() {
-        sluice.close();
     }
 
     private static NewMessage message(String partition, String transactionId) {

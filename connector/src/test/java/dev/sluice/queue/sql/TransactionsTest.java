@@ -12,7 +12,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -20,20 +20,16 @@ import org.junit.jupiter.api.Timeout;
 /** How transactions handle deadlocks and errors. */
 @Timeout(60)
 class TransactionsTest {
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.empty();
+
     private Transactions transactions;
 
     @BeforeEach
     void create() {
-        postgres = TestPostgres.empty();
         postgres.execute("create table counters (id integer primary key, value integer not null)");
         postgres.execute("insert into counters values (1, 0), (2, 0)");
         transactions = new Transactions(postgres.dataSource());
-    }
-
-    @AfterEach
-    void close() {
-        postgres.close();
     }
 
     @Test

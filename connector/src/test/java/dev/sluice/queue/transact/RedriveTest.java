@@ -23,18 +23,20 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class RedriveTest {
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private QueueWriter writer;
     private Queue queue;
     private Redrive redrive;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
         queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
         redrive = new Redrive(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
@@ -44,7 +46,6 @@ class RedriveTest {
     void close() {
         redrive.close();
         writer.close();
-        postgres.close();
     }
 
     private PopResult pop() {

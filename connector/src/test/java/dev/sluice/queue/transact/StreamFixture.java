@@ -13,20 +13,22 @@ import dev.sluice.queue.write.QueueWriterConfig;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 
 /** A database, a registered query and the steps of a stream processor for each test. */
 abstract class StreamFixture {
     static final String GROUP = "streams.sum";
 
-    AdministrationFixture fixture;
+    @AutoClose
+    final AdministrationFixture fixture = new AdministrationFixture();
+
     Streams streams;
     TransactionExecutor cycles;
     long query;
 
     @BeforeEach
     void open() {
-        fixture = new AdministrationFixture();
         fixture.postgres.withoutSyncs();
         streams = new Streams(fixture.postgres.dataSource(), "sluice", PayloadCipher.NONE);
         cycles = executor();
@@ -36,7 +38,6 @@ abstract class StreamFixture {
     @AfterEach
     void close() {
         cycles.close();
-        fixture.close();
     }
 
     TransactionExecutor executor() {

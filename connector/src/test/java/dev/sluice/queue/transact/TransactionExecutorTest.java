@@ -21,18 +21,20 @@ import dev.sluice.queue.write.QueueWriterConfig;
 import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class TransactionExecutorTest {
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private QueueWriter writer;
     private Queue queue;
     private TransactionExecutor transactions;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
         queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
         transactions = new TransactionExecutor(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
@@ -43,7 +45,6 @@ class TransactionExecutorTest {
     void close() {
         transactions.close();
         writer.close();
-        postgres.close();
     }
 
     private PopResult pop() {

@@ -26,7 +26,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -36,7 +36,9 @@ class ShownMessagesTest {
     private static final int SEGMENTS = 400;
     private static final int PARTITIONS = 25;
 
-    private AdministrationFixture sluice;
+    @AutoClose
+    private final AdministrationFixture sluice = new AdministrationFixture();
+
     private StoredMessages messages;
     private QueueOverview resources;
     private Traces traces;
@@ -44,16 +46,10 @@ class ShownMessagesTest {
 
     @BeforeEach
     void open() {
-        sluice = new AdministrationFixture();
         messages = new StoredMessages(sluice.postgres.dataSource(), "sluice", PayloadCipher.NONE);
         resources = new QueueOverview(sluice.postgres.dataSource(), "sluice");
         traces = new Traces(sluice.postgres.dataSource(), "sluice", PayloadCipher.NONE);
         counters = new MinuteCounters(sluice.postgres.dataSource(), "sluice");
-    }
-
-    @AfterEach
-    void close() {
-        sluice.close();
     }
 
     private static MessageFilter filter(MessageState state) {

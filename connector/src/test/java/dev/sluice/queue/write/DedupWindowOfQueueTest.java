@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -22,13 +23,14 @@ import org.junit.jupiter.api.Test;
 class DedupWindowOfQueueTest {
     private static final Duration HOUR = Duration.ofHours(1);
 
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private Queues queues;
     private QueueWriter writer;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         queues = new Queues(postgres.dataSource(), "sluice");
         writer = writer(HOUR);
     }
@@ -36,7 +38,6 @@ class DedupWindowOfQueueTest {
     @AfterEach
     void close() {
         writer.close();
-        postgres.close();
     }
 
     private QueueWriter writer(Duration window) {

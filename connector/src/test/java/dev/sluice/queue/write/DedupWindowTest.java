@@ -10,6 +10,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -18,14 +19,15 @@ class DedupWindowTest {
     private static final Duration HOUR = Duration.ofHours(1);
     private static final int MAX_IDS = 1000;
 
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private Connection connection;
     private long now = 1;
     private DedupWindow window;
 
     @BeforeEach
     void open() throws SQLException {
-        postgres = TestPostgres.withSchema();
         connection = postgres.dataSource().getConnection();
         connection.setAutoCommit(false);
         window = new DedupWindow(MAX_IDS, DedupWindow.partitionsFor(MAX_IDS), "sluice", () -> now);
@@ -35,7 +37,6 @@ class DedupWindowTest {
     void close() throws SQLException {
         connection.rollback();
         connection.close();
-        postgres.close();
     }
 
     /** Inserts segments of ten messages, as another writer would. */

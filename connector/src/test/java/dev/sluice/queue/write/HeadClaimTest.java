@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,19 +23,19 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** How a flush claims seqs: it moves the heads before it knows which messages need a seq, and corrects them. */
 class HeadClaimTest {
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private QueueWriter writer;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         writer = new QueueWriter(postgres.dataSource(), QueueWriterConfig.DEFAULTS);
     }
 
     @AfterEach
     void close() {
         writer.close();
-        postgres.close();
     }
 
     private List<String> partition(String column) {

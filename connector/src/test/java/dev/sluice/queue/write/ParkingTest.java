@@ -26,6 +26,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -35,20 +36,20 @@ class ParkingTest {
     private static final SourcePartition SOURCE = new SourcePartition("test", "topic", 0);
     private static final PayloadCipher CIPHER = PayloadCipher.of("a:" + "0a".repeat(32), null);
 
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private QueueWriter writer;
     private long offset = SourceProgress.NONE;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         writer = writer();
     }
 
     @AfterEach
     void close() {
         writer.close();
-        postgres.close();
     }
 
     private QueueWriter writer() {

@@ -10,19 +10,21 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class WakeUpsTest {
     private final Set<String> heardByA = new ConcurrentSkipListSet<>();
     private final Set<String> heardByB = new ConcurrentSkipListSet<>();
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.empty();
+
     private WakeUps a;
     private WakeUps b;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.empty();
         a = new WakeUps(postgres.dataSource(), "sluice", heardByA::add);
         b = new WakeUps(postgres.dataSource(), "sluice", heardByB::add);
         a.start();
@@ -34,7 +36,6 @@ class WakeUpsTest {
     void close() {
         a.close();
         b.close();
-        postgres.close();
     }
 
     private void awaitListeners(int count) {

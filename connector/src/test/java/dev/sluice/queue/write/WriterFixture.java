@@ -10,25 +10,26 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 
 /** A database with the schema and a writer. */
 abstract class WriterFixture {
     static final SourcePartition SOURCE = new SourcePartition("log", "topic", 0);
 
-    TestPostgres postgres;
+    @AutoClose
+    final TestPostgres postgres = TestPostgres.withSchema();
+
     QueueWriter writer;
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         writer = writer();
     }
 
     @AfterEach
     void close() {
         writer.close();
-        postgres.close();
     }
 
     QueueWriter writer() {

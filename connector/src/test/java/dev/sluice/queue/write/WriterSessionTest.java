@@ -16,18 +16,20 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** How a transaction of a writer ends, and what a failure does to its connection and its caches. */
 class WriterSessionTest {
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
+
     private WriterSession session;
     private final AtomicInteger connections = new AtomicInteger();
 
     @BeforeEach
     void open() {
-        postgres = TestPostgres.withSchema();
         var counting = (DataSource) Proxy.newProxyInstance(
                 DataSource.class.getClassLoader(), new Class<?>[] {DataSource.class}, (proxy, method, arguments) -> {
                     connections.addAndGet(method.getName().equals("getConnection") ? 1 : 0);
@@ -39,7 +41,6 @@ class WriterSessionTest {
     @AfterEach
     void close() {
         session.close();
-        postgres.close();
     }
 
     private static Ending<List<PushOutcome>> write(WriterTransaction transaction, NewMessage... messages)
