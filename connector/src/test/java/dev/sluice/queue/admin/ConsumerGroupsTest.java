@@ -40,7 +40,7 @@ class ConsumerGroupsTest {
     @Nested
     class Lag {
         @Test
-        void isWhatIsNotDone() {
+        void isTheNumberOfOpenMessages() {
             sluice.push(message("a", "t1"), message("a", "t2"), message("b", "t3"));
             PopResult popped = sluice.pop("g", 10);
             assertThat(sluice.group("g").lag()).isEqualTo(3);
@@ -106,7 +106,7 @@ class ConsumerGroupsTest {
         }
 
         @Test
-        void isFoundWhereItIsOldWorstFirst() {
+        void isListedOldestFirst() {
             sluice.push(message("a", "t1"));
             sluice.push(message("b", "t2"));
             sluice.push(message("c", "t3"));
@@ -189,7 +189,7 @@ class ConsumerGroupsTest {
         }
 
         @Test
-        void leavesItsVerdictsWithoutEffectAndMakesItsNextPopTheFirst() {
+        void rejectsItsAcknowledgementsAndRegistersItAgainAtItsNextPop() {
             sluice.writer.write(run(1, 2), List.of());
             PopResult popped = sluice.pop("g", 2);
             groups.delete("g", "q");
@@ -208,7 +208,7 @@ class ConsumerGroupsTest {
 
         @Test
         @Timeout(120)
-        void whilePartitionsComeAndGroupsReadLeavesNoCursorBehind() throws Exception {
+        void duringPushesAndPopsLeavesNoCursorBehind() throws Exception {
             var stop = new AtomicBoolean();
             Callable<Object> producer = () -> {
                 try (var writer = new QueueWriter(sluice.postgres.dataSource(), QueueWriterConfig.DEFAULTS)) {

@@ -22,8 +22,8 @@ class DeadLettersTest {
 
     private final DeadLetters letters = sluice.deadLetters;
 
-    /** Makes a dead letter for each transaction id, one after the other. */
-    private void bury(String group, String partition, String... transactionIds) {
+    /** Pushes a message with each transaction id and makes it a dead letter, one after the other. */
+    private void deadLetter(String group, String partition, String... transactionIds) {
         for (String transactionId : transactionIds) {
             sluice.push(message(partition, transactionId));
             sluice.acknowledge(group, sluice.pop(new PopTarget("q", partition, group), 1), Verdict.DLQ);
@@ -77,7 +77,7 @@ class DeadLettersTest {
 
     @Test
     void areListedInPartsNewestFirstWithTheirTotal() {
-        bury("g", "p", "t1", "t2", "t3", "t4", "t5");
+        deadLetter("g", "p", "t1", "t2", "t3", "t4", "t5");
         var seen = new ArrayList<String>();
         for (int offset = 0; offset < 6; offset += 2) {
             DeadLetters.Page page = letters.list(DeadLetterFilter.ALL, 2, offset, null);
@@ -96,9 +96,9 @@ class DeadLettersTest {
 
     @Test
     void areFilteredByQueueGroupPartitionAndError() {
-        bury("g", "p", "t1");
-        bury("h", "p", "t2");
-        bury("g", "o", "t3");
+        deadLetter("g", "p", "t1");
+        deadLetter("h", "p", "t2");
+        deadLetter("g", "o", "t3");
         sluice.postgres.execute("update sluice.dead_letters set error = '100% Timeout' where transaction_id = 't3'");
         assertThat(ids(ofQueue("q"))).hasSize(3);
         assertThat(ids(ofQueue("none"))).isEmpty();
@@ -112,7 +112,7 @@ class DeadLettersTest {
 
     @Test
     void areFilteredByTheTimeTheyFailed() {
-        bury("g", "p", "t1", "t2", "t3");
+        deadLetter("g", "p", "t1", "t2", "t3");
         List<DeadLetter> all = letters.list(DeadLetterFilter.ALL, 10, 0, null).letters();
         Instant second = all.get(1).failedAt();
         assertThat(ids(new DeadLetterFilter(null, null, null, second, null, null)))
@@ -123,7 +123,7 @@ class DeadLettersTest {
 
     @Test
     void arePurgedById() {
-        bury("g", "p", "t1", "t2", "t3");
+        deadLetter("g", "p", "t1", "t2", "t3");
         List<DeadLetter> all = letters.list(DeadLetterFilter.ALL, 10, 0, null).letters();
         assertThat(letters.purge(List.of(all.get(0).id(), all.get(2).id(), 999_999L)))
                 .isEqualTo(2);
@@ -133,8 +133,8 @@ class DeadLettersTest {
 
     @Test
     void arePurgedByFilterHoweverManyThereAre() {
-        bury("g", "p", "t1", "t2");
-        bury("h", "p", "t3");
+        deadLetter("g", "p", "t1", "t2");
+        deadLetter("h", "p", "t3");
         sluice.postgres.execute("""
                 insert into sluice.dead_letters
                   (queue_id, partition_id, partition_name, seq, group_name, message_id, transaction_id, payload, error,

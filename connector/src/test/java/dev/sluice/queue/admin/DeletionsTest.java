@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Queues, partitions and messages are deleted at once for everybody, and their rows by the next sweep. */
+/** A deletion hides queues, partitions and messages at once; the next sweep deletes their rows. */
 class DeletionsTest {
     @AutoClose
     private final AdministrationFixture sluice = new AdministrationFixture();
@@ -86,7 +86,7 @@ class DeletionsTest {
         }
 
         @Test
-        void makesARunningWriterStartTheQueueAnew() {
+        void makesARunningWriterCreateTheQueueAgain() {
             sluice.push(message("p", "t1"), message("p", "t2"));
             queues.delete("q");
             assertThat(sluice.writer.write(run(1, 2), List.of()))
@@ -97,7 +97,7 @@ class DeletionsTest {
         }
 
         @Test
-        void leavesVerdictsOnItsMessagesWithoutEffect() {
+        void rejectsAcknowledgementsOfItsMessages() {
             sluice.push(message("p", "t1"));
             PopResult popped = sluice.pop(GROUP, 1);
             queues.delete("q");
@@ -106,17 +106,17 @@ class DeletionsTest {
         }
 
         @Test
-        void takesItsScheduledMessagesWithIt() {
+        void deletesItsScheduledMessages() {
             sluice.push(later("t1"), later("t2"));
             queues.delete("q");
             sluice.retention.sweep();
             assertThat(sluice.one("select count(*) from sluice.scheduled")).isEqualTo("0");
         }
 
-        /** Every push is either deleted as a whole queue was, or there; none is in limbo, and nobody deadlocks. */
+        /** A push is either deleted with its queue or visible afterwards, and nothing deadlocks. */
         @Test
         @Timeout(120)
-        void whileProducersAndConsumersAreAtItLosesNoPushThatComesAfter() throws Exception {
+        void duringPushesAndPopsLosesNoLaterPush() throws Exception {
             var stop = new AtomicBoolean();
             var number = new AtomicInteger();
             Callable<Object> producer = () -> {
@@ -181,7 +181,7 @@ class DeletionsTest {
         }
 
         @Test
-        void doesNotMakeANewOneInheritAnything() {
+        void leavesNothingToANewPartitionOfItsName() {
             sluice.push(message("a", "t1"), message("a", "t2"));
             sluice.readAll(GROUP);
             queues.deletePartition("q", "a");
@@ -193,7 +193,7 @@ class DeletionsTest {
     @Nested
     class DeletingAMessage {
         @Test
-        void makesGroupsPassOverIt() {
+        void makesGroupsSkipIt() {
             sluice.push(message("p", "t1"), message("p", "t2"), message("p", "t3"));
             assertThat(queues.deleteMessage(sluice.partition("p"), "t2")).isTrue();
             assertThat(queues.deleteMessage(sluice.partition("p"), "t2")).isFalse();
@@ -299,7 +299,7 @@ class DeletionsTest {
 
         @Test
         @Timeout(120)
-        void whileProducersAndConsumersAreAtItLeavesLagExact() throws Exception {
+        void duringPushesAndPopsKeepsLagExact() throws Exception {
             var stop = new AtomicBoolean();
             var number = new AtomicInteger();
             Callable<Object> producer = () -> {
@@ -341,14 +341,14 @@ class DeletionsTest {
                 .build();
     }
 
-    /** Pushes as the sink does: again, as long as the failure may pass. */
+    /** Pushes as the sink does: retries while the failure is transient. */
     private static void pushSurely(QueueWriter writer, List<NewMessage> messages) {
         while (true) {
             try {
                 writer.write(messages, List.of());
                 return;
             } catch (QueueException e) {
-                // A deadlock would be transient too, but must not happen.
+                // A deadlock is transient too, but must not occur.
                 if (!e.sqlState().equals("55000")) {
                     throw e;
                 }

@@ -26,7 +26,7 @@ class PushRuleTest {
     }
 
     @Test
-    void areOfTheQueuesThatHaveAny() {
+    void areThoseOfLimitedAndEncryptedQueues() {
         fixture.push(message("plain", "p", "1", "1"));
         fixture.configure(QueueOptions.DEFAULTS.toBuilder().maxSize(7));
         assertThat(reader.read()).containsExactly(new PushRule("q", false, 7, 0));
@@ -44,7 +44,7 @@ class PushRuleTest {
     }
 
     @Test
-    void countWhatTheSlowestGroupHasLeft() {
+    void countTheLagOfTheSlowestGroup() {
         fixture.configure(QueueOptions.DEFAULTS.toBuilder().maxSize(100));
         fixture.pushOneByOne(1, 5);
         fixture.push(message("other", "1"), message("other", "2"));
@@ -60,7 +60,7 @@ class PushRuleTest {
     }
 
     @Test
-    void countWhatWaitsForItsTimeAndNotWhatIsDeleted() {
+    void countScheduledMessagesAndNoDeletedOnes() {
         fixture.configure(QueueOptions.DEFAULTS.toBuilder().maxSize(100));
         fixture.pushOneByOne(1, 3);
         NewMessage plain = message("p", "later");

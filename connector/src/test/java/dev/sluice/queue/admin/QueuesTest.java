@@ -144,7 +144,7 @@ class QueuesTest {
         }
 
         @Test
-        void isDoneWhileProducersPush() throws Exception {
+        void worksDuringPushes() throws Exception {
             var stop = new AtomicBoolean();
             var pushed = new AtomicInteger();
             Callable<Object> producer = () -> {
@@ -187,7 +187,7 @@ class QueuesTest {
     @Nested
     class Priorities {
         @Test
-        void chooseTheLaneOfPartitionsAndCursorsThatAreThere() {
+        void chooseTheLaneOfExistingPartitionsAndCursors() {
             sluice.push(message("a", "t1"), message("b", "t2"));
             sluice.pop(GROUP, 1);
             for (int priority : new int[] {10, 1, 0, -1}) {
@@ -203,7 +203,7 @@ class QueuesTest {
         }
 
         @Test
-        void chooseTheLaneOfPartitionsThatCome() {
+        void chooseTheLaneOfNewPartitions() {
             sluice.configure(options().priority(5));
             sluice.push(message("p", "t1"));
             assertThat(sluice.postgres.query("select distinct lane from sluice.partitions"))

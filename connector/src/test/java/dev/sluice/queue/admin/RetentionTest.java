@@ -42,7 +42,7 @@ class RetentionTest {
     @Nested
     class Ttl {
         @Test
-        void deletesWhatIsOlderReadOrNot() {
+        void deletesOlderMessagesReadOrUnread() {
             sluice.pushOneByOne(1, 5);
             sluice.pop(GROUP, 1);
             sluice.age(LONG_AGO, 3);
@@ -74,7 +74,7 @@ class RetentionTest {
         }
 
         @Test
-        void emptiesPartitionsThatGoOnWithTheirSeqs() {
+        void emptiesPartitionsWithoutRestartingTheirSeqs() {
             sluice.pushOneByOne(1, 3);
             sluice.readAll(GROUP);
             sluice.age(LONG_AGO, 3);
@@ -131,7 +131,7 @@ class RetentionTest {
         }
 
         @Test
-        void countWhatTtlHasNotCounted() {
+        void countOnlyMessagesThatTtlDoesNotCount() {
             sluice.pushOneByOne(1, 3);
             sluice.age(LONG_AGO, 2);
             sluice.age(LONG_AGO, 1);
@@ -151,7 +151,7 @@ class RetentionTest {
         }
 
         @Test
-        void deletesWhatEveryGroupHasDone() {
+        void deletesMessagesThatEveryGroupHasCompleted() {
             sluice.pushOneByOne(1, 5);
             sluice.readAll("a");
             PopResult popped = sluice.pop("b", 3);
@@ -164,7 +164,7 @@ class RetentionTest {
         }
 
         @Test
-        void keepsWhatIsYoung() {
+        void keepsYoungMessages() {
             sluice.pushOneByOne(1, 3);
             sluice.readAll("a");
             sluice.age(LONG_AGO, 1);
@@ -173,7 +173,7 @@ class RetentionTest {
         }
 
         @Test
-        void keepsWhatIsAcknowledgedOutOfOrder() {
+        void keepsMessagesAcknowledgedOutOfOrder() {
             sluice.pushOneByOne(1, 3);
             sluice.acknowledge("a", sluice.pop("a", 3), Verdict.COMPLETED, "t2", "t3");
             sluice.age(LONG_AGO, 3);
@@ -181,7 +181,7 @@ class RetentionTest {
         }
 
         @Test
-        void keepsSegmentsThatAreNotDoneToTheirEnd() {
+        void keepsSegmentsWithAnOpenMessage() {
             sluice.writer.write(run(1, 4), List.of());
             sluice.acknowledge("a", sluice.pop("a", 3), Verdict.COMPLETED);
             sluice.age(LONG_AGO, 4);
@@ -191,14 +191,14 @@ class RetentionTest {
         }
 
         @Test
-        void deletesNothingThatNoGroupReads() {
+        void deletesNothingWithoutAGroup() {
             sluice.pushOneByOne(1, 3);
             sluice.age(LONG_AGO, 3);
             assertThat(retention.sweep().completed()).isZero();
         }
 
         @Test
-        void waitsForAGroupThatComesLater() {
+        void waitsForALaterGroup() {
             sluice.pushOneByOne(1, 3);
             sluice.readAll("a");
             sluice.age(LONG_AGO, 3);
@@ -207,7 +207,7 @@ class RetentionTest {
         }
 
         @Test
-        void keepsWhatASeekHasMadeUnread() {
+        void keepsMessagesThatASeekMadeUnread() {
             sluice.pushOneByOne(1, 3);
             sluice.readAll("a");
             sluice.age(LONG_AGO, 3);
@@ -225,7 +225,7 @@ class RetentionTest {
         }
 
         @Test
-        void deletesWhatSomeGroupHasNotRead() {
+        void deletesMessagesThatSomeGroupHasNotRead() {
             sluice.pushOneByOne(1, 4);
             sluice.readAll("a");
             sluice.pop("b", 1);
@@ -237,14 +237,14 @@ class RetentionTest {
         }
 
         @Test
-        void deletesWhatNobodyReads() {
+        void deletesMessagesWithoutAGroup() {
             sluice.pushOneByOne(1, 2);
             sluice.age(LONG_AGO, 1);
             assertThat(retention.sweep().waitedTooLong()).isEqualTo(1);
         }
 
         @Test
-        void keepsWhatEveryGroupHasRead() {
+        void keepsMessagesThatEveryGroupHasRead() {
             sluice.pushOneByOne(1, 3);
             sluice.readAll("a");
             sluice.age(LONG_AGO, 3);
@@ -255,7 +255,7 @@ class RetentionTest {
         }
 
         @Test
-        void keepsWhatIsUnreadAndYoung() {
+        void keepsYoungUnreadMessages() {
             sluice.pushOneByOne(1, 4);
             sluice.acknowledge("a", sluice.pop("a", 2), Verdict.COMPLETED);
             sluice.age(LONG_AGO, 2);

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A seek moves a consumer group to any place of a queue, while everything else goes on. */
+/** A seek moves a consumer group to any place of a queue, also during pushes, pops and retention. */
 class SeekTest {
     @AutoClose
     private final AdministrationFixture sluice = new AdministrationFixture();
@@ -46,7 +46,7 @@ class SeekTest {
     @Nested
     class ToTheEnd {
         @Test
-        void passesOverEverythingThatIsThere() {
+        void skipsEveryStoredMessage() {
             sluice.push(message("a", "t1"), message("b", "t2"));
             sluice.pop("g", 1);
             assertThat(groups.seek("g", "q", null, new SeekTarget.End())).isEqualTo(2);
@@ -94,7 +94,7 @@ class SeekTest {
         }
 
         @Test
-        void endsLeasesSoThatTheirVerdictsComeTooLate() {
+        void endsLeasesSoThatTheirAcknowledgementsAreStale() {
             sluice.writer.write(run(1, 2), List.of());
             PopResult popped = sluice.pop("g", 2);
             groups.seek("g", "q", null, new SeekTarget.Beginning());
@@ -113,7 +113,7 @@ class SeekTest {
         }
 
         @Test
-        void goesNoFurtherThanWhatIsKept() {
+        void stopsAtTheOldestStoredMessage() {
             sluice.pushOneByOne(1, 4);
             sluice.readAll("g");
             sluice.age(Duration.ofHours(2), 2);
@@ -129,7 +129,7 @@ class SeekTest {
     @Nested
     class ToATime {
         @Test
-        void goesOnAfterTheLastMessageUpToIt() {
+        void continuesAfterTheLastMessageUpToIt() {
             sluice.pushOneByOne(1, 37);
             sluice.pop("g", 1);
             for (int i : new int[] {1, 2, 18, 36, 37}) {
@@ -142,7 +142,7 @@ class SeekTest {
         }
 
         @Test
-        void goesToTheBeginningOrTheEndWhenAllIsOnOneSide() {
+        void goesToTheBeginningOrTheEndIfAllMessagesAreOnOneSide() {
             sluice.pushOneByOne(1, 3);
             sluice.readAll("g");
             groups.seek("g", "q", null, new SeekTarget.After(Instant.EPOCH));
@@ -161,7 +161,7 @@ class SeekTest {
         }
 
         @Test
-        void worksOnPartitionsThatAreEmpty() {
+        void worksOnEmptyPartitions() {
             sluice.push(message("a", "t1"));
             sluice.pop("g", 1);
             sluice.queues.configure("q", "", "", QueueOptions.DEFAULTS);
@@ -172,7 +172,7 @@ class SeekTest {
         }
     }
 
-    /** Retention may have moved a tail over what a seek wants to go back to, and not have committed yet. */
+    /** Retention has advanced a tail beyond the target of a seek, and has not committed yet. */
     @Test
     @Timeout(30)
     void waitsForATailThatMoves() throws Exception {
@@ -213,7 +213,7 @@ class SeekTest {
         assertThat(sluice.group("g").lag()).isEqualTo(1201);
     }
 
-    /** Seeks race with pushes, pops, acks and retention; afterwards everything that is kept can be read once more. */
+    /** After seeks during pushes, pops, acknowledgements and sweeps, the group can read every stored message once more. */
     @Test
     @Timeout(120)
     void duringEverythingElseKeepsLagExactAndLosesNothing() throws Exception {

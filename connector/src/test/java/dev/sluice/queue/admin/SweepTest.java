@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What a sweep of retention does to cursors and leases, and how it gets on with locks of others. */
+/** A sweep moves cursors and ends leases, and skips what other transactions have locked. */
 class SweepTest {
     private static final Duration HOUR = Duration.ofHours(1);
     private static final Duration LONG_AGO = Duration.ofHours(2);
@@ -52,7 +52,7 @@ class SweepTest {
     @Nested
     class Cursors {
         @Test
-        void passOverWhatIsAckedAfterTheNewTail() {
+        void skipAcknowledgedMessagesAfterTheNewTail() {
             sluice.pushOneByOne(1, 8);
             PopResult popped = sluice.pop(GROUP, 8);
             sluice.acknowledge(GROUP, popped, Verdict.COMPLETED, "t2", "t5", "t6", "t8");
@@ -70,7 +70,7 @@ class SweepTest {
         }
 
         @Test
-        void loseALeaseThatHasNothingLeft() {
+        void loseALeaseWithoutMessages() {
             sluice.pushOneByOne(1, 4);
             PopResult popped = sluice.pop(GROUP, 2);
             sluice.age(LONG_AGO, 2);
@@ -82,7 +82,7 @@ class SweepTest {
         }
 
         @Test
-        void keepALeaseThatHasSomethingLeft() {
+        void keepALeaseWithMessages() {
             sluice.pushOneByOne(1, 4);
             PopResult popped = sluice.pop(GROUP, 3);
             sluice.age(LONG_AGO, 2);
@@ -95,7 +95,7 @@ class SweepTest {
         }
 
         @Test
-        void forgetFailuresOfWhatIsGoneOnly() {
+        void forgetFailuresOfDeletedMessagesOnly() {
             sluice.pushOneByOne(1, 3);
             PopResult popped = sluice.pop(GROUP, 3);
             sluice.acknowledge(GROUP, popped, Verdict.FAILED);
@@ -109,7 +109,7 @@ class SweepTest {
         }
 
         @Test
-        void becomeReadyWhenWhatHeldThemBackIsGone() {
+        void becomeReadyWhenTheDelayedMessageIsDeleted() {
             sluice.pushOneByOne(1, 2);
             sluice.configure(options().ttl(HOUR).retryDelay(Duration.ofMinutes(10)));
             PopResult popped = sluice.pop(GROUP, 1);
@@ -184,7 +184,7 @@ class SweepTest {
         }
 
         @Test
-        void areGivenBackWhenTheThreadIsInterrupted() {
+        void areReleasedWhenTheThreadIsInterrupted() {
             Thread.currentThread().interrupt();
             assertThat(retention.sweep().complete()).isFalse();
             assertThat(Thread.interrupted()).isTrue();
@@ -193,7 +193,8 @@ class SweepTest {
     }
 
     /**
-     * Old messages are deleted while everything else goes on; nothing unread and young is lost, no position goes back.
+     * Sweeps run during pushes, pops and acknowledgements: no position moves back, and the groups can read every young
+     * message.
      */
     @Test
     @Timeout(120)

@@ -55,7 +55,7 @@ class UnusedRowsTest {
         }
 
         @Test
-        void goesWhenItIsEmptyAndNothingCameFor30Days() {
+        void isDeletedAfter30EmptyDaysWithoutAPush() {
             sluice.push(message("old", "t1"), message("kept", "t2"));
             sluice.readAll("g");
             empty("old");
@@ -69,7 +69,7 @@ class UnusedRowsTest {
         }
 
         @Test
-        void stayForeverIfThatIsWished() {
+        void staysForeverIfTheTimeIsZero() {
             sluice.push(message("old", "t1"));
             empty("old");
             letPass("400 days");
@@ -79,7 +79,7 @@ class UnusedRowsTest {
         }
 
         @Test
-        void isMadeAnewByTheNextPushOfAWriterThatKnewIt() {
+        void isCreatedAgainByTheNextPushOfAWriterThatKnewIt() {
             sluice.push(message("p", "t1"));
             sluice.readAll("g");
             empty("p");
@@ -94,7 +94,7 @@ class UnusedRowsTest {
         }
 
         @Test
-        void staysWithADeadLetterAMessageThatIsScheduledOrALease() {
+        void staysWithADeadLetterAScheduledMessageOrALease() {
             sluice.push(message("dead", "t1"), message("leased", "t2"));
             PopResult popped = sluice.pop("g", 10);
             sluice.acknowledge("g", popped, Verdict.DLQ, "t1");
@@ -112,7 +112,7 @@ class UnusedRowsTest {
         }
 
         @Test
-        void isLeftToTheNextSweepWhileSomebodyHoldsIt() throws SQLException {
+        void isLeftToTheNextSweepWhileItIsLocked() throws SQLException {
             sluice.push(message("held", "t1"), message("free", "t2"));
             empty("held", "free");
             letPass("31 days");
@@ -129,7 +129,7 @@ class UnusedRowsTest {
         }
 
         @Test
-        void isToldOf() {
+        void isReportedToTheListener() {
             sluice.push(message("idle", "t1"), message("other", "t2"), message("busy", "t3"));
             empty("idle", "other");
             letPass("31 days");
@@ -148,7 +148,7 @@ class UnusedRowsTest {
         }
 
         @Test
-        void goesWithHundredsOfOthers() {
+        void isDeletedWithHundredsOfOthers() {
             for (int i = 0; i < 3 * UnusedRows.PARTITIONS + 1; i++) {
                 sluice.push(message("p" + i, "t"));
             }
@@ -183,7 +183,7 @@ class UnusedRowsTest {
         }
 
         @Test
-        void isForgottenAWeekAfterItAskedLast() {
+        void isForgottenAWeekAfterItsLastPop() {
             ask();
             letPass("6 days 23 hours");
             sluice.retention.sweep();
@@ -194,7 +194,7 @@ class UnusedRowsTest {
         }
 
         @Test
-        void isKeptAsLongAsItAsks() {
+        void isKeptAsLongAsItPops() {
             ask();
             for (int days = 0; days < 20; days += 5) {
                 letPass("5 days");
@@ -229,7 +229,7 @@ class UnusedRowsTest {
         }
 
         @Test
-        void ofAnEpochThatIsOverGoesAfter30DaysAndTheNewestStays() {
+        void ofAnOldEpochIsDeletedAfter30DaysAndTheNewestStays() {
             store(9, 0);
             store(9, 1);
             store(10, 0);
@@ -243,7 +243,7 @@ class UnusedRowsTest {
         }
 
         @Test
-        void staysUntilTheNewerEpochHasBeenMovedForAWhile() {
+        void staysUntilTheNewerEpochHasBeenDrainingForAnHour() {
             store(9, 0);
             store(10, 0);
             moveFor("59 minutes");
@@ -252,7 +252,7 @@ class UnusedRowsTest {
             assertThat(left()).hasSize(2);
         }
 
-        /** Makes it longer ago that the sources moved first. */
+        /** Moves the first write of each source into the past. */
         private void moveFor(String interval) {
             sluice.postgres.execute(
                     "update sluice.sink_offsets set started_at = updated_at - interval '" + interval + "'");

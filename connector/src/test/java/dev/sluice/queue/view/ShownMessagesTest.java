@@ -30,7 +30,7 @@ import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What is shown of the queue is so, and costs what it should. */
+/** Lists and counts show the state of the queue, and cost what they should. */
 class ShownMessagesTest {
     private static final int SEGMENT = 500;
     private static final int SEGMENTS = 400;
@@ -86,8 +86,8 @@ class ShownMessagesTest {
     }
 
     /**
-     * Partitions of every kind: with a long tail of single messages, with few large segments, with what is old, with
-     * holes.
+     * Partitions of every kind: with many segments of one message, with few large segments, with old messages, with
+     * deleted messages.
      */
     @Test
     void aPageShowsWhatReadingEverythingWould() {
@@ -218,7 +218,7 @@ class ShownMessagesTest {
                 null,
                 Instant.parse("2026-01-01T00:00:02Z"),
                 Instant.parse("2026-01-01T00:00:03Z"));
-        // The partition is older than what is said of its messages.
+        // A partition must be older than its messages.
         sluice.postgres.execute("update sluice.partitions set created_at = '2026-01-01Z'");
         assertThat(messages.list(between, 10, 0, null).messages())
                 .extracting(ListedMessage::transactionId)
@@ -262,7 +262,7 @@ class ShownMessagesTest {
                 .containsExactly(partition);
     }
 
-    /** Writes 200,000 messages in segments of 500, as a server that compresses has them, and returns the partition. */
+    /** Writes 200,000 messages in compressed segments of 500, and returns the id of the partition. */
     private long fill() {
         sluice.postgres.execute("alter table sluice.segments alter column payloads set storage extended");
         for (int i = 0; i < SEGMENTS / 20; i++) {
@@ -394,7 +394,7 @@ class ShownMessagesTest {
         assertThat(series(null, "_", true)).isEmpty();
     }
 
-    /** Of a day, so that it does not matter when a minute or an hour ends. */
+    /** Returns the counters of a day, so that the end of a minute or an hour does not matter. */
     private List<Point> series(String queue, String host, boolean byQueue) {
         Instant now = Instant.now();
         var range = new Range(
