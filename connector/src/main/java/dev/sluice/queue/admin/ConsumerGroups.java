@@ -102,8 +102,8 @@ public final class ConsumerGroups {
         requireNonNull(group, "group");
         return transactions.run(
                 "could not read consumer group " + group,
-                connection -> groupPartitions(connection, group, null, after, limit)
-                        .list(GroupPartition::of));
+                connection ->
+                        groupPartitions(connection, group, null, after, limit).list(GroupPartition::of));
     }
 
     /**
@@ -115,8 +115,8 @@ public final class ConsumerGroups {
         requireNonNull(group, "group");
         return transactions.run(
                 "could not read consumer group " + group,
-                connection -> groupPartitions(connection, group, partition, null, 1)
-                        .first(GroupPartition::of));
+                connection ->
+                        groupPartitions(connection, group, partition, null, 1).first(GroupPartition::of));
     }
 
     private BoundStatement groupPartitions(
@@ -211,7 +211,8 @@ public final class ConsumerGroups {
         String what = "could not delete consumer group " + group;
         byIndex.run(
                 what,
-                connection -> ofGroup(connection, "delete-pending", group, queue).execute());
+                connection ->
+                        ofGroup(connection, "delete-pending", group, queue).execute());
         boolean any = false;
         int positions = 0;
         for (Registered registered : registered(group, queue)) {

@@ -113,7 +113,8 @@ public final class DeadLetters {
                 .set("before_id", before == null ? null : (Long) before.id())
                 .set("max_bytes", pageBytes)
                 .list(row -> new Row(DeadLetter.of(row, cipher), row.getLong("found")));
-        boolean more = rows.size() > limit || (!rows.isEmpty() && rows.size() < rows.get(0).found());
+        boolean more = rows.size() > limit
+                || (!rows.isEmpty() && rows.size() < rows.get(0).found());
         List<DeadLetter> letters = rows.stream().limit(limit).map(Row::letter).toList();
         return new Page(letters, more, count(connection, filter));
     }
@@ -183,10 +184,12 @@ public final class DeadLetters {
      */
     public long purge(DeadLetterFilter filter) {
         requireNonNull(filter, "filter");
-        long newest = transactions.run("could not read the dead letters", connection -> statements
-                .on(connection, "newest-dead-letter")
-                .first(row -> row.getLong("id"))
-                .orElse(0L));
+        long newest = transactions.run(
+                "could not read the dead letters",
+                connection -> statements
+                        .on(connection, "newest-dead-letter")
+                        .first(row -> row.getLong("id"))
+                        .orElse(0L));
         return transactions.repeat(
                 "could not purge dead letters",
                 connection -> filtered(connection, "purge-dead-letters", filter)

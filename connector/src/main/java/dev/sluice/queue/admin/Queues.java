@@ -142,7 +142,9 @@ public final class Queues {
                 .set("redelivery_limit", options.redeliveryLimit())
                 .set("priority", options.priority())
                 .set("max_size", options.maxSize())
-                .set("ttl_s", options.ttl() == null ? null : (Long) options.ttl().toSeconds())
+                .set(
+                        "ttl_s",
+                        options.ttl() == null ? null : (Long) options.ttl().toSeconds())
                 .set("dead_letter_queue", options.deadLetterQueue())
                 .set("dlq_after_max_retries", options.dlqAfterMaxRetries())
                 .set("delayed_processing_s", options.delayedProcessing().toSeconds())
@@ -167,12 +169,14 @@ public final class Queues {
      */
     public OptionalLong findPartition(String queue, String partition) {
         requireNonNull(partition, "partition");
-        return byIndex.run("could not read partition " + partition + " of queue " + queue, connection -> statements
-                .on(connection, "partition-id")
-                .set("queue", queue)
-                .set("partition", partition)
-                .first(row -> OptionalLong.of(row.getLong("id")))
-                .orElseGet(OptionalLong::empty));
+        return byIndex.run(
+                "could not read partition " + partition + " of queue " + queue,
+                connection -> statements
+                        .on(connection, "partition-id")
+                        .set("queue", queue)
+                        .set("partition", partition)
+                        .first(row -> OptionalLong.of(row.getLong("id")))
+                        .orElseGet(OptionalLong::empty));
     }
 
     /**

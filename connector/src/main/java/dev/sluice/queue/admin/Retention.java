@@ -160,7 +160,8 @@ public final class Retention {
         private List<String> queuesWithLimits() {
             return transactions.run(
                     "could not read the queues",
-                    connection -> statements.on(connection, "queues-with-limits").list(row -> row.getString("name")));
+                    connection ->
+                            statements.on(connection, "queues-with-limits").list(row -> row.getString("name")));
         }
 
         /** Deletes the expired messages of a queue, and tells the listener even if a later step fails. */

@@ -33,8 +33,8 @@ public final class SharedSwitches {
     public Set<String> on() {
         return transactions.run(
                 "could not read the shared state",
-                connection -> new HashSet<>(
-                        statements.on(connection, "switches-on").list(row -> row.getString("key"))));
+                connection ->
+                        new HashSet<>(statements.on(connection, "switches-on").list(row -> row.getString("key"))));
     }
 
     /**

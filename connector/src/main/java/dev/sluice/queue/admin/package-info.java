@@ -14,8 +14,8 @@
  *   <li>{@link SharedSwitches} keeps switches that all bridges of a schema share, such as maintenance.
  *   <li>{@link KnownTopics} keeps the number of partitions of each topic that a sink task reads.
  *   <li>Inside the package: {@code TailAdvance} makes the oldest messages of a partition invisible,
- *       {@code PartitionPages} walks the partitions of a queue, {@code UnusedRows} finds and deletes idle partitions and
- *       other rows without a user.
+ *       {@code PartitionPages} walks the partitions of a queue, {@code UnusedRows} finds and deletes idle partitions
+ *       and other rows without a user.
  * </ul>
  *
  * <h2>How something is deleted</h2>
@@ -24,13 +24,13 @@
  *
  * <ul>
  *   <li>To delete a queue or a partition, a transaction deletes rows of {@code partitions} with their cursors.
- *   <li>To clear a queue or to let messages expire, a transaction advances the {@code tail} of partitions, and moves the
- *       cursors behind the new tail.
+ *   <li>To clear a queue or to let messages expire, a transaction advances the {@code tail} of partitions, and moves
+ *       the cursors behind the new tail.
  * </ul>
  *
- * <p>Both write rows of {@code deletions}, which say what segments of a partition are invisible now. In the second phase
- * {@link Retention#sweep} deletes these segments, at most a hundred in one transaction; then the dead letters, scheduled
- * messages, traces and stream state of deleted partitions; and at last the row of {@code deletions}.
+ * <p>Both write rows of {@code deletions}, which say what segments of a partition are invisible now. In the second
+ * phase {@link Retention#sweep} deletes these segments, at most a hundred in one transaction; then the dead letters,
+ * scheduled messages, traces and stream state of deleted partitions; and at last the row of {@code deletions}.
  *
  * <p>The deletion of one message has one phase: the transaction removes the payload from its segment. The seq stays
  * taken, and the rest of the message goes with its segment.
@@ -39,20 +39,20 @@
  *
  * <ul>
  *   <li>Locks are taken in the order that the comment of {@link dev.sluice.queue} gives. A transaction that advances a
- *       tail or deletes a partition holds the row of the partition {@code for update}. A seek holds it
- *       {@code for key share}: no tail passes the new position, and flushes go on.
+ *       tail or deletes a partition holds the row of the partition {@code for update}. A seek holds it {@code for key
+ *       share}: no tail passes the new position, and flushes go on.
  *   <li>Operations of a user wait for locks. Retention never does: it skips locked rows, and the next sweep finds them.
  *   <li>Only {@link ConsumerGroups#seek} and {@link ConsumerGroups#restart} move a position back.
- *   <li>An operation on many partitions takes some hundred of them in one transaction. After a failure the caller repeats
- *       it.
+ *   <li>An operation on many partitions takes some hundred of them in one transaction. After a failure the caller
+ *       repeats it.
  *   <li>An advisory lock lets one process at a time run a sweep. Every other class has no state and no thread of its
  *       own; any number of threads and processes may use it.
  *   <li>Each class reads its statements from the file of its name: {@code consumer_groups.sql} for
  *       {@link ConsumerGroups}.
  * </ul>
  *
- * <p>The package does not check rights, and does not wake waiting pops: a bridge does both. It shows no messages: that is
- * the package {@code view}.
+ * <p>The package does not check rights, and does not wake waiting pops: a bridge does both. It shows no messages: that
+ * is the package {@code view}.
  *
  * <h2>Public types</h2>
  *

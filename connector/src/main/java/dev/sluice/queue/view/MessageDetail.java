@@ -81,9 +81,7 @@ public record MessageDetail(
         /** Returns the group in a row; no group has completed a message that has no seq yet. */
         static Reader of(ResultSet row, boolean hasSeq) throws SQLException {
             return new Reader(
-                    row.getString("name"),
-                    hasSeq && row.getBoolean("consumed"),
-                    Rows.instant(row, "leased_until"));
+                    row.getString("name"), hasSeq && row.getBoolean("consumed"), Rows.instant(row, "leased_until"));
         }
     }
 

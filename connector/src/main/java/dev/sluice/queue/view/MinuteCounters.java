@@ -178,17 +178,19 @@ public final class MinuteCounters {
      */
     public List<Point> series(
             Range range, boolean byQueue, boolean byWorker, Which which, int limit, @Nullable Key after) {
-        return transactions.run("could not read the counters", connection -> range.queues()
-                .set(bounded(statements.on(connection, "series"), range))
-                .set("host", like(range.host()))
-                .set("by_queue", byQueue)
-                .set("by_worker", byWorker)
-                .set("which", which.name().toLowerCase(Locale.ROOT))
-                .set("after_bucket", after == null ? null : after.bucket())
-                .set("after_queue", after == null ? null : after.queue())
-                .set("after_worker", after == null ? null : after.worker())
-                .set("limit", limit)
-                .list(MinuteCounters::point));
+        return transactions.run(
+                "could not read the counters",
+                connection -> range.queues()
+                        .set(bounded(statements.on(connection, "series"), range))
+                        .set("host", like(range.host()))
+                        .set("by_queue", byQueue)
+                        .set("by_worker", byWorker)
+                        .set("which", which.name().toLowerCase(Locale.ROOT))
+                        .set("after_bucket", after == null ? null : after.bucket())
+                        .set("after_queue", after == null ? null : after.queue())
+                        .set("after_worker", after == null ? null : after.worker())
+                        .set("limit", limit)
+                        .list(MinuteCounters::point));
     }
 
     private static Point point(ResultSet row) throws SQLException {
@@ -215,12 +217,15 @@ public final class MinuteCounters {
      * @throws QueueException if PostgreSQL failed
      */
     public List<Created> partitionsCreated(Range range, Collection<String> queues) {
-        return transactions.run("could not read the partitions", connection -> bounded(
-                        statements.on(connection, "partitions-created"), range)
-                .set("names", queues.toArray(String[]::new))
-                .set("limit", MAX_ROWS)
-                .list(row -> new Created(
-                        row.getTimestamp("bucket").toInstant(), row.getString("queue"), row.getLong("created"))));
+        return transactions.run(
+                "could not read the partitions",
+                connection -> bounded(statements.on(connection, "partitions-created"), range)
+                        .set("names", queues.toArray(String[]::new))
+                        .set("limit", MAX_ROWS)
+                        .list(row -> new Created(
+                                row.getTimestamp("bucket").toInstant(),
+                                row.getString("queue"),
+                                row.getLong("created"))));
     }
 
     /**

@@ -67,8 +67,7 @@ public final class ServerStatistics {
             for (String part : PARTS) {
                 parts.put(part, read(connection, part));
             }
-            parts.put(
-                    BUFFER_USAGE, hasBufferCache(connection) ? read(connection, BUFFER_USAGE) : new Part(List.of()));
+            parts.put(BUFFER_USAGE, hasBufferCache(connection) ? read(connection, BUFFER_USAGE) : new Part(List.of()));
             return parts;
         });
     }

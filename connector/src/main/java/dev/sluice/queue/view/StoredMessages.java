@@ -110,7 +110,11 @@ public final class StoredMessages {
             BoundStatement statement = dead
                     ? filtered(connection, "dead-messages", filter, before)
                     : filtered(connection, "messages", filter, before)
-                            .set("state", filter.state() == null ? null : filter.state().text())
+                            .set(
+                                    "state",
+                                    filter.state() == null
+                                            ? null
+                                            : filter.state().text())
                             .set("partitions", MAX_PARTITIONS)
                             .set("scanned", limit + offset + SLACK);
             List<ListedMessage> messages = statement
@@ -194,8 +198,8 @@ public final class StoredMessages {
     }
 
     /**
-     * Returns the message if it is in a segment of these seqs. If these are all seqs, it may also be scheduled or a dead
-     * letter.
+     * Returns the message if it is in a segment of these seqs. If these are all seqs, it may also be scheduled or a
+     * dead letter.
      */
     private Optional<MessageDetail> find(Connection connection, long partitionId, String transactionId, Seqs seqs)
             throws SQLException {
@@ -206,7 +210,8 @@ public final class StoredMessages {
                 .set("first", seqs.first())
                 .set("last", seqs.last())
                 .first(row -> seqs.equals(Seqs.ALL) || row.getInt("source") == IN_SEGMENT
-                        ? Optional.of(MessageDetail.of(row, cipher, groups(connection, partitionId, row.getLong("seq"))))
+                        ? Optional.of(
+                                MessageDetail.of(row, cipher, groups(connection, partitionId, row.getLong("seq"))))
                         : Optional.<MessageDetail>empty())
                 .flatMap(found -> found);
     }

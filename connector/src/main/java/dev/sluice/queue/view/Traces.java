@@ -166,7 +166,8 @@ public final class Traces {
 
     /** Returns the page of rows that were read with a limit of one more. */
     private static <T> Page<T> page(List<Row<T>> rows, int limit, long total) {
-        boolean more = rows.size() > limit || (!rows.isEmpty() && rows.size() < rows.get(0).found());
+        boolean more = rows.size() > limit
+                || (!rows.isEmpty() && rows.size() < rows.get(0).found());
         return new Page<>(rows.stream().limit(limit).map(Row::entry).toList(), more, total);
     }
 

@@ -36,10 +36,10 @@
  *
  * <h2>Public types</h2>
  *
- * <p>The bridge uses all of them: the five classes above; {@link ResourceFilter} and {@link MessageFilter} to say what to
- * show; {@link QueueStatus}, {@link PartitionStatus} and {@link MessageCounts} from the overview; {@link ListedMessage},
- * {@link MessageDetail} and {@link MessageState} from the messages; {@link Trace}; and {@link Counter}, which names the
- * columns of the counters.
+ * <p>The bridge uses all of them: the five classes above; {@link ResourceFilter} and {@link MessageFilter} to say what
+ * to show; {@link QueueStatus}, {@link PartitionStatus} and {@link MessageCounts} from the overview;
+ * {@link ListedMessage}, {@link MessageDetail} and {@link MessageState} from the messages; {@link Trace}; and
+ * {@link Counter}, which names the columns of the counters.
  */
 @NullMarked
 package dev.sluice.queue.view;

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Test;
 /** An operator sets the offsets of a sink through Connect's API. */
 class SinkOffsetsTest {
     private final QueueSinkConnector connector = new QueueSinkConnector();
+
     @AutoClose
     private final TestPostgres postgres = TestPostgres.withSchema();
 

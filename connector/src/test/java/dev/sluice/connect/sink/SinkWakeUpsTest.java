@@ -27,6 +27,7 @@ class SinkWakeUpsTest {
 
     private final Map<TopicPartition, List<SinkRecord>> topics = new LinkedHashMap<>();
     private final List<String> heard = new CopyOnWriteArrayList<>();
+
     @AutoClose
     private final TestPostgres postgres = TestPostgres.withSchema();
 

@@ -22,6 +22,7 @@ class TaskRightsTest {
     private static final TopicPartition ORDERS = new TopicPartition("orders", 0);
 
     private final String role = "sink_" + UUID.randomUUID().toString().replace("-", "");
+
     @AutoClose
     private final TestPostgres postgres = TestPostgres.empty();
 

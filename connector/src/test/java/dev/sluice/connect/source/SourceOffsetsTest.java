@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Test;
 /** An operator sets the offsets of a source through Connect's API. */
 class SourceOffsetsTest {
     private final QueueSourceConnector connector = new QueueSourceConnector();
+
     @AutoClose
     private final TestPostgres postgres = TestPostgres.withSchema();
 

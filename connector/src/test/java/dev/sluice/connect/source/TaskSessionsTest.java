@@ -42,6 +42,7 @@ class TaskSessionsTest {
     private static final int ANSWERS = 4;
 
     private final String role = "task_" + UUID.randomUUID().toString().replace("-", "");
+
     @AutoClose
     private final TestPostgres postgres = TestPostgres.withSchema();
 

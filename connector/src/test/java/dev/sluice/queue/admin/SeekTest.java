@@ -213,7 +213,9 @@ class SeekTest {
         assertThat(sluice.group("g").lag()).isEqualTo(1201);
     }
 
-    /** After seeks during pushes, pops, acknowledgements and sweeps, the group can read every stored message once more. */
+    /**
+     * After seeks during pushes, pops, acknowledgements and sweeps, the group can read every stored message once more.
+     */
     @Test
     @Timeout(120)
     void duringEverythingElseKeepsLagExactAndLosesNothing() throws Exception {

@@ -47,6 +47,7 @@ class RestrictedRoleTest {
     private static final String SCHEMA = "my $1 \"queue\"";
 
     private final String suffix = "_" + UUID.randomUUID().toString().replace("-", "");
+
     @AutoClose
     private final TestPostgres postgres = emptyDatabase();
 

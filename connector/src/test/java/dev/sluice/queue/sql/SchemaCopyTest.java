@@ -50,6 +50,7 @@ class SchemaCopyTest {
             assertThat(bytes).isPositive();
         }
     };
+
     @AutoClose
     private final AdministrationFixture fixture = new AdministrationFixture();
 

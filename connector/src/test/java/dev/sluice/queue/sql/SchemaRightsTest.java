@@ -18,6 +18,7 @@ import org.postgresql.ds.PGSimpleDataSource;
 /** Roles that lack rights, and the statements that the messages tell the owner of the database to run. */
 class SchemaRightsTest {
     private final String role = "app-" + UUID.randomUUID().toString().toLowerCase(Locale.ROOT);
+
     @AutoClose
     private final TestPostgres postgres = TestPostgres.empty();
 

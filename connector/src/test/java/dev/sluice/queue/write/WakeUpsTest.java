@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 class WakeUpsTest {
     private final Set<String> heardByA = new ConcurrentSkipListSet<>();
     private final Set<String> heardByB = new ConcurrentSkipListSet<>();
+
     @AutoClose
     private final TestPostgres postgres = TestPostgres.empty();
 
