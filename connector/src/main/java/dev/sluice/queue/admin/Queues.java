@@ -18,9 +18,9 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.SortedMap;
 import java.util.TreeMap;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -331,8 +331,8 @@ public final class Queues {
     private record Cleared(long messages, long scheduled) {}
 
     private Cleared clear(Connection connection, List<Long> partitions) throws SQLException {
-        SortedMap<Long, Extent> extents = tailAdvance.lock(connection, partitions);
-        SortedMap<Long, Long> tails = new TreeMap<>();
+        NavigableMap<Long, Extent> extents = tailAdvance.lock(connection, partitions);
+        NavigableMap<Long, Long> tails = new TreeMap<>();
         long messages = 0;
         for (var each : extents.entrySet()) {
             long oldTail = each.getValue().tail();

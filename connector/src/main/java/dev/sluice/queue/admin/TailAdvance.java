@@ -4,7 +4,7 @@ import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Collection;
-import java.util.SortedMap;
+import java.util.NavigableMap;
 import java.util.TreeMap;
 
 /**
@@ -28,7 +28,7 @@ final class TailAdvance {
      * Locks partitions and all their cursors, and waits for other transactions. Returns the extents by partition id;
      * deleted partitions are missing.
      */
-    SortedMap<Long, Extent> lock(Connection connection, Collection<Long> partitions) throws SQLException {
+    NavigableMap<Long, Extent> lock(Connection connection, Collection<Long> partitions) throws SQLException {
         var extents = new TreeMap<Long, Extent>();
         statements
                 .on(connection, "lock-partitions-to-clear")
@@ -42,7 +42,7 @@ final class TailAdvance {
     }
 
     /** Advances the tails, given by partition id. */
-    void advance(Connection connection, SortedMap<Long, Long> tails) throws SQLException {
+    void advance(Connection connection, NavigableMap<Long, Long> tails) throws SQLException {
         if (tails.isEmpty()) {
             return;
         }
