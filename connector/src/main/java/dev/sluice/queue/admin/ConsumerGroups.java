@@ -223,7 +223,7 @@ public final class ConsumerGroups {
         return any ? OptionalInt.of(positions) : OptionalInt.empty();
     }
 
-    /** Returns how many positions were deleted; empty if somebody else has deleted the group or the queue. */
+    /** Returns how many positions were deleted; empty if another process has deleted the group or the queue. */
     private OptionalInt delete(Connection connection, String group, String queue) throws SQLException {
         Optional<Long> queueId =
                 statements.on(connection, "lock-queue").set("queue", queue).first(row -> row.getLong("id"));

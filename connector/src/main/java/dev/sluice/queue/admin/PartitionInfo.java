@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param name its name
  * @param createdAt when it was created, by the database's clock
  * @param lastPushAt when its newest message was written; null before the first message
- * @param messages how many messages it holds, read or unread, including scheduled ones and single messages that
- *     somebody deleted
+ * @param messages how many messages it holds, read or unread, including scheduled messages and messages that were
+ *     deleted alone
  * @param scheduled how many of these messages are scheduled
  */
 public record PartitionInfo(

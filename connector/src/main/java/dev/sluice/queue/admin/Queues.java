@@ -35,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
 public final class Queues {
-    /** How often a queue is created again if somebody deletes it while it is configured. */
+    /** How often a queue is created again if another process deletes it while it is configured. */
     private static final int MAX_RESTARTS = 5;
     /** Partitions cleared in one transaction. */
     private static final int PAGE = 100;

@@ -11,7 +11,7 @@ import java.util.Set;
 import javax.sql.DataSource;
 
 /**
- * Named switches that all processes on a schema share. A switch is off until somebody turns it on.
+ * Named switches that all processes on a schema share. A switch is off until it is turned on.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */

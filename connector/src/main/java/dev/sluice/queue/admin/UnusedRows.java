@@ -20,8 +20,8 @@ import java.util.Map;
  *   <li>Offsets of old epochs of a local log. A log starts to drain an epoch after it has drained all earlier epochs.
  *       It then deletes its records of the earlier ones; until then, a drain that starts compares them with the offset.
  *       So the offset of an epoch is due once a newer epoch of the same log and lane has been draining for
- *       {@link #SETTLED}. It stays for {@link #EPOCHS} nevertheless: somebody may restore the log's directory from a
- *       backup, and then the offset alone prevents that its records are stored twice.
+ *       {@link #SETTLED}. It stays for {@link #EPOCHS} nevertheless: an operator may restore the log's directory from a
+ *       backup, and then only the offset keeps its records from being stored twice.
  * </ul>
  *
  * <p>Each method does the work of one short transaction. The caller holds the lock of the sweep and commits.

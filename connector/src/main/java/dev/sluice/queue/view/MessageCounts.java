@@ -7,7 +7,7 @@ import java.sql.SQLException;
  * Messages by state, as the database view {@code partition_counts} counts them. {@code total} is the sum of the next
  * three fields.
  *
- * @param total stored messages, including scheduled ones and single messages that somebody deleted
+ * @param total stored messages, including scheduled messages and messages that were deleted alone
  * @param pending messages that wait for a pop
  * @param processing leased messages
  * @param completed completed messages
