@@ -13,8 +13,8 @@ import javax.sql.DataSource;
 
 /**
  * Stores how many partitions the topics of a source have. Only a running sink task sees the topics, so it stores the
- * numbers in the table {@code state}. When an operator changes {@link StoredOffsets} later, the connector checks the change against
- * these numbers. The number of a topic never decreases.
+ * numbers in the table {@code state}. When an operator changes {@link StoredOffsets} later, the connector checks the
+ * change against these numbers. The number of a topic never decreases.
  *
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */

@@ -1,8 +1,8 @@
 package dev.sluice.queue.admin;
 
 /**
- * What a sweep of {@link Retention} has deleted. A message counts for the first reason that applies. It also counts
- * if it was deleted alone before.
+ * What a sweep of {@link Retention} has deleted. A message counts for the first reason that applies. It also counts if
+ * it was deleted alone before.
  *
  * @param complete false if the sweep ended early: another process runs a sweep, or the thread was interrupted
  * @param ttl messages older than the {@code ttl} of their queue

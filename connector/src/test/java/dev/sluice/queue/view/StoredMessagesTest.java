@@ -11,14 +11,10 @@ import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.sql.Statements;
-import dev.sluice.queue.view.MinuteCounters.Increment;
-import dev.sluice.queue.view.MinuteCounters.Point;
-import dev.sluice.queue.view.MinuteCounters.Range;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -27,11 +23,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AutoClose;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Lists and counts show the state of the queue, and cost what they should. */
-class ShownMessagesTest {
+class StoredMessagesTest {
     private static final int SEGMENT = 500;
     private static final int SEGMENTS = 400;
     private static final int PARTITIONS = 25;
@@ -39,18 +34,8 @@ class ShownMessagesTest {
     @AutoClose
     private final AdministrationFixture sluice = new AdministrationFixture();
 
-    private StoredMessages messages;
-    private QueueOverview resources;
-    private Traces traces;
-    private MinuteCounters counters;
-
-    @BeforeEach
-    void open() {
-        messages = new StoredMessages(sluice.postgres.dataSource(), "sluice", PayloadCipher.NONE);
-        resources = new QueueOverview(sluice.postgres.dataSource(), "sluice");
-        traces = new Traces(sluice.postgres.dataSource(), "sluice", PayloadCipher.NONE);
-        counters = new MinuteCounters(sluice.postgres.dataSource(), "sluice");
-    }
+    private final StoredMessages messages =
+            new StoredMessages(sluice.postgres.dataSource(), "sluice", PayloadCipher.NONE);
 
     private static MessageFilter filter(MessageState state) {
         return new MessageFilter(ResourceFilter.ofQueue("q"), null, state, null, null);
@@ -63,7 +48,7 @@ class ShownMessagesTest {
     }
 
     private MessageCounts counts() {
-        return resources.queue("q").orElseThrow().counts();
+        return sluice.overview.queue("q").orElseThrow().counts();
     }
 
     @Test
@@ -256,8 +241,8 @@ class ShownMessagesTest {
         assertThat(plan("lag")).contains("segments_pkey").doesNotContain("Seq Scan on segments");
         assertThat(messages.list(filter(null), 200, 0, null).messages()).hasSize(200);
         assertThat(buffers("messages", "limit", 200, "offset", 0)).isLessThan(buffersOfAllSegments() / 2);
-        assertThat(resources.partitions(
-                        resources.queue("q").orElseThrow().queue().id(), "", 100))
+        assertThat(sluice.overview.partitions(
+                        sluice.overview.queue("q").orElseThrow().queue().id(), "", 100))
                 .extracting(PartitionStatus::id)
                 .containsExactly(partition);
     }
@@ -326,83 +311,5 @@ class ShownMessagesTest {
             }
             return plan.toString();
         }
-    }
-
-    @Test
-    void tracesGoWithTheirMessageAndTheirPartition() {
-        sluice.pushOneByOne(1, 2);
-        long partition = sluice.partition("p");
-        assertThat(traces.add(partition, "nobody", "g", "info", "1", List.of())).isEmpty();
-        traces.add(partition, "t1", "g", "info", "{\"a\": 1.50}", List.of("n", "m"));
-        traces.add(partition, "t2", "g", "warn", "2", List.of("n"));
-        assertThat(traces.ofMessage(partition, "t1", 0, 100).entries())
-                .extracting(Trace::data)
-                .containsExactly("{\"a\": 1.50}");
-        assertThat(traces.byName("n", 1, 0, null).entries())
-                .extracting(found -> found.trace().transactionId() + " " + found.queue() + " " + found.payload())
-                .containsExactly("t2 q {\"tx\":\"t2\"}");
-        assertThat(traces.byName("n", 1, 1, null).entries())
-                .extracting(found -> found.trace().names())
-                .containsExactly(List.of("m", "n"));
-        assertThat(traces.byName("n", 1, 1, null).total()).isEqualTo(2);
-        assertThat(traces.names(10, 0, null).entries())
-                .extracting(name -> name.name() + name.traces() + name.messages())
-                .containsExactly("m11", "n22");
-        assertThat(traces.names(1, 1, null).total()).isEqualTo(2);
-        sluice.queues.deleteMessage(partition, "t1");
-        assertThat(traces.ofMessage(partition, "t1", 0, 100).entries()).isEmpty();
-        assertThat(traces.names(10, 0, null).total()).isEqualTo(1);
-        sluice.queues.delete("q");
-        sluice.retention.sweep();
-        assertThat(sluice.one("select count(*) from sluice.traces")).isEqualTo("0");
-        assertThat(sluice.one("select count(*) from sluice.deletions")).isEqualTo("0");
-    }
-
-    @Test
-    void whatIsOldIsPrunedAndNothingElse() {
-        sluice.pushOneByOne(1, 1);
-        long partition = sluice.partition("p");
-        traces.add(partition, "t1", "g", "info", "1", List.of("n"));
-        traces.add(partition, "t1", "g", "info", "2", List.of("n"));
-        sluice.postgres.execute("update sluice.traces set created_at = now() - interval '91 days' where data = '1'");
-        counters.add("h:1", List.of(new Increment("q", Map.of(Counter.PUSH_MESSAGES, 1L))));
-        counters.addSamples(
-                "h:1", 1, List.of("a"), new double[] {1}, new double[] {1}, new double[] {1}, new double[] {1});
-        assertThat(counters.prune(90)).isZero();
-        sluice.postgres.execute("update sluice.minute_counters set bucket = bucket - interval '91 days'");
-        sluice.postgres.execute("update sluice.minute_samples set bucket = bucket - interval '91 days'");
-        assertThat(counters.prune(90)).isEqualTo(2);
-        assertThat(traces.prune(90)).isEqualTo(1);
-        assertThat(traces.ofMessage(partition, "t1", 0, 100).entries())
-                .extracting(Trace::data)
-                .containsExactly("2");
-    }
-
-    @Test
-    void countersAddUpAndGreatestStayGreatest() {
-        counters.add("h:1", List.of(new Increment("q", Map.of(Counter.PUSH_MESSAGES, 3L, Counter.LAG_MAX_MS, 9L))));
-        counters.add("h:1", List.of(new Increment("q", Map.of(Counter.PUSH_MESSAGES, 4L, Counter.LAG_MAX_MS, 5L))));
-        counters.add("i:1", List.of(new Increment("r", Map.of(Counter.PUSH_MESSAGES, 5L))));
-        assertThat(series(null, null, false))
-                .extracting(point -> point.get(Counter.PUSH_MESSAGES))
-                .containsExactly(12L);
-        assertThat(series("q", null, true))
-                .extracting(
-                        point -> point.queue() + point.get(Counter.PUSH_MESSAGES) + " " + point.get(Counter.LAG_MAX_MS))
-                .containsExactly("q7 9");
-        assertThat(series(null, "i", true)).extracting(Point::queue).containsExactly("r");
-        assertThat(series(null, "_", true)).isEmpty();
-    }
-
-    /** Returns the counters of a day, so that the end of a minute or an hour does not matter. */
-    private List<Point> series(String queue, String host, boolean byQueue) {
-        Instant now = Instant.now();
-        var range = new Range(
-                now.minus(Duration.ofHours(12)),
-                now.plus(Duration.ofHours(12)),
-                Duration.ofDays(3650),
-                new ResourceFilter(queue, null, null),
-                host);
-        return counters.series(range, byQueue, false, MinuteCounters.Which.ALL, 1000, null);
     }
 }
