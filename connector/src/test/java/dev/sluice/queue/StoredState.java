@@ -76,7 +76,7 @@ final class StoredState {
     /** Returns the seqs in the text of a PostgreSQL array. */
     static Set<Long> seqs(String array) {
         var seqs = new HashSet<Long>();
-        for (String seq : array.substring(1, array.length() - 1).split(",")) {
+        for (String seq : array.substring(1, array.length() - 1).split(",", -1)) {
             if (!seq.isEmpty()) {
                 seqs.add(Long.parseLong(seq));
             }
