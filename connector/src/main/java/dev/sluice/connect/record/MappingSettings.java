@@ -23,11 +23,11 @@ public final class MappingSettings {
     public static final String QUEUE_NAME_FORMAT = "queue.name.format";
     public static final String PARTITION_FROM = "partition.from";
     public static final String TRANSACTION_ID_FROM = "transaction.id.from";
-    public static final String TRACE_ID_FROM = "trace.id.from";
-    public static final String CREATED_FROM = "created.from";
-    public static final String LANE_FROM = "lane.from";
-    public static final String MESSAGE_HEADERS = "message.headers";
-    public static final String MESSAGE_MAX_BYTES = "message.max.bytes";
+    static final String TRACE_ID_FROM = "trace.id.from";
+    static final String CREATED_FROM = "created.from";
+    static final String LANE_FROM = "lane.from";
+    static final String MESSAGE_HEADERS = "message.headers";
+    static final String MESSAGE_MAX_BYTES = "message.max.bytes";
 
     /** The settings that say where an attribute of the message comes from. */
     private static final Map<String, Attribute> SELECTORS = Map.of(

@@ -49,17 +49,17 @@ import org.jspecify.annotations.Nullable;
  * <p>{@link #kafka} makes the headers for a producer, {@link #connect} for a connector. All methods are pure.
  */
 public final class RecordHeaders {
-    public static final String QUEUE = "sluice.queue";
+    static final String QUEUE = "sluice.queue";
     public static final String PARTITION = "sluice.partition";
     public static final String TRANSACTION_ID = "sluice.transaction-id";
-    public static final String GENERATED = "sluice.transaction-id-generated";
-    public static final String ID = "sluice.id";
+    static final String GENERATED = "sluice.transaction-id-generated";
+    static final String ID = "sluice.id";
     public static final String TRACE_ID = "sluice.trace-id";
     public static final String PRODUCER_SUB = "sluice.producer-sub";
     public static final String CREATED_AT = "sluice.created-at";
     public static final String LANE = "sluice.lane";
-    public static final String DELIVER_AT = "sluice.deliver-at";
-    public static final String DELAY_MS = "sluice.delay-ms";
+    static final String DELIVER_AT = "sluice.deliver-at";
+    static final String DELAY_MS = "sluice.delay-ms";
 
     private static final int UUID_LENGTH = 36;
 

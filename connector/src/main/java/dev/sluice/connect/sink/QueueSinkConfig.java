@@ -29,7 +29,7 @@ public final class QueueSinkConfig extends AbstractConfig {
     public static final String CONNECTION_PASSWORD = PostgresSettings.CONNECTION_PASSWORD;
     public static final String CONNECTION_TIMEOUT_MS = PostgresSettings.CONNECTION_TIMEOUT_MS;
     public static final String WRITE_TIMEOUT_MS = "write.timeout.ms";
-    public static final String LOCK_TIMEOUT_MS = "lock.timeout.ms";
+    static final String LOCK_TIMEOUT_MS = "lock.timeout.ms";
     public static final String QUEUE_SCHEMA = PostgresSettings.QUEUE_SCHEMA;
     public static final String SCHEMA_APPLY = PostgresSettings.SCHEMA_APPLY;
     public static final String SOURCE_NAME = "source.name";
@@ -37,7 +37,7 @@ public final class QueueSinkConfig extends AbstractConfig {
     public static final String BATCH_SIZE = "batch.size";
     public static final String BATCH_BYTES = "batch.bytes";
     public static final String LINGER_MS = "linger.ms";
-    public static final String PUT_TIMEOUT_MS = "put.timeout.ms";
+    static final String PUT_TIMEOUT_MS = "put.timeout.ms";
     public static final String MAX_RETRIES = "max.retries";
     public static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
     public static final String RETRY_BACKOFF_MAX_MS = "retry.backoff.max.ms";

@@ -46,7 +46,7 @@ public final class QueueSinkTask extends SinkTask {
     private final SinkPositions positions = new SinkPositions();
     private final RecreatedTopics recreated = new RecreatedTopics();
     private final Retries retries = new Retries();
-    private @Nullable Parts parts;
+    private @Nullable Started started;
 
     /**
      * The records of the last {@link #put} if it threw. Connect delivers them again, or those that are left of them.
@@ -54,7 +54,7 @@ public final class QueueSinkTask extends SinkTask {
     private Collection<SinkRecord> failedDelivery = List.of();
 
     /** What {@link #start} makes of the configuration. */
-    private static final class Parts {
+    private static final class Started {
         final QueueSinkConfig config;
         final RecordMapping mapping;
         final SinkDatabase database;
@@ -62,7 +62,7 @@ public final class QueueSinkTask extends SinkTask {
         final WorkerDuties duties;
         final BatchWriter batches;
 
-        Parts(
+        Started(
                 QueueSinkConfig config,
                 boolean isOnWorker,
                 SinkPositions positions,
@@ -107,8 +107,8 @@ public final class QueueSinkTask extends SinkTask {
     @Override
     public void start(Map<String, String> props) {
         var config = new QueueSinkConfig(props);
-        var task = new Parts(config, isOnWorker, positions, observer, context);
-        parts = task;
+        var task = new Started(config, isOnWorker, positions, observer, context);
+        started = task;
         publishMetrics(task);
         log.info(
                 "Starting the sink task source={} url={} schema={} batchSize={} lingerMs={}",
@@ -124,7 +124,7 @@ public final class QueueSinkTask extends SinkTask {
         }
     }
 
-    private void publishMetrics(Parts task) {
+    private void publishMetrics(Started task) {
         task.mapping
                 .missingCounters()
                 .forEach((setting, counter) -> TaskMetrics.publish(
@@ -156,7 +156,7 @@ public final class QueueSinkTask extends SinkTask {
      */
     @Override
     public void open(Collection<TopicPartition> partitions) {
-        Parts task = parts();
+        Started task = started();
         if (!task.config.isTransformed()) {
             task.skippedTopics.pauseAmong(partitions, context);
         }
@@ -185,7 +185,7 @@ public final class QueueSinkTask extends SinkTask {
      */
     @Override
     public void put(Collection<SinkRecord> delivered) {
-        Parts task = parts();
+        Started task = started();
         task.batches.failIfRecordsAreLost(delivered);
         Collection<SinkRecord> records = recognise(delivered);
         failedDelivery = delivered;
@@ -226,12 +226,12 @@ public final class QueueSinkTask extends SinkTask {
     }
 
     /** Returns true if there is nothing to do. */
-    private boolean isIdle(Parts task, Collection<SinkRecord> records) {
+    private boolean isIdle(Started task, Collection<SinkRecord> records) {
         return records.isEmpty() && task.batches.isIdle() && recreated.isEmpty() && positions.areKnown();
     }
 
     /** Accepts records and writes the batches that are due. Returns how long the others may linger. */
-    private Duration write(Parts task, Collection<SinkRecord> records) {
+    private Duration write(Started task, Collection<SinkRecord> records) {
         try {
             task.database.checkSchema();
             recreated.failIfAny(task.database.writer());
@@ -249,7 +249,7 @@ public final class QueueSinkTask extends SinkTask {
     }
 
     /** Has Connect call again when the linger is over or, before that, when more wake-ups are due. */
-    private void scheduleNextPut(Parts task, Duration linger) {
+    private void scheduleNextPut(Started task, Duration linger) {
         Duration wakeUp = task.duties.sendWakeUps();
         boolean isWakeUpFirst = linger.isZero() || (!wakeUp.isZero() && wakeUp.compareTo(linger) < 0);
         Duration next = isWakeUpFirst ? wakeUp : linger;
@@ -264,13 +264,13 @@ public final class QueueSinkTask extends SinkTask {
      */
     @Override
     public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> currentOffsets) {
-        return parts().batches.isSettled() ? positions.committable(currentOffsets) : Map.of();
+        return started().batches.isSettled() ? positions.committable(currentOffsets) : Map.of();
     }
 
     /** Forgets partitions and their held records. The next owner gets the records again. */
     @Override
     public void close(Collection<TopicPartition> partitions) {
-        BatchWriter batches = parts().batches;
+        BatchWriter batches = started().batches;
         batches.close(partitions);
         for (TopicPartition partition : partitions) {
             SinkPosition position = positions.close(partition);
@@ -283,7 +283,7 @@ public final class QueueSinkTask extends SinkTask {
     /** Closes the connection. */
     @Override
     public void stop() {
-        Parts task = parts;
+        Started task = started;
         if (task != null) {
             task.database.close();
             log.info(
@@ -295,14 +295,14 @@ public final class QueueSinkTask extends SinkTask {
     }
 
     /** Returns, by setting, the number of records that had nothing where the setting looks. */
-    private static Map<String, Long> missing(Parts task) {
+    private static Map<String, Long> missing(Started task) {
         var counts = new LinkedHashMap<String, Long>();
         task.mapping.missingCounters().forEach((setting, counter) -> counts.put(setting, counter.getAsLong()));
         return counts;
     }
 
-    private Parts parts() {
-        Parts task = parts;
+    private Started started() {
+        Started task = started;
         if (task == null) {
             throw new IllegalStateException("the task has not been started");
         }

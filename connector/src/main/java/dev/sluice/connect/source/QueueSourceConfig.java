@@ -33,16 +33,16 @@ import org.jspecify.annotations.Nullable;
  * The settings of the source: how to reach PostgreSQL, which queues go to which topics, where and how the task reads.
  */
 public final class QueueSourceConfig extends AbstractConfig {
-    public static final String QUEUES = "queues";
-    public static final String QUEUES_PATTERN = "queues.pattern";
-    public static final String TOPIC_FORMAT = "topic.format";
-    public static final String VALUE_TYPE = "value.type";
-    public static final String START_FROM = "start.from";
-    public static final String BATCH_SIZE = "batch.size";
-    public static final String BATCH_BYTES = "batch.bytes";
-    public static final String POLL_INTERVAL_MS = "poll.interval.ms";
-    public static final String READ_TIMEOUT_MS = "read.timeout.ms";
-    public static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
+    static final String QUEUES = "queues";
+    static final String QUEUES_PATTERN = "queues.pattern";
+    static final String TOPIC_FORMAT = "topic.format";
+    static final String VALUE_TYPE = "value.type";
+    static final String START_FROM = "start.from";
+    static final String BATCH_SIZE = "batch.size";
+    static final String BATCH_BYTES = "batch.bytes";
+    static final String POLL_INTERVAL_MS = "poll.interval.ms";
+    static final String READ_TIMEOUT_MS = "read.timeout.ms";
+    static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
 
     /** The connector, as configurations name it. */
     private static final String CONNECTOR = "dev.sluice.connect.QueueSourceConnector";

@@ -147,38 +147,39 @@ class SinkIT {
                                 () -> assertThat(database.query("select payload from sluice.messages order by seq"))
                                         .containsExactly("1", "2", "3", text(MAX_BYTES), "4"));
                 List<ConsumerRecord<byte[], byte[]>> dead = Records.read(broker, "mixed-dead", 4);
-                assertThat(dead).hasSize(4);
-                assertThat(dead)
-                        .extracting(each -> header(each, "__connect.errors.offset"))
-                        .containsExactlyInAnyOrder("1", "3", "5", "7");
-                assertThat(dead).allSatisfy(each -> {
-                    assertThat(header(each, "__connect.errors.topic")).isEqualTo("mixed");
-                    assertThat(header(each, "__connect.errors.connector.name")).isEqualTo("mixed");
-                    assertThat(header(each, "__connect.errors.exception.message"))
-                            .isNotEmpty();
-                });
-                assertThat(dead)
-                        .filteredOn(
-                                each -> header(each, "__connect.errors.offset").equals("3"))
-                        .allSatisfy(each -> {
-                            assertThat(new String(each.key(), UTF_8)).isEqualTo(tooLongName);
-                            assertThat(header(each, "__connect.errors.exception.message"))
-                                    .contains("at most " + NewMessage.MAX_NAME_LENGTH);
-                        });
-                assertThat(dead)
-                        .filteredOn(
-                                each -> header(each, "__connect.errors.offset").equals("7"))
-                        .allSatisfy(each -> {
-                            assertThat(each.value()).isEqualTo(Records.bytes(text(MAX_BYTES + 1)));
-                            assertThat(header(each, "__connect.errors.exception.message"))
-                                    .contains("at most " + MAX_BYTES + " bytes (message.max.bytes), has "
-                                            + (MAX_BYTES + 1));
-                        });
+                assertThatDeadLettersHaveTheirReasons(dead, tooLongName);
                 assertThat(worker.runningTasks("mixed")).isEqualTo(1);
             } finally {
                 worker.delete("mixed");
             }
         }
+    }
+
+    private static void assertThatDeadLettersHaveTheirReasons(
+            List<ConsumerRecord<byte[], byte[]>> dead, String tooLongName) {
+        assertThat(dead).hasSize(4);
+        assertThat(dead)
+                .extracting(each -> header(each, "__connect.errors.offset"))
+                .containsExactlyInAnyOrder("1", "3", "5", "7");
+        assertThat(dead).allSatisfy(each -> {
+            assertThat(header(each, "__connect.errors.topic")).isEqualTo("mixed");
+            assertThat(header(each, "__connect.errors.connector.name")).isEqualTo("mixed");
+            assertThat(header(each, "__connect.errors.exception.message")).isNotEmpty();
+        });
+        assertThat(dead)
+                .filteredOn(each -> header(each, "__connect.errors.offset").equals("3"))
+                .allSatisfy(each -> {
+                    assertThat(new String(each.key(), UTF_8)).isEqualTo(tooLongName);
+                    assertThat(header(each, "__connect.errors.exception.message"))
+                            .contains("at most " + NewMessage.MAX_NAME_LENGTH);
+                });
+        assertThat(dead)
+                .filteredOn(each -> header(each, "__connect.errors.offset").equals("7"))
+                .allSatisfy(each -> {
+                    assertThat(each.value()).isEqualTo(Records.bytes(text(MAX_BYTES + 1)));
+                    assertThat(header(each, "__connect.errors.exception.message"))
+                            .contains("at most " + MAX_BYTES + " bytes (message.max.bytes), has " + (MAX_BYTES + 1));
+                });
     }
 
     @Test
