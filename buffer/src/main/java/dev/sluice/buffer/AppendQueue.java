@@ -1,5 +1,6 @@
 package dev.sluice.buffer;
 
+import dev.sluice.buffer.LogReader.WrittenOffset;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -24,6 +25,33 @@ import org.slf4j.LoggerFactory;
  * slower the disk, the larger the groups.
  */
 final class AppendQueue implements WrittenOffset {
+    /**
+     * An accepted append that is not written yet.
+     *
+     * @param bodyBytes size of the body of its frame
+     * @param written completes when the records are in the file
+     */
+    record PendingAppend(
+            long firstOffset,
+            List<byte[]> payloads,
+            int bodyBytes,
+            long acceptedAtMillis,
+            CompletableFuture<Void> written) {
+
+        long nextOffset() {
+            return firstOffset + payloads.size();
+        }
+
+        int frameBytes() {
+            return SegmentFormat.FRAME_HEADER_BYTES + bodyBytes;
+        }
+
+        /** Returns about how much memory it takes; a small append takes more than its payloads. */
+        long heldBytes() {
+            return (long) bodyBytes + SegmentLogConfig.PENDING_OVERHEAD_BYTES;
+        }
+    }
+
     private static final Logger log = LoggerFactory.getLogger(AppendQueue.class);
     private static final CompletableFuture<Void> DONE = CompletableFuture.completedFuture(null);
 

@@ -1,5 +1,7 @@
 package dev.sluice.buffer;
 
+import dev.sluice.buffer.LogInspection.SegmentInfo;
+import dev.sluice.buffer.LogReader.WrittenOffset;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,5 +1,6 @@
 package dev.sluice.buffer;
 
+import dev.sluice.buffer.LogInspection.SegmentInfo;
 import dev.sluice.buffer.RecoveryReport.Kind;
 import dev.sluice.buffer.Segment.Damage;
 import java.io.IOException;

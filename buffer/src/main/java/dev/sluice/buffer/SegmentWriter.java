@@ -1,5 +1,6 @@
 package dev.sluice.buffer;
 
+import dev.sluice.buffer.AppendQueue.PendingAppend;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.FileAlreadyExistsException;

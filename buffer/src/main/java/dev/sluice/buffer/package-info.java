@@ -207,8 +207,8 @@
  *   <li>{@link dev.sluice.buffer.LogReader} and {@link dev.sluice.buffer.Entry}: reading it back.
  *   <li>{@link dev.sluice.buffer.LogStatus}, {@link dev.sluice.buffer.LogCounters} and
  *       {@link dev.sluice.buffer.RecoveryReport}: for status, metrics and logs.
- *   <li>{@link dev.sluice.buffer.LogDirectory}, {@link dev.sluice.buffer.LogInspection} and
- *       {@link dev.sluice.buffer.SegmentInfo}: for tools that work on a stopped log.
+ *   <li>{@link dev.sluice.buffer.LogDirectory} and {@link dev.sluice.buffer.LogInspection}: for tools that work on a
+ *       stopped log.
  *   <li>{@link dev.sluice.buffer.FailedLog} and {@link dev.sluice.buffer.FailedRecord}: records that were set aside.
  *   <li>{@link dev.sluice.buffer.AtomicFile}, {@link dev.sluice.buffer.DirectoryLock} and
  *       {@link dev.sluice.buffer.DirectoryLockedException}: also for the files of the bridge outside of logs.

@@ -60,6 +60,7 @@ class AtomicFileTest {
     void belongsToItsOwnerAlone() throws IOException {
         Path file = directory.resolve("file");
         AtomicFile.replace(file, new byte[0]);
-        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------");
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+                .isEqualTo("rw-------");
     }
 }

@@ -7,7 +7,7 @@ import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.buffer.FailedLog;
 import dev.sluice.buffer.LogDirectory;
 import dev.sluice.buffer.LogInspection;
-import dev.sluice.buffer.SegmentInfo;
+import dev.sluice.buffer.LogInspection.SegmentInfo;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
