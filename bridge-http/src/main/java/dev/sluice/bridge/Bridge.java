@@ -361,6 +361,7 @@ final class Bridge implements AutoCloseable {
 
     /** Returns a text for the person who has started the service: addresses and first steps. */
     String introduction() {
+        String pushUrl = Shell.quoted(url() + "/api/v1/push");
         String psql = postgres == null ? "" : "\nLook at it:    " + postgres.psqlCommand();
         return """
 
@@ -369,7 +370,7 @@ final class Bridge implements AutoCloseable {
                 Push:  curl -s %s -d '{"items":[{"queue":"hello","payload":{"text":"first light"}}]}'
                 Pop:   curl -s '%s/api/v1/pop/queue/hello?autoAck=true'
                 %s
-                Ctrl-C stops it.""".formatted(version(), url(), data.path(), Shell.quoted(url() + "/api/v1/push"), url(), psql.strip());
+                Ctrl-C stops it.""".formatted(version(), url(), data.path(), pushUrl, url(), psql.strip());
     }
 
     /** Waits until the service is closed. */

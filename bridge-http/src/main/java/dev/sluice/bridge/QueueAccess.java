@@ -53,7 +53,7 @@ record QueueAccess(Queue queue, Availability availability, MaintenanceMode maint
         if (result.leaseId() == null) {
             int back = queue.putBack(target.group(), result.messages());
             log.info(
-                    "Messages popped with auto-ack reached no client and were put back target={} popped={} back={}",
+                    "Messages popped with auto-ack reached nobody and were put back target={} popped={} back={}",
                     target,
                     result.messages().size(),
                     back);

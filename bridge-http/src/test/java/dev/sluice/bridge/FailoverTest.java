@@ -16,8 +16,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A failover after which sessions stay on a server that only reads, while new connections reach the one that is written
- * to.
+ * After a failover, open sessions stay on a server that has become read-only, while new connections reach the new
+ * primary.
  */
 class FailoverTest {
     private static final Duration SECONDS = Duration.ofSeconds(10);
@@ -60,7 +60,7 @@ class FailoverTest {
         assertThat(bridge.get("/health").statusCode()).isEqualTo(200);
     }
 
-    /** Only the connections that report 25006 tell of it then. */
+    /** The server keeps answering; only the error 25006 shows the failover. */
     @Test
     void soItDoesWhenTheWatchHasSeenNothing() throws Exception {
         Predicate<String> others = application -> !application.equals("sluice-watch");

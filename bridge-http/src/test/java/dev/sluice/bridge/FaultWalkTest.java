@@ -16,12 +16,11 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * During every fault of the database every answer is true and comes in time, and every output about health says the
- * same.
+ * During every fault of the database, every answer is true and comes in time, and all outputs about health agree.
  */
 class FaultWalkTest {
     private static final Duration BOUND = Duration.ofSeconds(10);
-    /** These only read, or find that there is nothing to change. */
+    /** Requests that only read, or that have nothing to change. */
     private static final List<String> READING = List.of("list of queues", "dead letters", "seek");
 
     @Test

@@ -19,8 +19,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.stream.Stream;
 
 /**
- * Starts of a service through a proxy that does something to its connections during the first two seconds. Everything
- * is served within {@link #MOST} of the end of the fault.
+ * Starts a service through a proxy that disturbs its connections during the first two seconds. Everything works within
+ * {@link #MOST} after the end of the fault.
  *
  * <p>Arguments of {@link #main}: how many starts (50), the seed of the first (1).
  */
@@ -47,7 +47,7 @@ final class FaultyStarts {
     private FaultyStarts() {}
 
     /**
-     * What came of a start.
+     * The outcome of a start.
      *
      * @param what the fault
      * @param took time from the end of the fault until everything worked

@@ -7,12 +7,12 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** A few of the starts that {@link FaultyStarts} makes by the dozen. */
+/** Runs a few of the starts of {@link FaultyStarts}. */
 class FaultyStartsTest {
-    /** What a machine that runs the whole suite may add. */
+    /** Time that a machine may add which runs the whole suite. */
     private static final Duration BUSY = Duration.ofSeconds(10);
 
-    /** Cut, lost, late and refused, with and without a schema. */
+    /** Seeds that cut, lose, delay and refuse connections, with and without a schema. */
     static LongStream seeds() {
         return LongStream.of(1, 3, 7, 9);
     }

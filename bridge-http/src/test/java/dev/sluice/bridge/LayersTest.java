@@ -21,7 +21,7 @@ class LayersTest {
             .dependOnClassesThat()
             .resideInAPackage("dev.sluice.bridge");
 
-    /** What moves messages knows nothing of HTTP. */
+    /** The packages that move messages know nothing of HTTP. */
     @ArchTest
     static final ArchRule theEngineDoesNotKnowHttp = noClasses()
             .that()

@@ -13,7 +13,7 @@ import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
 import org.slf4j.Logger;
 
-/** What a line of the log looks like. */
+/** The format of log lines. */
 class LogLinesTest {
     private static String written(String message, Object... arguments) throws JoranException {
         var context = new LoggerContext();

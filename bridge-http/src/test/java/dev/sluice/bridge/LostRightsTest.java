@@ -15,7 +15,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Somebody takes the schema or a right away while the service runs, and gives it back. */
+/** An administrator drops the schema or revokes a right while the service runs, and restores it. */
 class LostRightsTest {
     private static final Duration SECONDS = Duration.ofSeconds(10);
     private static final String ITEMS = "{\"items\":[{\"queue\":\"orders\",\"payload\":1}]}";
@@ -59,7 +59,7 @@ class LostRightsTest {
         await().atMost(SECONDS).until(() -> bridge.get("/health").statusCode() == 200);
     }
 
-    /** From the first request on: before health knows, the answers are the same. */
+    /** The answers are the same from the first request on, also before health has noticed. */
     private void assertThatTheDatabaseIsAway(String reason) {
         long end = System.nanoTime() + SECONDS.toNanos();
         HttpResponse<String> health;

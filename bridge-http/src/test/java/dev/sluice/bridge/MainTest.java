@@ -37,7 +37,7 @@ class MainTest {
     private Process start(Map<String, String> environment, String... arguments) throws IOException {
         var command = new ArrayList<String>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:TieredStopAtLevel=1", // Processes that end after a second had better start fast.
+                "-XX:TieredStopAtLevel=1", // The processes live a second, so a fast start matters most.
                 "-cp",
                 System.getProperty("java.class.path"),
                 Main.class.getName()));
@@ -58,7 +58,7 @@ class MainTest {
         }
     }
 
-    /** Returns the lines meant for people: without the log. */
+    /** Returns the lines for people, without the log. */
     private List<String> run(int status, Map<String, String> environment, String... arguments) throws Exception {
         Process process = start(environment, arguments);
         assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).isTrue();
@@ -173,7 +173,7 @@ class MainTest {
         }
         assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).as("stops").isTrue();
         assertThat(output()).contains("sluice: Stopping").doesNotContain("Ctrl-C stops it.");
-        // What was sent a signal may need a moment to end, and none is started any more.
+        // A signalled process may need a moment to end. None is started any more.
         await().untilAsserted(() -> assertThat(ProcessHandle.allProcesses()
                         .map(each -> each.info().commandLine().orElse(""))
                         .filter(line -> line.contains(cluster.toString())))

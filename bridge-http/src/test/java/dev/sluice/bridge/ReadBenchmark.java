@@ -13,16 +13,16 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * How long the routes that show things take when a queue holds 10 million messages, in one partition and in a thousand,
- * and when it holds a fifth of that as they come when little is pushed at a time, each in a segment of its own. Prints
- * the longest of the answers of each route, of which there are enough for the server to have settled for its plans. Run
- * it by hand; some minutes go to making the messages.
+ * Measures the routes that show things. A queue holds 10 million messages, in one partition or in a thousand; or it
+ * holds a fifth of that, each message in a segment of its own, as after many small pushes. Prints the longest answer of
+ * each route. The number of calls is large enough for the server to settle on its plans. Run it by hand; creating the
+ * messages takes some minutes.
  *
  * <p>{@code -Dsluice.benchmark.messages} makes fewer. {@code CONTRIBUTING.md} has the command.
  */
 final class ReadBenchmark {
     private static final int MESSAGES = Integer.getInteger("sluice.benchmark.messages", 10_000_000);
-    /** More than the driver and the server take to prepare a statement and to choose a plan for all its parameters. */
+    /** More calls than the driver needs to prepare a statement, and the server to choose a generic plan. */
     private static final int TIMES = 12;
 
     private static final int NANOS_PER_MS = 1_000_000;
@@ -33,7 +33,7 @@ final class ReadBenchmark {
     private ReadBenchmark() {}
 
     /**
-     * How the messages lie.
+     * The layout of the messages.
      *
      * @param segment messages of a segment
      * @param messages all there are

@@ -27,9 +27,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A bridge in this process, on a free port, with a PostgreSQL that the test brings, and a client for it. Start it again
- * on the same directory to see what a restart sees; to see what a kill leaves, run {@link Main} in a process of its
- * own.
+ * A bridge in this process, on a free port, with a PostgreSQL of the test, and a client for it. To test a restart,
+ * start it again on the same directory. To test a kill, run {@link Main} in a process of its own.
  */
 public final class RunningBridge implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -43,11 +42,12 @@ public final class RunningBridge implements AutoCloseable {
     }
 
     /**
-     * Starts a bridge. However busy the machine is, it does not give up on its database before the test does.
+     * Starts a bridge. Its timeouts are so long that the bridge gives up on its database later than the test, even on a
+     * busy machine.
      *
      * @param connectionUrl JDBC address of a server that lets user {@code postgres} in
      * @param dataDirectory for the local log
-     * @param settings more settings, or others than these
+     * @param settings further settings; they win over the defaults of tests
      */
     public static RunningBridge start(String connectionUrl, Path dataDirectory, Map<String, String> settings) {
         var all = new HashMap<>(Map.of(
@@ -66,7 +66,7 @@ public final class RunningBridge implements AutoCloseable {
         }
     }
 
-    /** The same with the defaults. */
+    /** Starts a bridge with the defaults of tests. */
     public static RunningBridge start(String connectionUrl, Path dataDirectory) {
         return start(connectionUrl, dataDirectory, Map.of());
     }
@@ -76,7 +76,7 @@ public final class RunningBridge implements AutoCloseable {
         return bridge.port();
     }
 
-    /** Returns what it serves. */
+    /** Returns its routes. */
     public List<Route> routes() {
         return bridge.routes();
     }
@@ -138,7 +138,7 @@ public final class RunningBridge implements AutoCloseable {
         return json(post("/api/v1/ack/batch", body.toString()).body());
     }
 
-    /** Waits until so many pops wait. */
+    /** Blocks until this many pops wait. */
     public void awaitParked(int pops) {
         await().untilAsserted(() -> {
             Matcher parked = PARKED.matcher(get("/metrics/prometheus").body());

@@ -24,9 +24,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A role and a database with other defaults than the server's, for everything that a session relies on. */
+/** A role and a database whose defaults differ from those of the server in every setting that a session relies on. */
 class SessionDefaultsTest {
-    /** Defaults with which a session that sets nothing fails, waits, forgets, or reads and writes other text. */
+    /** Defaults that break a session which sets nothing: it fails, waits, forgets, or reads and writes other text. */
     private static final Map<String, String> HOSTILE = Map.ofEntries(
             Map.entry("default_transaction_isolation", "'serializable'"),
             Map.entry("default_transaction_read_only", "on"),
@@ -70,7 +70,7 @@ class SessionDefaultsTest {
         postgres.close();
     }
 
-    /** With functions that shadow the server's own, in the schema that the search path names. */
+    /** The search path names a schema whose functions shadow those of the server. */
     private void makeHostile() {
         postgres.execute("create schema hostile; grant usage on schema hostile to " + role);
         postgres.execute("create function hostile.set_config(text, text, boolean) returns text language sql"
@@ -87,7 +87,7 @@ class SessionDefaultsTest {
             assertThat(bridge.get("/health").statusCode()).isEqualTo(200);
             assertThat(bridge.get("/api/v1/analytics/postgres-stats").statusCode())
                     .isEqualTo(200);
-            // No default ends a session that is silent for longer than it allows.
+            // No default ends a session that is silent for long.
             await().untilAsserted(() -> assertThat(
                             postgres.query("select count(*) > 3 from pg_stat_activity where usename = '" + role
                                     + "' and state = 'idle' and now() - state_change > interval '1500 milliseconds'"))
@@ -148,7 +148,7 @@ class SessionDefaultsTest {
         }
     }
 
-    /** An operator may have chosen that a commit waits for standbys, or not for their disks. */
+    /** The operator decides whether a commit waits for standbys and their disks. */
     @ParameterizedTest
     @ValueSource(strings = {"remote_apply", "remote_write", "local"})
     void aCommitThatWaitsForMoreThanThisDiskGoesOnDoingSo(String level) throws SQLException {

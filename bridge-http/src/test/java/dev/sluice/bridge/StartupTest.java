@@ -34,7 +34,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Processes that are started as people and their tools start them. */
+/** Starts processes as people and tools do. */
 class StartupTest {
     private static final int SECONDS = 150;
     private static final byte[] PUSH = "{\"items\":[{\"queue\":\"q\",\"payload\":1}]}".getBytes(StandardCharsets.UTF_8);
@@ -67,7 +67,7 @@ class StartupTest {
         }
     }
 
-    /** Runs a process that does not start, and returns all that it says. */
+    /** Runs a process that does not start, and returns all its output. */
     private String refusal(String... arguments) throws Exception {
         Process process = start(arguments);
         assertThat(process.waitFor(SECONDS, TimeUnit.SECONDS)).isTrue();
@@ -189,7 +189,7 @@ class StartupTest {
 
         @Test
         void printsNoSecretInItsTrace() throws Exception {
-            jvm.add("-Dlogback.configurationFile=logback.xml"); // Not that of the tests.
+            jvm.add("-Dlogback.configurationFile=logback.xml"); // Not the configuration of the tests.
             environment.put("SLUICE_LOG_LEVEL", "TRACE");
             environment.put("SLUICE_CONNECTION_URL", postgres.url() + "?password=s3cret%24&sslpassword=s3cret");
             environment.put("SLUICE_CONNECTION_PASSWORD", "s3cret$${x");
@@ -235,7 +235,7 @@ class StartupTest {
 
     @Nested
     class ABadPath {
-        /** Nothing is tried that takes long before the paths are known to be good. */
+        /** The service checks the paths before it begins anything that takes long. */
         @Test
         void isOneLineThatNamesTheKeyAndTheReason() throws Exception {
             Path file = Files.writeString(directory.resolve("file"), "");

@@ -27,7 +27,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A stop asked for: those who wait are answered, what was taken is drained or kept, and what remains is said. */
+/** A stop answers waiting pops, drains or keeps accepted messages, and reports how many remain. */
 class StopTest {
     private static final String NOBODY = "jdbc:postgresql://127.0.0.1:1/nothing";
     private static final int MESSAGES = 100;
@@ -76,11 +76,11 @@ class StopTest {
             bridge.push("{\"items\":[{\"queue\":\"q\",\"payload\":\"first\"}]}");
             try (var socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
                 send(socket, head + body.substring(0, 20));
-                await().until(() -> bridge.get("/live").statusCode() == 200); // So the head has arrived, too.
+                await().until(() -> bridge.get("/live").statusCode() == 200); // So the head has arrived.
                 var stopping = new Thread(bridge::close);
                 stopping.start();
                 await().atMost(Duration.ofSeconds(60)).until(() -> isRefused(port));
-                Thread.sleep(200); // Much longer than connections without a request are kept.
+                Thread.sleep(200); // Much longer than the server keeps connections without a request.
                 send(socket, body.substring(20));
                 var answer = new BufferedReader(new InputStreamReader(socket.getInputStream(), UTF_8));
                 assertThat(answer.readLine()).startsWith("HTTP/1.1 201");
@@ -121,7 +121,7 @@ class StopTest {
             assertThat(bridge.get("/ready").body()).contains("\"reason\":\"stopping\"");
             assertThat(bridge.get("/live").statusCode()).isEqualTo(200);
             assertThat(bridge.push("{\"items\":[{\"queue\":\"q\"}]}").statusCode())
-                    .as("what a balancer still sends is taken")
+                    .as("requests that a load balancer still sends are served")
                     .isEqualTo(201);
             assertThat(bridge.pop("q?wait=true&timeout=50000").path("messages")).hasSize(1);
             stopping.interrupt(); // Ends the grace.

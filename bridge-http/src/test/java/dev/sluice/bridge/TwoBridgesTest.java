@@ -16,7 +16,7 @@ class TwoBridgesTest {
 
     @Test
     void onOneDatabaseWakeEachOthersConsumers() throws Exception {
-        // So seldom that the poll cannot be what brings the message.
+        // So rarely that a poll cannot bring the message.
         Map<String, String> seldom = Map.of("pop.poll.interval.ms", "3600000");
         var pool = Executors.newSingleThreadExecutor();
         try (var postgres = TestPostgres.empty();

@@ -11,7 +11,7 @@ import dev.sluice.queue.write.QueueWriterConfig;
 import java.util.Collections;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
+import java.util.NavigableMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -19,13 +19,13 @@ import org.jspecify.annotations.Nullable;
 public final class BridgeConfig {
     private final Values values;
     /** Properties of the clients of Kafka, without the prefix. */
-    private final SortedMap<String, String> kafkaClients;
+    private final NavigableMap<String, String> kafkaClients;
 
     private @Nullable PayloadCipher cipher;
 
     BridgeConfig(Values values, Map<String, String> kafkaClients) {
         this.values = values;
-        this.kafkaClients = Collections.unmodifiableSortedMap(new TreeMap<>(kafkaClients));
+        this.kafkaClients = Collections.unmodifiableNavigableMap(new TreeMap<>(kafkaClients));
     }
 
     /**
@@ -83,7 +83,7 @@ public final class BridgeConfig {
         return KafkaSettings.kafka(values, kafkaClients);
     }
 
-    SortedMap<String, String> kafkaClients() {
+    NavigableMap<String, String> kafkaClients() {
         return kafkaClients;
     }
 

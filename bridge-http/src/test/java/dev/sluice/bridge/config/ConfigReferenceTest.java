@@ -17,7 +17,7 @@ class ConfigReferenceTest {
         }
         assertThat(Files.readString(PAGE))
                 .as(
-                        "docs/configuration.md; write it anew with: mvn -pl bridge-http -am test"
+                        "docs/configuration.md; write it again with: mvn -pl bridge-http -am test"
                                 + " -Dtest=ConfigReferenceTest -Dsurefire.failIfNoSpecifiedTests=false -Dsluice.write.docs=true")
                 .isEqualTo(ConfigReference.page());
     }

@@ -21,7 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Settings as people and their tools write them: services of Kubernetes, empty variables, odd encodings, passwords. */
+/** Settings as people and tools write them: services of Kubernetes, empty variables, odd encodings, passwords. */
 class ConfigSourcesTest {
     @TempDir
     Path directory;

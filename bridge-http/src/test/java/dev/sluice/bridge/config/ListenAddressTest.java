@@ -45,7 +45,7 @@ class ListenAddressTest {
                 .hasMessageMatching("must not hold a port; the port is http.port|must be an address or a name.*");
     }
 
-    /** 192.0.2.1 is for documentation (RFC 5737): no machine has it. */
+    /** 192.0.2.1 is reserved for documentation (RFC 5737), so no machine has it. */
     @ParameterizedTest
     @CsvSource({
         "192.0.2.1, cannot be used: ",

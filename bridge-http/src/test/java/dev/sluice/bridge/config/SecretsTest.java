@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Wherever a secret stands, no text for people holds it. */
+/** No text for people holds a secret, whichever setting the secret is part of. */
 class SecretsTest {
     private static final String[] TEXTS = {
         "postgres://app:s3cret@host/db",

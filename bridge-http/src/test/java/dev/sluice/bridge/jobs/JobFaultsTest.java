@@ -20,7 +20,7 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Jobs go on, whatever is thrown on their threads. */
+/** No exception ends a job. */
 @Timeout(60)
 class JobFaultsTest {
     private static FakeSource withoutMemory() {

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** A role that may have fewer connections than the service wants: the drain comes first. */
+/** If a role may have fewer connections than the service wants, the drain comes first. */
 class ConnectionLimitTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
@@ -64,7 +64,7 @@ class ConnectionLimitTest {
         }
     }
 
-    /** Others take all that is left, and then the drain's connection is cut. */
+    /** Others take all remaining connections, and then the connection of the drain is cut. */
     @Test
     void theDrainGetsTheConnectionThatThePoolsGiveUp() throws Exception {
         try (RunningBridge bridge = start()) {
@@ -102,7 +102,7 @@ class ConnectionLimitTest {
         }
     }
 
-    /** They are of the same role, and come and go. */
+    /** Other sessions of the same role come and go. */
     @Test
     void poolsFitBesideOthersOfTheSameRole() throws Exception {
         limit(20);

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.postgresql.PGConnection;
 
-/** What the service knows of its database, and what it does about pools that cannot be used. */
+/** Database reports problems, and replaces pools that cannot be used. */
 class DatabaseTest {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -68,7 +68,7 @@ class DatabaseTest {
                 .untilAsserted(() -> assertThat(database.problem()).isNull());
     }
 
-    /** Not waiting for a pool is not an outage. */
+    /** A wait for a connection of a pool is not an outage. */
     @Test
     void isWellWhileAllConnectionsOfAPoolAreInUse() throws SQLException {
         var taken = new ArrayList<Connection>();
@@ -132,7 +132,7 @@ class DatabaseTest {
                 .untilAsserted(() -> assertThat(database.problem()).isNull());
     }
 
-    /** A thread that keeps a connection for long must give it back: the new connections may lead to another server. */
+    /** The holder of a long-lived connection must give it back, because new connections may lead to another server. */
     @Test
     void replacesEveryConnectionWhenASessionIsEndedByTheServer() throws SQLException {
         var told = new ArrayList<String>();

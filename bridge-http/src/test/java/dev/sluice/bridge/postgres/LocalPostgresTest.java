@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class LocalPostgresTest {
-    /** Where one was made and stopped in order: unpacking it and making its database takes the longest. */
+    /** A server that was created and stopped. Unpacking and creating it takes the longest, so it is copied. */
     @TempDir
     private static Path made;
 
@@ -42,7 +42,7 @@ class LocalPostgresTest {
         LocalPostgres.start(made.resolve("postgres"), 0, line -> {}).close();
     }
 
-    /** Puts a copy of it where {@link #start} finds it. */
+    /** Puts a copy of that server where {@link #start} finds it. */
     private void copyOfOneThatWasStopped() throws Exception {
         Process copy = new ProcessBuilder("cp", "-Rp", made.resolve("postgres").toString(), directory.toString())
                 .inheritIO()
@@ -107,7 +107,7 @@ class LocalPostgresTest {
     @Test
     void isTakenOverFromAServiceThatWasKilled() throws Exception {
         copyOfOneThatWasStopped();
-        LocalPostgres left = start(); // Not closed by the service that started it.
+        LocalPostgres left = start(); // Left running, as by a killed service.
         long pid = pid();
         progress.clear();
         try (var postgres = start()) {
@@ -131,7 +131,7 @@ class LocalPostgresTest {
         assertThat(directory.resolve("postgres/cluster/postmaster.pid")).doesNotExist();
     }
 
-    /** As Kubernetes does to a volume with {@code fsGroup}. */
+    /** Kubernetes does so to a volume with {@code fsGroup}. */
     @Test
     void startsOnAVolumeThatWasMadeWritableForAGroup() throws Exception {
         copyOfOneThatWasStopped();
@@ -199,13 +199,13 @@ class LocalPostgresTest {
             try {
                 long deadline = System.nanoTime() + Duration.ofSeconds(120).toNanos();
                 while (other == null && System.nanoTime() < deadline) {
-                    if (postgres.isAnswering()) { // Once, or again when it came back before its port could be taken.
+                    if (postgres.isAnswering()) { // Again if the server restarts before its port is taken.
                         ProcessHandle.of(pid()).ifPresent(ProcessHandle::destroyForcibly);
                     }
                     try {
                         other = new ServerSocket(port, 50, InetAddress.getLoopbackAddress());
                     } catch (IOException e) {
-                        Thread.sleep(5); // Still the server's.
+                        Thread.sleep(5); // The server still has the port.
                     }
                 }
                 assertThat(other).isNotNull();
@@ -225,7 +225,7 @@ class LocalPostgresTest {
         Files.writeString(
                 directory.resolve("postgres/cluster/postmaster.pid"),
                 ProcessHandle.current().pid() + "\n" + directory.resolve("postgres/cluster") + "\n1\n1\n\n127.0.0.1\n");
-        // This process has the number now, and is no PostgreSQL.
+        // The file names this process, which is no PostgreSQL.
         try (var postgres = start()) {
             assertThat(query(postgres, "select 1")).isEqualTo("1");
         }

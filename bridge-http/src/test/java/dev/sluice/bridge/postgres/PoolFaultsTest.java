@@ -21,16 +21,16 @@ import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 
 /**
- * The first connection of every pool is disturbed at each of its answers. A HikariCP pool that asks it for the
- * isolation level, and gets no answer, refuses every connection for good.
+ * Disturbs the first connection of every pool at each of its answers. A HikariCP pool that asks a connection for the
+ * isolation level, and gets no answer, refuses every later connection.
  */
 class PoolFaultsTest {
     private static final List<String> POOLS =
             List.of("sluice-consumers", "sluice-administration", "sluice-writers", "sluice-control");
 
     /**
-     * Answers of a first connection: to the login, the settings, the question whether it works, and the one for the
-     * level.
+     * Answers that a first connection gets: to the login, the settings, the check that it works, and the question for
+     * the level.
      */
     private static final int STEPS = 4;
 
@@ -55,7 +55,7 @@ class PoolFaultsTest {
         }
     }
 
-    /** Returns what went wrong, or an empty text. */
+    /** Returns the failure, or an empty text. */
     private static String disturb(TestPostgres postgres, Deed deed, int step) throws Exception {
         Set<String> disturbed = ConcurrentHashMap.newKeySet();
         try (var proxy = new FaultyProxy(postgres.url())) {

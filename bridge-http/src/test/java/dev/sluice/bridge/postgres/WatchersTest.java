@@ -11,10 +11,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Threads that watch the database go on, whatever is thrown on them. */
+/** No exception ends the threads that watch the database. */
 @Timeout(60)
 class WatchersTest {
-    /** Counts what it is told, and throws the first time. */
+    /** Counts its calls, and throws at the first one. */
     private static final class Throwing implements DatabaseWatch.Listener {
         final AtomicInteger again = new AtomicInteger();
         final AtomicInteger answered = new AtomicInteger();

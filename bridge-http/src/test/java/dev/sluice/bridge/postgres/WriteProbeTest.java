@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.postgresql.ds.PGSimpleDataSource;
 
-/** What the probe of writes finds out, and what it costs the server. */
+/** The probe of writes finds commits that hang, and costs the server one transaction. */
 @Timeout(120)
 class WriteProbeTest {
     private static final String WAITING = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'";
