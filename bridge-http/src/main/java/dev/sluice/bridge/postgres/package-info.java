@@ -12,11 +12,12 @@
  *
  * <h2>Availability</h2>
  *
- * Two observers decide whether requests may use the database, and neither uses a pool. {@code DatabaseWatch} asks every
- * second whether the server answers and is no standby. {@link dev.sluice.bridge.postgres.WriteProbe} commits a
- * transaction every second. While one of them reports a problem, requests fail at once instead of waiting for a
- * connection, and a transaction in progress rolls back ({@link dev.sluice.bridge.postgres.GatedConnections}): a commit
- * that hangs cannot be taken back.
+ * {@link dev.sluice.bridge.postgres.SchemaOpener} opens the schema at the start, or as soon as the server answers. Then
+ * two observers find out whether requests may use the database, and neither uses a pool: {@code DatabaseWatch} asks
+ * every second whether the server answers and is no standby, and {@link dev.sluice.bridge.postgres.WriteProbe} commits
+ * a transaction every second. {@link dev.sluice.bridge.postgres.Availability} gives the answer of all three. While it
+ * reports a problem, requests fail at once instead of waiting for a connection, and a transaction in progress rolls
+ * back ({@code GatedConnections}): a commit that hangs cannot be taken back.
  *
  * <h2>The embedded server</h2>
  *
@@ -32,8 +33,8 @@
  * renews pools and changes their sizes after the start. No lock is held during a statement, except while the embedded
  * server starts or stops. The package knows no SQL of the queue beyond the schema's version; that is the connector's.
  *
- * <p>Public types: {@code Database} and its {@code Address} (configuration and wiring), {@code WriteProbe},
- * {@code GatedConnections} and {@code LocalPostgres} (wiring).
+ * <p>Public types: {@code Database} and its {@code Address}, which configuration and wiring name; {@code SchemaOpener},
+ * {@code WriteProbe}, {@code Availability} and {@code LocalPostgres}, which the wiring opens.
  */
 @NullMarked
 package dev.sluice.bridge.postgres;

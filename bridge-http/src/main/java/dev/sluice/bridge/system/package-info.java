@@ -12,6 +12,7 @@
  *   <li>{@link dev.sluice.bridge.system.DataDirectory}: the bridge owns its data directory alone.
  *   <li>{@link dev.sluice.bridge.system.OwnFiles}: the key, the password, the log and the database keep other users
  *       out.
+ *   <li>{@link dev.sluice.bridge.system.FileTree}: start and database delete directories with it.
  *   <li>{@link dev.sluice.bridge.system.FileProblem}: start, settings and database explain I/O errors with it.
  *   <li>{@link dev.sluice.bridge.system.NativeLocale}: configuration and command line reject text that the locale
  *       garbles.
