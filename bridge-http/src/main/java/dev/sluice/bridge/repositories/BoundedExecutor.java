@@ -74,20 +74,20 @@ public final class BoundedExecutor implements AutoCloseable {
     public <T> CompletableFuture<T> run(Callable<T> task) {
         var answer = new CompletableFuture<T>();
         var phase = new AtomicReference<>(Phase.WAITING);
-        Runnable turn = () -> {
+        Runnable run = () -> {
             if (phase.compareAndSet(Phase.WAITING, Phase.RUNNING)) {
                 complete(answer, task);
             }
         };
         try {
-            workers.execute(turn);
+            workers.execute(run);
         } catch (RejectedExecutionException e) {
             return CompletableFuture.failedFuture(new OverloadedException("Too many " + what + " wait"));
         }
         var alarm = CLOCK.schedule(
                 () -> {
                     if (phase.compareAndSet(Phase.WAITING, Phase.OVER)) {
-                        workers.remove(turn);
+                        workers.remove(run);
                         answer.completeExceptionally(
                                 new OverloadedException("Too many " + what + " wait: its turn did not come within "
                                         + longest.toSeconds() + " s, and nothing was done"));

@@ -17,7 +17,7 @@ import java.util.function.Supplier;
 public final class WriterPool<W extends AutoCloseable> implements AutoCloseable {
     private static final int MAX_WAITING = 1000;
 
-    private final BoundedExecutor turns;
+    private final BoundedExecutor executor;
     private final Queue<W> free = new ConcurrentLinkedQueue<>();
     private final Runnable requireWrites;
 
@@ -30,7 +30,7 @@ public final class WriterPool<W extends AutoCloseable> implements AutoCloseable 
      * @param requireWrites throws {@link QueueException} while the database is known to be away or to take no writes
      */
     public WriterPool(String what, String threadName, int size, Supplier<W> writers, Runnable requireWrites) {
-        this.turns = new BoundedExecutor(what, threadName, size, MAX_WAITING);
+        this.executor = new BoundedExecutor(what, threadName, size, MAX_WAITING);
         this.requireWrites = requireWrites;
         for (int i = 0; i < size; i++) {
             free.add(writers.get());
@@ -39,7 +39,7 @@ public final class WriterPool<W extends AutoCloseable> implements AutoCloseable 
 
     /** Runs a task with a writer as soon as one is free. */
     public <T> CompletableFuture<T> run(Function<W, T> task) {
-        return turns.run(() -> {
+        return executor.run(() -> {
             requireWrites.run();
             W writer = free.remove(); // The pool has one writer for each thread.
             try {
@@ -54,6 +54,6 @@ public final class WriterPool<W extends AutoCloseable> implements AutoCloseable 
     /** Ends the running tasks, and waits for them for a few seconds. */
     @Override
     public void close() {
-        turns.close();
+        executor.close();
     }
 }

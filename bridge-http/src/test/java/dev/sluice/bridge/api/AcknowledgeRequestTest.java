@@ -71,7 +71,7 @@ class AcknowledgeRequestTest extends HttpServiceFixture {
         assertError(response, 503, "The database is not available");
     }
 
-    /** A database that ends a statement is there. */
+    /** A database that cancels a statement is available. */
     @Test
     void isToldThatAStatementTookTooLong() {
         acknowledgeAnswer.completeExceptionally(new QueueException("ack", new SQLException("timeout", "57014")));

@@ -35,7 +35,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Who may do what, over real HTTP. */
+/** The roles that the routes need, over HTTP. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class AuthenticationTest {
     private static final long HOUR_SECONDS = 3600;
@@ -163,7 +163,7 @@ class AuthenticationTest {
         return response.statusCode() == 403 && error(response).equals("Insufficient permissions");
     }
 
-    /** A path that leads to the route; what it names does not exist. */
+    /** Returns a path of the route with names that do not exist. */
     private static String withDummies(String path) {
         return path.replaceAll("\\{[^}]*[iI]d\\}", "00000000-0000-4000-8000-000000000001")
                 .replaceAll("[{<][^}>]*[}>]", "nobody")
@@ -285,7 +285,7 @@ class AuthenticationTest {
     }
 
     @Test
-    void anEndpointForKeysThatHangsHoldsUpNobody() throws IOException {
+    void anEndpointForKeysThatHangsDoesNotHoldUpOthers() throws IOException {
         int port = Ports.free();
         Duration bound = Duration.ofSeconds(10);
         try (var keys = new TestTokens.Issuer()) {

@@ -72,7 +72,7 @@ class BufferRoutesTest {
         return bridge;
     }
 
-    /** Lets these have failed in an earlier run. */
+    /** Writes failed records of an earlier run. */
     private void failed(byte[]... entries) throws Exception {
         try (var failed = FailedLog.open(directory.resolve("log/failed"))) {
             for (byte[] entry : entries) {
@@ -215,7 +215,7 @@ class BufferRoutesTest {
             awaitStored(1);
             bridge().close();
             bridge = null;
-            failed(message("t-1", "1")); // As if it had not been removed.
+            failed(message("t-1", "1")); // As if the record had not been removed.
             post(RETRY, "{'all': true}");
             await().until(() -> get("/api/v1/status/buffers").get("pending").asInt() == 0);
             awaitStored(1);

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-/** However many clients come, and however slow they are, pushes get through. */
+/** Pushes get through, however many clients connect and however slow they are. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ConnectionBoundsTest {
     private static final int MOST = 32;
@@ -83,7 +83,7 @@ class ConnectionBoundsTest {
         }
     }
 
-    /** Whether the server has closed a connection on which it has said nothing. */
+    /** Returns whether the server has closed a connection without an answer. */
     private static boolean isClosed(Socket socket) throws IOException {
         socket.setSoTimeout(1);
         try {

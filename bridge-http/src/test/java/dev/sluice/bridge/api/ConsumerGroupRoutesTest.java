@@ -55,7 +55,7 @@ class ConsumerGroupRoutesTest {
         assertThat(RunningBridge.json(answer.body()).get("error").textValue()).contains(error);
     }
 
-    /** Pushes messages, has a group read the first of each partition, and returns how many partitions there are. */
+    /** Pushes messages, has a group read the first of each partition, and returns the number of partitions. */
     private static void readFirst(String queue, String group, String... partitions) {
         for (String partition : partitions) {
             assertThat(bridge.push("""

@@ -14,7 +14,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What is counted, and that a restart does not forget it. */
+/** The service counts requests and messages, and keeps the counts over a restart. */
 class CountersTest {
     private static final String TRANSACTION = "/api/v1/transaction";
 

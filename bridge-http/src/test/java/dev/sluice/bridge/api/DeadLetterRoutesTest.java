@@ -57,7 +57,7 @@ class DeadLetterRoutesTest {
         return RunningBridge.json(answer.body()).get(0);
     }
 
-    /** Pushes messages and has the default group give up on them; returns the id of their partition. */
+    /** Pushes messages, makes them dead letters of the default group, and returns the id of their partition. */
     private static String bury(String queue, String partition, String... transactionIds) {
         String partitionId = "";
         for (String transactionId : transactionIds) {
@@ -231,7 +231,7 @@ class DeadLetterRoutesTest {
     void aMessageIsBuriedByHand() {
         String partitionId = push("doomed", "p", "t").get("partition_id").textValue();
         String path = "/api/v1/messages/" + partitionId + "/t/dlq";
-        assertThat(bridge.post(path, "").statusCode()).isEqualTo(404); // Nobody has read the queue.
+        assertThat(bridge.post(path, "").statusCode()).isEqualTo(404); // No group has read the queue.
         bridge.pop("doomed");
         JsonNode answer = post(path, "");
         assertThat(answer)

@@ -18,7 +18,7 @@ public final class EveryRequest {
 
     private EveryRequest() {}
 
-    /** Sends them; returns the first answer that is not the usual one, with what was sent, or an empty text. */
+    /** Sends all requests. Returns the first unexpected answer with its request, or an empty text. */
     public static String wrong(RunningBridge bridge) {
         String queue = "every-" + UUID.randomUUID();
         try {
@@ -67,7 +67,7 @@ public final class EveryRequest {
         return what + ": " + answer.statusCode() + " " + answer.body();
     }
 
-    /** Sends them until all are answered as usual; returns how long that took, or throws with the last wrong answer. */
+    /** Sends all requests until every answer is as expected. Returns the time, or throws with the last wrong answer. */
     public static Duration awaitRight(RunningBridge bridge, Duration most) {
         long start = System.nanoTime();
         while (true) {

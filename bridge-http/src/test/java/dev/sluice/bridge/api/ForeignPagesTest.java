@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a page of another web site can make a browser do to the service. */
+/** A page of another web site cannot make a browser change anything. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ForeignPagesTest {
     private static final String PUSH = "/api/v1/push";
@@ -71,7 +71,7 @@ class ForeignPagesTest {
                 .replaceAll("\\{[^}]*}", "nobody");
     }
 
-    /** A page may open web sockets to any address, and no browser asks the service before. */
+    /** A page may open WebSockets to any address without a preflight. */
     @Test
     void itGetsNothingByAWebSocket() {
         for (String path : List.of("/api/v1/pop/queue/socket", "/api/v1/pop?namespace=socket", "/live", "/nowhere")) {

@@ -19,9 +19,10 @@ import java.util.TreeMap;
 import java.util.zip.GZIPOutputStream;
 
 /**
- * Requests by chance: the examples of the contract, bent. The same seed gives the same requests, whatever is answered.
+ * Makes random requests by mutating the examples of the contract. The same seed makes the same requests, whatever the
+ * answers are.
  *
- * <p>Payloads and other data of clients hold {@link #MARKER}, and nothing else does, so that it can be looked for.
+ * <p>Only payloads and other data of clients contain {@link #MARKER}, so that a test can search for it.
  */
 final class FuzzRequests {
     static final String MARKER = "pAyLoAdOfTheFuzz";
@@ -174,7 +175,7 @@ final class FuzzRequests {
     private final Map<String, List<String>> examples = new TreeMap<>();
 
     /** A request. */
-    @SuppressWarnings("ArrayRecordComponent") // Compared by nobody.
+    @SuppressWarnings("ArrayRecordComponent") // No code compares it.
     record Request(String method, String path, Map<String, String> headers, byte[] body) {
         @Override
         public String toString() {
@@ -353,8 +354,8 @@ final class FuzzRequests {
     }
 
     /**
-     * What names another server names a port nobody listens on; and the marker stays out of what is not a client's
-     * data.
+     * Replaces every address of another server with a port without a server, and keeps the marker out of fields that are
+     * not data of a client.
      */
     private static String harmless(String text) {
         if (!text.contains("\"host\"")) {

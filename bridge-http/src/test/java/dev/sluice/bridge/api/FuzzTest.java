@@ -34,20 +34,20 @@ import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 
 /**
- * Whatever is sent to whatever route is answered in time, never with a status of our own mistakes, and never shown in
- * the log; and the service goes on. For longer, and with another seed:
+ * The service answers any request to any route in time, never with a 500, and never logs data of a client; and it
+ * continues to serve. To run longer, and with another seed:
  *
  * <pre>{@code
  * mvn verify -Dtest=FuzzTest -Dsurefire.failIfNoSpecifiedTests=false -Dsluice.fuzz.seconds=300 -Dsluice.fuzz.seed=7
  * }</pre>
  *
- * The seed is printed, and each fault with its request.
+ * The test prints the seed, and each fault with its request.
  */
 class FuzzTest {
     private static final int WORKERS = 2;
     private static final int USUAL_SECONDS = 6;
     private static final int MAX_FAULTS = 20;
-    /** Much longer than anything takes; a request that is not answered by then never is. */
+    /** Much longer than any request takes. */
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private final Queue<String> faults = new ConcurrentLinkedQueue<>();
@@ -85,7 +85,7 @@ class FuzzTest {
         watch.start();
         ours.addAppender(watch);
         ours.setLevel(Level.DEBUG);
-        ours.setAdditive(false); // Nobody wants to read all of it.
+        ours.setAdditive(false); // Its log is too long to read.
         var settings = Map.of(
                 "pop.max.timeout.ms",
                 "100",
@@ -158,7 +158,7 @@ class FuzzTest {
         return builder.build();
     }
 
-    /** A migration to where nobody listens is a 502. */
+    /** A copy to a port without a server is a 502. */
     private static boolean isOurMistake(FuzzRequests.Request request, HttpResponse<String> answer) {
         return answer.statusCode() >= 500
                 && !(answer.statusCode() == 502 && request.path().startsWith("/api/v1/migration/"));

@@ -25,9 +25,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * After any refusal, every gauge on every page counts what the log holds and nothing more. While pushes are held each
- * kind of refusal happens twice; then the gauges must be what they were, and in the end all that was accepted is
- * delivered.
+ * After any refusal, every gauge on every page counts the messages in the log only. During push maintenance each kind of
+ * refusal happens twice. Then the gauges must be unchanged, and at the end all accepted messages are delivered.
  */
 class GaugesAfterRefusalsTest {
     private static final int HELD = 7;
@@ -64,7 +63,7 @@ class GaugesAfterRefusalsTest {
         return "{\"items\":[{\"queue\":\"" + queue + "\",\"payload\":\"" + "x".repeat(payloadBytes) + "\"}]}";
     }
 
-    /** Returns all metrics of ours of one kind, by name and labels. */
+    /** Returns our metrics of one kind, by name and labels. */
     private Map<String, Double> metrics(String kind) {
         var values = new TreeMap<String, Double>();
         String family = "";
@@ -87,14 +86,14 @@ class GaugesAfterRefusalsTest {
                 bridge.get("/api/v1/status/buffers?detail=true").body());
     }
 
-    /** Gauges that are not 0 and say how many of something there are; ages and sizes are looked at alone. */
+    /** Returns the gauges of counts that are not 0. Ages and sizes are checked separately. */
     private Map<String, Double> counts() {
         Map<String, Double> gauges = metrics("gauge");
         gauges.keySet()
                 .removeIf(name -> name.contains("_age_seconds")
                         || name.startsWith("sluice_log_bytes")
                         || name.startsWith("sluice_database_connections")
-                        || name.startsWith("sluice_queue_")); // Of half a minute ago.
+                        || name.startsWith("sluice_queue_")); // These are half a minute old.
         gauges.values().removeIf(value -> value == 0);
         return gauges;
     }
@@ -115,7 +114,7 @@ class GaugesAfterRefusalsTest {
         }
     }
 
-    /** Waits until every page says that so many messages are held, and nothing else is under way. */
+    /** Waits until every page shows this number of held messages and no other activity. */
     private void assertHeld(String after, int held, Map<String, Double> before) {
         await().atMost(SOON).untilAsserted(() -> {
             JsonNode buffers = buffers();
@@ -181,7 +180,7 @@ class GaugesAfterRefusalsTest {
 
         Path lane = lane();
         Path away = lane.resolveSibling("away");
-        Files.move(lane, away); // Then no segment can be begun, as on a full disk.
+        Files.move(lane, away); // Then no segment can be created, as on a full disk.
         String large = item("orders", 5_000); // Each needs a segment of its own.
         assertThat(bridge.push(large).statusCode()).isEqualTo(503);
         refuse("log that cannot be written", 503, "/api/v1/push", large);

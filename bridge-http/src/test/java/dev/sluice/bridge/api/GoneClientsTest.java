@@ -35,7 +35,7 @@ class GoneClientsTest {
                         .write(("GET /api/v1/pop/queue/q" + query + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
                                 .getBytes(StandardCharsets.US_ASCII));
                 bridge.awaitParked(1);
-                // It has been served once, in vain, when a later one has been.
+                // Once a later pop has been served, the earlier one has been served once, in vain.
                 assertThat(bridge.get("/api/v1/pop/queue/q").statusCode()).isEqualTo(204);
             }
             assertThat(bridge.push(PUSH).body()).contains("queued");

@@ -54,10 +54,10 @@ import org.postgresql.ds.PGSimpleDataSource;
 /** Starts an {@link HttpService} over a data path whose answers the tests give. */
 abstract class HttpServiceFixture {
     static final int BODY_LIMIT = 100_000;
-    /** Holds the answers of all clients of a test that do not read. */
+    /** Is enough for the answers to all clients of a test that do not read. */
     static final long MEMORY_LIMIT = 1L << 30;
 
-    /** Much longer than any test, so that nothing ends by it but what waits for it. */
+    /** Much longer than any test. */
     static final Duration LONG = Duration.ofMinutes(10);
 
     static final UUID LEASE = UUID.fromString("0190b8f4-1111-7abc-8abc-0123456789ab");
@@ -254,14 +254,14 @@ abstract class HttpServiceFixture {
                 7, "p", "q", 1, MESSAGE, "t", payload, null, null, Instant.parse("2026-05-16T10:00:00.123456Z"));
     }
 
-    /** What is refused unread ends in a reset; the answer came before that. */
+    /** A request that is refused unread ends in a reset, after the answer. */
     static String answerTo(String request, Socket socket) {
         var answer = new ByteArrayOutputStream();
         try {
             send(socket, request);
             socket.getInputStream().transferTo(answer);
         } catch (IOException reset) {
-            // That was all.
+            // The answer is complete.
         }
         return answer.toString(UTF_8);
     }

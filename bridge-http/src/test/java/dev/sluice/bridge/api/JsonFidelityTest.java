@@ -17,8 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What JSON allows comes back byte for byte, by way of the database; what it forbids is refused, and nothing else with
- * it.
+ * Valid JSON comes back byte for byte, through the database. Invalid JSON is refused, and only that.
  */
 class JsonFidelityTest {
     private static final int TEN_MEGABYTES = 10 << 20;

@@ -6,12 +6,12 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /**
- * What JSON looks like, as text: fields by name with the types of their values, so that a test can hold an answer to
- * all of its fields at once. {@code {"ok": true, "ids": [1], "at": "2026-05-16T10:00:00.123Z"}} is {@code {at: time,
+ * Describes JSON as text: fields by name with the types of their values, so that a test can check all fields of an
+ * answer at once. {@code {"ok": true, "ids": [1], "at": "2026-05-16T10:00:00.123Z"}} is {@code {at: time,
  * ids: [int], ok: bool}}.
  *
  * <p>Types are {@code null}, {@code bool}, {@code int}, {@code number}, {@code text}, {@code uuid}, and {@code time}
- * for one in UTC with milliseconds. An array shows its first element.
+ * for a time in UTC with milliseconds. An array shows its first element.
  */
 final class JsonShape {
     private static final Pattern UUID = Pattern.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");

@@ -46,9 +46,9 @@ class ListsTest {
             + " where not l.granted and a.application_name = 'sluice-administration'";
 
     private static TestPostgres postgres;
-    /** Whose lists are whole. */
+    /** The bridge whose lists are complete. */
     private static RunningBridge whole;
-    /** Whose lists are cut. */
+    /** The bridge whose lists are cut. */
     private static RunningBridge bounded;
 
     private static String partitionId;
@@ -109,9 +109,9 @@ class ListsTest {
      * A list.
      *
      * @param path with its query
-     * @param rows where the rows are in the answer; empty: the answer is the array
-     * @param named whether it is an object whose fields hold the rows
-     * @param least how many rows there are at least
+     * @param rows path of the rows in the answer; empty if the answer is the array
+     * @param named whether the rows are the fields of an object
+     * @param least the smallest number of rows
      */
     private record ListRoute(String path, String rows, boolean named, int least) {
         String with(String query) {

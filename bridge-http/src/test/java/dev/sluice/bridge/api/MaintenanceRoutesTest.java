@@ -19,7 +19,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Putting pushes and pops on hold, over HTTP, with two bridges on one database. */
+/** Push and pop maintenance over HTTP, with two bridges on one database. */
 class MaintenanceRoutesTest {
     private static final String PUSHES = "/api/v1/system/maintenance";
     private static final String POPS = PUSHES + "/pop";
@@ -36,7 +36,7 @@ class MaintenanceRoutesTest {
     static void start() {
         postgres = TestPostgres.withSchema();
         bridge = RunningBridge.start(postgres.url(), directory.resolve("one"));
-        // Does not look for messages on its own, so that what wakes its pops is what shall wake them.
+        // The service does not poll here, so only a wake-up can wake its pops.
         other = RunningBridge.start(
                 postgres.url(), directory.resolve("two"), Map.of("pop.poll.interval.ms", "3600000"));
     }
@@ -202,7 +202,7 @@ class MaintenanceRoutesTest {
         JsonNode held = bridge.pop("told");
         CompletableFuture<JsonNode> waiting =
                 CompletableFuture.supplyAsync(() -> other.pop("told?wait=true&timeout=50000"));
-        // Ends the lease where nobody hears of it.
+        // Ends the lease without a wake-up.
         postgres.execute("update sluice.cursors set available_at = now() where lease_id = '"
                 + held.get("leaseId").textValue() + "'");
         await().atMost(PATIENCE).until(() -> {

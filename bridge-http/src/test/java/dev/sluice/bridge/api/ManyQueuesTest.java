@@ -17,13 +17,13 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is shown of thousands of queues costs the same however often it is asked for. */
+/** Showing thousands of queues costs the same each time. */
 class ManyQueuesTest {
     private static final int QUEUES = 2_000;
     private static final int PARTITIONS = 2;
 
     /**
-     * The driver names a statement at the fifth execution, and the server considers a plan for every value five later.
+     * The driver names a statement at its fifth execution, and the server considers a generic plan five executions later.
      */
     private static final int EXECUTIONS = 14;
 

@@ -37,7 +37,7 @@ class MigrationRoutesTest {
     private static final String PASSWORD = "pa55-w0rd";
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
-    /** What is written about migrations, however little is printed of it. */
+    /** The log about copies, at every level. */
     private static final Logger LOG = (Logger) LoggerFactory.getLogger("dev.sluice.bridge.api.manage.MigrationJob");
 
     private static TestPostgres postgres;
@@ -193,7 +193,7 @@ class MigrationRoutesTest {
         assertThat(awaitEnd().get("status").textValue()).isEqualTo("complete");
     }
 
-    /** Takes, until the connection is closed, the lock under which tables are made. */
+    /** Takes the lock under which tables are created, until the connection is closed. */
     private static void holdMigrations(Connection holder) throws SQLException {
         holder.setAutoCommit(false);
         try (Statement statement = holder.createStatement()) {

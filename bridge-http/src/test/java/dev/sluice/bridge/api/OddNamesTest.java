@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Names that users choose never collide with names that are ours, and no name stops a page. */
+/** Names of users never collide with our names, and no name breaks a page. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class OddNamesTest {
     private static final ObjectMapper JSON = new ObjectMapper();

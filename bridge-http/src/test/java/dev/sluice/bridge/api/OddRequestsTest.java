@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Requests no client should send: answered as they deserve, and nobody else suffers. */
+/** Requests that no client should send get an error, and other clients do not notice. */
 class OddRequestsTest {
     private static TestPostgres postgres;
     private static RunningBridge bridge;
@@ -36,7 +36,7 @@ class OddRequestsTest {
         postgres.close();
     }
 
-    /** A connection that is used again and again. */
+    /** A connection for several requests. */
     private static final class Client implements AutoCloseable {
         private final Socket socket = new Socket(InetAddress.getLoopbackAddress(), bridge.port());
         private final BufferedReader in;
@@ -86,7 +86,7 @@ class OddRequestsTest {
                 "GET /docs/swagger-ui-bundle.js",
                 "GET /docs/nothing"
             })
-    void aBodyThatNobodyWantsIsNotTakenForTheNextRequest(String request) throws IOException {
+    void anUnwantedBodyIsNotTakenForTheNextRequest(String request) throws IOException {
         try (var client = new Client()) {
             // The body comes later than the head, as it does from many clients.
             client.send(request + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n");

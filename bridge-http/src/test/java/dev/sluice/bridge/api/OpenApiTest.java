@@ -42,7 +42,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * The contract in openapi.yaml is what the service does: its routes, who may use them, and the answers to its examples.
+ * The service does what openapi.yaml says: its routes, the roles that they need, and the answers to its examples.
  */
 class OpenApiTest {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -219,7 +219,7 @@ class OpenApiTest {
         }
     }
 
-    /** What is wrong with a value. Objects have the fields they are described with and no others. */
+    /** Returns the faults of a value. An object must have no undescribed field. */
     private static Set<?> violations(JsonNode schema, JsonNode value) throws IOException {
         ObjectNode whole = (ObjectNode) JSON.readTree(schema.toString());
         whole.set("components", JSON.readTree(contract.path("components").toString()));
@@ -272,7 +272,7 @@ class OpenApiTest {
         return client.send(request.build(), BodyHandlers.ofString());
     }
 
-    /** The examples that speak of another database mean one of the test. */
+    /** Replaces the other database of the examples with one of the test. */
     private static JsonNode withOtherDatabase(JsonNode example) {
         if (!example.path("host").asText().equals("db2.example.com")) {
             return example;

@@ -32,7 +32,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Pops that wait: how many may, what wakes them, and what a stop does. Nothing polls, so what wakes them is what shall.
+ * Waiting pops: how many may wait, what wakes them, and what a stop does. The service does not poll here, so only a
+ * wake-up can wake them.
  */
 class ParkedPopsTest {
     private static final int MOST = 10_000;
@@ -48,7 +49,7 @@ class ParkedPopsTest {
     @TempDir
     private Path directory;
 
-    /** As many as the limit of open files lets: both ends of each are in this process. */
+    /** Returns the number of pops that the limit of open files allows. Both ends of a connection are in this process. */
     private static int connections() {
         var system = (UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
         long free = system.getMaxFileDescriptorCount() - system.getOpenFileDescriptorCount() - SPARE_DESCRIPTORS;
@@ -65,7 +66,7 @@ class ParkedPopsTest {
         return channel;
     }
 
-    /** Waits until so many are answered; returns the answers. */
+    /** Waits until this number of pops is answered, and returns the answers. */
     private static List<String> answers(Selector selector, int count) throws IOException {
         var answers = new ArrayList<String>();
         long end = System.nanoTime() + PATIENCE.toNanos();

@@ -34,7 +34,7 @@ class PopAcrossQueuesTest {
 
     @BeforeAll
     static void start() {
-        // So seldom that the poll cannot be what brings a message.
+        // The poll is so rare that it cannot bring a message.
         Map<String, String> seldom = Map.of("pop.poll.interval.ms", "600000");
         postgres = TestPostgres.empty();
         a = RunningBridge.start(postgres.url(), directory.resolve("a"), seldom);
@@ -68,7 +68,7 @@ class PopAcrossQueuesTest {
         return CompletableFuture.supplyAsync(() -> pop(bridge, query + "&wait=true&timeout=50000"));
     }
 
-    /** Waits until a pop has been tried and found nothing: it has noted what it waits for. */
+    /** Waits until a pop has run and found nothing. It is then registered for its queues. */
     private static void awaitTried(String group) {
         await().atMost(LONG)
                 .until(() -> !postgres.query(
@@ -116,7 +116,7 @@ class PopAcrossQueuesTest {
             assertThat(data(answer.orTimeout(120, java.util.concurrent.TimeUnit.SECONDS)
                             .join()))
                     .containsExactly("1");
-            // And by another, when its place is known.
+            // Then by another push, when the namespace of the queue is known.
             CompletableFuture<JsonNode> again = parked(a, "namespace=later&autoAck=true&consumerGroup=" + group);
             push(pusher, "later." + group, "p", 2);
             assertThat(data(again.orTimeout(120, java.util.concurrent.TimeUnit.SECONDS)

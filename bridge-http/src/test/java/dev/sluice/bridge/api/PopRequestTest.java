@@ -241,7 +241,7 @@ class PopRequestTest extends HttpServiceFixture {
             left.close();
             await().until(() -> clients.get(0).isGone());
             assertThat(clients.get(1).isGone()).isFalse();
-            stays.setOption(StandardSocketOptions.SO_LINGER, 0); // A reset, as of a killed process.
+            stays.setOption(StandardSocketOptions.SO_LINGER, 0); // Closing sends a reset, as of a killed process.
             stays.close();
             await().until(() -> clients.get(1).isGone());
         }
@@ -253,8 +253,8 @@ class PopRequestTest extends HttpServiceFixture {
     void mayBeFollowedByRequestsThatDoNotWaitForItsAnswer() throws IOException {
         String ask = "GET /api/v1/pop/queue/%s?wait=true HTTP/1.1\r\nHost: localhost\r\n%s\r\n";
         try (Socket socket = connect()) {
-            // The second comes with the first, the others while their predecessors wait; all are looked at
-            // meanwhile.
+            // The second request comes with the first, the others while their predecessors wait. The
+                // service checks all clients meanwhile.
             send(socket, ask.formatted("q1", "") + ask.formatted("q2", ""));
             await().until(() -> pops.size() == 1);
             assertThat(clients.get(0).isGone()).isFalse();

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What headers of a push say about its items: {@code Idempotency-Key} and {@code traceparent}. */
+/** The headers of a push that give its items values: {@code Idempotency-Key} and {@code traceparent}. */
 class PushHeadersTest {
     private static final String TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

@@ -136,7 +136,7 @@ class PushRequestTest extends HttpServiceFixture {
     }
 
     @Test
-    void holdsUpNobodyWhenItsBodyIsSlow() throws IOException {
+    void doesNotHoldUpOthersWhenItsBodyIsSlow() throws IOException {
         restart(Duration.ofSeconds(3), LONG);
         pushAnswer.complete(List.of(new PushResult.Buffered()));
         String ask = "POST /api/v1/push HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n{";

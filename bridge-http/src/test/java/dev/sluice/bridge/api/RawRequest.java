@@ -11,11 +11,11 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** A request whose every byte is chosen, {@code Host} included, on a connection of its own. */
+/** Sends a request with chosen headers, {@code Host} included, on a connection of its own. */
 public final class RawRequest {
     private static final int PATIENCE_MILLIS = 60_000;
 
-    /** What came back: the status, the headers by their name in lower case, and the rest. */
+    /** An answer: the status, the headers by their name in lower case, and the body. */
     public record Response(int status, Map<String, String> headers, String body) {}
 
     private RawRequest() {}

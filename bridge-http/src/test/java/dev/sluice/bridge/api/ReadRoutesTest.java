@@ -23,7 +23,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The routes that show what there is, over HTTP: every field with its type. */
+/** The routes that show something, over HTTP: every field with its type. */
 class ReadRoutesTest {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final String SIX = "{total:n,pending:n,processing:n,completed:n,failed:n,deadLetter:n}";
@@ -40,7 +40,7 @@ class ReadRoutesTest {
     private static String partitionId;
     private static String leaseId;
 
-    /** Queue shop.orders: o-1 completed, o-2 dead, o-3 leased, o-4 waits. Queue quiet: one message nobody reads. */
+    /** Queue shop.orders: o-1 completed, o-2 dead, o-3 leased, o-4 waits. Queue quiet: one message that no group reads. */
     @BeforeAll
     static void fill() {
         postgres = TestPostgres.withSchema();
@@ -267,9 +267,9 @@ class ReadRoutesTest {
         assertThat(workers.at("/summary/totalPushMessages").asInt()).isEqualTo(5);
         assertThat(get("/api/v1/analytics/worker-metrics?hostname=elsewhere").get("timeSeries"))
                 .isEmpty();
-        JsonNode nobody = get("/api/v1/analytics/worker-metrics?workerId=1");
+        JsonNode none = get("/api/v1/analytics/worker-metrics?workerId=1");
         for (String list : List.of("timeSeries", "workers", "queues")) {
-            assertThat(nobody.get(list)).as(list).isEmpty();
+            assertThat(none.get(list)).as(list).isEmpty();
         }
         assertShape(
                 get("/api/v1/analytics/queue-lag?queue=shop.orders"),
@@ -333,7 +333,7 @@ class ReadRoutesTest {
         JsonNode body;
         try (Connection busy = postgres.dataSource().getConnection()) {
             busy.setAutoCommit(false);
-            busy.createStatement().execute("select 1"); // Idle in a transaction, which is active enough.
+            busy.createStatement().execute("select 1"); // Idle in a transaction, which counts as active.
             body = get("/api/v1/analytics/postgres-stats");
         }
         assertThat(body.fieldNames())

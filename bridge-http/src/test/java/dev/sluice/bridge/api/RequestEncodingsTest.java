@@ -78,7 +78,7 @@ class RequestEncodingsTest {
         return both;
     }
 
-    /** A push of so many bytes whose payload is one letter over and over. */
+    /** Returns a push of this many bytes whose payload repeats one letter. */
     private static byte[] dense(int bytes) {
         byte[] body = new byte[bytes];
         Arrays.fill(body, (byte) 'x');
@@ -89,7 +89,7 @@ class RequestEncodingsTest {
         return body;
     }
 
-    /** The same of random letters, which cannot be compressed to a hundredth. */
+    /** Returns a push of random letters, which do not compress to 1/100. */
     private static byte[] thin(int bytes) {
         byte[] body = dense(bytes);
         var random = new Random(7);
@@ -165,7 +165,7 @@ class RequestEncodingsTest {
             }
         }
 
-        /** Five hundred of a thousand items would be taken for all of them. */
+        /** Otherwise the service would take five hundred of a thousand items for all. */
         @ParameterizedTest
         @ValueSource(strings = {"gzip", "zstd"})
         void aBodyWithSomethingBehindItsEndIsRefused(String encoding) {
@@ -210,7 +210,7 @@ class RequestEncodingsTest {
             }
         }
 
-        /** A program that calls itself for each of them would end. */
+        /** A recursive decoder would overflow its stack. */
         @Test
         void aBodyMayHaveAnyNumberOfEmptyParts() {
             byte[] empty = compress("gzip", new byte[0]);
@@ -290,7 +290,7 @@ class RequestEncodingsTest {
             assertThat(bridge.pop("none").path("messages")).isEmpty();
         }
 
-        /** Log shippers send events and know nothing of envelopes. */
+        /** Log shippers send events without envelopes. */
         @ParameterizedTest
         @ValueSource(
                 strings = {
@@ -346,7 +346,7 @@ class RequestEncodingsTest {
             assertThat(bridge.pop("none").path("messages")).isEmpty();
         }
 
-        /** Which of two payloads is meant nobody knows, and one of them would vanish. */
+        /** With two payloads in one item, one of them would be lost. */
         @Test
         void thatHaveAMemberOfAnEnvelopeTwiceAreRefusedUnlessTheyAreEvents() {
             String line = "{\"payload\":1,\"payload\":2}";

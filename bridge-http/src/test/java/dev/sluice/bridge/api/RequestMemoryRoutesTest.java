@@ -28,7 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a body becomes is bounded, on every route that reads one, and not only its bytes. */
+/** On every route that reads a body, the memory of the parsed objects is bounded, not only the bytes. */
 class RequestMemoryRoutesTest {
     private static final int MEMORY = 2 << 20;
     private static final int BODY_LIMIT = 1 << 20;
@@ -61,8 +61,8 @@ class RequestMemoryRoutesTest {
      *
      * @param pattern of the route
      * @param separator between the elements
-     * @param few elements, which fit
-     * @param many elements, which are below all other limits and do not fit
+     * @param few number of elements that fits
+     * @param many number of elements that is below all other limits but does not fit
      */
     record Bodies(
             String pattern,
@@ -98,7 +98,7 @@ class RequestMemoryRoutesTest {
         return new Bodies(path.split("\\?", 2)[0], path, LINES, "", line, "\n", "", 100, 20_000);
     }
 
-    /** A body with what nobody asked for. */
+    /** A body with an unknown field. */
     private static Bodies tree(String pattern, String path) {
         return json(pattern, path, "{'queue':'w','x':[", "{}", "]}");
     }
@@ -173,7 +173,7 @@ class RequestMemoryRoutesTest {
         Set<String> withBody = bridge.routes().stream()
                 .filter(route -> route.method().equals("POST"))
                 .map(Route::path)
-                .filter(path -> !path.startsWith("/api/v1/migration/")) // The same tree, behind a setting of its own.
+                .filter(path -> !path.startsWith("/api/v1/migration/")) // These use the same tree, behind a setting.
                 .collect(Collectors.toSet());
         withBody.removeAll(Set.of(
                 "/api/v1/ack", // One acknowledgement.
@@ -209,7 +209,7 @@ class RequestMemoryRoutesTest {
     }
 
     @Test
-    void bodiesThatNeverEndKeepNobodyOut() throws Exception {
+    void bodiesThatNeverEndDoNotKeepOthersOut() throws Exception {
         var slow = new ArrayList<Socket>();
         try {
             for (int i = 0; i < 100; i++) {
@@ -230,7 +230,7 @@ class RequestMemoryRoutesTest {
         }
     }
 
-    /** The part that has come is JSON by itself. */
+    /** The part that has arrived is valid JSON. */
     @ParameterizedTest
     @ValueSource(
             strings = {

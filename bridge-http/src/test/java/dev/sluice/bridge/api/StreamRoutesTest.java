@@ -178,7 +178,7 @@ class StreamRoutesTest {
         }
 
         @Test
-        void happenOnceWhoeverRepeatsThem() {
+        void happenOnceEvenIfRepeated() {
             Reading reading = Reading.of("c-again");
             String more = ",'state_ops':[{'type':'upsert','key':'k','value':1}],'push_items':[{'queue':'c-again-out'}]"
                     + reading.ack("t3", "");

@@ -47,11 +47,11 @@ class TimesInRequestsTest {
     }
 
     /**
-     * A place for a time.
+     * A parameter that takes a time.
      *
      * @param parameter its name, as errors give it
-     * @param isBody whether {@code send} gets JSON; else text of a query
-     * @param understood where the answer says which time was understood; empty if it does not
+     * @param isBody whether {@code send} gets JSON, or the text of a query
+     * @param understood path of the parsed time in the answer; empty if the answer does not have it
      */
     private record Place(
             String name,
@@ -147,7 +147,7 @@ class TimesInRequestsTest {
         } else {
             encodings.add(URLEncoder.encode(text, UTF_8));
             if (text.matches("[0-9A-Za-z:.+ -]+")) {
-                encodings.add(text.replace(' ', '+')); // A plus that nobody has escaped arrives as a space.
+                encodings.add(text.replace(' ', '+')); // A plus that is not escaped arrives as a space.
             }
         }
         return encodings;

@@ -177,7 +177,7 @@ class TransactionRoutesTest {
         }
 
         @Test
-        void doNothingForAGroupThatNeverReadAndAnIdNobodyKnows() {
+        void doNothingForAGroupThatNeverReadAndAnUnknownId() {
             JsonNode popped = leased("t-stranger");
             String known = acknowledge(popped, "completed").replace("}", ",'consumerGroup':'stranger'}");
             assertThat(transaction(known).get("success").booleanValue()).isTrue();

@@ -16,7 +16,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** An answer that its client does not read takes memory until the client is gone, and no more than there is. */
+/** An answer that its client does not read takes memory until the client disconnects, within the limit. */
 class UnreadAnswersTest {
     private static final int MEMORY = 42 << 20;
     private static final int PAYLOAD = 12 << 20;

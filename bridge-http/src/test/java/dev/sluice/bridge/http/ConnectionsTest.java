@@ -16,7 +16,7 @@ class ConnectionsTest {
     private static final int MOST = 16;
     private static final Duration HEADER_TIMEOUT = Duration.ofSeconds(10);
 
-    private long nanos = Long.MAX_VALUE - 1000; // It overflows soon, as a clock of nanoseconds may.
+    private long nanos = Long.MAX_VALUE - 1000; // Overflows soon, as a clock of nanoseconds may.
     private final Connections connections = new Connections(new ConnectionLimits(MOST, HEADER_TIMEOUT), () -> nanos);
     private final List<Fake> closed = new ArrayList<>();
 
@@ -93,7 +93,7 @@ class ConnectionsTest {
         long opened = all.get(0).idleSince;
         nanos = opened + Duration.ofMillis(500).toNanos() - 1;
         assertThat(connections.makeRoom()).isFalse();
-        nanos += Duration.ofMillis(50).toNanos(); // The next look at them.
+        nanos += Duration.ofMillis(50).toNanos(); // The next search.
         assertThat(connections.makeRoom()).isTrue();
         assertThat(closed).containsExactly(all.get(0));
     }

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** How long a request waits for its turn, and for what it does. */
+/** The bounds of a task: waiting time and running time. */
 @Timeout(60)
 class BoundedExecutorTest {
     private final CountDownLatch gate = new CountDownLatch(1);

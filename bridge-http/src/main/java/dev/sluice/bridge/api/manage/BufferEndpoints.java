@@ -60,7 +60,7 @@ public final class BufferEndpoints implements AutoCloseable {
     private final Function<List<NewMessage>, CompletableFuture<List<PushResult>>> push;
     private final RequestBodies bodies;
     private final MessageIds ids = new MessageIds();
-    private final BoundedExecutor turns =
+    private final BoundedExecutor executor =
             new BoundedExecutor("requests about failed records", "sluice-failed-records", 1, MAX_WAITING);
 
     public BufferEndpoints(
@@ -85,7 +85,7 @@ public final class BufferEndpoints implements AutoCloseable {
 
     /** {@code {…, "lanes": […], "intake": {…}, "door": {…}, "failedRecords": {…}}}: adds details to {@code summary}. */
     public CompletableFuture<Answer> detail(Answer summary) {
-        return turns.run(() -> {
+        return executor.run(() -> {
             BufferDetail detail = source.detail();
             var out = new JsonOutput(USUAL_BYTES);
             String fields = String.valueOf(summary.body());
@@ -127,7 +127,7 @@ public final class BufferEndpoints implements AutoCloseable {
             throw badRequest("limit must be 1 to " + MAX_LIMIT);
         }
         RequestMemory.Claim memory = bodies.memory().claim(request.servlet());
-        return turns.run(() -> {
+        return executor.run(() -> {
             List<FailedRecord> page = failed.entries().list(after, (int) limit);
             long bytes = 0;
             for (FailedRecord record : page) {
@@ -188,7 +188,7 @@ public final class BufferEndpoints implements AutoCloseable {
     }
 
     private CompletableFuture<Answer> retry(Selection selection) {
-        return turns.run(() -> {
+        return executor.run(() -> {
             Retried result = selection.all() ? failed.retryAll(push) : failed.retry(selection.ids(), push);
             Throwable stoppedBy = result.stoppedBy().orElse(null);
             if (stoppedBy != null && result.retried() == 0) {
@@ -222,7 +222,7 @@ public final class BufferEndpoints implements AutoCloseable {
     }
 
     private CompletableFuture<Answer> drop(Selection selection) {
-        return turns.run(() -> {
+        return executor.run(() -> {
             int removed = failed.entries().remove(selection.ids());
             var out = new JsonOutput(0).object().field("removed", removed);
             return Answer.json(OK, out.field("count", failed.count()).endObject());
@@ -250,7 +250,7 @@ public final class BufferEndpoints implements AutoCloseable {
     /** Ends the running request, and waits for it for a few seconds. */
     @Override
     public void close() {
-        turns.close();
+        executor.close();
     }
 
     /** The records that a request names. */

@@ -53,7 +53,7 @@ public final class MigrationEndpoints implements AutoCloseable {
     private final Runnable requireDatabase;
     private final MigrationJob job;
     /** One at a time, because the pool has one connection. */
-    private final BoundedExecutor turns =
+    private final BoundedExecutor executor =
             new BoundedExecutor("requests about migrations", "sluice-migrations", 1, MAX_WAITING);
 
     private final RequestBodies bodies;
@@ -100,7 +100,7 @@ public final class MigrationEndpoints implements AutoCloseable {
                         request,
                         (bytes, memory) ->
                                 JsonRequest.parse(bytes, bodies.limits().depth(), memory))
-                .thenCompose(body -> turns.run(() -> work.apply(body)));
+                .thenCompose(body -> executor.run(() -> work.apply(body)));
     }
 
     /**
@@ -266,7 +266,7 @@ public final class MigrationEndpoints implements AutoCloseable {
     /** Ends a running copy. Its target stays unchanged. */
     @Override
     public void close() {
-        turns.close();
+        executor.close();
         job.close();
     }
 }

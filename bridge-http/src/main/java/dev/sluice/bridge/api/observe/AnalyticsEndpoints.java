@@ -77,7 +77,7 @@ public final class AnalyticsEndpoints {
 
     /** The time, the queues and the bridges that a request asks for. */
     private record Asked(
-            TimeRange time, ResourceFilter queues, @Nullable String host, boolean nobody) {
+            TimeRange time, ResourceFilter queues, @Nullable String host, boolean noBridge) {
         static Asked of(Request request, Duration usual) {
             return new Asked(
                     TimeRange.of(request, usual),
@@ -251,7 +251,7 @@ public final class AnalyticsEndpoints {
         Asked asked = Asked.of(request, HOUR);
         PageRequest page = PageRequest.of(request, "worker-queues", listMax, listMax, 1);
         return executor.read(() -> {
-            List<Point> points = asked.nobody() ? List.of() : byTime(asked);
+            List<Point> points = asked.noBridge() ? List.of() : byTime(asked);
             UsageByTime usage = UsageByTime.read(counters, asked.range());
             ObjectNode body = object();
             asked.time().describe(body);
@@ -259,10 +259,10 @@ public final class AnalyticsEndpoints {
             points.forEach(point -> ChartJson.workerPoint(
                     series.addObject(), point, asked.time().bucket(), usage));
             ArrayNode workers = body.putArray("workers");
-            if (!asked.nobody()) {
+            if (!asked.noBridge()) {
                 workers(workers, asked);
             }
-            List<Point> rows = asked.nobody() ? List.of() : sums(asked, true, page.rows(), page.text(0));
+            List<Point> rows = asked.noBridge() ? List.of() : sums(asked, true, page.rows(), page.text(0));
             ArrayNode queues = body.putArray("queues");
             String last = "";
             for (Point point : page.page(rows)) {
@@ -412,7 +412,7 @@ public final class AnalyticsEndpoints {
         return executor.read(() -> {
             ObjectNode body = object();
             asked.time().describe(body);
-            SystemMetricsJson.write(body, asked.nobody() ? List.of() : counters.samples(asked.range()));
+            SystemMetricsJson.write(body, asked.noBridge() ? List.of() : counters.samples(asked.range()));
             return Answer.json(OK, body);
         });
     }

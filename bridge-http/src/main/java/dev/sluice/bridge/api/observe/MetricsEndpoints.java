@@ -41,7 +41,7 @@ public final class MetricsEndpoints implements AutoCloseable {
     private final PrometheusTextFormatWriter writer = PrometheusTextFormatWriter.builder()
             .setIncludeCreatedTimestamps(false)
             .build();
-    private final BoundedExecutor turns =
+    private final BoundedExecutor executor =
             new BoundedExecutor("requests for metrics", "sluice-metrics-page", 1, MAX_WAITING);
 
     public MetricsEndpoints(Metrics metrics, ServiceState state, MaintenanceMode maintenance, Connections connections) {
@@ -66,7 +66,7 @@ public final class MetricsEndpoints implements AutoCloseable {
      * {@code uptime} in seconds, rates per second since the start, memory in bytes, processor time in microseconds.
      */
     private CompletableFuture<Answer> summary(Request request) {
-        return turns.run(() -> {
+        return executor.run(() -> {
             double uptime = seconds(ProcessUsage.uptimeMillis());
             ProcessUsage.Usage usage = metrics.process().now();
             ObjectNode body = object().put("uptime", uptime);
@@ -96,7 +96,7 @@ public final class MetricsEndpoints implements AutoCloseable {
 
     /** The page for Prometheus. */
     private CompletableFuture<Answer> prometheus(Request request) {
-        return turns.run(() -> {
+        return executor.run(() -> {
             MetricSnapshots snapshots = page.collect();
             var text = new ByteArrayOutputStream();
             writer.write(text, snapshots);
@@ -107,6 +107,6 @@ public final class MetricsEndpoints implements AutoCloseable {
 
     @Override
     public void close() {
-        turns.close();
+        executor.close();
     }
 }

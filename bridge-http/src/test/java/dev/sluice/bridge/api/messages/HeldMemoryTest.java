@@ -29,7 +29,7 @@ class HeldMemoryTest {
 
     private final MessageIds ids = new MessageIds();
 
-    /** A request by its body, with what the service holds for it when the answer is made. */
+    /** The body of a request, and the objects that the service holds when the answer is complete. */
     private record Request(String name, String body, Holder holder) {
         @Override
         public String toString() {
@@ -37,7 +37,7 @@ class HeldMemoryTest {
         }
     }
 
-    /** Makes all that is held for a body. */
+    /** Makes all objects that are held for a body. */
     private interface Holder {
         Object hold(HeldMemoryTest test, byte[] body, RequestMemory.Claim claim);
     }

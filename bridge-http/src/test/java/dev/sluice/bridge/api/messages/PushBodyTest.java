@@ -153,7 +153,7 @@ class PushBodyTest {
             assertThat(message.traceId()).isNull();
         }
 
-        /** As clients send it that write every field of theirs. */
+        /** A body of clients that write every field. */
         @Test
         void mayHaveNullForItsTraceId() {
             assertThat(parseOne("{\"queue\":\"q\",\"traceId\":null}").traceId()).isNull();
