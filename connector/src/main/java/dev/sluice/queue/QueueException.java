@@ -13,7 +13,7 @@ public class QueueException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     /** SQLSTATE of a request that can succeed after something else has changed; a transient failure. */
-    static final String OBJECT_NOT_IN_PREREQUISITE_STATE = "55000";
+    public static final String OBJECT_NOT_IN_PREREQUISITE_STATE = "55000";
 
     /** SQLSTATEs of class 25 that concern the session and not the request; another session can succeed. */
     private static final List<String> SESSION_OVER = List.of("25006", "25P03", "25P04");

@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -291,14 +290,10 @@ public final class QueueBenchmark {
                         + " where h.id = any (w.ids) returning h.id, h.head",
                 List.of("ids", "counts"));
         var next = new HashMap<Long, Long>();
-        try (var statement = new BoundStatement(connection, claim)
-                        .set("ids", longs(counts.keySet()))
-                        .set("counts", longs(counts.values()));
-                ResultSet row = statement.query()) {
-            while (row.next()) {
-                next.put(row.getLong(1), row.getLong(2) - counts.get(row.getLong(1)) + 1);
-            }
-        }
+        new BoundStatement(connection, claim)
+                .set("ids", longs(counts.keySet()))
+                .set("counts", longs(counts.values()))
+                .forEach(row -> next.put(row.getLong(1), row.getLong(2) - counts.get(row.getLong(1)) + 1));
         copyNumbered(connection, LOCKED, messages, next);
     }
 

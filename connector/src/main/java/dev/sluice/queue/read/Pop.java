@@ -289,13 +289,13 @@ final class Pop {
 
     private List<PopResult> results(Connection connection, PopTarget target, List<Share> shares) throws SQLException {
         var results = new ArrayList<PopResult>(shares.size());
-        ReadyCursors.Quiet quiet = null;
+        ReadyCursors.NotReady notReady = null;
         for (Share share : shares) {
             if (share.messages.isEmpty()) {
-                if (quiet == null) {
-                    quiet = readyCursors.quiet(connection, target);
+                if (notReady == null) {
+                    notReady = readyCursors.whyNotReady(connection, target);
                 }
-                results.add(PopResult.nothing(quiet.status(), quiet.nextReadyIn()));
+                results.add(PopResult.nothing(notReady.status(), notReady.nextReadyIn()));
             } else {
                 UUID lease = share.request.autoAck() ? null : share.leaseId;
                 results.add(new PopResult(Status.MESSAGES, lease, share.messages, share.partitions, null));

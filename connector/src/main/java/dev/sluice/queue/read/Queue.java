@@ -13,6 +13,7 @@ import dev.sluice.queue.sql.CommitOutcome;
 import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.queue.sql.Outcomes;
 import dev.sluice.queue.sql.QueueSchema;
+import dev.sluice.queue.sql.SqlStates;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
 import dev.sluice.queue.write.QueueWriter;
@@ -81,7 +82,7 @@ public final class Queue {
             List<PopResult> results = opened(popped.get());
             return switch (outcomes.await(e)) {
                 case COMMITTED -> results;
-                case ROLLED_BACK -> throw new QueueException(what + ": rolled back", "40000", e);
+                case ROLLED_BACK -> throw new QueueException(what + ": rolled back", SqlStates.TRANSACTION_ROLLBACK, e);
                 case PENDING, LOST -> throw new PopOutcomeUnknownException(e, what, results);
             };
         }

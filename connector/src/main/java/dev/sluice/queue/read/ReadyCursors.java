@@ -34,7 +34,7 @@ final class ReadyCursors {
      * @param registered whether the group is registered
      * @param nextReadyIn how long until the first lease or delay ends; null if none does
      */
-    record Quiet(
+    record NotReady(
             Status status, boolean registered, @Nullable Duration nextReadyIn) {}
 
     /**
@@ -56,12 +56,12 @@ final class ReadyCursors {
         if (!(target.scope() instanceof InQueue one)) {
             return false;
         }
-        Quiet quiet = quiet(connection, target);
-        if (quiet.status() == Status.QUEUE_NOT_FOUND) {
+        NotReady notReady = whyNotReady(connection, target);
+        if (notReady.status() == Status.QUEUE_NOT_FOUND) {
             registration.awaitQueue(connection, one.queue(), target.group(), subscription);
             return false;
         }
-        return !quiet.registered() && registration.run(connection, List.of(one.queue()), target.group(), subscription);
+        return !notReady.registered() && registration.run(connection, List.of(one.queue()), target.group(), subscription);
     }
 
     /**
@@ -118,13 +118,13 @@ final class ReadyCursors {
     }
 
     /** Returns why the target has nothing to give. */
-    Quiet quiet(Connection connection, PopTarget target) throws SQLException {
+    NotReady whyNotReady(Connection connection, PopTarget target) throws SQLException {
         return ofTarget(connection, "next-ready", target)
-                .first(row -> quiet(row, target.isOnePartition()))
-                .orElse(new Quiet(Status.QUEUE_NOT_FOUND, false, null));
+                .first(row -> read(row, target.isOnePartition()))
+                .orElse(new NotReady(Status.QUEUE_NOT_FOUND, false, null));
     }
 
-    private static Quiet quiet(ResultSet row, boolean onePartition) throws SQLException {
+    private static NotReady read(ResultSet row, boolean onePartition) throws SQLException {
         row.getLong("group_id");
         boolean registered = !row.wasNull();
         double nextMs = row.getDouble("next_ms");
@@ -132,12 +132,12 @@ final class ReadyCursors {
         if (onePartition) {
             row.getLong("partition_id");
             if (row.wasNull()) {
-                return new Quiet(Status.PARTITION_NOT_FOUND, registered, null);
+                return new NotReady(Status.PARTITION_NOT_FOUND, registered, null);
             }
             if (row.getBoolean("leased")) {
-                return new Quiet(Status.LEASE_HELD, registered, nextReadyIn);
+                return new NotReady(Status.LEASE_HELD, registered, nextReadyIn);
             }
         }
-        return new Quiet(Status.EMPTY, registered, nextReadyIn);
+        return new NotReady(Status.EMPTY, registered, nextReadyIn);
     }
 }

@@ -11,8 +11,5 @@ public final class SqlStates {
     /** Another transaction has changed the same rows. */
     public static final String SERIALIZATION_FAILURE = "40001";
 
-    /** The rows that the transaction needs were deleted. */
-    public static final String OBJECT_NOT_IN_PREREQUISITE_STATE = "55000";
-
     private SqlStates() {}
 }

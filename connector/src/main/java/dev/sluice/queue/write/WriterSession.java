@@ -7,7 +7,6 @@ import dev.sluice.queue.sql.Effects;
 import dev.sluice.queue.sql.IndexPlans;
 import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.queue.sql.Outcomes;
-import dev.sluice.queue.sql.SqlStates;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.TransactionId;
 import java.sql.Connection;
@@ -91,7 +90,7 @@ public final class WriterSession implements AutoCloseable {
         }
         throw new QueueException(
                 what + ": partitions were deleted " + MAX_RESTARTS + " times during the attempt",
-                SqlStates.OBJECT_NOT_IN_PREREQUISITE_STATE,
+                QueueException.OBJECT_NOT_IN_PREREQUISITE_STATE,
                 null);
     }
 

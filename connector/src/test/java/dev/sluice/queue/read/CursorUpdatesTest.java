@@ -9,6 +9,7 @@ import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Collections;
+import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -34,24 +35,18 @@ class CursorUpdatesTest {
                 ids[i] = i + 1;
                 texts[i] = "{}";
             }
-            var plan = new StringBuilder();
-            try (var statement = new BoundStatement(
-                                    connection,
-                                    new Statements.Sql("explain verbose " + release.text(), release.parameters()))
-                            .set("groups", ids)
-                            .set("partitions", ids)
-                            .set("positions", ids)
-                            .set("acked", texts)
-                            .set("failed_seqs", texts)
-                            .set("failed_counts", texts)
-                            .setInts("deliveries", counts, count -> count)
-                            .set("delays_ms", ids);
-                    var row = statement.query()) {
-                while (row.next()) {
-                    plan.append(row.getString(1)).append('\n');
-                }
-            }
-            assertThat(plan.toString()).contains("hashed SubPlan");
+            List<String> plan = new BoundStatement(
+                            connection, new Statements.Sql("explain verbose " + release.text(), release.parameters()))
+                    .set("groups", ids)
+                    .set("partitions", ids)
+                    .set("positions", ids)
+                    .set("acked", texts)
+                    .set("failed_seqs", texts)
+                    .set("failed_counts", texts)
+                    .setInts("deliveries", counts, count -> count)
+                    .set("delays_ms", ids)
+                    .list(row -> row.getString(1));
+            assertThat(String.join("\n", plan)).contains("hashed SubPlan");
         }
     }
 }

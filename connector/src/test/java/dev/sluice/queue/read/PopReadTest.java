@@ -45,18 +45,14 @@ class PopReadTest {
     private static String plan(TestPostgres postgres) throws SQLException {
         Statements.Sql read = Statements.read("message_slice.sql", "sluice").get("read");
         var explain = new Statements.Sql("explain (analyze) " + read.text(), read.parameters());
-        var plan = new StringBuilder();
-        try (Connection connection = postgres.dataSource().getConnection();
-                var statement = new BoundStatement(connection, explain)
-                        .set("partitions", new long[] {1})
-                        .set("firsts", new long[] {1})
-                        .set("lasts", new long[] {MESSAGES})
-                        .set("max_bytes", MAX_BYTES);
-                var row = statement.query()) {
-            while (row.next()) {
-                plan.append(row.getString(1)).append('\n');
-            }
+        try (Connection connection = postgres.dataSource().getConnection()) {
+            List<String> plan = new BoundStatement(connection, explain)
+                    .set("partitions", new long[] {1})
+                    .set("firsts", new long[] {1})
+                    .set("lasts", new long[] {MESSAGES})
+                    .set("max_bytes", MAX_BYTES)
+                    .list(row -> row.getString(1));
+            return String.join("\n", plan);
         }
-        return plan.toString();
     }
 }

@@ -135,12 +135,11 @@ class TimePositionsTest {
             Map<Long, Long> expected = bySearchingAll(time);
             assertThat(expected).hasSize(PARTITIONS);
             assertThat(ofAReader(time)).as("reader from %s", time).isEqualTo(expected);
-            try (var statement = new BoundStatement(connection, create)
+            new BoundStatement(connection, create)
                     .set("groups", new long[] {1, 2})
                     .set("mode", "from")
-                    .set("from", time)) {
-                statement.update();
-            }
+                    .set("from", time)
+                    .execute();
             assertThat(ofGroup("g1")).as("group from %s", time).isEqualTo(expected);
             assertThat(ofGroup("g2")).as("group from %s", time).isEqualTo(expected);
             connection.rollback();

@@ -105,32 +105,25 @@ class HeadClaimTest {
         long[] ids = LongStream.rangeClosed(1, claimed).toArray();
         try (Connection connection = postgres.dataSource().getConnection()) {
             IndexPlans.on(connection);
-            var plan = new StringBuilder();
-            try (var statement = new BoundStatement(
-                                    connection, new Statements.Sql("explain " + claim.text(), claim.parameters()))
-                            .set("partitions", ids)
-                            .set("counts", ids)
-                            .set("each", (Long) null);
-                    var row = statement.query()) {
-                while (row.next()) {
-                    plan.append(row.getString(1)).append('\n');
-                }
-            }
-            assertThat(plan.toString())
+            List<String> plan = new BoundStatement(
+                            connection, new Statements.Sql("explain " + claim.text(), claim.parameters()))
+                    .set("partitions", ids)
+                    .set("counts", ids)
+                    .set("each", (Long) null)
+                    .list(row -> row.getString(1));
+            assertThat(String.join("\n", plan))
                     .contains("Index Scan using partitions_pkey")
                     .doesNotContain("Seq Scan", "Join", "Loop", "Bitmap", "Backward", "Sort", "partitions_queue_id");
             var returned = new ArrayList<Long>();
             var heads = new ArrayList<Long>();
-            try (var statement = new BoundStatement(connection, claim)
-                            .set("partitions", ids)
-                            .set("counts", ids)
-                            .set("each", (Long) null);
-                    var row = statement.query()) {
-                while (row.next()) {
-                    returned.add(row.getLong("id"));
-                    heads.add(row.getLong("head"));
-                }
-            }
+            new BoundStatement(connection, claim)
+                    .set("partitions", ids)
+                    .set("counts", ids)
+                    .set("each", (Long) null)
+                    .forEach(row -> {
+                        returned.add(row.getLong("id"));
+                        heads.add(row.getLong("head"));
+                    });
             List<Long> inOrder = LongStream.of(ids).boxed().toList();
             assertThat(returned).isEqualTo(inOrder);
             assertThat(heads).as("each moved by its own count").isEqualTo(inOrder);
