@@ -6,7 +6,7 @@ public final class SqlStates {
     public static final String CONNECTION_FAILURE = "08006";
 
     /** The transaction was rolled back. */
-    static final String TRANSACTION_ROLLBACK = "40000";
+    public static final String TRANSACTION_ROLLBACK = "40000";
 
     /** Another transaction has changed the same rows. */
     public static final String SERIALIZATION_FAILURE = "40001";
