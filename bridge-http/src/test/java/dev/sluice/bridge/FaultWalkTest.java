@@ -15,9 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/**
- * During every fault of the database, every answer is true and comes in time, and all outputs about health agree.
- */
+/** During every fault of the database, every answer is true and comes in time, and all outputs about health agree. */
 class FaultWalkTest {
     private static final Duration BOUND = Duration.ofSeconds(10);
     /** Requests that only read, or that have nothing to change. */

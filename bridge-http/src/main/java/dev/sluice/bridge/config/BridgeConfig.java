@@ -10,8 +10,8 @@ import dev.sluice.queue.read.QueueConfig;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.util.Collections;
 import java.util.Map;
-import java.util.Optional;
 import java.util.NavigableMap;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 

@@ -354,8 +354,8 @@ final class FuzzRequests {
     }
 
     /**
-     * Replaces every address of another server with a port without a server, and keeps the marker out of fields that are
-     * not data of a client.
+     * Replaces every address of another server with a port without a server, and keeps the marker out of fields that
+     * are not data of a client.
      */
     private static String harmless(String text) {
         if (!text.contains("\"host\"")) {

@@ -25,8 +25,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * After any refusal, every gauge on every page counts the messages in the log only. During push maintenance each kind of
- * refusal happens twice. Then the gauges must be unchanged, and at the end all accepted messages are delivered.
+ * After any refusal, every gauge on every page counts the messages in the log only. During push maintenance each kind
+ * of refusal happens twice. Then the gauges must be unchanged, and at the end all accepted messages are delivered.
  */
 class GaugesAfterRefusalsTest {
     private static final int HELD = 7;

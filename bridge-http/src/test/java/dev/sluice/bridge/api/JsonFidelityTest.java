@@ -16,9 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/**
- * Valid JSON comes back byte for byte, through the database. Invalid JSON is refused, and only that.
- */
+/** Valid JSON comes back byte for byte, through the database. Invalid JSON is refused, and only that. */
 class JsonFidelityTest {
     private static final int TEN_MEGABYTES = 10 << 20;
     private static final int DEPTH = 500;

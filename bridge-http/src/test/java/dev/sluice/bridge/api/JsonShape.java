@@ -7,8 +7,8 @@ import java.util.regex.Pattern;
 
 /**
  * Describes JSON as text: fields by name with the types of their values, so that a test can check all fields of an
- * answer at once. {@code {"ok": true, "ids": [1], "at": "2026-05-16T10:00:00.123Z"}} is {@code {at: time,
- * ids: [int], ok: bool}}.
+ * answer at once. {@code {"ok": true, "ids": [1], "at": "2026-05-16T10:00:00.123Z"}} is {@code {at: time, ids: [int],
+ * ok: bool}}.
  *
  * <p>Types are {@code null}, {@code bool}, {@code int}, {@code number}, {@code text}, {@code uuid}, and {@code time}
  * for a time in UTC with milliseconds. An array shows its first element.

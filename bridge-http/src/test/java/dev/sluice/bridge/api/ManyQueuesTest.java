@@ -23,7 +23,8 @@ class ManyQueuesTest {
     private static final int PARTITIONS = 2;
 
     /**
-     * The driver names a statement at its fifth execution, and the server considers a generic plan five executions later.
+     * The driver names a statement at its fifth execution, and the server considers a generic plan five executions
+     * later.
      */
     private static final int EXECUTIONS = 14;
 

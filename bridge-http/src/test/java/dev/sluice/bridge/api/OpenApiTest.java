@@ -41,9 +41,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
-/**
- * The service does what openapi.yaml says: its routes, the roles that they need, and the answers to its examples.
- */
+/** The service does what openapi.yaml says: its routes, the roles that they need, and the answers to its examples. */
 class OpenApiTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Set<String> METHODS = Set.of("get", "put", "post", "delete", "patch", "options", "head");

@@ -49,7 +49,9 @@ class ParkedPopsTest {
     @TempDir
     private Path directory;
 
-    /** Returns the number of pops that the limit of open files allows. Both ends of a connection are in this process. */
+    /**
+     * Returns the number of pops that the limit of open files allows. Both ends of a connection are in this process.
+     */
     private static int connections() {
         var system = (UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
         long free = system.getMaxFileDescriptorCount() - system.getOpenFileDescriptorCount() - SPARE_DESCRIPTORS;

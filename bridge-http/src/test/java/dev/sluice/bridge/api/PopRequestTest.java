@@ -254,7 +254,7 @@ class PopRequestTest extends HttpServiceFixture {
         String ask = "GET /api/v1/pop/queue/%s?wait=true HTTP/1.1\r\nHost: localhost\r\n%s\r\n";
         try (Socket socket = connect()) {
             // The second request comes with the first, the others while their predecessors wait. The
-                // service checks all clients meanwhile.
+            // service checks all clients meanwhile.
             send(socket, ask.formatted("q1", "") + ask.formatted("q2", ""));
             await().until(() -> pops.size() == 1);
             assertThat(clients.get(0).isGone()).isFalse();

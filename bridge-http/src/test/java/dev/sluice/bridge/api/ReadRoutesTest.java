@@ -40,7 +40,9 @@ class ReadRoutesTest {
     private static String partitionId;
     private static String leaseId;
 
-    /** Queue shop.orders: o-1 completed, o-2 dead, o-3 leased, o-4 waits. Queue quiet: one message that no group reads. */
+    /**
+     * Queue shop.orders: o-1 completed, o-2 dead, o-3 leased, o-4 waits. Queue quiet: one message that no group reads.
+     */
     @BeforeAll
     static void fill() {
         postgres = TestPostgres.withSchema();

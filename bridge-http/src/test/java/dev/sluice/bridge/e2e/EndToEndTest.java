@@ -113,7 +113,7 @@ class EndToEndTest {
                                     + " where (group_id, partition_id) in (select group_id, partition_id from sluice.cursors"
                                     + " where lease_id is not null order by group_id, partition_id for no key update skip locked)");
                     workload.checkReached("early, seed " + seed, early.get());
-                    // From here on nothing fails, and no lease shall end under whoever is slow.
+                    // From here on nothing fails. A slow consumer must not lose its lease.
                     postgres.execute("update sluice.queues set lease_time_s = 300");
                     workload.checkDelivered(
                             "billing, seed " + seed, workload.consume(bridge.client(), "billing", 4, LIMIT), true);

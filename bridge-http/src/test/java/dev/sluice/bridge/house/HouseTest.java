@@ -32,7 +32,9 @@ class HouseTest {
 
     /** Public types that others use: Connect and the Java launcher load them by name. */
     private static final Set<String> USED_BY_NAME = Set.of(
-            "dev.sluice.bridge.Main", "dev.sluice.connect.QueueSinkConnector", "dev.sluice.connect.QueueSourceConnector");
+            "dev.sluice.bridge.Main",
+            "dev.sluice.connect.QueueSinkConnector",
+            "dev.sluice.connect.QueueSourceConnector");
 
     /** Words of which an English reader must guess the meaning, each with what to say instead. */
     private static final List<Banned> BANNED = List.of(
@@ -49,8 +51,8 @@ class HouseTest {
             new Banned("\\bbe it\\b", "whether"));
 
     private static final Pattern COMMENT = Pattern.compile("^\\s*(?:/?\\*|//).*|.*\\S\\s+// .*");
-    private static final Pattern NAME_IN_BACKTICKS =
-            Pattern.compile("`((?:[a-z]+/)+(?=[A-Z]))?([A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+|(?<=/)[A-Z][a-z]+)(?:[.#]\\w+)?`");
+    private static final Pattern NAME_IN_BACKTICKS = Pattern.compile(
+            "`((?:[a-z]+/)+(?=[A-Z]))?([A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+|(?<=/)[A-Z][a-z]+)(?:[.#]\\w+)?`");
     private static final Pattern DECLARATION = Pattern.compile("\\b(?:class|interface|record|enum) ([A-Z]\\w*)");
 
     /** Names in backticks that are not classes of this project. */
@@ -184,7 +186,8 @@ class HouseTest {
 
     private static void find(String place, String line, List<String> found) {
         for (Banned word : BANNED) {
-            Matcher match = Pattern.compile(word.pattern(), Pattern.CASE_INSENSITIVE).matcher(line);
+            Matcher match =
+                    Pattern.compile(word.pattern(), Pattern.CASE_INSENSITIVE).matcher(line);
             if (match.find()) {
                 found.add(place + ": not \"" + match.group() + "\", but: " + word.instead());
             }

@@ -26,7 +26,8 @@ final class Measures {
     static final int COLUMNS = 120;
 
     private static final Pattern COMMENT = Pattern.compile("^\\s*(/?\\*|//).*");
-    private static final Pattern STATEMENT_BLOCK = Pattern.compile("while \\(\\w+\\.next\\(\\)\\)|try \\(var statement\\b.*");
+    private static final Pattern STATEMENT_BLOCK =
+            Pattern.compile("while \\(\\w+\\.next\\(\\)\\)|try \\(var statement\\b.*");
     private static final Pattern IMPORT =
             Pattern.compile("^import (?:static )?(dev\\.sluice(?:\\.[a-z0-9]+)*)\\.([A-Z]\\w*).*");
 
@@ -43,7 +44,8 @@ final class Measures {
                     + " |");
         }
         System.out.println();
-        System.out.println("Lines of main code: " + sum(main, file -> file.lines().size()));
+        System.out.println(
+                "Lines of main code: " + sum(main, file -> file.lines().size()));
         System.out.println("Packages: " + byPackage(main).size());
         System.out.println("Arrows between packages: "
                 + byPackage(main).entrySet().stream()
@@ -63,7 +65,8 @@ final class Measures {
                 .orElseThrow();
         System.out.println("Longest file: " + longest.lines().size() + " lines, "
                 + longest.path().getFileName());
-        System.out.println("Main files over 500 lines: " + sum(main, file -> file.lines().size() > 500 ? 1 : 0));
+        System.out.println(
+                "Main files over 500 lines: " + sum(main, file -> file.lines().size() > 500 ? 1 : 0));
         System.out.println("Comment lines over " + COLUMNS + " columns: " + sum(files, Measures::wideComments));
         System.out.println("Statement blocks written by hand: " + sum(main, Measures::statementBlocks));
         System.out.println("Constructors with more than six parameters, records aside: "

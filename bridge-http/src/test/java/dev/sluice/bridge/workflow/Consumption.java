@@ -5,6 +5,7 @@ import dev.sluice.bridge.workflow.LibraryClient.PopQuery;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -110,6 +111,20 @@ final class Consumption {
             client.acknowledge(messages.get(0), status, query.groupName(), error);
         } else {
             client.acknowledge(messages, status, query.groupName(), error);
+        }
+    }
+
+    /** Runs tasks at the same time and returns their results in order. */
+    static <T> List<T> together(List<Callable<T>> tasks) throws Exception {
+        var pool = Executors.newFixedThreadPool(tasks.size());
+        try {
+            var results = new ArrayList<T>();
+            for (Future<T> each : pool.invokeAll(tasks)) {
+                results.add(each.get());
+            }
+            return results;
+        } finally {
+            pool.shutdownNow();
         }
     }
 }

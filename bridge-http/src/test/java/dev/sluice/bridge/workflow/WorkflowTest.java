@@ -1,5 +1,6 @@
 package dev.sluice.bridge.workflow;
 
+import static dev.sluice.bridge.workflow.Consumption.together;
 import static dev.sluice.bridge.workflow.LibraryClient.item;
 import static dev.sluice.bridge.workflow.LibraryClient.object;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -23,8 +24,6 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -71,19 +70,6 @@ class WorkflowTest {
         new Consumption(client, query.timeout(Duration.ofSeconds(2)), 1, limit, PATIENCE)
                 .run(messages -> numbers.addAll(numbers(messages)));
         return numbers;
-    }
-
-    private static <T> List<T> together(List<Callable<T>> tasks) throws Exception {
-        var pool = Executors.newFixedThreadPool(tasks.size());
-        try {
-            var results = new ArrayList<T>();
-            for (Future<T> each : pool.invokeAll(tasks)) {
-                results.add(each.get());
-            }
-            return results;
-        } finally {
-            pool.shutdownNow();
-        }
     }
 
     @Nested

@@ -298,7 +298,7 @@ final class BatchWriter {
         failIfRecordsAreLost(held.records(from, to));
     }
 
-    /** Returns the next offset of each partition after a range. It omits partitions of which nothing may be written. */
+    /** Returns the next offset of each partition after a range. It omits partitions that must not be written. */
     private Map<SinkPosition, Long> ends(int from, int to) {
         var ends = new LinkedHashMap<SinkPosition, Long>();
         SinkPosition current = null;

@@ -61,7 +61,8 @@ final class ReadyCursors {
             registration.awaitQueue(connection, one.queue(), target.group(), subscription);
             return false;
         }
-        return !notReady.registered() && registration.run(connection, List.of(one.queue()), target.group(), subscription);
+        return !notReady.registered()
+                && registration.run(connection, List.of(one.queue()), target.group(), subscription);
     }
 
     /**

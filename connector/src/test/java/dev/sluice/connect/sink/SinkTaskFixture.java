@@ -24,6 +24,7 @@ abstract class SinkTaskFixture {
 
     final Map<TopicPartition, List<SinkRecord>> topics = new LinkedHashMap<>();
     final Observed observed = new Observed();
+
     @AutoClose
     final TestPostgres postgres = TestPostgres.withSchema();
 

@@ -42,7 +42,7 @@ import org.postgresql.Driver;
  * and do not wait for the client.
  *
  * <p>CONTRIBUTING.md has the command. Optional arguments: the number of records (2000000), of rounds (3), and of keys
- * (1000), each of which is a partition of the queue.
+ * (1000). Each key is a partition of the queue.
  */
 public final class SinkBenchmark {
     private static final int PARTITIONS = 8;

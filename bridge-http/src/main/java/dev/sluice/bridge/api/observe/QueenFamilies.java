@@ -49,6 +49,11 @@ final class QueenFamilies {
 
     /** Adds all families. Reads this process only. */
     void add(Families families, ProcessUsage.Usage usage) {
+        addUsage(families, usage);
+        addTotals(families);
+    }
+
+    private void addUsage(Families families, ProcessUsage.Usage usage) {
         families.gauge("queen_uptime_seconds", "Time since the start.", seconds(ProcessUsage.uptimeMillis()));
         families.counter(
                 "queen_cpu_user_microseconds", "Processor time of the process's own code.", usage.userMicros());
@@ -68,6 +73,9 @@ final class QueenFamilies {
                 "queen_file_buffer_db_healthy",
                 "1 if PostgreSQL answers.",
                 PrometheusPage.bit(state.databaseConnected()));
+    }
+
+    private void addTotals(Families families) {
         total(families, "queen_cluster_push_requests", "Pushes accepted by this process.", Counter.PUSH_REQUESTS);
         total(families, "queen_cluster_push_messages", "Messages in them.", Counter.PUSH_MESSAGES);
         total(families, "queen_cluster_pop_requests", "Pops answered by this process.", Counter.POP_REQUESTS);

@@ -28,8 +28,8 @@ import org.slf4j.LoggerFactory;
  * all messages of a partition have the same key. A topic with fewer replicas than {@code min.insync.replicas} takes no
  * message.
  *
- * <p>A created topic has up to three replicas, of which one may be out of sync, and the broker's default retention. The
- * threads of all lanes share this object.
+ * <p>A created topic has up to three replicas (one may be out of sync), and the broker's default retention. The threads
+ * of all lanes share this object.
  */
 public final class KafkaTopic implements KafkaTask.Topic {
     private static final Logger log = LoggerFactory.getLogger(KafkaTopic.class);
