@@ -50,7 +50,7 @@ final class QueenFamilies {
     /** Adds all families. Reads this process only. */
     void add(Families families, ProcessUsage.Usage usage) {
         addUsage(families, usage);
-        addTotals(families);
+        addTotals(families, usage);
     }
 
     private void addUsage(Families families, ProcessUsage.Usage usage) {
@@ -75,7 +75,7 @@ final class QueenFamilies {
                 PrometheusPage.bit(state.databaseConnected()));
     }
 
-    private void addTotals(Families families) {
+    private void addTotals(Families families, ProcessUsage.Usage usage) {
         total(families, "queen_cluster_push_requests", "Pushes accepted by this process.", Counter.PUSH_REQUESTS);
         total(families, "queen_cluster_push_messages", "Messages in them.", Counter.PUSH_MESSAGES);
         total(families, "queen_cluster_pop_requests", "Pops answered by this process.", Counter.POP_REQUESTS);
