@@ -12,12 +12,11 @@
  *   <li>{@link dev.sluice.bridge.system.DataDirectory}: the bridge owns its data directory alone.
  *   <li>{@link dev.sluice.bridge.system.OwnFiles}: the key, the password, the log and the database keep other users
  *       out.
- *   <li>{@link dev.sluice.bridge.system.FileTree}: start and database delete directories with it.
  *   <li>{@link dev.sluice.bridge.system.FileProblem}: start, settings and database explain I/O errors with it.
  *   <li>{@link dev.sluice.bridge.system.NativeLocale}: configuration and command line reject text that the locale
  *       garbles.
  *   <li>{@link dev.sluice.bridge.system.ServiceLinks}: configuration ignores the variables of Kubernetes.
- *   <li>{@link dev.sluice.bridge.system.FileTree}: whatever unpacks or creates directories deletes them with it.
+ *   <li>{@link dev.sluice.bridge.system.FileTree}: start and database delete directories with it.
  *   <li>{@link dev.sluice.bridge.system.Shell}: messages quote words of commands with it.
  *   <li>{@link dev.sluice.bridge.system.Threads}: it creates every thread that the bridge starts.
  *   <li>{@link dev.sluice.bridge.system.StartException} and {@link dev.sluice.bridge.system.ConfigException}: they end
