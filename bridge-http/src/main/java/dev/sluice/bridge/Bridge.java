@@ -180,8 +180,8 @@ final class Bridge implements AutoCloseable {
                 config.metrics().maxQueues(),
                 storage.availability::requireWrites));
         http = new HttpService(config.http(), backend);
-        parts.onClose(http::close);
-        parts.onClose(pop.dispatcher::close); // Waiting pops are answered before the server closes.
+        parts.onClose(http);
+        parts.onClose(pop.dispatcher); // Waiting pops are answered before the server closes.
         http.start();
         flush.start(ProcessUsage.hostName() + ":" + http.port());
         parts.onClose(new ShutdownGrace(config.stop().grace()));
