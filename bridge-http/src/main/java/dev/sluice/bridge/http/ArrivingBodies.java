@@ -12,9 +12,9 @@ import org.jspecify.annotations.Nullable;
  * Tracks the arriving bodies and bounds their memory, for all together and for each client. If a body finds no room,
  * the slowest body is refused instead. Any thread may call.
  */
-public final class ArrivingBodies {
+final class ArrivingBodies {
     /** A body that is still arriving. */
-    public interface Arriving {
+    interface Arriving {
         /** Returns the address of the client. */
         String client();
 
@@ -46,7 +46,7 @@ public final class ArrivingBodies {
      * @param limitBytes of all arriving bodies
      * @param clientLimitBytes of the arriving bodies of one client
      */
-    public ArrivingBodies(long limitBytes, long clientLimitBytes) {
+    ArrivingBodies(long limitBytes, long clientLimitBytes) {
         this.limitBytes = limitBytes;
         this.clientLimitBytes = clientLimitBytes;
     }
@@ -57,7 +57,7 @@ public final class ArrivingBodies {
      * @throws OverloadedException (503) if none is left and no body is slower than this one
      * @throws InvalidRequestException (413) if the body needs more than the limit of all requests
      */
-    public synchronized void take(Arriving body, long more) {
+    synchronized void take(Arriving body, long more) {
         if (body.claim().isClosed()) {
             throw RequestMemory.tooMany();
         }
@@ -122,7 +122,7 @@ public final class ArrivingBodies {
     }
 
     /** Removes a body that has arrived or was refused. Its request keeps its memory. */
-    public synchronized void remove(Arriving body) {
+    synchronized void remove(Arriving body) {
         Long had = bodies.remove(body);
         if (had != null) {
             bytes -= had;

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param items the acknowledgements, in the order of the client
  */
-public record AcknowledgeBody(List<Item> items) {
+record AcknowledgeBody(List<Item> items) {
     private static final int MAX_ERROR_LENGTH = 10_000;
     /** Bytes of an acknowledgement besides its texts, with its outcome and its part of the answer. */
     static final int ITEM_BYTES = 480;
@@ -49,7 +49,7 @@ public record AcknowledgeBody(List<Item> items) {
      *
      * @throws InvalidRequestException (400) if it is not JSON, or a field is missing, of the wrong type or malformed
      */
-    public static AcknowledgeBody parseSingle(byte[] bytes, RequestLimits limits, RequestMemory.Claim memory) {
+    static AcknowledgeBody parseSingle(byte[] bytes, RequestLimits limits, RequestMemory.Claim memory) {
         try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
             var fields = new Fields();
             if (json.first() == JsonToken.START_OBJECT) {
@@ -77,7 +77,7 @@ public record AcknowledgeBody(List<Item> items) {
      *
      * @throws InvalidRequestException (400) if it is not JSON, or a field is missing or of the wrong type
      */
-    public static AcknowledgeBody parseBatch(byte[] bytes, RequestLimits limits, RequestMemory.Claim memory) {
+    static AcknowledgeBody parseBatch(byte[] bytes, RequestLimits limits, RequestMemory.Claim memory) {
         try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
             List<Fields> acknowledgments = null;
             String group = PopTarget.DEFAULT_GROUP;
