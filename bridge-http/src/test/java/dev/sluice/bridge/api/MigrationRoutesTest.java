@@ -139,7 +139,7 @@ class MigrationRoutesTest {
         assertThat(JsonShape.of(reset)).isEqualTo("{message: text, status: text}");
         assertThat(status().get("status").textValue()).isEqualTo("idle");
         assertThat(List.copyOf(logged.list).stream().map(ILoggingEvent::getFormattedMessage))
-                .anyMatch(line -> line.startsWith("A migration is complete."))
+                .anyMatch(line -> line.startsWith("Copying into another database completed "))
                 .noneMatch(line -> line.contains(PASSWORD));
     }
 
