@@ -40,14 +40,14 @@ public record Destination(String name, boolean remembersOffsets, Function<? supe
         }
 
         /** Wraps a task that never needs to give up, because its transactions end by their own timeouts. */
-        public static LaneTask of(SinkTask task) {
+        public static LaneTask neverGivesUp(SinkTask task) {
             return new LaneTask(task, () -> {});
         }
     }
 
     /** PostgreSQL, written to by this process. */
     public static Destination postgres() {
-        return new Destination("embedded", true, lane -> LaneTask.of(new QueueSinkTask(lane)));
+        return new Destination("embedded", true, lane -> LaneTask.neverGivesUp(new QueueSinkTask(lane)));
     }
 
     /** A Kafka topic, from which Connect workers move messages on to PostgreSQL. */

@@ -140,12 +140,8 @@ public final class Admission implements AutoCloseable {
      * @return as {@link Intake#accept}; also fails with {@link QueueFullException} and with {@link NoKeyException}
      */
     public CompletableFuture<List<PushResult>> accept(List<NewMessage> messages, Durability durability, Linger linger) {
-        try {
-            requireRoom(messages);
-        } catch (QueueFullException e) {
-            return CompletableFuture.failedFuture(e);
-        }
-        return admit(messages, durability, linger);
+        QueueFullException full = refusal(messages);
+        return full == null ? admit(messages, durability, linger) : CompletableFuture.failedFuture(full);
     }
 
     /** Accepts a push that does not linger. */
@@ -159,12 +155,26 @@ public final class Admission implements AutoCloseable {
     }
 
     private CompletableFuture<List<PushResult>> admit(List<NewMessage> messages, Durability durability, Linger linger) {
-        try {
-            return counting(messages, intake.accept(encrypted(messages), durability, linger));
-        } catch (NoKeyException e) {
+        Map<String, BoundQueue> now = queues;
+        String withoutKey = cipher.hasKey() ? null : firstEncrypted(messages, now);
+        if (withoutKey != null) {
             refusedNoKey.increment();
-            return CompletableFuture.failedFuture(e);
+            return CompletableFuture.failedFuture(new NoKeyException(withoutKey));
         }
+        return counting(messages, intake.accept(encrypted(messages, now), durability, linger));
+    }
+
+    private static @Nullable String firstEncrypted(List<NewMessage> messages, Map<String, BoundQueue> known) {
+        for (NewMessage message : messages) {
+            if (isEncrypted(known.get(message.queue()))) {
+                return message.queue();
+            }
+        }
+        return null;
+    }
+
+    private static boolean isEncrypted(@Nullable BoundQueue queue) {
+        return queue != null && queue.rule().encrypted();
     }
 
     /**
@@ -173,9 +183,17 @@ public final class Admission implements AutoCloseable {
      * @throws QueueFullException if one is; counted as a refusal
      */
     public void requireRoom(List<NewMessage> messages) throws QueueFullException {
+        QueueFullException full = refusal(messages);
+        if (full != null) {
+            throw full;
+        }
+    }
+
+    /** Returns and counts the refusal if a queue is full. */
+    private @Nullable QueueFullException refusal(List<NewMessage> messages) {
         Map<String, BoundQueue> now = queues;
         if (now.isEmpty()) {
-            return;
+            return null;
         }
         String last = "";
         for (NewMessage message : messages) {
@@ -188,26 +206,21 @@ public final class Admission implements AutoCloseable {
                     && queue.isBounded()
                     && queue.messages() >= queue.rule().maxSize()) {
                 refusedQueueFull.increment();
-                throw new QueueFullException(
+                return new QueueFullException(
                         last, queue.messages(), queue.rule().maxSize());
             }
         }
+        return null;
     }
 
-    private List<NewMessage> encrypted(List<NewMessage> messages) throws NoKeyException {
-        Map<String, BoundQueue> now = queues;
-        boolean all = !hasRules && cipher.hasKey();
-        if (now.isEmpty() && !all) {
+    private List<NewMessage> encrypted(List<NewMessage> messages, Map<String, BoundQueue> known) {
+        boolean all = !hasRules;
+        if (!cipher.hasKey() || (known.isEmpty() && !all)) {
             return messages;
         }
         var encrypted = new ArrayList<NewMessage>(messages.size());
         for (NewMessage message : messages) {
-            BoundQueue queue = now.get(message.queue());
-            boolean isEncrypted = queue != null && queue.rule().encrypted();
-            if (isEncrypted && !cipher.hasKey()) {
-                throw new NoKeyException(message.queue());
-            }
-            encrypted.add(all || isEncrypted ? cipher.seal(message) : message);
+            encrypted.add(all || isEncrypted(known.get(message.queue())) ? cipher.seal(message) : message);
         }
         return encrypted;
     }

@@ -78,7 +78,7 @@ public final class IngestFixture implements AutoCloseable {
     }
 
     public IngestFixture(Setup setup, Function<OutcomeObserver, SinkTask> tasks) {
-        this(setup, new Destination("embedded", true, lane -> Destination.LaneTask.of(tasks.apply(lane))));
+        this(setup, new Destination("embedded", true, lane -> Destination.LaneTask.neverGivesUp(tasks.apply(lane))));
     }
 
     public IngestFixture(Setup setup, Destination destination) {
