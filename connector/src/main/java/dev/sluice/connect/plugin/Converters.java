@@ -34,7 +34,7 @@ public final class Converters {
         NUMBER,
         /** It guesses the type of a header, so {@code 007} becomes 7. */
         GUESS,
-        /** A converter of somebody else, or none is named. */
+        /** A converter that Connect does not bring along, or none. */
         UNKNOWN
     }
 

@@ -5,11 +5,13 @@ import static org.apache.kafka.common.config.ConfigDef.Range.between;
 
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.sql.ConnectionUrl;
+import dev.sluice.queue.sql.QueueSchema;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 import java.util.regex.Pattern;
 import javax.sql.DataSource;
 import org.apache.kafka.common.config.AbstractConfig;
@@ -19,6 +21,7 @@ import org.apache.kafka.common.config.ConfigDef.Recommender;
 import org.apache.kafka.common.config.ConfigDef.Width;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.config.types.Password;
+import org.apache.kafka.connect.errors.ConnectException;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGProperty;
 
@@ -208,8 +211,23 @@ public final class PostgresSettings {
         return config.getString(QUEUE_SCHEMA);
     }
 
-    public boolean appliesSchema() {
-        return config.getBoolean(SCHEMA_APPLY);
+    /**
+     * Applies the schema if {@link #SCHEMA_APPLY} is set, and checks it otherwise.
+     *
+     * @param check the check, of a data source and a schema; it throws an {@link IllegalStateException}
+     * @throws ConnectException if the schema has another version
+     * @throws dev.sluice.queue.QueueException if PostgreSQL failed
+     */
+    public void prepareSchema(DataSource dataSource, BiConsumer<DataSource, String> check) {
+        try {
+            if (config.getBoolean(SCHEMA_APPLY)) {
+                QueueSchema.apply(dataSource, schema());
+            } else {
+                check.accept(dataSource, schema());
+            }
+        } catch (IllegalStateException e) {
+            throw new ConnectException(e.getMessage(), e);
+        }
     }
 
     /** Returns the cipher for payloads. */

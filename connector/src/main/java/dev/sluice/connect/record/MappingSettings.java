@@ -29,19 +29,6 @@ public final class MappingSettings {
     static final String MESSAGE_HEADERS = "message.headers";
     static final String MESSAGE_MAX_BYTES = "message.max.bytes";
 
-    /** The settings that say where an attribute of the message comes from. */
-    private static final Map<String, Attribute> SELECTORS = Map.of(
-            PARTITION_FROM,
-            Attribute.PARTITION,
-            TRANSACTION_ID_FROM,
-            Attribute.TRANSACTION_ID,
-            TRACE_ID_FROM,
-            Attribute.TRACE_ID,
-            CREATED_FROM,
-            Attribute.CREATED_AT,
-            LANE_FROM,
-            Attribute.LANE);
-
     private final AbstractConfig config;
 
     /** Reads the settings from the configuration of a sink. */
@@ -175,12 +162,12 @@ public final class MappingSettings {
     /** Returns the mapping that these settings describe. */
     public RecordMapping mapping() {
         var selectors = new EnumMap<Attribute, Selector>(Attribute.class);
-        SELECTORS.forEach((key, attribute) -> {
-            String from = config.getString(key);
+        for (Attribute attribute : Attribute.values()) {
+            String from = config.getString(attribute.setting);
             if (from != null) {
-                selectors.put(attribute, selector(key, from));
+                selectors.put(attribute, selector(attribute.setting, from));
             }
-        });
+        }
         return new RecordMapping(
                 config.getString(QUEUE_NAME_FORMAT),
                 selectors,
@@ -211,7 +198,8 @@ public final class MappingSettings {
     public Map<String, String> conflicts(Map<String, String> properties) {
         var conflicts = new LinkedHashMap<String, String>();
         var selectors = new TreeMap<String, String>();
-        for (String key : SELECTORS.keySet()) {
+        for (Attribute attribute : Attribute.values()) {
+            String key = attribute.setting;
             String from = config.getString(key);
             String missing = Missing.settingOf(key);
             if (from != null) {

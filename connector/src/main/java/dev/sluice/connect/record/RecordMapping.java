@@ -65,11 +65,18 @@ public final class RecordMapping {
 
     /** An attribute of a message that a setting can select. */
     enum Attribute {
-        PARTITION,
-        TRANSACTION_ID,
-        TRACE_ID,
-        CREATED_AT,
-        LANE
+        PARTITION(MappingSettings.PARTITION_FROM),
+        TRANSACTION_ID(MappingSettings.TRANSACTION_ID_FROM),
+        TRACE_ID(MappingSettings.TRACE_ID_FROM),
+        CREATED_AT(MappingSettings.CREATED_FROM),
+        LANE(MappingSettings.LANE_FROM);
+
+        /** The setting that says where the attribute comes from. */
+        final String setting;
+
+        Attribute(String setting) {
+            this.setting = setting;
+        }
     }
 
     /**

@@ -298,7 +298,9 @@ final class BatchWriter {
         failIfRecordsAreLost(held.records(from, to));
     }
 
-    /** Returns the next offset of each partition after a range. It omits partitions that must not be written. */
+    /**
+     * Returns the offset after a range for each partition. It omits partitions without a record that may be written.
+     */
     private Map<SinkPosition, Long> ends(int from, int to) {
         var ends = new LinkedHashMap<SinkPosition, Long>();
         SinkPosition current = null;

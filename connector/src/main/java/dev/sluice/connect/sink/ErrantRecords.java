@@ -67,8 +67,8 @@ final class ErrantRecords {
 
     /**
      * Uses the host's reporter if it has one. Workers before 2.6 have none, and others may not be configured for one.
-     * Two kinds of reporters do not count. One only writes to the worker's log, where nobody can get a record back. The
-     * other tolerates no error, so it reports the record and then fails, at every start of the task.
+     * Two kinds of reporters do not count. One only writes to the worker's log, and no one can recover a record from
+     * there. The other tolerates no error, so it reports the record and then fails, at every start of the task.
      *
      * @param properties of the connector; empty in a host that is not a worker
      */

@@ -152,7 +152,7 @@ public final class QueueSinkTask extends SinkTask {
      * Reads the stored offset of each partition and has Connect continue there. It pauses partitions of topics whose
      * queue can have no name, unless a transform may change the topic: then the name is known only with each record.
      *
-     * @throws ConnectException if the topic of a partition was recreated, and nobody has set the offset since
+     * @throws ConnectException if the topic of a partition was recreated, and no operator has set the offset since
      */
     @Override
     public void open(Collection<TopicPartition> partitions) {

@@ -42,15 +42,7 @@ final class SinkDatabase implements AutoCloseable {
         if (isSchemaChecked) {
             return;
         }
-        try {
-            if (config.postgres().appliesSchema()) {
-                QueueSchema.apply(dataSource, config.postgres().schema());
-            } else {
-                QueueSchema.verify(dataSource, config.postgres().schema());
-            }
-        } catch (IllegalStateException e) {
-            throw new ConnectException(e.getMessage(), e);
-        }
+        config.postgres().prepareSchema(dataSource, QueueSchema::verify);
         isSchemaChecked = true;
     }
 

@@ -130,7 +130,7 @@ final class SinkPositions {
         boolean isLost = stored.isEmpty() && continueAt != NONE;
         if (isLost) {
             log.warn(
-                    "PostgreSQL has lost a stored offset and what was written with it, as after a restored backup, a failover or"
+                    "PostgreSQL has lost a stored offset and the messages written with it, as after a restored backup, a failover or"
                             + " a deletion. The task goes back to the first record it knows of; to repeat earlier records, set"
                             + " the offset by hand source={} expected={} goingBackTo={} delivered={}",
                     position.sourcePartition,

@@ -24,7 +24,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import javax.sql.DataSource;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.data.Schema;
 import org.apache.kafka.connect.errors.ConnectException;
@@ -158,17 +157,8 @@ public final class QueueSourceTask extends SourceTask {
         if (task.prepared) {
             return;
         }
-        try {
-            // Not from the pool, which has one connection: the check compares two sessions.
-            DataSource connections = task.config.connections();
-            if (task.config.postgres().appliesSchema()) {
-                QueueSchema.apply(connections, task.config.postgres().schema());
-            } else {
-                QueueSchema.verifyReadable(connections, task.config.postgres().schema());
-            }
-        } catch (IllegalStateException e) {
-            throw new ConnectException(e.getMessage(), e);
-        }
+        // Not from the pool, which has one connection: the check compares two sessions.
+        task.config.postgres().prepareSchema(task.config.connections(), QueueSchema::verifyReadable);
         if (task.startFrom.kind() == StartFrom.Kind.END) {
             task.firstStart = task.reader.firstStart(task.config.connectorName());
         }
