@@ -12,8 +12,8 @@ import org.testcontainers.kafka.KafkaContainer;
 import org.testcontainers.utility.DockerImageName;
 
 /**
- * Lets tests run only where there is Docker, and starts the servers before the first of them. Testcontainers ends them with the
- * JVM. Registered for all tests of this module in {@code META-INF/services}.
+ * Lets tests run only where there is Docker, and starts the servers before the first test. Testcontainers stops the
+ * servers when the JVM ends. {@code META-INF/services} registers this class for all tests of the module.
  *
  * <p>The images are those of the system properties {@value #POSTGRES_IMAGE} and {@value #KAFKA_IMAGE}.
  */

@@ -65,7 +65,7 @@
  *   <caption>The answer of the task to a failure</caption>
  *   <tr><th>Failure</th><th>Answer</th></tr>
  *   <tr><td>Transient ({@link dev.sluice.queue.QueueException#isTransient()})</td>
- *       <td>{@code context.timeout(backoff)} and {@code RetriableException} ({@code Retries}); never dead-lettered</td></tr>
+ *       <td>{@code context.timeout(backoff)}, then {@code RetriableException}; never a dead letter</td></tr>
  *   <tr><td>A batch times out</td><td>As above, and {@code BatchLimit} halves the next batches</td></tr>
  *   <tr><td>About the data (SQLSTATE classes 21, 22, 23, 54; a record that no rule can map)</td>
  *       <td>The task halves the batch until the bad records stand alone, reports them and writes the rest</td></tr>

@@ -109,7 +109,8 @@ public final class BufferEndpoints implements AutoCloseable {
      *
      * <pre>{@code
      * {"count": 3, "next": 8, "records":
-     *   [{"id": 7, "failedAt": "…", "reason": "…", "origin": "sluice-log-…-3-0@1042", "message": {"queue": …, "payload": …}},
+     *   [{"id": 7, "failedAt": "…", "reason": "…", "origin": "sluice-log-…-3-0@1042", "message": {"queue": …,
+     *     "payload": …}},
      *    {"id": 8, …, "message": null, "entry": "base64 of what is not a message"}]}
      * }</pre>
      *

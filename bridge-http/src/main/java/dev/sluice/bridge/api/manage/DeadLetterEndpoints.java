@@ -90,8 +90,10 @@ public final class DeadLetterEndpoints {
      *
      * <pre>{@code
      * {"messages": [{"deadLetterId": 7, "id": "…", "transactionId": "o-1", "partitionId": "…", "queue": "orders",
-     *                "partition": "customer-7", "consumerGroup": "billing", "errorMessage": "card refused", "retryCount": 3,
-     *                "data": {"total": 12.50}, "traceId": null, "producerSub": null, "createdAt": "…", "failedAt": "…"}],
+     *                "partition": "customer-7", "consumerGroup": "billing", "errorMessage": "card refused",
+     *                  "retryCount": 3,
+     *                "data": {"total": 12.50}, "traceId": null, "producerSub": null, "createdAt": "…",
+     *                  "failedAt": "…"}],
      *  "total": 1, "pagination": {"limit": 100, "offset": 0, "nextOffset": null}}
      * }</pre>
      *

@@ -80,7 +80,8 @@ public final class MaintenanceEndpoints {
      * <pre>{@code
      * {"maintenanceMode": false, "popMaintenanceMode": false, "bufferedMessages": 0, "bufferHealthy": true,
      *  "bufferStats": {"pendingCount": 0, "failedCount": 0, "dbHealthy": true,
-     *                  "failedFiles": {"count": 0, "totalBytes": 0, "totalMB": 0.00, "failoverCount": 0, "qos0Count": 0}}}
+     *                  "failedFiles": {"count": 0, "totalBytes": 0, "totalMB": 0.00, "failoverCount": 0,
+     *                    "qos0Count": 0}}}
      * }</pre>
      *
      * {@code bufferHealthy}: the service accepts pushes. {@code failedFiles} counts failed records.
@@ -166,7 +167,8 @@ public final class MaintenanceEndpoints {
      * <pre>{@code
      * {"enabled": true, "running": true, "server_id": "…",
      *  "queue_config_cache": {"size": 0, "hits": 0, "misses": 0, "hit_rate": 0.0},
-     *  "server_health": {"servers_tracked": 0, "servers_alive": 0, "servers_dead": 0, "heartbeats_received": 0, "restarts_detected": 0},
+     *  "server_health": {"servers_tracked": 0, "servers_alive": 0, "servers_dead": 0, "heartbeats_received": 0,
+     *    "restarts_detected": 0},
      *  "maintenance_mode": false, "pop_maintenance_mode": false}
      * }</pre>
      */

@@ -190,7 +190,8 @@ public final class MigrationEndpoints implements AutoCloseable {
      * {@code restoring}, {@code complete} or {@code error}; {@code rows} is counted once the copy is complete.
      *
      * <pre>{@code
-     * {"status": "restoring", "currentStep": "copying segments, 3 of 18", "elapsedSeconds": 12, "rows": 0, "bytes": 52428800}
+     * {"status": "restoring", "currentStep": "copying segments, 3 of 18", "elapsedSeconds": 12, "rows": 0,
+     *   "bytes": 52428800}
      * {"status": "error", …, "error": "…"}
      * }</pre>
      */
@@ -213,7 +214,8 @@ public final class MigrationEndpoints implements AutoCloseable {
      * 502 if one does not answer, or if the target lacks the tables; 409 while a copy runs.
      *
      * <pre>{@code
-     * {"success": true, "allMatch": true, "tables": [{"table": "queues", "sourceCount": 3, "targetCount": 3, "match": true}]}
+     * {"success": true, "allMatch": true, "tables": [{"table": "queues", "sourceCount": 3, "targetCount": 3,
+     *   "match": true}]}
      * }</pre>
      */
     private CompletableFuture<Answer> validate(Request request) throws IOException {

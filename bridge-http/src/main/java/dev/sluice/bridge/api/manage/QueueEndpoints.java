@@ -111,7 +111,8 @@ public final class QueueEndpoints {
      * option that is not sent gets its default. Answers
      *
      * <pre>{@code
-     * {"configured": true, "queueId": "…", "partitionId": "…", "queue": "orders", "namespace": "", "task": "", "options": {…}}
+     * {"configured": true, "queueId": "…", "partitionId": "…", "queue": "orders", "namespace": "", "task": "",
+     *   "options": {…}}
      * }</pre>
      *
      * with all options, see {@link QueueOptionsJson}. {@code partitionId} is the id of the partition {@code Default}.

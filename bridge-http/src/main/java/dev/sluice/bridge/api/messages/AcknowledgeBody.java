@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * The body of one acknowledgement or of a batch.
  *
  * <pre>{@code
- * {"transactionId": "o-1", "partitionId": "…", "status": "completed", "leaseId": "…", "error": null, "consumerGroup": null}
+ * {"transactionId": "o-1", "partitionId": "…", "status": "completed", "leaseId": "…", "error": null,
+ *   "consumerGroup": null}
  * {"acknowledgments": [{the same without "consumerGroup"}, …], "consumerGroup": null}
  * }</pre>
  *

@@ -26,7 +26,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>{@code
  * {"queue": "orders", "partition": "customer-7", "transactionId": "o-1", "id": "0190…", "traceId": null,
- *  "producerSub": null, "deliverAt": null, "delayMs": null, "acceptedAt": "2026-05-16T10:00:00.123Z", "payload": {"total": 12.50}}
+ *  "producerSub": null, "deliverAt": null, "delayMs": null, "acceptedAt": "2026-05-16T10:00:00.123Z",
+ *    "payload": {"total": 12.50}}
  * }</pre>
  *
  * <p>The payload is written byte for byte. If it has line breaks between its tokens, or is not JSON, the field

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  *             "payload": {"total": 12.50},  any JSON, default null
  *             "transactionId": "o-1",       default, and instead of "": from the Idempotency-Key, or a new UUID
  *             "traceId": "…"}, …],          a UUID; default, and instead of "": from traceparent
- *  "bufferMs": 100, "bufferMax": 500}       either one: answer as soon as the messages are durable on the local disk, and
+ *  "bufferMs": 100, "bufferMax": 500}       either one: answer when the messages are durable on the local disk, and
  *                                           let them linger there for that time or up to that number
  * }</pre>
  *

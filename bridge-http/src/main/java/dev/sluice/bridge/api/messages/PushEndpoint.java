@@ -108,9 +108,11 @@ public final class PushEndpoint {
      * Writes the results.
      *
      * <pre>{@code
-     * [{"index": 0, "transaction_id": "o-1", "status": "queued", "message_id": "…", "partition_id": "…", "trace_id": null, "queueName": "orders"},
+     * [{"index": 0, "transaction_id": "o-1", "status": "queued", "message_id": "…", "partition_id": "…",
+     *   "trace_id": null, "queueName": "orders"},
      *  {"index": 1, "transaction_id": "o-1", "status": "duplicate", "message_id": "…", "queueName": "orders"},
-     *  {"index": 2, "transaction_id": "o-2", "status": "buffered", "queue": "orders", "partition": "Default", "transactionId": "o-2", "queueName": "orders"},
+     *  {"index": 2, "transaction_id": "o-2", "status": "buffered", "queue": "orders", "partition": "Default",
+     *    "transactionId": "o-2", "queueName": "orders"},
      *  {"index": 3, "transaction_id": "o-3", "status": "failed", "error": "…", "queueName": "orders"}]
      * }</pre>
      */

@@ -133,9 +133,11 @@ public final class StreamEndpoints {
      * {@link StreamCycleBody} for the request. Answers 200 after the commit and after a rollback:
      *
      * <pre>{@code
-     * {"success": true, "query_id": "…", "partition_id": "…", "queueName": "orders", "state_ops_applied": 2, "push_results": [as of
+     * {"success": true, "query_id": "…", "partition_id": "…", "queueName": "orders", "state_ops_applied": 2,
+     *   "push_results": [as of
      *  a push], "ack_result": {"success": true, "count": 1, "lease_released": true, "dlq": false}}
-     * {"success": false, "query_id": "…", "partition_id": "…", "queueName": null, "state_ops_applied": 0, "push_results": [],
+     * {"success": false, "query_id": "…", "partition_id": "…", "queueName": null, "state_ops_applied": 0,
+     *   "push_results": [],
      *  "ack_result": null, "error": "Query not found"}
      * }</pre>
      */
@@ -251,7 +253,8 @@ public final class StreamEndpoints {
      * given conditions.
      *
      * <pre>{@code
-     * {"success": true, "rows": [{"key": "w:1", "value": {"windowEnd": 1747389600000}, "updated_at": "2026-05-16T10:00:00.123Z"}]}
+     * {"success": true, "rows": [{"key": "w:1", "value": {"windowEnd": 1747389600000},
+     *   "updated_at": "2026-05-16T10:00:00.123Z"}]}
      * }</pre>
      *
      * 413 if the state is too large for one answer.

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>{@code
  * {"operations": [{"type": "push", "items": [{as in a push; the payload defaults to {}}]},
- *                 {"type": "ack", "transactionId": "o-1", "partitionId": "…", "status": "completed", "consumerGroup": null,
+ *                 {"type": "ack", "transactionId": "o-1", "partitionId": "…", "status": "completed",
+ *                   "consumerGroup": null,
  *                  "leaseId": null, "error": null}],
  *  "requiredLeases": […]}      ignored: each ack names its lease
  * }</pre>

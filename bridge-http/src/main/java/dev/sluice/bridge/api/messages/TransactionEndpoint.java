@@ -33,7 +33,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>{@code
  * {"transactionId": "…", "success": true, "results": [
- *   {"index": 0, "type": "push", "success": true, "transactionId": "o-2", "messageId": "…", "partitionId": "…", "queueName": "invoices"},
+ *   {"index": 0, "type": "push", "success": true, "transactionId": "o-2", "messageId": "…", "partitionId": "…",
+ *     "queueName": "invoices"},
  *   {"index": 1, "type": "ack", "success": true, "transactionId": "o-1", "error": null, "dlq": false}]}
  * {"transactionId": "…", "success": false, "error": "ACK operation failed: Message not found", "results": […]}
  * }</pre>

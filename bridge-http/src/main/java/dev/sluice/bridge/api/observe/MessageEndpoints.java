@@ -64,8 +64,10 @@ public final class MessageEndpoints {
      * Lists messages, newest first, of the time from {@code from} to {@code to}; by default of the last hour.
      *
      * <pre>{@code
-     * {"messages": [{"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "orders/customer-7", "queue": "orders",
-     *                "partition": "customer-7", "namespace": "orders", "task": "", "status": "pending", "queueStatus": "pending",
+     * {"messages": [{"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "orders/customer-7",
+     *   "queue": "orders",
+     *                "partition": "customer-7", "namespace": "orders", "task": "", "status": "pending",
+     *                  "queueStatus": "pending",
      *                "busStatus": {"consumedBy": 0, "totalGroups": 1}, "traceId": null, "producerSub": null,
      *                "queuePriority": 0, "createdAt": "…", "leaseExpiresAt": null}, …],
      *  "mode": {"hasQueueMode": true, "busGroupsCount": 1, "type": "hybrid"}}
@@ -223,8 +225,10 @@ public final class MessageEndpoints {
      * <pre>{@code
      * {"id": "…", "transactionId": "o-1", "partitionId": "…", "queuePath": "orders/customer-7", "queue": "orders",
      *  "partition": "customer-7", "namespace": "orders", "task": "", "status": "pending", "payload": {"total": 12.50},
-     *  "isEncrypted": false, "traceId": null, "producerSub": null, "createdAt": "…", "errorMessage": null, "retryCount": null,
-     *  "leaseExpiresAt": null, "queueConfig": {"leaseTime": 300, "retryLimit": 3, "retryDelay": 0, "ttl": 0, "priority": 0},
+     *  "isEncrypted": false, "traceId": null, "producerSub": null, "createdAt": "…", "errorMessage": null,
+     *    "retryCount": null,
+     *  "leaseExpiresAt": null, "queueConfig": {"leaseTime": 300, "retryLimit": 3, "retryDelay": 0, "ttl": 0,
+     *    "priority": 0},
      *  "mode": {"hasQueueMode": true, "busGroupsCount": 0, "consumedByGroups": 0, "type": "queue"},
      *  "consumerGroups": [{"name": "__QUEUE_MODE__", "consumed": false, "leaseExpiresAt": null}]}
      * }</pre>

@@ -60,7 +60,8 @@ public final class MetricsEndpoints implements AutoCloseable {
      * <pre>{@code
      * {"uptime": 12.5, "requests": {"total": 10, "rate": 0.8}, "messages": {"total": 20, "rate": 1.6},
      *  "database": {"poolSize": 10, "idleConnections": 9, "waitingRequests": 0},
-     *  "memory": {"rss": …, "heapTotal": …, "heapUsed": …, "external": …, "arrayBuffers": 0}, "cpu": {"user": …, "system": …}}
+     *  "memory": {"rss": …, "heapTotal": …, "heapUsed": …, "external": …, "arrayBuffers": 0}, "cpu": {"user": …,
+     *    "system": …}}
      * }</pre>
      *
      * {@code uptime} in seconds, rates per second since the start, memory in bytes, processor time in microseconds.

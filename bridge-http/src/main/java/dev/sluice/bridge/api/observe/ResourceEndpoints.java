@@ -127,7 +127,8 @@ public final class ResourceEndpoints {
      * <pre>{@code
      * {"id": "…", "name": "orders", "namespace": "orders", "task": "", "createdAt": "…",
      *  "partitions": [{"id": "…", "name": "customer-7", "createdAt": "…",
-     *                  "stats": {"total": 10, "pending": 7, "processing": 1, "completed": 2, "failed": 0, "deadLetter": 1},
+     *                  "stats": {"total": 10, "pending": 7, "processing": 1, "completed": 2, "failed": 0,
+     *                    "deadLetter": 1},
      *                  "oldestMessage": "…", "newestMessage": "…"}],
      *  "totals": {"total": 10, …}}
      * }</pre>

@@ -55,7 +55,8 @@ public final class ServerEndpoints {
      *  "tableCache": [{"table": "segments", "diskReads": …, "cacheHits": …, "cacheHitRatio": …}], "indexCache": […],
      *  "cacheSummary": {"tables": {"diskReads": …, …}, "indexes": {…}}, "deadTuples": […], "hotUpdates": […],
      *  "activeQueries": […], "autovacuumStatus": […],
-     *  "bufferConfig": {"sharedBuffers": "128MB", "sharedBuffersSize": 134217728}, "bufferUsage": [], "tableSizes": […]}
+     *  "bufferConfig": {"sharedBuffers": "128MB", "sharedBuffersSize": 134217728}, "bufferUsage": [],
+     *    "tableSizes": […]}
      * }</pre>
      *
      * {@code bufferUsage} is empty without the extension {@code pg_buffercache}.

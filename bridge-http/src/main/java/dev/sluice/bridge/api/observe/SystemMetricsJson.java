@@ -16,7 +16,8 @@ import java.util.TreeMap;
  *
  * <pre>{@code
  * {"replicas": [{"hostname": "…", "port": 6632, "workerId": 0, "timeSeries": [{"timestamp": "…", "sampleCount": 60,
- *    "metrics": {"cpu": {"user_us": {"avg": 1.5, "min": 1, "max": 2, "last": 2}, …}, "shared_state": {"enabled": true}, …}}]}],
+ *    "metrics": {"cpu": {"user_us": {"avg": 1.5, "min": 1, "max": 2, "last": 2}, …},
+ *      "shared_state": {"enabled": true}, …}}]}],
  *  "replicaCount": 1, "pointCount": 1}
  * }</pre>
  */

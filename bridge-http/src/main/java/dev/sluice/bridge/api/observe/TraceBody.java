@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * The body of {@code POST /api/v1/traces}.
  *
  * <pre>{@code
- * {"transactionId": "o-1", "partitionId": "…", "data": {"step": "charged"}, "consumerGroup": "billing", "eventType": "info",
+ * {"transactionId": "o-1", "partitionId": "…", "data": {"step": "charged"}, "consumerGroup": "billing",
+ *   "eventType": "info",
  *  "traceNames": ["order-1001"]}
  * }</pre>
  *

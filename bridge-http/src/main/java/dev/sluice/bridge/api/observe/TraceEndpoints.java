@@ -94,7 +94,8 @@ public final class TraceEndpoints {
      * Oldest first; {@code data} as it was sent.
      *
      * <pre>{@code
-     * {"traces": [{"id": "…", "event_type": "info", "data": {"step": "charged"}, "consumer_group": "billing", "worker_id": null,
+     * {"traces": [{"id": "…", "event_type": "info", "data": {"step": "charged"}, "consumer_group": "billing",
+     *   "worker_id": null,
      *              "created_at": "…", "trace_names": ["order-1001"]}]}
      * }</pre>
      */
