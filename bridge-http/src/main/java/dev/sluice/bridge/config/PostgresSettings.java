@@ -4,8 +4,8 @@ import static dev.sluice.bridge.config.KeyGroup.MAX_PORT;
 
 import dev.sluice.bridge.postgres.Database;
 import dev.sluice.queue.sql.ConnectionUrl;
+import dev.sluice.queue.sql.QueueSchema;
 import java.util.Optional;
-import java.util.regex.Pattern;
 
 /**
  * Settings of the database.
@@ -17,8 +17,6 @@ import java.util.regex.Pattern;
  */
 public record PostgresSettings(Optional<Database.Address> server, String schema, boolean appliesSchema, int port) {
     static final KeyGroup GROUP = new KeyGroup("Database");
-
-    private static final Pattern SCHEMA_NAME = Pattern.compile("[a-z_][a-z0-9_]{0,62}");
 
     static final Key<Optional<String>> URL = GROUP.optional(
             "connection.url",
@@ -56,7 +54,7 @@ public record PostgresSettings(Optional<Database.Address> server, String schema,
     }
 
     private static void checkSchema(String name) {
-        if (!SCHEMA_NAME.matcher(name).matches()) {
+        if (!QueueSchema.isPossibleName(name)) {
             throw new IllegalArgumentException(
                     "must be 1 to 63 lower-case letters, digits and _, not starting with a digit, was " + name);
         }

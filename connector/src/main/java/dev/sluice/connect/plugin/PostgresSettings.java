@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
-import java.util.regex.Pattern;
 import javax.sql.DataSource;
 import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
@@ -35,8 +34,6 @@ public final class PostgresSettings {
     public static final String SCHEMA_APPLY = "schema.apply";
     public static final String ENCRYPTION_KEYS = "encryption.keys";
     public static final String ENCRYPTION_KEY_ID = "encryption.key.id";
-
-    private static final Pattern SCHEMA_NAME = Pattern.compile("[a-z_][a-z0-9_]{0,62}");
 
     private final AbstractConfig config;
 
@@ -85,7 +82,7 @@ public final class PostgresSettings {
     }
 
     private static void checkSchemaName(String name) {
-        if (!SCHEMA_NAME.matcher(name).matches()) {
+        if (!QueueSchema.isPossibleName(name)) {
             throw new IllegalArgumentException(
                     "must be 1 to 63 lower-case letters, digits and underscores, and not start with a digit");
         }

@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
 import org.slf4j.Logger;
@@ -19,6 +20,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class QueueSchema {
     private static final Logger log = LoggerFactory.getLogger(QueueSchema.class);
+
+    private static final Pattern NAME = Pattern.compile("[a-z_][a-z0-9_]{0,62}");
 
     /** The oldest server that has all features the SQL uses, multiranges above all. */
     private static final int OLDEST_SERVER = 14;
@@ -52,6 +55,14 @@ public final class QueueSchema {
     QueueSchema(List<Migration> migrations, int oldestServer) {
         this.migrations = List.copyOf(migrations);
         this.oldestServer = oldestServer;
+    }
+
+    /**
+     * Returns whether a schema may have the name: 1 to 63 lower-case letters, digits and underscores, not beginning
+     * with a digit.
+     */
+    public static boolean isPossibleName(String name) {
+        return NAME.matcher(name).matches();
     }
 
     /** Returns the version of the schema that this program needs. */
