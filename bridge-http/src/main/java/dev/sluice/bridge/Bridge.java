@@ -6,9 +6,13 @@ import dev.sluice.bridge.api.messages.DataPath;
 import dev.sluice.bridge.config.AdministrationSettings;
 import dev.sluice.bridge.config.BridgeConfig;
 import dev.sluice.bridge.config.DataSettings;
+import dev.sluice.bridge.config.DrainSettings;
 import dev.sluice.bridge.config.ListenAddress;
+import dev.sluice.bridge.config.MetricsSettings;
 import dev.sluice.bridge.config.PopSettings;
+import dev.sluice.bridge.config.PostgresSettings;
 import dev.sluice.bridge.config.RetentionSettings;
+import dev.sluice.bridge.config.StopSettings;
 import dev.sluice.bridge.drain.Destination;
 import dev.sluice.bridge.drain.Drain;
 import dev.sluice.bridge.http.Route;
@@ -160,6 +164,7 @@ final class Bridge implements AutoCloseable {
 
     private Bridge(BridgeConfig given, Consumer<String> progress, OpenParts parts) throws StartException, IOException {
         this.parts = parts;
+        StopSettings stop = given.stop();
         listens = new ListenAddress(given.http().host(), given.http().port());
         data = parts.add(DataDirectory.take(given.data().directory()));
         config = prepareDirectories(given);
@@ -169,7 +174,8 @@ final class Bridge implements AutoCloseable {
         push = openPushPath();
         pop = openPopPath();
         var usage = new ProcessUsage(storage.database::usage, pop.dispatcher::waiting);
-        var metrics = new Metrics(config.metrics().maxQueues(), usage);
+        MetricsSettings counted = config.metrics();
+        var metrics = new Metrics(counted.maxQueues(), usage);
         Drain drain = startDrain(address);
         startJobs(metrics);
         Backend backend = backend(drain, metrics);
@@ -177,14 +183,14 @@ final class Bridge implements AutoCloseable {
                 metrics,
                 new MinuteCounters(storage.control(), storage.schema),
                 new QueueOverview(storage.control(), storage.schema),
-                config.metrics().maxQueues(),
+                counted.maxQueues(),
                 storage.availability::requireWrites));
         http = new HttpService(config.http(), backend);
         parts.onClose(http);
         parts.onClose(pop.dispatcher); // Waiting pops are answered before the server closes.
         http.start();
         flush.start(ProcessUsage.hostName() + ":" + http.port());
-        parts.onClose(new ShutdownGrace(config.stop().grace()));
+        parts.onClose(new ShutdownGrace(stop.grace()));
         log.info("Serving requests host={} port={} data={}", listens.host(), http.port(), data.path());
     }
 
@@ -214,9 +220,9 @@ final class Bridge implements AutoCloseable {
                 administration.writers() + administration.readers(),
                 administration.transactions() + administration.directPushes(),
                 config.drain().toKafka() ? 0 : config.data().lanes()));
-        String schema = config.postgres().schema();
-        var opener =
-                parts.add(new SchemaOpener(database, schema, config.postgres().appliesSchema()));
+        PostgresSettings settings = config.postgres();
+        String schema = settings.schema();
+        var opener = parts.add(new SchemaOpener(database, schema, settings.appliesSchema()));
         opener.open();
         var writes = parts.add(new WriteProbe(
                 database.direct(WriteProbe.NAME, PROBE_ANSWER_TIMEOUT),
@@ -226,14 +232,15 @@ final class Bridge implements AutoCloseable {
     }
 
     private PushPath openPushPath() throws StartException, IOException {
-        boolean toKafka = config.drain().toKafka();
+        DrainSettings settings = config.drain();
+        boolean toKafka = settings.toKafka();
         Path directory = config.data().log().directory();
         Destination destination = toKafka ? Destination.kafka(config.kafka()) : Destination.postgres();
         Lanes lanes = parts.add(
                 Lanes.open(directory, config.data().lanes(), config.data().log(), destination.name()));
         FailedRecords failed = parts.add(FailedRecords.open(directory));
         Durability strongest = toKafka ? Durability.BUFFERED : Durability.STORED;
-        var intake = parts.add(new Intake(lanes, config.drain().storedTimeout(), strongest));
+        var intake = parts.add(new Intake(lanes, settings.storedTimeout(), strongest));
         var rules = new PushRule.Reader(storage.control(), storage.schema);
         var admission = parts.add(new Admission(intake, config.cipher(), () -> {
             storage.availability.requireDatabase();
@@ -281,7 +288,8 @@ final class Bridge implements AutoCloseable {
                 pop.dispatcher.databaseAnswers();
             }
         });
-        parts.onClose(() -> left = drain.stop(config.stop().timeout()).undrained());
+        StopSettings stop = config.stop();
+        parts.onClose(() -> left = drain.stop(stop.timeout()).undrained());
         return drain;
     }
 

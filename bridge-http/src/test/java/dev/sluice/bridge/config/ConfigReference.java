@@ -11,19 +11,28 @@ final class ConfigReference {
 
                 <!-- Written from BridgeConfig by ConfigReferenceTest, which says how when this page is out of date. -->
 
-                `./sluice up --config FILE` reads a file of `key=value` lines (Java properties, UTF-8, with or without a byte order
-                mark). Every key can also be set in the environment, which wins: `SLUICE_BUFFER_DIR` for `buffer.dir`. Unknown keys
-                are errors; all problems are reported together, and the service does not start. Relative paths start where
+                `./sluice up --config FILE` reads a file of `key=value` lines (Java properties, UTF-8, with or \
+                without a byte order
+                mark). Every key can also be set in the environment, which wins: `SLUICE_BUFFER_DIR` for \
+                `buffer.dir`. Unknown keys
+                are errors; all problems are reported together, and the service does not start. Relative paths start \
+                where
                 `./sluice` is run. Sizes are bytes.
 
-                * **References.** A value may refer to another place: `${env:NAME}`, or `${file:/path/to/a.properties:key}` for
-                  secrets. What a reference leads to is taken as it is. Elsewhere `${` is written `$${`, also within a password.
-                * **Empty values.** An empty variable counts as not set, and what the file says stays. An empty value in the file
-                  counts as not set too. Two exceptions in the file: `auth.skip.paths=` means no paths, and keys of Kafka's
+                * **References.** A value may refer to another place: `${env:NAME}`, or \
+                `${file:/path/to/a.properties:key}` for
+                  secrets. What a reference leads to is taken as it is. Elsewhere `${` is written `$${`, also within \
+                a password.
+                * **Empty values.** An empty variable counts as not set, and what the file says stays. An empty value \
+                in the file
+                  counts as not set too. Two exceptions in the file: `auth.skip.paths=` means no paths, and keys of \
+                Kafka's
                   clients (`kafka.…`) are passed on as they are.
-                * **Kubernetes.** Variables of service links, as `SLUICE_PORT=tcp://10.96.0.7:6632` for a service named `sluice`,
+                * **Kubernetes.** Variables of service links, as `SLUICE_PORT=tcp://10.96.0.7:6632` for a service \
+                named `sluice`,
                   are ignored.
-                * **Locale.** `./sluice` runs in the locale `C.UTF-8` where the locale is `C`, `POSIX` or not set. In a locale
+                * **Locale.** `./sluice` runs in the locale `C.UTF-8` where the locale is `C`, `POSIX` or not set. In \
+                a locale
                   that cannot hold a path or the value of a variable, the service does not start, and says so.
                 * **Secrets.** Passwords, keys and addresses with a password in them are never logged.
                 """);
