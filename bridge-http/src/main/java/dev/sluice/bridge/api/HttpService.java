@@ -137,12 +137,11 @@ public final class HttpService implements AutoCloseable {
 
     private static void count(Metrics metrics, Context ctx, float millis) {
         String route = ctx.attribute(JavalinRoutes.PATTERN);
-        metrics.requests()
-                .add(
-                        route == null ? NO_ROUTE : ctx.method().toString(),
-                        route == null ? NO_ROUTE : route,
-                        ctx.statusCode(),
-                        seconds(millis));
+        metrics.countRequest(
+                route == null ? NO_ROUTE : ctx.method().toString(),
+                route == null ? NO_ROUTE : route,
+                ctx.statusCode(),
+                seconds(millis));
     }
 
     /** A name of a queue may contain any character, so a path may contain any escape. */

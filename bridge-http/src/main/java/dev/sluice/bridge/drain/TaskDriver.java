@@ -174,7 +174,7 @@ final class TaskDriver {
         }
         long end = control.isStopping() ? lane.segments().nextOffset() : NONE;
         boolean isWritten = end != NONE && isWritten(end);
-        if (end == NONE && !lane.lingerGate().await(reader.position(), IDLE_WAIT)) {
+        if (end == NONE && !lane.awaitLinger(reader.position(), IDLE_WAIT)) {
             return confirmHeld();
         }
         List<Entry> entries = batches.read(!control.isStopping());

@@ -10,6 +10,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -163,9 +164,13 @@ public final class Lane implements Closeable {
                 && (oldest == NOTHING || System.nanoTime() - oldest <= TimeUnit.MILLISECONDS.toNanos(millis));
     }
 
-    /** Returns the gate that keeps the drain from lingering messages. */
-    public LingerGate lingerGate() {
-        return lingerGate;
+    /**
+     * Waits while the message at {@code position} may linger, but no longer than {@code most}.
+     *
+     * @return whether the drain may take it
+     */
+    public boolean awaitLinger(long position, Duration most) throws InterruptedException {
+        return lingerGate.await(position, most);
     }
 
     public boolean isDown() {

@@ -9,7 +9,7 @@ import java.time.Duration;
  *
  * <p>Any thread appends, one thread drains. Times are those of {@link System#nanoTime}.
  */
-public final class LingerGate {
+final class LingerGate {
     /** Most messages behind a closed gate: more would not make a transaction of the drain larger. */
     static final int MOST_MESSAGES = 20_000;
     /** Most bytes behind a closed gate. */
@@ -65,7 +65,7 @@ public final class LingerGate {
      *
      * @return whether it is open for that entry
      */
-    public synchronized boolean await(long position, Duration most) throws InterruptedException {
+    synchronized boolean await(long position, Duration most) throws InterruptedException {
         long endNanos = System.nanoTime() + most.toNanos();
         while (true) {
             long now = System.nanoTime();

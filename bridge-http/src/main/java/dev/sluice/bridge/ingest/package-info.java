@@ -24,9 +24,8 @@
  * </ul>
  *
  * <p>A producer that sends {@code bufferMs} or {@code bufferMax} asks for the second answer and lets its messages
- * {@linkplain dev.sluice.bridge.ingest.Linger linger} in the log, so that the drain moves larger batches. The
- * {@linkplain dev.sluice.bridge.ingest.LingerGate linger gate} of the lane keeps the drain from them; a message without
- * linger behind them opens it.
+ * {@linkplain dev.sluice.bridge.ingest.Linger linger} in the log, so that the drain moves larger batches. The linger
+ * gate ({@code LingerGate}) of the lane keeps the drain from them; a message without linger behind them opens it.
  *
  * <h2>Classes</h2>
  *
@@ -55,8 +54,8 @@
  *   <li>{@code Admission}, {@code Durability}, {@code Linger}, {@code PushResult}: for the push endpoint.
  *   <li>{@code QueueFullException}, {@code NoKeyException}, {@code IntakeFullException},
  *       {@code MessageTooLargeException}: for the HTTP answers to refused pushes.
- *   <li>{@code Intake}, {@code Lane}, {@code Lanes}, {@code LingerGate}, {@code MessageCodec},
- *       {@code MessageFormatException}, {@code FailedRecords}, {@code FailedRecordsFullException}: for the drain.
+ *   <li>{@code Intake}, {@code Lane}, {@code Lanes}, {@code MessageCodec}, {@code MessageFormatException},
+ *       {@code FailedRecords}, {@code FailedRecordsFullException}: for the drain.
  *   <li>{@code AdmissionStatus}, {@code IntakeStatus}: for the status page and metrics.
  *   <li>{@code BufferLayout}: for the command line, which inspects and repairs a stopped buffer.
  * </ul>

@@ -1,6 +1,7 @@
 package dev.sluice.bridge.metrics;
 
 import dev.sluice.queue.view.QueueStatus;
+import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
 import java.util.List;
 
 /** All counters of this process. Any thread may ask. */
@@ -38,9 +39,24 @@ public final class Metrics {
         return lastMinute;
     }
 
-    /** Returns the durations of requests. */
-    public RequestTimes requests() {
-        return requests;
+    /**
+     * Counts a request.
+     *
+     * @param route the pattern of its path
+     * @param status its HTTP status
+     */
+    public void countRequest(String method, String route, int status, double tookSeconds) {
+        requests.add(method, route, status, tookSeconds);
+    }
+
+    /** Returns the number of requests. */
+    public long requestCount() {
+        return requests.count();
+    }
+
+    /** Returns the histogram of the durations of requests. */
+    public HistogramSnapshot requestTimes() {
+        return requests.collect();
     }
 
     /** Returns the usage of the process. */

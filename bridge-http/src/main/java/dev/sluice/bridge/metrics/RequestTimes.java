@@ -4,7 +4,7 @@ import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
 
 /** The durations of requests by route and status. Routes are bounded, and so are the series. Any thread may add. */
-public final class RequestTimes {
+final class RequestTimes {
     private static final double[] BOUNDS_SECONDS = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30};
 
     private static final int CLASS_SIZE = 100;
@@ -24,19 +24,19 @@ public final class RequestTimes {
      * @param route the pattern of its path
      * @param status its HTTP status
      */
-    public void add(String method, String route, int status, double tookSeconds) {
+    void add(String method, String route, int status, double tookSeconds) {
         seconds.labelValues(method, route, status / CLASS_SIZE + "xx").observe(tookSeconds);
     }
 
     /** Returns the number of requests. */
-    public long count() {
+    long count() {
         return collect().getDataPoints().stream()
                 .mapToLong(HistogramSnapshot.HistogramDataPointSnapshot::getCount)
                 .sum();
     }
 
     /** Returns the histogram of all requests. */
-    public HistogramSnapshot collect() {
+    HistogramSnapshot collect() {
         return seconds.collect();
     }
 }

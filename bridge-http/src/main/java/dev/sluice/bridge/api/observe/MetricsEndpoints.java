@@ -71,7 +71,7 @@ public final class MetricsEndpoints implements AutoCloseable {
             double uptime = seconds(ProcessUsage.uptimeMillis());
             ProcessUsage.Usage usage = metrics.process().now();
             ObjectNode body = object().put("uptime", uptime);
-            rate(body.putObject("requests"), metrics.requests().count(), uptime);
+            rate(body.putObject("requests"), metrics.requestCount(), uptime);
             long messages = metrics.counters().total(Counter.PUSH_MESSAGES)
                     + metrics.counters().total(Counter.POP_MESSAGES);
             rate(body.putObject("messages"), messages, uptime);

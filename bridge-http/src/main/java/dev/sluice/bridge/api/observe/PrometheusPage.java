@@ -60,7 +60,7 @@ final class PrometheusPage {
         queues(families);
         process(families, usage);
         queen.add(families, usage);
-        return families.with(metrics.requests().collect());
+        return families.with(metrics.requestTimes());
     }
 
     private void service(Families families, ProcessUsage.Usage usage) {
