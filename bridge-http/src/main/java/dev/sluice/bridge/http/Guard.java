@@ -60,12 +60,8 @@ public final class Guard {
                 return enter(request, caller.join(), endpoint);
             }
             // The keys may arrive on any thread. The request goes on in one of the HTTP server.
-            return caller.handleAsync(
-                            (principal, refusal) -> refusal == null
-                                    ? enter(request, principal, endpoint)
-                                    : bodies.<Answer>refuse(request, refusal),
-                            executor)
-                    .thenCompose(answer -> answer);
+            return caller.exceptionallyComposeAsync(refusal -> bodies.<Principal>refuse(request, refusal), executor)
+                    .thenComposeAsync(principal -> enter(request, principal, endpoint), executor);
         };
     }
 
