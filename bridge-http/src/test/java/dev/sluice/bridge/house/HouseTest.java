@@ -56,6 +56,7 @@ class HouseTest {
     private static final Pattern COMMENT = Pattern.compile("^\\s*(?:/?\\*|//).*|.*\\S\\s+// .*");
     private static final Pattern NAME_IN_BACKTICKS = Pattern.compile(
             "`((?:[a-z]+/)+(?=[A-Z]))?([A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+|(?<=/)[A-Z][a-z]+)(?:[.#]\\w+)?`");
+    private static final Pattern MAY_BE_WIDE = Pattern.compile("^[|#]|]\\(");
     private static final Pattern DECLARATION = Pattern.compile("\\b(?:class|interface|record|enum) ([A-Z]\\w*)");
 
     /** Names in backticks that are not classes of this project. */
@@ -170,6 +171,24 @@ class HouseTest {
                         .filter(file -> Measures.wideComments(file) > 0)
                         .map(file -> name(file) + ": " + Measures.wideComments(file)))
                 .isEmpty();
+    }
+
+    /** Tables, headings, code and lines with a link may be longer. */
+    @Test
+    void proseOfDocumentsFitsTheColumns() throws IOException {
+        var wide = new ArrayList<String>();
+        for (Path document : documents()) {
+            boolean isCode = false;
+            List<String> lines = Files.readAllLines(document);
+            for (int i = 0; i < lines.size(); i++) {
+                String line = lines.get(i);
+                isCode ^= line.strip().startsWith("```");
+                if (!isCode && line.length() > Measures.COLUMNS && !MAY_BE_WIDE.matcher(line).find()) {
+                    wide.add(ROOT.relativize(document) + ":" + (i + 1));
+                }
+            }
+        }
+        assertThat(wide).isEmpty();
     }
 
     @Test
