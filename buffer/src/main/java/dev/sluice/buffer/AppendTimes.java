@@ -5,7 +5,8 @@ import java.util.TreeMap;
 
 /**
  * Records when offsets were appended, with one point for each second that has appends. So ages are exact to a second.
- * Memory is bounded: beyond {@link #MAX_POINTS} every other point is dropped. Thread-safe.
+ * Memory is bounded: beyond {@link #MAX_POINTS} every other point is dropped, and the ages of the points before become
+ * less exact. Thread-safe.
  */
 final class AppendTimes {
     static final int MAX_POINTS = 20_000;
@@ -38,7 +39,10 @@ final class AppendTimes {
         }
     }
 
-    /** Returns when the offset was appended, at most a second too early. */
+    /**
+     * Returns when the offset was appended: the time of the nearest point at or below it, or that of the first point;
+     * empty if there is no point.
+     */
     synchronized OptionalLong millis(long offset) {
         var point = millisByOffset.floorEntry(offset);
         if (point == null) {

@@ -30,7 +30,9 @@ final class FoundSegment {
         return header.map(SegmentFormat.Header::createdAtMillis).orElse(0L);
     }
 
-    /** Returns an offset above every offset that the file can hold: a record takes at least 4 bytes. */
+    /**
+     * Returns an offset above every offset that the file can hold without void frames: a record takes at least 4 bytes.
+     */
     long offsetBound() {
         return firstOffset + Math.max(size, SegmentFormat.HEADER_BYTES);
     }

@@ -313,9 +313,8 @@ public final class SegmentLog implements Closeable {
 
     private void finish() throws IOException {
         boolean clean = writeLoop.finish();
-        // A segment that could not be read may end elsewhere than assumed. Then the next opening must not take the
-        // close
-        // for a clean one.
+        // A segment that could not be read may end elsewhere than assumed. Then the next opening must not take this
+        // close for a clean one.
         boolean known = report.findings().stream()
                 .noneMatch(finding -> finding.kind() == RecoveryReport.Kind.UNREADABLE_SEGMENT);
         keeper.finish(clean && known, queue.nextOffset());

@@ -15,7 +15,8 @@ import org.slf4j.LoggerFactory;
  * Writes frames into the newest segment. {@link #put} collects frames in a buffer; {@link #flush} hands them to the
  * operating system, {@link #force} to the disk. Used by one thread at a time.
  *
- * <p>After a method has thrown, the next call must be {@link #dropUnwritten}.
+ * <p>After {@link #begin}, {@link #put} or {@link #flush} has thrown, the next call must be {@link #dropUnwritten};
+ * after {@link #force} has thrown, {@link #end}.
  */
 final class SegmentWriter {
     private static final Logger log = LoggerFactory.getLogger(SegmentWriter.class);

@@ -138,7 +138,7 @@
  * that wait, and continues in a new segment. Those appends stay readable, but their durability is unknown, as after a
  * power cut.
  *
- * <p>Above {@code buffer.max.bytes} the log refuses appends until usage falls below 90 % of it. Appends that wait in
+ * <p>Above {@code buffer.max.bytes} the log refuses appends until usage has fallen to 90 % of it. Appends that wait in
  * memory have a bound of their own. Both refusals state the numbers; each has its own counter.
  *
  * <h2>Opening</h2>
@@ -174,7 +174,8 @@
  * ({@link dev.sluice.buffer.PositionKeeper}). The lock of {@link dev.sluice.buffer.AppendQueue} and the lock of
  * {@link dev.sluice.buffer.PositionKeeper} are held for a moment and never during I/O. A thread may take the first lock
  * while it holds the second, never the reverse. Futures complete on the writing thread after the lock is released. A
- * {@link dev.sluice.buffer.LogReader} belongs to one thread.
+ * close ends both threads, and does the last sync and stores the position on a third, so that an interrupt of the
+ * caller cannot close the files. A {@link dev.sluice.buffer.LogReader} belongs to one thread.
  *
  * <h2>What can be lost</h2>
  *
