@@ -5,7 +5,7 @@ import java.util.Base64;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The form of an encrypted payload: a JSON object of base64 strings, in any order.
+ * The form of an encrypted payload: a JSON object of strings, in any order. All but the key id are base64.
  *
  * <pre>{@code
  * {"encrypted": "…", "iv": "…", "authTag": "…", "keyId": "2026-05"}   made by Sluice; the IV has 12 bytes

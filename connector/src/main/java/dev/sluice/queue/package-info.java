@@ -67,7 +67,7 @@
  *   <li>A transaction assigns seqs under the row lock of the partition and holds the lock until it commits. So no
  *       message commits behind a cursor that has passed its seq.
  *   <li>The offsets of a source commit with its messages. So a replay changes nothing.
- *   <li>A transaction id is in a partition once within the deduplication window.
+ *   <li>A transaction id is in a partition once within the deduplication window, as far as the writer's cache reaches.
  *   <li>A group has at most one live lease on a partition. A position never moves back, and an acknowledged message is
  *       not delivered again, except by a seek or by a put-back of messages that reached no consumer.
  *   <li>A cursor becomes idle only if its transaction share-locks the row of the partition and finds {@code head =

@@ -41,9 +41,10 @@
  *   <li>Locks are taken in the order that the comment of {@link dev.sluice.queue} gives. A transaction that advances a
  *       tail or deletes a partition holds the row of the partition {@code for update}. A seek holds it {@code for key
  *       share}: no tail passes the new position, and flushes go on.
- *   <li>Operations of a user wait for locks. Retention never does: it skips locked rows, and the next sweep finds them.
- *   <li>Only {@link ConsumerGroups#seek} and {@link ConsumerGroups#restart} move a position back.
- *   <li>An operation on many partitions takes some hundred of them in one transaction. After a failure the caller
+ *   <li>Operations of a user wait for locks. Retention skips locked rows, and the next sweep finds them. Only when it
+ *       deletes an idle partition does it wait, for pops that run on the cursors of the partition.
+ *   <li>Here only {@link ConsumerGroups#seek} and {@link ConsumerGroups#restart} move a position back.
+ *   <li>An operation on many partitions takes at most 500 of them in one transaction. After a failure the caller
  *       repeats it.
  *   <li>An advisory lock lets one process at a time run a sweep. Every other class has no state and no thread of its
  *       own; any number of threads and processes may use it.

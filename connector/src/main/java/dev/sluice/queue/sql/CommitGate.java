@@ -3,9 +3,9 @@ package dev.sluice.queue.sql;
 import dev.sluice.queue.QueueException;
 
 /**
- * Refuses commits while the server does not confirm any. If a data source implements this interface, each transaction
- * that changed something asks it before the commit. A commit that hangs cannot be taken back, so the transaction rolls
- * back instead.
+ * Refuses commits while the server does not confirm any. If a data source implements this interface,
+ * {@link Transactions} and {@code WriterSession} ask it before each commit of a transaction that changed something. A
+ * commit that hangs cannot be taken back, so the transaction rolls back instead.
  */
 public interface CommitGate {
     /**

@@ -34,7 +34,7 @@ public final class Effects {
         }
     }
 
-    /** Notes that a transaction that changed something has committed. Any transaction calls this. */
+    /** Notes that a transaction that changed something has committed. Whatever runs transactions calls this. */
     public static void changed() {
         CHANGED.set(true);
     }

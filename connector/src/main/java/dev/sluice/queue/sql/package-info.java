@@ -5,21 +5,22 @@
  * <h2>Statements</h2>
  *
  * <p>Each class has its statements in an {@code .sql} file of its own, named like the class ({@code dedup_window.sql}
- * for {@code DedupWindow}). {@link dev.sluice.queue.sql.Statements} reads the file and puts the configured schema in
- * place of {@code sluice}. {@link dev.sluice.queue.sql.BoundStatement} sets parameters by name, arrays by a getter, and
- * runs a statement once: {@code list} and {@code first} map rows, {@code forEach} reads them, {@code execute} returns
- * how many rows have changed, {@code run} is for locks.
+ * for {@code DedupWindow}). Statements that several classes run are in a file named like the rows: the files
+ * {@code locked_cursors.sql} and {@code message_slice.sql}. {@link dev.sluice.queue.sql.Statements} reads the file and
+ * puts the configured schema in place of {@code sluice}. {@link dev.sluice.queue.sql.BoundStatement} sets parameters by
+ * name, arrays by a getter, and runs a statement once: {@code list} and {@code first} map rows, {@code forEach} reads
+ * them, {@code execute} returns how many rows have changed, {@code run} is for locks.
  *
  * <h2>Transactions</h2>
  *
  * <p>{@link dev.sluice.queue.sql.Transactions} runs work on a connection of a pool and commits. It runs the work again
- * after a deadlock. {@code dev.sluice.queue.write.WriterSession} does the same for a writer, which keeps its
- * connection.
+ * after a deadlock. {@code dev.sluice.queue.write.WriterSession} runs and commits the transactions of a writer, which
+ * keeps its connection. It runs work again only if a partition was deleted, and not after a deadlock.
  *
  * <p>A commit has one of three results. It succeeds, it fails without effect, or its outcome is unknown because the
  * connection broke or a synchronous standby did not confirm it ({@link dev.sluice.queue.sql.Commit}). In the last case
  * {@link dev.sluice.queue.sql.Outcomes} asks for the transaction's {@link dev.sluice.queue.sql.TransactionId} on
- * another connection, for at most 1.5 s. If the outcome stays unknown, the caller gets an
+ * another connection, again and again for 1.5 s. If the outcome stays unknown, the caller gets an
  * {@link dev.sluice.queue.sql.OutcomeUnknownException} and must not report a failure without effect.
  *
  * <h2>Sessions</h2>
@@ -34,8 +35,9 @@
  * that they were applied. {@code SchemaRights} names a right that is missing, with the statement that grants it.
  * {@code Sessions} refuses a pooler that shares sessions between clients.
  *
- * <p>The package opens no connections and has no threads. It does not decide whether a failure is worth a retry:
- * {@link dev.sluice.queue.QueueException} says what kind of failure it is, and the caller decides.
+ * <p>The package gets connections from its callers' data sources, and has no threads. It does not decide whether a
+ * failure is worth a retry: {@link dev.sluice.queue.QueueException} says what kind of failure it is, and the caller
+ * decides.
  *
  * <h2>Public types</h2>
  *

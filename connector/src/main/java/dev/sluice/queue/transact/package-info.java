@@ -21,9 +21,9 @@
  * reads its state. A {@link dev.sluice.queue.transact.StreamCycle} changes the state, pushes messages and acknowledges
  * the messages that it has read, in one transaction.
  *
- * <p>The acknowledgement of a cycle is cumulative and needs a live lease. If it comes a second time or too late, it is
- * refused, and so is the whole cycle. So each message counts in the state once, whichever process fails when, as long
- * as each cycle names its lease and ends it.
+ * <p>The acknowledgement of a cycle is cumulative. If it names a lease, the lease must be live: an acknowledgement that
+ * comes a second time or too late is refused, and so is the whole cycle. So each message counts in the state once,
+ * whichever process fails when, as long as each cycle names its lease and ends it.
  *
  * <h2>Rules</h2>
  *

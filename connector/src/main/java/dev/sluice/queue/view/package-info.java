@@ -14,10 +14,11 @@
  *
  * <h2>Cost</h2>
  *
- * <p>No call costs more for a queue with many messages. Counts are computed from {@code head}, {@code tail} and the
- * cursors of each partition by the database views {@code partition_counts} and {@code group_lag}. A page of messages
- * reads the segments that it shows, which its statement finds by bisecting the seqs of each partition. Only
- * {@link StoredMessages#find} and {@link Traces#add} may read a whole partition, because transaction ids have no index.
+ * <p>Except for two methods, no call costs more for a queue with many messages. Counts are computed from {@code head},
+ * {@code tail} and the cursors of each partition by the database views {@code partition_counts} and {@code group_lag}.
+ * A page of messages reads the segments that it shows, which its statement finds by bisecting the seqs of each
+ * partition. The two are {@link StoredMessages#find} and {@link Traces#add}. They may read a whole partition, because
+ * transaction ids have no index.
  *
  * <p>A list has two ways to continue: by an offset, or by the key of the last row, which costs the same on every page.
  *

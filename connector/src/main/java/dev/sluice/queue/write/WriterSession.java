@@ -19,10 +19,12 @@ import org.jspecify.annotations.Nullable;
  * Runs the transactions of one writer on one connection. Each transaction commits, rolls back or starts again, as its
  * work returns ({@link Ending}).
  *
- * <p>The session keeps its connection while transactions succeed. After a transient failure it gives the connection
- * back and takes another one for the next transaction. After any other failure it rolls back and keeps the connection.
- * What the session caches of the database outlives its connection, but not the server: if the next connection leads to
- * another server, or to one that was restarted, the session drops its caches.
+ * <p>The session keeps its connection while transactions succeed. After a transient failure of PostgreSQL, or a commit
+ * of unknown outcome, it gives the connection back and takes another one for the next transaction. After another
+ * failure of PostgreSQL, or a {@link QueueException} of the work, it rolls back and keeps the connection. After any
+ * other exception it gives the connection back and drops its caches. What the session caches of the database outlives
+ * its connection, but not the server: if the next connection leads to another server, or to one that was restarted, the
+ * session drops its caches.
  *
  * <p>Owned by one thread.
  */

@@ -26,10 +26,10 @@
  * queues have new messages.
  *
  * <p>Two kinds of messages take a detour. A message with a time or a delay waits in the table {@code scheduled}, and
- * {@code DueRelease} writes it when it is due. A message of a queue that another transaction keeps locked waits in the
- * table {@code parked}; {@code Parking} keeps the later messages of the queue behind it, and {@code ParkedRelease}
- * writes them in order once the lock is free. The source moves on in the transaction that stores the message in either
- * table.
+ * {@code DueRelease} writes it when it is due. If the writer has a lock timeout, a message of a queue that another
+ * transaction keeps locked for longer waits in the table {@code parked}; {@code Parking} keeps the later messages of
+ * the queue behind it, and {@code ParkedRelease} writes them in order once the lock is free. The source moves on in the
+ * transaction that stores the message in either table.
  *
  * <h2>Rules</h2>
  *
@@ -47,8 +47,8 @@
  *   <li>All times are the database's, so delays and windows do not depend on the clock of this machine.
  * </ul>
  *
- * <p>The package does not retry a failed write: the caller knows whether it may, and when. It does not read messages,
- * and it does not know what a source is.
+ * <p>Except to park, the package does not retry a failed write: the caller knows whether it may, and when. It does not
+ * read messages, and it does not know what a source is.
  *
  * <h2>Public types</h2>
  *
