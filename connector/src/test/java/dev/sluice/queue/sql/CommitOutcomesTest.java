@@ -26,6 +26,7 @@ import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
 import dev.sluice.queue.write.SourcePartition;
 import dev.sluice.queue.write.SourceProgress;
+import dev.sluice.queue.write.SourceRefusedException;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -223,6 +224,23 @@ class CommitOutcomesTest {
             assertThat(read).isNotDone();
             standby("");
             assertThat(read.get(30, TimeUnit.SECONDS)).isEqualTo(OptionalLong.of(4));
+        }
+    }
+
+    @Test
+    void anOffsetIsReportedAndRefusedAlthoughTheAnswerToTheCommitIsLost() {
+        var source = new SourcePartition("test", "topic", 0);
+        try (var proxy = new FaultyProxy(url);
+                HikariDataSource flaky = pool(proxy.url(), 10);
+                var writer = new QueueWriter(flaky, QueueWriterConfig.DEFAULTS)) {
+            writer.write(run(11, 12), List.of(new SourceProgress(source, SourceProgress.NONE, 2)));
+            proxy.dropNextCommitAnswers(1);
+            assertThat(writer.storedOffset(source)).hasValue(2);
+            proxy.dropNextCommitAnswers(1);
+            assertThat(writer.refuse(source, 1, "recreated")).isTrue();
+            assertThatThrownBy(() -> writer.storedOffset(source))
+                    .isInstanceOf(SourceRefusedException.class)
+                    .hasMessage("recreated");
         }
     }
 
