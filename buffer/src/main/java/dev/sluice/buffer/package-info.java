@@ -159,8 +159,8 @@
  *       {@code position} without the mark. New appends go to a new segment, which the first of them creates.
  * </ol>
  *
- * <p>The {@link dev.sluice.buffer.RecoveryReport} holds everything out of the ordinary. Opening fails only if the disk
- * fails or a file cannot be opened at all.
+ * <p>The {@link dev.sluice.buffer.RecoveryReport} holds everything out of the ordinary. Opening fails only if the log
+ * is open already, if the disk fails, or if a file cannot be opened at all.
  *
  * <h2>Reading</h2>
  *
