@@ -13,8 +13,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What a sink task on a Connect worker does for the queue besides writing: it wakes the consumers at bridges, releases
- * parked messages and notes the partitions of topics. A bridge does this itself, on other threads, so there it does
- * nothing.
+ * parked messages and stores the number of partitions of topics. In a bridge it does nothing: other threads wake and
+ * release there, and nothing needs the numbers.
  *
  * <p>Not thread-safe; the task's thread owns it.
  */

@@ -5,7 +5,8 @@
  * from topics. In the bridge they come from the local log. Both hosts drive it through the contract of
  * {@link org.apache.kafka.connect.sink.SinkTask}, and one test, {@code SinkTaskContract}, checks the same promises in
  * both. There is one difference: on a worker the task also wakes consumers at bridges, releases parked messages and
- * stores the number of partitions ({@code WorkerDuties}). In the bridge other threads do that.
+ * stores the number of partitions of topics ({@code WorkerDuties}). In the bridge other threads do the first two, and
+ * nothing needs the third.
  *
  * <h2>One delivery</h2>
  *
