@@ -45,10 +45,11 @@
  * <h2>Readers of a namespace</h2>
  *
  * <p>A group may read all queues of a namespace and task. It has its cursors in each queue, as if it had read each
- * queue by name: every such pop registers the group where it is not registered yet. If the group starts at the end, its
- * first pop notes the time in {@code pending_subscriptions_across}, and the group reads from that time on in queues
- * that are created later. The pop ranks the ready cursors of all these queues without locks, and then locks those that
- * have been ready longest. So its cost grows with the number of queues, and not with the number of partitions.
+ * queue by name: every such pop registers the group where it is not registered yet. Unless the group starts at the
+ * beginning, its first pop notes in {@code pending_subscriptions_across} the time from which it reads, or else the time
+ * of the pop. In queues that are created later the group reads from that time on. The pop ranks the ready cursors of
+ * all these queues without locks, and then locks those that have been ready longest. So its cost grows with the number
+ * of queues, and not with the number of partitions.
  *
  * <h2>Readers without a group</h2>
  *
