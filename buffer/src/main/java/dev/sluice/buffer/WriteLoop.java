@@ -59,10 +59,10 @@ final class WriteLoop {
             }
             step();
         } catch (Throwable e) { // A bug or a lack of memory. No caller may wait for ever because of it.
-            log.error("The log has stopped after an internal error; restart the process", e);
             failure = "internal error: " + e;
             broken = true;
-            queue.breakDown(e);
+            queue.breakDown(e); // Before the line of the log, which needs memory, too.
+            log.error("The log has stopped after an internal error; restart the process", e);
         } finally {
             queue.stop();
         }
