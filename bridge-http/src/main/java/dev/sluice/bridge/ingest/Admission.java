@@ -155,13 +155,14 @@ public final class Admission implements AutoCloseable {
     }
 
     private CompletableFuture<List<PushResult>> admit(List<NewMessage> messages, Durability durability, Linger linger) {
+        boolean all = !hasRules; // Read before the rules: otherwise a first read between could let through plaintext.
         Map<String, BoundQueue> now = queues;
         String withoutKey = cipher.hasKey() ? null : firstEncrypted(messages, now);
         if (withoutKey != null) {
             refusedNoKey.increment();
             return CompletableFuture.failedFuture(new NoKeyException(withoutKey));
         }
-        return counting(messages, intake.accept(encrypted(messages, now), durability, linger));
+        return counting(messages, intake.accept(encrypted(messages, now, all), durability, linger));
     }
 
     private static @Nullable String firstEncrypted(List<NewMessage> messages, Map<String, BoundQueue> known) {
@@ -213,8 +214,7 @@ public final class Admission implements AutoCloseable {
         return null;
     }
 
-    private List<NewMessage> encrypted(List<NewMessage> messages, Map<String, BoundQueue> known) {
-        boolean all = !hasRules;
+    private List<NewMessage> encrypted(List<NewMessage> messages, Map<String, BoundQueue> known, boolean all) {
         if (!cipher.hasKey() || (known.isEmpty() && !all)) {
             return messages;
         }
