@@ -12,7 +12,8 @@
  *       it uses, and lists their rows: method, path, access and handler. The guard, the server and the tests of the
  *       contract read this table.
  *   <li>{@code JavalinRoutes} registers the table. It checks a request, calls the endpoint and sends the answer.
- *       {@code JavalinRequest} is the only other class that sees a request of Javalin.
+ *       {@code JavalinRequest} hides Javalin's request from the endpoints. Only these two and {@code HttpService} know
+ *       Javalin.
  *   <li>{@code DocumentationEndpoints} serves the contract.
  * </ul>
  *

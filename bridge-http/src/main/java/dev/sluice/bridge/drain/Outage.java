@@ -11,8 +11,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Decides whether a lane is down, and logs the beginning of an outage, its progress once a minute, and its end.
  *
- * <p>A lane is down when the connection is lost, or after three failed tries in a row: one failed try, such as a
- * deadlock, is no outage. The thread of the lane writes, any thread reads.
+ * <p>A lane is down when the connection is lost, when its task fails and must be replaced, or after three failed tries
+ * in a row: one failed try, such as a deadlock, is no outage. The thread of the lane writes, any thread reads.
  */
 final class Outage {
     private static final Logger log = LoggerFactory.getLogger(Outage.class);
@@ -37,9 +37,10 @@ final class Outage {
     /**
      * Notes a failed try.
      *
-     * @param lostConnection whether the destination was unreachable
+     * @param isOutage whether this try alone is an outage: the destination was unreachable, or the task must be
+     *     replaced
      */
-    void failed(Throwable reason, boolean lostConnection) {
+    void failed(Throwable reason, boolean isOutage) {
         lastError = reason.getMessage() == null ? reason.toString() : reason.getMessage();
         failures.increment();
         failuresInRow++;
@@ -48,7 +49,7 @@ final class Outage {
             sinceNanos = now;
         }
         if (!lane.isDown()) {
-            if (lostConnection || failuresInRow > TOLERATED) {
+            if (isOutage || failuresInRow > TOLERATED) {
                 lane.setDown(true);
                 outages.increment();
                 reportedNanos = now;

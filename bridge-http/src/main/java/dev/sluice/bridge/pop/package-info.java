@@ -48,7 +48,8 @@
  * <ul>
  *   <li>Everything is bounded: waiting pops, pending acknowledgements, requests in a transaction, threads. Above the
  *       bound a request is refused with {@link dev.sluice.bridge.limits.OverloadedException}.
- *   <li>One lock guards the waiting room and everything in it, another the acknowledgements. Neither is held while the
+ *   <li>One lock guards the waiting room and everything in it, another the acknowledgements. {@code QueueNamespaces}
+ *       and {@code GiveBacks} have small locks of their own. None is taken under another, and none is held while the
  *       database is called or a future is completed.
  *   <li>Messages that were popped are delivered, given back, or logged as lost.
  * </ul>

@@ -15,8 +15,8 @@ import dev.sluice.queue.view.Traces;
 import javax.sql.DataSource;
 
 /**
- * One of each repository that endpoints use. Only the wiring holds this record; an endpoint gets the repository that it
- * needs. Every call of a repository blocks until PostgreSQL has answered, so it belongs into a
+ * One of each repository that endpoints use. Only the wiring and the table of routes see this record; an endpoint gets
+ * the repository that it needs. Every call of a repository blocks until PostgreSQL has answered, so it belongs into a
  * {@link DatabaseExecutor}.
  *
  * @param queues queues, their options and their partitions

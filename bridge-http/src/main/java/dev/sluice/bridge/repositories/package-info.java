@@ -12,7 +12,8 @@
  * <p>Public types:
  *
  * <ul>
- *   <li>{@link dev.sluice.bridge.repositories.Repositories} holds one of each repository. The wiring reads it.
+ *   <li>{@link dev.sluice.bridge.repositories.Repositories} holds one of each repository. The table of routes gives
+ *       each endpoint those that it uses.
  *   <li>{@link dev.sluice.bridge.repositories.DatabaseExecutor} runs tasks that read and tasks that write. Each kind
  *       has threads of its own, so that slow lists do not hold up changes.
  *   <li>{@link dev.sluice.bridge.repositories.WriterPool} lends writers for transactions and direct pushes. They have

@@ -1,10 +1,10 @@
 /**
  * The operating system around the process: directories, file permissions, locale, environment and threads.
  *
- * <p>The classes do not depend on each other, except that they throw {@link dev.sluice.bridge.system.StartException}
- * and describe I/O errors with {@link dev.sluice.bridge.system.FileProblem}. They keep no state but
- * {@link dev.sluice.bridge.system.DataDirectory}, which holds a lock until it is closed. They know nothing of messages,
- * settings or PostgreSQL.
+ * <p>The classes do not depend on each other, except that they throw {@link dev.sluice.bridge.system.StartException},
+ * describe I/O errors with {@link dev.sluice.bridge.system.FileProblem} and quote commands with
+ * {@link dev.sluice.bridge.system.Shell}. They keep no state but {@link dev.sluice.bridge.system.DataDirectory}, which
+ * holds a lock until it is closed. They know nothing of messages, settings or PostgreSQL.
  *
  * <h2>Public types</h2>
  *

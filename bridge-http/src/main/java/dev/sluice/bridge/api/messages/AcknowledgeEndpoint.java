@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
  *   "queueName": "orders", "partitionName": "customer-7", "leaseReleased": true, "dlq": false}]
  * }</pre>
  *
- * <p>{@code leaseReleased} is null if the group has never read the partition. The acknowledgement then changes nothing,
- * and is not an error.
+ * <p>If the group has never read the partition, {@code success} is true and {@code leaseReleased} is null: the
+ * acknowledgement changes nothing. {@code leaseReleased} is also null if an element names no known message.
  */
 public final class AcknowledgeEndpoint {
     static final String NOT_FOUND = "Message not found";

@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@code POST /api/v1/push}: see {@link PushBody} for the request, and {@link PushLines} for lines (by
- * {@code Content-Type}) and bare arrays. The answer is an array with one element per item.
+ * {@code Content-Type}) and bare arrays (if the query names the queue). The answer is an array with one element per
+ * item.
  */
 public final class PushEndpoint {
     /** Accepts messages. See {@code Admission}. */

@@ -7,13 +7,14 @@
  *   AcknowledgeEndpoint ──AcknowledgeBody──────────▶ AcknowledgeDispatcher
  *   TransactionEndpoint ──TransactionBody──┐
  *   StreamEndpoints ──StreamCycleBody──────┴▶ RoomCheck ──▶ WriterPool ──▶ PostgreSQL
- *   LeaseEndpoint ─────────────────────────▶ DatabaseExecutor
+ *   LeaseEndpoint, StreamEndpoints (queries, state) ──▶ DatabaseExecutor ──▶ PostgreSQL
  * </pre>
  *
  * <p>The bodies are read by a streaming parser straight into the records of {@code dev.sluice.queue}; payloads stay
  * slices of the body. The answers of push, pop and acknowledge are on the hot path: they write their punctuation
- * themselves. Each endpoint counts its requests with one call of
- * {@link dev.sluice.bridge.api.messages.RequestCounting}.
+ * themselves. The endpoints for push, pop, acknowledge and transactions count their requests with one call of
+ * {@link dev.sluice.bridge.api.messages.RequestCounting}. The lease endpoint counts extensions only; the stream
+ * endpoints count nothing.
  *
  * <p>Public types:
  *

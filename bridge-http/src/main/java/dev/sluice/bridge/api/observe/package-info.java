@@ -1,8 +1,10 @@
 /**
- * Routes that only show: status, lists, messages, traces, charts and metrics.
+ * Routes that show things: status, lists, messages, traces, charts and metrics. Only {@code POST /api/v1/traces}
+ * changes something: it adds a trace.
  *
  * <ul>
- *   <li>{@link dev.sluice.bridge.api.observe.StatusEndpoints} answers probes. It asks nothing that can block.
+ *   <li>{@link dev.sluice.bridge.api.observe.StatusEndpoints} answers probes and shows the local log. It asks nothing
+ *       that can block; the details of the log come from {@code BufferEndpoints}, which has a thread for them.
  *   <li>{@link dev.sluice.bridge.api.observe.MetricsEndpoints} shows what this process has counted, without the
  *       database.
  *   <li>{@link dev.sluice.bridge.api.observe.ResourceEndpoints} shows queues, namespaces and tasks with their counts.
