@@ -210,7 +210,7 @@ public final class PopDispatcher implements AutoCloseable {
             return;
         }
         try {
-            finish(run, call(run));
+            finish(run, call(run.list(), run.served()));
         } catch (PopOutcomeUnknownException e) {
             awaitOutcome(run, e);
         } catch (QueueException e) {
@@ -224,10 +224,9 @@ public final class PopDispatcher implements AutoCloseable {
         }
     }
 
-    private List<PopResult> call(Run run) {
-        List<Waiter> served = run.served();
+    private List<PopResult> call(WaitingList list, List<Waiter> served) {
         List<PopResult> results = batchPop.pop(
-                run.list().target, served.stream().map(waiter -> waiter.request).toList());
+                list.target, served.stream().map(waiter -> waiter.request).toList());
         if (results.size() != served.size()) {
             throw new IllegalStateException("pop of " + served.size() + " requests gave " + results.size()
                     + " results, any other number is a bug");
@@ -255,14 +254,13 @@ public final class PopDispatcher implements AutoCloseable {
     }
 
     private void alone(Run refused, Waiter waiter) {
-        Run run = room.beginAlone(refused, waiter);
         try {
-            finish(run, call(run));
+            List<PopResult> results = call(refused.list(), List.of(waiter));
+            finish(room.splitOff(refused, waiter), results);
         } catch (PopOutcomeUnknownException e) {
-            awaitOutcome(run, e);
+            awaitOutcome(room.splitOff(refused, waiter), e);
         } catch (RuntimeException | Error e) {
-            room.fail(run, waiter, e);
-            room.end(run);
+            room.fail(refused, waiter, e);
         }
     }
 

@@ -163,8 +163,8 @@ final class WaitingRoom {
         return run;
     }
 
-    /** Begins an additional run for one waiter of a run that was refused. */
-    Run beginAlone(Run refused, Waiter waiter) {
+    /** Makes a run of one waiter of a refused run, whose own transaction has ended. Before, it takes no room. */
+    Run splitOff(Run refused, Waiter waiter) {
         synchronized (lock) {
             refused.list().runs++;
             return new Run(refused.list(), List.of(waiter), List.of());

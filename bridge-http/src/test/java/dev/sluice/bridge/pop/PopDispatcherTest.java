@@ -413,5 +413,21 @@ class PopDispatcherTest {
             assertThat(payloads(answers.get(1))).isEmpty();
             assertThat(pops.dispatcher.waiting()).isZero();
         }
+
+        @Test
+        void doNotHoldUpOthersWhileEachIsTriedAlone() {
+            var meanwhile = new ArrayList<List<String>>();
+            queue.whenItBegins = () -> {
+                pops.work(); // The second run of the list finds no waiter, and ends.
+                queue.whenItBegins = () -> meanwhile.add(payloads(pops.pop(QUEUE, batch(1), NO_WAIT)));
+            };
+            answers.add(pops.enter(QUEUE, batch(FakeQueue.REFUSED_BATCH), NO_WAIT));
+            answers.add(pops.enter(QUEUE, batch(1), NO_WAIT));
+            pops.work();
+            assertThat(meanwhile).containsExactly(List.of());
+            assertThat(queue.transactions).containsExactly(2, 1, 1, 1);
+            assertThat(answers).allSatisfy(answer -> assertThat(answer).isDone());
+            assertThat(pops.dispatcher.waiting()).isZero();
+        }
     }
 }
