@@ -13,7 +13,7 @@ import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /**
- * What the routes work on. Only {@link RouteTable} reads it; each endpoint gets the parts that it uses.
+ * What the routes work on. {@link RouteTable} gives each endpoint the parts that it uses.
  *
  * @param path pushes, pops and acknowledges
  * @param failed records that PostgreSQL refused
