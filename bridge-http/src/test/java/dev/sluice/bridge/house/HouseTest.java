@@ -183,7 +183,9 @@ class HouseTest {
             for (int i = 0; i < lines.size(); i++) {
                 String line = lines.get(i);
                 isCode ^= line.strip().startsWith("```");
-                if (!isCode && line.length() > Measures.COLUMNS && !MAY_BE_WIDE.matcher(line).find()) {
+                if (!isCode
+                        && line.length() > Measures.COLUMNS
+                        && !MAY_BE_WIDE.matcher(line).find()) {
                     wide.add(ROOT.relativize(document) + ":" + (i + 1));
                 }
             }
