@@ -18,32 +18,33 @@ public record AdministrationSettings(int writers, int readers, int transactions,
             4,
             1,
             256,
-            "Requests of administration (queues, groups, dead letters, leases) that change something and that the"
-                    + " database works on at once. As many connections.");
+            "The largest number of administration requests (queues, groups, dead letters, leases) that change"
+                    + " something and that the database executes at once. Each uses one connection.");
     static final Key<Integer> READERS = GROUP.integer(
             "administration.readers",
             2,
             1,
             64,
-            "Requests that only read (lists, messages, statistics) and that the database works on at once. As many"
-                    + " connections more.");
+            "The largest number of requests that only read (lists, messages, statistics) and that the database"
+                    + " executes at once. Each uses one connection, in addition to `administration.connections`.");
     static final Key<Integer> TRANSACTION_CONNECTIONS = GROUP.integer(
             "transaction.connections",
             2,
             1,
             256,
-            "Transactions (POST /api/v1/transaction) the database works on at once. As many connections.");
+            "The largest number of transactions (POST /api/v1/transaction) that the database executes at once. Each"
+                    + " uses one connection.");
     static final Key<Integer> DIRECT_PUSH_CONNECTIONS = GROUP.integer(
             "push.legacy.connections",
             2,
             1,
             256,
-            "Pushes without the local log (POST /api/v1/push-legacy) the database works on at once. As many"
-                    + " connections.");
+            "The largest number of pushes without the local log (POST /api/v1/push-legacy) that the database executes"
+                    + " at once. Each uses one connection.");
     static final Key<Boolean> MIGRATION_ENABLED = GROUP.flag(
             "migration.enabled",
             false,
-            "Whether `/api/v1/migration/…` may copy everything into a database that the request names. `false`:"
+            "Whether `/api/v1/migration/…` may copy everything into a database that the request names. If `false`,"
                     + " these routes answer 403.");
 
     static AdministrationSettings of(Values values) {

@@ -15,74 +15,79 @@ final class AuthSettings {
     static final Key<Boolean> ENABLED = GROUP.flag(
             "auth.jwt.enabled",
             false,
-            "Whether requests need a JSON Web Token, `Authorization: Bearer …`. `false`: everybody who reaches the"
-                    + " port may do everything.");
+            "Whether requests need a JSON Web Token, `Authorization: Bearer …`. If `false`, every client that reaches"
+                    + " the port may do everything.");
     static final Key<String> ALGORITHM = GROUP.choice(
             "auth.jwt.algorithm",
             "HS256",
             List.of("HS256", "RS256", "EdDSA", "auto"),
-            "How tokens are signed. `HS256` needs `auth.jwt.secret`; `RS256` (which includes RS384 and RS512) and"
-                    + " `EdDSA` (Ed25519) need `auth.jwt.public.key` or `auth.jwt.jwks.url`; `auto`: any of them"
-                    + " that a key is given for.");
+            "The algorithm that signs the tokens. `HS256` needs `auth.jwt.secret`. `RS256` (which includes RS384 and"
+                    + " RS512) and `EdDSA` (Ed25519) need `auth.jwt.public.key` or `auth.jwt.jwks.url`. `auto`"
+                    + " accepts every algorithm that has a key.");
     static final Key<Optional<String>> SECRET =
-            GROUP.secret("auth.jwt.secret", "Secret of HS256, 32 bytes or more. Never logged.");
+            GROUP.secret("auth.jwt.secret", "The secret of HS256, 32 bytes or more. The service never logs it.");
     static final Key<Optional<String>> PUBLIC_KEY = GROUP.optional(
-            "auth.jwt.public.key", "PEM of the RSA or Ed25519 public key; line ends may be written as `\\n`.");
+            "auth.jwt.public.key", "The RSA or Ed25519 public key in PEM. `\\n` may stand for a line end.");
     static final Key<Optional<String>> JWKS_URL = GROUP.optional(
             "auth.jwt.jwks.url",
             JwksConfig::address,
             JwksConfig::shown,
-            "Where the issuer publishes its public keys as a JWK set, https or http. `user:password@` before the"
-                    + " host is sent as basic authentication and never logged. Not together with"
-                    + " `auth.jwt.public.key`.");
+            "The address, https or http, where the issuer publishes its public keys as a JWK set. The service sends"
+                    + " `user:password@` before the host as basic authentication, and never logs it. If this is set,"
+                    + " `auth.jwt.public.key` must not be set.");
     static final Key<Duration> JWKS_MAX_AGE = GROUP.millis(
             "auth.jwt.jwks.max.age.ms",
             600_000,
             1,
             24 * HOUR_MS,
-            "Age after which the keys of `auth.jwt.jwks.url` are fetched again. The old ones stay in use until new"
-                    + " ones have come.");
+            "The age in ms at which the service fetches the keys of `auth.jwt.jwks.url` again. The old keys stay in"
+                    + " use until the new ones arrive.");
     static final Key<Duration> JWKS_REFRESH = GROUP.millis(
             "auth.jwt.jwks.refresh.ms",
             30_000,
             1,
             HOUR_MS,
-            "Shortest time between two fetches because a token names a key that is not known.");
+            "The shortest time in ms between two fetches that the service starts because a token names an unknown"
+                    + " key.");
     static final Key<Duration> JWKS_TIMEOUT =
-            GROUP.millis("auth.jwt.jwks.timeout.ms", 5_000, 1, 60_000, "Longest time of one fetch.");
+            GROUP.millis("auth.jwt.jwks.timeout.ms", 5_000, 1, 60_000, "The longest time of one fetch in ms.");
     static final Key<Duration> JWKS_WAIT = GROUP.millis(
             "auth.jwt.jwks.wait.ms",
             500,
             0,
             10_000,
-            "How long after the beginning of a fetch a request with an unknown key still waits for it. Then the"
-                    + " answer is 503. Requests with a known key never wait.");
-    static final Key<Optional<String>> ISSUER =
-            GROUP.optional("auth.jwt.issuer", "What `iss` of a token must be. Not set: anything.");
-    static final Key<Optional<String>> AUDIENCE =
-            GROUP.optional("auth.jwt.audience", "What `aud` of a token must be or contain. Not set: anything.");
+            "The time in ms, from the start of a fetch, that a request with an unknown key waits for the keys. After"
+                    + " it the service answers 503. Requests with a known key never wait.");
+    static final Key<Optional<String>> ISSUER = GROUP.optional(
+            "auth.jwt.issuer", "The value that `iss` of a token must have. If not set, every value is valid.");
+    static final Key<Optional<String>> AUDIENCE = GROUP.optional(
+            "auth.jwt.audience",
+            "The value that `aud` of a token must be or contain. If not set, every value is valid.");
     static final Key<Duration> CLOCK_SKEW = GROUP.millis(
             "auth.jwt.clock.skew.ms",
             30_000,
             0,
             HOUR_MS,
-            "How far the clocks of the issuer and of this machine may be apart.");
-    static final Key<String> ROLE_CLAIM = GROUP.text("auth.jwt.role.claim", "role", "Claim with the role, a string.");
+            "The largest difference in ms between the clocks of the issuer and of this machine.");
+    static final Key<String> ROLE_CLAIM =
+            GROUP.text("auth.jwt.role.claim", "role", "The claim that holds the role, a string.");
     static final Key<String> ROLES_CLAIM = GROUP.text(
-            "auth.jwt.roles.claim", "roles", "Claim with several roles, an array of strings. The highest counts.");
+            "auth.jwt.roles.claim",
+            "roles",
+            "The claim that holds several roles, an array of strings. The highest role counts.");
     static final Key<String> ROLE_ADMIN =
-            GROUP.text("auth.jwt.role.admin", "admin", "Name of the role that may do everything.");
+            GROUP.text("auth.jwt.role.admin", "admin", "The name of the role that may do everything.");
     static final Key<String> ROLE_READ_WRITE = GROUP.text(
             "auth.jwt.role.read.write",
             "read-write",
-            "Name of the role that may push, pop, acknowledge, configure and read.");
+            "The name of the role that may push, pop, acknowledge, configure and read.");
     static final Key<String> ROLE_READ_ONLY =
-            GROUP.text("auth.jwt.role.read.only", "read-only", "Name of the role that may read.");
+            GROUP.text("auth.jwt.role.read.only", "read-only", "The name of the role that may read.");
     static final Key<List<String>> SKIP_PATHS = GROUP.list(
             "auth.skip.paths",
             "/health,/metrics/prometheus,/metrics,/",
-            "Paths that need no token, besides those that are open to everybody anyway. Exact; one that ends in `/`"
-                    + " and is longer stands for all that begin with it.");
+            "Paths that need no token, in addition to those that are always open. A path matches exactly. If it ends"
+                    + " in `/` and is longer than `/`, it matches every path that begins with it.");
 
     private AuthSettings() {}
 

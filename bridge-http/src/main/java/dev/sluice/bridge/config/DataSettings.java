@@ -22,33 +22,36 @@ public record DataSettings(Path directory, int lanes, SegmentLogConfig log) {
     static final Key<Path> DATA_DIRECTORY = GROUP.path(
             "data.dir",
             "./data",
-            "Directory for everything the service keeps on this machine. One running service per directory.");
+            "The directory for everything that the service keeps on this machine. Each running service needs its own"
+                    + " directory.");
     static final Key<Optional<Path>> LOG_DIRECTORY =
-            GROUP.optionalPath(BUFFER_DIR, "Directory of the local log. Not set: `log` in `data.dir`.");
+            GROUP.optionalPath(BUFFER_DIR, "The directory of the local log. If not set, it is `log` in `data.dir`.");
     static final Key<Long> MAX_BYTES = GROUP.number(
             "buffer.max.bytes",
             8L << 30,
             16 << 10,
             Long.MAX_VALUE,
-            "Largest size of the local log. Above it pushes are refused with 503 until the database has taken some.");
+            "The largest size of the local log in bytes. If the log is full, the service refuses pushes with 503"
+                    + " until the drain has moved messages to the database.");
     static final Key<Long> SEGMENT_BYTES = GROUP.number(
             "buffer.segment.bytes",
             64L << 20,
             SegmentLogConfig.MIN_SEGMENT_BYTES,
             SegmentLogConfig.MAX_SEGMENT_BYTES,
-            "Size of one file of the local log. At most a quarter of `buffer.max.bytes`.");
+            "The size of one file of the local log in bytes, at most a quarter of `buffer.max.bytes`.");
     static final Key<SyncPolicy> FSYNC = GROUP.parsed(
             "buffer.fsync",
             "always",
             SyncPolicy::parse,
-            "When the local log is synced to disk: `always` before an answer `buffered`, `interval:<ms>` that"
-                    + " often, `os` whenever the system likes.");
+            "When the service syncs the local log to disk. `always`: before each answer `buffered`. `interval:<ms>`:"
+                    + " at this interval in ms. `os`: when the operating system decides to.");
     static final Key<Integer> LANES = GROUP.integer(
             "buffer.lanes",
             1,
             1,
             64,
-            "Independent logs, each with its own connection to the database. Messages of one partition stay in one.");
+            "The number of independent logs, the lanes. Each lane has its own connection to the database. All"
+                    + " messages of a partition stay in one lane.");
 
     /** Bytes that a message usually has in the log besides its bytes in the request. */
     private static final int USUAL_FRAME_BYTES = 128;

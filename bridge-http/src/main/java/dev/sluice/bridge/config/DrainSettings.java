@@ -29,59 +29,67 @@ public record DrainSettings(boolean toKafka, Duration storedTimeout) {
             "drain.mode",
             "embedded",
             List.of("embedded", KAFKA),
-            "How messages get from the local log to the database. `embedded`: this process takes them there."
-                    + " `kafka`: this process takes them to a topic of Kafka, and the sink on a Connect worker from"
-                    + " there to the database; `connection.url` is needed for pops then, and pushes are answered"
-                    + " `buffered`. Can be changed while the local log is empty.");
+            "How messages get from the local log to the database. `embedded`: this process writes them to the"
+                    + " database. `kafka`: this process writes them to a Kafka topic, and the sink on a Connect"
+                    + " worker moves them from there to the database. With `kafka`, pops need `connection.url`, and"
+                    + " the service answers pushes with `buffered`. Change the mode only while the local log is"
+                    + " empty.");
     static final Key<Integer> BATCH_RECORDS = GROUP.integer(
-            "drain.batch.records", 20_000, 1, 1_000_000, "Most messages moved to the database in one transaction.");
+            "drain.batch.records",
+            20_000,
+            1,
+            1_000_000,
+            "The largest number of messages that the drain moves to the database in one transaction.");
     static final Key<Long> BATCH_BYTES = GROUP.number(
             "drain.batch.bytes",
             16L << 20,
             1 << 10,
             1 << 30,
-            "Bytes after which such a transaction takes no more messages; at most a 24th of the heap.");
+            "The size in bytes from which a transaction of the drain takes no more messages, at most a 24th of the"
+                    + " heap.");
     static final Key<Duration> LINGER = GROUP.millis(
             "drain.linger.ms",
             0,
             0,
             10_000,
-            "How long a transaction that is not full waits for more messages. 0 does not wait; while one is written"
-                    + " the next collects anyway.");
+            "The time in ms that a transaction waits for more messages if it is not full. If 0, it does not wait."
+                    + " While the drain writes one transaction, the next collects messages in any case.");
     static final Key<Duration> RESTART_BACKOFF = GROUP.millis(
             "drain.restart.backoff.ms",
             5000,
             1,
             HOUR_MS,
-            "Wait before moving on again after an error that trying again did not help.");
+            "The backoff in ms before the drain goes on after an error that its retries did not resolve.");
     static final Key<String> PUSH_DURABILITY = GROUP.choice(
             "push.durability",
             STORED,
             List.of(STORED, "buffered"),
-            "What a push waits for when it does not say: `stored` for the database, `buffered` for the local disk.");
+            "What a push waits for if the request does not say. `stored`: the database. `buffered`: the local disk.");
     static final Key<Duration> PUSH_STORED_TIMEOUT = GROUP.millis(
             "push.stored.timeout.ms",
             1000,
             0,
             HOUR_MS,
-            "How long a push waits for the database before it is answered `buffered`.");
+            "The time in ms that a push waits for the database. After it the service answers `buffered`.");
     static final Key<Duration> DEDUP_WINDOW = GROUP.longMillis(
             "dedup.window.ms",
             HOUR_MS,
             0,
             Long.MAX_VALUE / 1_000_000,
-            "How long a transaction id is remembered in queues without a `dedupWindowMs` of their own, so that the"
-                    + " same message is not stored twice. 0 disables.");
+            "The time in ms for which the service remembers a transaction id, so that it does not store the same"
+                    + " message twice. It applies to queues without their own `dedupWindowMs`. If 0, the service does"
+                    + " not detect duplicates.");
     static final Key<Integer> DEDUP_MAX_IDS = GROUP.integer(
             "dedup.max.ids",
             4_000_000,
             1,
             QueueWriterConfig.MAX_DEDUP_IDS,
-            "Most transaction ids remembered at once, 16 to 32 bytes of memory each, and 450 for each of their"
-                    + " partitions. There are at most an eighth as many partitions. With more ids, partitions not"
-                    + " written to for an eighth of their window are forgotten, and read back from PostgreSQL when"
-                    + " needed; of those in use only the newest ids are known. At most what fits into an eighth of"
-                    + " the heap.");
+            "The largest number of transaction ids that the service remembers at once. Each id takes 16 to 32 bytes"
+                    + " of memory. Each of their partitions takes 450 bytes more. The service remembers at most an"
+                    + " eighth as many partitions as ids. If there are more ids, the service evicts partitions"
+                    + " without a write for an eighth of their window, and reads them back from PostgreSQL when it"
+                    + " needs them. Of partitions in use it then knows only the newest ids. The ids take at most an"
+                    + " eighth of the heap.");
 
     /** A writer that writes little beside the drain remembers at most this many transaction ids. */
     private static final int SMALL_WRITER_IDS = 100_000;

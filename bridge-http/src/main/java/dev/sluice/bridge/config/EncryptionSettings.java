@@ -9,11 +9,13 @@ final class EncryptionSettings {
 
     static final Key<Optional<String>> KEYS = GROUP.secret(
             "encryption.keys",
-            "Keys for queues with the option `encryptionEnabled`: `id:key`, separated by commas, a key being 64"
-                    + " hexadecimal digits. Every service and connector on the database needs them. Never logged. A"
-                    + " service that keeps its own database makes one, in the file `encryption.key` of `data.dir`.");
+            "Keys for queues with the option `encryptionEnabled`, as `id:key` separated by commas. A key has 64"
+                    + " hexadecimal digits. Every service and connector on the database needs them. The service never"
+                    + " logs them. A service that keeps its own database creates one key, in the file"
+                    + " `encryption.key` of `data.dir`.");
     static final Key<Optional<String>> KEY_ID = GROUP.optional(
-            "encryption.key.id", "Id of the key that encrypts; the others only decrypt. Not set: the first.");
+            "encryption.key.id",
+            "The id of the key that encrypts. The other keys only decrypt. If not set, the first key" + " encrypts.");
 
     private EncryptionSettings() {}
 

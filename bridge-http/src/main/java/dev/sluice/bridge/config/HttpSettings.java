@@ -19,89 +19,103 @@ final class HttpSettings {
             "http.host",
             "127.0.0.1",
             ListenAddress::check,
-            "Address or name to listen on. `0.0.0.0` and `::` are every address of the machine.");
-    static final Key<Integer> PORT =
-            GROUP.integer("http.port", 6632, 0, MAX_PORT, "Port to listen on. 0 takes a free one.");
+            "The address or name that the service listens on. `0.0.0.0` and `::` mean every address of the machine.");
+    static final Key<Integer> PORT = GROUP.integer(
+            "http.port",
+            6632,
+            0,
+            MAX_PORT,
+            "The port that the service listens on. If 0, the service takes a free port.");
     static final Key<Integer> THREADS = GROUP.integer(
             "http.threads",
             200,
             8,
             10_000,
-            "Most threads that read requests and write answers. None of them waits for the disk or the database.");
+            "The largest number of threads that read requests and write answers. None of them waits for the disk or"
+                    + " the database.");
     static final Key<Integer> MAX_CONNECTIONS = GROUP.integer(
             "http.max.connections",
             25_000,
             16,
             1_000_000,
-            "Most connections at once; fewer if the process may not open as many files, or the heap has less than 16"
-                    + " KiB for each. From seven eighths on a new connection closes the one that has been without a"
-                    + " request the longest. Pops wait on seven eighths at most; others are answered after 250 ms."
-                    + " So pushes get through.");
+            "The largest number of open connections. If the process may not open as many files, or if the heap has"
+                    + " less than 16 KiB for each connection, the service allows fewer. From seven eighths of the"
+                    + " bound on, a new connection closes the one that has been idle for the longest time. Pops wait"
+                    + " on at most seven eighths of the bound. The service answers any other pop after 250 ms. So"
+                    + " pushes get through.");
     static final Key<Duration> HEADER_TIMEOUT = GROUP.millis(
             "http.header.timeout.ms",
             10_000,
             1,
             HOUR_MS,
-            "Longest time from the first byte of a request to the end of its headers. Then the connection is closed.");
+            "The longest time in ms from the first byte of a request to the end of its headers. After it the service"
+                    + " closes the connection.");
     static final Key<Duration> IDLE_TIMEOUT = GROUP.millis(
             "http.idle.timeout.ms",
             60_000,
             1,
             HOUR_MS,
-            "Silence after which a connection with no request under way is closed, and the longest pause within a"
-                    + " request body.");
+            "The time in ms after which the service closes a connection without a running request. It is also the"
+                    + " longest pause within a request body.");
     static final Key<Duration> BODY_TIMEOUT = GROUP.millis(
             "http.body.timeout.ms",
             60_000,
             1,
             HOUR_MS,
-            "Longest time a request body may take to come. A slower one is refused with 408.");
+            "The longest time in ms that a request body may take to arrive. The service refuses a slower one with"
+                    + " 408.");
     static final Key<Integer> MAX_BODY_BYTES = GROUP.integer(
             "http.max.body.bytes",
             16 << 20,
             1 << 10,
             24 << 20,
-            "Largest request body, as it comes and decompressed. A larger one is refused with 413.");
+            "The largest request body in bytes, both as received and decompressed. The service refuses a larger one"
+                    + " with 413.");
     static final Key<Integer> MAX_COMPRESSION_RATIO = GROUP.integer(
             "http.max.compression.ratio",
             100,
             1,
             100_000,
-            "How many times larger than it came a request body may decompress, beyond its first MiB. A denser one"
-                    + " is refused with 413.");
+            "The largest ratio of the decompressed size of a request body to its received size. It applies to bodies"
+                    + " that are larger than one MiB when decompressed. The service refuses a body with a higher"
+                    + " ratio with 413.");
     static final Key<Integer> MAX_ITEMS = GROUP.integer(
             "http.max.items",
             100_000,
             1,
             250_000,
-            "Most messages in a push, and most acknowledgements in a batch. More is refused with 400.");
+            "The largest number of messages in a push, and of acknowledgements in a batch. The service refuses more"
+                    + " with 400.");
     static final Key<Integer> LIST_MAX = GROUP.integer(
             "http.list.max",
             10_000,
             1,
             100_000,
-            "Most rows of a list in one answer. More are on the next page: `limit` and `cursor`.");
+            "The largest number of rows of a list in one answer. Clients get further rows page by page, with `limit`"
+                    + " and `cursor`.");
     static final Key<Integer> MAX_DEPTH = GROUP.integer(
             "http.max.depth",
             500,
             8,
             10_000,
-            "Most arrays and objects inside each other in a request body. More is refused with 400.");
+            "The deepest nesting of arrays and objects in a request body. The service refuses a deeper one with 400.");
     static final Key<List<String>> CORS_ORIGINS = GROUP.list(
             "cors.origins",
             "",
             "Origins of web pages that may use the service from a browser, `https://app.example.com`, separated by"
-                    + " commas. They get CORS headers. Requests of other pages that change or pop are refused with"
-                    + " 403. A service on a loopback address also answers to the hosts of these origins. Behind a"
-                    + " proxy: the address that browsers know the service by. `*`: any page.");
+                    + " commas. Their pages get CORS headers. If a request of another page changes something or pops,"
+                    + " the service refuses it with 403. A service on a loopback address also answers to the hosts of"
+                    + " these origins. Behind a proxy, list the address under which browsers know the service. `*`"
+                    + " allows every page.");
     static final Key<Long> MEMORY_BYTES = GROUP.number(
             "http.memory.bytes",
             0,
             0,
             Long.MAX_VALUE,
-            "Heap that all requests together may take: their bodies, what the bodies become, and the answers to"
-                    + " them. A request that needs more is refused with 413, one that finds it taken by others with"
-                    + " 503. 0: 28 % of the heap.");
+            "The heap in bytes that all requests together may use: for their bodies, for the parsed bodies and for"
+                    + " the answers. If a request needs more, the service refuses it with 413. If other requests"
+                    + " occupy the heap that it needs, the service refuses it with 503. If 0, the limit is 28 % of"
+                    + " the heap.");
 
     /** Longest time that a stop waits for requests in progress. */
     private static final Duration STOP_TIMEOUT = Duration.ofSeconds(5);

@@ -12,27 +12,28 @@ final class KafkaSettings {
             "kafka.topic",
             "sluice.messages",
             KafkaSettings::checkTopic,
-            "Topic that messages of all queues go to with `drain.mode=kafka`. Any other key that begins with"
-                    + " `kafka.` is passed, without it, to the producer and the admin client:"
-                    + " `kafka.bootstrap.servers` (needed), `kafka.security.protocol`, `kafka.ssl.*`,"
-                    + " `kafka.sasl.*`, `kafka.compression.type` and so on; not `acks`, `enable.idempotence`,"
+            "The topic that gets the messages of all queues with `drain.mode=kafka`. The service passes any other key"
+                    + " that begins with `kafka.`, without this prefix, to the producer and the admin client:"
+                    + " `kafka.bootstrap.servers` (required), `kafka.security.protocol`, `kafka.ssl.*`,"
+                    + " `kafka.sasl.*`, `kafka.compression.type` and so on. It rejects `acks`, `enable.idempotence`,"
                     + " `delivery.timeout.ms`, `retries`, serializers and `transactional.id`.");
     static final Key<Boolean> CREATE =
-            GROUP.flag("kafka.topic.create", true, "Whether to make the topic if it is missing.");
+            GROUP.flag("kafka.topic.create", true, "Whether the service creates the topic if it is missing.");
     static final Key<Integer> PARTITIONS = GROUP.integer(
             "kafka.topic.partitions",
             12,
             1,
             10_000,
-            "Partitions of the topic if it is made here. Changing them later moves the messages of a queue's"
-                    + " partition to another one, where they can overtake.");
+            "The number of partitions if the service creates the topic. If the number changes later, the messages of"
+                    + " a queue's partition move to another partition of the topic, where they can overtake earlier"
+                    + " ones.");
     static final Key<Integer> REPLICATION_FACTOR = GROUP.integer(
             "kafka.topic.replication.factor",
             0,
             0,
             Short.MAX_VALUE,
-            "Copies of the topic if the service makes it. All but one must have a message (`min.insync.replicas`)."
-                    + " 0: three, or as many as there are brokers.");
+            "The number of replicas if the service creates the topic. All replicas but one must have a message"
+                    + " (`min.insync.replicas`). If 0, the topic has three replicas, or as many as there are brokers.");
 
     /** Other keys that begin with this prefix are passed to the clients of Kafka, without it. */
     static final String PREFIX = "kafka.";

@@ -13,13 +13,13 @@ public record MetricsSettings(int maxQueues) {
             200,
             0,
             100_000,
-            "Most queues that are counted by name. What happens in others is counted together.");
+            "The largest number of queues that the metrics count by name. They count all other queues together.");
     static final Key<Integer> RETENTION_DAYS = GROUP.integer(
             "metrics.retention.days",
             90,
             1,
             10_000,
-            "Days for which counts by minute, and traces of messages, are kept.");
+            "The number of days for which the service keeps counts by minute and traces of messages.");
 
     static MetricsSettings of(Values values) {
         return new MetricsSettings(values.get(MAX_QUEUES));

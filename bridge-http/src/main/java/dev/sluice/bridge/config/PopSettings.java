@@ -30,61 +30,74 @@ public record PopSettings(
             4,
             1,
             256,
-            "Pops the database works on at once, each merged from any number of requests. As many connections.");
+            "The largest number of pop transactions that the database executes at once. Each serves any number of"
+                    + " requests. Each uses one connection.");
     static final Key<Integer> MAX_PARKED = GROUP.integer(
-            "pop.max.parked", 20_000, 1, 10_000_000, "Most pops that wait at once. More are refused with 503.");
+            "pop.max.parked",
+            20_000,
+            1,
+            10_000_000,
+            "The largest number of pops that wait at once. The service refuses more with 503.");
     static final Key<Integer> MAX_BATCH = GROUP.integer(
-            "pop.max.batch", 10_000, 1, 1_000_000, "Most messages in one pop. A request for more gets this many.");
+            "pop.max.batch",
+            10_000,
+            1,
+            1_000_000,
+            "The largest number of messages in one pop. A request for more gets this many.");
     static final Key<Duration> RETENTION_INTERVAL = GROUP.longMillis(
             "retention.interval.ms",
             300_000,
             100,
             24L * HOUR_MS,
-            "Time between two sweeps that delete messages which the options of their queue let go.");
+            "The time in ms between two runs that delete expired messages. The options of a queue say when its"
+                    + " messages expire.");
     static final Key<Integer> RETENTION_IDLE_DAYS = GROUP.integer(
             "retention.partition.idle.days",
             (int) Retention.IDLE_PARTITIONS.toDays(),
             0,
             3650,
-            "Days without a push after which a partition is deleted that holds nothing. 0 keeps all.");
+            "The number of days without a push after which the service deletes an empty partition. If 0, it deletes"
+                    + " none.");
     static final Key<Long> MAX_BYTES = GROUP.number(
             "pop.max.bytes",
             QueueConfig.DEFAULT_POP_MAX_BYTES,
             1,
             1L << 30,
-            "Most bytes of payloads in one transaction of pops, for all the requests it serves. What is beyond is"
-                    + " left to the next; a single message may be larger. At most a 24th of the heap.");
+            "The largest total payload size in bytes of one transaction of pops, for all the requests that it serves."
+                    + " The next transaction delivers the rest. A single message may be larger. The limit is at most"
+                    + " a 24th of the heap.");
     static final Key<Duration> MAX_TIMEOUT = GROUP.millis(
             "pop.max.timeout.ms",
             600_000,
             0,
             24 * HOUR_MS,
-            "Longest wait of a pop. A request for more waits this long.");
+            "The longest wait of a pop in ms. A request for a longer wait waits this long.");
     static final Key<Duration> POLL_INTERVAL = GROUP.millis(
             "pop.poll.interval.ms",
             1000,
             1,
             HOUR_MS,
-            "How often waiting pops look for messages that came by another way than this service.");
+            "The interval in ms at which waiting pops look for messages that did not come through this service.");
     static final Key<Duration> STATEMENT_TIMEOUT = GROUP.millis(
             "pop.statement.timeout.ms",
             4000,
             100,
             HOUR_MS,
-            "Longest time the database may work on one statement of a pop or an acknowledgement; then it is tried"
-                    + " again.");
+            "The longest time in ms that the database may work on one statement of a pop or an acknowledgement. After"
+                    + " it the service retries the statement.");
     static final Key<Integer> ACK_THREADS = GROUP.integer(
             "ack.threads",
             2,
             1,
             256,
-            "Transactions of acknowledgements at once, each merged from any number of requests. As many connections.");
+            "The largest number of acknowledgement transactions that the database executes at once. Each serves any"
+                    + " number of requests. Each uses one connection.");
     static final Key<Integer> ACK_MAX_PENDING = GROUP.integer(
             "ack.max.pending",
             200_000,
             1,
             10_000_000,
-            "Most acknowledgements that wait at once. More are refused with 503.");
+            "The largest number of acknowledgements that wait at once. The service refuses more with 503.");
 
     static PopSettings of(Values values) {
         return new PopSettings(

@@ -22,29 +22,30 @@ public record PostgresSettings(Optional<Database.Address> server, String schema,
             "connection.url",
             ConnectionUrl::parse,
             ConnectionUrl::shown,
-            "JDBC address of a PostgreSQL server, `jdbc:postgresql://host:port/database`. It has no user and"
-                    + " password before the host. Not set: the service runs a PostgreSQL of its own in `data.dir`.");
+            "The JDBC address of a PostgreSQL server, `jdbc:postgresql://host:port/database`. It must not have a user"
+                    + " and password before the host. If not set, the service runs its own PostgreSQL in `data.dir`.");
     static final Key<Optional<String>> USER =
-            GROUP.optional("connection.user", "User for `connection.url`. Wins over a user in the address.");
+            GROUP.optional("connection.user", "The user for `connection.url`. It overrides a user in the address.");
     static final Key<Optional<String>> PASSWORD = GROUP.secret(
             "connection.password",
-            "Password for `connection.url`. Wins over a password in the address. Never logged. `${` in it is"
-                    + " written `$${`; what `${env:…}` or `${file:…}` leads to is taken as it is.");
+            "The password for `connection.url`. It overrides a password in the address. The service never logs it."
+                    + " Write `$${` for `${` in a password. The service uses the target of `${env:…}` or `${file:…}`"
+                    + " as it is.");
     static final Key<String> SCHEMA =
-            GROUP.text("queue.schema", "sluice", PostgresSettings::checkSchema, "Schema that holds the queue.");
+            GROUP.text("queue.schema", "sluice", PostgresSettings::checkSchema, "The schema that holds the queue.");
     static final Key<Boolean> APPLY = GROUP.flag(
             "schema.apply",
             true,
-            "Whether to create and upgrade the schema at start. A schema that exists and belongs to the role is"
-                    + " used, so the role need not be allowed to create schemas. `false` for a role that may create"
-                    + " nothing: the schema is checked only.");
+            "Whether the service creates and upgrades the schema at start. If the schema exists and belongs to the"
+                    + " role, the service uses it, so the role needs no right to create schemas. If `false`, the"
+                    + " service only checks the schema. Set `false` for a role that may create nothing.");
     static final Key<Integer> PORT = GROUP.integer(
             "postgres.port",
             0,
             0,
             MAX_PORT,
-            "Port of the service's own PostgreSQL, on 127.0.0.1. 0 takes a free one and keeps it as long as it"
-                    + " stays free.");
+            "The port of the service's own PostgreSQL, on 127.0.0.1. If 0, the service takes a free port and keeps it"
+                    + " as long as it stays free.");
 
     static PostgresSettings of(Values values) {
         Optional<Database.Address> server = values.get(URL)

@@ -18,16 +18,17 @@ public record StopSettings(Duration grace, Duration timeout) {
             0,
             0,
             HOUR_MS,
-            "How long a stop goes on serving while `/ready` answers 503, so that a load balancer sends no more"
-                    + " before connections are refused. Behind one: its interval between checks times the failed"
-                    + " checks it asks for, and a second more; 0: refuse at once.");
+            "The time in ms that a stopping service still serves while `/ready` answers 503, so that a load balancer"
+                    + " sends no more requests before the service refuses connections. Behind a load balancer, set"
+                    + " its check interval times the number of failed checks that it requires, plus one second. If 0,"
+                    + " the service refuses connections at once.");
     static final Key<Duration> TIMEOUT = GROUP.millis(
             "shutdown.timeout.ms",
             15_000,
             0,
             HOUR_MS,
-            "How long a stop may take to move what is in the local log on to the database. What is left is moved"
-                    + " after the next start.");
+            "The time in ms that a stop may take to move messages from the local log to the database. The service"
+                    + " moves the rest after the next start.");
 
     static StopSettings of(Values values) {
         return new StopSettings(values.get(GRACE), values.get(TIMEOUT));
