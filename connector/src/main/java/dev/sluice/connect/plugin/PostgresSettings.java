@@ -47,28 +47,31 @@ public final class PostgresSettings {
         group.setting(
                         CONNECTION_URL,
                         "JDBC URL",
-                        "JDBC URL of the PostgreSQL database that holds the queue. It has no user and password before the host."
-                                + " Logs and validation hide it, because its parameters may hold passwords. Connect's API returns"
-                                + " the configuration of a connector as it was given: put secrets behind a config provider.")
+                        "The JDBC URL of the PostgreSQL database that holds the queue. It must not have a user and"
+                                + " password before the host. Logs and validation hide it, because its parameters may"
+                                + " hold passwords. Connect's API returns the configuration of a connector as it was"
+                                + " given, so put secrets behind a config provider.")
                 .of(ConfigDef.Type.PASSWORD, ConfigDef.NO_DEFAULT_VALUE, new UrlCheck(), Importance.HIGH, Width.LONG);
         group.setting(
                         CONNECTION_USER,
                         "User",
-                        "Role to connect as; wins over the URL's. Without both, the name of the system user.")
+                        "The role to connect as. It overrides a user in the URL. If neither is set, it is the name of"
+                                + " the system user.")
                 .ofText(null, null, Importance.HIGH, Width.MEDIUM);
         group.setting(
                         CONNECTION_PASSWORD,
                         "Password",
-                        "Password of the role; wins over the URL's. Connect resolves ${provider:…} in it where the worker has that"
-                                + " config provider. If a password contains such a text, put it behind a config provider:"
-                                + " Connect does not resolve the values of a config provider again.")
+                        "The password of the role. It overrides a password in the URL. If the worker has the config"
+                                + " provider, Connect resolves ${provider:…} in the password. If a password contains"
+                                + " such a text, put it behind a config provider: Connect does not resolve the values"
+                                + " of a config provider again.")
                 .of(ConfigDef.Type.PASSWORD, null, null, Importance.HIGH, Width.MEDIUM);
         group.setting(
                         CONNECTION_TIMEOUT_MS,
                         "Connection timeout (ms)",
-                        "Longest time to wait for a connection, rounded up to seconds.")
+                        "The longest time in ms to wait for a connection, rounded up to seconds.")
                 .ofLong(10_000, between(1_000, 600_000), Importance.LOW);
-        group.setting(QUEUE_SCHEMA, "Schema", "PostgreSQL schema of the queue.")
+        group.setting(QUEUE_SCHEMA, "Schema", "The PostgreSQL schema of the queue.")
                 .ofText(
                         "sluice",
                         checked("lower-case letters, digits and underscores", PostgresSettings::checkSchemaName),
@@ -77,7 +80,8 @@ public final class PostgresSettings {
         group.setting(
                         SCHEMA_APPLY,
                         "Apply the schema",
-                        "Whether to create or upgrade the schema at start. Without it the task only checks the version.")
+                        "Whether the task creates or upgrades the schema at start. If false, the task only checks the"
+                                + " version.")
                 .ofBoolean(false, Importance.MEDIUM);
     }
 
@@ -97,7 +101,10 @@ public final class PostgresSettings {
         group.setting(ENCRYPTION_KEYS, "Keys", keys)
                 .dependents(List.of(ENCRYPTION_KEY_ID))
                 .of(ConfigDef.Type.PASSWORD, null, null, Importance.MEDIUM, Width.LONG);
-        group.setting(ENCRYPTION_KEY_ID, "Key that encrypts", "Id of the key that encrypts. Without it the first.")
+        group.setting(
+                        ENCRYPTION_KEY_ID,
+                        "Key that encrypts",
+                        "The id of the key that encrypts. If not set, the first key encrypts.")
                 .recommender(new KeyIds())
                 .ofText(null, null, Importance.MEDIUM, Width.MEDIUM);
     }

@@ -41,25 +41,27 @@ public final class MappingSettings {
         group.setting(
                         QUEUE_NAME_FORMAT,
                         "Queue name",
-                        "Name of the queue a record goes to; ${topic} stands for the topic. A record with the header"
-                                + " sluice.queue goes to the queue named there. If a topic gets no possible name, the task"
-                                + " skips the topic.")
+                        "The name of the queue that a record goes to. ${topic} stands for the topic. If a record has"
+                                + " the header sluice.queue, it goes to the queue that the header names. If a topic"
+                                + " gets no valid queue name, the task skips the topic.")
                 .ofText(
                         RecordMapping.TOPIC,
-                        checked("a name, ${topic} standing for the topic", RecordMapping::checkQueueNameFormat),
+                        checked("a name; ${topic} stands for the topic", RecordMapping::checkQueueNameFormat),
                         Importance.MEDIUM,
                         Width.MEDIUM);
         defineSelectors(group);
         group.setting(
                         MESSAGE_HEADERS,
                         "Read sluice headers",
-                        "Whether the headers sluice.* of a record win over the settings above. Turn it off if those who write"
-                                + " the topics must not choose the queue, or to copy messages into another queue.")
+                        "Whether the headers sluice.* of a record override the settings above. Turn this off if"
+                                + " producers of the topics must not choose the queue, or to copy messages into"
+                                + " another queue.")
                 .ofBoolean(true, Importance.MEDIUM);
         group.setting(
                         MESSAGE_MAX_BYTES,
                         "Largest message (bytes)",
-                        "Most bytes of a payload, as JSON. A record with a longer payload is an error of the record.")
+                        "The largest payload in bytes, as JSON. A record with a longer payload is an error of the"
+                                + " record.")
                 .ofInt(16 << 20, Range.between(1, 256 << 20), Importance.MEDIUM);
     }
 
@@ -69,8 +71,8 @@ public final class MappingSettings {
                 PARTITION_FROM,
                 "key",
                 "Partition from",
-                "Where the name of the queue's partition comes from. A record that has none, such as one without a key, goes"
-                        + " to <topic>-<partition>. The header sluice.partition wins over this.",
+                "Where the task finds the name of the queue's partition. If a record has none, for example because it"
+                        + " has no key, it goes to <topic>-<partition>. The header sluice.partition overrides this.",
                 "key",
                 "topic-partition");
         defineSelector(
@@ -78,8 +80,9 @@ public final class MappingSettings {
                 TRANSACTION_ID_FROM,
                 "topic-partition-offset",
                 "Transaction id from",
-                "Where the id comes from under which a message is unique in its partition. A record that has none gets"
-                        + " <topic>-<partition>-<offset>. The header sluice.transaction-id wins over this.",
+                "Where the task finds the transaction id, which identifies a message within its partition. If a"
+                        + " record has none, the id is <topic>-<partition>-<offset>. The header sluice.transaction-id"
+                        + " overrides this.",
                 "topic-partition-offset",
                 "key");
         defineSelector(
@@ -87,25 +90,25 @@ public final class MappingSettings {
                 TRACE_ID_FROM,
                 null,
                 "Trace id from",
-                "Where the trace id comes from, a UUID. A record that has none gets none. The header sluice.trace-id wins"
-                        + " over this.");
+                "Where the task finds the trace id, a UUID. If a record has none, the message has no trace id. The"
+                        + " header sluice.trace-id overrides this.");
         defineSelector(
                 group,
                 CREATED_FROM,
                 null,
                 "Created time from",
-                "Where the time comes from at which a message was created: ISO 8601 with its offset from UTC, or milliseconds"
-                        + " since 1970. Without it the time of the write. Retention and delays always use the time of the"
-                        + " write. The header sluice.created-at wins over this.",
+                "Where the task finds the time at which a message was created: ISO 8601 with its offset from UTC, or"
+                        + " milliseconds since 1970. If not set, it is the time of the write. Retention and delays"
+                        + " always use the time of the write. The header sluice.created-at overrides this.",
                 "timestamp");
         defineSelector(
                 group,
                 LANE_FROM,
                 null,
                 "Lane from",
-                "Where the lane comes from that a new partition of the queue is created in: critical, high, normal or low."
-                        + " Without it the lane of the queue's priority. A partition that exists stays in its lane. The header"
-                        + " sluice.lane wins over this.",
+                "Where the task finds the lane in which it creates a new partition of the queue: critical, high,"
+                        + " normal or low. If not set, it is the lane of the queue's priority. An existing partition"
+                        + " stays in its lane. The header sluice.lane overrides this.",
                 "constant:critical",
                 "constant:high",
                 "constant:normal",
@@ -132,10 +135,10 @@ public final class MappingSettings {
         group.setting(
                         Missing.settingOf(key),
                         displayName + ": if missing",
-                        "Effect on a record that has nothing where " + key + " looks. default: it gets the default of "
-                                + key
-                                + "; warn: the same with a warning; fail: the record is an error. If not set: warn"
-                                + " for field: and header:, and default for the rest.")
+                        "The effect on a record that has nothing where " + key + " looks. default: the record gets the"
+                                + " default of " + key + ". warn: the record gets it, and the task logs a warning."
+                                + " fail: the record is an error. If not set, it is warn for field: and header:, and"
+                                + " default for the rest.")
                 .recommending("default", "warn", "fail")
                 .ofText(null, checked(Missing.SYNTAX, Missing::parse), Importance.LOW, Width.SHORT);
     }

@@ -198,8 +198,8 @@ public final class QueueSinkConfig extends AbstractConfig {
         defineDuplicates(new SettingGroup(definition, "Duplicates"));
         PostgresSettings.defineEncryption(
                 new SettingGroup(definition, "Encryption"),
-                "Keys for queues with the option encryptionEnabled: id:key separated by commas, a key being 64"
-                        + " hexadecimal digits. Without a key, the records for such a queue wait.");
+                "Keys for queues with the option encryptionEnabled, as id:key separated by commas. A key has 64"
+                        + " hexadecimal digits. If there is no key, the records for such a queue wait.");
         return definition;
     }
 
@@ -207,23 +207,24 @@ public final class QueueSinkConfig extends AbstractConfig {
         group.setting(
                         WRITE_TIMEOUT_MS,
                         "Write timeout (ms)",
-                        "Longest time to wait for an answer of PostgreSQL, rounded up to seconds. After it the task closes the"
-                                + " connection and retries the batch. Keep it, together with put.timeout.ms, below the"
-                                + " consumer's max.poll.interval.ms.")
+                        "The longest time in ms to wait for an answer of PostgreSQL, rounded up to seconds. After it"
+                                + " the task closes the connection and retries the batch. Keep the sum of this and"
+                                + " put.timeout.ms below the consumer's max.poll.interval.ms.")
                 .ofLong(60_000, between(1_000, 3_600_000), Importance.LOW);
         group.setting(
                         LOCK_TIMEOUT_MS,
                         "Lock timeout (ms)",
-                        "Longest time to wait for rows that another transaction has locked. After it the task parks the messages"
-                                + " of these queues in the table parked, in order, and writes the messages of other queues."
-                                + " 0 waits as long as write.timeout.ms, and parks nothing.")
+                        "The longest time in ms to wait for rows that another transaction has locked. After it the"
+                                + " task parks the messages of these queues in the table parked, in order, and writes"
+                                + " the messages of other queues. If 0, the task waits as long as write.timeout.ms"
+                                + " and parks nothing.")
                 .ofLong(2_000, between(0, 3_600_000), Importance.LOW);
         group.setting(
                         SOURCE_NAME,
                         "Source name",
-                        "Name under which PostgreSQL remembers how far each topic partition is written. Without it the name of"
-                                + " the connector. A connector under another name that should continue where this one stopped"
-                                + " must keep this value.")
+                        "The name under which PostgreSQL stores how far the task has written each topic partition. If"
+                                + " not set, it is the name of the connector. If a connector of another name"
+                                + " continues where this one stopped, it must keep this value.")
                 .ofText(
                         null,
                         checked("a name of at least one character", QueueSinkConfig::checkSourceName),
@@ -238,21 +239,26 @@ public final class QueueSinkConfig extends AbstractConfig {
     }
 
     private static void defineBatches(SettingGroup group) {
-        group.setting(BATCH_SIZE, "Batch size", "Most messages written in one transaction.")
+        group.setting(BATCH_SIZE, "Batch size", "The largest number of messages in one transaction.")
                 .ofInt(10_000, between(1, 1_000_000), Importance.MEDIUM);
-        group.setting(BATCH_BYTES, "Batch bytes", "Payload bytes after which a transaction takes no more messages.")
+        group.setting(
+                        BATCH_BYTES,
+                        "Batch bytes",
+                        "The total payload size in bytes from which a transaction takes no more messages.")
                 .ofLong(16L << 20, between(1 << 10, 1 << 30), Importance.LOW);
         group.setting(
                         LINGER_MS,
                         "Linger (ms)",
-                        "How long a record may wait for others to make a bigger batch. 0 writes what Connect delivers at once.")
+                        "The time in ms that a record may wait for others, so that the batch grows. If 0, the task"
+                                + " writes at once what Connect delivers.")
                 .ofLong(0, between(0, 60_000), Importance.MEDIUM);
         group.setting(
                         PUT_TIMEOUT_MS,
                         "Put timeout (ms)",
-                        "How long the task may write batches of one delivery. After it the task hands the rest back to Connect,"
-                                + " which delivers it again, so that the consumer polls in time. Keep it, together with"
-                                + " write.timeout.ms, below the consumer's max.poll.interval.ms.")
+                        "The longest time in ms that the task writes batches of one delivery. After it the task hands"
+                                + " the rest back to Connect, so that the consumer polls in time. Connect delivers"
+                                + " the rest again. Keep the sum of this and write.timeout.ms below the consumer's"
+                                + " max.poll.interval.ms.")
                 .ofLong(60_000, between(1, 3_600_000), Importance.LOW);
     }
 
@@ -260,15 +266,18 @@ public final class QueueSinkConfig extends AbstractConfig {
         group.setting(
                         MAX_RETRIES,
                         "Retries",
-                        "Retries after a transient failure before the task fails; nothing is lost then. -1 retries without"
-                                + " limit.")
+                        "The number of retries after a transient failure before the task fails. A failed task loses"
+                                + " no record. If -1, the task retries without limit.")
                 .ofInt(-1, atLeast(-1), Importance.MEDIUM);
         group.setting(
                         RETRY_BACKOFF_MS,
                         "Retry backoff (ms)",
-                        "Wait before the first retry; each further one waits twice as long.")
+                        "The backoff in ms before the first retry. Each further retry waits twice as long.")
                 .ofLong(500, between(1, 600_000), Importance.LOW);
-        group.setting(RETRY_BACKOFF_MAX_MS, "Longest retry backoff (ms)", "Longest wait between two retries.")
+        group.setting(
+                        RETRY_BACKOFF_MAX_MS,
+                        "Longest retry backoff (ms)",
+                        "The longest backoff in ms between two retries.")
                 .ofLong(10_000, between(1, 600_000), Importance.LOW);
     }
 
@@ -276,16 +285,19 @@ public final class QueueSinkConfig extends AbstractConfig {
         group.setting(
                         DEDUP_WINDOW_MS,
                         "Duplicate window (ms)",
-                        "How long the task remembers a transaction id: a second message with it in the same partition is a"
-                                + " duplicate. The option dedupWindowMs of a queue wins over this. 0 disables.")
+                        "The time in ms for which the task remembers a transaction id. A second message with the same"
+                                + " id in the same partition is a duplicate. The option dedupWindowMs of a queue"
+                                + " overrides this. If 0, the task does not detect duplicates.")
                 .ofLong(QueueWriterConfig.DEFAULTS.dedupWindow().toMillis(), atLeast(0), Importance.MEDIUM);
         group.setting(
                         DEDUP_MAX_IDS,
                         "Most remembered ids",
-                        "Most transaction ids a task remembers, 16 to 32 bytes each, and 450 for each of their partitions, at"
-                                + " most an eighth as many partitions. With more ids, the task evicts partitions that nothing was"
-                                + " written to for an eighth of their window, and reads them back from PostgreSQL when it needs"
-                                + " them. Of partitions in use it then knows only the newest ids.")
+                        "The largest number of transaction ids that the task remembers. Each id takes 16 to 32 bytes"
+                                + " of memory. Each of their partitions takes 450 bytes more. The task remembers at"
+                                + " most an eighth as many partitions as ids. If there are more ids, the task evicts"
+                                + " partitions without a write for an eighth of their window, and reads them back"
+                                + " from PostgreSQL when it needs them. Of partitions in use it then knows only the"
+                                + " newest ids.")
                 .ofInt(
                         QueueWriterConfig.DEFAULTS.dedupMaxIds(),
                         between(1, QueueWriterConfig.MAX_DEDUP_IDS),

@@ -282,8 +282,9 @@ public final class QueueSourceConfig extends AbstractConfig {
         defineReading(new SettingGroup(definition, "Reading"));
         PostgresSettings.defineEncryption(
                 new SettingGroup(definition, "Encryption"),
-                "Keys to decrypt payloads of encrypted queues with: id:key separated by commas, a key being 64 hexadecimal"
-                        + " digits. A payload whose key is not here goes to the topic as it is stored, encrypted.");
+                "Keys that decrypt the payloads of encrypted queues, as id:key separated by commas. A key has 64"
+                        + " hexadecimal digits. If the key of a payload is missing, the task writes the payload to"
+                        + " the topic as it is stored, encrypted.");
         return definition;
     }
 
@@ -291,14 +292,15 @@ public final class QueueSourceConfig extends AbstractConfig {
         group.setting(
                         QUEUES,
                         "Queues",
-                        "Names of the queues to read, separated by commas. A queue that does not exist yet is read when it does."
-                                + " A name with a comma needs queues.pattern. Either this or queues.pattern.")
+                        "Names of the queues to read, separated by commas. If a queue does not exist yet, the task"
+                                + " reads it once it exists. A name with a comma needs queues.pattern. Set either"
+                                + " this or queues.pattern.")
                 .of(ConfigDef.Type.LIST, List.of(), null, Importance.HIGH, Width.LONG);
         group.setting(
                         QUEUES_PATTERN,
                         "Pattern of queues",
-                        "Regular expression (java.util.regex) for the whole name of the queues to read, present and future ones."
-                                + " A dot stands for a line end, too.")
+                        "A regular expression (java.util.regex) that matches the whole name of each queue to read,"
+                                + " existing or future. A dot also matches a line end.")
                 .ofText(
                         null,
                         checked("a regular expression", QueueSourceConfig::checkPattern),
@@ -307,20 +309,21 @@ public final class QueueSourceConfig extends AbstractConfig {
         group.setting(
                         TOPIC_FORMAT,
                         "Topic name",
-                        "Topic a queue goes to; ${queue} stands for the queue, with an underscore for every character that no"
-                                + " topic may have. If a queue gets no topic, or the topic of an older queue, the task skips"
-                                + " the queue.")
+                        "The topic that a queue goes to. ${queue} stands for the name of the queue, with an"
+                                + " underscore for every character that no topic may have. If a queue gets no topic,"
+                                + " or the topic of an older queue, the task skips the queue.")
                 .ofText(
                         TopicFormat.QUEUE,
-                        checked("a topic name, ${queue} standing for the queue", TopicFormat::new),
+                        checked("a topic name; ${queue} stands for the queue", TopicFormat::new),
                         Importance.MEDIUM,
                         Width.MEDIUM);
         group.setting(
                         VALUE_TYPE,
                         "Type of values",
-                        "string for value.converter=org.apache.kafka.connect.storage.StringConverter, bytes for"
-                                + " org.apache.kafka.connect.converters.ByteArrayConverter, which must then be in this"
-                                + " configuration. With either, the value in the topic is the payload, byte for byte.")
+                        "string goes with value.converter=org.apache.kafka.connect.storage.StringConverter. bytes"
+                                + " goes with org.apache.kafka.connect.converters.ByteArrayConverter, and then this"
+                                + " configuration must name that converter. With either, the value in the topic is"
+                                + " the payload, byte for byte.")
                 .recommending("string", BYTES)
                 .ofText("string", ConfigDef.ValidString.in("string", BYTES), Importance.MEDIUM, Width.SHORT);
     }
@@ -342,30 +345,38 @@ public final class QueueSourceConfig extends AbstractConfig {
         group.setting(
                         START_FROM,
                         "Start from",
-                        "Where to begin in a partition that has no offset yet: beginning; end, that is with what is written after"
-                                + " the connector of this name first started; or timestamp:TIME, with what is written from that"
-                                + " time on (RFC 3339, without an offset UTC; a date; or milliseconds since 1970).")
+                        "Where the task begins in a partition that has no offset yet. beginning: with the oldest"
+                                + " message. end: with messages written after the connector of this name first"
+                                + " started. timestamp:TIME: with messages written from that time on. TIME is RFC"
+                                + " 3339 (without an offset, UTC), a date, or milliseconds since 1970.")
                 .ofText("beginning", checked(StartFrom.SYNTAX, StartFrom::parse), Importance.MEDIUM, Width.MEDIUM);
-        group.setting(BATCH_SIZE, "Batch size", "Most messages handed to Connect at a time.")
+        group.setting(
+                        BATCH_SIZE,
+                        "Batch size",
+                        "The largest number of messages that the task hands to Connect at a time.")
                 .ofInt(2_000, between(1, 100_000), Importance.MEDIUM);
-        group.setting(BATCH_BYTES, "Batch bytes", "Payload bytes after which a batch takes no more messages.")
+        group.setting(
+                        BATCH_BYTES,
+                        "Batch bytes",
+                        "The total payload size in bytes from which a batch takes no more messages.")
                 .ofLong(8L << 20, between(1 << 10, 1 << 30), Importance.LOW);
         group.setting(
                         POLL_INTERVAL_MS,
                         "Poll interval (ms)",
-                        "How long to wait before looking again for new messages, partitions and queues, when there was nothing"
-                                + " new. Each task looks for itself, which costs PostgreSQL a row a partition.")
+                        "The time in ms that a task waits before it looks again for new messages, partitions and"
+                                + " queues, if it found nothing new. Each task looks for itself. Each look costs"
+                                + " PostgreSQL one row per partition.")
                 .ofLong(500, between(10, 60_000), Importance.MEDIUM);
         group.setting(
                         READ_TIMEOUT_MS,
                         "Read timeout (ms)",
-                        "Longest time to wait for an answer of PostgreSQL, rounded up to seconds. After it the task closes the"
-                                + " connection and retries the read.")
+                        "The longest time in ms to wait for an answer of PostgreSQL, rounded up to seconds. After it"
+                                + " the task closes the connection and retries the read.")
                 .ofLong(60_000, between(1_000, 3_600_000), Importance.LOW);
         group.setting(
                         RETRY_BACKOFF_MS,
                         "Retry backoff (ms)",
-                        "Wait before the next try after PostgreSQL could not be read.")
+                        "The backoff in ms before the next try if a read from PostgreSQL failed.")
                 .ofLong(1_000, between(1, 600_000), Importance.LOW);
     }
 
