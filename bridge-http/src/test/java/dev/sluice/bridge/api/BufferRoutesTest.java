@@ -35,7 +35,7 @@ import java.util.Map;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,20 +49,16 @@ class BufferRoutesTest {
     @TempDir
     private Path directory;
 
-    private TestPostgres postgres;
-    private @Nullable RunningBridge bridge;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.withSchema();
 
-    @BeforeEach
-    void makeADatabase() {
-        postgres = TestPostgres.withSchema();
-    }
+    private @Nullable RunningBridge bridge;
 
     @AfterEach
     void stop() {
         if (bridge != null) {
             bridge.close();
         }
-        postgres.close();
     }
 
     private RunningBridge bridge() {

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -26,19 +27,19 @@ class CloudEventsTest {
     private static final String STRUCTURED = "application/cloudevents+json; charset=utf-8";
     private static final String BATCH = "application/cloudevents-batch+json";
 
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.empty();
+
     private static RunningBridge bridge;
 
     @BeforeAll
     static void start(@TempDir Path directory) {
-        postgres = TestPostgres.empty();
         bridge = RunningBridge.start(postgres.url(), directory);
     }
 
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
     }
 
     private static HttpResponse<String> push(String queue, String contentType, String body) {

@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,12 +24,13 @@ class ConsumerGroupRoutesTest {
     @TempDir
     private static Path directory;
 
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.withSchema();
+
     private static RunningBridge bridge;
 
     @BeforeAll
     static void start() {
-        postgres = TestPostgres.withSchema();
         bridge = RunningBridge.start(postgres.url(), directory);
         // Before any group is made.
         assertThat(bridge.get(GROUPS).body()).isEqualTo("[]");
@@ -38,7 +40,6 @@ class ConsumerGroupRoutesTest {
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
     }
 
     private static JsonNode ok(HttpResponse<String> answer) {

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,19 +22,19 @@ class DeadLetterRoutesTest {
     @TempDir
     private static Path directory;
 
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.withSchema();
+
     private static RunningBridge bridge;
 
     @BeforeAll
     static void start() {
-        postgres = TestPostgres.withSchema();
         bridge = RunningBridge.start(postgres.url(), directory);
     }
 
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
     }
 
     private static JsonNode ok(HttpResponse<String> answer) {

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -25,13 +26,14 @@ class HeadTest {
     private static final List<String> POPS =
             List.of("/api/v1/pop?namespace=n", "/api/v1/pop/queue/q", "/api/v1/pop/queue/q/partition/p");
 
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.empty();
+
     private RunningBridge bridge;
     private RunningBridge guarded;
 
     @BeforeAll
     void start(@TempDir Path directory) {
-        postgres = TestPostgres.empty();
         bridge = RunningBridge.start(postgres.url(), directory.resolve("open"));
         guarded = RunningBridge.start(
                 postgres.url(),
@@ -43,7 +45,6 @@ class HeadTest {
     void stop() {
         guarded.close();
         bridge.close();
-        postgres.close();
     }
 
     private static Map<String, String> comparable(Response response, String path) {

@@ -12,6 +12,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,12 +31,13 @@ class ManyQueuesTest {
 
     private static final Duration BOUND = Duration.ofSeconds(4);
 
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.empty();
+
     private static RunningBridge bridge;
 
     @BeforeAll
     static void start(@TempDir Path directory) throws SQLException {
-        postgres = TestPostgres.empty();
         bridge = RunningBridge.start(postgres.url(), directory, Map.of("administration.readers", "1"));
         try (Connection connection = DriverManager.getConnection(postgres.url(), "postgres", "");
                 Statement statement = connection.createStatement()) {
@@ -52,7 +54,6 @@ class ManyQueuesTest {
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
     }
 
     @ParameterizedTest

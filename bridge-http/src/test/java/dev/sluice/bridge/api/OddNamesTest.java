@@ -21,6 +21,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -60,13 +61,14 @@ class OddNamesTest {
             "([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\\{((?:[a-zA-Z_]\\w*=\"(?:[^\"\\\\\\n]|\\\\[\\\\\"n])*\",?)*)})? (\\S+)");
     private static final Pattern QUEUE = Pattern.compile("(?:^|,)queue=\"((?:[^\"\\\\\\n]|\\\\[\\\\\"n])*)\"");
 
-    private TestPostgres postgres;
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.empty();
+
     private RunningBridge bridge;
     private RunningBridge few;
 
     @BeforeAll
     void start(@TempDir Path directory) {
-        postgres = TestPostgres.empty();
         bridge = RunningBridge.start(postgres.url(), directory.resolve("all"));
         few = RunningBridge.start(postgres.url(), directory.resolve("few"), Map.of("metrics.max.queues", "1"));
     }
@@ -75,7 +77,6 @@ class OddNamesTest {
     void stop() {
         few.close();
         bridge.close();
-        postgres.close();
     }
 
     private static String item(String name) {

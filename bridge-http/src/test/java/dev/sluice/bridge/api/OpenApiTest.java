@@ -35,6 +35,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -49,8 +50,12 @@ class OpenApiTest {
     private static final SchemaValidatorsConfig STRICT =
             SchemaValidatorsConfig.builder().formatAssertionsEnabled(true).build();
 
-    private static TestPostgres postgres;
-    private static TestPostgres other;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.empty();
+
+    @AutoClose
+    private static final TestPostgres other = TestPostgres.withSchema();
+
     private static RunningBridge bridge;
     private static JsonNode contract;
 
@@ -66,8 +71,6 @@ class OpenApiTest {
 
     @BeforeAll
     static void start(@TempDir Path directory) throws IOException {
-        postgres = TestPostgres.empty();
-        other = TestPostgres.withSchema();
         bridge = RunningBridge.start(postgres.url(), directory, Map.of("migration.enabled", "true"));
         // The examples speak of this message, in the first partition there is.
         String first = "{\"queue\":\"orders\",\"partition\":\"customer-7\",\"transactionId\":\"o-1\",\"payload\":1}";
@@ -78,8 +81,6 @@ class OpenApiTest {
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
-        other.close();
     }
 
     private static List<Operation> operations() {

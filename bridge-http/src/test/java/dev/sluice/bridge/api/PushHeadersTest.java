@@ -8,6 +8,7 @@ import dev.sluice.queue.TestPostgres;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -16,19 +17,19 @@ import org.junit.jupiter.api.io.TempDir;
 class PushHeadersTest {
     private static final String TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.empty();
+
     private static RunningBridge bridge;
 
     @BeforeAll
     static void start(@TempDir Path directory) {
-        postgres = TestPostgres.empty();
         bridge = RunningBridge.start(postgres.url(), directory);
     }
 
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
     }
 
     private static JsonNode push(String body, String... headers) {

@@ -8,6 +8,7 @@ import dev.sluice.queue.TestPostgres;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,19 +29,19 @@ class QueueRoutesTest {
     @TempDir
     private static Path directory;
 
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.withSchema();
+
     private static RunningBridge bridge;
 
     @BeforeAll
     static void start() {
-        postgres = TestPostgres.withSchema();
         bridge = RunningBridge.start(postgres.url(), directory);
     }
 
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
     }
 
     private static JsonNode ok(HttpResponse<String> answer) {

@@ -19,6 +19,7 @@ import java.util.Random;
 import java.util.zip.CRC32;
 import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -32,12 +33,13 @@ class RequestEncodingsTest {
     private static final int RATIO = 100;
     private static final int UNRATED = 1 << 20;
 
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.empty();
+
     private static RunningBridge bridge;
 
     @BeforeAll
     static void start(@TempDir Path directory) {
-        postgres = TestPostgres.empty();
         bridge = RunningBridge.start(
                 postgres.url(),
                 directory,
@@ -47,7 +49,6 @@ class RequestEncodingsTest {
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
     }
 
     private static byte[] compress(String encoding, byte[] body) {

@@ -12,6 +12,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -33,19 +34,19 @@ class StreamRoutesTest {
     @TempDir
     private static Path directory;
 
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.empty();
+
     private static RunningBridge bridge;
 
     @BeforeAll
     static void start() {
-        postgres = TestPostgres.empty();
         bridge = RunningBridge.start(postgres.url(), directory, Map.of("http.max.items", "3"));
     }
 
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
     }
 
     private static JsonNode post(String path, String body) {

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -28,12 +29,13 @@ class TimesInRequestsTest {
     private static final String GROUP = "/api/v1/consumer-groups/g";
     private static final Instant MIDNIGHT = Times.MIDNIGHT;
 
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.empty();
+
     private static RunningBridge bridge;
 
     @BeforeAll
     static void start(@TempDir Path directory) {
-        postgres = TestPostgres.empty();
         bridge = RunningBridge.start(postgres.url(), directory);
         assertThat(bridge.push("{\"items\":[{\"queue\":\"q\",\"payload\":1}]}").body())
                 .contains("\"queued\"");
@@ -43,7 +45,6 @@ class TimesInRequestsTest {
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
     }
 
     /**

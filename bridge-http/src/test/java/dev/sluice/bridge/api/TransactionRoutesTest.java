@@ -16,6 +16,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -26,19 +27,19 @@ class TransactionRoutesTest {
     @TempDir
     private static Path directory;
 
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.withSchema();
+
     private static RunningBridge bridge;
 
     @BeforeAll
     static void start() {
-        postgres = TestPostgres.withSchema();
         bridge = RunningBridge.start(postgres.url(), directory, Map.of("http.max.items", "3"));
     }
 
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
     }
 
     private static JsonNode post(String path, String body) {
