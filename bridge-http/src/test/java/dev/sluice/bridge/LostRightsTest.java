@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,12 +22,14 @@ class LostRightsTest {
     private static final String ITEMS = "{\"items\":[{\"queue\":\"orders\",\"payload\":1}]}";
 
     private final String role = "lost_" + UUID.randomUUID().toString().replace("-", "");
-    private TestPostgres postgres;
+
+    @AutoClose
+    private final TestPostgres postgres = TestPostgres.empty();
+
     private RunningBridge bridge;
 
     @BeforeEach
     void start(@TempDir Path data) {
-        postgres = TestPostgres.empty();
         postgres.execute("create role " + role
                 + " login; create schema sluice; grant usage, create on schema sluice to " + role);
         bridge = RunningBridge.start(
@@ -38,7 +41,6 @@ class LostRightsTest {
     void stop() {
         bridge.close();
         postgres.execute("drop owned by " + role + " cascade; drop role " + role);
-        postgres.close();
     }
 
     @Test

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,13 +35,14 @@ class QueueOptionsWorkflowTest {
     @TempDir
     private static Path directory;
 
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.withSchema().withoutSyncs();
+
     private static RunningBridge bridge;
     private static LibraryClient client;
 
     @BeforeAll
     static void start() {
-        postgres = TestPostgres.withSchema().withoutSyncs();
         bridge = RunningBridge.start(
                 postgres.url(),
                 directory,
@@ -54,7 +56,6 @@ class QueueOptionsWorkflowTest {
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
     }
 
     private static List<Integer> numbers(List<JsonNode> messages) {

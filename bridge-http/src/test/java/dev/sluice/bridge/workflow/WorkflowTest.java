@@ -27,6 +27,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
@@ -39,13 +40,14 @@ class WorkflowTest {
     @TempDir
     private static Path directory;
 
-    private static TestPostgres postgres;
+    @AutoClose
+    private static final TestPostgres postgres = TestPostgres.withSchema().withoutSyncs();
+
     private static RunningBridge bridge;
     private static LibraryClient client;
 
     @BeforeAll
     static void start() {
-        postgres = TestPostgres.withSchema().withoutSyncs();
         bridge = RunningBridge.start(postgres.url(), directory);
         client = LibraryClient.of(bridge.url());
     }
@@ -53,7 +55,6 @@ class WorkflowTest {
     @AfterAll
     static void stop() {
         bridge.close();
-        postgres.close();
     }
 
     private static List<Integer> numbers(List<JsonNode> messages) {
