@@ -12,8 +12,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -26,6 +26,7 @@ import org.postgresql.ds.PGSimpleDataSource;
 class WriteProbeTest {
     private static final String WAITING = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'";
 
+    @AutoClose
     private static StoppablePostgres server;
 
     private final AtomicBoolean reachable = new AtomicBoolean(true);
@@ -36,11 +37,6 @@ class WriteProbeTest {
     static void start(@TempDir Path directory) throws Exception {
         server = StoppablePostgres.start(directory.resolve("server"));
         server.execute("create role prober login superuser");
-    }
-
-    @AfterAll
-    static void stop() throws Exception {
-        server.close();
     }
 
     @BeforeEach
