@@ -39,7 +39,7 @@ class HouseTest {
             "dev.sluice.connect.QueueSinkConnector",
             "dev.sluice.connect.QueueSourceConnector");
 
-    /** Words of which an English reader must guess the meaning, each with what to say instead. */
+    /** Words that force an English reader to guess, each with a replacement. */
     private static final List<Banned> BANNED = List.of(
             new Banned("\\banew\\b", "again"),
             new Banned("\\bwhoever\\b", "a client that, a thread that …"),
