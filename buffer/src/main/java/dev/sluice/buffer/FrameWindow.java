@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A buffered view of a segment file that finds and verifies frames. It reads about one chunk at a time. For a larger
- * frame the buffer grows, at most to the largest frame, and shrinks again. Not thread-safe.
+ * frame the buffer grows, at most to the largest frame, and shrinks again: for a smaller frame, or by {@link #free}.
+ * Not thread-safe.
  */
 final class FrameWindow {
 
@@ -100,6 +101,15 @@ final class FrameWindow {
     /** Returns the buffer that holds the frame. */
     ByteBuffer buffer() {
         return buffer;
+    }
+
+    /** Frees a buffer that has grown for a large frame. The frame cannot be read afterwards. */
+    void free() {
+        if (buffer.capacity() > chunkBytes) {
+            buffer = allocate(chunkBytes);
+            buffer.limit(0);
+            frame = null;
+        }
     }
 
     /** Returns where in {@link #buffer()} the body of the frame begins. */

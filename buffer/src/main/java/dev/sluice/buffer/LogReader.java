@@ -126,6 +126,9 @@ public final class LogReader implements Closeable {
         recordAt += SegmentFormat.RECORD_HEADER_BYTES + length;
         position++;
         remaining--;
+        if (remaining == 0) {
+            window.free();
+        }
     }
 
     /** Moves to the next frame with records at or after the position; returns false if none of that epoch is next. */

@@ -1,5 +1,7 @@
 package dev.sluice.queue;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.time.Instant;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -13,12 +15,14 @@ import org.jspecify.annotations.Nullable;
  * @param seq position in the partition, from 1
  * @param id UUIDv7 made when the message was accepted
  * @param transactionId key under which the message is unique in its partition
- * @param payload JSON text, exactly as it was pushed; the stored text if the cipher lacks the key to decrypt it
+ * @param payload JSON text in UTF-8, exactly as it was pushed; the stored text if the cipher lacks the key to decrypt
+ *     it. Not copied: do not change it
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
  * @param createdAt when the message was written to the queue, by the database's clock, or the time of its
  *     {@link Origin}; microseconds
  */
+@SuppressWarnings("ArrayRecordComponent") // Nothing compares messages, and copies of payloads would be expensive.
 public record Message(
         long partitionId,
         String partition,
@@ -26,13 +30,24 @@ public record Message(
         long seq,
         UUID id,
         String transactionId,
-        String payload,
+        byte[] payload,
         @Nullable UUID traceId,
         @Nullable String producerSub,
         Instant createdAt) {
 
+    /**
+     * Payload bytes above which a pop takes memory before it reads the message. A stored segment with more bytes has
+     * one message.
+     */
+    public static final int LARGE_BYTES = 512 * 1024;
+
+    /** Returns the payload as a text. */
+    public String payloadText() {
+        return new String(payload, UTF_8);
+    }
+
     /** Returns the same message with another payload. */
-    Message withPayload(String other) {
+    Message withPayload(byte[] other) {
         return new Message(
                 partitionId, partition, queue, seq, id, transactionId, other, traceId, producerSub, createdAt);
     }

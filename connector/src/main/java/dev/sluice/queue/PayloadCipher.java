@@ -159,6 +159,13 @@ public final class PayloadCipher {
         }
     }
 
+    /** Returns how many bytes {@link #open(String, byte[])} needs beside a stored payload. */
+    public static long openingBytes(byte[] stored) {
+        boolean isSealed =
+                stored.length > PREFIX.length && Arrays.equals(stored, 0, PREFIX.length, PREFIX, 0, PREFIX.length);
+        return isSealed ? 3L * stored.length : 0;
+    }
+
     /** Returns the largest size in bytes of a sealed payload that had {@code bytes} bytes. */
     public static long sealedBytes(long bytes) {
         return (bytes + 2) / 3 * 4 + 256;
@@ -197,7 +204,7 @@ public final class PayloadCipher {
     private boolean isSealed(String queue, byte[] payload) {
         boolean mayBeSealed =
                 payload.length > PREFIX.length && Arrays.equals(payload, 0, PREFIX.length, PREFIX, 0, PREFIX.length);
-        SealedPayload sealed = mayBeSealed ? SealedPayload.parse(new String(payload, UTF_8)) : null;
+        SealedPayload sealed = mayBeSealed ? SealedPayload.parse(payload) : null;
         SecretKey key = sealed == null || sealed.keyId() == null ? null : keys.get(sealed.keyId());
         return key != null && decrypt(key, queue, sealed) != null;
     }
@@ -229,14 +236,15 @@ public final class PayloadCipher {
     /**
      * Decrypts a payload if it is sealed for the queue and intact.
      *
-     * @param stored JSON text
-     * @return the payload as it was pushed; {@code stored} if it is not sealed, or if no configured key decrypts it
+     * @param stored JSON text in UTF-8
+     * @return the payload as it was pushed; the array {@code stored} if it is not sealed, or if no configured key
+     *     decrypts it
      */
-    public String open(String queue, String stored) {
-        String payload = stored;
+    public byte[] open(String queue, byte[] stored) {
+        byte[] payload = stored;
         // A bridge that lacks the key of another bridge seals a sealed payload again.
         for (SealedPayload sealed = SealedPayload.parse(payload); sealed != null; ) {
-            String opened = open(queue, sealed);
+            byte[] opened = open(queue, sealed);
             if (opened == null) {
                 break;
             }
@@ -246,7 +254,12 @@ public final class PayloadCipher {
         return payload;
     }
 
-    private @Nullable String open(String queue, SealedPayload sealed) {
+    /** Decrypts a text as {@link #open(String, byte[])} does. */
+    public String open(String queue, String stored) {
+        return new String(open(queue, stored.getBytes(UTF_8)), UTF_8);
+    }
+
+    private byte @Nullable [] open(String queue, SealedPayload sealed) {
         String id = sealed.keyId();
         SecretKey key = keys.get(id == null ? keyId : id);
         byte[] opened = key == null ? null : decrypt(key, id == null ? null : queue, sealed);
@@ -254,7 +267,7 @@ public final class PayloadCipher {
             unopened.increment();
             warnOnce(queue, id, key == null);
         }
-        return opened == null ? null : new String(opened, UTF_8);
+        return opened;
     }
 
     /** Returns null if the tag does not verify. */

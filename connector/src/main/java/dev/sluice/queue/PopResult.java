@@ -37,7 +37,9 @@ public record PopResult(
         /** The partition does not exist in the queue. */
         PARTITION_NOT_FOUND,
         /** Another consumer of the group holds a lease on the partition. */
-        LEASE_HELD
+        LEASE_HELD,
+        /** A large message waits, and {@link PopRequest.Memory} has no room for it. */
+        NO_MEMORY
     }
 
     public PopResult {
@@ -50,8 +52,8 @@ public record PopResult(
         boolean changed = false;
         var opened = new ArrayList<Message>(messages.size());
         for (Message message : messages) {
-            String payload = cipher.open(message.queue(), message.payload());
-            boolean same = payload.equals(message.payload());
+            byte[] payload = cipher.open(message.queue(), message.payload());
+            boolean same = payload == message.payload();
             opened.add(same ? message : message.withPayload(payload));
             changed |= !same;
         }

@@ -1,5 +1,8 @@
 package dev.sluice.queue;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Base64;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +34,12 @@ record SealedPayload(
     private static final int IV = 1;
     private static final int AUTH_TAG = 2;
     private static final int KEY_ID = 3;
-    private static final String[] NAMES = {"encrypted", "iv", "authTag", "keyId"};
+    private static final ByteBuffer[] NAMES = {
+        ISO_8859_1.encode("encrypted"),
+        ISO_8859_1.encode("iv"),
+        ISO_8859_1.encode("authTag"),
+        ISO_8859_1.encode("keyId")
+    };
 
     /** Returns whether a text can be the id of a key: 1 to 64 ASCII letters, digits, {@code . _ -}. */
     static boolean isKeyId(String text) {
@@ -41,7 +49,7 @@ record SealedPayload(
     }
 
     private static boolean isKeyIdCharacter(int c) {
-        return c < 0x80 && (Character.isLetterOrDigit(c) || c == '.' || c == '_' || c == '-');
+        return c >= 0 && c < 0x80 && (Character.isLetterOrDigit(c) || c == '.' || c == '_' || c == '-');
     }
 
     /** Returns the JSON text without spaces, its names in the order of the record. */
@@ -53,24 +61,26 @@ record SealedPayload(
     }
 
     /**
-     * Parses a JSON text; returns null if it does not have the form. The first name of most other texts already tells
-     * them apart, so parsing every payload is cheap.
+     * Parses a JSON text in UTF-8; returns null if it does not have the form. The first name of most other texts
+     * already tells them apart, so parsing every payload is cheap.
      */
-    static @Nullable SealedPayload parse(String json) {
-        String[] values = new Scan(json).values();
+    static @Nullable SealedPayload parse(byte[] json) {
+        ByteBuffer[] values = new Scan(json).values();
         if (values == null || values[ENCRYPTED] == null || values[IV] == null || values[AUTH_TAG] == null) {
             return null;
         }
-        String keyId = values[KEY_ID];
+        String keyId = values[KEY_ID] == null
+                ? null
+                : ISO_8859_1.decode(values[KEY_ID]).toString();
         if (keyId != null && !isKeyId(keyId)) {
             return null;
         }
         try {
             Base64.Decoder base64 = Base64.getDecoder();
-            byte[] iv = base64.decode(values[IV]);
-            byte[] tag = base64.decode(values[AUTH_TAG]);
+            byte[] iv = base64.decode(values[IV]).array();
+            byte[] tag = base64.decode(values[AUTH_TAG]).array();
             boolean fits = (iv.length == IV_BYTES || iv.length == LONG_IV_BYTES) && tag.length == TAG_BYTES;
-            return fits ? new SealedPayload(base64.decode(values[ENCRYPTED]), iv, tag, keyId) : null;
+            return fits ? new SealedPayload(base64.decode(values[ENCRYPTED]).array(), iv, tag, keyId) : null;
         } catch (IllegalArgumentException e) {
             return null; // Not base64.
         }
@@ -78,22 +88,22 @@ record SealedPayload(
 
     /** Parses an object of known names and plain strings, and nothing else. */
     private static final class Scan {
-        private final String json;
+        private final byte[] json;
         private int at;
 
-        Scan(String json) {
+        Scan(byte[] json) {
             this.json = json;
         }
 
         /** Returns the values in the order of {@link #NAMES}, or null if the text is anything else. */
         @Nullable
-        String @Nullable [] values() {
+        ByteBuffer @Nullable [] values() {
             if (!take('{')) {
                 return null;
             }
-            @Nullable String[] values = new String[NAMES.length];
+            @Nullable ByteBuffer[] values = new ByteBuffer[NAMES.length];
             do {
-                String name = string();
+                ByteBuffer name = string();
                 int index = Arrays.asList(NAMES).indexOf(name);
                 if (index < 0 || values[index] != null || !take(':')) {
                     return null;
@@ -105,31 +115,31 @@ record SealedPayload(
             } while (take(','));
             boolean ends = take('}');
             skipSpace();
-            return ends && at == json.length() ? values : null;
+            return ends && at == json.length ? values : null;
         }
 
         private void skipSpace() {
-            while (at < json.length() && " \t\r\n".indexOf(json.charAt(at)) >= 0) {
+            while (at < json.length && " \t\r\n".indexOf(json[at]) >= 0) {
                 at++;
             }
         }
 
         private boolean take(char expected) {
             skipSpace();
-            boolean found = at < json.length() && json.charAt(at) == expected;
+            boolean found = at < json.length && json[at] == expected;
             at += found ? 1 : 0;
             return found;
         }
 
-        private @Nullable String string() {
+        private @Nullable ByteBuffer string() {
             if (!take('"')) {
                 return null;
             }
             int start = at;
-            while (at < json.length()) {
-                char c = json.charAt(at++);
+            while (at < json.length) {
+                byte c = json[at++];
                 if (c == '"') {
-                    return json.substring(start, at - 1);
+                    return ByteBuffer.wrap(json, start, at - 1 - start);
                 }
                 if (c != '/' && c != '+' && c != '=' && !isKeyIdCharacter(c)) {
                     return null;

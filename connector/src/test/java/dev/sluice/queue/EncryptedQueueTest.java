@@ -1,10 +1,10 @@
 package dev.sluice.queue;
 
 import static dev.sluice.queue.Messages.message;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sluice.queue.admin.DeadLetter;
 import dev.sluice.queue.admin.DeadLetterFilter;
 import dev.sluice.queue.admin.DeadLetters;
 import dev.sluice.queue.admin.Queues;
@@ -84,7 +84,7 @@ class EncryptedQueueTest {
     }
 
     private List<String> popped(PayloadCipher cipher, String group) {
-        return pop(cipher, group).messages().stream().map(Message::payload).toList();
+        return pop(cipher, group).messages().stream().map(Message::payloadText).toList();
     }
 
     private void assertNothingInClear() {
@@ -147,7 +147,9 @@ class EncryptedQueueTest {
         var letters = new DeadLetters(postgres.dataSource(), "sluice", B_AND_A)
                 .list(DeadLetterFilter.ALL, 10, 0, null)
                 .letters();
-        assertThat(letters).extracting(DeadLetter::payload).containsExactly(payload("1"));
+        assertThat(letters)
+                .extracting(letter -> new String(letter.payload(), UTF_8))
+                .containsExactly(payload("1"));
         String stored =
                 postgres.query("select payload from sluice.dead_letters").get(0);
         try (var redrive = new Redrive(postgres.dataSource(), writerWith(B_AND_A))) {

@@ -214,7 +214,7 @@ final class QueueModel {
                 .isEqualTo(expected);
         for (Message message : messages) {
             ModelPartition.Stored stored = partition.at(message.seq());
-            assertThat(List.of(message.partitionId(), message.transactionId(), message.id(), message.payload()))
+            assertThat(List.of(message.partitionId(), message.transactionId(), message.id(), message.payloadText()))
                     .isEqualTo(List.of(partition.id, stored.transactionId, stored.id, stored.payload));
         }
         if (cursor.lease != null) {

@@ -12,6 +12,7 @@ import dev.sluice.queue.write.SourceMovedException;
 import dev.sluice.queue.write.SourcePartition;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -177,7 +178,7 @@ final class TaskDriver {
         if (end == NONE && !lane.awaitLinger(reader.position(), IDLE_WAIT)) {
             return confirmHeld();
         }
-        List<Entry> entries = batches.read(!control.isStopping());
+        var entries = new ArrayDeque<Entry>(batches.read(!control.isStopping()));
         if (!entries.isEmpty()) {
             return deliver(entries);
         }
@@ -218,14 +219,17 @@ final class TaskDriver {
         return true;
     }
 
-    private boolean deliver(List<Entry> entries) throws SourceTakenException {
-        Entry first = entries.get(0);
+    /** Delivers the entries, and removes each as it decodes it, so that memory holds a large message once. */
+    private boolean deliver(ArrayDeque<Entry> entries) throws SourceTakenException {
+        Entry first = entries.getFirst();
+        long end = entries.getLast().offset() + 1;
         long committed = lane.segments().committedOffset();
         TopicPartition open = enter(first);
         var records = new ArrayList<SinkRecord>(entries.size());
         var stored = new ArrayList<SinkRecord>();
         boolean isNoted = false;
-        for (Entry entry : entries) {
+        while (!entries.isEmpty()) {
+            Entry entry = entries.removeFirst();
             boolean isCommitted = entry.offset() < committed;
             if (!isCommitted && !isNoted) {
                 isNoted = true;
@@ -246,7 +250,7 @@ final class TaskDriver {
                 return false;
             }
         }
-        delivered = entries.get(entries.size() - 1).offset() + 1;
+        delivered = end;
         seekIfAsked(open, delivered);
         confirm();
         return true;

@@ -19,8 +19,9 @@ import org.jspecify.annotations.Nullable;
  * <p>{@link #object}, {@link #array} and {@link #field} set the commas. Code on the hot path writes the punctuation
  * itself, with {@link #raw}, so that a name and its commas cost one copy. Both ways may be mixed.
  *
- * <p>The text is stored in pieces of at most {@value #PIECE_BYTES} bytes. A long text grows by one piece at a time and
- * is never copied, so it needs little more memory than its bytes.
+ * <p>The text is stored in pieces of {@value #PIECE_BYTES} bytes. A long text grows by one piece at a time and is never
+ * copied, so it needs little more memory than its bytes. A large JSON text that is added as bytes becomes a piece
+ * itself.
  */
 public final class JsonOutput {
     private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
@@ -33,6 +34,8 @@ public final class JsonOutput {
 
     private static final int PIECE_BYTES = 1 << 20;
     private static final int SMALLEST_PIECE_BYTES = 64;
+    /** Bytes of a JSON text from which it becomes a piece. */
+    private static final int OWN_PIECE_BYTES = PIECE_BYTES / 2;
 
     /** The pieces before the last one. All their bytes are text. */
     private final List<byte[]> full = new ArrayList<>(0);
@@ -148,14 +151,17 @@ public final class JsonOutput {
         return json(text.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** Adds JSON text unchanged. */
+    /** Adds JSON text in UTF-8 unchanged. The array may not be copied: do not change it. */
     public JsonOutput json(byte[] utf8) {
-        for (int from = 0; from < utf8.length; ) {
-            int count = Math.min(utf8.length - from, PIECE_BYTES / 2);
-            reserve(count);
-            System.arraycopy(utf8, from, bytes, length, count);
-            length += count;
-            from += count;
+        if (utf8.length > OWN_PIECE_BYTES) {
+            endPiece();
+            full.add(utf8);
+            fullBytes += utf8.length;
+            bytes = new byte[SMALLEST_PIECE_BYTES];
+        } else {
+            reserve(utf8.length);
+            System.arraycopy(utf8, 0, bytes, length, utf8.length);
+            length += utf8.length;
         }
         return this;
     }
@@ -312,10 +318,16 @@ public final class JsonOutput {
             bytes = Arrays.copyOf(bytes, Math.max(needed, Math.min(bytes.length * 2, PIECE_BYTES)));
             return;
         }
-        full.add(length == bytes.length ? bytes : Arrays.copyOf(bytes, length));
-        fullBytes += length;
+        endPiece();
         bytes = new byte[PIECE_BYTES];
-        length = 0;
+    }
+
+    private void endPiece() {
+        if (length > 0) {
+            full.add(length == bytes.length ? bytes : Arrays.copyOf(bytes, length));
+            fullBytes += length;
+            length = 0;
+        }
     }
 
     /** Returns the number of bytes. */

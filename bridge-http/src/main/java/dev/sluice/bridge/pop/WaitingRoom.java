@@ -191,8 +191,9 @@ final class WaitingRoom {
                 Waiter waiter = run.served().get(i);
                 PopResult result = results.get(i);
                 boolean found = result.status() == PopResult.Status.MESSAGES;
+                boolean lacksMemory = result.status() == PopResult.Status.NO_MEMORY;
                 list.land(waiter);
-                if (!found) {
+                if (!found && !lacksMemory) {
                     nothing = result;
                     Duration readyIn = result.nextReadyIn();
                     boolean earlier = nextReadyIn == null || (readyIn != null && readyIn.compareTo(nextReadyIn) < 0);
@@ -202,7 +203,7 @@ final class WaitingRoom {
                     if (found) {
                         unclaimed.add(result);
                     }
-                } else if (found || !waiter.waits || closed || waiter.deadlineNanos - now <= 0) {
+                } else if (found || lacksMemory || !waiter.waits || closed || waiter.deadlineNanos - now <= 0) {
                     answers.add(answer(list, waiter, result));
                 }
             }

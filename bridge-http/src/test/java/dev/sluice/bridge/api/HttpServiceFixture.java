@@ -24,7 +24,9 @@ import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
+import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.read.QueueConfig;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.io.ByteArrayOutputStream;
@@ -170,7 +172,7 @@ abstract class HttpServiceFixture {
                 messages -> {},
                 (target, request, wait, asking) -> {
                     clients.add(asking);
-                    pops.add(target + " " + request + " " + wait);
+                    pops.add(text(target, request) + " " + wait);
                     return popAnswer;
                 },
                 (target, result) -> undelivered.add(result),
@@ -234,6 +236,12 @@ abstract class HttpServiceFixture {
         socket.getOutputStream().write(bytes.getBytes(ISO_8859_1));
     }
 
+    /** Returns what a pop asks for, without its memory. */
+    static String text(PopTarget target, PopRequest request) {
+        return target + " "
+                + List.of(request.batch(), request.maxPartitions(), request.autoAck(), request.subscription());
+    }
+
     HttpResponse<String> get(String path, String... headers) {
         return send("GET", path, BodyPublishers.noBody(), headers);
     }
@@ -251,7 +259,16 @@ abstract class HttpServiceFixture {
 
     static Message message(String payload) {
         return new Message(
-                7, "p", "q", 1, MESSAGE, "t", payload, null, null, Instant.parse("2026-05-16T10:00:00.123456Z"));
+                7,
+                "p",
+                "q",
+                1,
+                MESSAGE,
+                "t",
+                payload.getBytes(UTF_8),
+                null,
+                null,
+                Instant.parse("2026-05-16T10:00:00.123456Z"));
     }
 
     /** A request that is refused unread ends in a reset, after the answer. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.sluice.bridge.limits.OverloadedException;
+import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.bridge.pop.PopDispatcher;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.PartitionIds;
@@ -144,8 +145,10 @@ class PopRequestTest extends HttpServiceFixture {
         assertThat(get("/api/v1/pop?batch=3&consumerGroup=g&" + query).statusCode())
                 .isEqualTo(204);
         assertThat(pops)
-                .containsExactly(new PopTarget(new PopTarget.Across(namespace, task), "g") + " "
-                        + new PopRequest(3, 1, false, Subscription.ALL) + " PT0S");
+                .containsExactly(text(
+                                new PopTarget(new PopTarget.Across(namespace, task), "g"),
+                                new PopRequest(3, 1, false, Subscription.ALL))
+                        + " PT0S");
     }
 
     @ParameterizedTest
@@ -185,8 +188,10 @@ class PopRequestTest extends HttpServiceFixture {
         assertThat(get("/api/v1/pop/queue/q?" + (query == null ? "" : query)).statusCode())
                 .isEqualTo(204);
         assertThat(pops)
-                .containsExactly(new PopTarget("q", null, PopTarget.DEFAULT_GROUP) + " "
-                        + new PopRequest(batch, partitions, autoAck, Subscription.ALL) + " " + wait);
+                .containsExactly(text(
+                                new PopTarget("q", null, PopTarget.DEFAULT_GROUP),
+                                new PopRequest(batch, partitions, autoAck, Subscription.ALL))
+                        + " " + wait);
     }
 
     @ParameterizedTest
@@ -309,6 +314,14 @@ class PopRequestTest extends HttpServiceFixture {
         assertThat(response.statusCode()).isEqualTo(200);
         assertThat(response.headers().firstValue("Retry-After")).hasValue("1");
         assertThat(response.body()).isEqualTo("{\"success\":false,\"error\":\"outcome_unknown\",\"messages\":[]}");
+    }
+
+    @Test
+    void isRefusedWhenALargeMessageFindsNoMemory() {
+        popAnswer.complete(PopResult.nothing(PopResult.Status.NO_MEMORY, null));
+        HttpResponse<String> response = get("/api/v1/pop/queue/q");
+        assertError(response, 503, RequestMemory.tooMany().getMessage());
+        assertThat(response.headers().firstValue("Retry-After")).hasValue("1");
     }
 
     @Test

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
@@ -59,6 +60,23 @@ class JsonOutputTest {
         assertThat(out.pieces().stream().mapToLong(ByteBuffer::remaining).sum()).isEqualTo(out.length());
         assertThat(written.toString(UTF_8)).isEqualTo(expected.toString());
         assertThat(out.toString()).isEqualTo(expected.toString());
+    }
+
+    @Test
+    void copiesNoLargeBytes() {
+        byte[] large = "1".repeat((1 << 19) + 1).getBytes(UTF_8);
+        var out = new JsonOutput(0)
+                .array()
+                .element("a")
+                .raw(",")
+                .json(large)
+                .element("b")
+                .endArray();
+        assertThat(out.pieces()).anySatisfy(piece -> assertThat(piece.array()).isSameAs(large));
+        assertThat(out.toString()).isEqualTo("[\"a\"," + new String(large, UTF_8) + ",\"b\"]");
+        byte[] copied = Arrays.copyOf(large, 1 << 19);
+        assertThat(new JsonOutput(0).json(copied).pieces())
+                .allSatisfy(piece -> assertThat(piece.array()).isNotSameAs(copied));
     }
 
     @Test

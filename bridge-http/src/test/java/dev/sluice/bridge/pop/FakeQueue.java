@@ -1,5 +1,7 @@
 package dev.sluice.bridge.pop;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.sluice.queue.Message;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
@@ -27,6 +29,9 @@ import org.jspecify.annotations.Nullable;
 final class FakeQueue {
     /** A request with this batch size is refused. */
     static final int REFUSED_BATCH = 666;
+
+    /** A request with this memory finds a large message, and has no room for it. */
+    static final PopRequest.Memory NO_MEMORY = bytes -> false;
 
     private final Map<String, Deque<String>> messages = new HashMap<>();
     /** The size of each transaction, in order. */
@@ -84,12 +89,16 @@ final class FakeQueue {
     }
 
     private synchronized PopResult take(PopTarget target, PopRequest request) {
+        if (request.memory() == NO_MEMORY) {
+            return PopResult.nothing(PopResult.Status.NO_MEMORY, null);
+        }
         var taken = new ArrayList<Message>();
         for (String name : messages.keySet()) {
             Deque<String> available = messages.get(name);
             while (covers(target, name) && taken.size() < request.batch() && !available.isEmpty()) {
                 String payload = available.removeFirst();
-                taken.add(new Message(1, "p", name, 1, UUID.randomUUID(), "t", payload, null, null, Instant.EPOCH));
+                taken.add(new Message(
+                        1, "p", name, 1, UUID.randomUUID(), "t", payload.getBytes(UTF_8), null, null, Instant.EPOCH));
             }
         }
         return taken.isEmpty()

@@ -1,5 +1,6 @@
 package dev.sluice.bridge.pop;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ch.qos.logback.classic.Level;
@@ -48,7 +49,8 @@ class GiveBacksTest {
     }
 
     private static PopResult popped(@Nullable UUID lease) {
-        var message = new Message(1, "p", "orders", 7, UUID.randomUUID(), "o-7", "{}", null, null, Instant.EPOCH);
+        var message = new Message(
+                1, "p", "orders", 7, UUID.randomUUID(), "o-7", "{}".getBytes(UTF_8), null, null, Instant.EPOCH);
         return new PopResult(PopResult.Status.MESSAGES, lease, List.of(message), 1, null);
     }
 

@@ -14,9 +14,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.bridge.limits.OverloadedException;
+import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.Subscription;
 import dev.sluice.queue.sql.OutcomeUnknownException;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -128,6 +130,18 @@ class PopDispatcherTest {
             pops.pass(Duration.ofMillis(1));
             assertThat(payloads(answer)).isEmpty();
             assertThat(pops.dispatcher.waiting()).isZero();
+        }
+
+        @Test
+        void isAnsweredAtOnceWhenALargeMessageFindsNoMemory() {
+            var request = new PopRequest(1, 1, false, Subscription.ALL, FakeQueue.NO_MEMORY);
+            CompletableFuture<PopResult> waits = pops.pop(QUEUE, batch(1), LONG);
+            CompletableFuture<PopResult> lacksMemory = pops.pop(QUEUE, request, LONG);
+            assertThat(lacksMemory.join().status()).isEqualTo(PopResult.Status.NO_MEMORY);
+            assertThat(waits).isNotDone();
+            queue.add("q", "a");
+            pops.wake("q");
+            assertThat(payloads(waits)).containsExactly("a");
         }
 
         @Test

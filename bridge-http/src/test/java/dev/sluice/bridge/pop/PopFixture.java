@@ -86,7 +86,7 @@ final class PopFixture implements AutoCloseable {
     }
 
     static List<String> payloads(PopResult result) {
-        return result.messages().stream().map(Message::payload).toList();
+        return result.messages().stream().map(Message::payloadText).toList();
     }
 
     /** Returns the payloads of an answer that must be there. */

@@ -57,7 +57,7 @@ class PopThreadsTest {
             CompletableFuture<PopResult> answer = dispatcher.pop(QUEUE, batch(3), Duration.ofMillis(200), () -> false);
             try {
                 answer.get(120, TimeUnit.SECONDS).messages().stream()
-                        .map(Message::payload)
+                        .map(Message::payloadText)
                         .forEach(received::add);
             } catch (InterruptedException | ExecutionException | TimeoutException e) {
                 throw new IllegalStateException(e);

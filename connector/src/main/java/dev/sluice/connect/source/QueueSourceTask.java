@@ -1,6 +1,5 @@
 package dev.sluice.connect.source;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -221,11 +220,7 @@ public final class QueueSourceTask extends SourceTask {
 
     private static SourceRecord record(Settings task, Partition partition, Message message) {
         var outgoing = NewMessage.builder(
-                        message.id(),
-                        message.queue(),
-                        message.partition(),
-                        message.transactionId(),
-                        message.payload().getBytes(UTF_8))
+                        message.id(), message.queue(), message.partition(), message.transactionId(), message.payload())
                 .traceId(message.traceId())
                 .producerSub(message.producerSub())
                 .origin(new Origin(message.createdAt(), partition.lane()))
@@ -240,7 +235,7 @@ public final class QueueSourceTask extends SourceTask {
                     Schema.STRING_SCHEMA,
                     RecordHeaders.key(outgoing),
                     bytes ? Schema.BYTES_SCHEMA : Schema.STRING_SCHEMA,
-                    bytes ? outgoing.payload() : message.payload(),
+                    bytes ? outgoing.payload() : message.payloadText(),
                     null,
                     RecordHeaders.connect(outgoing));
         } catch (IllegalArgumentException e) {

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param partitionId id of its partition, see {@link PartitionIds}
  * @param seq its position in the partition
  * @param group the group that gave up on the message; other groups may have read it
- * @param payload JSON text as the producer pushed it; the stored text if it is encrypted with a key that is missing
+ * @param payload JSON text in UTF-8 as the producer pushed it; the stored text if it is encrypted with a key that is
+ *     missing
  * @param error what the consumer reported, or why the queue gave up; may be empty
  * @param retries how often the message was redelivered before
  * @param traceId trace id of the producer, or null
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param createdAt when the message was written to the queue, or the time that it brought along ({@link Origin})
  * @param failedAt when the message became a dead letter
  */
+@SuppressWarnings("ArrayRecordComponent") // Copies of payloads would be expensive.
 public record DeadLetter(
         long id,
         UUID messageId,
@@ -37,7 +39,7 @@ public record DeadLetter(
         long partitionId,
         long seq,
         String group,
-        String payload,
+        byte[] payload,
         String error,
         int retries,
         @Nullable UUID traceId,
@@ -55,7 +57,7 @@ public record DeadLetter(
                 row.getLong("partition_id"),
                 row.getLong("seq"),
                 row.getString("group_name"),
-                cipher.open(row.getString("queue"), row.getString("payload")),
+                cipher.open(row.getString("queue"), row.getBytes("payload")),
                 row.getString("error"),
                 row.getInt("retries"),
                 row.getObject("trace_id", UUID.class),

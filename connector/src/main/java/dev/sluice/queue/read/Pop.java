@@ -1,6 +1,7 @@
 package dev.sluice.queue.read;
 
 import dev.sluice.queue.Message;
+import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopResult.Status;
@@ -49,7 +50,7 @@ final class Pop {
             SeqSet all = deleted;
             for (int i = 0; i < slice.size(); i++) {
                 long seq = slice.seq(i);
-                String payload = slice.payload(i);
+                byte[] payload = slice.payload(i);
                 if (cursor.acked().contains(seq)) {
                     continue;
                 }
@@ -75,6 +76,19 @@ final class Pop {
         void giveUp() {
             share.partitions--;
         }
+
+        /** Reads the payload of a large message if the consumer has memory for it; returns whether it has. */
+        boolean readLarge(MessageSlice slice, Statements statements, Connection connection) throws SQLException {
+            PopRequest.Memory memory = share.request.memory();
+            boolean fits = memory.take(slice.bytes());
+            if (fits) {
+                slice.readLarge(statements, connection, cursor.partitionId());
+                byte[] payload = slice.payload(0);
+                fits = payload == null || memory.take(PayloadCipher.openingBytes(payload));
+            }
+            share.lacksMemory |= !fits;
+            return fits;
+        }
     }
 
     /** What one consumer gets. */
@@ -84,6 +98,8 @@ final class Pop {
         private final List<Message> messages = new ArrayList<>();
         private int partitions;
         private long left;
+        /** Whether a large message was left in the queue because there was no memory for it. */
+        private boolean lacksMemory;
 
         Share(PopRequest request) {
             this.request = request;
@@ -93,7 +109,7 @@ final class Pop {
         /** Returns how many more cursors the consumer may get. */
         int wanted(PopTarget target) {
             int most = target.isOnePartition() ? 1 : request.maxPartitions();
-            return left == 0 ? 0 : Math.max(0, most - partitions);
+            return left == 0 || lacksMemory ? 0 : Math.max(0, most - partitions);
         }
 
         /** Counts the messages that were read; a claim counted deleted ones too. */
@@ -197,6 +213,7 @@ final class Pop {
                 .set("firsts", claims, claim -> claim.cursor().position() + 1)
                 .set("lasts", claims, Claim::end)
                 .set("max_bytes", bytesLeft)
+                .set("large_bytes", Message.LARGE_BYTES)
                 .list(MessageSlice::of);
         MessageSlice last = slices.isEmpty() ? null : slices.get(slices.size() - 1);
         long bytes = last == null ? 0 : last.totalBytes();
@@ -208,11 +225,23 @@ final class Pop {
             Claim claim = claims.get(i);
             int before = claim.share().messages.size();
             SeqSet deleted = SeqSet.EMPTY;
-            for (; next < slices.size() && slices.get(next).run() == i; next++) {
-                deleted = claim.take(slices.get(next), deleted);
-            }
             long end = isCut && i == reached ? last.lastSeq() : claim.end();
-            read.add(claim.read(end, claim.share().messages.size() == before, deleted));
+            boolean fits = true;
+            for (; next < slices.size() && slices.get(next).run() == i; next++) {
+                MessageSlice slice = slices.get(next);
+                if (fits && slice.isLarge() && !claim.readLarge(slice, sliceStatements, connection)) {
+                    fits = false;
+                    end = slice.seq(0) - 1;
+                }
+                if (fits) {
+                    deleted = claim.take(slice, deleted);
+                }
+            }
+            if (end <= claim.cursor().position()) {
+                claim.giveUp();
+            } else {
+                read.add(claim.read(end, claim.share().messages.size() == before, deleted));
+            }
         }
         claims.subList(reached + 1, claims.size()).forEach(Claim::giveUp);
         claims.clear();
@@ -290,8 +319,11 @@ final class Pop {
     private List<PopResult> results(Connection connection, PopTarget target, List<Share> shares) throws SQLException {
         var results = new ArrayList<PopResult>(shares.size());
         ReadyCursors.NotReady notReady = null;
+        boolean lacksMemory = shares.stream().anyMatch(share -> share.lacksMemory);
         for (Share share : shares) {
-            if (share.messages.isEmpty()) {
+            if (share.messages.isEmpty() && lacksMemory) {
+                results.add(PopResult.nothing(Status.NO_MEMORY, null));
+            } else if (share.messages.isEmpty()) {
                 if (notReady == null) {
                     notReady = readyCursors.whyNotReady(connection, target);
                 }

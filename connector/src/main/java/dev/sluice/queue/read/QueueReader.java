@@ -204,17 +204,22 @@ public final class QueueReader {
      * @throws QueueException if PostgreSQL failed
      */
     public List<Slice> read(List<Run> runs, long maxBytes) {
-        return byIndex.run(
-                "could not read messages",
-                connection -> slices(
-                        slices.on(connection, "read")
-                                .set("partitions", runs, run -> run.partition().id())
-                                .set("firsts", runs, run -> run.after() + 1)
-                                .set("lasts", runs, Run::last)
-                                .set("max_bytes", maxBytes)
-                                .list(MessageSlice::of),
-                        runs,
-                        maxBytes));
+        return byIndex.run("could not read messages", connection -> {
+            List<MessageSlice> read = slices.on(connection, "read")
+                    .set("partitions", runs, run -> run.partition().id())
+                    .set("firsts", runs, run -> run.after() + 1)
+                    .set("lasts", runs, Run::last)
+                    .set("max_bytes", maxBytes)
+                    .set("large_bytes", Message.LARGE_BYTES)
+                    .list(MessageSlice::of);
+            for (MessageSlice each : read) {
+                if (each.isLarge()) {
+                    each.readLarge(
+                            slices, connection, runs.get(each.run()).partition().id());
+                }
+            }
+            return slices(read, runs, maxBytes);
+        });
     }
 
     private List<Slice> slices(List<MessageSlice> read, List<Run> runs, long maxBytes) {
@@ -238,9 +243,9 @@ public final class QueueReader {
 
     private void addMessages(MessageSlice slice, Partition partition, List<Message> messages) {
         for (int i = 0; i < slice.size(); i++) {
-            String payload = slice.payload(i);
+            byte[] payload = slice.payload(i);
             if (payload != null) {
-                String opened = cipher.open(partition.queue(), payload);
+                byte[] opened = cipher.open(partition.queue(), payload);
                 messages.add(slice.message(i, opened, partition.id(), partition.name(), partition.queue()));
             }
         }

@@ -10,7 +10,6 @@ import dev.sluice.queue.write.Flush;
 import dev.sluice.queue.write.QueueWriterConfig;
 import dev.sluice.queue.write.WriterSession;
 import dev.sluice.queue.write.WriterTransaction;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -121,7 +120,7 @@ public final class Redrive implements AutoCloseable {
                                     row.getString("queue"),
                                     row.getString("partition_name"),
                                     "dlq:" + id,
-                                    row.getString("payload").getBytes(StandardCharsets.UTF_8))
+                                    row.getBytes("payload"))
                             .traceId(row.getObject("trace_id", UUID.class))
                             .producerSub(row.getString("producer_sub"))
                             .build();

@@ -40,6 +40,7 @@ import org.jspecify.annotations.Nullable;
  * @param leasedUntil when the lease on its partition ends; null unless its state is processing
  * @param groups the groups that read the partition
  */
+@SuppressWarnings("ArrayRecordComponent") // Copies of payloads would be expensive.
 public record MessageDetail(
         String queue,
         String namespace,
@@ -53,7 +54,7 @@ public record MessageDetail(
         long partitionId,
         UUID id,
         String transactionId,
-        String payload,
+        byte[] payload,
         boolean encrypted,
         MessageState state,
         @Nullable UUID traceId,
@@ -86,8 +87,8 @@ public record MessageDetail(
     }
 
     static MessageDetail of(ResultSet row, PayloadCipher cipher, List<Reader> groups) throws SQLException {
-        String stored = row.getString("payload");
-        String payload = cipher.open(row.getString("queue"), stored);
+        byte[] stored = row.getBytes("payload");
+        byte[] payload = cipher.open(row.getString("queue"), stored);
         String error = row.getString("error");
         Instant leasedUntil = Rows.instant(row, "leased_until");
         MessageState state = MessageState.PENDING;
@@ -112,7 +113,7 @@ public record MessageDetail(
                 row.getObject("id", UUID.class),
                 row.getString("transaction_id"),
                 payload,
-                !payload.equals(stored),
+                payload != stored,
                 state,
                 row.getObject("trace_id", UUID.class),
                 row.getString("producer_sub"),

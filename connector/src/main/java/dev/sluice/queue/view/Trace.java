@@ -40,17 +40,15 @@ public record Trace(
      * @param trace the trace
      * @param queue name of the queue; null if it was deleted
      * @param partition name of the partition; null if it was deleted
-     * @param payload payload of the message, or null if the message is not among the newest of its partition
+     * @param payload JSON text in UTF-8 of the message, or null if the message is not among the newest of its partition
      */
+    @SuppressWarnings("ArrayRecordComponent") // Copies of payloads would be expensive.
     public record Found(
-            Trace trace,
-            @Nullable String queue,
-            @Nullable String partition,
-            @Nullable String payload) {
+            Trace trace, @Nullable String queue, @Nullable String partition, byte @Nullable [] payload) {
 
         static Found of(ResultSet row, PayloadCipher cipher) throws SQLException {
             String queue = row.getString("queue");
-            String stored = row.getString("payload");
+            byte[] stored = row.getBytes("payload");
             return new Found(
                     Trace.of(row),
                     queue,

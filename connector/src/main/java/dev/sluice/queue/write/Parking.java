@@ -8,7 +8,6 @@ import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.SqlStates;
 import dev.sluice.queue.sql.Statements;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -169,7 +168,7 @@ final class Parking {
                         queue,
                         row.getString("partition"),
                         row.getString("transaction_id"),
-                        row.getString("payload").getBytes(StandardCharsets.UTF_8))
+                        row.getBytes("payload"))
                 .generatedTransactionId(row.getBoolean("generated_id"))
                 .traceId(row.getObject("trace_id", UUID.class))
                 .producerSub(row.getString("producer_sub"))

@@ -4,7 +4,6 @@ import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.write.DedupWindow.Suspect;
 import dev.sluice.queue.write.Flush.Waiting;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Collection;
@@ -94,7 +93,7 @@ final class Scheduled {
                                     name.queue(),
                                     name.partition(),
                                     row.getString("transaction_id"),
-                                    row.getString("payload").getBytes(StandardCharsets.UTF_8))
+                                    row.getBytes("payload"))
                             .traceId(row.getObject("trace_id", UUID.class))
                             .producerSub(row.getString("producer_sub"))
                             .build();

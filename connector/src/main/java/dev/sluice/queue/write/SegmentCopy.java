@@ -1,5 +1,6 @@
 package dev.sluice.queue.write;
 
+import dev.sluice.queue.Message;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.sql.Statements;
 import java.io.IOException;
@@ -21,13 +22,15 @@ import org.postgresql.copy.CopyIn;
  * layout that {@code array_recv} reads: number of dimensions, null flag, element type, length, lower bound, then each
  * element with its length.
  *
+ * <p>A large payload goes to the server from the message, without a copy in the buffer.
+ *
  * <p>Owned by one thread, because flushes share the buffer.
  */
 final class SegmentCopy {
     /** Most messages of a row. A pop reads slices of rows, so a row should not be much larger than a pop. */
     static final int MAX_SEGMENT_MESSAGES = 500;
     /** Most payload bytes of a row that has more than one message. */
-    static final int MAX_SEGMENT_BYTES = 512 * 1024;
+    static final int MAX_SEGMENT_BYTES = Message.LARGE_BYTES;
     /**
      * Longest row that PostgreSQL keeps whole in a page (PostgreSQL documentation, TOAST); the table's
      * {@code toast_tuple_target} is the same. PostgreSQL cuts a longer row into pieces of 2 KB in a table of their own,
@@ -57,6 +60,9 @@ final class SegmentCopy {
     private static final int NULL = -1;
 
     private static final int HAS_NULLS = 1;
+    /** The header of an array, and the length of its element. */
+    private static final int ONE_ELEMENT_ARRAY_BYTES = 6 * Integer.BYTES;
+
     private static final int OID_TEXT = 25;
     private static final int OID_TIMESTAMPTZ = 1184;
     private static final int OID_UUID = 2950;
@@ -64,7 +70,6 @@ final class SegmentCopy {
     private static final Instant POSTGRES_EPOCH = Instant.parse("2000-01-01T00:00:00Z");
 
     private static final int FLUSH_BYTES = 256 * 1024;
-    private static final int KEEP_BYTES = 4 * 1024 * 1024;
 
     private final String copySql;
     private byte[] buffer = new byte[FLUSH_BYTES];
@@ -107,9 +112,6 @@ final class SegmentCopy {
             if (!connection.isClosed() && copy.isActive()) {
                 copy.cancelCopy();
             }
-            if (buffer.length > KEEP_BYTES) {
-                buffer = new byte[FLUSH_BYTES];
-            }
         }
     }
 
@@ -131,7 +133,7 @@ final class SegmentCopy {
         int from = 0;
         while (from < messages.size()) {
             int to = rowEnd(messages, from, compressed);
-            writeRow(run.partitionId(), run.firstSeq() + from, run.writtenAt(), messages.subList(from, to));
+            writeRow(copy, run.partitionId(), run.firstSeq() + from, run.writtenAt(), messages.subList(from, to));
             if (length >= FLUSH_BYTES) {
                 send(copy);
             }
@@ -176,8 +178,9 @@ final class SegmentCopy {
         return message.origin().createdAt() == null ? bytes : bytes + Long.BYTES;
     }
 
-    private void writeRow(long partitionId, long firstSeq, Instant writtenAt, List<NewMessage> messages) {
-        room(expectedBytes(messages));
+    private void writeRow(CopyIn copy, long partitionId, long firstSeq, Instant writtenAt, List<NewMessage> messages)
+            throws SQLException {
+        long payloadBytes = payloadBytes(messages);
         putShort(COLUMNS);
         putField(partitionId);
         putField(firstSeq);
@@ -185,8 +188,12 @@ final class SegmentCopy {
         putTime(writtenAt);
         putArray(OID_UUID, messages, NewMessage::id, this::putUuid);
         putArray(OID_TEXT, messages, NewMessage::transactionId, this::putText);
-        putArray(OID_TEXT, messages, NewMessage::payload, this::putBytes);
-        putField(payloadBytes(messages));
+        if (payloadBytes > Message.LARGE_BYTES) {
+            putLargePayload(copy, messages.get(0).payload());
+        } else {
+            putArray(OID_TEXT, messages, NewMessage::payload, this::putBytes);
+        }
+        putField(payloadBytes);
         putNullableArray(OID_UUID, messages, NewMessage::traceId, this::putUuid);
         putNullableArray(OID_TEXT, messages, NewMessage::producerSub, this::putText);
         putNullableArray(OID_TIMESTAMPTZ, messages, each -> each.origin().createdAt(), this::putTime);
@@ -198,15 +205,6 @@ final class SegmentCopy {
             bytes += message.payload().length;
         }
         return bytes;
-    }
-
-    /** Estimates the bytes of a row, so that the buffer need not grow for a few bytes after a large payload. */
-    private static int expectedBytes(List<NewMessage> messages) {
-        long bytes = ROW_OVERHEAD_BYTES;
-        for (NewMessage message : messages) {
-            bytes += rowBytes(message);
-        }
-        return Math.toIntExact(bytes);
     }
 
     /** Returns a time as PostgreSQL stores it. On Java 17 {@code ChronoUnit.MICROS} overflows 292 years from now. */
@@ -244,15 +242,28 @@ final class SegmentCopy {
         endArray(start);
     }
 
+    /** Puts an array of one payload. Sends what is in the buffer first, and then the payload itself. */
+    private void putLargePayload(CopyIn copy, byte[] payload) throws SQLException {
+        putInt(Math.addExact(ONE_ELEMENT_ARRAY_BYTES, payload.length));
+        putArrayHeader(OID_TEXT, 1, 0);
+        putInt(payload.length);
+        send(copy);
+        copy.writeToCopy(payload, 0, payload.length);
+    }
+
     private int beginArray(int elementType, int elements, int hasNulls) {
         int start = length;
         putInt(0); // The length, which endArray sets.
+        putArrayHeader(elementType, elements, hasNulls);
+        return start;
+    }
+
+    private void putArrayHeader(int elementType, int elements, int hasNulls) {
         putInt(1);
         putInt(hasNulls);
         putInt(elementType);
         putInt(elements);
         putInt(1);
-        return start;
     }
 
     private void endArray(int start) {
@@ -313,9 +324,7 @@ final class SegmentCopy {
 
     private void room(int bytes) {
         if (buffer.length - length < bytes) {
-            // Doubles a small buffer. A large buffer holds one large payload, and doubling it would waste memory.
-            int more = buffer.length <= KEEP_BYTES ? buffer.length : buffer.length / 8;
-            buffer = Arrays.copyOf(buffer, Math.max(Math.addExact(length, bytes), Math.addExact(buffer.length, more)));
+            buffer = Arrays.copyOf(buffer, Math.max(Math.addExact(length, bytes), 2 * buffer.length));
         }
     }
 

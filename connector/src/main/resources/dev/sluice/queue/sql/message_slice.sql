@@ -3,12 +3,14 @@
 -- name: read
 -- Returns the messages of the runs [first, last] as slices of segments, in the order of the runs, until the payloads
 -- pass :max_bytes. Costs two index probes per run and one row per segment, and unpacks only the slices it returns. The
--- sort that adds up the bytes has narrow rows; the payloads are fetched afterwards, for the rows that are returned.
+-- sort that adds up the bytes has narrow rows; the payloads are fetched afterwards, for the rows that are returned. A
+-- segment with more than :large_bytes has one message. Its payload is not fetched: read-large does that.
 select sliced.ordinal, s.first_seq + sliced.low - 1 as slice_seq, sliced.total_bytes,
        s.created_at,
        s.ids[sliced.low:sliced.high] as ids,
        s.transaction_ids[sliced.low:sliced.high] as transaction_ids,
-       s.payloads[sliced.low:sliced.high] as payloads,
+       sliced.is_large, sliced.slice_bytes,
+       case when not sliced.is_large then s.payloads[sliced.low:sliced.high] end as payloads,
        s.trace_ids[sliced.low:sliced.high] as trace_ids,
        s.producer_subs[sliced.low:sliced.high] as producer_subs,
        s.created_ats[sliced.low:sliced.high] as created_ats
@@ -16,6 +18,7 @@ from (
   select run.ordinal, s.partition_id, s.first_seq, slice.low, slice.high,
          sum(s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1))
            over (order by run.ordinal, s.first_seq) as total_bytes,
+         s.first_seq = s.last_seq and s.payload_bytes > :large_bytes as is_large,
          s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1) as slice_bytes
   from unnest(:partitions::bigint[], :firsts::bigint[], :lasts::bigint[]) with ordinality
     as run (partition_id, first, last, ordinal)
@@ -41,3 +44,7 @@ cross join lateral (
 ) s
 where sliced.total_bytes - sliced.slice_bytes <= :max_bytes
 order by sliced.ordinal, sliced.first_seq;
+
+-- name: read-large
+-- The payload of a segment that has one message. Null: the message is deleted.
+select payloads[1] as payload from sluice.segments where partition_id = :partition and first_seq = :seq;

@@ -1,6 +1,7 @@
 package dev.sluice.queue.admin;
 
 import static dev.sluice.queue.Messages.message;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -66,7 +67,7 @@ class DeadLettersTest {
         assertThat(letter.partitionId()).isEqualTo(sluice.partition("p"));
         assertThat(letter.seq()).isEqualTo(1);
         assertThat(letter.group()).isEqualTo("g");
-        assertThat(letter.payload()).isEqualTo("{\"a\": 1}");
+        assertThat(letter.payload()).asString(UTF_8).isEqualTo("{\"a\": 1}");
         assertThat(letter.error()).isEqualTo("broken");
         assertThat(letter.retries()).isZero();
         assertThat(letter.traceId()).isEqualTo(trace);

@@ -42,7 +42,7 @@ class PopTest extends QueueFixture {
             assertThat(result.leaseId()).isNotNull();
             assertThat(result.partitionsClaimed()).isEqualTo(1);
             Message first = result.messages().get(0);
-            assertThat(first.payload()).isEqualTo("{\"a\": 1}");
+            assertThat(first.payloadText()).isEqualTo("{\"a\": 1}");
             assertThat(first.id()).isEqualTo(sent.id());
             assertThat(first.traceId()).isEqualTo(trace);
             assertThat(first.producerSub()).isEqualTo("alice");

@@ -75,7 +75,9 @@ class RedriveTest {
         assertThat(left()).containsExactly("2");
         PopResult again = pop();
         assertThat(again.messages()).extracting(Message::transactionId).containsExactly("dlq:1", "dlq:3");
-        assertThat(again.messages()).extracting(Message::payload).containsExactly("{\"tx\":\"t1\"}", "{\"tx\":\"t3\"}");
+        assertThat(again.messages())
+                .extracting(Message::payloadText)
+                .containsExactly("{\"tx\":\"t1\"}", "{\"tx\":\"t3\"}");
         assertThat(redrive.run(List.of(1L)).verdicts()).containsExactly(Redrive.Verdict.GONE);
     }
 

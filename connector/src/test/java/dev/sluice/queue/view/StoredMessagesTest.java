@@ -1,5 +1,6 @@
 package dev.sluice.queue.view;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -228,7 +229,9 @@ class StoredMessagesTest {
         assertThat(dead.groups()).containsExactly(new MessageDetail.Reader("g", true, null));
         assertThat(messages.find(partition, "t3").orElseThrow().state()).isEqualTo(MessageState.PENDING);
         sluice.queues.clear("q", null);
-        assertThat(messages.find(partition, "t1").orElseThrow().payload()).isEqualTo("{\"tx\":\"t1\"}");
+        assertThat(messages.find(partition, "t1").orElseThrow().payload())
+                .asString(UTF_8)
+                .isEqualTo("{\"tx\":\"t1\"}");
         assertThat(messages.find(partition, "t3")).isEmpty();
     }
 

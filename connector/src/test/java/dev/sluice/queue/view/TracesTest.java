@@ -1,5 +1,6 @@
 package dev.sluice.queue.view;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.queue.AdministrationFixture;
@@ -26,7 +27,8 @@ class TracesTest {
                 .extracting(Trace::data)
                 .containsExactly("{\"a\": 1.50}");
         assertThat(traces.byName("n", 1, 0, null).entries())
-                .extracting(found -> found.trace().transactionId() + " " + found.queue() + " " + found.payload())
+                .extracting(found -> found.trace().transactionId() + " " + found.queue() + " "
+                        + (found.payload() == null ? null : new String(found.payload(), UTF_8)))
                 .containsExactly("t2 q {\"tx\":\"t2\"}");
         assertThat(traces.byName("n", 1, 1, null).entries())
                 .extracting(found -> found.trace().names())

@@ -110,7 +110,9 @@ public final class PopEndpoint {
         PopTarget target = target(request, query);
         int batch = Math.min(Math.max(query.number("batch", DEFAULT_BATCH), 1), limits.popBatch());
         int maxPartitions = Math.min(Math.max(query.number("partitions", 1), 1), limits.popBatch());
-        var pop = new PopRequest(batch, maxPartitions, query.flag("autoAck"), subscription(query));
+        RequestMemory.Claim claim = memory.claim(request.servlet());
+        var pop = new PopRequest(
+                batch, maxPartitions, query.flag("autoAck"), subscription(query), bytes -> takeForLarge(claim, bytes));
         int timeoutMillis =
                 Math.min(Math.max(query.number("timeout", DEFAULT_TIMEOUT_MILLIS), 0), limits.popTimeoutMillis());
         Duration wait = query.flag("wait") ? Duration.ofMillis(timeoutMillis) : Duration.ZERO;
@@ -126,6 +128,9 @@ public final class PopEndpoint {
         return popped.handle((result, failure) -> {
             boolean gone = client.answered();
             if (failure == null) {
+                if (result.status() == PopResult.Status.NO_MEMORY) {
+                    throw RequestMemory.tooMany();
+                }
                 return answer(request, target, result, gone);
             }
             if (Problem.unwrap(failure) instanceof QueueException e && Problem.isDatabaseAway(e)) {
@@ -162,18 +167,34 @@ public final class PopEndpoint {
                         .raw(",\"messages\":[]}"));
     }
 
+    /** Takes the memory of a large message before the pop reads it; returns false if other requests use the memory. */
+    private static boolean takeForLarge(RequestMemory.Claim claim, long bytes) {
+        try {
+            claim.take(bytes);
+        } catch (InvalidRequestException e) {
+            claim.takeAnyway(bytes); // A message that never fits must be delivered anyway.
+        } catch (OverloadedException e) {
+            return false;
+        }
+        return true;
+    }
+
     /**
-     * Takes the memory of the messages and of the answer, until the client has read it.
+     * Takes the memory of the messages and of the answer, until the client has read it. A large message has its memory
+     * already, and the answer does not copy it.
      *
      * @throws OverloadedException if other requests use the memory; the messages are then given back
      */
     private void takeMemory(Request request, PopTarget target, PopResult result) {
         RequestMemory.Claim claim = memory.claim(request.servlet());
         long needed = 2L * expectedBytes(result.messages());
+        for (Message message : result.messages()) {
+            needed -= message.payload().length > Message.LARGE_BYTES ? 2L * message.payload().length : 0;
+        }
         try {
             claim.take(needed);
         } catch (InvalidRequestException e) {
-            claim.takeAnyway(needed); // A single message that never fits must be delivered anyway.
+            claim.takeAnyway(needed); // Messages that never fit must be delivered anyway.
         } catch (OverloadedException e) {
             if (result.leaseId() != null) {
                 undelivered.giveBack(target, result);
@@ -186,7 +207,7 @@ public final class PopEndpoint {
     private static long expectedBytes(List<Message> messages) {
         long bytes = HEAD_BYTES;
         for (Message message : messages) {
-            bytes += MESSAGE_BYTES + message.payload().length();
+            bytes += MESSAGE_BYTES + message.payload().length;
             bytes += message.queue().length() + message.partition().length();
         }
         return bytes;

@@ -249,7 +249,7 @@ public final class MessageEndpoints {
     }
 
     private static JsonOutput detail(MessageDetail message) {
-        var out = new JsonOutput(message.payload().length() + 1024);
+        var out = new JsonOutput(message.payload().length + 1024L);
         out.object().field("id", message.id());
         out.field("transactionId", message.transactionId());
         out.field("partitionId", PartitionIds.toUuid(message.partitionId()));

@@ -144,7 +144,12 @@ public final class TraceEndpoints {
                 out.field("partition_id", PartitionIds.toUuid(found.trace().partitionId()));
                 out.field("queue_name", found.queue());
                 out.field("partition_name", found.partition());
-                out.name("message_payload").json(found.payload() == null ? "null" : found.payload());
+                out.name("message_payload");
+                if (found.payload() == null) {
+                    out.raw("null");
+                } else {
+                    out.json(found.payload());
+                }
                 out.endObject();
             }
             out.endArray().field("total", rows.total());
