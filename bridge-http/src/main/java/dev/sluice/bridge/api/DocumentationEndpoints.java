@@ -14,6 +14,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -22,7 +23,7 @@ import java.util.concurrent.CompletableFuture;
  * a disk.
  */
 final class DocumentationEndpoints {
-    private static final String SWAGGER_UI = "/META-INF/resources/webjars/swagger-ui/5.21.0/";
+    private static final String SWAGGER_UI = "/META-INF/resources/webjars/swagger-ui/" + versionOfSwaggerUi() + "/";
 
     private final Answer contract = resource("/dev/sluice/bridge/openapi.yaml", "application/yaml");
     private final Answer page = resource("/dev/sluice/bridge/docs/index.html", "text/html; charset=utf-8");
@@ -60,6 +61,21 @@ final class DocumentationEndpoints {
         }
         request.answerHeader("X-Content-Type-Options", "nosniff");
         return CompletableFuture.completedFuture(asset);
+    }
+
+    /** Reads the version from the jar, so that only the build names it. */
+    private static String versionOfSwaggerUi() {
+        String name = "/META-INF/maven/org.webjars/swagger-ui/pom.properties";
+        try (InputStream in = DocumentationEndpoints.class.getResourceAsStream(name)) {
+            if (in == null) {
+                throw new IllegalStateException("the class path has no " + name);
+            }
+            var properties = new Properties();
+            properties.load(in);
+            return properties.getProperty("version");
+        } catch (IOException e) {
+            throw new UncheckedIOException(name, e);
+        }
     }
 
     private static Answer resource(String name, String contentType) {

@@ -111,7 +111,8 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
      * Writes a long text in small parts. A socket copies its input into memory outside the heap, and each thread keeps
      * the largest such buffer that it ever needed. Small parts keep these buffers small.
      *
-     * <p>Jetty has {@code sendContent(InputStream, Callback)} for this purpose. Jetty 12.1.12 never calls its callback.
+     * <p>Jetty has {@code sendContent(InputStream, Callback)} for this purpose. Jetty 12.1.12 never calls its callback;
+     * 12.1.14 does. This class works with both.
      */
     private static final class Bits implements WriteListener {
         private final ServletOutputStream out;

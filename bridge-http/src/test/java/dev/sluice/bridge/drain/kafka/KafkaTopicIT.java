@@ -25,6 +25,8 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The checks of a drain on its topic, and the limits of the topic on messages, with a real broker. */
 class KafkaTopicIT {
@@ -125,6 +127,23 @@ class KafkaTopicIT {
                         "default.api.timeout.ms", "300",
                         "request.timeout.ms", "200"));
         assertThatThrownBy(() -> new KafkaTopic(away).ensure()).isInstanceOf(RetriableException.class);
+    }
+
+    /** The service brings compression libraries of its own. The broker reads with the libraries of Kafka. */
+    @ParameterizedTest
+    @ValueSource(strings = {"gzip", "lz4", "snappy", "zstd"})
+    void takesMessagesInEveryCompression(String compression) throws Exception {
+        var settings = Map.of("bootstrap.servers", broker.bootstrapServers(), "compression.type", compression);
+        var config = new KafkaConfig("in-" + compression, 1, 0, false, settings);
+        broker.createTopic(config.topic(), 1, Map.of());
+        var setup = IngestFixture.Setup.at(directory);
+        try (var fixture = new IngestFixture(setup, Destination.kafka(config)).start()) {
+            fixture.pushed(Durability.BUFFERED, IngestFixture.messages("p", 0, MANY));
+            assertThat(Records.read(broker, config.topic(), MANY))
+                    .extracting(record -> new String(
+                            record.headers().lastHeader("sluice.transaction-id").value(), UTF_8))
+                    .containsExactlyElementsOf(IngestFixture.ids("p", 0, MANY));
+        }
     }
 
     @Test
