@@ -44,7 +44,6 @@ public final class HttpService implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(HttpService.class);
 
     private static final int MIN_THREADS = 8;
-    private static final int MAX_HEADER_BYTES = 16 << 10;
     private static final int ACCEPTORS = 1;
     private static final int SELECTORS = 2;
     private static final int ACCEPT_QUEUE_LENGTH = 1024;
@@ -111,7 +110,7 @@ public final class HttpService implements AutoCloseable {
             javalinConfig.requestLogger.http((ctx, millis) -> count(backend.metrics(), ctx, millis));
             javalinConfig.jetty.threadPool = threads;
             javalinConfig.jetty.addConnector(this::connector);
-            javalinConfig.jetty.modifyHttpConfiguration(HttpService::configure);
+            javalinConfig.jetty.modifyHttpConfiguration(this::configure);
             javalinConfig.jetty.modifyServer(this::configure);
             javalinConfig.jetty.modifyServletContextHandler(
                     handler -> handler.getServletHandler().setDecodeAmbiguousURIs(true));
@@ -145,7 +144,7 @@ public final class HttpService implements AutoCloseable {
     }
 
     /** A name of a queue may contain any character, so a path may contain any escape. */
-    private static void configure(HttpConfiguration http) {
+    private void configure(HttpConfiguration http) {
         http.setUriCompliance(UriCompliance.from(Set.of(
                 UriCompliance.Violation.AMBIGUOUS_PATH_SEPARATOR,
                 UriCompliance.Violation.AMBIGUOUS_PATH_ENCODING,
@@ -156,7 +155,7 @@ public final class HttpService implements AutoCloseable {
         http.addCustomizer(PatientConnector.requests());
         http.addCustomizer((request, responseHeaders) -> withoutWebSocket(request));
         http.setSendServerVersion(false);
-        http.setRequestHeaderSize(MAX_HEADER_BYTES);
+        http.setRequestHeaderSize(config.connections().headerBytes());
     }
 
     /**
@@ -183,7 +182,7 @@ public final class HttpService implements AutoCloseable {
     }
 
     private void configure(Server server) {
-        server.setErrorHandler(new JsonErrorHandler());
+        server.setErrorHandler(new JsonErrorHandler(config.connections().headerBytes()));
         server.setStopTimeout(config.stopTimeout().toMillis());
     }
 

@@ -50,6 +50,13 @@ final class HttpSettings {
             HOUR_MS,
             "The longest time in ms from the first byte of a request to the end of its headers. After it the service"
                     + " closes the connection.");
+    static final Key<Integer> MAX_HEADER_BYTES = GROUP.integer(
+            "http.max.header.bytes",
+            16 << 10,
+            8 << 10,
+            64 << 10,
+            "The largest request line with all headers, in bytes. The service refuses a longer address with 414, and"
+                    + " larger headers with 431.");
     static final Key<Duration> IDLE_TIMEOUT = GROUP.millis(
             "http.idle.timeout.ms",
             60_000,
@@ -140,7 +147,8 @@ final class HttpSettings {
                 STOP_TIMEOUT,
                 DrainSettings.usualDurability(values),
                 limits(values),
-                new ConnectionLimits(values.get(MAX_CONNECTIONS), values.get(HEADER_TIMEOUT)),
+                new ConnectionLimits(
+                        values.get(MAX_CONNECTIONS), values.get(HEADER_TIMEOUT), values.get(MAX_HEADER_BYTES)),
                 AuthSettings.jwt(values).orElse(null),
                 TrustedOrigins.of(values.get(CORS_ORIGINS)),
                 values.get(AdministrationSettings.MIGRATION_ENABLED));

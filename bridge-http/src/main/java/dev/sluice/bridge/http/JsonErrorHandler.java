@@ -4,7 +4,6 @@ import dev.sluice.bridge.json.JsonOutput;
 import java.nio.ByteBuffer;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
-import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.handler.ErrorHandler;
@@ -12,13 +11,27 @@ import org.eclipse.jetty.util.Callback;
 
 /** Answers requests that are not valid HTTP, and so never reach a route, with {@code {"error": "…"}}. */
 public final class JsonErrorHandler extends ErrorHandler {
+    private final int headBytes;
+
+    /**
+     * A handler.
+     *
+     * @param headBytes the largest size of a request line with its headers ({@code http.max.header.bytes})
+     */
+    public JsonErrorHandler(int headBytes) {
+        this.headBytes = headBytes;
+    }
+
+    /** Every method gets the error. Without this, Jetty would answer an unusual method without a body. */
+    @Override
+    public boolean errorPageForMethod(String method) {
+        return true;
+    }
+
     @Override
     protected void generateResponse(
             Request request, Response response, int code, String message, Throwable cause, Callback callback) {
-        String error = message == null || message.isEmpty() ? HttpStatus.getMessage(code) : message;
-        if (code == HttpStatus.BAD_REQUEST_400 && cause != null && isBadArgument(cause)) {
-            error = Problem.UNDECODABLE; // Only the address is decoded this early.
-        }
+        String error = BadHttp.describe(code, message, cause, headBytes);
         byte[] body =
                 new JsonOutput(0).object().field("error", error).endObject().toBytes();
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, Answer.JSON);
@@ -27,14 +40,5 @@ public final class JsonErrorHandler extends ErrorHandler {
         boolean head = HttpMethod.HEAD.is(request.getMethod());
         response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length);
         response.write(true, ByteBuffer.wrap(body, 0, head ? 0 : body.length), callback);
-    }
-
-    private static boolean isBadArgument(Throwable failure) {
-        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof IllegalArgumentException) {
-                return true;
-            }
-        }
-        return false;
     }
 }

@@ -253,6 +253,7 @@ public final class RequestBodies implements AutoCloseable {
         private final RequestMemory.Claim claim;
         private final CompletableFuture<@Nullable Void> whole = new CompletableFuture<>();
         private final long startNanos = System.nanoTime();
+        private final boolean chunked;
         private final int expected;
         private byte[] bytes = NONE;
         private int length;
@@ -266,7 +267,8 @@ public final class RequestBodies implements AutoCloseable {
             this.client = client;
             this.claim = claim;
             boolean tooLarge = announced > limitBytes;
-            expected = announced < 0 ? limitBytes : tooLarge ? 0 : (int) announced;
+            chunked = announced < 0;
+            expected = chunked ? limitBytes : tooLarge ? 0 : (int) announced;
         }
 
         @Override
@@ -353,11 +355,13 @@ public final class RequestBodies implements AutoCloseable {
         /** The server cannot read on: the client was silent for the idle timeout, disconnected, or broke HTTP. */
         @Override
         public void onError(Throwable problem) {
+            String reason = chunked
+                    ? "The chunks of the request body are not valid, or the last one is missing"
+                    : "The request body ends before its Content-Length";
             fail(
                     problem instanceof TimeoutException
                             ? InvalidRequestException.bodyTooSlow()
-                            : InvalidRequestException.badRequest(
-                                    "The request body cannot be read, or ends before its Content-Length"));
+                            : InvalidRequestException.badRequest(reason));
         }
 
         private void fail(RuntimeException failure) {

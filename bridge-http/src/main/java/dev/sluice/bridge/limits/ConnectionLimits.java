@@ -7,8 +7,9 @@ import java.time.Duration;
  *
  * @param most connections open at once ({@code http.max.connections})
  * @param headerTimeout from the first byte of a request to the end of its headers ({@code http.header.timeout.ms})
+ * @param headerBytes the largest size of a request line with its headers ({@code http.max.header.bytes})
  */
-public record ConnectionLimits(int most, Duration headerTimeout) {
+public record ConnectionLimits(int most, Duration headerTimeout, int headerBytes) {
     /** Files that the service keeps for the local log, the database and itself. */
     private static final long RESERVED_FILES = 256;
 
@@ -31,6 +32,6 @@ public record ConnectionLimits(int most, Duration headerTimeout) {
     public ConnectionLimits within(long heapBytes, long mostFiles, long openFiles) {
         long files = mostFiles - openFiles - Math.min(RESERVED_FILES, mostFiles / LARGEST_RESERVED_SHARE);
         long possible = Math.max(FEWEST, Math.min(files, heapBytes / HEAP_BYTES));
-        return possible < most ? new ConnectionLimits((int) possible, headerTimeout) : this;
+        return possible < most ? new ConnectionLimits((int) possible, headerTimeout, headerBytes) : this;
     }
 }

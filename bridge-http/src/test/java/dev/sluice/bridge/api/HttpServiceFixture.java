@@ -56,6 +56,7 @@ import org.postgresql.ds.PGSimpleDataSource;
 /** Starts an {@link HttpService} over a data path whose answers the tests give. */
 abstract class HttpServiceFixture {
     static final int BODY_LIMIT = 100_000;
+    static final int HEADER_LIMIT = 8 << 10;
     /** Is enough for the answers to all clients of a test that do not read. */
     static final long MEMORY_LIMIT = 1L << 30;
 
@@ -135,7 +136,7 @@ abstract class HttpServiceFixture {
                 Duration.ofSeconds(1),
                 Durability.STORED,
                 new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000, 100, MEMORY_LIMIT),
-                new ConnectionLimits(1000, LONG),
+                new ConnectionLimits(1000, LONG, HEADER_LIMIT),
                 null,
                 TrustedOrigins.NONE,
                 false);

@@ -15,9 +15,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ConnectionsTest {
     private static final int MOST = 16;
     private static final Duration HEADER_TIMEOUT = Duration.ofSeconds(10);
+    private static final int HEADER_BYTES = 16 << 10;
 
     private long nanos = Long.MAX_VALUE - 1000; // Overflows soon, as a clock of nanoseconds may.
-    private final Connections connections = new Connections(new ConnectionLimits(MOST, HEADER_TIMEOUT), () -> nanos);
+    private final Connections connections =
+            new Connections(new ConnectionLimits(MOST, HEADER_TIMEOUT, HEADER_BYTES), () -> nanos);
     private final List<Fake> closed = new ArrayList<>();
 
     private class Fake implements Connections.Held {
@@ -136,7 +138,7 @@ class ConnectionsTest {
 
     @Test
     void filesThatRunOutAreGivenBackAndLeftToOthersForAMinute() {
-        var many = new Connections(new ConnectionLimits(1000, HEADER_TIMEOUT), () -> nanos);
+        var many = new Connections(new ConnectionLimits(1000, HEADER_TIMEOUT, HEADER_BYTES), () -> nanos);
         var all = new ArrayList<Fake>();
         for (int i = 0; i < 100; i++) {
             var one = new Fake() {
@@ -236,7 +238,7 @@ class ConnectionsTest {
         "100, 536870912, 1024, 150, 100"
     })
     void asManyAreAllowedAsHeapAndFilesHold(int configured, long heap, long files, long open, int expected) {
-        assertThat(new ConnectionLimits(configured, HEADER_TIMEOUT)
+        assertThat(new ConnectionLimits(configured, HEADER_TIMEOUT, HEADER_BYTES)
                         .within(heap, files, open)
                         .most())
                 .isEqualTo(expected);
