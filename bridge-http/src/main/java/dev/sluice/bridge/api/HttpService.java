@@ -7,6 +7,7 @@ import dev.sluice.bridge.http.Connections;
 import dev.sluice.bridge.http.JsonErrorHandler;
 import dev.sluice.bridge.http.PatientConnector;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.RequestTargets;
 import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.http.TrustedOrigins;
 import dev.sluice.bridge.ingest.Durability;
@@ -26,6 +27,7 @@ import java.net.BindException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import org.eclipse.jetty.http.HttpCompliance;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.UriCompliance;
@@ -44,6 +46,10 @@ public final class HttpService implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(HttpService.class);
 
     private static final int MIN_THREADS = 8;
+    /** Every line ends with CR LF. {@link RequestTargets} decides between the two hosts of a request. */
+    private static final HttpCompliance COMPLIANCE =
+            HttpCompliance.STRICT.with("SLUICE", HttpCompliance.Violation.MISMATCHED_AUTHORITY);
+
     private static final int ACCEPTORS = 1;
     private static final int SELECTORS = 2;
     private static final int ACCEPT_QUEUE_LENGTH = 1024;
@@ -152,7 +158,9 @@ public final class HttpService implements AutoCloseable {
                 UriCompliance.Violation.AMBIGUOUS_EMPTY_SEGMENT,
                 UriCompliance.Violation.AMBIGUOUS_PATH_PARAMETER,
                 UriCompliance.Violation.SUSPICIOUS_PATH_CHARACTERS)));
+        http.setHttpCompliance(COMPLIANCE);
         http.addCustomizer(PatientConnector.requests());
+        http.addCustomizer(RequestTargets::read);
         http.addCustomizer((request, responseHeaders) -> withoutWebSocket(request));
         http.setSendServerVersion(false);
         http.setRequestHeaderSize(config.connections().headerBytes());

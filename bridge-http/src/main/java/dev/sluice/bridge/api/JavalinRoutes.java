@@ -9,6 +9,7 @@ import dev.sluice.bridge.http.Guard;
 import dev.sluice.bridge.http.Problem;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
+import dev.sluice.bridge.http.RequestSyntax;
 import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import io.javalin.config.RoutesConfig;
@@ -71,18 +72,29 @@ final class JavalinRoutes {
                 register(routes, HandlerType.HEAD, route, route.pops() ? JavalinRoutes::refuseHead : route.endpoint());
             }
         }
-        routes.before(ctx -> {
-            cors.describe(new JavalinRequest(ctx));
-            if (ctx.method().equals(HandlerType.OPTIONS)) { // A browser sends a preflight on any path.
-                ctx.status(HttpStatus.NO_CONTENT);
-                ctx.skipRemainingHandlers();
-            }
-        });
+        routes.before(this::check);
         routes.exception(Exception.class, (e, ctx) -> sendProblem(ctx, e));
         routes.exception(HttpResponseException.class, (e, ctx) -> {
             RequestBodies.leaveUnread(new JavalinRequest(ctx));
             sendProblem(ctx, noRoute(ctx, e));
         });
+    }
+
+    /** Answers a preflight, which a browser sends on any path, and refuses what no route may get. */
+    private void check(Context ctx) {
+        var request = new JavalinRequest(ctx);
+        cors.describe(request);
+        if (ctx.method().equals(HandlerType.OPTIONS)) {
+            ctx.status(HttpStatus.NO_CONTENT);
+            ctx.skipRemainingHandlers();
+            return;
+        }
+        try {
+            RequestSyntax.check(request);
+        } catch (InvalidRequestException refusal) {
+            RequestBodies.leaveUnread(request);
+            throw refusal;
+        }
     }
 
     private void register(RoutesConfig routes, HandlerType method, Route route, Endpoint endpoint) {

@@ -16,6 +16,9 @@ final class BadHttp {
     private static final String UNESCAPED = "The path has a character that must be percent-encoded";
     private static final String NOT_UTF8 = "The path is not percent-encoded UTF-8";
     private static final String NO_COLON = "A header must have a colon";
+    /** What Jetty says of an escape without two hexadecimal digits. */
+    private static final String NO_DIGIT = "!hex";
+
     private static final String ILLEGAL_CHARACTER = "Illegal character ";
 
     /** What Jetty says, and what we say. */
@@ -107,12 +110,14 @@ final class BadHttp {
         while (cause.getCause() != null) {
             cause = cause.getCause();
         }
-        String known = REASONS.get(String.valueOf(cause.getMessage()));
+        String message = String.valueOf(cause.getMessage());
+        String known = REASONS.get(message);
         if (known != null) {
             return known;
         }
-        return cause instanceof NumberFormatException
-                ? Problem.UNDECODABLE // The two digits of an escape are the only number that is left.
-                : "The request is not valid HTTP: " + cause.getMessage();
+        if (cause instanceof NumberFormatException) { // An address has two kinds of numbers.
+            return message.startsWith(NO_DIGIT) ? Problem.UNDECODABLE : "The port of the address must be a number";
+        }
+        return "The request is not valid HTTP: " + message;
     }
 }

@@ -73,6 +73,11 @@ public final class InvalidRequestException extends RuntimeException {
         return new InvalidRequestException(415, message);
     }
 
+    /** A request that uses a part of HTTP which the service does not have: status 501. */
+    public static InvalidRequestException notImplemented(String message) {
+        return new InvalidRequestException(501, message);
+    }
+
     /** A request that has no route: status 404. */
     public static InvalidRequestException notFound(String message) {
         return new InvalidRequestException(404, message);
@@ -100,7 +105,7 @@ public final class InvalidRequestException extends RuntimeException {
                 : at("item " + index);
     }
 
-    /** Returns the HTTP status, 4xx. */
+    /** Returns the HTTP status, 4xx or 501. */
     public int status() {
         return status;
     }

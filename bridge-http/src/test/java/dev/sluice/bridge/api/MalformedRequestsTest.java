@@ -180,6 +180,58 @@ class MalformedRequestsTest extends HttpServiceFixture {
         assertThat(wrong).isEmpty();
     }
 
+    /** A proxy in front may take the line for a part of the one before it. */
+    @Test
+    void aLineThatEndsWithALineFeedAloneIsRefused() throws IOException {
+        String close = "Connection: close\r\n";
+        for (String request : List.of(
+                "GET /live HTTP/1.1\n" + HOST + close + "\r\n",
+                "GET /live HTTP/1.1\r\nHost: localhost\n" + close + "\r\n",
+                "GET /live HTTP/1.1\r\n" + HOST + "Connection: close\n\r\n",
+                "GET /live HTTP/1.1\r\n" + HOST + close + "\n",
+                "GET /live HTTP/1.1\nHost: localhost\n\n")) {
+            refused(400, LF, request);
+        }
+        assertThat(wrong).isEmpty();
+        assertThat(raw("\r\n" + get("/live", HOST + close))).startsWith("HTTP/1.1 200 ");
+    }
+
+    @Test
+    void aTransferCodingOtherThanChunkedIsNamed() throws IOException {
+        String chunks = "2\r\n{}\r\n0\r\n\r\n";
+        for (String coding :
+                List.of("gzip, chunked", "x-custom, chunked", "deflate,gzip,chunked", "identity, chunked")) {
+            String error =
+                    "Transfer-Encoding must be chunked, was " + coding + "; a compressed body has a Content-Encoding";
+            refused(501, error, post("Transfer-Encoding: " + coding + "\r\n", chunks));
+            String[] two = coding.split(", ?chunked", -1);
+            refused(
+                    501,
+                    error.replace(coding, two[0] + ", chunked"),
+                    post("Transfer-Encoding: " + two[0] + "\r\nTransfer-Encoding: chunked\r\n", chunks));
+        }
+        for (String coding :
+                List.of("gzip", "chunked, gzip", "chunked, chunked", "identity", "xchunked", "chunked;q=1", "")) {
+            refused(
+                    400,
+                    "Transfer-Encoding must be chunked, once",
+                    post("Transfer-Encoding: " + coding + "\r\n", chunks));
+        }
+        refused(
+                400,
+                "Transfer-Encoding must be chunked, once",
+                post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", chunks));
+        refused(
+                400,
+                "A request of HTTP/1.0 must have a Content-Length instead of a Transfer-Encoding",
+                post("Transfer-Encoding: chunked\r\n", chunks).replace("HTTP/1.1", "HTTP/1.0"));
+        assertThat(wrong).isEmpty();
+        for (String coding : List.of("chunked", "Chunked", "CHUNKED")) {
+            assertThat(raw(post("Connection: close\r\nTransfer-Encoding: " + coding + "\r\n", chunks)))
+                    .endsWith("{\"error\":\"transactionId is required\"}");
+        }
+    }
+
     @Test
     void theErrorComesForEveryMethod() throws IOException {
         for (String method : List.of("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW")) {
