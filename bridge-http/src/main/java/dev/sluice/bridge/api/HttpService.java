@@ -110,6 +110,7 @@ public final class HttpService implements AutoCloseable {
             javalinConfig.startup.startupWatcherEnabled = false;
             javalinConfig.http.compressionStrategy = CompressionStrategy.NONE;
             javalinConfig.http.prefer405over404 = true;
+            javalinConfig.router.ignoreTrailingSlashes = false; // JavalinRoutes decides where a slash counts.
             javalinConfig.http.generateEtags = false;
             javalinConfig.http.maxRequestSize = Long.MAX_VALUE; // RequestBodies has its own limit, with our message.
             javalinConfig.http.asyncTimeout = 0; // Each future has its own deadline.

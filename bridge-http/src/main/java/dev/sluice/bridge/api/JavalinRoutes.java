@@ -67,9 +67,13 @@ final class JavalinRoutes {
     /** Registers the table. HEAD answers as GET without a body. On a route that pops, HEAD is not allowed. */
     void register(RoutesConfig routes) {
         for (Route route : table) {
-            register(routes, HandlerType.findOrCreate(route.method()), route, route.endpoint());
-            if (route.method().equals(Route.GET)) {
-                register(routes, HandlerType.HEAD, route, route.pops() ? JavalinRoutes::refuseHead : route.endpoint());
+            HandlerType method = HandlerType.findOrCreate(route.method());
+            for (String path : route.paths()) {
+                register(routes, method, path, route, route.endpoint());
+                if (route.method().equals(Route.GET)) {
+                    Endpoint head = route.pops() ? JavalinRoutes::refuseHead : route.endpoint();
+                    register(routes, HandlerType.HEAD, path, route, head);
+                }
             }
         }
         routes.before(this::check);
@@ -97,9 +101,9 @@ final class JavalinRoutes {
         }
     }
 
-    private void register(RoutesConfig routes, HandlerType method, Route route, Endpoint endpoint) {
+    private void register(RoutesConfig routes, HandlerType method, String path, Route route, Endpoint endpoint) {
         Endpoint guarded = foreignPages.protect(!route.reads(), guard.protect(route.needed(), endpoint));
-        routes.addHttpHandler(method, route.path(), ctx -> {
+        routes.addHttpHandler(method, path, ctx -> {
             ctx.attribute(PATTERN, route.path());
             if (route.pops() && connections.crowded()) {
                 ctx.header("Connection", "close");
@@ -165,8 +169,18 @@ final class JavalinRoutes {
             return InvalidRequestException.methodNotAllowed(request);
         }
         return e.getStatus() == HttpStatus.NOT_FOUND.getCode()
-                ? InvalidRequestException.notFound("Not found: " + request)
+                ? InvalidRequestException.notFound("Not found: " + request + slashes(ctx.path()))
                 : e;
+    }
+
+    /** Explains the slashes of a path without a route, because a name is easily sent with one too many. */
+    private static String slashes(String path) {
+        if (path.contains("//")) {
+            return "; a name in a path must not be empty, and a slash in a name is %2F";
+        }
+        return path.length() > 1 && path.endsWith("/")
+                ? "; a path ends behind a name, and a slash in a name is %2F"
+                : "";
     }
 
     /** Names a request in a message. HEAD counts as GET, so that both get answers of the same length. */

@@ -1,6 +1,7 @@
 package dev.sluice.bridge.http;
 
 import dev.sluice.bridge.security.Role;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +29,14 @@ public record Route(String method, String path, Access access, Endpoint endpoint
 
     public static Route delete(String path, Access access, Endpoint endpoint) {
         return new Route("DELETE", path, access, endpoint);
+    }
+
+    /**
+     * Returns the paths of the route. Behind a word a slash means nothing. Behind a name it could belong to the name,
+     * so such a path is not one of the route.
+     */
+    public List<String> paths() {
+        return path.endsWith("}") ? List.of(path) : List.of(path, path + "/");
     }
 
     /** Returns the role that a token must have, or null if no token is needed. */

@@ -2,9 +2,10 @@
  * HTTP below the routes: connections, bodies, parameters, answers, errors, and the checks in front of every route.
  *
  * <pre>
- *   PatientConnector ▶ ForeignPages ▶ Guard ▶ Endpoint ▶ Answer
- *     Connections       403             401, 403   │
- *                                                  └▶ RequestBodies ▶ RequestMemory, JsonRequest, NdjsonLines
+ *   PatientConnector ▶ RequestTargets ▶ RequestSyntax ▶ ForeignPages ▶ Guard ▶ Endpoint ▶ Answer
+ *     Connections       BadHttp          400, 501         403             401, 403   │
+ *                                                                                    └▶ RequestBodies
+ *                                                                  RequestMemory, JsonRequest, NdjsonLines
  * </pre>
  *
  * <p>Rules:
@@ -12,6 +13,8 @@
  * <ul>
  *   <li>No thread waits for a client. Bodies arrive and answers leave as callbacks of the server.
  *   <li>An endpoint fails with an exception. Only {@link dev.sluice.bridge.http.Problem} maps exceptions to statuses.
+ *   <li>A request that a proxy or another reader could take for another request is refused: {@code RequestTargets} and
+ *       {@code RequestSyntax} decide for all routes. {@code BadHttp} says what is wrong with what Jetty refuses.
  *   <li>A request takes memory before it uses it.
  *   <li>Nothing here knows Javalin. The servlet API and Jetty appear where bodies, connections and answers need them.
  * </ul>
@@ -26,6 +29,7 @@
  *
  * <p>Public types for the table of routes and the server: {@link dev.sluice.bridge.http.Route},
  * {@link dev.sluice.bridge.http.Access} and {@link dev.sluice.bridge.http.Endpoint} (its rows),
+ * {@link dev.sluice.bridge.http.RequestTargets}, {@link dev.sluice.bridge.http.RequestSyntax},
  * {@link dev.sluice.bridge.http.Guard}, {@link dev.sluice.bridge.http.ForeignPages},
  * {@link dev.sluice.bridge.http.Cors} and {@link dev.sluice.bridge.http.TrustedOrigins} (its checks),
  * {@link dev.sluice.bridge.http.PatientConnector}, {@link dev.sluice.bridge.http.Connections} and
