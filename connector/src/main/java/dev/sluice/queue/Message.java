@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param transactionId key under which the message is unique in its partition
  * @param payload JSON text in UTF-8, exactly as it was pushed; the stored text if the cipher lacks the key to decrypt
  *     it. Not copied: do not change it
+ * @param headers headers of the producer; the stored text's if the cipher lacks the key to decrypt it
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
  * @param createdAt when the message was written to the queue, by the database's clock, or the time of its
@@ -31,6 +32,7 @@ public record Message(
         UUID id,
         String transactionId,
         byte[] payload,
+        MessageHeaders headers,
         @Nullable UUID traceId,
         @Nullable String producerSub,
         Instant createdAt) {
@@ -46,9 +48,19 @@ public record Message(
         return new String(payload, UTF_8);
     }
 
-    /** Returns the same message with another payload. */
-    Message withPayload(byte[] other) {
+    /** Returns the same message with another payload and other headers. */
+    Message with(byte[] otherPayload, MessageHeaders otherHeaders) {
         return new Message(
-                partitionId, partition, queue, seq, id, transactionId, other, traceId, producerSub, createdAt);
+                partitionId,
+                partition,
+                queue,
+                seq,
+                id,
+                transactionId,
+                otherPayload,
+                otherHeaders,
+                traceId,
+                producerSub,
+                createdAt);
     }
 }

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param generatedTransactionId whether the service made {@code transactionId}, or the sink took it from the Kafka
  *     offset. Committed offsets keep such a message from being written twice, so deduplication leaves its id out
  * @param payload JSON text as the producer sent it, valid UTF-8. Not copied: do not change it afterwards
+ * @param headers headers of the producer
  * @param traceId id with which the producer follows the message, or null
  * @param producerSub subject of the producer's token, or null if the producer was not authenticated
  * @param deliverAt time before which the message is not delivered; null: at once
@@ -33,6 +34,7 @@ public record NewMessage(
         String transactionId,
         boolean generatedTransactionId,
         byte[] payload,
+        MessageHeaders headers,
         @Nullable UUID traceId,
         @Nullable String producerSub,
         @Nullable Instant deliverAt,
@@ -54,6 +56,7 @@ public record NewMessage(
     public NewMessage {
         requireNonNull(id, "id");
         requireNonNull(payload, "payload");
+        requireNonNull(headers, "headers");
         requireNonNull(origin, "origin");
         checkName("queue", queue);
         checkName("partition", partition);
@@ -73,15 +76,16 @@ public record NewMessage(
         return new Builder(id, queue, partition, transactionId, payload);
     }
 
-    /** Returns the same message with another payload. */
-    NewMessage withPayload(byte[] other) {
+    /** Returns the same message with another payload and other headers. */
+    NewMessage with(byte[] otherPayload, MessageHeaders otherHeaders) {
         return new NewMessage(
                 id,
                 queue,
                 partition,
                 transactionId,
                 generatedTransactionId,
-                other,
+                otherPayload,
+                otherHeaders,
                 traceId,
                 producerSub,
                 deliverAt,
@@ -146,6 +150,7 @@ public record NewMessage(
         private final String transactionId;
         private final byte[] payload;
         private boolean generatedTransactionId;
+        private MessageHeaders headers = MessageHeaders.NONE;
         private @Nullable UUID traceId;
         private @Nullable String producerSub;
         private @Nullable Instant deliverAt;
@@ -163,6 +168,12 @@ public record NewMessage(
         /** Sets generatedTransactionId. */
         public Builder generatedTransactionId(boolean value) {
             generatedTransactionId = value;
+            return this;
+        }
+
+        /** Sets headers. */
+        public Builder headers(MessageHeaders value) {
+            headers = value;
             return this;
         }
 
@@ -209,6 +220,7 @@ public record NewMessage(
                     transactionId,
                     generatedTransactionId,
                     payload,
+                    headers,
                     traceId,
                     producerSub,
                     deliverAt,

@@ -26,6 +26,9 @@ import org.slf4j.LoggerFactory;
  * 800-38D), in the form of {@link SealedPayload}. A payload names the key that encrypted it, so keys can be rotated:
  * one key encrypts, and older keys still decrypt.
  *
+ * <p><b>Headers</b> of a message are encrypted in the same way, all of them as one text. The sealed form is an object
+ * of strings, so it is the stored form of headers too. Below, what holds for a payload holds for headers.
+ *
  * <p><b>Binding to the queue.</b> The tag covers the ciphertext and the name of the queue (as additional data, UTF-8).
  * If somebody copies a ciphertext into another queue, it is not decrypted there. The tag does not cover partition,
  * transaction id and message id, because a message that is redriven from the dead letters gets new ids and keeps its
@@ -172,9 +175,10 @@ public final class PayloadCipher {
     }
 
     /**
-     * Encrypts the payload of a message for its queue.
+     * Encrypts the payload and the headers of a message for its queue.
      *
-     * @return the message with its payload sealed; the same message if a configured key has sealed it already
+     * @return the message with its payload and headers sealed; the same message if a configured key has sealed them
+     *     already
      * @throws IllegalStateException if there is no key
      */
     public NewMessage seal(NewMessage message) {
@@ -182,10 +186,19 @@ public final class PayloadCipher {
             throw new IllegalStateException("there is no key to encrypt with");
         }
         byte[] payload = message.payload();
-        return isSealed(message.queue(), payload)
+        MessageHeaders headers = message.headers();
+        boolean isPayloadSealed = isSealed(message.queue(), payload);
+        boolean areHeadersSealed =
+                headers.isEmpty() || isSealed(message.queue(), headers.json().getBytes(UTF_8));
+        return isPayloadSealed && areHeadersSealed
                 ? message
-                : message.withPayload(
-                        encrypt(keyId, message.queue(), payload).toJson().getBytes(UTF_8));
+                : message.with(
+                        isPayloadSealed
+                                ? payload
+                                : encrypt(keyId, message.queue(), payload)
+                                        .toJson()
+                                        .getBytes(UTF_8),
+                        areHeadersSealed ? headers : MessageHeaders.parse(seal(message.queue(), headers.json())));
     }
 
     /**
@@ -257,6 +270,28 @@ public final class PayloadCipher {
     /** Decrypts a text as {@link #open(String, byte[])} does. */
     public String open(String queue, String stored) {
         return new String(open(queue, stored.getBytes(UTF_8)), UTF_8);
+    }
+
+    /**
+     * Decrypts headers if they are sealed for the queue and intact.
+     *
+     * @return the headers as they were pushed; {@code stored} if they are not sealed, or if no configured key decrypts
+     *     them
+     */
+    public MessageHeaders open(String queue, MessageHeaders stored) {
+        if (stored.isEmpty()) {
+            return stored;
+        }
+        String opened = open(queue, stored.json());
+        return opened.equals(stored.json()) ? stored : MessageHeaders.ofStored(opened);
+    }
+
+    /** Decrypts the payload and the headers of a message. Returns the same message if neither is sealed. */
+    Message open(Message message) {
+        byte[] payload = open(message.queue(), message.payload());
+        MessageHeaders headers = open(message.queue(), message.headers());
+        boolean isSame = payload == message.payload() && headers == message.headers();
+        return isSame ? message : message.with(payload, headers);
     }
 
     private byte @Nullable [] open(String queue, SealedPayload sealed) {

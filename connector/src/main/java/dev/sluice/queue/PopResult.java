@@ -47,15 +47,15 @@ public record PopResult(
         messages = List.copyOf(messages);
     }
 
-    /** Returns the same result with the payloads decrypted for which the cipher has the key. */
+    /** Returns the same result with the payloads and headers decrypted for which the cipher has the key. */
+    @SuppressWarnings("ReferenceEquality") // The cipher returns the same message if nothing is sealed.
     public PopResult opened(PayloadCipher cipher) {
         boolean changed = false;
         var opened = new ArrayList<Message>(messages.size());
         for (Message message : messages) {
-            byte[] payload = cipher.open(message.queue(), message.payload());
-            boolean same = payload == message.payload();
-            opened.add(same ? message : message.withPayload(payload));
-            changed |= !same;
+            Message clear = cipher.open(message);
+            opened.add(clear);
+            changed |= clear != message;
         }
         return changed ? new PopResult(status, leaseId, opened, partitionsClaimed, nextReadyIn) : this;
     }

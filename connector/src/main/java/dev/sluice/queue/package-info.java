@@ -6,8 +6,8 @@
  *
  * <dl>
  *   <dt>message
- *   <dd>JSON text with an id and a transaction id. A producer pushes a {@link dev.sluice.queue.NewMessage}; a consumer
- *       pops a {@link dev.sluice.queue.Message}.
+ *   <dd>JSON text with an id, a transaction id and {@link dev.sluice.queue.MessageHeaders headers}. A producer pushes a
+ *       {@link dev.sluice.queue.NewMessage}; a consumer pops a {@link dev.sluice.queue.Message}.
  *   <dt>queue
  *   <dd>A name with {@link dev.sluice.queue.QueueOptions}, a namespace and a task. A push creates a queue that does not
  *       exist.
@@ -89,6 +89,8 @@
  * <ul>
  *   <li>{@link dev.sluice.queue.PushOutcome}, {@link dev.sluice.queue.PopResult},
  *       {@link dev.sluice.queue.AcknowledgeOutcome}: results, as the bridge answers them.
+ *   <li>{@link dev.sluice.queue.MessageHeaders}, {@link dev.sluice.queue.HeaderLimits}: the headers of a message, and
+ *       how many and how large they may be.
  *   <li>{@link dev.sluice.queue.Origin}: what a message keeps from a topic.
  *   <li>{@link dev.sluice.queue.QueueInfo}, {@link dev.sluice.queue.QueueNamespace},
  *       {@link dev.sluice.queue.PartitionKey}: rows of queues, and where a page of rows ends.

@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.HashSet;
 import java.util.HexFormat;
+import java.util.UUID;
 import javax.crypto.Cipher;
 import javax.crypto.spec.GCMParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
@@ -26,6 +27,61 @@ class PayloadCipherTest {
     private static String seal(PayloadCipher cipher, String queue, String payload) {
         NewMessage sealed = cipher.seal(Messages.message(queue, "p", "t", payload));
         return new String(sealed.payload(), UTF_8);
+    }
+
+    @Nested
+    class Headers {
+        private final NewMessage clear = NewMessage.builder(new UUID(1, 2), "q", "p", "t", PAYLOAD.getBytes(UTF_8))
+                .headers(Messages.HEADERS)
+                .build();
+        private final NewMessage sealed = A.seal(clear);
+
+        @Test
+        void areSealedAsOneTextAndComeBackIdentical() {
+            assertThat(sealed.headers().asMap()).containsOnlyKeys("encrypted", "iv", "authTag", "keyId");
+            assertThat(A.open("q", sealed.headers()).json()).isEqualTo(Messages.HEADERS.json());
+            assertThat(A.open("q", MessageHeaders.parse(sealed.headers().json())))
+                    .isEqualTo(Messages.HEADERS);
+        }
+
+        @Test
+        void areSealedOnceThoughTheMessageIsSealedTwice() {
+            assertThat(A.seal(sealed)).isSameAs(sealed);
+        }
+
+        @Test
+        void areSealedIfOnlyThePayloadIs() {
+            NewMessage half = NewMessage.builder(new UUID(1, 2), "q", "p", "t", sealed.payload())
+                    .headers(Messages.HEADERS)
+                    .build();
+            NewMessage whole = A.seal(half);
+            assertThat(whole.payload()).isSameAs(half.payload());
+            assertThat(A.open("q", whole.headers())).isEqualTo(Messages.HEADERS);
+        }
+
+        @Test
+        void stayNoHeaders() {
+            assertThat(A.seal(NewMessage.of(new UUID(1, 2), "q", "p", "t", new byte[] {'1'}))
+                            .headers())
+                    .isSameAs(MessageHeaders.NONE);
+            assertThat(A.open("q", MessageHeaders.NONE)).isSameAs(MessageHeaders.NONE);
+        }
+
+        @Test
+        void areDeliveredAsStoredWithoutTheKeyOrInAnotherQueue() {
+            assertThat(PayloadCipher.NONE.open("q", sealed.headers())).isSameAs(sealed.headers());
+            assertThat(A.open("other", sealed.headers())).isSameAs(sealed.headers());
+        }
+
+        @Test
+        void ofAProducerInTheSealedFormStayHis() {
+            var own = Messages.headers("encrypted", "AAAA", "iv", "AAAAAAAAAAAAAAAA", "authTag", "A".repeat(22) + "==");
+            NewMessage message = NewMessage.builder(new UUID(1, 2), "q", "p", "t", new byte[] {'1'})
+                    .headers(own)
+                    .build();
+            assertThat(A.open("q", own)).isSameAs(own);
+            assertThat(A.open("q", A.seal(message).headers())).isEqualTo(own);
+        }
     }
 
     @Nested

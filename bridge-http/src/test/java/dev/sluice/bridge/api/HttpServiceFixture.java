@@ -23,6 +23,7 @@ import dev.sluice.bridge.repositories.RepositorySettings;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.Message;
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
@@ -267,6 +268,7 @@ abstract class HttpServiceFixture {
                 MESSAGE,
                 "t",
                 payload.getBytes(UTF_8),
+                MessageHeaders.NONE,
                 null,
                 null,
                 Instant.parse("2026-05-16T10:00:00.123456Z"));

@@ -3,6 +3,7 @@ package dev.sluice.bridge.pop;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.sluice.queue.Message;
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PopRequest;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
@@ -98,7 +99,17 @@ final class FakeQueue {
             while (covers(target, name) && taken.size() < request.batch() && !available.isEmpty()) {
                 String payload = available.removeFirst();
                 taken.add(new Message(
-                        1, "p", name, 1, UUID.randomUUID(), "t", payload.getBytes(UTF_8), null, null, Instant.EPOCH));
+                        1,
+                        "p",
+                        name,
+                        1,
+                        UUID.randomUUID(),
+                        "t",
+                        payload.getBytes(UTF_8),
+                        MessageHeaders.NONE,
+                        null,
+                        null,
+                        Instant.EPOCH));
             }
         }
         return taken.isEmpty()

@@ -8,6 +8,7 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import dev.sluice.queue.Message;
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
@@ -50,7 +51,17 @@ class GiveBacksTest {
 
     private static PopResult popped(@Nullable UUID lease) {
         var message = new Message(
-                1, "p", "orders", 7, UUID.randomUUID(), "o-7", "{}".getBytes(UTF_8), null, null, Instant.EPOCH);
+                1,
+                "p",
+                "orders",
+                7,
+                UUID.randomUUID(),
+                "o-7",
+                "{}".getBytes(UTF_8),
+                MessageHeaders.NONE,
+                null,
+                null,
+                Instant.EPOCH);
         return new PopResult(PopResult.Status.MESSAGES, lease, List.of(message), 1, null);
     }
 

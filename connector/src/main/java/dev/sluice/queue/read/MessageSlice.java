@@ -3,6 +3,7 @@ package dev.sluice.queue.read;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.sluice.queue.Message;
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Array;
 import java.sql.Connection;
@@ -124,6 +125,7 @@ final class MessageSlice {
                 ids[index],
                 transactionIds[index],
                 payload,
+                MessageHeaders.NONE,
                 traceIds == null ? null : traceIds[index],
                 producerSubs == null ? null : producerSubs[index],
                 createdAt == null ? writtenAt : createdAt.toInstant());
