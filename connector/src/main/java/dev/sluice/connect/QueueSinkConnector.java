@@ -64,10 +64,17 @@ public final class QueueSinkConnector extends SinkConnector {
         return QueueSinkConfig.DEFINITION;
     }
 
-    /** Checks each property by itself, and if each is valid, the conflicts between them. */
+    /**
+     * Checks each property by itself and finds unknown ones. If each is valid, it checks the conflicts between them,
+     * and then the connection if the configuration asks for it.
+     */
     @Override
     public Config validate(Map<String, String> connectorConfigs) {
-        return Conflicts.addTo(super.validate(connectorConfigs), () -> QueueSinkConfig.conflicts(connectorConfigs));
+        return Conflicts.addTo(
+                super.validate(connectorConfigs),
+                QueueSinkConfig.unknown(connectorConfigs),
+                () -> QueueSinkConfig.conflicts(connectorConfigs),
+                () -> QueueSinkConfig.connectionProblems(connectorConfigs));
     }
 
     /**

@@ -69,11 +69,17 @@ public final class QueueSourceConnector extends SourceConnector {
         return QueueSourceConfig.DEFINITION;
     }
 
-    /** Checks each property by itself, and if each is valid, the conflicts between them. */
+    /**
+     * Checks each property by itself and finds unknown ones. If each is valid, it checks the conflicts between them,
+     * and then the connection if the configuration asks for it.
+     */
     @Override
     public Config validate(Map<String, String> connectorConfigs) {
         return Conflicts.addTo(
-                super.validate(connectorConfigs), () -> QueueSourceConfig.connectorConflicts(connectorConfigs));
+                super.validate(connectorConfigs),
+                QueueSourceConfig.unknown(connectorConfigs),
+                () -> QueueSourceConfig.connectorConflicts(connectorConfigs),
+                () -> QueueSourceConfig.connectionProblems(connectorConfigs));
     }
 
     /**

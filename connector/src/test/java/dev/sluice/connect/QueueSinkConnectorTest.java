@@ -78,6 +78,13 @@ class QueueSinkConnectorTest {
                     "schema.apply | maybe | Expected value to be either true or false",
                     "dedup.window.ms | a week | Not a number of type LONG",
                     "queue.name.format | '' | queue.name.format must not be empty",
+                    "queue.name.format | kafka.${table} | must not contain ${table}: its only placeholder is ${topic}",
+                    "queue.name.format | ${topic}-${ topic } | must not contain ${ topic }: its only placeholder",
+                    "queue.name.format | ${topic | must not contain ${topic: its only placeholder is ${topic}",
+                    "created.from | constant:yesterday | created.from must be a time: RFC 3339 like",
+                    "created.from | constant:2026-02-30 | created.from must be a time: RFC 3339 like",
+                    "connection.validate | perhaps | Expected value to be either true or false",
+                    "unknown.settings | accept | String must be one of: refuse, ignore",
                     "lane.from | low | lane.from must be key, timestamp",
                     "lane.from | constant:urgent | lane.from must be critical, high, normal or low, was urgent",
                     "lane.from | timestamp | lane.from must not be timestamp, which is never a lane",
@@ -117,7 +124,10 @@ class QueueSinkConnectorTest {
                     "header.converter | org.apache.kafka.connect.converters.LongConverter | message.headers | true",
                     "transaction.id.from | constant:one | dedup.window.ms | 3600000",
                     "transaction.id.from | topic-partition | dedup.window.ms | 1",
-                    "lane.from.missing | fail | message.headers | true"
+                    "lane.from.missing | fail | message.headers | true",
+                    "lane.from | key | key.converter | org.apache.kafka.connect.converters.LongConverter",
+                    "trace.id.from | key | key.converter | IntegerConverter",
+                    "lock.timeout.ms | 5000 | write.timeout.ms | 5000"
                 })
         void refusesPairsThatCannotWorkAlsoAtStart(String key, String value, String other, String otherValue) {
             Map<String, String> properties = properties(key, value, other, otherValue);
@@ -145,10 +155,24 @@ class QueueSinkConnectorTest {
                     "header.converter | ByteArrayConverter | message.headers | true",
                     "transaction.id.from | constant:one | dedup.window.ms | 0",
                     "lane.from.missing | fail | lane.from | header:lane",
+                    "lane.from | key | key.converter | org.apache.kafka.connect.storage.StringConverter",
+                    "created.from | key | key.converter | org.apache.kafka.connect.converters.LongConverter",
+                    "lock.timeout.ms | 4999 | write.timeout.ms | 5000",
+                    "write.timeout.ms | 1000 | batch.size | 10",
+                    "consumer.override.enable.auto.commit | false | batch.size | 10",
                     "trace.id.from | constant:018f0000-0000-7000-8000-000000000001 | message.headers | true"
                 })
         void takesPairsThatMayWork(String key, String value, String other, String otherValue) {
             assertThat(problems(properties(key, value, other, otherValue))).isEmpty();
+        }
+
+        @Test
+        void refusesAConsumerThatCommitsByItself() {
+            assertThat(problems(properties("consumer.override.enable.auto.commit", "true")))
+                    .singleElement()
+                    .asString()
+                    .startsWith(
+                            "consumer.override.enable.auto.commit: consumer.override.enable.auto.commit=true does not");
         }
 
         @Test

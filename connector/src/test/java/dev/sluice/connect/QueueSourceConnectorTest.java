@@ -76,6 +76,13 @@ class QueueSourceConnectorTest {
                     "connection.url | jdbc:mysql://host/db | must start with jdbc:postgresql:",
                     "queues.pattern | orders( | must be a regular expression",
                     "topic.format | a b | must be 1 to 249 letters",
+                    "topic.format | .. | must be 1 to 249 letters",
+                    "topic.format | . | must be 1 to 249 letters",
+                    "topic.format | __consumer_offsets | Kafka reserves ., ..",
+                    "topic.format | '' | must be 1 to 249 letters",
+                    "topic.format | ${table} | must not contain ${table}: its only placeholder is ${queue}",
+                    "topic.format | ${topic}-${queue} | must not contain ${topic}: its only placeholder is ${queue}",
+                    "topic.format | ${queue | must not contain ${queue: its only placeholder is ${queue}",
                     "start.from | now | must be beginning, end or timestamp:TIME, was now",
                     "start.from | timestamp:now | must be a time: RFC 3339",
                     "value.type | json | String must be one of: string, bytes",
@@ -105,6 +112,7 @@ class QueueSourceConnectorTest {
                     "header.converter | org.apache.kafka.connect.converters.ByteArrayConverter | connector.class | it",
                     "errors.tolerance | all | connector.class | dev.sluice.connect.QueueSourceConnector",
                     "producer.override.acks | 1 | exactly.once.support | required",
+                    "transaction.boundary | connector | connector.class | dev.sluice.connect.QueueSourceConnector",
                     "producer.override.enable.idempotence | false | exactly.once.support | required",
                     "producer.override.max.in.flight.requests.per.connection | 6 | exactly.once.support | required"
                 })

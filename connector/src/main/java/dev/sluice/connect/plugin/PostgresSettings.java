@@ -92,6 +92,12 @@ public final class PostgresSettings {
         }
     }
 
+    /** Defines what Connect checks when it validates a configuration. */
+    public static void defineChecks(SettingGroup group) {
+        ConnectionCheck.define(group);
+        UnknownSettings.define(group);
+    }
+
     /**
      * Defines the encryption keys.
      *
@@ -172,6 +178,16 @@ public final class PostgresSettings {
         return source;
     }
 
+    /** Returns a data source as {@link #dataSource} does. The times hold whatever the URL says. */
+    DataSource impatientDataSource(String application, long answerTimeoutMs) {
+        var source = (DurableDataSource) dataSource(application, answerTimeoutMs);
+        int seconds = roundUpToSeconds(answerTimeoutMs);
+        source.setConnectTimeout(seconds);
+        source.setLoginTimeout(seconds);
+        source.setSocketTimeout(seconds);
+        return source;
+    }
+
     private static void unless(boolean set, Runnable setting) {
         if (!set) {
             setting.run();
@@ -180,6 +196,25 @@ public final class PostgresSettings {
 
     private ConnectionUrl url() {
         return ConnectionUrl.parse(config.getPassword(CONNECTION_URL).value());
+    }
+
+    /** Hides each secret that a text repeats, for a message of the driver or the server. */
+    String withoutSecrets(String text) {
+        Password password = config.getPassword(CONNECTION_PASSWORD);
+        String shown = text;
+        for (Map.Entry<Object, Object> each :
+                url().secrets(null, password == null ? null : password.value()).entrySet()) {
+            String value = String.valueOf(each.getValue());
+            if (!each.getKey().equals(PGProperty.USER.getName()) && !value.isEmpty()) {
+                shown = shown.replace(value, ConnectionUrl.HIDDEN);
+            }
+        }
+        return shown;
+    }
+
+    /** Returns true if the settings or the URL have a password. */
+    boolean hasPassword() {
+        return config.getPassword(CONNECTION_PASSWORD) != null || url().sets(PGProperty.PASSWORD);
     }
 
     private static int roundUpToSeconds(long millis) {

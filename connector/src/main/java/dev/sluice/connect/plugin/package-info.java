@@ -10,6 +10,9 @@
  *   <li>{@link dev.sluice.connect.plugin.ConnectSettings}: the settings of Connect itself that the plug-in reads.
  *   <li>{@link dev.sluice.connect.plugin.Converters}: recognises the converters of a configuration. Each side checks
  *       for itself which converters do not go with its settings.
+ *   <li>{@link dev.sluice.connect.plugin.UnknownSettings}: finds the settings that neither a connector nor Connect
+ *       knows.
+ *   <li>{@link dev.sluice.connect.plugin.ConnectionCheck}: tries the connection when Connect validates a configuration.
  *   <li>{@link dev.sluice.connect.plugin.TaskMetrics}: publishes numbers of a task as metrics of the worker.
  *   <li>{@link dev.sluice.connect.plugin.PluginVersion}: the version that connectors and tasks report.
  * </ul>

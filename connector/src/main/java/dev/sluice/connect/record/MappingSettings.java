@@ -213,6 +213,7 @@ public final class MappingSettings {
         }
         addHeaderConflicts(new Converters(properties), selectors, conflicts);
         addFieldConflicts(properties, selectors, conflicts);
+        addKeyConflicts(new Converters(properties), selectors, conflicts);
         addNameConflicts(properties, conflicts);
         return conflicts;
     }
@@ -256,6 +257,22 @@ public final class MappingSettings {
                         key,
                         key + "=" + from + " does not go with " + converters.assignment(Converters.VALUE)
                                 + ": its values have no fields. Set " + Converters.VALUE + "=" + Converters.JSON_CLASS);
+            }
+        });
+    }
+
+    /** Adds the attributes that take the key, if the key is a number and the attribute never is one. */
+    private static void addKeyConflicts(
+            Converters converters, Map<String, String> selectors, Map<String, String> conflicts) {
+        if (converters.kind(Converters.KEY) != Kind.NUMBER) {
+            return;
+        }
+        Map.of(LANE_FROM, "lane", TRACE_ID_FROM, "UUID").forEach((key, what) -> {
+            if (Selector.KEY.equals(selectors.get(key))) {
+                conflicts.put(
+                        key,
+                        key + "=" + Selector.KEY + " does not go with " + converters.assignment(Converters.KEY)
+                                + ": a number or truth value is never a " + what);
             }
         });
     }

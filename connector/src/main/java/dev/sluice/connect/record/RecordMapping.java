@@ -95,8 +95,9 @@ public final class RecordMapping {
         this.maxBytes = maxBytes;
     }
 
-    /** Checks that the text of a format around the topic is possible in a name. */
+    /** Checks that a format has no placeholder but the topic, and that the text around it is possible in a name. */
     static void checkQueueNameFormat(String format) {
+        Placeholders.check(MappingSettings.QUEUE_NAME_FORMAT, format, TOPIC);
         NewMessage.checkName(MappingSettings.QUEUE_NAME_FORMAT, format.replace(TOPIC, "t"));
     }
 

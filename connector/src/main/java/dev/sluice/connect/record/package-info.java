@@ -24,6 +24,7 @@
  *       sink.
  *   <li>{@link dev.sluice.connect.record.RecordPlace}: topic partition and name of a record, used by the sink.
  *   <li>{@link dev.sluice.connect.record.TopicNames}: the rules for names of topics, used by the source and the bridge.
+ *   <li>{@link dev.sluice.connect.record.Placeholders}: the rule for formats of names, used by the source.
  * </ul>
  */
 @NullMarked

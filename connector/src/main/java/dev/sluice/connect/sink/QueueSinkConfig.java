@@ -5,10 +5,13 @@ import static org.apache.kafka.common.config.ConfigDef.Range.atLeast;
 import static org.apache.kafka.common.config.ConfigDef.Range.between;
 
 import dev.sluice.connect.plugin.ConnectSettings;
+import dev.sluice.connect.plugin.ConnectionCheck;
 import dev.sluice.connect.plugin.PostgresSettings;
 import dev.sluice.connect.plugin.SettingGroup;
+import dev.sluice.connect.plugin.UnknownSettings;
 import dev.sluice.connect.record.MappingSettings;
 import dev.sluice.connect.record.RecordMapping;
+import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -51,19 +54,40 @@ public final class QueueSinkConfig extends AbstractConfig {
     /** The setting by which a connector sets {@code max.poll.interval.ms} of its consumer. */
     static final String MAX_POLL_INTERVAL_MS = "consumer.override.max.poll.interval.ms";
 
+    /** The setting by which a connector has its consumer commit by itself. */
+    private static final String AUTO_COMMIT = "consumer.override.enable.auto.commit";
+
     /** Every setting, with type, default, range and documentation. */
     public static final ConfigDef DEFINITION = definition();
 
     /**
-     * Reads the settings. It ignores keys that it does not know, because they are Connect's own.
+     * Reads the settings. It ignores the keys of Connect.
      *
-     * @throws ConfigException if a setting is missing, out of range, or in conflict with another
+     * @throws ConfigException if a setting is missing, unknown, out of range, or in conflict with another
      */
     public QueueSinkConfig(Map<String, String> properties) {
         super(DEFINITION, properties, false);
+        unknown(properties).forEach((name, message) -> {
+            throw new ConfigException(message);
+        });
         conflicts(properties).forEach((name, message) -> {
             throw new ConfigException(message);
         });
+    }
+
+    /** Returns the settings that neither the connector nor Connect knows, each with the reason. */
+    public static Map<String, String> unknown(Map<String, String> properties) {
+        return UnknownSettings.problems(DEFINITION, properties);
+    }
+
+    /**
+     * Tries the connection if the configuration asks for it. Returns the setting to change, and the reason.
+     *
+     * @param properties of the connector, without conflicts
+     */
+    public static Map<String, String> connectionProblems(Map<String, String> properties) {
+        var config = new AbstractConfig(DEFINITION, properties, false);
+        return ConnectionCheck.problems(config, "sluice sink validation", QueueSchema::verify);
     }
 
     /**
@@ -85,6 +109,7 @@ public final class QueueSinkConfig extends AbstractConfig {
         if (config.getString(SOURCE_NAME) == null && !properties.containsKey(ConnectSettings.NAME)) {
             conflicts.put(SOURCE_NAME, SOURCE_NAME + " must be set when the connector has no " + ConnectSettings.NAME);
         }
+        addLockConflict(config, properties, conflicts);
         long put = config.getLong(PUT_TIMEOUT_MS) + config.getLong(WRITE_TIMEOUT_MS);
         OptionalLong pollInterval = pollInterval(properties);
         if (pollInterval.isPresent() && put >= pollInterval.getAsLong()) {
@@ -93,11 +118,30 @@ public final class QueueSinkConfig extends AbstractConfig {
                     PUT_TIMEOUT_MS + " and " + WRITE_TIMEOUT_MS + " must together be below " + MAX_POLL_INTERVAL_MS
                             + " (" + pollInterval.getAsLong() + "), were " + put);
         }
+        if (Boolean.parseBoolean(properties.getOrDefault(AUTO_COMMIT, "").strip())) {
+            conflicts.put(
+                    AUTO_COMMIT,
+                    AUTO_COMMIT + "=true does not go with a sink: the consumer would commit the offsets of records that"
+                            + " are not stored");
+        }
         var mapping = new MappingSettings(config);
         conflicts.putAll(mapping.conflicts(properties));
         addDedupConflict(config, mapping.sharedTransactionId(), conflicts);
         conflicts.putAll(new PostgresSettings(config).conflicts());
         return conflicts;
+    }
+
+    /** The default value of the lock timeout is no choice, so it is in conflict with nothing. */
+    private static void addLockConflict(
+            AbstractConfig config, Map<String, String> properties, Map<String, String> conflicts) {
+        long lock = config.getLong(LOCK_TIMEOUT_MS);
+        long write = config.getLong(WRITE_TIMEOUT_MS);
+        if (properties.containsKey(LOCK_TIMEOUT_MS) && lock >= write) {
+            conflicts.put(
+                    LOCK_TIMEOUT_MS,
+                    LOCK_TIMEOUT_MS + " must be below " + WRITE_TIMEOUT_MS + " (" + write + "), was " + lock
+                            + ": the task would close the connection before the lock times out, and park nothing");
+        }
     }
 
     private static void addDedupConflict(
@@ -200,6 +244,7 @@ public final class QueueSinkConfig extends AbstractConfig {
                 new SettingGroup(definition, "Encryption"),
                 "Keys for queues with the option encryptionEnabled, as id:key separated by commas. A key has 64"
                         + " hexadecimal digits. If there is no key, the records for such a queue wait.");
+        PostgresSettings.defineChecks(new SettingGroup(definition, "Checks"));
         return definition;
     }
 

@@ -6,11 +6,14 @@ import static org.apache.kafka.common.config.ConfigDef.Range.between;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.sluice.connect.plugin.ConnectSettings;
+import dev.sluice.connect.plugin.ConnectionCheck;
 import dev.sluice.connect.plugin.Converters;
 import dev.sluice.connect.plugin.Converters.Kind;
 import dev.sluice.connect.plugin.PostgresSettings;
 import dev.sluice.connect.plugin.SettingGroup;
+import dev.sluice.connect.plugin.UnknownSettings;
 import dev.sluice.queue.read.QueueReader.Share;
+import dev.sluice.queue.sql.QueueSchema;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -49,6 +52,7 @@ public final class QueueSourceConfig extends AbstractConfig {
 
     private static final String BYTES = "bytes";
     private static final String EXACTLY_ONCE = "exactly.once.support";
+    private static final String TRANSACTION_BOUNDARY = "transaction.boundary";
 
     /** Prefix of the settings by which a connector configures its producer. */
     private static final String PRODUCER = "producer.override.";
@@ -69,15 +73,33 @@ public final class QueueSourceConfig extends AbstractConfig {
     public static final ConfigDef DEFINITION = definition();
 
     /**
-     * Reads the settings. It ignores keys that it does not know, because they are Connect's own.
+     * Reads the settings. It ignores the keys of Connect.
      *
-     * @throws ConfigException if a setting is missing, out of range, or in conflict with another
+     * @throws ConfigException if a setting is missing, unknown, out of range, or in conflict with another
      */
     public QueueSourceConfig(Map<String, String> properties) {
         super(DEFINITION, properties, false);
+        unknown(properties).forEach((name, message) -> {
+            throw new ConfigException(message);
+        });
         conflicts(properties).forEach((name, message) -> {
             throw new ConfigException(message);
         });
+    }
+
+    /** Returns the settings that neither the connector nor Connect knows, each with the reason. */
+    public static Map<String, String> unknown(Map<String, String> properties) {
+        return UnknownSettings.problems(DEFINITION, properties);
+    }
+
+    /**
+     * Tries the connection if the configuration asks for it. Returns the setting to change, and the reason.
+     *
+     * @param properties of the connector, without conflicts
+     */
+    public static Map<String, String> connectionProblems(Map<String, String> properties) {
+        var config = new AbstractConfig(DEFINITION, properties, false);
+        return ConnectionCheck.problems(config, "sluice source validation", QueueSchema::verifyReadable);
     }
 
     /** Returns the conflicts between settings that are valid one by one: the setting to change, and the reason. */
@@ -175,6 +197,14 @@ public final class QueueSourceConfig extends AbstractConfig {
                     ConnectSettings.ERRORS_TOLERANCE + "=all does not go with " + ConnectSettings.CONNECTOR_CLASS + "="
                             + CONNECTOR + ": a source has no dead letter topic, so a message that a topic does not take"
                             + " would vanish");
+        }
+        String boundary = properties.getOrDefault(TRANSACTION_BOUNDARY, "poll").strip();
+        if (boundary.equalsIgnoreCase("connector")) {
+            conflicts.put(
+                    TRANSACTION_BOUNDARY,
+                    TRANSACTION_BOUNDARY + "=" + boundary + " does not go with " + ConnectSettings.CONNECTOR_CLASS + "="
+                            + CONNECTOR + ", which defines no transactions. Set " + TRANSACTION_BOUNDARY
+                            + "=poll or interval");
         }
         if (!properties.getOrDefault(EXACTLY_ONCE, "requested").strip().equalsIgnoreCase("required")) {
             return;
@@ -285,6 +315,7 @@ public final class QueueSourceConfig extends AbstractConfig {
                 "Keys that decrypt the payloads of encrypted queues, as id:key separated by commas. A key has 64"
                         + " hexadecimal digits. If the key of a payload is missing, the task writes the payload to"
                         + " the topic as it is stored, encrypted.");
+        PostgresSettings.defineChecks(new SettingGroup(definition, "Checks"));
         return definition;
     }
 

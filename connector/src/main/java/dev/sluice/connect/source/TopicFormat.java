@@ -1,5 +1,6 @@
 package dev.sluice.connect.source;
 
+import dev.sluice.connect.record.Placeholders;
 import dev.sluice.connect.record.TopicNames;
 import dev.sluice.queue.NewMessage;
 
@@ -12,14 +13,16 @@ final class TopicFormat {
     /**
      * Checks a format.
      *
-     * @throws IllegalArgumentException if it contains characters that no topic may have
+     * @throws IllegalArgumentException if it has another placeholder, or makes no name that a topic may have
      */
     TopicFormat(String format) {
         this.format = format;
+        Placeholders.check(QueueSourceConfig.TOPIC_FORMAT, format, QUEUE);
         // The shortest queue name that makes no reserved name together with the text around it.
         if (!TopicNames.isPossible(format.replace(QUEUE, "q"))) {
             throw new IllegalArgumentException("must be 1 to " + TopicNames.MAX_LENGTH
-                    + " letters, digits, dots, underscores and hyphens, and " + QUEUE + " for the queue");
+                    + " letters, digits, dots, underscores and hyphens, and " + QUEUE
+                    + " for the queue. Kafka reserves ., .., __cluster_metadata and the topics of its coordinators");
         }
     }
 
