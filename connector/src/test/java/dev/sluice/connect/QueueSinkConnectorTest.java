@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class QueueSinkConnectorTest {
     private static Map<String, String> properties(String... more) {
@@ -92,6 +93,7 @@ class QueueSinkConnectorTest {
                     "trace.id.from | topic-partition-offset | which is never a UUID",
                     "created.from | constant:soon | created.from must be a time: RFC 3339 like",
                     "created.from | topic-partition | which is never a time",
+                    "created.from | constant:1599-12-31 | created.from must be between 1600-01-01T00:00:00Z and 9999-",
                     "partition.from | field:`a | partition.from has a back-tick that is not closed: `a",
                     "partition.from.missing | ignore | must be default, warn or fail, was ignore",
                     "message.max.bytes | 0 | Value must be at least 1",
@@ -197,6 +199,22 @@ class QueueSinkConnectorTest {
                             "value.converter", "org.apache.kafka.connect.storage.StringConverter",
                             "transforms", "hoist")))
                     .isEmpty();
+        }
+
+        @ParameterizedTest
+        @ValueSource(strings = {"StringConverter", "org.apache.kafka.connect.converters.ByteArrayConverter"})
+        void takesFieldsOfTextAndBytesThatAreParsed(String converter) {
+            Map<String, String> properties = properties("partition.from", "field:id", "value.converter", converter);
+            assertThat(problems(properties))
+                    .singleElement()
+                    .asString()
+                    .contains("value.converter=org.apache.kafka.connect.json.JsonConverter")
+                    .contains("value.converter.schemas.enable=false")
+                    .contains("field.parse.json=true");
+            properties.put("field.parse.json", "true");
+            assertThat(problems(properties)).isEmpty();
+            properties.put("value.converter", "LongConverter");
+            assertThat(problems(properties)).singleElement().asString().doesNotContain("field.parse.json");
         }
 
         @Test

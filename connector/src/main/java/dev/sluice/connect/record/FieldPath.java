@@ -79,6 +79,12 @@ final class FieldPath {
         }
     }
 
+    /** Returns the path as the setting has it. */
+    @Override
+    public String toString() {
+        return text;
+    }
+
     /** A path leads into a text, a number, an array or another value without fields. */
     static final class NoFieldsException extends DataException {
         private static final long serialVersionUID = 1L;

@@ -11,10 +11,12 @@ import java.time.LocalDate;
 import java.time.LocalTime;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.time.temporal.ChronoField;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.connect.data.Field;
 import org.apache.kafka.connect.data.Schema;
 import org.apache.kafka.connect.data.Struct;
@@ -37,7 +39,8 @@ import org.jspecify.annotations.Nullable;
  *   <tr><td>float, double</td><td>a number; NaN and the infinities are errors, because JSON has none</td></tr>
  *   <tr><td>Decimal ({@code BigDecimal})</td><td>a number with all its digits</td></tr>
  *   <tr><td>Date, Time, Timestamp</td><td>{@code "2026-05-16"}, {@code "10:00:00.123"},
- *       {@code "2026-05-16T10:00:00.123Z"}, all UTC</td></tr>
+ *       {@code "2026-05-16T10:00:00.123Z"}, all UTC. A year after 9999 has a sign: {@code "+10000-01-01"}. A time that
+ *       is not within one day is an error</td></tr>
  *   <tr><td>struct</td><td>an object with every field of the schema, in its order, including null fields</td></tr>
  *   <tr><td>map</td><td>an object; a key that is not a string becomes the text of its JSON</td></tr>
  *   <tr><td>array, any collection</td><td>an array</td></tr>
@@ -147,7 +150,8 @@ final class JsonText {
                 || value instanceof Short
                 || value instanceof Byte
                 || value instanceof BigInteger
-                || value instanceof BigDecimal) {
+                || value instanceof BigDecimal
+                || value instanceof RecordFields.NumberText) {
             // BigDecimal writes an exponent if the plain form is longer. JSON allows both.
             out.append(value);
         } else if (value instanceof Double || value instanceof Float) {
@@ -177,12 +181,23 @@ final class JsonText {
             return switch (type) {
                 case org.apache.kafka.connect.data.Date.LOGICAL_NAME ->
                     LocalDate.ofInstant(instant, ZoneOffset.UTC).toString();
-                case Time.LOGICAL_NAME -> TIME.format(LocalTime.ofInstant(instant, ZoneOffset.UTC));
+                case Time.LOGICAL_NAME -> TIME.format(LocalTime.ofNanoOfDay(nanosOfDay(date.getTime())));
                 default -> TIMESTAMP.format(instant);
             };
         } catch (DateTimeException e) {
-            throw new DataException("date of " + date.getTime() + " ms since 1970 has no form in JSON", e);
+            String what = type.equals(Time.LOGICAL_NAME) ? "time of day of " : "date of ";
+            throw new DataException(what + date.getTime() + " ms has no form in JSON: " + e.getMessage(), e);
         }
+    }
+
+    /**
+     * Returns a time of day in nanoseconds. A worker's {@code JsonConverter} hands over any number of milliseconds.
+     *
+     * @throws DateTimeException if it is not within one day
+     */
+    private static long nanosOfDay(long millis) {
+        ChronoField.MILLI_OF_DAY.checkValidValue(millis);
+        return TimeUnit.MILLISECONDS.toNanos(millis);
     }
 
     private void struct(Struct struct, int depth) {

@@ -8,6 +8,7 @@ import dev.sluice.connect.plugin.Converters.Kind;
 import dev.sluice.connect.plugin.SettingGroup;
 import dev.sluice.connect.record.RecordMapping.Attribute;
 import dev.sluice.connect.record.WatchedSelector.Missing;
+import dev.sluice.queue.Origin;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -26,6 +27,7 @@ public final class MappingSettings {
     static final String TRACE_ID_FROM = "trace.id.from";
     static final String CREATED_FROM = "created.from";
     static final String LANE_FROM = "lane.from";
+    static final String FIELD_PARSE_JSON = "field.parse.json";
     static final String MESSAGE_HEADERS = "message.headers";
     static final String MESSAGE_MAX_BYTES = "message.max.bytes";
 
@@ -50,6 +52,13 @@ public final class MappingSettings {
                         Importance.MEDIUM,
                         Width.MEDIUM);
         defineSelectors(group);
+        group.setting(
+                        FIELD_PARSE_JSON,
+                        "Fields of JSON text",
+                        "Whether field: in the settings above finds fields in a value that is text or bytes. If true,"
+                                + " the task parses such a value as JSON for these settings, and the payload stays"
+                                + " the text, byte for byte. If false, only structs and maps have fields.")
+                .ofBoolean(false, Importance.MEDIUM);
         group.setting(
                         MESSAGE_HEADERS,
                         "Read sluice headers",
@@ -97,9 +106,11 @@ public final class MappingSettings {
                 CREATED_FROM,
                 null,
                 "Created time from",
-                "Where the task finds the time at which a message was created: ISO 8601 with its offset from UTC, or"
-                        + " milliseconds since 1970. If not set, it is the time of the write. Retention and delays"
-                        + " always use the time of the write. The header sluice.created-at overrides this.",
+                "Where the task finds the time at which a message was created: RFC 3339 (with T or a space; without an"
+                        + " offset, UTC), a date (its midnight UTC), or milliseconds since 1970, negative ones too."
+                        + " It must lie in the years 1600 to 9999. If not set, it is the time of the write."
+                        + " Retention and delays always use the time of the write. The header sluice.created-at"
+                        + " overrides this.",
                 "timestamp");
         defineSelector(
                 group,
@@ -127,7 +138,7 @@ public final class MappingSettings {
                 .ofText(
                         defaultValue,
                         checked(Selector.SYNTAX, text -> {
-                            Selector.parse(key, text);
+                            Selector.parse(key, text, new RecordFields(false));
                             checkFits(key, text);
                         }),
                         Importance.MEDIUM,
@@ -150,7 +161,7 @@ public final class MappingSettings {
         switch (key) {
             case LANE_FROM -> RecordHeaders.lane(LANE_FROM, constant);
             case TRACE_ID_FROM -> RecordHeaders.uuid(TRACE_ID_FROM, constant);
-            case CREATED_FROM -> RecordHeaders.time(CREATED_FROM, constant);
+            case CREATED_FROM -> checkCreated(constant);
             default -> {
                 return;
             }
@@ -162,13 +173,23 @@ public final class MappingSettings {
         }
     }
 
+    private static void checkCreated(@Nullable String constant) {
+        try {
+            var unused = new Origin(RecordHeaders.time(CREATED_FROM, constant), null);
+        } catch (IllegalArgumentException e) {
+            String message = String.valueOf(e.getMessage());
+            throw new IllegalArgumentException(message.replace("createdAt", CREATED_FROM), e);
+        }
+    }
+
     /** Returns the mapping that these settings describe. */
     public RecordMapping mapping() {
         var selectors = new EnumMap<Attribute, Selector>(Attribute.class);
+        var fields = new RecordFields(config.getBoolean(FIELD_PARSE_JSON));
         for (Attribute attribute : Attribute.values()) {
             String from = config.getString(attribute.setting);
             if (from != null) {
-                selectors.put(attribute, selector(attribute.setting, from));
+                selectors.put(attribute, selector(attribute.setting, from, fields));
             }
         }
         return new RecordMapping(
@@ -179,12 +200,12 @@ public final class MappingSettings {
     }
 
     /** Returns a selector. It is a watched one if a record may have nothing where it looks. */
-    private Selector selector(String key, String from) {
+    private Selector selector(String key, String from, RecordFields fields) {
         if (!Selector.mayMiss(from)) {
-            return Selector.parse(key, from);
+            return Selector.parse(key, from, fields);
         }
         String missing = config.getString(Missing.settingOf(key));
-        return new WatchedSelector(key, from, missing == null ? null : Missing.parse(missing));
+        return new WatchedSelector(key, from, missing == null ? null : Missing.parse(missing), fields);
     }
 
     /** Returns the selector of the transaction id if it gives many records the same id; null if it does not. */
@@ -243,11 +264,12 @@ public final class MappingSettings {
         }
     }
 
-    private static void addFieldConflicts(
+    private void addFieldConflicts(
             Map<String, String> properties, Map<String, String> selectors, Map<String, String> conflicts) {
         var converters = new Converters(properties);
         Kind kind = converters.kind(Converters.VALUE);
-        boolean hasFields = kind != Kind.NUMBER && kind != Kind.TEXT && kind != Kind.BYTES;
+        boolean isText = kind == Kind.TEXT || kind == Kind.BYTES;
+        boolean hasFields = isText ? config.getBoolean(FIELD_PARSE_JSON) : kind != Kind.NUMBER;
         if (hasFields || ConnectSettings.hasTransforms(properties)) {
             return;
         }
@@ -256,7 +278,10 @@ public final class MappingSettings {
                 conflicts.put(
                         key,
                         key + "=" + from + " does not go with " + converters.assignment(Converters.VALUE)
-                                + ": its values have no fields. Set " + Converters.VALUE + "=" + Converters.JSON_CLASS);
+                                + ": its values have no fields. "
+                                + (isText
+                                        ? RecordFields.remedy()
+                                        : "Set " + Converters.VALUE + "=" + Converters.JSON_CLASS));
             }
         });
     }

@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  *   <caption>Forms</caption>
  *   <tr><td>{@code key}</td><td>the record's key; nothing if it is null</td></tr>
  *   <tr><td>{@code header:NAME}</td><td>the last header of that name; nothing if there is none</td></tr>
- *   <tr><td>{@code field:PATH}</td><td>a field of the value (a struct or a map), see {@link FieldPath}; nothing if it
- *       is missing or null</td></tr>
+ *   <tr><td>{@code field:PATH}</td><td>a field of the value, see {@link FieldPath} and {@link RecordFields}; nothing if
+ *       it is missing or null</td></tr>
  *   <tr><td>{@code constant:TEXT}</td><td>always {@code TEXT}</td></tr>
  *   <tr><td>{@code timestamp}</td><td>the record's time in Kafka, milliseconds since 1970; nothing if it has
  *       none</td></tr>
@@ -55,9 +55,10 @@ interface Selector {
      * Parses a selector.
      *
      * @param setting key of the setting, for the message
+     * @param fields finds the fields of values
      * @throws IllegalArgumentException if the text has none of the forms; the message lists the forms
      */
-    static Selector parse(String setting, String text) {
+    static Selector parse(String setting, String text, RecordFields fields) {
         int colon = text.indexOf(':');
         String kind = colon < 0 ? text : text.substring(0, colon);
         String argument = colon < 0 ? "" : text.substring(colon + 1);
@@ -75,7 +76,7 @@ interface Selector {
             return record -> header(record, argument);
         } else if (hasArgument && kind.equals("field")) {
             FieldPath path = path(setting, argument);
-            return record -> field(record, path);
+            return record -> text(fields.find(record, path));
         } else if (hasArgument && kind.equals("constant")) {
             NewMessage.checkName(setting, argument);
             return record -> argument;
@@ -102,8 +103,7 @@ interface Selector {
         }
     }
 
-    private static @Nullable String field(SinkRecord record, FieldPath path) {
-        FieldPath.Found found = path.find(record.valueSchema(), record.value());
+    private static @Nullable String text(FieldPath.@Nullable Found found) {
         return found == null ? null : text(found.schema(), found.value());
     }
 

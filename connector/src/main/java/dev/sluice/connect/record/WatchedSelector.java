@@ -73,11 +73,12 @@ final class WatchedSelector implements Selector {
      * @param from value of the setting
      * @param chosen what to do about a record that has nothing there. Null: the default, and a path into a value
      *     without fields is an error of the record
+     * @param fields finds the fields of values
      */
-    WatchedSelector(String setting, String from, @Nullable Missing chosen) {
+    WatchedSelector(String setting, String from, @Nullable Missing chosen, RecordFields fields) {
         this.setting = setting;
         this.from = from;
-        this.selector = Selector.parse(setting, from);
+        this.selector = Selector.parse(setting, from, fields);
         this.missing = chosen == null ? Missing.defaultFor(from) : chosen;
         this.isChosen = chosen != null;
     }
@@ -93,39 +94,39 @@ final class WatchedSelector implements Selector {
 
     @Override
     public @Nullable String select(SinkRecord record) {
-        String found = find(record);
+        String found;
+        String reason = null;
+        try {
+            found = selector.select(record);
+        } catch (FieldPath.NoFieldsException e) {
+            if (!isChosen) {
+                throw new DataException(setting + "=" + from + ": " + e.getMessage(), e);
+            }
+            found = null;
+            reason = e.getMessage();
+        }
         if (found == null) {
-            miss(record);
+            miss(record, reason);
         }
         return found;
     }
 
-    private @Nullable String find(SinkRecord record) {
-        try {
-            return selector.select(record);
-        } catch (FieldPath.NoFieldsException e) {
-            if (isChosen) {
-                return null;
-            }
-            throw e;
-        }
-    }
-
-    private void miss(SinkRecord record) {
+    private void miss(SinkRecord record, @Nullable String reason) {
         long missed = count.incrementAndGet();
         if (missing == Missing.FAIL) {
-            throw new DataException(
-                    setting + "=" + from + " finds nothing in the record (" + Missing.settingOf(setting) + "=fail)");
+            throw new DataException(setting + "=" + from + " finds nothing in the record (" + Missing.settingOf(setting)
+                    + "=fail)" + (reason == null ? "" : ": " + reason));
         }
         if (missing == Missing.WARN && missed >= nextWarning) {
             nextWarning = missed * WARNING_FACTOR;
             log.warn(
                     "Records have nothing where a setting looks and get its default; check the setting setting={} from={}"
-                            + " records={} last={}",
+                            + " records={} last={} reason={}",
                     setting,
                     from,
                     missed,
-                    RecordPlace.describe(record));
+                    RecordPlace.describe(record),
+                    reason == null ? "the record has nothing there" : reason);
         }
     }
 }

@@ -8,9 +8,11 @@
  *   <li>{@link dev.sluice.connect.record.RecordMapping}: makes a message from any record. Headers win over settings.
  *   <li>{@link dev.sluice.connect.record.MappingSettings}: the settings of the mapping, and their conflicts.
  *   <li>{@code Selector}: selects one text of a record, such as {@code field:customer.id} ({@code FieldPath}).
- *       {@code WatchedSelector} counts the records that have nothing there.
- *   <li>{@code JsonText} writes Connect data as JSON, and {@code JsonSyntax} checks whether bytes are JSON already. The
- *       plug-in brings no JSON library, so that none can conflict with that of a worker.
+ *       {@code WatchedSelector} counts the records that have nothing there. {@code RecordFields} finds the fields, also
+ *       in text that is JSON.
+ *   <li>{@code JsonText} writes Connect data as JSON, {@code JsonSyntax} checks whether bytes are JSON already, and
+ *       {@link dev.sluice.connect.record.JsonValue} reads JSON into values without a schema. The plug-in brings no JSON
+ *       library, so that none can conflict with that of a worker.
  * </ul>
  *
  * <p>The classes have no connection and no thread. A mapping belongs to the task's thread. A record that no rule can
@@ -22,6 +24,7 @@
  *   <li>{@link dev.sluice.connect.record.RecordHeaders}: used by the source and by the bridge in front of Kafka.
  *   <li>{@link dev.sluice.connect.record.RecordMapping}, {@link dev.sluice.connect.record.MappingSettings}: used by the
  *       sink.
+ *   <li>{@link dev.sluice.connect.record.JsonValue}: used by the source for {@code value.type=json}.
  *   <li>{@link dev.sluice.connect.record.RecordPlace}: topic partition and name of a record, used by the sink.
  *   <li>{@link dev.sluice.connect.record.TopicNames}: the rules for names of topics, used by the source and the bridge.
  *   <li>{@link dev.sluice.connect.record.Placeholders}: the rule for formats of names, used by the source.

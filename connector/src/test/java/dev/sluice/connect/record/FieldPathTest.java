@@ -98,7 +98,7 @@ class FieldPathTest {
                 SchemaBuilder.struct().field("customer.id", Schema.INT64_SCHEMA).build();
         var flat = new SinkRecord(
                 "orders", 3, null, null, flatSchema, new Struct(flatSchema).put("customer.id", 99L), 1042);
-        Selector selector = Selector.parse("partition.from", "field:customer.id");
+        Selector selector = Selector.parse("partition.from", "field:customer.id", new RecordFields(false));
         assertThat(selector.select(record)).isEqualTo("99");
         assertThat(selector.select(flat)).isEqualTo("99");
     }

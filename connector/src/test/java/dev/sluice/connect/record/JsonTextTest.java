@@ -173,6 +173,31 @@ class JsonTextTest {
         }
 
         @Test
+        void ofATimeCoverOneDayAndNoMore() {
+            assertThat(json(Time.SCHEMA, new java.util.Date(0))).isEqualTo("\"00:00:00.000\"");
+            assertThat(json(Time.SCHEMA, new java.util.Date(86_399_999))).isEqualTo("\"23:59:59.999\"");
+            for (long outside : new long[] {-1, 86_400_000, 90_000_000}) {
+                assertThatThrownBy(() -> json(Time.SCHEMA, new java.util.Date(outside)))
+                        .isInstanceOf(DataException.class)
+                        .hasMessageStartingWith("time of day of " + outside + " ms has no form in JSON");
+            }
+        }
+
+        @Test
+        void ofAYearWithoutFourDigitsHaveASign() {
+            var far = new java.util.Date(253_402_300_800_000L);
+            assertThat(json(Timestamp.SCHEMA, far)).isEqualTo("\"+10000-01-01T00:00:00.000Z\"");
+            assertThat(json(Date.SCHEMA, far)).isEqualTo("\"+10000-01-01\"");
+        }
+
+        @Test
+        void ofADecimalKeepEachDigitAndMayHaveAnExponent() {
+            assertThat(json(Decimal.schema(8), new BigDecimal("0.00000000"))).isEqualTo("0E-8");
+            assertThat(json(Decimal.schema(10), new BigDecimal("12345678901234567890.1234567890")))
+                    .isEqualTo("12345678901234567890.1234567890");
+        }
+
+        @Test
         void ofADateWithoutASchemaIsATimestamp() {
             assertThat(json(moment)).isEqualTo("\"2026-05-16T10:00:00.123Z\"");
         }

@@ -35,7 +35,8 @@ class RecordMappingTest {
 
     private static RecordMapping mapping(String format, Map<Attribute, String> from, boolean readsHeaders) {
         var selectors = new EnumMap<Attribute, Selector>(Attribute.class);
-        from.forEach((attribute, text) -> selectors.put(attribute, Selector.parse(attribute.toString(), text)));
+        from.forEach((attribute, text) ->
+                selectors.put(attribute, Selector.parse(attribute.toString(), text, new RecordFields(false))));
         return new RecordMapping(format, selectors, readsHeaders, MAX_BYTES);
     }
 
@@ -284,7 +285,7 @@ class RecordMappingTest {
     @ParameterizedTest
     @ValueSource(strings = {"", "keys", "field:", "header:", "constant:", "field", "topic-partition:1", "Key"})
     void aSelectorThatIsNoneIsRefusedWithTheChoices(String text) {
-        assertThatThrownBy(() -> Selector.parse("partition.from", text))
+        assertThatThrownBy(() -> Selector.parse("partition.from", text, new RecordFields(false)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith("partition.from must be key, timestamp, topic-partition, ")
                 .hasMessageEndingWith(", was " + text);
