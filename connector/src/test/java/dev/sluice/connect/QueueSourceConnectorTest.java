@@ -85,7 +85,10 @@ class QueueSourceConnectorTest {
                     "topic.format | ${queue | must not contain ${queue: its only placeholder is ${queue}",
                     "start.from | now | must be beginning, end or timestamp:TIME, was now",
                     "start.from | timestamp:now | must be a time: RFC 3339",
-                    "value.type | json | String must be one of: string, bytes",
+                    "value.type | xml | String must be one of: string, bytes, json",
+                    "inexact.numbers | round | must be string, double or fail, was round",
+                    "inexact.numbers | double | has no use without value.type=json",
+                    "null.payload | delete | String must be one of: value, tombstone",
                     "batch.size | 0 | Value must be at least 1",
                     "poll.interval.ms | 9 | Value must be at least 10",
                     "encryption.keys | a:0e0e | the key a must be 64 hexadecimal digits",
@@ -107,6 +110,9 @@ class QueueSourceConnectorTest {
                     "value.type | bytes | value.converter | org.apache.kafka.connect.converters.LongConverter",
                     "value.type | string | value.converter | org.apache.kafka.connect.converters.ByteArrayConverter",
                     "value.type | string | value.converter | org.apache.kafka.connect.converters.IntegerConverter",
+                    "value.type | json | value.converter | org.apache.kafka.connect.storage.StringConverter",
+                    "value.type | json | value.converter | org.apache.kafka.connect.converters.ByteArrayConverter",
+                    "value.type | json | value.converter | org.apache.kafka.connect.converters.LongConverter",
                     "key.converter | ByteArrayConverter | connector.class | dev.sluice.connect.QueueSourceConnector",
                     "key.converter | org.apache.kafka.connect.converters.LongConverter | connector.class | it",
                     "header.converter | org.apache.kafka.connect.converters.ByteArrayConverter | connector.class | it",
@@ -139,6 +145,8 @@ class QueueSourceConnectorTest {
                     "value.type | bytes | value.converter | com.example.StringConverter",
                     "value.type | string | value.converter | org.apache.kafka.connect.storage.StringConverter",
                     "value.type | string | value.converter | org.apache.kafka.connect.json.JsonConverter",
+                    "value.type | json | value.converter | org.apache.kafka.connect.json.JsonConverter",
+                    "value.type | json | value.converter | io.confluent.connect.avro.AvroConverter",
                     "header.converter | org.apache.kafka.connect.storage.SimpleHeaderConverter | value.type | string",
                     "producer.override.acks | all | exactly.once.support | required",
                     "producer.override.acks | 1 | exactly.once.support | requested",
@@ -156,6 +164,23 @@ class QueueSourceConnectorTest {
                     .startsWith("value.type: value.type=bytes needs value.converter in this configuration");
             assertThatThrownBy(() -> new QueueSourceConnector().start(properties("value.type", "bytes")))
                     .isInstanceOf(ConfigException.class);
+        }
+
+        @Test
+        void asksForTheConverterOfJsonToo() {
+            assertThat(problems(properties("value.type", "json")))
+                    .singleElement()
+                    .asString()
+                    .startsWith("value.type: value.type=json needs value.converter in this configuration")
+                    .contains("JsonConverter");
+        }
+
+        /** A transform such as ExtractField may make a text of an object. */
+        @Test
+        void leavesTheConverterOfJsonOpenBehindTransforms() {
+            assertThat(problems(properties(
+                            "value.type", "json", "value.converter", "StringConverter", "transforms", "extract")))
+                    .isEmpty();
         }
 
         @Test

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -40,6 +41,8 @@ public final class QueueSourceConfig extends AbstractConfig {
     static final String QUEUES_PATTERN = "queues.pattern";
     static final String TOPIC_FORMAT = "topic.format";
     static final String VALUE_TYPE = "value.type";
+    static final String INEXACT_NUMBERS = "inexact.numbers";
+    static final String NULL_PAYLOAD = "null.payload";
     static final String START_FROM = "start.from";
     static final String BATCH_SIZE = "batch.size";
     static final String BATCH_BYTES = "batch.bytes";
@@ -50,7 +53,10 @@ public final class QueueSourceConfig extends AbstractConfig {
     /** The connector, as configurations name it. */
     private static final String CONNECTOR = "dev.sluice.connect.QueueSourceConnector";
 
+    private static final String STRING = "string";
     private static final String BYTES = "bytes";
+    private static final String JSON = "json";
+    private static final String TOMBSTONE = "tombstone";
     private static final String EXACTLY_ONCE = "exactly.once.support";
     private static final String TRANSACTION_BOUNDARY = "transaction.boundary";
 
@@ -118,7 +124,13 @@ public final class QueueSourceConfig extends AbstractConfig {
         if (properties.get(ConnectSettings.NAME) == null) {
             conflicts.put(ConnectSettings.NAME, "the connector must have a " + ConnectSettings.NAME);
         }
-        addConverterConflicts(new Converters(properties), config.getString(VALUE_TYPE), conflicts);
+        addConverterConflicts(properties, config.getString(VALUE_TYPE), conflicts);
+        if (config.getString(INEXACT_NUMBERS) != null
+                && !config.getString(VALUE_TYPE).equals(JSON)) {
+            conflicts.put(
+                    INEXACT_NUMBERS,
+                    INEXACT_NUMBERS + " has no use without " + VALUE_TYPE + "=json: the other types keep each digit");
+        }
         QueueTopics.problem(config.getList(QUEUES), new TopicFormat(config.getString(TOPIC_FORMAT)))
                 .ifPresent(problem ->
                         conflicts.put(TOPIC_FORMAT, QUEUES + " and " + TOPIC_FORMAT + " do not fit: " + problem));
@@ -128,26 +140,35 @@ public final class QueueSourceConfig extends AbstractConfig {
     }
 
     /**
-     * Returns the conflicts that the connector reports, which are more than a task checks. With bytes, the
-     * configuration must name the converter. The worker's own converter is not visible here, and if it writes bytes in
-     * another form, no reader can distinguish them from payloads.
+     * Returns the conflicts that the connector reports, which are more than a task checks. With bytes and with json,
+     * the configuration must name the converter. The worker's own converter is not visible here. If it writes bytes in
+     * another form, no reader can distinguish them from payloads, and {@code StringConverter} writes a map as
+     * {@code {a=1}}.
      *
      * @param properties of the connector, each of them valid
      */
     public static Map<String, String> connectorConflicts(Map<String, String> properties) {
         Map<String, String> conflicts = conflicts(properties);
-        boolean isBytes = BYTES.equals(properties.get(VALUE_TYPE));
-        if (isBytes && properties.getOrDefault(Converters.VALUE, "").isBlank()) {
+        String type = properties.getOrDefault(VALUE_TYPE, STRING);
+        if (!type.equals(STRING)
+                && properties.getOrDefault(Converters.VALUE, "").isBlank()) {
             conflicts.put(
                     VALUE_TYPE,
-                    VALUE_TYPE + "=bytes needs " + Converters.VALUE + " in this configuration: set " + Converters.VALUE
-                            + "=" + Converters.BYTE_ARRAY_CLASS);
+                    VALUE_TYPE + "=" + type + " needs " + Converters.VALUE + " in this configuration: set "
+                            + Converters.VALUE + "="
+                            + (type.equals(BYTES) ? Converters.BYTE_ARRAY_CLASS : Converters.JSON_CLASS));
         }
         return conflicts;
     }
 
-    private static void addConverterConflicts(Converters converters, String valueType, Map<String, String> conflicts) {
-        String problem = valueProblem(converters, valueType.equals(BYTES));
+    private static void addConverterConflicts(
+            Map<String, String> properties, String valueType, Map<String, String> conflicts) {
+        var converters = new Converters(properties);
+        String problem = switch (valueType) {
+            // A transform may make text or bytes of a map.
+            case JSON -> ConnectSettings.hasTransforms(properties) ? null : jsonProblem(converters);
+            default -> valueProblem(converters, valueType.equals(BYTES));
+        };
         if (problem != null) {
             String setting =
                     VALUE_TYPE + "=" + valueType + " does not go with " + converters.assignment(Converters.VALUE);
@@ -156,6 +177,16 @@ public final class QueueSourceConfig extends AbstractConfig {
         // Keys and headers are text, and each record would fail in a converter that accepts only bytes or numbers.
         addTextConflict(converters, Converters.KEY, "keys", conflicts);
         addTextConflict(converters, Converters.HEADER, "headers", conflicts);
+    }
+
+    private static @Nullable String jsonProblem(Converters converters) {
+        return switch (converters.kind(Converters.VALUE)) {
+            case TEXT, BYTES, NUMBER ->
+                ": that converter cannot write an object or an array as JSON. Set " + Converters.VALUE + "="
+                        + Converters.JSON_CLASS + " and " + Converters.schemasSetting(Converters.VALUE) + "=false, or "
+                        + VALUE_TYPE + "=string";
+            default -> null;
+        };
     }
 
     private static @Nullable String valueProblem(Converters converters, boolean isBytes) {
@@ -280,9 +311,13 @@ public final class QueueSourceConfig extends AbstractConfig {
         return new QueueTopics(queues(), new TopicFormat(getString(TOPIC_FORMAT)));
     }
 
-    /** Returns true if values are bytes, false if they are text. */
-    boolean writesBytes() {
-        return getString(VALUE_TYPE).equals(BYTES);
+    /** Returns what makes the values of records. */
+    RecordValues recordValues() {
+        String inexact = getString(INEXACT_NUMBERS);
+        return new RecordValues(
+                RecordValues.Type.valueOf(getString(VALUE_TYPE).toUpperCase(Locale.ROOT)),
+                RecordValues.Inexact.valueOf((inexact == null ? STRING : inexact).toUpperCase(Locale.ROOT)),
+                getString(NULL_PAYLOAD).equals(TOMBSTONE));
     }
 
     StartFrom startFrom() {
@@ -348,15 +383,49 @@ public final class QueueSourceConfig extends AbstractConfig {
                         checked("a topic name; ${queue} stands for the queue", TopicFormat::new),
                         Importance.MEDIUM,
                         Width.MEDIUM);
+        defineValues(group);
+    }
+
+    private static void defineValues(SettingGroup group) {
         group.setting(
                         VALUE_TYPE,
                         "Type of values",
                         "string goes with value.converter=org.apache.kafka.connect.storage.StringConverter. bytes"
                                 + " goes with org.apache.kafka.connect.converters.ByteArrayConverter, and then this"
                                 + " configuration must name that converter. With either, the value in the topic is"
-                                + " the payload, byte for byte.")
-                .recommending("string", BYTES)
-                .ofText("string", ConfigDef.ValidString.in("string", BYTES), Importance.MEDIUM, Width.SHORT);
+                                + " the payload, byte for byte. json parses the payload into maps, lists and scalars"
+                                + " without a schema, so that transforms and converters reach its fields. It goes"
+                                + " with org.apache.kafka.connect.json.JsonConverter and"
+                                + " value.converter.schemas.enable=false, and this configuration must name the"
+                                + " converter.")
+                .recommending(STRING, BYTES, JSON)
+                .ofText(STRING, ConfigDef.ValidString.in(STRING, BYTES, JSON), Importance.MEDIUM, Width.SHORT);
+        group.setting(
+                        INEXACT_NUMBERS,
+                        "Inexact numbers",
+                        "With value.type=json, the effect on a number of a payload that neither a 64-bit integer nor a"
+                                + " double holds exactly. string: the number becomes a string with the same digits."
+                                + " double: it becomes the nearest double; a number that is too large for one becomes"
+                                + " a string. fail: the task fails. If not set, it is string.")
+                .recommending(STRING, "double", "fail")
+                .ofText(
+                        null,
+                        checked("string, double or fail", QueueSourceConfig::checkInexact),
+                        Importance.LOW,
+                        Width.SHORT);
+        group.setting(
+                        NULL_PAYLOAD,
+                        "Null payload",
+                        "What the payload null becomes. value: a value, the JSON text null. tombstone: a record"
+                                + " without a value, which deletes its key from a compacted topic.")
+                .recommending("value", TOMBSTONE)
+                .ofText("value", ConfigDef.ValidString.in("value", TOMBSTONE), Importance.LOW, Width.SHORT);
+    }
+
+    private static void checkInexact(String text) {
+        if (!Set.of(STRING, "double", "fail").contains(text)) {
+            throw new IllegalArgumentException("must be string, double or fail, was " + text);
+        }
     }
 
     /** Compiles a pattern. Names of queues may contain line ends, and {@code .*} means all queues. */

@@ -25,6 +25,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.data.SchemaAndValue;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.source.SourceRecord;
 import org.apache.kafka.connect.source.SourceTask;
@@ -60,6 +61,7 @@ public final class QueueSourceTask extends SourceTask {
         final Share share;
         final QueueTopics topics;
         final StartFrom startFrom;
+        final RecordValues values;
         final HikariDataSource dataSource;
         final QueueReader reader;
         boolean prepared;
@@ -73,6 +75,7 @@ public final class QueueSourceTask extends SourceTask {
             this.share = share;
             this.topics = config.topics();
             this.startFrom = config.startFrom();
+            this.values = config.recordValues();
             this.dataSource = config.dataSource();
             this.reader = new QueueReader(
                     dataSource, config.postgres().schema(), config.postgres().cipher());
@@ -225,8 +228,8 @@ public final class QueueSourceTask extends SourceTask {
                 .producerSub(message.producerSub())
                 .origin(new Origin(message.createdAt(), partition.lane()))
                 .build();
-        boolean bytes = task.config.writesBytes();
         try {
+            SchemaAndValue value = task.values.of(message);
             return new SourceRecord(
                     SourceOffsets.key(partition),
                     SourceOffsets.offset(message.seq()),
@@ -234,8 +237,8 @@ public final class QueueSourceTask extends SourceTask {
                     null,
                     Schema.STRING_SCHEMA,
                     RecordHeaders.key(outgoing),
-                    bytes ? Schema.BYTES_SCHEMA : Schema.STRING_SCHEMA,
-                    bytes ? outgoing.payload() : message.payloadText(),
+                    value.schema(),
+                    value.value(),
                     null,
                     RecordHeaders.connect(outgoing));
         } catch (IllegalArgumentException e) {

@@ -92,7 +92,9 @@ public final class SourceOffsets {
     }
 
     /**
-     * Checks the form of an entry. Connect would store a key with another order of its parts that no task ever finds.
+     * Checks the form of an entry. A worker brings the parts of a key into the order of a {@link HashMap} before it
+     * calls the connector, whatever order the request has. It would store a key in another order, and no task would
+     * find it.
      */
     private static void checkForm(Map<String, ?> key, @Nullable Map<String, ?> offset) {
         boolean isOurs = key.get(QUEUE) instanceof String && isWhole(key.get(PARTITION)) && key.size() == 2;

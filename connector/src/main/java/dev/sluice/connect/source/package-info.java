@@ -9,7 +9,8 @@
  *       decides which queues it reads, and into which topics. A new partition begins at Connect's offset
  *       ({@link dev.sluice.connect.source.SourceOffsets}), or where {@code StartFrom} says.
  *   <li>{@link dev.sluice.queue.read.QueueReader} reads the runs, and the task turns each message into a record
- *       ({@link dev.sluice.connect.record.RecordHeaders}).
+ *       ({@link dev.sluice.connect.record.RecordHeaders}). {@code RecordValues} makes the value: text, bytes, or maps
+ *       and lists.
  *   <li>If there is nothing to read, the task waits for {@code poll.interval.ms}. If PostgreSQL is not readable, it
  *       waits for {@code retry.backoff.ms}, and retries without limit.
  * </ol>
