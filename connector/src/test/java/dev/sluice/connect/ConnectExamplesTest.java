@@ -33,7 +33,9 @@ class ConnectExamplesTest {
     /** The properties of a connector that Connect itself defines. All others are ours. */
     private static final Pattern OF_CONNECT = Pattern.compile("name|connector\\.class|tasks\\.max|topics|topics\\.regex"
             + "|(key|value|header)\\.converter(\\..*)?|errors\\..*|consumer\\.override\\..*|exactly\\.once\\.support"
-            + "|transaction\\.boundary|topic\\.creation\\..*");
+            + "|transaction\\.boundary|topic\\.creation\\..*|(transforms|predicates)(\\..*)?");
+
+    private static final String STRING = "org.apache.kafka.connect.storage.StringConverter";
 
     private static List<Path> files(String pattern) throws IOException {
         try (Stream<Path> files = Files.list(EXAMPLES)) {
@@ -100,9 +102,46 @@ class ConnectExamplesTest {
     @ParameterizedTest
     @MethodSource("workers")
     void aWorkerFindsThePluginAndSharesItsState(Path file) throws IOException {
+        boolean isStandalone = file.getFileName().toString().contains("standalone");
         assertThat(ofProperties(Files.readString(file)))
-                .containsKeys("bootstrap.servers", "group.id", "plugin.path", "key.converter", "value.converter")
-                .containsKeys("config.storage.topic", "offset.storage.topic", "status.storage.topic");
+                .containsKeys("bootstrap.servers", "plugin.path")
+                .containsKeys(
+                        isStandalone
+                                ? new String[] {"offset.storage.file.filename"}
+                                : new String[] {
+                                    "group.id", "config.storage.topic", "offset.storage.topic", "status.storage.topic"
+                                })
+                .containsEntry("key.converter", STRING)
+                .containsEntry("value.converter", STRING)
+                .containsEntry("header.converter", STRING)
+                .containsEntry("consumer.isolation.level", "read_committed");
+    }
+
+    @Test
+    void aStandaloneWorkerIsAmongThem() throws IOException {
+        assertThat(workers())
+                .extracting(file -> file.getFileName().toString())
+                .contains("worker-standalone.properties");
+    }
+
+    /** The console producer sends text. A text that is not JSON becomes Base64 behind a converter for bytes. */
+    @Test
+    void onlyTheSinkOfMessagesTakesBytes() throws IOException {
+        for (Path file : files("sink-.*")) {
+            boolean takesBytes =
+                    String.valueOf(configuration(file).get("value.converter")).contains("ByteArrayConverter");
+            assertThat(takesBytes).as(file.toString()).isEqualTo(file.endsWith("sink-from-bridge.json"));
+        }
+    }
+
+    /** A source with exactly once leaves records of aborted transactions in its topics. */
+    @Test
+    void sinksOfTopicsThatASourceWritesReadCommittedRecords() throws IOException {
+        for (String sink : List.of("sink-from-bridge.json", "sink-topics-regex.json")) {
+            assertThat(configuration(EXAMPLES.resolve(sink)))
+                    .as(sink)
+                    .containsEntry("consumer.override.isolation.level", "read_committed");
+        }
     }
 
     @Test
