@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * A message as a producer pushes it, before it has a seq in its partition.
  *
  * @param id unique identifier, a UUIDv7 made when the message was accepted
- * @param queue name of the queue, 1 to {@value #MAX_NAME_LENGTH} characters
+ * @param queue name of the queue, at most {@value #MAX_NAME_LENGTH} characters; the empty name is a name
  * @param partition name of the partition, 1 to {@value #MAX_NAME_LENGTH} characters
  * @param transactionId key under which the message is unique in its partition, 1 to {@value #MAX_NAME_LENGTH}
  *     characters
@@ -50,15 +50,15 @@ public record NewMessage(
     /**
      * Checks the names.
      *
-     * @throws IllegalArgumentException if a name is empty, too long, or holds a character PostgreSQL cannot store; or
-     *     if the delay is negative
+     * @throws IllegalArgumentException if a name is too long or holds a character PostgreSQL cannot store, if a name
+     *     other than the queue's is empty, or if the delay is negative
      */
     public NewMessage {
         requireNonNull(id, "id");
         requireNonNull(payload, "payload");
         requireNonNull(headers, "headers");
         requireNonNull(origin, "origin");
-        checkName("queue", queue);
+        checkQueueName("queue", queue);
         checkName("partition", partition);
         checkName("transactionId", transactionId);
         if (delay != null && delay.isNegative()) {
@@ -96,6 +96,18 @@ public record NewMessage(
     /** Returns whether the message has a delivery time or a delay. */
     public boolean isScheduled() {
         return deliverAt != null || delay != null;
+    }
+
+    /**
+     * Checks the name of a queue. The empty name is the name of a queue.
+     *
+     * @param what name of the field as the client knows it, for the error message
+     * @throws IllegalArgumentException as {@link #checkName}, except that the name may be empty
+     */
+    public static void checkQueueName(String what, String name) {
+        if (!name.isEmpty()) {
+            checkName(what, name);
+        }
     }
 
     /**

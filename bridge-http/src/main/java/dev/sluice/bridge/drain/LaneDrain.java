@@ -243,7 +243,7 @@ final class LaneDrain implements Runnable, Destination.Observer {
 
     private static Set<String> queues(List<SinkRecord> records) {
         var queues = new HashSet<String>();
-        String last = "";
+        String last = null; // The empty name is the name of a queue.
         for (SinkRecord record : records) {
             if (record.value() instanceof NewMessage message && !message.queue().equals(last)) {
                 last = message.queue();

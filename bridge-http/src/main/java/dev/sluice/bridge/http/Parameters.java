@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * <p>If a parameter is not valid, a method throws {@link InvalidRequestException} (400) that names the parameter.
  */
 public final class Parameters {
+    private static final String QUEUE = "queue";
+
     private Parameters() {}
 
     /** Returns the name if it is valid for a queue, partition, group or message. */
@@ -28,6 +30,20 @@ public final class Parameters {
         } catch (IllegalArgumentException e) {
             throw badRequest(String.valueOf(e.getMessage()));
         }
+    }
+
+    /** Returns the name if a queue can have it. The empty name is the name of a queue. */
+    public static String queueName(String what, String name) {
+        return name.isEmpty() ? name : name(what, name);
+    }
+
+    /**
+     * Returns the name of a queue in the query, or null if it is absent. {@code queue=} names the queue with the empty
+     * name.
+     */
+    public static @Nullable String queueInQuery(Request request) {
+        String name = request.query().text(QUEUE);
+        return name == null ? null : queueName(QUEUE, name);
     }
 
     /** Returns a name in the path. */

@@ -196,7 +196,7 @@ public final class Admission implements AutoCloseable {
         if (now.isEmpty()) {
             return null;
         }
-        String last = "";
+        String last = null; // The empty name is the name of a queue.
         for (NewMessage message : messages) {
             if (message.queue().equals(last)) {
                 continue;

@@ -1,6 +1,7 @@
 package dev.sluice.bridge.metrics;
 
 import dev.sluice.queue.view.Counter;
+import dev.sluice.queue.view.MinuteCounters;
 import dev.sluice.queue.view.MinuteCounters.Increment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -13,7 +14,7 @@ import java.util.function.Consumer;
 /** Counters of a bounded number of queues. Any thread may count. */
 public final class Counters {
     /** The name of the counters for no queue, and for all queues beyond the bound. */
-    public static final String OTHER = "";
+    public static final String OTHER = MinuteCounters.NO_QUEUE;
 
     /** Flushes without a count after which a queue is evicted: one hour. */
     static final int IDLE_FLUSHES = 720;
@@ -38,7 +39,7 @@ public final class Counters {
             return found;
         }
         // Concurrent calls may exceed the bound a little; it only protects memory.
-        return name.isEmpty() || queues.size() >= maxQueues
+        return name.equals(OTHER) || queues.size() >= maxQueues
                 ? other
                 : queues.computeIfAbsent(name, unused -> new QueueCounters());
     }

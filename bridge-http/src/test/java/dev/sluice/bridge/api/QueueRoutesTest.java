@@ -111,7 +111,6 @@ class QueueRoutesTest {
             value = {
                 "{}|queue is required",
                 "{'queue':7}|queue must be a string",
-                "{'queue':''}|queue must not be empty",
                 "{'queue':'q','namespace':1}|namespace must be a string",
                 "{'queue':'q','options':[]}|options must be an object",
                 "{'queue':'q','options':{'leaseTime':'300'}}|leaseTime must be a whole number",

@@ -17,6 +17,7 @@ class RouteTableTest extends HttpServiceFixture {
                         ADMIN      DELETE /api/v1/consumer-groups/{group}/queues/{queue}
                         ADMIN      DELETE /api/v1/dlq
                         ADMIN      DELETE /api/v1/queues/{queue}/clear
+                        ADMIN      DELETE /api/v1/resources/queues
                         ADMIN      DELETE /api/v1/resources/queues/{queue}
                         ADMIN      DELETE /api/v1/resources/queues/{queue}/partitions/{partition}
                         ADMIN      GET    /api/v1/buffers/failed

@@ -132,9 +132,16 @@ class MessageCodecTest {
 
         @Test
         void whenANameIsEmpty() {
-            byte[] bytes = HexFormat.of().parseHex(EXAMPLE.replace("0171" + "0170", "00" + "0170"));
-            assertThatThrownBy(() -> MessageCodec.decode(bytes)).hasMessage("queue must not be empty");
+            byte[] bytes = HexFormat.of().parseHex(EXAMPLE.replace("0171" + "0170", "0171" + "00"));
+            assertThatThrownBy(() -> MessageCodec.decode(bytes)).hasMessage("partition must not be empty");
         }
+    }
+
+    @Test
+    void theEmptyNameIsTheNameOfAQueue() {
+        NewMessage decoded = MessageCodec.decode(MessageCodec.encode(message("", "p", "t", false, "1", null, null)));
+        assertThat(decoded.queue()).isEmpty();
+        assertThat(decoded.partition()).isEqualTo("p");
     }
 
     @Test

@@ -32,10 +32,10 @@ final class TopicFormat {
      * @throws IllegalArgumentException if no topic can have the name
      */
     String topic(String queue) {
-        NewMessage.checkName("queue", queue);
+        NewMessage.checkQueueName("queue", queue);
         String topic = format.replace(QUEUE, TopicNames.sanitized(queue));
         if (!TopicNames.isPossible(topic)) {
-            throw new IllegalArgumentException("queue " + queue + " has no topic: no topic can be named " + topic
+            throw new IllegalArgumentException("queue " + queue + " has no topic: no topic can be named " + (topic.isEmpty() ? "\"\"" : topic)
                     + "; change " + QueueSourceConfig.TOPIC_FORMAT);
         }
         return topic;

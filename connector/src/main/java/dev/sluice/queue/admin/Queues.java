@@ -89,7 +89,7 @@ public final class Queues {
         requireNonNull(namespace, "namespace");
         requireNonNull(task, "task");
         requireNonNull(options, "options");
-        NewMessage.checkName("queue", queue);
+        NewMessage.checkQueueName("queue", queue);
         QueueInfo committed = byIndex.run("could not configure queue " + queue, connection -> {
             QueueInfo before = createAndLock(connection, queue);
             checkKey(before.options(), options);

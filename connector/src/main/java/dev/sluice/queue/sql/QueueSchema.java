@@ -30,7 +30,12 @@ public final class QueueSchema {
 
     /** Files in {@code migrations/}, in order; the number of a migration is its place in this list. */
     private static final List<String> FILES = List.of(
-            "001_initial.sql", "002_streams.sql", "003_refused_offsets.sql", "004_idle_cursors.sql", "005_parked.sql");
+            "001_initial.sql",
+            "002_streams.sql",
+            "003_refused_offsets.sql",
+            "004_idle_cursors.sql",
+            "005_parked.sql",
+            "006_headers.sql");
 
     private static final QueueSchema CURRENT =
             new QueueSchema(FILES.stream().map(Migration::read).toList(), OLDEST_SERVER);

@@ -1,5 +1,6 @@
 package dev.sluice.queue.view;
 
+import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
@@ -25,6 +26,15 @@ import org.jspecify.annotations.Nullable;
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
 public final class MinuteCounters {
+    /** Stands for the queue of counts that belong to no queue. No queue has a name with U+0000. */
+    public static final String NO_QUEUE = "\0";
+
+    /** The text of {@link #NO_QUEUE} in the table. */
+    private static final String STORED_NO_QUEUE = "";
+
+    /** The text of the empty name in the table. It is longer than the name of any queue. */
+    static final String STORED_EMPTY_NAME = "(empty name)" + " ".repeat(NewMessage.MAX_NAME_LENGTH);
+
     /** Most samples, and most counts of partitions, that one call returns. */
     private static final int MAX_ROWS = 100_000;
 
@@ -43,7 +53,7 @@ public final class MinuteCounters {
     /**
      * What to add to the counters of one queue.
      *
-     * @param queue name of the queue; empty if the counts belong to no queue
+     * @param queue name of the queue; {@link #NO_QUEUE} if the counts belong to none
      * @param values by {@link Counter}; missing counters are 0
      */
     public record Increment(String queue, Map<Counter, Long> values) {
@@ -56,7 +66,7 @@ public final class MinuteCounters {
      * The counters of a span of time.
      *
      * @param bucket start of the span
-     * @param queue name of the queue; empty for all queues together, and for counts of no queue
+     * @param queue name of the queue; {@link #NO_QUEUE} for all queues together, and for counts of none
      * @param worker host and port of the bridge; empty for all bridges together
      * @param values all counters
      */
@@ -136,7 +146,7 @@ public final class MinuteCounters {
             BoundStatement statement = statements
                     .on(connection, "add")
                     .set("worker", worker)
-                    .setTexts("queues", increments, Increment::queue);
+                    .setTexts("queues", increments, each -> stored(each.queue()));
             for (Counter counter : Counter.values()) {
                 statement.set(
                         counter.column(), increments, each -> each.values().getOrDefault(counter, 0L));
@@ -178,16 +188,20 @@ public final class MinuteCounters {
      */
     public List<Point> series(
             Range range, boolean byQueue, boolean byWorker, Which which, int limit, @Nullable Key after) {
+        String queue = range.queues().queue();
         return transactions.run(
                 "could not read the counters",
-                connection -> range.queues()
-                        .set(bounded(statements.on(connection, "series"), range))
+                connection -> bounded(statements.on(connection, "series"), range)
+                        .set("queue", queue == null ? null : stored(queue))
+                        .set("namespace", range.queues().namespace())
+                        .set("task", range.queues().task())
+                        .set("empty_name", STORED_EMPTY_NAME)
                         .set("host", like(range.host()))
                         .set("by_queue", byQueue)
                         .set("by_worker", byWorker)
                         .set("which", which.name().toLowerCase(Locale.ROOT))
                         .set("after_bucket", after == null ? null : after.bucket())
-                        .set("after_queue", after == null ? null : after.queue())
+                        .set("after_queue", after == null ? null : stored(after.queue()))
                         .set("after_worker", after == null ? null : after.worker())
                         .set("limit", limit)
                         .list(MinuteCounters::point));
@@ -199,7 +213,18 @@ public final class MinuteCounters {
             values.put(counter, row.getLong(counter.column()));
         }
         return new Point(
-                row.getTimestamp("bucket").toInstant(), row.getString("queue"), row.getString("worker"), values);
+                row.getTimestamp("bucket").toInstant(),
+                shown(row.getString("queue")),
+                row.getString("worker"),
+                values);
+    }
+
+    private static String stored(String queue) {
+        return queue.equals(NO_QUEUE) ? STORED_NO_QUEUE : queue.isEmpty() ? STORED_EMPTY_NAME : queue;
+    }
+
+    private static String shown(String stored) {
+        return stored.equals(STORED_NO_QUEUE) ? NO_QUEUE : stored.equals(STORED_EMPTY_NAME) ? "" : stored;
     }
 
     /**

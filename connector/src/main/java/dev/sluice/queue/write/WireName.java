@@ -19,7 +19,7 @@ final class WireName {
 
     /** Returns whether a queue can have the name. */
     static boolean canBeQueue(String name) {
-        return !name.isEmpty() && name.codePointCount(0, name.length()) <= MAX_QUEUE_NAME;
+        return name.codePointCount(0, name.length()) <= MAX_QUEUE_NAME;
     }
 
     /** Returns the encoded name. */

@@ -39,7 +39,7 @@ public final class WriterWakeUps {
      */
     public void written(List<NewMessage> messages, List<PushOutcome> outcomes) {
         Set<String> queues = new HashSet<>();
-        String last = "";
+        String last = null; // The empty name is the name of a queue.
         for (int i = 0; i < messages.size(); i++) {
             String queue = messages.get(i).queue();
             if (!queue.equals(last) && outcomes.get(i) instanceof PushOutcome.Queued) {

@@ -48,7 +48,8 @@ on conflict (bucket, queue, worker) do update set
 
 -- name: series
 -- Adds up the counters of buckets of :minutes minutes, or of one bucket for all of the time if :minutes is 0. Newest
--- first, after the row of the :after parameters. If :by_queue or :by_worker is false, that column is empty.
+-- first, after the row of the :after parameters. If :by_queue or :by_worker is false, that column is empty. Counts of no
+-- queue have an empty text in the column queue; the queue with the empty name has :empty_name there.
 select * from (
 select coalesce(
          to_timestamp(floor(extract(epoch from m.bucket) / nullif(:minutes * 60, 0)) * :minutes * 60),
@@ -71,7 +72,8 @@ where m.bucket >= date_trunc('minute', :from::timestamptz) and m.bucket <= :to::
   and (:queue::text is null or m.queue = :queue)
   and (:namespace::text is null and :task::text is null or exists (
     select from sluice.queues q
-    where q.name = m.queue and (:namespace::text is null or q.namespace = :namespace) and (:task::text is null or q.task = :task)))
+    where m.queue <> '' and q.name = case when m.queue = :empty_name then '' else m.queue end
+      and (:namespace::text is null or q.namespace = :namespace) and (:task::text is null or q.task = :task)))
   and (:host::text is null or m.worker like :host)
 group by 1, 2, 3
 ) series

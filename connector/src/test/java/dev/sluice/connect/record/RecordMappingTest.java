@@ -219,6 +219,12 @@ class RecordMappingTest {
         }
 
         @Test
+        void andAnEmptyOneNamesTheQueueWithTheEmptyName() {
+            record.headers().addBytes("sluice.queue", new byte[0]);
+            assertThat(mapping("key").map(record).queue()).isEmpty();
+        }
+
+        @Test
         void andTheLastOfANameCounts() {
             record.headers().addString("sluice.queue", "first").addString("sluice.queue", "last");
             assertThat(mapping("key").map(record).queue()).isEqualTo("last");

@@ -32,6 +32,15 @@ class QueueTopicsTest {
     }
 
     @Test
+    void theEmptyNameHasATopicIfTheFormatHasTextAroundTheName() {
+        assertThat(read(topics, "", "orders")).containsExactly("orders");
+        assertThat(topics.skipped().get("")).contains("no topic can be named \"\"; change topic.format");
+        QueueTopics prefixed = topics("sluice.${queue}");
+        assertThat(read(prefixed, "", "orders")).containsExactly("", "orders");
+        assertThat(prefixed.topic("")).isEqualTo("sluice.");
+    }
+
+    @Test
     void aNameOf249CharactersIsTheLongest() {
         assertThat(read(topics, "q".repeat(249), "r".repeat(250))).containsExactly("q".repeat(249));
         assertThat(read(topics("sluice.${queue}"), "q".repeat(242), "r".repeat(243)))

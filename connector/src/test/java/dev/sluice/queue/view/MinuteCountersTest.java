@@ -3,11 +3,13 @@ package dev.sluice.queue.view;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.queue.AdministrationFixture;
+import dev.sluice.queue.QueueOptions;
 import dev.sluice.queue.view.MinuteCounters.Increment;
 import dev.sluice.queue.view.MinuteCounters.Point;
 import dev.sluice.queue.view.MinuteCounters.Range;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AutoClose;
@@ -36,16 +38,66 @@ class MinuteCountersTest {
         assertThat(series(null, "_", true)).isEmpty();
     }
 
+    @Test
+    void ofTheEmptyNameAndOfNoQueueStayApart() {
+        sluice.queues.configure("", "shop", "", QueueOptions.DEFAULTS);
+        counters.add(
+                "h:1",
+                List.of(
+                        new Increment("", Map.of(Counter.PUSH_MESSAGES, 3L)),
+                        new Increment(MinuteCounters.NO_QUEUE, Map.of(Counter.PUSH_MESSAGES, 40L)),
+                        new Increment("q", Map.of(Counter.PUSH_MESSAGES, 500L))));
+        assertThat(series(null, null, true))
+                .extracting(point -> point.queue() + point.get(Counter.PUSH_MESSAGES))
+                .containsExactlyInAnyOrder("3", MinuteCounters.NO_QUEUE + "40", "q500");
+        assertThat(series("", null, true))
+                .extracting(point -> point.get(Counter.PUSH_MESSAGES))
+                .containsExactly(3L);
+        assertThat(series(null, null, false))
+                .extracting(point -> point.get(Counter.PUSH_MESSAGES))
+                .containsExactly(543L);
+        assertThat(ofQueues(new ResourceFilter(null, "shop", null), null, true))
+                .extracting(point -> point.queue() + point.get(Counter.PUSH_MESSAGES))
+                .containsExactly("3");
+    }
+
+    @Test
+    void areReadPageByPagePastTheEmptyName() {
+        for (String queue : List.of("a", "", "(", "z", MinuteCounters.NO_QUEUE)) {
+            counters.add("h:1", List.of(new Increment(queue, Map.of(Counter.PUSH_MESSAGES, 1L))));
+        }
+        var seen = new ArrayList<String>();
+        MinuteCounters.Key after = null;
+        for (List<Point> page = named(after); !page.isEmpty(); page = named(after)) {
+            Point last = page.get(0);
+            seen.add(last.queue());
+            after = new MinuteCounters.Key(last.bucket(), last.queue(), last.worker());
+        }
+        assertThat(seen).containsExactlyInAnyOrder("a", "", "(", "z");
+    }
+
+    private List<Point> named(MinuteCounters.Key after) {
+        return counters.series(
+                day(ResourceFilter.ALL, null), true, true, MinuteCounters.Which.NAMED, 1, after);
+    }
+
     /** Returns the counters of a day, so that the end of a minute or an hour does not matter. */
     private List<Point> series(String queue, String host, boolean byQueue) {
+        return ofQueues(new ResourceFilter(queue, null, null), host, byQueue);
+    }
+
+    private List<Point> ofQueues(ResourceFilter queues, String host, boolean byQueue) {
+        return counters.series(day(queues, host), byQueue, false, MinuteCounters.Which.ALL, 1000, null);
+    }
+
+    private static Range day(ResourceFilter queues, String host) {
         Instant now = Instant.now();
-        var range = new Range(
+        return new Range(
                 now.minus(Duration.ofHours(12)),
                 now.plus(Duration.ofHours(12)),
                 Duration.ofDays(3650),
-                new ResourceFilter(queue, null, null),
+                queues,
                 host);
-        return counters.series(range, byQueue, false, MinuteCounters.Which.ALL, 1000, null);
     }
 
     @Test

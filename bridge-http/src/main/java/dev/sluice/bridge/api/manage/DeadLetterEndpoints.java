@@ -133,7 +133,7 @@ public final class DeadLetterEndpoints {
 
     private static DeadLetterFilter filter(Request request) {
         return new DeadLetterFilter(
-                Parameters.nameInQuery(request, "queue"),
+                Parameters.queueInQuery(request),
                 Parameters.nameInQuery(request, "consumerGroup"),
                 Parameters.nameInQuery(request, "partition"),
                 Parameters.timeInQuery(request, "from"),
@@ -221,7 +221,7 @@ public final class DeadLetterEndpoints {
             }
             var json = new JsonRequest(object);
             var filter = new DeadLetterFilter(
-                    name(json, "queue"),
+                    queue(json),
                     name(json, "consumerGroup"),
                     name(json, "partition"),
                     json.time("from"),
@@ -229,6 +229,11 @@ public final class DeadLetterEndpoints {
                     storable(json.text("error")));
             return refuseEmpty(
                     filter, "a filter with nothing in it means all dead letters: say \"all\": true for that");
+        }
+
+        private static @Nullable String queue(JsonRequest json) {
+            String name = json.text("queue");
+            return name == null ? null : Parameters.queueName("queue", name);
         }
 
         private static @Nullable String name(JsonRequest json, String field) {

@@ -71,6 +71,7 @@ public final class QueueEndpoints {
         return List.of(
                 post("/api/v1/configure", READ_WRITE, this::configure),
                 get("/api/v1/resources/partitions", READ_ONLY, this::partitions),
+                delete("/api/v1/resources/queues", ADMIN, this::deleteQueueInQuery),
                 delete("/api/v1/resources/queues/{queue}", ADMIN, this::deleteQueue),
                 delete("/api/v1/resources/queues/{queue}/partitions/{partition}", ADMIN, this::deletePartition),
                 delete("/api/v1/queues/{queue}/clear", ADMIN, this::clear),
@@ -93,7 +94,7 @@ public final class QueueEndpoints {
                 throw badRequest("options must be an object");
             }
             return new Configuration(
-                    Parameters.name("queue", queue.textValue()),
+                    Parameters.queueName("queue", queue.textValue()),
                     label(json, "namespace"),
                     label(json, "task"),
                     QueueOptionsJson.read(new JsonRequest(options == null ? object() : options)));
@@ -144,7 +145,22 @@ public final class QueueEndpoints {
      * {@code DELETE /api/v1/resources/queues/:queue}: {@code {"deleted": true, "queue": "orders", "existed": true}}.
      */
     private CompletableFuture<Answer> deleteQueue(Request request) {
-        String queue = Parameters.nameInPath(request, "queue");
+        return deleteQueue(Parameters.nameInPath(request, "queue"));
+    }
+
+    /**
+     * {@code DELETE /api/v1/resources/queues?queue=orders}: the same for a queue that a path cannot address, such as
+     * the one with the empty name.
+     */
+    private CompletableFuture<Answer> deleteQueueInQuery(Request request) {
+        String queue = Parameters.queueInQuery(request);
+        if (queue == null) {
+            throw badRequest("queue is required, in the path or as ?queue=");
+        }
+        return deleteQueue(queue);
+    }
+
+    private CompletableFuture<Answer> deleteQueue(String queue) {
         return executor.write(() -> {
             boolean existed = queues.delete(queue);
             return Answer.json(

@@ -38,7 +38,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@code GET /api/v1/pop/queue/:queue}, {@code …/partition/:partition}, and {@code GET /api/v1/pop?namespace=…&task=…}
- * for all queues of a namespace and task: 200 with messages, or 204 without a body when there are none.
+ * for all queues of a namespace and task, and {@code GET /api/v1/pop?queue=…&partition=…} for a queue that a path cannot
+ * address: 200 with messages, or 204 without a body when there are none.
  *
  * <pre>{@code
  * {"success": true, "queue": "orders", "partition": "customer-7", "partitionId": "…", "leaseId": "…",
@@ -226,10 +227,14 @@ public final class PopEndpoint {
         }
         String namespace = given(query, "namespace");
         String task = given(query, "task");
-        if (namespace == null && task == null) {
-            throw badRequest("namespace or task is required, or a queue in the path: /api/v1/pop/queue/{queue}");
+        if (namespace != null || task != null) {
+            return new PopTarget.Across(namespace, task);
         }
-        return new PopTarget.Across(namespace, task);
+        String inQuery = Parameters.queueInQuery(request);
+        if (inQuery == null) {
+            throw badRequest("namespace or task is required, or a queue: /api/v1/pop/queue/{queue}, or ?queue=");
+        }
+        return new PopTarget.InQueue(inQuery, given(query, "partition"));
     }
 
     /** Returns a name in the query, or null when it is absent or empty. */

@@ -225,7 +225,7 @@ public final class AnalyticsEndpoints {
                     false,
                     Which.ALL,
                     page.rows(),
-                    after == null ? null : new MinuteCounters.Key(after, "", ""));
+                    after == null ? null : new MinuteCounters.Key(after, MinuteCounters.NO_QUEUE, ""));
             List<Point> points = page.page(rows);
             for (int i = points.size() - 1; i >= 0; i--) {
                 list.addObject()

@@ -178,7 +178,6 @@ class PushBodyTest {
                     "{'queue':null}|Queue must be a string",
                     "{'queue':5}|Queue must be a string",
                     "{'queue':['q']}|Queue must be a string",
-                    "{'queue':''}|queue must not be empty",
                     "{'queue':'q','partition':null}|Partition must be a string",
                     "{'queue':'q','partition':7}|Partition must be a string",
                     "{'queue':'q','partition':''}|partition must not be empty",
