@@ -26,6 +26,11 @@ final class AuthSettings {
                     + " accepts every algorithm that has a key.");
     static final Key<Optional<String>> SECRET =
             GROUP.secret("auth.jwt.secret", "The secret of HS256, 32 bytes or more. The service never logs it.");
+    static final Key<Boolean> WEAK_SECRET = GROUP.flag(
+            "auth.jwt.secret.weak",
+            false,
+            "Whether `auth.jwt.secret` may have fewer than 32 bytes. A short secret can be guessed from one token, so"
+                    + " with `false` the service does not start.");
     static final Key<Optional<String>> PUBLIC_KEY = GROUP.optional(
             "auth.jwt.public.key", "The RSA or Ed25519 public key in PEM. `\\n` may stand for a line end.");
     static final Key<Optional<String>> JWKS_URL = GROUP.optional(
@@ -86,8 +91,10 @@ final class AuthSettings {
     static final Key<List<String>> SKIP_PATHS = GROUP.list(
             "auth.skip.paths",
             "/health,/metrics/prometheus,/metrics,/",
-            "Paths that need no token, in addition to those that are always open. A path matches exactly. If it ends"
-                    + " in `/` and is longer than `/`, it matches every path that begins with it.");
+            "Paths that need no token. A path matches exactly. If it ends in `/` and is longer than `/`, it matches"
+                    + " every path that begins with it. If this is not set, `/live`, `/ready`, `/docs` and"
+                    + " `/openapi.yaml` need no token either. If it is set, every other path needs a token, also the"
+                    + " probes and `/metrics`; the role `read-only` is enough for these.");
 
     private AuthSettings() {}
 
@@ -108,7 +115,7 @@ final class AuthSettings {
                         values.get(JWKS_TIMEOUT),
                         values.get(JWKS_WAIT)))
                 .orElse(null);
-        return Optional.of(new JwtConfig(
+        var jwt = new JwtConfig(
                 values.get(ALGORITHM),
                 values.get(SECRET).orElse(null),
                 values.get(PUBLIC_KEY).orElse(null),
@@ -122,6 +129,12 @@ final class AuthSettings {
                         values.get(ROLE_ADMIN),
                         values.get(ROLE_READ_WRITE),
                         values.get(ROLE_READ_ONLY)),
-                values.get(SKIP_PATHS)));
+                values.isGiven(SKIP_PATHS) ? values.get(SKIP_PATHS) : null);
+        if (jwt.hasWeakSecret() && !values.get(WEAK_SECRET)) {
+            throw new IllegalArgumentException("auth.jwt.secret must have " + JwtConfig.MIN_SECRET_BYTES
+                    + " bytes or more, because a shorter one can be guessed from one token; auth.jwt.secret.weak=true"
+                    + " accepts it");
+        }
+        return Optional.of(jwt);
     }
 }

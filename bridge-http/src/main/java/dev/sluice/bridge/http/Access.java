@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /** What a client must be allowed to do to use a route. Each includes those before it. */
 public enum Access {
-    /** Open to everybody. */
+    /** Open to everybody, unless {@code auth.skip.paths} is set and does not list the path. */
     PUBLIC(null),
     READ_ONLY(Role.READ_ONLY),
     READ_WRITE(Role.READ_WRITE),
@@ -17,7 +17,7 @@ public enum Access {
         this.role = role;
     }
 
-    /** Returns the role that a token must have, or null if no token is needed. */
+    /** Returns the role that a token must have, or null for a route that is usually open. */
     public @Nullable Role role() {
         return role;
     }

@@ -5,17 +5,24 @@ import dev.sluice.bridge.security.JwtConfig;
 import dev.sluice.bridge.security.Principal;
 import dev.sluice.bridge.security.Role;
 import dev.sluice.bridge.security.TokenVerifier;
+import java.io.IOException;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Checks the token of a request before the request reaches its endpoint. Without a configuration for tokens, it lets
  * every request through.
  */
 public final class Guard {
+    private static final Logger log = LoggerFactory.getLogger(Guard.class);
+
     private static final String SUBJECT = "sluice.subject";
+    /** Attribute of a request whose caller has shown no role. */
+    private static final String NO_ROLE = "sluice.no.role";
     private static final String SCHEME = "bearer ";
 
     private final @Nullable JwtConfig config;
@@ -35,6 +42,9 @@ public final class Guard {
         this.verifier = config == null ? null : new TokenVerifier(config);
         this.bodies = bodies;
         this.executor = executor;
+        if (config != null && !(config.skips(false, "/live") && config.skips(false, "/ready"))) {
+            log.info("auth.skip.paths does not list /live and /ready, so probes need a token");
+        }
     }
 
     /** Returns the subject of the token of a request; null if the route needs no token or the token has no subject. */
@@ -43,19 +53,28 @@ public final class Guard {
     }
 
     /**
+     * Returns whether the caller of an open route has a role. Without a configuration for tokens, every caller has all
+     * roles.
+     */
+    public static boolean hasRole(Request request) {
+        return request.servlet().getAttribute(NO_ROLE) == null;
+    }
+
+    /**
      * Returns an endpoint that lets a request through to {@code endpoint} if its token has the role.
      *
-     * @param needed null for an endpoint that is open to everybody
+     * @param needed null for an endpoint that is open to everybody, unless {@code auth.skip.paths} is set without it
      */
     public Endpoint protect(@Nullable Role needed, Endpoint endpoint) {
-        if (config == null || verifier == null || needed == null) {
+        if (config == null || verifier == null) {
             return endpoint;
         }
+        Role least = needed == null ? Role.READ_ONLY : needed;
         return request -> {
-            if (config.skips(request.path())) {
-                return endpoint.handle(request);
+            if (config.skips(needed != null, request.path())) {
+                return needed == null ? open(verifier, request, endpoint) : endpoint.handle(request);
             }
-            CompletableFuture<Principal> caller = authorize(verifier, request, needed);
+            CompletableFuture<Principal> caller = authorize(verifier, request, least);
             if (caller.isDone() && !caller.isCompletedExceptionally()) {
                 return enter(request, caller.join(), endpoint);
             }
@@ -63,6 +82,24 @@ public final class Guard {
             return caller.exceptionallyComposeAsync(refusal -> bodies.<Principal>refuse(request, refusal), executor)
                     .thenComposeAsync(principal -> enter(request, principal, endpoint), executor);
         };
+    }
+
+    /** Handles a request that needs no role, and notes whether it has one. */
+    private CompletableFuture<Answer> open(TokenVerifier known, Request request, Endpoint endpoint) throws IOException {
+        if (token(request).isEmpty()) {
+            request.servlet().setAttribute(NO_ROLE, true);
+            return endpoint.handle(request);
+        }
+        return authorize(known, request, Role.READ_ONLY)
+                .handleAsync(
+                        (principal, refusal) -> {
+                            if (refusal != null) {
+                                request.servlet().setAttribute(NO_ROLE, true);
+                            }
+                            return endpoint.handleSafely(request);
+                        },
+                        executor)
+                .thenCompose(answer -> answer);
     }
 
     /** Completes with the caller; exceptionally with the reason why the caller may not use the route. */

@@ -37,6 +37,9 @@ public final class JsonErrorHandler extends ErrorHandler {
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, Answer.JSON);
         // The server does not read the rest of such a request. So the connection ends, and the client must know.
         response.getHeaders().put(HttpHeader.CONNECTION, "close");
+        if (code == HttpStatus.SERVICE_UNAVAILABLE_503 || code == HttpStatus.TOO_MANY_REQUESTS_429) {
+            response.getHeaders().put(HttpHeader.RETRY_AFTER, 1);
+        }
         boolean head = HttpMethod.HEAD.is(request.getMethod());
         response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length);
         response.write(true, ByteBuffer.wrap(body, 0, head ? 0 : body.length), callback);

@@ -39,7 +39,7 @@ public record Route(String method, String path, Access access, Endpoint endpoint
         return path.endsWith("}") ? List.of(path) : List.of(path, path + "/");
     }
 
-    /** Returns the role that a token must have, or null if no token is needed. */
+    /** Returns the role that a token must have, or null for a route that is usually open. */
     public @Nullable Role needed() {
         return access.role();
     }

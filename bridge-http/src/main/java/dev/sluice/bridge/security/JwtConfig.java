@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param clockSkew largest difference between the clocks of issuer and service
  * @param roles the names of roles in tokens
  * @param skipPaths paths that need no token: exact, or as a prefix if they end in {@code /} and are longer than
- *     {@code /}
+ *     {@code /}; null: all routes that need no role
  */
 public record JwtConfig(
         String algorithm,
@@ -35,9 +35,12 @@ public record JwtConfig(
         @Nullable String audience,
         Duration clockSkew,
         RoleNames roles,
-        List<String> skipPaths) {
+        @Nullable List<String> skipPaths) {
     /** The values of {@code auth.jwt.algorithm}. */
     public static final Set<String> ALGORITHMS = Set.of("HS256", "RS256", "EdDSA", "auto");
+
+    /** RFC 7518 §3.2: a shorter secret can be guessed. */
+    public static final int MIN_SECRET_BYTES = 32;
 
     private static final Set<SignatureAlgorithm> RSA =
             Set.of(SignatureAlgorithm.RS256, SignatureAlgorithm.RS384, SignatureAlgorithm.RS512);
@@ -93,7 +96,7 @@ public record JwtConfig(
             throw new IllegalArgumentException(
                     "auth.jwt.secret is PEM, but a public key is no secret: set auth.jwt.public.key");
         }
-        skipPaths = List.copyOf(skipPaths);
+        skipPaths = skipPaths == null ? null : List.copyOf(skipPaths);
         Map<SignatureAlgorithm, ?> accepted = fixedKeys(algorithm, secret, publicKey);
         if (accepted.isEmpty() && (jwks == null || algorithm.equals("HS256"))) {
             throw new IllegalArgumentException(
@@ -155,8 +158,22 @@ public record JwtConfig(
         return jwks != null && candidate != SignatureAlgorithm.HS256 && isConfigured(algorithm, candidate);
     }
 
-    /** Returns whether {@code path} needs no token. */
-    public boolean skips(String path) {
+    /** Returns whether the secret is used and has fewer than {@link #MIN_SECRET_BYTES} bytes. */
+    public boolean hasWeakSecret() {
+        Key key = fixedKeys().get(SignatureAlgorithm.HS256);
+        return key != null && key.getEncoded().length < MIN_SECRET_BYTES;
+    }
+
+    /**
+     * Returns whether requests of a route need no token.
+     *
+     * @param needsRole whether the route is for callers with a role
+     * @param path of the request
+     */
+    public boolean skips(boolean needsRole, String path) {
+        if (skipPaths == null) {
+            return !needsRole;
+        }
         for (String each : skipPaths) {
             if (path.equals(each) || (each.length() > 1 && each.endsWith("/") && path.startsWith(each))) {
                 return true;

@@ -17,9 +17,6 @@ import org.slf4j.LoggerFactory;
 public final class TokenVerifier {
     private static final Logger log = LoggerFactory.getLogger(TokenVerifier.class);
 
-    /** RFC 7518 §3.2: a shorter secret can be guessed. */
-    private static final int MIN_SECRET_BYTES = 32;
-
     /** Most cached signatures: checking an Ed25519 signature takes longer than a push. */
     private static final int CACHED_SIGNATURES = 1024;
 
@@ -62,14 +59,14 @@ public final class TokenVerifier {
                 }
             }
         }
-        config.fixedKeys().forEach((algorithm, key) -> {
-            keys.put(algorithm, token -> CompletableFuture.completedFuture(key));
-            if (algorithm == SignatureAlgorithm.HS256 && key.getEncoded().length < MIN_SECRET_BYTES) {
-                log.warn(
-                        "auth.jwt.secret is short enough to be guessed, set a longer one leastBytes={}",
-                        MIN_SECRET_BYTES);
-            }
-        });
+        config.fixedKeys()
+                .forEach((algorithm, key) ->
+                        keys.put(algorithm, token -> CompletableFuture.completedFuture(key)));
+        if (config.hasWeakSecret()) {
+            log.warn(
+                    "auth.jwt.secret is short enough to be guessed, set a longer one leastBytes={}",
+                    JwtConfig.MIN_SECRET_BYTES);
+        }
     }
 
     /**

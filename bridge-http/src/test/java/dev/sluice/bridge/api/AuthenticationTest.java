@@ -126,7 +126,8 @@ class AuthenticationTest {
         var wrong = new ArrayList<String>();
         for (Route route : bridge.routes()) {
             String path = withDummies(route.path());
-            boolean open = route.needed() == null || path.equals("/api/v1/status/buffers");
+            boolean open = path.equals("/health") || path.equals("/api/v1/status/buffers");
+            Role needed = route.needed() == null ? Role.READ_ONLY : route.needed();
             refused.forEach((reason, token) -> {
                 HttpResponse<String> response = send(route.method(), path, token == null ? null : "Bearer " + token);
                 boolean stopped =
@@ -135,7 +136,7 @@ class AuthenticationTest {
             });
             roles.forEach((name, role) -> {
                 HttpResponse<String> response = send(route.method(), path, "Bearer " + hs256(good(name), SECRET));
-                boolean may = open || role.includes(route.needed());
+                boolean may = open || role.includes(needed);
                 check(wrong, may ? isLetThrough(response) : isForbidden(response), route, name, response);
             });
             for (String noRole : new String[] {null, "Admin", "guest"}) {
@@ -230,6 +231,60 @@ class AuthenticationTest {
                 "/api/v1/pop/queue/opened/partition/a",
                 "/api/v1/pop/queue/shut/partition/open")) {
             assertThat(send("GET", path, null).statusCode()).as(path).isEqualTo(401);
+        }
+    }
+
+    @Test
+    void withoutAListAllRoutesThatNeedNoRoleAreOpenAndNoOthers() {
+        try (var usual = RunningBridge.start(
+                postgres.url(),
+                directory.resolve("usual"),
+                Map.of("auth.jwt.enabled", "true", "auth.jwt.secret", SECRET))) {
+            for (Route route : usual.routes()) {
+                String path = withDummies(route.path());
+                HttpResponse<String> answer = send(usual, route.method(), path, "{}", null);
+                assertThat(answer.statusCode() == 401).as(route.toString()).isEqualTo(route.needed() != null);
+            }
+        }
+    }
+
+    @Test
+    void anEmptyListLeavesNoPathOpen() {
+        try (var closed = RunningBridge.start(
+                postgres.url(),
+                directory.resolve("closed"),
+                Map.of("auth.jwt.enabled", "true", "auth.jwt.secret", SECRET, "auth.skip.paths", ""))) {
+            for (Route route : closed.routes()) {
+                String path = withDummies(route.path());
+                assertThat(send(closed, route.method(), path, "{}", null).statusCode())
+                        .as(route.toString())
+                        .isEqualTo(401);
+            }
+            assertThat(send(closed, "GET", "/metrics", "", hs256(claims().put("role", "read-only"), SECRET))
+                            .statusCode())
+                    .isEqualTo(200);
+        }
+    }
+
+    @Test
+    void theHealthOfAServiceShowsTheContractsFieldsAndToCallersWithARoleAll() {
+        var contract = List.of("status", "database", "server", "worker_id", "version", "shared_state", "queen");
+        var all = new ArrayList<>(contract);
+        all.addAll(List.of("database_error", "accepting_pushes", "drain"));
+        for (String token : new String[] {null, "Bearer x", hs256(good(null), SECRET), hs256(good("guest"), SECRET)}) {
+            HttpResponse<String> answer = send("GET", "/health", token);
+            assertThat(answer.statusCode()).as(token).isEqualTo(200);
+            assertThat(RunningBridge.json(answer.body()).fieldNames())
+                    .toIterable()
+                    .as(token)
+                    .containsExactlyElementsOf(contract);
+        }
+        for (String role : List.of("read-only", "read-write", "admin")) {
+            assertThat(RunningBridge.json(send("GET", "/health", hs256(good(role), SECRET)).body())
+                            .fieldNames())
+                    .toIterable()
+                    .as(role)
+                    .containsExactlyElementsOf(all);
         }
     }
 

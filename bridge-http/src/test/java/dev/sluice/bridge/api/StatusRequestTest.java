@@ -24,11 +24,13 @@ class StatusRequestTest extends HttpServiceFixture {
     void isReadyAsLongAsAPushIsTaken() {
         state.connected = false;
         assertThat(get("/ready").statusCode()).isEqualTo(200);
+        assertThat(get("/ready").headers().firstValue("Retry-After")).isEmpty();
         assertThat(get("/ready").body())
                 .isEqualTo(
                         "{\"status\":\"ready\",\"reason\":null,\"database\":\"disconnected\",\"database_error\":\"the database does not answer\"}");
         state.refusal = "the local log is full";
         assertThat(get("/ready").statusCode()).isEqualTo(503);
+        assertThat(get("/ready").headers().firstValue("Retry-After")).contains("5");
         assertThat(get("/ready").body()).contains("\"reason\":\"the local log is full\"");
     }
 

@@ -219,8 +219,29 @@ class BridgeConfigTest {
         }
 
         @Test
+        void ofAShortSecretIsRefusedUnlessItIsAllowed() throws ConfigException {
+            String least = "x".repeat(32);
+            String refusal = "auth.jwt.secret must have 32 bytes or more, because a shorter one can be guessed from one"
+                    + " token; auth.jwt.secret.weak=true accepts it";
+            for (String algorithm : List.of("HS256", "auto")) {
+                for (String secret : List.of("x", "x".repeat(31), "\u00e4".repeat(15))) {
+                    String[] settings = {
+                        "auth.jwt.enabled", "true", "auth.jwt.algorithm", algorithm, "auth.jwt.secret", secret
+                    };
+                    assertThat(problems(settings)).as(secret).containsExactly(refusal);
+                }
+                assertThat(parse("auth.jwt.enabled", "true", "auth.jwt.algorithm", algorithm, "auth.jwt.secret", least))
+                        .isNotNull();
+            }
+            assertThat(parse("auth.jwt.enabled", "true", "auth.jwt.secret", "\u00e4".repeat(16))).isNotNull();
+            assertThat(parse("auth.jwt.enabled", "true", "auth.jwt.secret", "x", "auth.jwt.secret.weak", "true"))
+                    .isNotNull();
+            assertThat(parse("auth.jwt.secret", "x")).as("not used").isNotNull();
+        }
+
+        @Test
         void ofAuthenticationShowsNoSecret() throws ConfigException {
-            assertThat(parse("auth.jwt.enabled", "true", "auth.jwt.secret", "hush-hush")
+            assertThat(parse("auth.jwt.enabled", "true", "auth.jwt.secret", "hush-hush".repeat(4))
                             .describe())
                     .contains("auth.jwt.secret = [hidden]")
                     .doesNotContain("hush-hush");
