@@ -44,6 +44,13 @@ public record NewMessage(
     /** Longest name of a queue, partition, group or transaction id, in characters (UTF-16 code units). */
     public static final int MAX_NAME_LENGTH = 255;
 
+    /** Longest delay: more than 31 years. */
+    public static final Duration MAX_DELAY = Duration.ofMillis(999_999_999_999L);
+
+    /** Describes the values of a delay in an error message, after the name of its field. */
+    public static final String DELAYS =
+            " must be a whole number of milliseconds from 0 to " + MAX_DELAY.toMillis();
+
     /** Name of the partition of messages whose producer names none. */
     public static final String DEFAULT_PARTITION = "Default";
 
@@ -51,7 +58,8 @@ public record NewMessage(
      * Checks the names.
      *
      * @throws IllegalArgumentException if a name is too long or holds a character PostgreSQL cannot store, if a name
-     *     other than the queue's is empty, or if the delay is negative
+     *     other than the queue's is empty, if the time of delivery is not one of {@link TimeText}, or if the delay is
+     *     negative or longer than {@link #MAX_DELAY}
      */
     public NewMessage {
         requireNonNull(id, "id");
@@ -61,8 +69,11 @@ public record NewMessage(
         checkQueueName("queue", queue);
         checkName("partition", partition);
         checkName("transactionId", transactionId);
-        if (delay != null && delay.isNegative()) {
-            throw new IllegalArgumentException("delayMs must be 0 or more, was " + delay.toMillis());
+        if (deliverAt != null) {
+            TimeText.checkRange("deliverAt", deliverAt);
+        }
+        if (delay != null && (delay.isNegative() || delay.compareTo(MAX_DELAY) > 0)) {
+            throw new IllegalArgumentException("delayMs" + DELAYS + ", was " + delay);
         }
     }
 

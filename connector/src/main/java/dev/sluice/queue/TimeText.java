@@ -68,10 +68,27 @@ public final class TimeText {
      */
     public static Instant parse(String what, String text) {
         Instant time = text.length() > MAX_LENGTH ? null : time(text);
-        if (time == null || time.isBefore(EARLIEST) || time.isAfter(LATEST)) {
+        if (time == null || !isInRange(time)) {
             throw new IllegalArgumentException(what + " must be " + FORMS);
         }
         return time.truncatedTo(ChronoUnit.MICROS);
+    }
+
+    /**
+     * Checks that a time lies in the years {@value #FIRST_YEAR} to {@value #LAST_YEAR}.
+     *
+     * @param what name of the value, for the error message
+     * @throws IllegalArgumentException if it does not
+     */
+    static void checkRange(String what, Instant time) {
+        if (!isInRange(time)) {
+            throw new IllegalArgumentException(
+                    what + " must be in the years " + FIRST_YEAR + " to " + LAST_YEAR + ", was " + time);
+        }
+    }
+
+    private static boolean isInRange(Instant time) {
+        return !time.isBefore(EARLIEST) && !time.isAfter(LATEST);
     }
 
     private static @Nullable Instant time(String text) {

@@ -3,6 +3,7 @@ package dev.sluice.bridge.http;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.queue.view.MinuteCounters.Range;
 import dev.sluice.queue.view.ResourceFilter;
 import java.time.Duration;
@@ -18,16 +19,30 @@ import org.jspecify.annotations.Nullable;
 public record TimeRange(Instant from, Instant to) {
     /** Refuses an empty range. */
     public TimeRange {
-        if (!from.isBefore(to)) {
+        requireOrder(from, to);
+    }
+
+    /**
+     * Refuses an empty range. A range without an end is never empty.
+     *
+     * @throws InvalidRequestException (400) if both times are given, and {@code from} is not before {@code to}
+     */
+    public static void requireOrder(@Nullable Instant from, @Nullable Instant to) {
+        if (from != null && to != null && !from.isBefore(to)) {
             throw badRequest("from must be before to");
         }
     }
 
-    /** Returns the range of {@code from} and {@code to} in the query; by default the last {@code usual}. */
+    /**
+     * Returns the range of {@code from} and {@code to} in the query; by default the last {@code usual}. Without
+     * {@code to}, a {@code from} in the future begins a range of that length: nothing is there yet, so the answer is
+     * empty.
+     */
     public static TimeRange of(Request request, Duration usual) {
         Instant to = Parameters.timeInQuery(request, "to");
-        Instant end = to == null ? Instant.now() : to;
         Instant from = Parameters.timeInQuery(request, "from");
+        Instant now = Instant.now();
+        Instant end = to != null ? to : from == null || from.isBefore(now) ? now : from.plus(usual);
         return new TimeRange(from == null ? end.minus(usual) : from, end);
     }
 

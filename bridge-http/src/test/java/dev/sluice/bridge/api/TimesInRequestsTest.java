@@ -251,6 +251,66 @@ class TimesInRequestsTest {
         assertThat(found).isEqualTo(Times.FORMS.size());
     }
 
+    private static final List<String> RANGES = List.of(
+            "/api/v1/status",
+            "/api/v1/status/analytics",
+            "/api/v1/analytics/system-metrics",
+            "/api/v1/analytics/worker-metrics",
+            "/api/v1/analytics/queue-lag",
+            "/api/v1/analytics/queue-ops",
+            "/api/v1/analytics/queue-parked-replicas",
+            "/api/v1/analytics/retention",
+            "/api/v1/messages",
+            "/api/v1/dlq");
+
+    @Test
+    void aRangeThatBeginsInTheFutureIsEmptyOnEveryRoute() {
+        for (String path : RANGES) {
+            for (String from : List.of("2999-01-01", "9999-12-31", "9999-12-31T23:59:59.999999Z")) {
+                HttpResponse<String> answer = bridge.get(path + "?from=" + from);
+                assertThat(answer.statusCode()).as(path + answer.body()).isEqualTo(200);
+            }
+        }
+        assertThat(RunningBridge.json(
+                                bridge.get("/api/v1/messages?from=2999-01-01").body())
+                        .get("messages"))
+                .isEmpty();
+    }
+
+    @Test
+    void aRangeThatEndsBeforeItBeginsIsRefusedOnEveryRoute() {
+        for (String path : RANGES) {
+            HttpResponse<String> answer = bridge.get(path + "?from=2026-01-02&to=2026-01-01");
+            assertThat(answer.statusCode()).as(path).isEqualTo(400);
+            assertThat(answer.body()).as(path).contains("from must be before to");
+        }
+        assertThat(bridge.delete("/api/v1/dlq?from=2026-01-02&to=2026-01-01").body())
+                .contains("from must be before to");
+        assertThat(bridge.post("/api/v1/dlq/redrive", "{\"filter\":{\"from\":\"2026-01-02\",\"to\":\"2026-01-01\"}}")
+                        .body())
+                .contains("from must be before to");
+    }
+
+    @Test
+    void aRangeWithAnEndAloneIsTheHourBeforeIt() {
+        JsonNode range = RunningBridge.json(
+                        bridge.get("/api/v1/status?to=2026-01-01T10:00:00Z").body())
+                .get("timeRange");
+        assertThat(range.get("from").textValue()).isEqualTo("2026-01-01T09:00:00.000Z");
+        String age = "{\"items\":[{\"queue\":\"ages\",\"payload\":1}]}";
+        assertThat(bridge.push(age).body()).contains("\"queued\"");
+        String hourAhead = Instant.now().plusSeconds(1800).toString();
+        assertThat(RunningBridge.json(bridge.get("/api/v1/messages?queue=ages&to=" + hourAhead)
+                                .body())
+                        .get("messages"))
+                .hasSize(1);
+        String longAgo = Instant.now().minusSeconds(86_400).toString();
+        assertThat(RunningBridge.json(bridge.get("/api/v1/messages?queue=ages&to=" + longAgo)
+                                .body())
+                        .get("messages"))
+                .isEmpty();
+    }
+
     @Test
     void anAbsentOrEmptyTimeMeansNone() {
         assertThat(bridge.get("/api/v1/messages?from=&to=").statusCode()).isEqualTo(200);

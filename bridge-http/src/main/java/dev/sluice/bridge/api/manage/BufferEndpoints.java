@@ -264,7 +264,7 @@ public final class BufferEndpoints implements AutoCloseable {
                 if (json.first() == JsonToken.START_OBJECT) {
                     for (String field = json.nextField(); field != null; field = json.nextField()) {
                         JsonToken value = json.value();
-                        if (field.equals("ids")) {
+                        if (field.equals("ids") && value != JsonToken.VALUE_NULL) {
                             ids = ids(json, value, maxIds);
                         } else {
                             all |= field.equals("all") && value == JsonToken.VALUE_TRUE;

@@ -22,6 +22,7 @@ import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.http.Route;
+import dev.sluice.bridge.http.TimeRange;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
@@ -132,13 +133,18 @@ public final class DeadLetterEndpoints {
     }
 
     private static DeadLetterFilter filter(Request request) {
-        return new DeadLetterFilter(
+        return inOrder(new DeadLetterFilter(
                 Parameters.queueInQuery(request),
                 Parameters.nameInQuery(request, "consumerGroup"),
                 Parameters.nameInQuery(request, "partition"),
                 Parameters.timeInQuery(request, "from"),
                 Parameters.timeInQuery(request, "to"),
-                storable(Parameters.textInQuery(request, "error")));
+                storable(Parameters.textInQuery(request, "error"))));
+    }
+
+    private static DeadLetterFilter inOrder(DeadLetterFilter filter) {
+        TimeRange.requireOrder(filter.from(), filter.to());
+        return filter;
     }
 
     /** PostgreSQL cannot store a text with U+0000. */
@@ -220,13 +226,13 @@ public final class DeadLetterEndpoints {
                 throw badRequest("filter must be an object");
             }
             var json = new JsonRequest(object);
-            var filter = new DeadLetterFilter(
+            var filter = inOrder(new DeadLetterFilter(
                     queue(json),
                     name(json, "consumerGroup"),
                     name(json, "partition"),
                     json.time("from"),
                     json.time("to"),
-                    storable(json.text("error")));
+                    storable(json.text("error"))));
             return refuseEmpty(
                     filter, "a filter with nothing in it means all dead letters: say \"all\": true for that");
         }

@@ -173,9 +173,9 @@ record AcknowledgeBody(List<Item> items) {
         void read(JsonBody json, String field, JsonToken value) {
             Fields before = previous;
             switch (field) {
-                case "transactionId" -> transactionId = required(json, value, "transactionId is required", null);
+                case "transactionId" -> transactionId = textOrNull(json, value, "transactionId is required", null);
                 case "partitionId" ->
-                    partitionId = required(
+                    partitionId = textOrNull(
                             json,
                             value,
                             "partitionId is required to ensure message uniqueness",
@@ -193,7 +193,12 @@ record AcknowledgeBody(List<Item> items) {
             group = AcknowledgeBody.group(json, value, "consumerGroup");
         }
 
-        private static String required(JsonBody json, JsonToken value, String message, @Nullable String previous) {
+        /** Returns null for null: whether the field is required is known after the whole object is read. */
+        private static @Nullable String textOrNull(
+                JsonBody json, JsonToken value, String message, @Nullable String previous) {
+            if (value == JsonToken.VALUE_NULL) {
+                return null;
+            }
             if (value != JsonToken.VALUE_STRING) {
                 throw badRequest(message);
             }

@@ -134,7 +134,7 @@ final class CloudEvents {
             for (String name = json.nextField(); name != null; name = json.nextField()) {
                 JsonToken value = json.value();
                 if (name.equals(DATA)) {
-                    data = true;
+                    data = value != JsonToken.VALUE_NULL;
                     json.skip();
                 } else if (name.equals(DATA_BASE64)) {
                     base64 = value != JsonToken.VALUE_NULL;

@@ -198,6 +198,7 @@ public final class MessageLine {
         private @Nullable Instant deliverAt;
         private @Nullable Duration delay;
         private byte @Nullable [] payload;
+        private byte @Nullable [] payloadText;
 
         Fields(JsonBody json) {
             this.json = json;
@@ -213,10 +214,10 @@ public final class MessageLine {
                 case "id" -> id = uuid(field, value);
                 case "traceId" -> traceId = uuid(field, value);
                 case "producerSub" -> producerSub = string(field, value);
-                case "deliverAt" -> deliverAt = time(field, value);
-                case "delayMs" -> delay = millis(field, value);
+                case "deliverAt" -> deliverAt = PushBody.time(json, field, value);
+                case "delayMs" -> delay = PushBody.delay(json, field, value);
                 case "payload" -> payload = json.slice();
-                case "payloadText" -> payload = text(field, value);
+                case "payloadText" -> payloadText = text(field, value);
                 case "unreadable" -> throw badRequest("it holds an entry that is not a message");
                 default -> json.skip();
             }
@@ -241,21 +242,6 @@ public final class MessageLine {
             return uuid;
         }
 
-        private @Nullable Instant time(String field, JsonToken value) {
-            return PushBody.time(json, field, value);
-        }
-
-        private @Nullable Duration millis(String field, JsonToken value) {
-            if (value == JsonToken.VALUE_NULL) {
-                return null;
-            }
-            try {
-                return Duration.ofMillis(Long.parseLong(new String(json.slice(), UTF_8)));
-            } catch (NumberFormatException e) {
-                throw badRequest(field + " must be a whole number");
-            }
-        }
-
         private byte @Nullable [] text(String field, JsonToken value) {
             String text = string(field, value);
             json.take(text == null ? 0 : 3L * text.length());
@@ -273,13 +259,14 @@ public final class MessageLine {
             if (transactionId == null) {
                 throw badRequest("transactionId is required: it is what makes repeating safe");
             }
-            if (payload == null) {
+            byte[] content = payloadText == null ? payload : payloadText;
+            if (content == null) {
                 throw badRequest("payload is required");
             }
             String inPartition = partition == null ? NewMessage.DEFAULT_PARTITION : partition;
-            json.take(PushBody.bytesOf(queue, inPartition, transactionId, payload));
+            json.take(PushBody.bytesOf(queue, inPartition, transactionId, content));
             try {
-                return NewMessage.builder(id == null ? ids.next() : id, queue, inPartition, transactionId, payload)
+                return NewMessage.builder(id == null ? ids.next() : id, queue, inPartition, transactionId, content)
                         .traceId(traceId)
                         .producerSub(producerSub)
                         .deliverAt(deliverAt)

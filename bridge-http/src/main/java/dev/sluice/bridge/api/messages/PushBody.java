@@ -41,7 +41,7 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
     /** The linger of a body that has {@code bufferMax} only. */
     private static final Duration USUAL_BUFFER_TIME = Duration.ofSeconds(1);
 
-    /** More than 31 years. */
+    /** The longest number of milliseconds, in characters. */
     private static final int MAX_DELAY_DIGITS = 12;
     /** The longest number in {@code bufferMs} and {@code bufferMax}, in characters. */
     private static final int MAX_LIMIT_DIGITS = 20;
@@ -237,8 +237,10 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
                 members.refuseSecond(field);
                 switch (field) {
                     case "queue" -> {
-                        queue = string(value, "Queue", lastQueue);
-                        lastQueue = queue;
+                        if (value != JsonToken.VALUE_NULL) {
+                            queue = string(value, "Queue", lastQueue);
+                            lastQueue = queue;
+                        }
                     }
                     case "partition" -> {
                         partition = string(value, "Partition", lastPartition);
@@ -248,7 +250,7 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
                     case "traceId" -> traceId = traceId(value);
                     case "payload" -> payload = json.slice();
                     case "deliverAt" -> deliverAt = time(json, field, value);
-                    case "delayMs" -> delay = delay(value);
+                    case "delayMs" -> delay = delay(json, field, value);
                     default -> json.skip();
                 }
             }
@@ -287,18 +289,6 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
             return json.text(previous);
         }
 
-        private @Nullable Duration delay(JsonToken value) {
-            String text = new String(json.slice(), StandardCharsets.US_ASCII);
-            if (value == JsonToken.VALUE_NULL) {
-                return null;
-            }
-            if (value == JsonToken.VALUE_NUMBER_INT && text.length() <= MAX_DELAY_DIGITS && !text.startsWith("-")) {
-                return Duration.ofMillis(Long.parseLong(text));
-            }
-            throw badRequest("delayMs must be a whole number of milliseconds, 0 or more, of at most " + MAX_DELAY_DIGITS
-                    + " digits");
-        }
-
         private @Nullable UUID traceId(JsonToken value) {
             if (value == JsonToken.VALUE_NULL) {
                 return null;
@@ -313,6 +303,18 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
             }
             return traceId;
         }
+    }
+
+    /** Reads a number of milliseconds up to {@link NewMessage#MAX_DELAY}; null if it is null. */
+    static @Nullable Duration delay(JsonBody json, String field, JsonToken value) {
+        String text = new String(json.slice(), StandardCharsets.US_ASCII);
+        if (value == JsonToken.VALUE_NULL) {
+            return null;
+        }
+        if (value == JsonToken.VALUE_NUMBER_INT && text.length() <= MAX_DELAY_DIGITS && !text.startsWith("-")) {
+            return Duration.ofMillis(Long.parseLong(text));
+        }
+        throw badRequest(field + NewMessage.DELAYS);
     }
 
     /** Reads a {@linkplain TimeText time}, a string or a number; null if it is null. */

@@ -126,7 +126,7 @@ record TransactionBody(List<Operation> operations, @Nullable String refusal) {
                     case "type" -> type = readType(value);
                     case "items" -> {
                         json.refuseSecond(field, messages != null);
-                        messages = items.readItems(value, field);
+                        messages = value == JsonToken.VALUE_NULL ? null : items.readItems(value, field);
                     }
                     case "consumerGroup" -> verdict.readGroup(json, value);
                     default -> verdict.read(json, field, value);

@@ -16,6 +16,7 @@ import dev.sluice.bridge.http.PageRequest;
 import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.Route;
+import dev.sluice.bridge.http.TimeRange;
 import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
 import dev.sluice.queue.PartitionIds;
@@ -74,11 +75,8 @@ public final class MessageEndpoints {
      * }</pre>
      */
     private CompletableFuture<Answer> list(Request request) {
-        Instant to = Parameters.timeInQuery(request, "to");
-        Instant end = (to == null ? Instant.now() : to)
-                .truncatedTo(ChronoUnit.MINUTES)
-                .plus(1, ChronoUnit.MINUTES);
-        Instant from = Parameters.timeInQuery(request, "from");
+        TimeRange range = TimeRange.of(request, USUAL_TIME);
+        Instant end = range.to().truncatedTo(ChronoUnit.MINUTES).plus(1, ChronoUnit.MINUTES);
         var filter = new MessageFilter(
                 new ResourceFilter(
                         Parameters.nameInQuery(request, "queue"),
@@ -86,7 +84,7 @@ public final class MessageEndpoints {
                         Parameters.textInQuery(request, "task")),
                 Parameters.nameInQuery(request, "partition"),
                 state(Parameters.textInQuery(request, "status")),
-                from == null ? Instant.now().minus(USUAL_TIME) : from,
+                range.from(),
                 end);
         PageRequest page = page(request, USUAL_LIMIT);
         return executor.read(() -> {
