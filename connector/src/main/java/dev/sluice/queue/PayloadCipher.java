@@ -290,7 +290,7 @@ public final class PayloadCipher {
     Message open(Message message) {
         byte[] payload = open(message.queue(), message.payload());
         MessageHeaders headers = open(message.queue(), message.headers());
-        boolean isSame = payload == message.payload() && headers == message.headers();
+        boolean isSame = payload == message.payload() && headers.equals(message.headers());
         return isSame ? message : message.with(payload, headers);
     }
 
