@@ -8,8 +8,8 @@ package dev.sluice.queue;
  * @param bytes most bytes of the names and values of a message in UTF-8, 0 or more
  */
 public record HeaderLimits(int count, int bytes) {
-    /** The limits that no configuration can exceed. */
-    public static final HeaderLimits ABSOLUTE = new HeaderLimits(1024, 1 << 20);
+    /** The limits that no configuration can exceed. Even encrypted, such headers fit into an entry of the log. */
+    public static final HeaderLimits ABSOLUTE = new HeaderLimits(1024, 1 << 18);
 
     /** The limits if nothing else is configured. */
     public static final HeaderLimits DEFAULT = new HeaderLimits(64, 16 << 10);

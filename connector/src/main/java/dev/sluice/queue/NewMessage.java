@@ -4,6 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param headers headers of the producer
  * @param traceId id with which the producer follows the message, or null
  * @param producerSub subject of the producer's token, or null if the producer was not authenticated
- * @param deliverAt time before which the message is not delivered; null: at once
+ * @param deliverAt time before which the message is not delivered, in microseconds; null: at once
  * @param delay how long after it was written to the queue the message is not delivered; null: at once. If
  *     {@code deliverAt} is set too, the later time counts. The clock is the database's
  * @param origin values that the message keeps from a previous place, such as a topic
@@ -55,7 +56,7 @@ public record NewMessage(
     public static final String DEFAULT_PARTITION = "Default";
 
     /**
-     * Checks the names.
+     * Checks the names, and cuts the time of delivery to microseconds.
      *
      * @throws IllegalArgumentException if a name is too long or holds a character PostgreSQL cannot store, if a name
      *     other than the queue's is empty, if the time of delivery is not one of {@link TimeText}, or if the delay is
@@ -71,6 +72,7 @@ public record NewMessage(
         checkName("transactionId", transactionId);
         if (deliverAt != null) {
             TimeText.checkRange("deliverAt", deliverAt);
+            deliverAt = deliverAt.truncatedTo(ChronoUnit.MICROS);
         }
         if (delay != null && (delay.isNegative() || delay.compareTo(MAX_DELAY) > 0)) {
             throw new IllegalArgumentException("delayMs" + DELAYS + ", was " + delay);
@@ -87,21 +89,16 @@ public record NewMessage(
         return new Builder(id, queue, partition, transactionId, payload);
     }
 
-    /** Returns the same message with another payload and other headers. */
-    NewMessage with(byte[] otherPayload, MessageHeaders otherHeaders) {
-        return new NewMessage(
-                id,
-                queue,
-                partition,
-                transactionId,
-                generatedTransactionId,
-                otherPayload,
-                otherHeaders,
-                traceId,
-                producerSub,
-                deliverAt,
-                delay,
-                origin);
+    /** Returns a builder with the values of this message. */
+    public Builder toBuilder() {
+        return builder(id, queue, partition, transactionId, payload)
+                .generatedTransactionId(generatedTransactionId)
+                .headers(headers)
+                .traceId(traceId)
+                .producerSub(producerSub)
+                .deliverAt(deliverAt)
+                .delay(delay)
+                .origin(origin);
     }
 
     /** Returns whether the message has a delivery time or a delay. */
@@ -171,7 +168,7 @@ public record NewMessage(
         private final String queue;
         private final String partition;
         private final String transactionId;
-        private final byte[] payload;
+        private byte[] payload;
         private boolean generatedTransactionId;
         private MessageHeaders headers = MessageHeaders.NONE;
         private @Nullable UUID traceId;
@@ -186,6 +183,12 @@ public record NewMessage(
             this.partition = partition;
             this.transactionId = transactionId;
             this.payload = payload;
+        }
+
+        /** Sets payload. */
+        Builder payload(byte[] value) {
+            payload = value;
+            return this;
         }
 
         /** Sets generatedTransactionId. */

@@ -190,15 +190,17 @@ public final class PayloadCipher {
         boolean isPayloadSealed = isSealed(message.queue(), payload);
         boolean areHeadersSealed =
                 headers.isEmpty() || isSealed(message.queue(), headers.json().getBytes(UTF_8));
-        return isPayloadSealed && areHeadersSealed
-                ? message
-                : message.with(
-                        isPayloadSealed
-                                ? payload
-                                : encrypt(keyId, message.queue(), payload)
-                                        .toJson()
-                                        .getBytes(UTF_8),
-                        areHeadersSealed ? headers : MessageHeaders.parse(seal(message.queue(), headers.json())));
+        if (isPayloadSealed && areHeadersSealed) {
+            return message;
+        }
+        NewMessage.Builder sealed = message.toBuilder();
+        if (!isPayloadSealed) {
+            sealed.payload(encrypt(keyId, message.queue(), payload).toJson().getBytes(UTF_8));
+        }
+        if (!areHeadersSealed) {
+            sealed.headers(MessageHeaders.parse(seal(message.queue(), headers.json())));
+        }
+        return sealed.build();
     }
 
     /**

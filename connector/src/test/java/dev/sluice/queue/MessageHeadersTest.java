@@ -207,7 +207,7 @@ class MessageHeadersTest {
         int bytes = HeaderLimits.ABSOLUTE.bytes();
         assertThat(one("h", "v".repeat(bytes - 1)).bytes()).isEqualTo(bytes);
         assertThatThrownBy(() -> one("h", "v".repeat(bytes)))
-                .hasMessage("headers must have at most 1048576 bytes of names and values, have 1048577");
+                .hasMessage("headers must have at most 262144 bytes of names and values, have 262145");
     }
 
     @Test

@@ -292,13 +292,7 @@ public final class FailedRecords implements Closeable {
 
     /** Returns the message with its transaction id marked as given, so that a second copy is found as a duplicate. */
     private static NewMessage withGivenTransactionId(NewMessage message) {
-        return NewMessage.builder(
-                        message.id(), message.queue(), message.partition(), message.transactionId(), message.payload())
-                .traceId(message.traceId())
-                .producerSub(message.producerSub())
-                .deliverAt(message.deliverAt())
-                .delay(message.delay())
-                .build();
+        return message.toBuilder().generatedTransactionId(false).build();
     }
 
     /** Returns the number of records. */
