@@ -27,6 +27,7 @@ record CommittedPosition(UUID id, long epoch, long committed, long cleanEnd) {
     //     48      8  clean end  -1: not closed cleanly
     //     56      4  reserved   0
     //     60      4  checksum   CRC-32C of bytes 0..59
+    private static final int VERSION = 1;
     static final String FILE = "position";
     static final long OPEN = -1;
     static final int BYTES = 64;
@@ -40,7 +41,7 @@ record CommittedPosition(UUID id, long epoch, long committed, long cleanEnd) {
 
     ByteBuffer encode() {
         var bytes = ByteBuffer.allocate(BYTES);
-        bytes.putLong(0, MAGIC).putInt(8, SegmentFormat.VERSION);
+        bytes.putLong(0, MAGIC).putInt(8, VERSION);
         bytes.putLong(16, id.getMostSignificantBits()).putLong(24, id.getLeastSignificantBits());
         bytes.putLong(32, epoch).putLong(40, committed).putLong(48, cleanEnd);
         return bytes.putInt(CHECKSUM_AT, SegmentFormat.checksum(bytes, 0, CHECKSUM_AT));
@@ -50,7 +51,7 @@ record CommittedPosition(UUID id, long epoch, long committed, long cleanEnd) {
     static Optional<CommittedPosition> decode(ByteBuffer bytes) {
         if (bytes.limit() != BYTES
                 || bytes.getLong(0) != MAGIC
-                || bytes.getInt(8) != SegmentFormat.VERSION
+                || bytes.getInt(8) != VERSION
                 || bytes.getInt(CHECKSUM_AT) != SegmentFormat.checksum(bytes, 0, CHECKSUM_AT)) {
             return Optional.empty();
         }

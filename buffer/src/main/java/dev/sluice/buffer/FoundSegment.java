@@ -22,7 +22,14 @@ final class FoundSegment {
     }
 
     boolean isOfUnknownVersion() {
-        return header.isPresent() && header.get().version() != SegmentFormat.VERSION;
+        return header.isPresent() && !header.get().isOfKnownVersion();
+    }
+
+    /** Returns whether a program of an earlier version could not read this segment and wrote the other one. */
+    boolean isOfLaterVersionThan(FoundSegment other) {
+        return header.isPresent()
+                && other.header.isPresent()
+                && header.get().version() > other.header.get().version();
     }
 
     /** Returns when the segment was created, by its header; 0 if the header is damaged. */

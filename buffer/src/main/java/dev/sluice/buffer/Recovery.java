@@ -198,7 +198,7 @@ final class Recovery {
             long end = isNewest ? end(found) : ours.get(i + 1).firstOffset;
             epoch = Math.max(epoch, found.epoch);
             var segment = new Segment(found.firstOffset, epoch, length(found), end, true);
-            if (found.unreadable || found.keep) {
+            if (found.unreadable || found.keep || isPassedOver(found, ours, files.committed())) {
                 segment.keep();
             }
             if (found.scan == null) {
@@ -216,6 +216,26 @@ final class Recovery {
                     found.scan == null ? OptionalLong.empty() : OptionalLong.of(found.scan.entries()),
                     Instant.ofEpochMilli(found.createdAtMillis())));
         }
+    }
+
+    /**
+     * Returns whether a program of an earlier version may have committed beyond a segment without reading it. Then the
+     * segment must not be deleted.
+     */
+    private boolean isPassedOver(FoundSegment found, List<FoundSegment> ours, long committed) {
+        boolean isPassedOver = found.firstOffset < committed
+                && ours.stream()
+                        .anyMatch(other -> other.firstOffset > found.firstOffset && found.isOfLaterVersionThan(other));
+        if (isPassedOver) {
+            repairs.report(
+                    Kind.PASSED_OVER,
+                    found.name,
+                    0,
+                    found.size,
+                    "a program of an earlier version committed beyond it and may not have moved its entries;"
+                            + " it will be moved to the quarantine instead of being deleted");
+        }
+        return isPassedOver;
     }
 
     private static long length(FoundSegment found) {

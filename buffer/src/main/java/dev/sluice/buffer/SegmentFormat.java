@@ -13,12 +13,16 @@ import java.util.zip.CRC32C;
 
 /** Encodes and decodes segment headers and frames, and computes their checksums. Does no I/O. Big-endian. */
 final class SegmentFormat {
-    static final int VERSION = 1;
+    /** Version of the segments that are written. */
+    static final int VERSION = 2;
+
+    /** Oldest version that is read. */
+    static final int OLDEST_VERSION = 1;
 
     // Segment header. Magic, version and checksum have the same place in every version.
     // offset  width  field       meaning
     //      0      8  magic       "SLUICLOG"
-    //      8      4  version     1
+    //      8      4  version     2, or 1: the same format, with records that programs of version 1 can read
     //     12      4  reserved    0
     //     16     16  log id
     //     32      8  epoch       from 1
@@ -57,9 +61,13 @@ final class SegmentFormat {
     /**
      * The fields of a segment's header.
      *
-     * @param version format version; if it is not {@link #VERSION}, the other fields are meaningless
+     * @param version format version; if it is not known, the other fields are meaningless
      */
-    record Header(int version, UUID id, long epoch, long firstOffset, long createdAtMillis) {}
+    record Header(int version, UUID id, long epoch, long firstOffset, long createdAtMillis) {
+        boolean isOfKnownVersion() {
+            return version >= OLDEST_VERSION && version <= VERSION;
+        }
+    }
 
     /** The fields of a frame's header, not yet verified against the body. */
     record Frame(int checksum, int length, long tag, int epoch, int count, long firstOffset, long appendedAtMillis) {
@@ -125,7 +133,7 @@ final class SegmentFormat {
                 bytes.getLong(EPOCH_AT),
                 bytes.getLong(FIRST_AT),
                 bytes.getLong(CREATED_AT));
-        var sound = header.version() != VERSION
+        var sound = !header.isOfKnownVersion()
                 || (LogId.isValid(header.id())
                         && header.epoch() >= 1
                         && header.epoch() <= MAX_EPOCH

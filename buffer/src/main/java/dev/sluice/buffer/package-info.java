@@ -54,7 +54,7 @@
  * Segment header
  * offset  width  field      meaning
  *      0      8  magic      "SLUICLOG"
- *      8      4  version    1; magic, version and checksum have the same place in every version
+ *      8      4  version    2; magic, version and checksum have the same place in every version
  *     12      4  reserved   0
  *     16     16  log id     UUID; its second half is computed from its first half
  *     32      8  epoch      1 and up
@@ -89,15 +89,19 @@
  *     60      4  checksum   of bytes 0..59
  * </pre>
  *
+ * <p>Version 1 of a segment has the same format. Its records are messages in a form without headers. A program that
+ * knows only version 1 cannot decode the records of version 2. So it must not read the segment, and the number tells it
+ * so. This program reads both versions, and writes version 2 into new segments only.
+ *
  * <p>These are the first 119 bytes of segment 00000000000000000042.log of log 01234567-89ab-8def-a8e4-12a890f5108a:
  * epoch 3, created and appended in June 2025, one append of the two records {@code alpha} and {@code be}. A test
  * decodes them from this comment.
  *
  * <pre>
- * 00000000  53 4c 55 49 43 4c 4f 47 00 00 00 01 00 00 00 00
+ * 00000000  53 4c 55 49 43 4c 4f 47 00 00 00 02 00 00 00 00
  * 00000010  01 23 45 67 89 ab 8d ef a8 e4 12 a8 90 f5 10 8a
  * 00000020  00 00 00 00 00 00 00 03 00 00 00 00 00 00 00 2a
- * 00000030  00 00 01 97 74 20 dc 00 00 00 00 00 f6 7c eb ae
+ * 00000030  00 00 01 97 74 20 dc 00 00 00 00 00 bb 1b 5f 59
  * 00000040  f2 b7 1a c0 00 00 00 0f 01 23 45 67 89 ab 8d ef
  * 00000050  00 00 00 03 00 00 00 02 00 00 00 00 00 00 00 2a
  * 00000060  00 00 01 97 74 20 dc 2a 00 00 00 05 61 6c 70 68
@@ -148,8 +152,10 @@
  *   <li>Read {@code position} and all headers. The log's id is the id that most headers state.
  *   <li>Move a file to the quarantine if it is named like a segment but belongs to another log, or to another place in
  *       this log. Delete a file that is empty or all zero. Leave a segment of an unknown version alone, and continue
- *       above every offset that it could contain. Keep a segment with a damaged header if it has frames of this log:
- *       the frames state everything that the header states.
+ *       above every offset that it could contain. If segments of version 1 follow one of version 2, an earlier program
+ *       has run in between and passed over the latter. If the committed position is beyond its beginning, report it,
+ *       and move it to the quarantine instead of deleting it: its entries may not have been moved. Keep a segment with
+ *       a damaged header if it has frames of this log: the frames state everything that the header states.
  *   <li>Read the newest segment, and {@code buffer.verify.bytes} of older segments, frame by frame. Where there is no
  *       intact frame, look for the next one. If there is one, in this segment or a later one, the bytes between are
  *       damage: copy them to the quarantine, count them, and skip them. If there is none, the bytes are a torn tail:

@@ -256,8 +256,8 @@ class DamageTest {
         void aSegmentOfALaterVersionIsLeftAloneAndTheLogGoesOnAboveIt() throws IOException {
             var header = SegmentFormat.decodeHeader(java.nio.ByteBuffer.wrap(original.contents(FIRST)))
                     .orElseThrow();
-            var later = SegmentFormat.encodeHeader(
-                            new SegmentFormat.Header(2, header.id(), 9, 500, header.createdAtMillis()))
+            var later = SegmentFormat.encodeHeader(new SegmentFormat.Header(
+                            SegmentFormat.VERSION + 1, header.id(), 9, 500, header.createdAtMillis()))
                     .array();
             var name = SegmentFormat.fileName(500);
             original.tamper(name, Arrays.copyOf(later, 200));

@@ -8,16 +8,22 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The file format, as the package comment documents it and as released versions wrote it. */
 class FormatTest {
     private static final Path PACKAGE_COMMENT = Path.of("src/main/java/dev/sluice/buffer/package-info.java");
-    private static final Path GOLDEN = Path.of("src/test/resources/format-1");
+    private static final String SEGMENT = "00000000000000000042.log";
+    private static final Path RESOURCES = Path.of("src/test/resources");
 
     @Test
     void theWorkedExampleOfThePackageCommentIsTrue() throws Exception {
@@ -25,7 +31,7 @@ class FormatTest {
         assertThat(bytes.limit()).isEqualTo(119);
         assertThat(SegmentFormat.decodeHeader(bytes.duplicate()))
                 .hasValue(new SegmentFormat.Header(
-                        1,
+                        2,
                         UUID.fromString("01234567-89ab-8def-a8e4-12a890f5108a"),
                         3,
                         42,
@@ -51,11 +57,10 @@ class FormatTest {
         return bytes.toByteArray();
     }
 
-    @Test
-    void filesOfVersion1AreRead(@TempDir Path directory) throws Exception {
-        for (var name : new String[] {"00000000000000000042.log", "position"}) {
-            Files.copy(GOLDEN.resolve(name + ".golden"), directory.resolve(name));
-        }
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void filesOfEachVersionAreRead(int version, @TempDir Path directory) throws Exception {
+        copyGoldenFiles(version, directory);
         try (var log = SegmentLog.open(SegmentLogConfig.defaults(directory));
                 var reader = log.reader(0)) {
             assertThat(log.id()).isEqualTo(GoldenFiles.ID);
@@ -72,12 +77,125 @@ class FormatTest {
         }
     }
 
+    private static void copyGoldenFiles(int version, Path directory) throws IOException {
+        for (var name : new String[] {SEGMENT, "position"}) {
+            Files.copy(golden(version, name), directory.resolve(name));
+        }
+    }
+
+    private static Path golden(int version, String name) {
+        return RESOURCES.resolve("format-" + version).resolve(name + ".golden");
+    }
+
     @Test
-    void whatIsWrittenNowIsStillVersion1() throws Exception {
-        assertThat(GoldenFiles.segment())
-                .isEqualTo(ByteBuffer.wrap(Files.readAllBytes(GOLDEN.resolve("00000000000000000042.log.golden"))));
+    void aSegmentThatIsWrittenNowIsVersion2() throws Exception {
+        assertThat(GoldenFiles.segment()).isEqualTo(ByteBuffer.wrap(Files.readAllBytes(golden(2, SEGMENT))));
+    }
+
+    @Test
+    void thePositionThatIsWrittenNowIsStillVersion1() throws Exception {
         assertThat(GoldenFiles.position())
-                .isEqualTo(ByteBuffer.wrap(Files.readAllBytes(GOLDEN.resolve("position.golden"))));
+                .isEqualTo(ByteBuffer.wrap(Files.readAllBytes(golden(1, "position"))))
+                .isEqualTo(ByteBuffer.wrap(Files.readAllBytes(golden(2, "position"))));
+    }
+
+    @Test
+    void nothingIsAppendedToASegmentOfVersion1(@TempDir Path directory) throws Exception {
+        copyGoldenFiles(1, directory);
+        byte[] before = Files.readAllBytes(directory.resolve(SEGMENT));
+        try (var log = SegmentLog.open(SegmentLogConfig.defaults(directory))) {
+            append(log, "new");
+        }
+        assertThat(Files.readAllBytes(directory.resolve(SEGMENT))).isEqualTo(before);
+        assertThat(version(directory, SEGMENT)).isEqualTo(1);
+        assertThat(version(directory, SegmentFormat.fileName(53))).isEqualTo(2);
+        try (var log = SegmentLog.open(SegmentLogConfig.defaults(directory));
+                var reader = log.reader(0)) {
+            assertThat(log.recovery().findings()).isEmpty();
+            assertThat(all(reader)).startsWith("alpha").endsWith("new");
+        }
+    }
+
+    /** A program of version 1 leaves a segment of version 2 alone, appends above it, and commits what it appends. */
+    @Test
+    void aSegmentThatAnEarlierProgramPassedOverIsKept(@TempDir Path directory) throws Exception {
+        copyGoldenFiles(2, directory);
+        byte[] passedOver = Files.readAllBytes(directory.resolve(SEGMENT));
+        String earlier = SegmentFormat.fileName(1000);
+        Files.write(
+                directory.resolve(earlier),
+                segmentOfVersion1(1000, "of the earlier program").array());
+        Files.write(
+                directory.resolve("position"),
+                new CommittedPosition(GoldenFiles.ID, 4, 1001, CommittedPosition.OPEN)
+                        .encode()
+                        .array());
+        try (var log = SegmentLog.open(SegmentLogConfig.defaults(directory))) {
+            assertThat(log.recovery().findings())
+                    .extracting(RecoveryReport.Finding::kind)
+                    .contains(RecoveryReport.Kind.PASSED_OVER);
+            append(log, "new");
+            log.commit(log.nextOffset());
+        }
+        assertThat(directory.resolve(SEGMENT)).doesNotExist();
+        try (var files = Files.list(directory.resolve("quarantine"))) {
+            assertThat(files)
+                    .singleElement()
+                    .satisfies(file -> assertThat(Files.readAllBytes(file)).isEqualTo(passedOver));
+        }
+    }
+
+    @Test
+    void aSegmentThatAnEarlierProgramHasNotPassedYetIsReadAndDeletedAsAnyOther(@TempDir Path directory)
+            throws Exception {
+        copyGoldenFiles(2, directory);
+        Files.write(
+                directory.resolve(SegmentFormat.fileName(1000)),
+                segmentOfVersion1(1000, "later").array());
+        Files.write(
+                directory.resolve("position"),
+                new CommittedPosition(GoldenFiles.ID, 4, 42, CommittedPosition.OPEN)
+                        .encode()
+                        .array());
+        try (var log = SegmentLog.open(SegmentLogConfig.defaults(directory));
+                var reader = log.reader(0)) {
+            assertThat(all(reader)).startsWith("alpha").endsWith("later");
+            append(log, "new");
+            log.commit(log.nextOffset());
+        }
+        assertThat(directory.resolve(SEGMENT)).doesNotExist();
+        assertThat(directory.resolve("quarantine")).doesNotExist();
+    }
+
+    private static ByteBuffer segmentOfVersion1(long firstOffset, String text) {
+        var bytes =
+                ByteBuffer.allocate(SegmentFormat.HEADER_BYTES + SegmentFormat.FRAME_HEADER_BYTES + 4 + text.length());
+        bytes.put(SegmentFormat.encodeHeader(
+                new SegmentFormat.Header(1, GoldenFiles.ID, 4, firstOffset, GoldenFiles.CREATED_AT_MILLIS)));
+        var payloads = List.of(text.getBytes(UTF_8));
+        SegmentFormat.putFrame(
+                bytes, new SegmentFormat.FrameFields(LogId.tag(GoldenFiles.ID), 4, firstOffset, 0), payloads, (int)
+                        SegmentFormat.bodyBytes(payloads));
+        return bytes.flip();
+    }
+
+    private static void append(SegmentLog log, String text) throws Exception {
+        var appended = (AppendResult.Appended) log.append(List.of(text.getBytes(UTF_8)));
+        log.sync(appended.lastOffset()).get(10, TimeUnit.SECONDS);
+    }
+
+    private static List<String> all(LogReader reader) throws Exception {
+        var texts = new ArrayList<String>();
+        for (var read = reader.read(100, 1 << 20); !read.isEmpty(); read = reader.read(100, 1 << 20)) {
+            texts.addAll(SegmentLogTest.texts(read));
+        }
+        return texts;
+    }
+
+    private static int version(Path directory, String name) throws IOException {
+        return SegmentFormat.decodeHeader(ByteBuffer.wrap(Files.readAllBytes(directory.resolve(name))))
+                .orElseThrow()
+                .version();
     }
 
     @Test

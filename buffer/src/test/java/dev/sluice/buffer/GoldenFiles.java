@@ -14,7 +14,7 @@ import java.util.UUID;
  * Writes the files of the current format version that {@link FormatTest} opens, and prints the example of the package
  * comment. Run it once for each new version, and never again for a released one:
  *
- * <pre>java -cp ... dev.sluice.buffer.GoldenFiles buffer/src/test/resources/format-1</pre>
+ * <pre>java -cp ... dev.sluice.buffer.GoldenFiles buffer/src/test/resources/format-2</pre>
  */
 final class GoldenFiles {
     /** Identity of the log in the golden files. */
