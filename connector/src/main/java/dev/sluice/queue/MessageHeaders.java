@@ -181,6 +181,11 @@ public final class MessageHeaders {
         }
     }
 
+    /** Returns the bytes of {@link #stored} in UTF-8; 0 if there are no headers. */
+    public int storedBytes() {
+        return map.isEmpty() ? 0 : Math.toIntExact(utf8Length(json));
+    }
+
     /** Returns the bytes of all names and values in UTF-8, for limits. */
     public int bytes() {
         long bytes = 0;

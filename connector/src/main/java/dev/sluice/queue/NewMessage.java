@@ -89,6 +89,11 @@ public record NewMessage(
         return new Builder(id, queue, partition, transactionId, payload);
     }
 
+    /** Returns the bytes of payload and headers, as limits on memory and answers count them. */
+    public int contentBytes() {
+        return payload.length + headers.storedBytes();
+    }
+
     /** Returns a builder with the values of this message. */
     public Builder toBuilder() {
         return builder(id, queue, partition, transactionId, payload)

@@ -74,7 +74,7 @@ public record DataSettings(Path directory, int lanes, SegmentLogConfig log) {
     private static SegmentLogConfig log(Path directory, Values values, boolean encrypts) {
         int bodyBytes = values.get(HttpSettings.MAX_BODY_BYTES);
         int recordBytes = (int) (encrypts ? PayloadCipher.sealedBytes(bodyBytes) : bodyBytes) + LARGEST_FRAME_BYTES;
-        long frameBytes = USUAL_FRAME_BYTES + (encrypts ? PayloadCipher.sealedBytes(0) : 0);
+        long frameBytes = USUAL_FRAME_BYTES + (encrypts ? 2 * PayloadCipher.sealedBytes(0) : 0); // Payload and headers.
         int appendBytes = (int) Math.min(
                 SegmentLogConfig.MAX_APPEND_BYTES, recordBytes + values.get(HttpSettings.MAX_ITEMS) * frameBytes);
         try {

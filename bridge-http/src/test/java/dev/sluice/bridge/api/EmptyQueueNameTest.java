@@ -60,8 +60,8 @@ class EmptyQueueNameTest {
     }
 
     private HttpResponse<String> push(String transactionId) {
-        return bridge.push("{\"items\":[{\"queue\":\"\",\"transactionId\":\"" + transactionId
-                + "\",\"payload\":{\"n\":1.5}}]}");
+        return bridge.push(
+                "{\"items\":[{\"queue\":\"\",\"transactionId\":\"" + transactionId + "\",\"payload\":{\"n\":1.5}}]}");
     }
 
     private void queued(String transactionId) {
@@ -144,7 +144,9 @@ class EmptyQueueNameTest {
                         .textValue())
                 .isEqualTo("first");
         JsonNode group = ok(bridge.get("/api/v1/consumer-groups/early"));
-        assertThat(group.at("//partitions/0/partition").textValue()).as(group.toString()).isEqualTo("Default");
+        assertThat(group.at("//partitions/0/partition").textValue())
+                .as(group.toString())
+                .isEqualTo("Default");
         assertThat(bridge.get("/api/v1/consumer-groups").body()).contains("\"queueName\":\"\"");
     }
 
@@ -172,8 +174,7 @@ class EmptyQueueNameTest {
         }
         bridge.push("{\"items\":[{\"queue\":\"named\",\"payload\":1,\"transactionId\":\"n\"}]}");
         JsonNode named = bridge.pop("named").at("/messages/0");
-        ok(bridge.post(
-                "/api/v1/messages/" + named.get("partitionId").textValue() + "/n/dlq", "{}"));
+        ok(bridge.post("/api/v1/messages/" + named.get("partitionId").textValue() + "/n/dlq", "{}"));
         assertThat(ok(bridge.get("/api/v1/dlq")).get("total").intValue()).isEqualTo(3);
         JsonNode listed = ok(bridge.get("/api/v1/dlq?queue="));
         assertThat(listed.get("total").intValue()).isEqualTo(2);
@@ -200,8 +201,8 @@ class EmptyQueueNameTest {
 
     @Test
     void aPushOfLinesNamesItInTheQuery() {
-        HttpResponse<String> pushed = bridge.post(
-                "/api/v1/push?queue=", "{\"a\":1}\n{\"a\":2}\n", "Content-Type", "application/x-ndjson");
+        HttpResponse<String> pushed =
+                bridge.post("/api/v1/push?queue=", "{\"a\":1}\n{\"a\":2}\n", "Content-Type", "application/x-ndjson");
         assertThat(pushed.statusCode()).as(pushed.body()).isEqualTo(201);
         assertThat(ok(pop(bridge, "&batch=9")).get("messages")).hasSize(2);
     }

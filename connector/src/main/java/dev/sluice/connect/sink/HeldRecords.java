@@ -112,7 +112,7 @@ final class HeldRecords {
         long bytesLeft = maxBytes;
         while (end < limit && bytesLeft > 0) {
             NewMessage message = messages.get(end++);
-            bytesLeft -= message == null ? 0 : message.payload().length;
+            bytesLeft -= message == null ? 0 : message.contentBytes();
         }
         return end;
     }

@@ -35,8 +35,8 @@ final class TopicFormat {
         NewMessage.checkQueueName("queue", queue);
         String topic = format.replace(QUEUE, TopicNames.sanitized(queue));
         if (!TopicNames.isPossible(topic)) {
-            throw new IllegalArgumentException("queue " + queue + " has no topic: no topic can be named " + (topic.isEmpty() ? "\"\"" : topic)
-                    + "; change " + QueueSourceConfig.TOPIC_FORMAT);
+            throw new IllegalArgumentException("queue " + queue + " has no topic: no topic can be named "
+                    + (topic.isEmpty() ? "\"\"" : topic) + "; change " + QueueSourceConfig.TOPIC_FORMAT);
         }
         return topic;
     }

@@ -1,5 +1,6 @@
 package dev.sluice.queue.admin;
 
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.Origin;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PayloadCipher;
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param group the group that gave up on the message; other groups may have read it
  * @param payload JSON text in UTF-8 as the producer pushed it; the stored text if it is encrypted with a key that is
  *     missing
+ * @param headers headers of the producer; the stored text's if they are encrypted with a key that is missing
  * @param error what the consumer reported, or why the queue gave up; may be empty
  * @param retries how often the message was redelivered before
  * @param traceId trace id of the producer, or null
@@ -40,6 +42,7 @@ public record DeadLetter(
         long seq,
         String group,
         byte[] payload,
+        MessageHeaders headers,
         String error,
         int retries,
         @Nullable UUID traceId,
@@ -58,6 +61,7 @@ public record DeadLetter(
                 row.getLong("seq"),
                 row.getString("group_name"),
                 cipher.open(row.getString("queue"), row.getBytes("payload")),
+                cipher.open(row.getString("queue"), MessageHeaders.ofStored(row.getString("headers"))),
                 row.getString("error"),
                 row.getInt("retries"),
                 row.getObject("trace_id", UUID.class),

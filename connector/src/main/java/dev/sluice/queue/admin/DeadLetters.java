@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Every method blocks until it has committed. Safe for use by many threads and by many processes on one database.
  */
 public final class DeadLetters {
-    /** Bytes of payload on a page. The dead letter that exceeds the limit is the last one on the page. */
+    /** Bytes of payloads and headers on a page. The dead letter that exceeds the limit is the last one on the page. */
     public static final long MAX_PAGE_BYTES = 16L << 20;
 
     /** Rows purged in one transaction. */
@@ -38,7 +38,7 @@ public final class DeadLetters {
     /**
      * Makes the administration of a schema that {@link QueueSchema} has brought up to date.
      *
-     * @param cipher decrypts the payloads of a list
+     * @param cipher decrypts the payloads and headers of a list
      */
     public DeadLetters(DataSource dataSource, String schema, PayloadCipher cipher) {
         this(dataSource, schema, cipher, MAX_PAGE_BYTES);
@@ -47,7 +47,7 @@ public final class DeadLetters {
     /**
      * Makes the same for a process with little memory.
      *
-     * @param pageBytes bytes of payload on a page, instead of {@link #MAX_PAGE_BYTES}
+     * @param pageBytes bytes of payloads and headers on a page, instead of {@link #MAX_PAGE_BYTES}
      */
     public DeadLetters(DataSource dataSource, String schema, PayloadCipher cipher, long pageBytes) {
         this.pageBytes = pageBytes;
@@ -79,8 +79,8 @@ public final class DeadLetters {
     public record Key(Instant failedAt, long id) {}
 
     /**
-     * Returns a page of dead letters, newest failure first. The page is shorter than its limit if its payloads exceed
-     * the bytes of a page.
+     * Returns a page of dead letters, newest failure first. The page is shorter than its limit if its payloads and
+     * headers exceed the bytes of a page.
      *
      * @param limit most dead letters returned, 0 or more
      * @param offset how many dead letters to skip first, 0 or more

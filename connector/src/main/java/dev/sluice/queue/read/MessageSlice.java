@@ -35,6 +35,7 @@ final class MessageSlice {
     private final UUID @Nullable [] traceIds;
     private final String @Nullable [] producerSubs;
     private final Timestamp @Nullable [] createdAts;
+    private final String @Nullable [] headers;
     private byte @Nullable [] largePayload;
 
     private MessageSlice(ResultSet row) throws SQLException {
@@ -50,6 +51,7 @@ final class MessageSlice {
         traceIds = (UUID[]) array(row, "trace_ids");
         producerSubs = (String[]) array(row, "producer_subs");
         createdAts = (Timestamp[]) array(row, "created_ats");
+        headers = (String[]) array(row, "headers");
     }
 
     static MessageSlice of(ResultSet row) throws SQLException {
@@ -66,7 +68,7 @@ final class MessageSlice {
         return run;
     }
 
-    /** Returns the payload bytes of this slice and of all slices before it in the result. */
+    /** Returns the bytes of payloads and headers of this slice and of all slices before it in the result. */
     long totalBytes() {
         return totalBytes;
     }
@@ -114,8 +116,14 @@ final class MessageSlice {
         return payload == null ? null : payload.getBytes(UTF_8);
     }
 
-    /** Returns the message at an index, with a payload of the caller's. */
-    Message message(int index, byte[] payload, long partitionId, String partition, String queue) {
+    /** Returns the headers as they are stored. */
+    MessageHeaders headers(int index) {
+        return headers == null ? MessageHeaders.NONE : MessageHeaders.ofStored(headers[index]);
+    }
+
+    /** Returns the message at an index, with a payload and headers of the caller's. */
+    Message message(
+            int index, byte[] payload, MessageHeaders ownHeaders, long partitionId, String partition, String queue) {
         Timestamp createdAt = createdAts == null ? null : createdAts[index];
         return new Message(
                 partitionId,
@@ -125,7 +133,7 @@ final class MessageSlice {
                 ids[index],
                 transactionIds[index],
                 payload,
-                MessageHeaders.NONE,
+                ownHeaders,
                 traceIds == null ? null : traceIds[index],
                 producerSubs == null ? null : producerSubs[index],
                 createdAt == null ? writtenAt : createdAt.toInstant());

@@ -58,7 +58,8 @@ final class Pop {
                     all = all.with(seq, seq);
                     continue;
                 }
-                share.messages.add(slice.message(i, payload, cursor.partitionId(), cursor.partition(), cursor.queue()));
+                share.messages.add(slice.message(
+                        i, payload, slice.headers(i), cursor.partitionId(), cursor.partition(), cursor.queue()));
             }
             return all;
         }

@@ -1,6 +1,7 @@
 package dev.sluice.queue.read;
 
 import dev.sluice.queue.Message;
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.QueueException;
@@ -198,7 +199,8 @@ public final class QueueReader {
     }
 
     /**
-     * Reads runs in order until more than {@code maxBytes} of payloads are read. The first segment is always read.
+     * Reads runs in order until more than {@code maxBytes} of payloads and headers are read. The first segment is
+     * always read.
      *
      * @return a slice for each run, in the same order; a slice after the bound is empty
      * @throws QueueException if PostgreSQL failed
@@ -246,7 +248,8 @@ public final class QueueReader {
             byte[] payload = slice.payload(i);
             if (payload != null) {
                 byte[] opened = cipher.open(partition.queue(), payload);
-                messages.add(slice.message(i, opened, partition.id(), partition.name(), partition.queue()));
+                MessageHeaders headers = cipher.open(partition.queue(), slice.headers(i));
+                messages.add(slice.message(i, opened, headers, partition.id(), partition.name(), partition.queue()));
             }
         }
     }

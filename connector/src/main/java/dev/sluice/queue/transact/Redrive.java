@@ -1,7 +1,9 @@
 package dev.sluice.queue.transact;
 
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.Origin;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.sql.Statements;
@@ -22,8 +24,8 @@ import javax.sql.DataSource;
 
 /**
  * Moves dead letters back into their queues. One transaction pushes the message of a letter and removes the letter. The
- * message gets the transaction id {@code dlq:<id of the letter>}, so deduplication catches a second push. It goes to
- * the end of its partition, where every group reads it.
+ * message gets the transaction id {@code dlq:<id of the letter>}, so deduplication catches a second push. It keeps its
+ * headers and its time of creation. It goes to the end of its partition, where every group reads it.
  *
  * <p>Safe for use by many threads and processes.
  */
@@ -123,6 +125,8 @@ public final class Redrive implements AutoCloseable {
                                     row.getBytes("payload"))
                             .traceId(row.getObject("trace_id", UUID.class))
                             .producerSub(row.getString("producer_sub"))
+                            .headers(MessageHeaders.ofStored(row.getString("headers")))
+                            .origin(new Origin(row.getTimestamp("created_at").toInstant(), null))
                             .build();
                 });
     }

@@ -1,5 +1,6 @@
 package dev.sluice.queue.view;
 
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.Origin;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PayloadCipher;
@@ -30,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * @param id the id that it got when it was accepted
  * @param transactionId its key in the partition
  * @param payload JSON text as the producer pushed it; the stored text if it cannot be decrypted
+ * @param headers headers of the producer; the stored text's if they cannot be decrypted
  * @param encrypted whether the payload was decrypted
  * @param state its state
  * @param traceId the producer's trace id, or null
@@ -55,6 +57,7 @@ public record MessageDetail(
         UUID id,
         String transactionId,
         byte[] payload,
+        MessageHeaders headers,
         boolean encrypted,
         MessageState state,
         @Nullable UUID traceId,
@@ -113,6 +116,7 @@ public record MessageDetail(
                 row.getObject("id", UUID.class),
                 row.getString("transaction_id"),
                 payload,
+                cipher.open(row.getString("queue"), MessageHeaders.ofStored(row.getString("headers"))),
                 payload != stored,
                 state,
                 row.getObject("trace_id", UUID.class),

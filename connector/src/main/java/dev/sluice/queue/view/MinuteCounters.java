@@ -213,10 +213,7 @@ public final class MinuteCounters {
             values.put(counter, row.getLong(counter.column()));
         }
         return new Point(
-                row.getTimestamp("bucket").toInstant(),
-                shown(row.getString("queue")),
-                row.getString("worker"),
-                values);
+                row.getTimestamp("bucket").toInstant(), shown(row.getString("queue")), row.getString("worker"), values);
     }
 
     private static String stored(String queue) {

@@ -22,7 +22,10 @@ final class DueRelease {
     /** How long it skips them. */
     private static final Duration SKIP = Duration.ofSeconds(5);
 
-    /** Payloads that are moved in one transaction; the message that passes the limit is still moved. */
+    /**
+     * Bytes of payloads and headers that are moved in one transaction; the message that passes the limit is still
+     * moved.
+     */
     static final long MAX_BYTES = 4L << 20;
 
     private final WriterSession session;

@@ -1,5 +1,6 @@
 package dev.sluice.queue.write;
 
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.Origin;
 import dev.sluice.queue.PayloadCipher;
@@ -114,6 +115,7 @@ final class Parking {
                         messages,
                         each -> PartitionCreation.number(each.origin().lane()))
                 .setTexts("origins_at", messages, each -> text(each.origin().createdAt()))
+                .setTexts("headers", messages, each -> each.headers().stored())
                 .execute();
     }
 
@@ -149,9 +151,10 @@ final class Parking {
     }
 
     /**
-     * Returns the messages of a queue that were parked first, in order.
+     * Returns the messages of a queue that were parked first, in order. The time at which a message was parked counts
+     * as its time of creation if it brought none.
      *
-     * @param maxBytes most bytes of payloads; the message that exceeds it is still returned
+     * @param maxBytes most bytes of payloads and headers; the message that exceeds it is still returned
      */
     List<Parked> next(Connection connection, String queue, int limit, long maxBytes) throws SQLException {
         return statements
@@ -172,6 +175,7 @@ final class Parking {
                 .generatedTransactionId(row.getBoolean("generated_id"))
                 .traceId(row.getObject("trace_id", UUID.class))
                 .producerSub(row.getString("producer_sub"))
+                .headers(MessageHeaders.ofStored(row.getString("headers")))
                 .deliverAt(instant(row, "deliver_at"))
                 .origin(origin(row))
                 .build();
@@ -180,7 +184,8 @@ final class Parking {
     private static Origin origin(ResultSet row) throws SQLException {
         int number = row.getInt("lane");
         PriorityLane lane = row.wasNull() ? null : PriorityLane.ofNumber(number);
-        return new Origin(instant(row, "origin_at"), lane);
+        Instant createdAt = instant(row, "origin_at");
+        return new Origin(createdAt == null ? instant(row, "parked_at") : createdAt, lane);
     }
 
     /**

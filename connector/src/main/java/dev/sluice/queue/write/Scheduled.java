@@ -1,6 +1,8 @@
 package dev.sluice.queue.write;
 
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.Origin;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.write.DedupWindow.Suspect;
 import dev.sluice.queue.write.Flush.Waiting;
@@ -10,7 +12,9 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The table {@code scheduled}: messages that are not due yet. They have no seqs until {@link DueRelease} moves them.
@@ -36,7 +40,13 @@ final class Scheduled {
                 .setBytes("payloads", waiting, each -> each.message().payload())
                 .setUuids("trace_ids", waiting, each -> each.message().traceId())
                 .setTexts("producer_subs", waiting, each -> each.message().producerSub())
+                .setTexts("headers", waiting, each -> each.message().headers().stored())
+                .setTexts("created_at", waiting, each -> createdAt(each.message()))
                 .execute();
+    }
+
+    private static @Nullable String createdAt(NewMessage message) {
+        return Objects.toString(message.origin().createdAt(), null);
     }
 
     /** Returns the ids of scheduled messages, by index of the messages that have the same transaction id. */
@@ -73,9 +83,10 @@ final class Scheduled {
 
     /**
      * Removes messages that are due from the table and returns them, in the order of their times. The transaction must
-     * hold the locks on the partitions.
+     * hold the locks on the partitions. The messages keep their times of creation; the time at which one was scheduled
+     * counts as its time of creation if it brought none.
      *
-     * @param maxBytes of payloads; the message that passes it is still returned
+     * @param maxBytes of payloads and headers; the message that passes it is still returned
      */
     List<NewMessage> take(Connection connection, Map<PartitionName, Long> partitions, int limit, long maxBytes)
             throws SQLException {
@@ -96,6 +107,8 @@ final class Scheduled {
                                     row.getBytes("payload"))
                             .traceId(row.getObject("trace_id", UUID.class))
                             .producerSub(row.getString("producer_sub"))
+                            .headers(MessageHeaders.ofStored(row.getString("headers")))
+                            .origin(new Origin(row.getTimestamp("created_at").toInstant(), null))
                             .build();
                 });
     }

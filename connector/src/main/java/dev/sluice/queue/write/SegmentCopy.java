@@ -29,7 +29,7 @@ import org.postgresql.copy.CopyIn;
 final class SegmentCopy {
     /** Most messages of a row. A pop reads slices of rows, so a row should not be much larger than a pop. */
     static final int MAX_SEGMENT_MESSAGES = 500;
-    /** Most payload bytes of a row that has more than one message. */
+    /** Most bytes of payloads and headers of a row that has more than one message. */
     static final int MAX_SEGMENT_BYTES = Message.LARGE_BYTES;
     /**
      * Longest row that PostgreSQL keeps whole in a page (PostgreSQL documentation, TOAST); the table's
@@ -43,8 +43,8 @@ final class SegmentCopy {
      */
     static final int MIN_PAGE_ROW_BYTES = PAGE_ROW_BYTES * 3 / 4;
     /**
-     * Bytes of a row beside its messages: header, numbers, and the headers of six arrays with the null bitmaps of
-     * three.
+     * Bytes of a row beside its messages: header, numbers, and the headers of seven arrays with the null bitmaps of
+     * four.
      */
     private static final int ROW_OVERHEAD_BYTES = 320;
     /** Length field and alignment of a text in an array. */
@@ -55,7 +55,7 @@ final class SegmentCopy {
     private static final byte[] HEADER = {
         'P', 'G', 'C', 'O', 'P', 'Y', '\n', (byte) 0xff, '\r', '\n', 0, 0, 0, 0, 0, 0, 0, 0, 0
     };
-    private static final int COLUMNS = 11;
+    private static final int COLUMNS = 12;
     /** Stands for the length of a null. */
     private static final int NULL = -1;
 
@@ -149,7 +149,7 @@ final class SegmentCopy {
         int to = from;
         while (to < messages.size() && to - from < MAX_SEGMENT_MESSAGES) {
             NewMessage message = messages.get(to);
-            payloads += message.payload().length;
+            payloads += message.contentBytes();
             row += rowBytes(message);
             if (payloads > MAX_SEGMENT_BYTES && to > from) {
                 return to;
@@ -167,7 +167,10 @@ final class SegmentCopy {
 
     /** Estimates the bytes of a message in a row. Too low only if its names are not ASCII. */
     private static int rowBytes(NewMessage message) {
-        int bytes = UUID_BYTES + message.transactionId().length() + message.payload().length + 2 * TEXT_OVERHEAD_BYTES;
+        int bytes = UUID_BYTES + message.transactionId().length() + message.contentBytes() + 2 * TEXT_OVERHEAD_BYTES;
+        if (!message.headers().isEmpty()) {
+            bytes += TEXT_OVERHEAD_BYTES;
+        }
         if (message.traceId() != null) {
             bytes += UUID_BYTES;
         }
@@ -197,12 +200,13 @@ final class SegmentCopy {
         putNullableArray(OID_UUID, messages, NewMessage::traceId, this::putUuid);
         putNullableArray(OID_TEXT, messages, NewMessage::producerSub, this::putText);
         putNullableArray(OID_TIMESTAMPTZ, messages, each -> each.origin().createdAt(), this::putTime);
+        putNullableArray(OID_TEXT, messages, each -> each.headers().stored(), this::putText);
     }
 
     private static long payloadBytes(List<NewMessage> messages) {
         long bytes = 0;
         for (NewMessage message : messages) {
-            bytes += message.payload().length;
+            bytes += message.contentBytes();
         }
         return bytes;
     }

@@ -1,13 +1,13 @@
 -- Statements of DeadLetters: lists, counts and purges.
 
 -- name: dead-letters
--- Newest failure first, until the payloads exceed :max_bytes. Uses the index dead_letters_by_queue if a queue is
+-- Newest failure first, until the payloads and headers exceed :max_bytes. Uses the index dead_letters_by_queue if a queue is
 -- given. octet_length does not decompress a payload.
 select * from (
   select part.*, count(*) over () as found,
-         sum(octet_length(payload)) over (order by failed_at desc, id desc) - octet_length(payload) as bytes_before
+         sum(bytes) over (order by failed_at desc, id desc) - bytes as bytes_before
   from (
-    select l.*, q.name as queue, p.name as partition
+    select l.*, q.name as queue, p.name as partition, octet_length(l.payload) + coalesce(octet_length(l.headers), 0) as bytes
     from sluice.dead_letters l
     join sluice.queues q on q.id = l.queue_id
     join sluice.partitions p on p.id = l.partition_id

@@ -2,9 +2,9 @@
 
 -- name: read
 -- Returns the messages of the runs [first, last] as slices of segments, in the order of the runs, until the payloads
--- pass :max_bytes. Costs two index probes per run and one row per segment, and unpacks only the slices it returns. The
--- sort that adds up the bytes has narrow rows; the payloads are fetched afterwards, for the rows that are returned. A
--- segment with more than :large_bytes has one message. Its payload is not fetched: read-large does that.
+-- and headers pass :max_bytes. Costs two index probes per run and one row per segment, and unpacks only the slices it
+-- returns. The sort that adds up the bytes has narrow rows; the payloads are fetched afterwards, for the rows that are
+-- returned. A segment with more than :large_bytes has one message. Its payload is not fetched: read-large does that.
 select sliced.ordinal, s.first_seq + sliced.low - 1 as slice_seq, sliced.total_bytes,
        s.created_at,
        s.ids[sliced.low:sliced.high] as ids,
@@ -13,7 +13,8 @@ select sliced.ordinal, s.first_seq + sliced.low - 1 as slice_seq, sliced.total_b
        case when not sliced.is_large then s.payloads[sliced.low:sliced.high] end as payloads,
        s.trace_ids[sliced.low:sliced.high] as trace_ids,
        s.producer_subs[sliced.low:sliced.high] as producer_subs,
-       s.created_ats[sliced.low:sliced.high] as created_ats
+       s.created_ats[sliced.low:sliced.high] as created_ats,
+       s.headers[sliced.low:sliced.high] as headers
 from (
   select run.ordinal, s.partition_id, s.first_seq, slice.low, slice.high,
          sum(s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1))

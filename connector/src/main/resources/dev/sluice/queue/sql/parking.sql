@@ -3,16 +3,16 @@
 -- name: park
 -- A delay counts from now.
 insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload, trace_id, producer_sub, deliver_at,
-  lane, origin_at)
+  lane, origin_at, headers)
 select wanted.queue, wanted.partition, wanted.message_id, wanted.transaction_id, wanted.generated_id,
        convert_from(wanted.payload, 'UTF8'), wanted.trace_id, wanted.producer_sub,
        greatest(wanted.deliver_at, clock_timestamp() + wanted.delay_ms * interval '1 millisecond'),
-       nullif(wanted.lane, -1), wanted.origin_at
+       nullif(wanted.lane, -1), wanted.origin_at, wanted.headers
 from unnest(:queues::text[], :partitions::text[], :ids::uuid[], :transaction_ids::text[], :generated::boolean[], :payloads::bytea[],
             :trace_ids::uuid[], :producer_subs::text[], :deliver_at::timestamptz[], :delays_ms::float8[], :lanes::integer[],
-            :origins_at::timestamptz[]) with ordinality
+            :origins_at::timestamptz[], :headers::text[]) with ordinality
   as wanted (queue, partition, message_id, transaction_id, generated_id, payload, trace_id, producer_sub, deliver_at, delay_ms, lane,
-             origin_at, ordinal)
+             origin_at, headers, ordinal)
 order by wanted.ordinal;
 
 -- name: parked-queues
@@ -36,10 +36,13 @@ cross join lateral (select 1 from sluice.parked p where p.queue = wanted.queue l
 select pg_try_advisory_xact_lock(hashtextextended( :key , 0)) as locked;
 
 -- name: next-parked
--- In order, until they exceed :max_bytes of payloads.
+-- In order, until they exceed :max_bytes of payloads and headers.
 select * from (
-  select p.*, sum(octet_length(p.payload)) over (order by p.id) - octet_length(p.payload) as bytes_before
-  from (select * from sluice.parked where queue = :queue order by id limit :limit) p
+  select p.*, sum(p.bytes) over (order by p.id) - p.bytes as bytes_before
+  from (
+    select p.*, octet_length(p.payload) + coalesce(octet_length(p.headers), 0) as bytes
+    from sluice.parked p where p.queue = :queue order by p.id limit :limit
+  ) p
 ) p
 where bytes_before < :max_bytes
 order by id;

@@ -146,7 +146,11 @@ set has_deletions = true,
     payloads = (
       select array_agg(case when m.transaction_id = :transaction_id then null else m.payload end order by m.position)
       from unnest(s.transaction_ids, s.payloads) with ordinality as m (transaction_id, payload, position)
-    )
+    ),
+    headers = case when s.headers is not null then (
+      select array_agg(case when m.transaction_id = :transaction_id then null else m.headers end order by m.position)
+      from unnest(s.transaction_ids, s.headers) with ordinality as m (transaction_id, headers, position)
+    ) end
 where s.partition_id = :partition
   and :transaction_id = any (s.transaction_ids)
   and exists (

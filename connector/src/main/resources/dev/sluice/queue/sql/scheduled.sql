@@ -15,12 +15,12 @@ where waiting.id is not null;
 -- Runs under the locks of claim.
 with added as (
   insert into sluice.scheduled
-    (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub)
+    (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub, headers, created_at)
   select wanted.partition_id, wanted.due_at, wanted.message_id, wanted.transaction_id, convert_from(wanted.payload, 'UTF8'),
-         wanted.trace_id, wanted.producer_sub
+         wanted.trace_id, wanted.producer_sub, wanted.headers, coalesce(wanted.created_at, clock_timestamp())
   from unnest(:partitions::bigint[], :due_at::timestamptz[], :ids::uuid[], :transaction_ids::text[], :payloads::bytea[],
-              :trace_ids::uuid[], :producer_subs::text[]) with ordinality
-    as wanted (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub, ordinal)
+              :trace_ids::uuid[], :producer_subs::text[], :headers::text[], :created_at::timestamptz[]) with ordinality
+    as wanted (partition_id, due_at, message_id, transaction_id, payload, trace_id, producer_sub, headers, created_at, ordinal)
   order by wanted.ordinal
   returning partition_id
 )
@@ -50,7 +50,7 @@ from (
 
 -- name: take-due
 -- Removes messages that are due in these partitions, in the order of their times, until they exceed :max_bytes of
--- payloads. Relies on the index scheduled_due, in which messages that are due come first. An index on the partition
+-- payloads and headers. Relies on the index scheduled_due, in which messages that are due come first. An index on the partition
 -- would read messages that are due in a year. Runs under the locks of lock-partitions.
 with taken as (
   delete from sluice.scheduled s
@@ -59,7 +59,7 @@ with taken as (
     from (
       select w.id, sum(w.bytes) over (order by w.due_at, w.id) - w.bytes as bytes_before
       from (
-        select w.id, w.due_at, octet_length(w.payload) as bytes from sluice.scheduled w
+        select w.id, w.due_at, octet_length(w.payload) + coalesce(octet_length(w.headers), 0) as bytes from sluice.scheduled w
         where w.due_at <= now() and w.partition_id + 0 = any (:partitions::bigint[])
         order by w.due_at, w.id
         limit :limit

@@ -270,7 +270,8 @@ from (
   (select 1 as source, null as dead_partition, null::bigint as dead_queue_id, s.partition_id,
           s.first_seq + at.index - 1 as seq, s.ids[at.index] as id, s.transaction_ids[at.index] as transaction_id,
           s.payloads[at.index] as payload, s.trace_ids[at.index] as trace_id,
-          s.producer_subs[at.index] as producer_sub, coalesce(s.created_ats[at.index], s.created_at) as written_at
+          s.producer_subs[at.index] as producer_sub, coalesce(s.created_ats[at.index], s.created_at) as written_at,
+          s.headers[at.index] as headers
    from sluice.segments s
    join sluice.partitions p on p.id = s.partition_id
    cross join lateral (select array_position(s.transaction_ids, :transaction_id) as index) at
@@ -279,13 +280,14 @@ from (
    order by s.first_seq desc
    limit 1)
   union all
-  (select 2, null, null, w.partition_id, null, w.message_id, w.transaction_id, w.payload, w.trace_id, w.producer_sub, w.created_at
+  (select 2, null, null, w.partition_id, null, w.message_id, w.transaction_id, w.payload, w.trace_id, w.producer_sub, w.created_at,
+          w.headers
    from sluice.scheduled w
    where w.partition_id = :partition and w.transaction_id = :transaction_id
    limit 1)
   union all
   (select 3, d.partition_name, d.queue_id, d.partition_id, d.seq, d.message_id, d.transaction_id, d.payload, d.trace_id,
-          d.producer_sub, d.created_at
+          d.producer_sub, d.created_at, d.headers
    from sluice.dead_letters d
    where d.partition_id = :partition and d.transaction_id = :transaction_id
    order by d.id desc

@@ -17,6 +17,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
@@ -24,7 +26,19 @@ import org.junit.jupiter.api.Test;
 
 class QueueSchemaTest {
     private static final String SCHEMA = "sluice";
-    private static final Migration FIRST = Migration.read("001_initial.sql");
+    /** All tables that the writer needs, as if there had only been one migration so far. */
+    private static final Migration FIRST = new Migration(
+            "001_initial.sql",
+            Stream.of(
+                            "001_initial",
+                            "002_streams",
+                            "003_refused_offsets",
+                            "004_idle_cursors",
+                            "005_parked",
+                            "006_headers")
+                    .map(name -> Migration.read(name + ".sql").sql())
+                    .collect(Collectors.joining("\n")));
+
     private static final Migration SECOND = new Migration("002_second.sql", """
             -- What a later version could want.
             alter table sluice.queues add column colour text not null default 'red';

@@ -77,8 +77,7 @@ class MinuteCountersTest {
     }
 
     private List<Point> named(MinuteCounters.Key after) {
-        return counters.series(
-                day(ResourceFilter.ALL, null), true, true, MinuteCounters.Which.NAMED, 1, after);
+        return counters.series(day(ResourceFilter.ALL, null), true, true, MinuteCounters.Which.NAMED, 1, after);
     }
 
     /** Returns the counters of a day, so that the end of a minute or an hour does not matter. */
@@ -93,11 +92,7 @@ class MinuteCountersTest {
     private static Range day(ResourceFilter queues, String host) {
         Instant now = Instant.now();
         return new Range(
-                now.minus(Duration.ofHours(12)),
-                now.plus(Duration.ofHours(12)),
-                Duration.ofDays(3650),
-                queues,
-                host);
+                now.minus(Duration.ofHours(12)), now.plus(Duration.ofHours(12)), Duration.ofDays(3650), queues, host);
     }
 
     @Test

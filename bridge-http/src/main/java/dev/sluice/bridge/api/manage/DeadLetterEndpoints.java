@@ -127,7 +127,7 @@ public final class DeadLetterEndpoints {
     private static long expectedBytes(DeadLetters.Page page) {
         long bytes = 0;
         for (DeadLetter letter : page.letters()) {
-            bytes += LETTER_BYTES + letter.payload().length;
+            bytes += LETTER_BYTES + letter.payload().length + letter.headers().storedBytes();
         }
         return bytes;
     }

@@ -38,8 +38,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * {@code GET /api/v1/pop/queue/:queue}, {@code …/partition/:partition}, and {@code GET /api/v1/pop?namespace=…&task=…}
- * for all queues of a namespace and task, and {@code GET /api/v1/pop?queue=…&partition=…} for a queue that a path cannot
- * address: 200 with messages, or 204 without a body when there are none.
+ * for all queues of a namespace and task, and {@code GET /api/v1/pop?queue=…&partition=…} for a queue that a path
+ * cannot address: 200 with messages, or 204 without a body when there are none.
  *
  * <pre>{@code
  * {"success": true, "queue": "orders", "partition": "customer-7", "partitionId": "…", "leaseId": "…",
@@ -208,7 +208,7 @@ public final class PopEndpoint {
     private static long expectedBytes(List<Message> messages) {
         long bytes = HEAD_BYTES;
         for (Message message : messages) {
-            bytes += MESSAGE_BYTES + message.payload().length;
+            bytes += MESSAGE_BYTES + message.payload().length + message.headers().storedBytes();
             bytes += message.queue().length() + message.partition().length();
         }
         return bytes;
