@@ -284,8 +284,9 @@ public final class PayloadCipher {
         if (stored.isEmpty()) {
             return stored;
         }
-        String opened = open(queue, stored.json());
-        return opened.equals(stored.json()) ? stored : MessageHeaders.ofStored(opened);
+        byte[] json = stored.json().getBytes(UTF_8);
+        byte[] opened = open(queue, json);
+        return opened == json ? stored : MessageHeaders.ofStored(new String(opened, UTF_8));
     }
 
     /** Decrypts the payload and the headers of a message. Returns the same message if neither is sealed. */

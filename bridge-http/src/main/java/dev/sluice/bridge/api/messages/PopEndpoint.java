@@ -208,7 +208,8 @@ public final class PopEndpoint {
     private static long expectedBytes(List<Message> messages) {
         long bytes = HEAD_BYTES;
         for (Message message : messages) {
-            bytes += MESSAGE_BYTES + message.payload().length + message.headers().storedBytes();
+            bytes +=
+                    MESSAGE_BYTES + message.payload().length + message.headers().storedBytes();
             bytes += message.queue().length() + message.partition().length();
         }
         return bytes;
