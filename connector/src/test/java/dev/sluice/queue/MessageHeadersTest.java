@@ -27,7 +27,7 @@ class MessageHeadersTest {
         assertThat(parsed).isEqualTo(Messages.HEADERS).hasSameHashCodeAs(Messages.HEADERS);
         assertThat(List.copyOf(parsed.asMap().entrySet()))
                 .isEqualTo(List.copyOf(Messages.HEADERS.asMap().entrySet()));
-        assertThat(JSON.readValue(Messages.HEADERS.json(), Map.class)).isEqualTo(Messages.HEADERS.asMap());
+        assertThat((Object) JSON.readValue(Messages.HEADERS.json(), Map.class)).isEqualTo(Messages.HEADERS.asMap());
         assertThat(MessageHeaders.parse(JSON.writeValueAsString(Messages.HEADERS.asMap())))
                 .isEqualTo(Messages.HEADERS);
     }
