@@ -64,11 +64,7 @@ public record SegmentLogConfig(
         Objects.requireNonNull(directory);
         Objects.requireNonNull(sync);
         var problems = new StringBuilder();
-        check(
-                problems,
-                segmentBytes >= MIN_SEGMENT_BYTES && segmentBytes <= MAX_SEGMENT_BYTES,
-                "buffer.segment.bytes must be " + MIN_SEGMENT_BYTES + " to " + MAX_SEGMENT_BYTES + ", was "
-                        + segmentBytes);
+        range(problems, "buffer.segment.bytes", segmentBytes, MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
         check(
                 problems,
                 maxBytes / 4 >= segmentBytes,
@@ -79,11 +75,7 @@ public record SegmentLogConfig(
                 maxBytes / 2 >= maxAppendBytes,
                 "buffer.max.bytes must be at least twice buffer.max.append.bytes (" + maxAppendBytes + "), was "
                         + maxBytes);
-        check(
-                problems,
-                maxAppendBytes >= MIN_APPEND_BYTES && maxAppendBytes <= MAX_APPEND_BYTES,
-                "buffer.max.append.bytes must be " + MIN_APPEND_BYTES + " to " + MAX_APPEND_BYTES + ", was "
-                        + maxAppendBytes);
+        range(problems, "buffer.max.append.bytes", maxAppendBytes, MIN_APPEND_BYTES, MAX_APPEND_BYTES);
         check(
                 problems,
                 maxRecordBytes >= 1 && maxRecordBytes <= maxAppendBytes - SegmentFormat.RECORD_HEADER_BYTES,
@@ -103,6 +95,10 @@ public record SegmentLogConfig(
         if (problems.length() > 0) {
             throw new IllegalArgumentException(problems.toString());
         }
+    }
+
+    private static void range(StringBuilder problems, String key, long value, long least, long most) {
+        check(problems, value >= least && value <= most, key + " must be " + least + " to " + most + ", was " + value);
     }
 
     private static void check(StringBuilder problems, boolean good, String problem) {
