@@ -4,12 +4,13 @@ import static dev.sluice.bridge.http.AdminJson.seconds;
 
 import com.sun.management.UnixOperatingSystemMXBean;
 import dev.sluice.bridge.http.Connections;
+import dev.sluice.bridge.http.Cors;
 import dev.sluice.bridge.http.JsonErrorHandler;
 import dev.sluice.bridge.http.PatientConnector;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.http.RequestTargets;
 import dev.sluice.bridge.http.Route;
-import dev.sluice.bridge.http.TrustedOrigins;
+import dev.sluice.bridge.http.WebPages;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.limits.ConnectionLimits;
 import dev.sluice.bridge.limits.RequestLimits;
@@ -27,6 +28,8 @@ import java.net.BindException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.eclipse.jetty.http.HttpCompliance;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -70,7 +73,7 @@ public final class HttpService implements AutoCloseable {
      * @param limits bounds of a request
      * @param connections bounds of the connections
      * @param jwt whose tokens are accepted; null if no route needs a token
-     * @param origins pages of other origins that may use the service ({@code cors.origins})
+     * @param pages that may use the service from a browser
      * @param migrations whether a copy into another database is allowed ({@code migration.enabled})
      */
     public record Config(
@@ -84,7 +87,7 @@ public final class HttpService implements AutoCloseable {
             RequestLimits limits,
             ConnectionLimits connections,
             @Nullable JwtConfig jwt,
-            TrustedOrigins origins,
+            WebPages pages,
             boolean migrations) {}
 
     private final Config config;
@@ -93,6 +96,7 @@ public final class HttpService implements AutoCloseable {
     private final RequestBodies bodies;
     private final RouteTable table;
     private final Connections connections;
+    private final Cors cors;
 
     /** Builds the table of routes and the server. Does not listen yet. */
     public HttpService(Config config, Backend backend) {
@@ -101,9 +105,10 @@ public final class HttpService implements AutoCloseable {
                 config.limits(), new RequestMemory(config.limits().memoryBytes()), config.bodyTimeout());
         connections = new Connections(possible(config.connections()), System::nanoTime);
         table = new RouteTable(config, backend, bodies, connections);
+        cors = new Cors(config.pages(), methods(table.rows()));
         threads = new QueuedThreadPool(config.threads(), Math.min(MIN_THREADS, config.threads()));
         threads.setName("sluice-http");
-        var routes = new JavalinRoutes(table.rows(), config, bodies, connections, threads);
+        var routes = new JavalinRoutes(table.rows(), config, cors, bodies, connections, threads);
         javalin = Javalin.create(javalinConfig -> {
             javalinConfig.startup.showJavalinBanner = false;
             javalinConfig.startup.showOldJavalinVersionWarning = false;
@@ -123,6 +128,10 @@ public final class HttpService implements AutoCloseable {
                     handler -> handler.getServletHandler().setDecodeAmbiguousURIs(true));
             routes.register(javalinConfig.routes);
         });
+    }
+
+    private static Set<String> methods(List<Route> routes) {
+        return routes.stream().map(Route::method).collect(Collectors.toCollection(TreeSet::new));
     }
 
     private static ConnectionLimits possible(ConnectionLimits configured) {
@@ -191,7 +200,7 @@ public final class HttpService implements AutoCloseable {
     }
 
     private void configure(Server server) {
-        server.setErrorHandler(new JsonErrorHandler(config.connections().headerBytes()));
+        server.setErrorHandler(new JsonErrorHandler(config.connections().headerBytes(), cors));
         server.setStopTimeout(config.stopTimeout().toMillis());
     }
 

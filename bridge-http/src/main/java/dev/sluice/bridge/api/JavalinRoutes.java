@@ -52,13 +52,14 @@ final class JavalinRoutes {
     JavalinRoutes(
             List<Route> table,
             HttpService.Config config,
+            Cors cors,
             RequestBodies bodies,
             Connections connections,
             Executor executor) {
         this.table = table;
         this.guard = new Guard(config.jwt(), bodies, executor);
-        this.foreignPages = new ForeignPages(config.host(), config.origins(), bodies);
-        this.cors = new Cors(config.origins());
+        this.foreignPages = new ForeignPages(config.host(), config.pages(), bodies);
+        this.cors = cors;
         this.bodies = bodies;
         this.connections = connections;
         this.executor = executor;

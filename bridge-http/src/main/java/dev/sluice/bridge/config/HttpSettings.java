@@ -5,11 +5,13 @@ import static dev.sluice.bridge.config.KeyGroup.MAX_PORT;
 
 import dev.sluice.bridge.api.HttpService;
 import dev.sluice.bridge.http.TrustedOrigins;
+import dev.sluice.bridge.http.WebPages;
 import dev.sluice.bridge.limits.ConnectionLimits;
 import dev.sluice.bridge.limits.HeapShares;
 import dev.sluice.bridge.limits.RequestLimits;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /** Keys of the HTTP server. */
 final class HttpSettings {
@@ -112,8 +114,21 @@ final class HttpSettings {
             "Origins of web pages that may use the service from a browser, `https://app.example.com`, separated by"
                     + " commas. Their pages get CORS headers. If a request of another page changes something or pops,"
                     + " the service refuses it with 403. A service on a loopback address also answers to the hosts of"
-                    + " these origins. Behind a proxy, list the address under which browsers know the service. `*`"
-                    + " allows every page.");
+                    + " these origins. `*` allows every page.");
+    static final Key<Duration> CORS_MAX_AGE = GROUP.millis(
+            "cors.max.age.ms",
+            HOUR_MS,
+            0,
+            24 * HOUR_MS,
+            "The time in ms for which a browser may remember what a page of `cors.origins` may send. Until then it does"
+                    + " not ask before each request. If 0, it asks each time. Browsers have their own, lower limits.");
+    static final Key<Optional<String>> PUBLIC_URL = GROUP.optional(
+            "http.public.url",
+            TrustedOrigins::ofUrl,
+            Secrets::hidden,
+            "The URL under which browsers know the service if a proxy in front of it passes on another `Host`:"
+                    + " `https://queue.example.com`. Pages of this URL are the service's own. A service on a loopback"
+                    + " address also answers to its host. A path in the URL does not count.");
     static final Key<Long> MEMORY_BYTES = GROUP.number(
             "http.memory.bytes",
             0,
@@ -150,8 +165,15 @@ final class HttpSettings {
                 new ConnectionLimits(
                         values.get(MAX_CONNECTIONS), values.get(HEADER_TIMEOUT), values.get(MAX_HEADER_BYTES)),
                 AuthSettings.jwt(values).orElse(null),
-                TrustedOrigins.of(values.get(CORS_ORIGINS)),
+                pages(values),
                 values.get(AdministrationSettings.MIGRATION_ENABLED));
+    }
+
+    private static WebPages pages(Values values) {
+        return new WebPages(
+                TrustedOrigins.of(values.get(CORS_ORIGINS)),
+                values.get(PUBLIC_URL).map(TrustedOrigins::ofUrl).orElse(TrustedOrigins.NONE),
+                values.get(CORS_MAX_AGE));
     }
 
     private static RequestLimits limits(Values values) {

@@ -19,12 +19,14 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@code Origin}: the origin of the page, {@code null} for one that hides it.
  * </ul>
  *
- * <p>Requests that change or pop are refused if one of the headers names another origin that {@code cors.origins} does
- * not list. A missing header passes: command lines and client libraries send neither.
+ * <p>Requests that change or pop are refused if one of the headers names another origin: one whose host and port are
+ * neither those of {@code Host} nor those of {@code http.public.url}, and that {@code cors.origins} does not list. A
+ * missing header passes: command lines and client libraries send neither.
  *
  * <p>A page can also let its own name resolve to 127.0.0.1 (DNS rebinding). The browser then takes the service for the
  * server of the page, and the two headers show nothing. Only {@code Host} still has the name. So a service that listens
- * on a loopback address answers only if {@code Host} is a name of the local machine or a host of {@code cors.origins}.
+ * on a loopback address answers only if {@code Host} is a name of the local machine, or the host of
+ * {@code http.public.url} or of an entry of {@code cors.origins}.
  */
 public final class ForeignPages {
     private static final String ORIGIN = "Origin";
@@ -36,19 +38,21 @@ public final class ForeignPages {
     private final String listensOn;
     private final boolean loopback;
     private final TrustedOrigins trusted;
+    private final TrustedOrigins own;
     private final RequestBodies bodies;
 
     /**
      * Configures the check.
      *
      * @param listensOn address the service listens on
-     * @param trusted pages of other origins that may use the service
+     * @param pages that may use the service
      * @param bodies reads the body of a refused request
      */
-    public ForeignPages(String listensOn, TrustedOrigins trusted, RequestBodies bodies) {
+    public ForeignPages(String listensOn, WebPages pages, RequestBodies bodies) {
         this.listensOn = bracketed(listensOn);
         this.loopback = isLoopback(listensOn);
-        this.trusted = trusted;
+        this.trusted = pages.trusted();
+        this.own = pages.own();
         this.bodies = bodies;
     }
 
@@ -92,7 +96,8 @@ public final class ForeignPages {
         String host = request.header("Host");
         if (loopback && host != null && !isOurs(host)) {
             throw InvalidRequestException.refused("The service listens on " + listensOn
-                    + " only, so Host must be localhost, 127.0.0.1, [::1] or the host of an entry of cors.origins, was "
+                    + " only, so Host must be localhost, 127.0.0.1, [::1], or the host of http.public.url or of an entry"
+                    + " of cors.origins, was "
                     + host);
         }
         if (changes) {
@@ -105,14 +110,17 @@ public final class ForeignPages {
         if (!parts.matches()) {
             return false;
         }
-        return LOCAL_NAMES.contains(parts.group(1)) || parts.group(1).equals(listensOn) || trusted.hasHost(host);
+        return LOCAL_NAMES.contains(parts.group(1))
+                || parts.group(1).equals(listensOn)
+                || own.hasHost(host)
+                || trusted.hasHost(host);
     }
 
     private void checkPage(Request request, @Nullable String host) {
         boolean listed = trusted.all();
         for (String origin : request.headers(ORIGIN)) {
-            boolean own = host != null && TrustedOrigins.isOfHost(origin, host);
-            if (!own && !trusted.contains(origin)) {
+            boolean ofService = own.contains(origin) || (host != null && TrustedOrigins.isOfHost(origin, host));
+            if (!ofService && !trusted.contains(origin)) {
                 throw foreign(ORIGIN, origin);
             }
             listed |= trusted.contains(origin);

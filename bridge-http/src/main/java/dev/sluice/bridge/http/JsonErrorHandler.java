@@ -13,14 +13,17 @@ import org.eclipse.jetty.util.Callback;
 /** Answers requests that are not valid HTTP, and so never reach a route, with {@code {"error": "…"}}. */
 public final class JsonErrorHandler extends ErrorHandler {
     private final int headBytes;
+    private final Cors cors;
 
     /**
      * A handler.
      *
      * @param headBytes the largest size of a request line with its headers ({@code http.max.header.bytes})
+     * @param cors describes the service to pages; without the headers of a request, only to all of them
      */
-    public JsonErrorHandler(int headBytes) {
+    public JsonErrorHandler(int headBytes, Cors cors) {
         this.headBytes = headBytes;
+        this.cors = cors;
     }
 
     /** Every method gets the error. Without this, Jetty would answer an unusual method without a body. */
@@ -35,6 +38,10 @@ public final class JsonErrorHandler extends ErrorHandler {
         String error = BadHttp.describe(code, message, cause, headBytes);
         byte[] body =
                 new JsonOutput(0).object().field("error", error).endObject().toBytes();
+        cors.describe(
+                request.getMethod(),
+                name -> request.getHeaders().get(name),
+                (name, value) -> response.getHeaders().put(name, value));
         response.getHeaders().put(HttpHeader.CONTENT_TYPE, Answer.JSON);
         // The server does not read the rest of such a request. So the connection ends, and the client must know.
         response.getHeaders().put(HttpHeader.CONNECTION, "close");

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 public record Route(String method, String path, Access access, Endpoint endpoint) {
     public static final String GET = "GET";
     public static final String HEAD = "HEAD";
+    public static final String OPTIONS = "OPTIONS";
 
     /** Every path that starts so pops. */
     private static final String POP = "/api/v1/pop";

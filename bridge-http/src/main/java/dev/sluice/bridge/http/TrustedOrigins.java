@@ -4,6 +4,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -17,6 +18,7 @@ public record TrustedOrigins(boolean all, Set<String> origins) {
     public static final TrustedOrigins NONE = new TrustedOrigins(false, Set.of());
 
     private static final String ALL = "*";
+    private static final Pattern URL = Pattern.compile("(https?://[^/?#]+)(?:[/?#].*)?");
     private static final Pattern ORIGIN =
             Pattern.compile("[a-z][a-z0-9+.-]*://(\\[[0-9a-f:.]+]|[a-z0-9._~-]+)(:[0-9]{1,5})?");
 
@@ -46,6 +48,19 @@ public record TrustedOrigins(boolean all, Set<String> origins) {
             }
         }
         return new TrustedOrigins(all, origins);
+    }
+
+    /**
+     * Reads the origin of a URL; what follows its host and port does not count.
+     *
+     * @throws IllegalArgumentException if the text is not a URL of http or https with a host
+     */
+    public static TrustedOrigins ofUrl(String url) {
+        Matcher parts = URL.matcher(url.toLowerCase(Locale.ROOT));
+        if (!parts.matches() || !ORIGIN.matcher(parts.group(1)).matches()) {
+            throw new IllegalArgumentException("must be http://host or https://host, with or without a port");
+        }
+        return new TrustedOrigins(false, Set.of(normalized(parts.group(1))));
     }
 
     /** Returns whether a page of this origin, as the header {@code Origin} names it, may use the service. */

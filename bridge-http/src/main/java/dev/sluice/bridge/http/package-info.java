@@ -31,10 +31,10 @@
  * {@link dev.sluice.bridge.http.Access} and {@link dev.sluice.bridge.http.Endpoint} (its rows),
  * {@link dev.sluice.bridge.http.RequestTargets}, {@link dev.sluice.bridge.http.RequestSyntax},
  * {@link dev.sluice.bridge.http.Guard}, {@link dev.sluice.bridge.http.ForeignPages},
- * {@link dev.sluice.bridge.http.Cors} and {@link dev.sluice.bridge.http.TrustedOrigins} (its checks),
- * {@link dev.sluice.bridge.http.PatientConnector}, {@link dev.sluice.bridge.http.Connections} and
- * {@link dev.sluice.bridge.http.JsonErrorHandler} (its connections), and {@link dev.sluice.bridge.http.ZstdLibrary}
- * (loaded at the start of the service).
+ * {@link dev.sluice.bridge.http.Cors}, {@link dev.sluice.bridge.http.WebPages} and
+ * {@link dev.sluice.bridge.http.TrustedOrigins} (its checks), {@link dev.sluice.bridge.http.PatientConnector},
+ * {@link dev.sluice.bridge.http.Connections} and {@link dev.sluice.bridge.http.JsonErrorHandler} (its connections), and
+ * {@link dev.sluice.bridge.http.ZstdLibrary} (loaded at the start of the service).
  */
 @NullMarked
 package dev.sluice.bridge.http;

@@ -47,7 +47,9 @@ class ForeignPagesTest {
                 directory.resolve("trusting"),
                 Map.of("cors.origins", APP + ",http://localhost:3000", "http.host", "localhost"));
         everywhere = RunningBridge.start(
-                postgres.url(), directory.resolve("everywhere"), Map.of("http.host", "0.0.0.0", "cors.origins", "*"));
+                postgres.url(),
+                directory.resolve("everywhere"),
+                Map.of("http.host", "0.0.0.0", "cors.origins", "*", "cors.max.age.ms", "600000"));
     }
 
     @AfterAll
@@ -155,8 +157,32 @@ class ForeignPagesTest {
         assertThat(answer.headers())
                 .containsEntry("Access-Control-Allow-Origin", origin)
                 .containsEntry("Vary", "Origin");
-        assertThat(answer.headers().get("Access-Control-Expose-Headers"))
-                .contains("Retry-After", "Link", "Sluice-Next-Cursor", "Sluice-Truncated");
+        assertThat(names(answer, "Access-Control-Expose-Headers"))
+                .contains("Retry-After", "Link", "Sluice-Next-Cursor", "Sluice-Truncated", "Allow", "Accept-Encoding")
+                .contains("WWW-Authenticate", "Content-Encoding", "Idempotency-Key", "traceparent", "tracestate")
+                .contains("ce-id", "ce-source", "ce-specversion", "ce-type", "ce-subject", "ce-time", "ce-dataschema");
+        assertThat(answer.headers()).doesNotContainKey("Access-Control-Max-Age");
+    }
+
+    private static List<String> names(Response answer, String header) {
+        return List.of(answer.headers().get(header).split(", ", -1));
+    }
+
+    @Test
+    void aPageThatIsListedReadsErrorsToo() {
+        for (String path : List.of("/nowhere", "/%FF", "/live?a=%zz", "/api/v1/pop", "/live/..")) {
+            Response answer = RawRequest.send(trusting.port(), "GET", path, "", "Origin: " + APP);
+            assertThat(answer.status()).as(path).isIn(400, 404);
+            assertThat(answer.headers())
+                    .containsEntry("Access-Control-Allow-Origin", APP)
+                    .containsEntry("Vary", "Origin");
+            assertThat(names(answer, "Access-Control-Expose-Headers")).contains("Retry-After");
+            Response foreign = RawRequest.send(trusting.port(), "GET", path, "", "Origin: https://evil.example");
+            assertThat(foreign.headers()).doesNotContainKey("Access-Control-Allow-Origin");
+        }
+        assertThat(RawRequest.send(everywhere.port(), "POST", PUSH, "", "Content-Length: many")
+                        .headers())
+                .containsEntry("Access-Control-Allow-Origin", "*");
     }
 
     @Test
@@ -180,15 +206,31 @@ class ForeignPagesTest {
                 "",
                 "Origin: " + APP,
                 "Access-Control-Request-Method: POST",
-                "Access-Control-Request-Headers: ce-id,CE-Type,x-other,ce-bad header");
+                "Access-Control-Request-Headers: ce-id,CE-Type,x-other,ce-bad header, CE-Region,ce-region");
         assertThat(listed.status()).isEqualTo(204);
         assertThat(listed.headers())
                 .containsEntry("Access-Control-Allow-Origin", APP)
-                .containsEntry("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS")
-                .containsEntry(
-                        "Access-Control-Allow-Headers",
-                        "Content-Type, Authorization, Content-Encoding, Idempotency-Key, traceparent, tracestate,"
-                                + " ce-id, CE-Type");
+                .containsEntry("Access-Control-Max-Age", "3600");
+        assertThat(names(listed, "Access-Control-Allow-Methods"))
+                .contains("GET", "POST", "PUT", "DELETE", "OPTIONS")
+                .containsAll(bridge.routes().stream().map(Route::method).toList())
+                .doesNotHaveDuplicates();
+        assertThat(names(listed, "Access-Control-Allow-Headers"))
+                .containsExactly(
+                        "Content-Type",
+                        "Authorization",
+                        "Content-Encoding",
+                        "Idempotency-Key",
+                        "traceparent",
+                        "tracestate",
+                        "ce-specversion",
+                        "ce-id",
+                        "ce-source",
+                        "ce-type",
+                        "ce-subject",
+                        "ce-time",
+                        "ce-dataschema",
+                        "CE-Region");
         for (RunningBridge each : List.of(bridge, trusting)) {
             Response other = RawRequest.send(each.port(), "OPTIONS", PUSH, "", "Origin: https://evil.example");
             assertThat(other.status()).isEqualTo(204);
@@ -252,6 +294,44 @@ class ForeignPagesTest {
         assertThat(RawRequest.send(trusting.port(), "GET", "/health", "", "Host: app.example.com:81")
                         .status())
                 .isEqualTo(403);
+    }
+
+    @Test
+    void aBrowserMayRememberAPreflightForTheTimeOfTheSettings() {
+        Response preflight = RawRequest.send(
+                everywhere.port(), "OPTIONS", PUSH, "", "Origin: " + APP, "Access-Control-Request-Method: POST");
+        assertThat(preflight.headers())
+                .containsEntry("Access-Control-Max-Age", "600")
+                .containsEntry("Access-Control-Allow-Origin", "*");
+    }
+
+    @Test
+    void behindAProxyPagesOfThePublicUrlAreItsOwn() {
+        try (var proxied = RunningBridge.start(
+                postgres.url(),
+                directory.resolve("proxied"),
+                Map.of("http.public.url", "https://Queue.example.com/sluice/"))) {
+            String page = "Origin: https://queue.example.com";
+            for (String host : List.of("Host: localhost", "Host: queue.example.com", "Host: queue.example.com:443")) {
+                Response own = RawRequest.send(
+                        proxied.port(), "POST", PUSH, item("own"), host, page, "Sec-Fetch-Site: same-origin");
+                assertThat(own.status()).as(own.body()).isEqualTo(201);
+                assertThat(own.headers()).doesNotContainKey("Access-Control-Allow-Origin");
+            }
+            for (String other :
+                    List.of("https://queue.example.com:444", "http://queue.example.com", "https://example.com")) {
+                assertThat(RawRequest.send(proxied.port(), "POST", PUSH, item("own"), "Origin: " + other)
+                                .status())
+                        .as(other)
+                        .isEqualTo(403);
+            }
+            assertThat(RawRequest.send(proxied.port(), "POST", PUSH, item("own"), page, "Sec-Fetch-Site: cross-site")
+                            .status())
+                    .isEqualTo(403);
+            assertThat(RawRequest.send(proxied.port(), "GET", "/live", "", "Host: queue.example.com:81")
+                            .body())
+                    .contains("http.public.url");
+        }
     }
 
     @Test

@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.api.messages.DataPath;
 import dev.sluice.bridge.drain.BufferDetail;
-import dev.sluice.bridge.http.TrustedOrigins;
+import dev.sluice.bridge.http.WebPages;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.PushResult;
@@ -139,7 +139,7 @@ abstract class HttpServiceFixture {
                 new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000, 100, MEMORY_LIMIT),
                 new ConnectionLimits(1000, LONG, HEADER_LIMIT),
                 null,
-                TrustedOrigins.NONE,
+                WebPages.NONE,
                 false);
         var settings = new RepositorySettings(1, 1, 100, 1, 1, new QueueConfig("sluice"), QueueWriterConfig.DEFAULTS);
         var database = new PGSimpleDataSource();

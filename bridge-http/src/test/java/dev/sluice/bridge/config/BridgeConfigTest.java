@@ -319,10 +319,26 @@ class BridgeConfigTest {
         }
 
         @ParameterizedTest
+        @ValueSource(
+                strings = {"queue.example.com", "ftp://queue.example.com", "https://", "https:///a", "https://a b"})
+        void inThePublicUrlIsFound(String url) throws ConfigException {
+            assertThat(problems("http.public.url", url))
+                    .singleElement()
+                    .asString()
+                    .contains("http.public.url", "must be http://host or https://host, with or without a port");
+            assertThat(parse("http.public.url", "https://queue.example.com:8443/sluice?a"))
+                    .isNotNull();
+        }
+
+        @ParameterizedTest
         @CsvSource({
             "http.port,0,-1",
             "http.port,65535,65536",
             "http.max.depth,8,7",
+            "http.max.header.bytes,8192,8191",
+            "http.max.header.bytes,65536,65537",
+            "cors.max.age.ms,0,-1",
+            "cors.max.age.ms,86400000,86400001",
             "pop.threads,1,0",
             "ack.threads,256,257"
         })
