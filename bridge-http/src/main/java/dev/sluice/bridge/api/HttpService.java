@@ -3,6 +3,7 @@ package dev.sluice.bridge.api;
 import static dev.sluice.bridge.http.AdminJson.seconds;
 
 import com.sun.management.UnixOperatingSystemMXBean;
+import dev.sluice.bridge.api.messages.WebhookEndpoint;
 import dev.sluice.bridge.http.Connections;
 import dev.sluice.bridge.http.Cors;
 import dev.sluice.bridge.http.JsonErrorHandler;
@@ -74,6 +75,7 @@ public final class HttpService implements AutoCloseable {
      * @param connections bounds of the connections
      * @param jwt whose tokens are accepted; null if no route needs a token
      * @param pages that may use the service from a browser
+     * @param webhooks sources of events that may push
      * @param migrations whether a copy into another database is allowed ({@code migration.enabled})
      */
     public record Config(
@@ -88,6 +90,7 @@ public final class HttpService implements AutoCloseable {
             ConnectionLimits connections,
             @Nullable JwtConfig jwt,
             WebPages pages,
+            WebhookEndpoint.Sources webhooks,
             boolean migrations) {}
 
     private final Config config;

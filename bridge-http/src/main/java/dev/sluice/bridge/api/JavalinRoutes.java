@@ -1,5 +1,6 @@
 package dev.sluice.bridge.api;
 
+import dev.sluice.bridge.api.messages.WebhookEndpoint;
 import dev.sluice.bridge.http.Answer;
 import dev.sluice.bridge.http.Connections;
 import dev.sluice.bridge.http.Cors;
@@ -85,11 +86,14 @@ final class JavalinRoutes {
         });
     }
 
-    /** Answers a preflight, which a browser sends on any path, and refuses what no route may get. */
+    /**
+     * Answers a preflight, which a browser sends on any path, and refuses what no route may get. The validation of a
+     * web hook has the method of a preflight, but a route.
+     */
     private void check(Context ctx) {
         var request = new JavalinRequest(ctx);
         cors.describe(request);
-        if (ctx.method().equals(HandlerType.OPTIONS)) {
+        if (ctx.method().equals(HandlerType.OPTIONS) && request.header(WebhookEndpoint.REQUEST_ORIGIN) == null) {
             ctx.status(HttpStatus.NO_CONTENT);
             ctx.skipRemainingHandlers();
             return;

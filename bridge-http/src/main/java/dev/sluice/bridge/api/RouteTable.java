@@ -15,6 +15,7 @@ import dev.sluice.bridge.api.messages.PushEndpoint;
 import dev.sluice.bridge.api.messages.RequestCounting;
 import dev.sluice.bridge.api.messages.StreamEndpoints;
 import dev.sluice.bridge.api.messages.TransactionEndpoint;
+import dev.sluice.bridge.api.messages.WebhookEndpoint;
 import dev.sluice.bridge.api.observe.AnalyticsEndpoints;
 import dev.sluice.bridge.api.observe.MessageEndpoints;
 import dev.sluice.bridge.api.observe.MetricsEndpoints;
@@ -80,6 +81,7 @@ final class RouteTable implements AutoCloseable {
         var counting = new RequestCounting(backend.metrics().counters());
         var ids = new MessageIds();
         rows.addAll(new PushEndpoint(path.pushes(), counting, config.usualDurability(), bodies, ids).routes());
+        rows.addAll(new WebhookEndpoint(config.webhooks()).routes());
         rows.addAll(new DirectPushEndpoint(directWriters, path.room(), counting, wake, bodies, ids).routes());
         rows.addAll(new PopEndpoint(path.pops(), path.undelivered(), counting, connections, bodies).routes());
         rows.addAll(new AcknowledgeEndpoint(path.acknowledgements(), counting, bodies).routes());

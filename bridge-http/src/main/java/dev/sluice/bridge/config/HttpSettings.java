@@ -4,6 +4,7 @@ import static dev.sluice.bridge.config.KeyGroup.HOUR_MS;
 import static dev.sluice.bridge.config.KeyGroup.MAX_PORT;
 
 import dev.sluice.bridge.api.HttpService;
+import dev.sluice.bridge.api.messages.WebhookEndpoint;
 import dev.sluice.bridge.http.TrustedOrigins;
 import dev.sluice.bridge.http.WebPages;
 import dev.sluice.bridge.limits.ConnectionLimits;
@@ -129,6 +130,20 @@ final class HttpSettings {
             "The URL under which browsers know the service if a proxy in front of it passes on another `Host`:"
                     + " `https://queue.example.com`. Pages of this URL are the service's own. A service on a loopback"
                     + " address also answers to its host. A path in the URL does not count.");
+    static final Key<List<String>> WEBHOOK_ORIGINS = GROUP.list(
+            "webhook.origins",
+            "",
+            "Sources of events that may push to this service as to a CloudEvents web hook, by the name that they send in"
+                    + " `WebHook-Request-Origin`: `eventgrid.azure.net`, separated by commas. `*` allows every source."
+                    + " The service gives no other source a permission. A push needs no permission, but its token if"
+                    + " authentication is on.");
+    static final Key<Integer> WEBHOOK_RATE = GROUP.integer(
+            "webhook.rate",
+            0,
+            0,
+            1_000_000,
+            "The number of requests a minute that the service grants to each source of `webhook.origins`. The service"
+                    + " does not count them. If 0, it grants any rate.");
     static final Key<Long> MEMORY_BYTES = GROUP.number(
             "http.memory.bytes",
             0,
@@ -166,6 +181,7 @@ final class HttpSettings {
                         values.get(MAX_CONNECTIONS), values.get(HEADER_TIMEOUT), values.get(MAX_HEADER_BYTES)),
                 AuthSettings.jwt(values).orElse(null),
                 pages(values),
+                WebhookEndpoint.Sources.of(values.get(WEBHOOK_ORIGINS), values.get(WEBHOOK_RATE)),
                 values.get(AdministrationSettings.MIGRATION_ENABLED));
     }
 

@@ -50,6 +50,11 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
         return json(status, new JsonOutput(0).json(body.toString()));
     }
 
+    /** An answer with status 200 and an empty body. */
+    public static Answer ok() {
+        return new Answer(OK, null, JSON);
+    }
+
     /** An answer without a body: status 204. */
     public static Answer empty() {
         return new Answer(NO_CONTENT, null, JSON);

@@ -32,6 +32,10 @@ public record Route(String method, String path, Access access, Endpoint endpoint
         return new Route("DELETE", path, access, endpoint);
     }
 
+    public static Route options(String path, Access access, Endpoint endpoint) {
+        return new Route(OPTIONS, path, access, endpoint);
+    }
+
     /**
      * Returns the paths of the route. Behind a word a slash means nothing. Behind a name it could belong to the name,
      * so such a path is not one of the route.
@@ -45,9 +49,9 @@ public record Route(String method, String path, Access access, Endpoint endpoint
         return access.role();
     }
 
-    /** Returns whether the route is a GET that changes nothing. */
+    /** Returns whether the route changes nothing. */
     public boolean reads() {
-        return method.equals(GET) && !pops();
+        return method.equals(OPTIONS) || (method.equals(GET) && !pops());
     }
 
     /** Returns whether the route is a GET that consumes messages. */

@@ -45,7 +45,8 @@ class AddressesTest {
 
     private Response send(String method, String address) {
         String body = method.equals("POST") ? "{}" : "";
-        return RawRequest.send(bridge.port(), method, address, body);
+        // OPTIONS has a route only for a source of events.
+        return RawRequest.send(bridge.port(), method, address, body, "WebHook-Request-Origin: emitter.example.com");
     }
 
     private void create(String queue) {
@@ -127,7 +128,7 @@ class AddressesTest {
         }
         assertThat(wrong).isEmpty();
         for (String address : List.of(QUEUES, "/api/v1/consumer-groups/", "/api/v1/consumer-groups/g/queues/")) {
-            assertThat(send("DELETE", address).status()).as(address).isIn(404, 405);
+            assertThat(send("DELETE", address).status()).as(address).isIn(400, 404, 405);
         }
         assertThat(queues()).contains("\"whole\"");
     }

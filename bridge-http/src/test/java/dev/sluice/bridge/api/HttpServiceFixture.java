@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.api.messages.DataPath;
+import dev.sluice.bridge.api.messages.WebhookEndpoint;
 import dev.sluice.bridge.drain.BufferDetail;
 import dev.sluice.bridge.http.WebPages;
 import dev.sluice.bridge.ingest.Durability;
@@ -140,6 +141,7 @@ abstract class HttpServiceFixture {
                 new ConnectionLimits(1000, LONG, HEADER_LIMIT),
                 null,
                 WebPages.NONE,
+                WebhookEndpoint.Sources.NONE,
                 false);
         var settings = new RepositorySettings(1, 1, 100, 1, 1, new QueueConfig("sluice"), QueueWriterConfig.DEFAULTS);
         var database = new PGSimpleDataSource();

@@ -73,7 +73,10 @@ class OpenApiTest {
 
     @BeforeAll
     static void start(@TempDir Path directory) throws IOException {
-        bridge = RunningBridge.start(postgres.url(), directory, Map.of("migration.enabled", "true"));
+        bridge = RunningBridge.start(
+                postgres.url(),
+                directory,
+                Map.of("migration.enabled", "true", "webhook.origins", "eventemitter.example.com"));
         // The examples speak of this message, in the first partition there is.
         String first = "{\"queue\":\"orders\",\"partition\":\"customer-7\",\"transactionId\":\"o-1\",\"payload\":1}";
         assertThat(bridge.push("{\"items\":[" + first + "]}").body()).contains("\"queued\"");

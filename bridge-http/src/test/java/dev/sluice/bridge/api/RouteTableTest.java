@@ -45,6 +45,8 @@ class RouteTableTest extends HttpServiceFixture {
                         PUBLIC     GET    /metrics/prometheus
                         PUBLIC     GET    /openapi.yaml
                         PUBLIC     GET    /ready
+                        PUBLIC     OPTIONS /api/v1/push
+                        PUBLIC     OPTIONS /api/v1/push/{queue}
                         READ_ONLY  GET    /api/v1/analytics/postgres-stats
                         READ_ONLY  GET    /api/v1/analytics/queue-lag
                         READ_ONLY  GET    /api/v1/analytics/queue-ops

@@ -319,6 +319,17 @@ class BridgeConfigTest {
         }
 
         @ParameterizedTest
+        @ValueSource(strings = {"https://emitter.example.com", "a b", "*.example.com", "a,b/c"})
+        void inTheSourcesOfEventsIsFound(String sources) throws ConfigException {
+            assertThat(problems("webhook.origins", sources))
+                    .singleElement()
+                    .asString()
+                    .startsWith("webhook.origins must be * or a list of names such as eventemitter.example.com, has ");
+            assertThat(parse("webhook.origins", "emitter.example.com, *, eventmesh:8080"))
+                    .isNotNull();
+        }
+
+        @ParameterizedTest
         @ValueSource(
                 strings = {"queue.example.com", "ftp://queue.example.com", "https://", "https:///a", "https://a b"})
         void inThePublicUrlIsFound(String url) throws ConfigException {
@@ -339,6 +350,8 @@ class BridgeConfigTest {
             "http.max.header.bytes,65536,65537",
             "cors.max.age.ms,0,-1",
             "cors.max.age.ms,86400000,86400001",
+            "webhook.rate,0,-1",
+            "webhook.rate,1000000,1000001",
             "pop.threads,1,0",
             "ack.threads,256,257"
         })

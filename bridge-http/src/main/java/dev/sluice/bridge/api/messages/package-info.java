@@ -3,6 +3,7 @@
  *
  * <pre>
  *   PushEndpoint ──PushBody, PushLines, CloudEvents──▶ Admission ──▶ Intake (local log)
+ *   WebhookEndpoint ──▶ the permission to push events
  *   PopEndpoint ───────────────────────────────────▶ PopDispatcher
  *   AcknowledgeEndpoint ──AcknowledgeBody──────────▶ AcknowledgeDispatcher
  *   TransactionEndpoint ──TransactionBody──┐
@@ -21,7 +22,7 @@
  * <ul>
  *   <li>the endpoints, which the table of routes makes, and {@link dev.sluice.bridge.api.messages.DataPath},
  *       {@link dev.sluice.bridge.api.messages.RoomCheck} and {@link dev.sluice.bridge.api.messages.RequestCounting},
- *       which it gives them;
+ *       which it gives them, and {@code WebhookEndpoint.Sources}, which the settings make;
  *   <li>{@link dev.sluice.bridge.api.messages.PushBody} and {@link dev.sluice.bridge.api.messages.PushDefaults}, which
  *       the direct push uses, too;
  *   <li>{@link dev.sluice.bridge.api.messages.MessageLine}, the line of an export, which the command line and the
