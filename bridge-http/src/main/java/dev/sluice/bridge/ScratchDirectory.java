@@ -37,8 +37,8 @@ final class ScratchDirectory {
         var usable = new ArrayList<Path>();
         Path own = data.resolve(NAME);
         try {
-            Files.createDirectories(own);
-            OwnFiles.tryToWriteAlone(own); // Programs are loaded from it.
+            OwnFiles.createDirectories(own);
+            OwnFiles.tryToTighten(own, "rwx------", "rwx------"); // Libraries are loaded from it.
             empty(own);
             usable.add(own);
         } catch (IOException e) {

@@ -131,6 +131,21 @@ class LauncherTest {
     }
 
     @Test
+    void givesItsSettingsToTheServiceAndToNoOtherProgram() throws Exception {
+        program(
+                "java",
+                "[ \"$1\" = -version ] && echo \"openjdk version \\\"17${SLUICE_AUTH_JWT_SECRET:+ leaked}\\\"\" >&2"
+                        + " && exit; echo \"service: $SLUICE_AUTH_JWT_SECRET\"");
+        program(
+                "mvn",
+                "[ -z \"${SLUICE_AUTH_JWT_SECRET:-}\" ] || exit 7; [ \"$1\" = --version ]"
+                        + " && echo 'Apache Maven 3.9.9 (x)' && exit; mkdir -p bridge-http/target/sluice;"
+                        + " echo >bridge-http/target/sluice-bridge-http-1.jar");
+        assertThat(run(0, Map.of("SLUICE_AUTH_JWT_SECRET", "a s3cret\nof two lines", "SLUICE_HTTP_PORT", "1"), "up"))
+                .contains("service: a s3cret\nof two lines");
+    }
+
+    @Test
     void runsInUtf8WhereTheLocaleIsAsciiAndLeavesOtherLocalesAlone() throws Exception {
         program(
                 "java",

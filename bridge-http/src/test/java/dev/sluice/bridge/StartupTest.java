@@ -19,6 +19,12 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -42,12 +48,14 @@ class StartupTest {
     @TempDir
     Path directory;
 
+    private final List<String> shell = new ArrayList<>();
     private final List<String> jvm = new ArrayList<>();
     private final Map<String, String> environment = new HashMap<>();
 
     private Process start(String... arguments) throws IOException {
         var command = new ArrayList<String>(
                 List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:TieredStopAtLevel=1"));
+        command.addAll(0, shell);
         command.addAll(jvm);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
         command.addAll(List.of(arguments));
@@ -230,6 +238,73 @@ class StartupTest {
             } finally {
                 postgres.execute("drop owned by " + role + " cascade; drop role " + role);
             }
+        }
+    }
+
+    @Nested
+    class AServiceWithItsOwnDatabase {
+        @Test
+        void keepsItsFilesFromOtherUsersWhateverTheUmask() throws Exception {
+            shell.addAll(List.of("/bin/sh", "-c", "umask 000; exec \"$@\"", "sh"));
+            Path data = directory.resolve("new/data");
+            environment.put("SLUICE_DATA_DIR", data.toString());
+            environment.put("SLUICE_BUFFER_DIR", directory.resolve("logs/buffer").toString());
+            serving(url -> {
+                assertThat(push(url, Zstd.compress(PUSH), "zstd").statusCode()).isEqualTo(201);
+                assertOwnersAlone(directory.resolve("new"));
+                assertOwnersAlone(directory.resolve("logs"));
+            });
+            Files.setPosixFilePermissions(data, PosixFilePermissions.fromString("rwxrwxrwx"));
+            serving(url -> assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(data)))
+                    .isEqualTo("rwxrwxr-x"));
+        }
+
+        private void assertOwnersAlone(Path root) throws IOException {
+            try (var files = Files.walk(root)) {
+                for (Path file : files.filter(each -> !Files.isSymbolicLink(each)).toList()) {
+                    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+                            .as(file.toString())
+                            .endsWith("------");
+                }
+            }
+        }
+
+        @Test
+        void keepsItsSettingsFromTheDatabase() throws Exception {
+            environment.putAll(Map.of(
+                    "SLUICE_AUTH_JWT_SECRET", "s3cret-s3cret-s3cret-s3cret-s3cret",
+                    "SLUICE_ENCRYPTION_KEYS", "k:" + "5ec7".repeat(16),
+                    "DB_PASSWORD", "s3cret",
+                    "PGPASSWORD", "s3cret",
+                    "PGOPTIONS", "-c fsync=off",
+                    "TZ", "Asia/Tokyo"));
+            serving(url -> {
+                Path home = directory.resolve("data/postgres");
+                String port = Files.readAllLines(home.resolve("cluster/postmaster.pid")).get(3);
+                String password = Files.readString(home.resolve("pgpass")).strip().replaceFirst(".*:", "");
+                assertThat(environmentOfServer(port, password))
+                        .contains("TZ=Asia/Tokyo")
+                        .anyMatch(line -> line.startsWith("PATH="))
+                        .noneMatch(line -> line.startsWith("SLUICE_") || line.startsWith("PGOPTIONS"))
+                        .noneMatch(line -> line.contains("s3cret") || line.contains("5ec75ec7"));
+            });
+        }
+
+        /** The server hides its environment from the system, so it shows it itself. */
+        private List<String> environmentOfServer(String port, String password) throws SQLException {
+            var lines = new ArrayList<String>();
+            try (Connection connection = DriverManager.getConnection(
+                            "jdbc:postgresql://127.0.0.1:" + port + "/sluice", "sluice", password);
+                    Statement statement = connection.createStatement()) {
+                statement.execute("create temporary table environment (line text)");
+                statement.execute("copy environment from program 'env' (format csv, delimiter E'\\x01', quote E'\\x02')");
+                try (ResultSet row = statement.executeQuery("select line from environment")) {
+                    while (row.next()) {
+                        lines.add(row.getString(1));
+                    }
+                }
+            }
+            return lines;
         }
     }
 

@@ -4,19 +4,17 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.sluice.buffer.AtomicFile;
 import dev.sluice.buffer.LogStatus;
+import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.buffer.SegmentLog;
 import dev.sluice.buffer.SegmentLogConfig;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.channels.FileChannel;
-import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.FileAttribute;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -98,7 +96,7 @@ public final class Lanes implements Closeable {
             throw new IllegalArgumentException("buffer.lanes must be 1 to " + MAX_LANES + ", was " + count);
         }
         SegmentLogConfig laneConfig = laneConfig(count, config);
-        createPrivately(directory);
+        OwnFiles.createDirectories(directory);
         Layout before = Layout.read(directory);
         Layout now = before.next(directory, count, drain);
         int generation = now.generation();
@@ -256,21 +254,10 @@ public final class Lanes implements Closeable {
     private static Lane open(Path root, int generation, int number, SegmentLogConfig config, List<Lane> opened)
             throws IOException {
         Path directory = root.resolve("generation-" + generation).resolve("lane-" + number);
-        createPrivately(directory.getParent());
+        OwnFiles.createDirectories(directory.getParent());
         var lane = new Lane(generation, number, directory, SegmentLog.open(config.withDirectory(directory)));
         opened.add(lane);
         return lane;
-    }
-
-    /** Makes a directory that only its owner may read, if it is missing. */
-    private static void createPrivately(Path directory) throws IOException {
-        boolean posix = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
-        FileAttribute<?>[] attributes = posix
-                ? new FileAttribute<?>[] {
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"))
-                }
-                : new FileAttribute<?>[0];
-        Files.createDirectories(directory, attributes);
     }
 
     private static long undrained(Lane lane) {

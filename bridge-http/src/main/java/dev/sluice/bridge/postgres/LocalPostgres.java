@@ -4,9 +4,11 @@ import dev.sluice.bridge.system.FileProblem;
 import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.Shell;
 import dev.sluice.bridge.system.StartException;
+import dev.sluice.buffer.AtomicFile;
 import dev.sluice.queue.sql.SessionSettings;
 import dev.sluice.queue.sql.Statements;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -83,7 +85,7 @@ public final class LocalPostgres implements AutoCloseable {
      */
     public static LocalPostgres start(Path directory, int port, Consumer<String> progress) throws StartException {
         try {
-            Path home = Files.createDirectories(directory).toRealPath();
+            Path home = OwnFiles.createDirectories(directory).toRealPath();
             OwnFiles.tryToWriteAlone(home);
             Path programs = PostgresBinaries.unpack(home, () -> progress.accept("Unpacking PostgreSQL into " + home));
             var postgres = new LocalPostgres(home, new PostgresPrograms(programs.resolve("bin"), home));
@@ -184,7 +186,7 @@ public final class LocalPostgres implements AutoCloseable {
     private void launch() throws StartException, IOException {
         RunningServer.removeForeignFile(cluster);
         tightenCluster();
-        Files.writeString(cluster.resolve(SETTINGS), settings());
+        AtomicFile.replace(cluster.resolve(SETTINGS), settings().getBytes(StandardCharsets.UTF_8));
         Path serverLog = directory.resolve("postgres.log");
         if (Files.exists(serverLog) && Files.size(serverLog) > LARGEST_OLD_LOG_BYTES) {
             Files.move(serverLog, directory.resolve("postgres.log.old"), StandardCopyOption.REPLACE_EXISTING);

@@ -1,17 +1,21 @@
 package dev.sluice.bridge.postgres;
 
 import dev.sluice.bridge.system.FileTree;
+import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.bridge.system.StartException;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.JarURLConnection;
 import java.net.URL;
+import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.StandardOpenOption;
 import java.util.Locale;
+import java.util.Set;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.tukaani.xz.XZInputStream;
@@ -76,20 +80,27 @@ final class PostgresBinaries {
                 throw new IOException("archive of PostgreSQL holds a path outside of it: " + entry.getName());
             }
             if (entry.isDirectory()) {
-                Files.createDirectories(target);
+                OwnFiles.createDirectories(target);
                 continue;
             }
-            Files.createDirectories(target.getParent());
+            OwnFiles.createDirectories(target.getParent());
             if (entry.isSymbolicLink()) {
                 Files.createSymbolicLink(target, Path.of(entry.getLinkName()));
             } else if (entry.isLink()) {
                 Files.createLink(target, directory.resolve(entry.getLinkName()));
             } else {
-                Files.copy(tar, target);
-                if ((entry.getMode() & OWNER_EXECUTES) != 0) {
-                    Files.setPosixFilePermissions(target, PosixFilePermissions.fromString("rwxr-xr-x"));
-                }
+                copy(tar, target, (entry.getMode() & OWNER_EXECUTES) != 0 ? "rwx------" : "rw-------");
             }
+        }
+    }
+
+    private static void copy(InputStream content, Path target, String permissions) throws IOException {
+        try (var channel = Files.newByteChannel(
+                        target,
+                        Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+                        OwnFiles.attributes(target, permissions));
+                OutputStream out = Channels.newOutputStream(channel)) {
+            content.transferTo(out);
         }
     }
 }

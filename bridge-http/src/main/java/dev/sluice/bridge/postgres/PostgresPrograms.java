@@ -7,14 +7,22 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
  * Runs the programs of PostgreSQL, such as {@code initdb} and {@code pg_ctl}. PostgreSQL refuses to run as root. So if
  * the service runs as root, the programs run in a user namespace without privileges ({@code unshare --user}).
+ *
+ * <p>Of the environment the programs get only {@link #KEPT}. The settings and secrets of the service are in the rest of
+ * it, and so may be {@code PG…} variables, which the programs would obey.
  */
 final class PostgresPrograms {
     private static final int LONGEST_RUN_SECONDS = 120;
+    /** Variables that the programs get, besides those whose name begins with {@code LC_}. */
+    private static final Set<String> KEPT =
+            Set.of("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LD_LIBRARY_PATH");
+
     private static final File NOTHING = new File("/dev/null");
 
     private final Path programs;
@@ -41,11 +49,12 @@ final class PostgresPrograms {
         // The output goes to a file, because a server that pg_ctl starts keeps a pipe open for ever.
         Path output = Files.createTempFile(scratch, program, ".out");
         try {
-            Process process = new ProcessBuilder(command(program, arguments))
+            var builder = new ProcessBuilder(command(program, arguments))
                     .redirectErrorStream(true)
                     .redirectOutput(output.toFile())
-                    .redirectInput(NOTHING)
-                    .start();
+                    .redirectInput(NOTHING);
+            builder.environment().keySet().removeIf(name -> !KEPT.contains(name) && !name.startsWith("LC_"));
+            Process process = builder.start();
             if (!process.waitFor(LONGEST_RUN_SECONDS, TimeUnit.SECONDS)) {
                 process.destroyForcibly();
                 throw new StartException(program + " did not end within " + LONGEST_RUN_SECONDS + " s");

@@ -29,8 +29,11 @@ public final class DataDirectory implements AutoCloseable {
      */
     public static DataDirectory take(Path path) throws StartException {
         try {
-            Files.createDirectories(path);
-            DirectoryLock lock = DirectoryLock.take(path, LOCK_FILE);
+            if (Files.isDirectory(path)) {
+                OwnFiles.closeToTheWorld(path);
+            }
+            OwnFiles.createDirectories(path);
+            DirectoryLock lock = DirectoryLock.take(path, LOCK_FILE, OwnFiles.attributes(path, "rw-------"));
             return new DataDirectory(path.toRealPath(), lock);
         } catch (DirectoryLockedException e) {
             throw new StartException(
@@ -48,7 +51,7 @@ public final class DataDirectory implements AutoCloseable {
      */
     public static void requireWritable(String key, Path directory) throws StartException {
         try {
-            Files.createDirectories(directory);
+            OwnFiles.createDirectories(directory);
             if (!Files.isWritable(directory)) {
                 throw new AccessDeniedException(directory.toString());
             }

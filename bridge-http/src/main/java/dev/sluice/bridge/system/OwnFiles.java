@@ -2,8 +2,10 @@ package dev.sluice.bridge.system;
 
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.EnumSet;
@@ -12,13 +14,48 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps other users out of the files of the service. If {@code fsGroup} is set, Kubernetes makes everything on a volume
+ * Keeps other users out of the files of the service. The service sets the mode of everything that it creates, because
+ * the process may have any umask. If {@code fsGroup} is set, Kubernetes makes everything on a volume
  * writable for a group at every start. PostgreSQL refuses such a directory, and {@code psql} such a password file.
  */
 public final class OwnFiles {
     private static final Logger log = LoggerFactory.getLogger(OwnFiles.class);
 
+    private static final String DIRECTORY = "rwx------";
+
     private OwnFiles() {}
+
+    /** Creates a directory and its missing parents, for their owner alone. What exists keeps its permissions. */
+    public static Path createDirectories(Path directory) throws IOException {
+        return Files.createDirectories(directory, attributes(directory, DIRECTORY));
+    }
+
+    /** Returns the attribute of a new file with these permissions; none if the file system has no permissions. */
+    public static FileAttribute<?>[] attributes(Path file, String permissions) {
+        return file.getFileSystem().supportedFileAttributeViews().contains("posix")
+                ? new FileAttribute<?>[] {
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString(permissions))
+                }
+                : new FileAttribute<?>[0];
+    }
+
+    /**
+     * Takes from users outside the group of a directory the right to write to it, if this process may. A mounted volume
+     * belongs to another user and keeps its permissions.
+     */
+    static void closeToTheWorld(Path directory) throws IOException {
+        try {
+            Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(directory);
+            if (permissions.remove(PosixFilePermission.OTHERS_WRITE)) {
+                Files.setPosixFilePermissions(directory, permissions);
+                log.info("Took the right to write from other users path={}", directory);
+            }
+        } catch (UnsupportedOperationException e) {
+            // The file system has no permissions.
+        } catch (FileSystemException e) {
+            log.debug("Other users may write to a directory of another owner path={}", directory, e);
+        }
+    }
 
     /**
      * Removes permissions of other users. Does nothing if the file is missing or the file system has no permissions.
