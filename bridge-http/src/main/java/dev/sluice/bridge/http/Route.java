@@ -28,6 +28,10 @@ public record Route(String method, String path, Access access, Endpoint endpoint
         return new Route("POST", path, access, endpoint);
     }
 
+    public static Route patch(String path, Access access, Endpoint endpoint) {
+        return new Route("PATCH", path, access, endpoint);
+    }
+
     public static Route delete(String path, Access access, Endpoint endpoint) {
         return new Route("DELETE", path, access, endpoint);
     }

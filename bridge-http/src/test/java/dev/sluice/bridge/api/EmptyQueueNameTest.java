@@ -109,8 +109,8 @@ class EmptyQueueNameTest {
     void isNotMeantByAnAbsentName() {
         queued("kept");
         HttpResponse<String> absent = bridge.delete("/api/v1/resources/queues");
-        assertThat(absent.statusCode()).isEqualTo(400);
-        assertThat(absent.body()).contains("queue is required");
+        assertThat(absent.statusCode()).isEqualTo(405);
+        assertThat(absent.body()).contains("name it in the path, or as ?queue=");
         assertThat(bridge.get("/api/v1/pop").statusCode()).isEqualTo(400);
         assertThat(bridge.post("/api/v1/configure", "{\"queue\":null}").statusCode())
                 .isEqualTo(400);

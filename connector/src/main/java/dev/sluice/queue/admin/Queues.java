@@ -92,18 +92,51 @@ public final class Queues {
         NewMessage.checkQueueName("queue", queue);
         QueueInfo committed = byIndex.run("could not configure queue " + queue, connection -> {
             QueueInfo before = createAndLock(connection, queue);
-            checkKey(before.options(), options);
             var after = new QueueInfo(before.id(), queue, namespace, task, options, before.createdAt(), 0, 0);
-            update(connection, after);
+            replace(connection, before, after);
             partitionCreation.run(connection, queue, NewMessage.DEFAULT_PARTITION);
-            if (before.options().lane() != options.lane()) {
-                run(connection, "change-lanes", after.id());
-                run(connection, "change-lanes-of-cursors", after.id());
-            }
             return after;
         });
         configured.run();
         return committed;
+    }
+
+    /** Computes the new settings of a queue from the old ones. */
+    @FunctionalInterface
+    public interface Change {
+        /** Returns the queue with other settings; its id and its name must stay. */
+        QueueInfo of(QueueInfo before);
+    }
+
+    /**
+     * Changes settings of an existing queue. Concurrent changes run one after the other, so none is lost.
+     *
+     * @return the queue with the new settings, without counts; empty if there is no such queue
+     * @throws IllegalArgumentException if the options ask for encryption and there is no key
+     * @throws QueueException if PostgreSQL failed; nothing has changed, unless the commit failed
+     */
+    public Optional<QueueInfo> change(String queue, Change change) {
+        Optional<QueueInfo> committed = byIndex.run("could not configure queue " + queue, connection -> {
+            Optional<QueueInfo> before = lock(connection, queue);
+            if (before.isEmpty()) {
+                return before;
+            }
+            QueueInfo after = change.of(before.get());
+            replace(connection, before.get(), after);
+            return Optional.of(after);
+        });
+        configured.run();
+        return committed;
+    }
+
+    /** Replaces the settings of a locked queue. */
+    private void replace(Connection connection, QueueInfo before, QueueInfo after) throws SQLException {
+        checkKey(before.options(), after.options());
+        update(connection, after);
+        if (before.options().lane() != after.options().lane()) {
+            run(connection, "change-lanes", after.id());
+            run(connection, "change-lanes-of-cursors", after.id());
+        }
     }
 
     /** A process without a key may configure a queue that is encrypted already. */

@@ -4,9 +4,11 @@ import static dev.sluice.bridge.http.Access.ADMIN;
 import static dev.sluice.bridge.http.Access.READ_ONLY;
 import static dev.sluice.bridge.http.Access.READ_WRITE;
 import static dev.sluice.bridge.http.AdminJson.object;
+import static dev.sluice.bridge.http.Answer.NOT_FOUND;
 import static dev.sluice.bridge.http.Answer.OK;
 import static dev.sluice.bridge.http.Route.delete;
 import static dev.sluice.bridge.http.Route.get;
+import static dev.sluice.bridge.http.Route.patch;
 import static dev.sluice.bridge.http.Route.post;
 import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 
@@ -20,6 +22,7 @@ import dev.sluice.bridge.http.Parameters;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
 import dev.sluice.bridge.http.Route;
+import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.bridge.metrics.Counters;
 import dev.sluice.bridge.repositories.DatabaseExecutor;
@@ -38,6 +41,7 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /** The routes that configure queues, list partitions, and delete queues, partitions and messages. */
 public final class QueueEndpoints {
@@ -71,6 +75,7 @@ public final class QueueEndpoints {
         return List.of(
                 post("/api/v1/configure", READ_WRITE, this::configure),
                 get("/api/v1/resources/partitions", READ_ONLY, this::partitions),
+                patch("/api/v1/resources/queues/{queue}", READ_WRITE, this::change),
                 delete("/api/v1/resources/queues", ADMIN, this::deleteQueueInQuery),
                 delete("/api/v1/resources/queues/{queue}", ADMIN, this::deleteQueue),
                 delete("/api/v1/resources/queues/{queue}/partitions/{partition}", ADMIN, this::deletePartition),
@@ -95,15 +100,9 @@ public final class QueueEndpoints {
             }
             return new Configuration(
                     Parameters.queueName("queue", queue.textValue()),
-                    label(json, "namespace"),
-                    label(json, "task"),
+                    QueueChange.label(json, "namespace"),
+                    QueueChange.label(json, "task"),
                     QueueOptionsJson.read(new JsonRequest(options == null ? object() : options)));
-        }
-
-        /** Checks a namespace or a task, which may be empty but otherwise follows the rules of a name. */
-        private static String label(JsonRequest json, String field) {
-            String text = json.text(field);
-            return text == null || text.isEmpty() ? "" : Parameters.name(field, text);
         }
     }
 
@@ -127,12 +126,41 @@ public final class QueueEndpoints {
     }
 
     private Answer configure(Configuration wanted) {
-        QueueInfo queue = queues.configure(wanted.queue(), wanted.namespace(), wanted.task(), wanted.options());
-        OptionalLong partition = queues.findPartition(wanted.queue(), NewMessage.DEFAULT_PARTITION);
-        wake.accept(Set.of(wanted.queue())); // A shorter delay may have made messages visible.
+        return configured(withKey(
+                () -> queues.configure(wanted.queue(), wanted.namespace(), wanted.task(), wanted.options())));
+    }
+
+    /** Refuses options that need a key if there is none. */
+    private static <T> T withKey(Supplier<T> configuration) {
+        try {
+            return configuration.get();
+        } catch (IllegalArgumentException e) {
+            throw badRequest(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /**
+     * {@code PATCH /api/v1/resources/queues/:queue} with {@code {"namespace": "shop", "options": {"leaseTime": 60,
+     * "ttl": null}}}: changes the settings that are given, resets those that are null, and keeps all others (RFC 7396).
+     * Answers as {@code configure} does; 404 if there is no such queue.
+     */
+    private CompletableFuture<Answer> change(Request request) throws IOException {
+        String queue = Parameters.nameInPath(request, "queue");
+        return bodies.read(
+                        request,
+                        (bytes, memory) ->
+                                QueueChange.parse(queue, bytes, bodies.limits().depth(), memory))
+                .thenCompose(change -> executor.write(() -> withKey(() -> queues.change(queue, change))
+                        .map(this::configured)
+                        .orElseGet(() -> Answer.json(NOT_FOUND, object().put("error", "Queue not found")))));
+    }
+
+    private Answer configured(QueueInfo queue) {
+        OptionalLong partition = queues.findPartition(queue.name(), NewMessage.DEFAULT_PARTITION);
+        wake.accept(Set.of(queue.name())); // A shorter delay may have made messages visible.
         ObjectNode answer = object().put("configured", true)
                 .put("queueId", QueueIds.toUuid(queue.id()).toString())
-                // Null only if another client deletes the queue at this moment.
+                // Null if the partition does not exist: a push need not name it, and it may be deleted.
                 .put("partitionId", partition.isEmpty() ? null : uuid(partition.getAsLong()))
                 .put("queue", queue.name())
                 .put("namespace", queue.namespace())
@@ -155,7 +183,9 @@ public final class QueueEndpoints {
     private CompletableFuture<Answer> deleteQueueInQuery(Request request) {
         String queue = Parameters.queueInQuery(request);
         if (queue == null) {
-            throw badRequest("queue is required, in the path or as ?queue=");
+            request.answerHeader("Allow", "GET, HEAD, DELETE");
+            throw InvalidRequestException.methodNotAllowed(
+                    "DELETE " + request.path() + " without a queue: name it in the path, or as ?queue=");
         }
         return deleteQueue(queue);
     }

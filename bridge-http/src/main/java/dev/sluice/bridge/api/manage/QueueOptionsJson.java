@@ -8,6 +8,13 @@ import dev.sluice.bridge.http.JsonRequest;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.queue.QueueOptions;
 import java.time.Duration;
+import java.util.Collections;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.function.LongFunction;
+import java.util.function.Predicate;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,7 +38,15 @@ final class QueueOptionsJson {
     private static final long SHOWN_RETRY_DELAY_MS = 1000;
     private static final long SHOWN_TTL_S = 3600;
 
+    private static final Set<String> NAMES = namesOf(write(QueueOptions.DEFAULTS));
+
     private QueueOptionsJson() {}
+
+    private static Set<String> namesOf(ObjectNode options) {
+        var names = new TreeSet<String>();
+        options.fieldNames().forEachRemaining(names::add);
+        return Collections.unmodifiableSet(names);
+    }
 
     /**
      * Reads options. An absent option or null means the default; unknown options are ignored.
@@ -39,42 +54,81 @@ final class QueueOptionsJson {
      * @throws InvalidRequestException (400) if one has the wrong type or is out of its range; names it
      */
     static QueueOptions read(JsonRequest json) {
-        QueueOptions defaults = QueueOptions.DEFAULTS;
+        return merge(json, QueueOptions.DEFAULTS);
+    }
+
+    /**
+     * Changes options as a merge patch (RFC 7396) does: an absent option stays, null means the default.
+     *
+     * @throws InvalidRequestException (400) as for {@link #read}
+     */
+    static QueueOptions merge(JsonRequest json, QueueOptions before) {
+        var merged = new Merge(json, before);
         try {
-            return defaults.toBuilder()
-                    .leaseTime(seconds(json, "leaseTime", defaults.leaseTime()))
-                    .retryLimit(count(json, "retryLimit", defaults.retryLimit()))
-                    .retryDelay(json.value("retryDelay") == null ? null : millis(json, "retryDelay"))
-                    .redeliveryLimit(count(json, "redeliveryLimit", defaults.redeliveryLimit()))
-                    .priority((int) json.number("priority", defaults.priority(), Integer.MIN_VALUE, Integer.MAX_VALUE))
-                    .maxSize(json.number("maxSize", defaults.maxSize(), 0, Long.MAX_VALUE))
-                    .ttl(json.value("ttl") == null ? null : seconds(json, "ttl", Duration.ZERO))
-                    .deadLetterQueue(json.flag("deadLetterQueue", defaults.deadLetterQueue()))
-                    .dlqAfterMaxRetries(json.flag("dlqAfterMaxRetries", defaults.dlqAfterMaxRetries()))
-                    .delayedProcessing(seconds(json, "delayedProcessing", defaults.delayedProcessing()))
-                    .windowBuffer(seconds(json, "windowBuffer", defaults.windowBuffer()))
-                    .retentionEnabled(json.flag("retentionEnabled", defaults.retentionEnabled()))
-                    .retention(seconds(json, "retentionSeconds", defaults.retention()))
-                    .completedRetention(seconds(json, "completedRetentionSeconds", defaults.completedRetention()))
-                    .maxWaitTime(seconds(json, "maxWaitTimeSeconds", defaults.maxWaitTime()))
-                    .encryptionEnabled(json.flag("encryptionEnabled", defaults.encryptionEnabled()))
-                    .dedupWindow(json.value("dedupWindowMs") == null ? null : millis(json, "dedupWindowMs"))
+            return before.toBuilder()
+                    .leaseTime(merged.seconds("leaseTime", QueueOptions::leaseTime))
+                    .retryLimit(merged.count("retryLimit", QueueOptions::retryLimit))
+                    .retryDelay(merged.optional("retryDelay", QueueOptions::retryDelay, MAX_MILLIS, Duration::ofMillis))
+                    .redeliveryLimit(merged.count("redeliveryLimit", QueueOptions::redeliveryLimit))
+                    .priority((int) merged.number(
+                            "priority", QueueOptions::priority, Integer.MIN_VALUE, Integer.MAX_VALUE))
+                    .maxSize(merged.number("maxSize", QueueOptions::maxSize, 0, Long.MAX_VALUE))
+                    .ttl(merged.optional("ttl", QueueOptions::ttl, MAX_SECONDS, Duration::ofSeconds))
+                    .deadLetterQueue(merged.flag("deadLetterQueue", QueueOptions::deadLetterQueue))
+                    .dlqAfterMaxRetries(merged.flag("dlqAfterMaxRetries", QueueOptions::dlqAfterMaxRetries))
+                    .delayedProcessing(merged.seconds("delayedProcessing", QueueOptions::delayedProcessing))
+                    .windowBuffer(merged.seconds("windowBuffer", QueueOptions::windowBuffer))
+                    .retentionEnabled(merged.flag("retentionEnabled", QueueOptions::retentionEnabled))
+                    .retention(merged.seconds("retentionSeconds", QueueOptions::retention))
+                    .completedRetention(merged.seconds("completedRetentionSeconds", QueueOptions::completedRetention))
+                    .maxWaitTime(merged.seconds("maxWaitTimeSeconds", QueueOptions::maxWaitTime))
+                    .encryptionEnabled(merged.flag("encryptionEnabled", QueueOptions::encryptionEnabled))
+                    .dedupWindow(
+                            merged.optional("dedupWindowMs", QueueOptions::dedupWindow, MAX_MILLIS, Duration::ofMillis))
                     .build();
         } catch (IllegalArgumentException e) {
             throw badRequest(String.valueOf(e.getMessage()));
         }
     }
 
-    private static int count(JsonRequest json, String name, int byDefault) {
-        return (int) json.number(name, byDefault, 0, Integer.MAX_VALUE);
+    /** Returns the names of all options. */
+    static Set<String> names() {
+        return NAMES;
     }
 
-    private static Duration seconds(JsonRequest json, String name, Duration byDefault) {
-        return Duration.ofSeconds(json.number(name, byDefault.toSeconds(), 0, MAX_SECONDS));
-    }
+    /** The options of a request over those of a queue. */
+    private record Merge(JsonRequest json, QueueOptions before) {
+        /** Returns the options whose value counts if the request has none. */
+        private QueueOptions without(String name) {
+            return json.fields().has(name) ? QueueOptions.DEFAULTS : before;
+        }
 
-    private static Duration millis(JsonRequest json, String name) {
-        return Duration.ofMillis(json.number(name, 0, 0, MAX_MILLIS));
+        long number(String name, ToLongFunction<QueueOptions> value, long least, long most) {
+            return json.number(name, value.applyAsLong(without(name)), least, most);
+        }
+
+        int count(String name, ToLongFunction<QueueOptions> value) {
+            return (int) number(name, value, 0, Integer.MAX_VALUE);
+        }
+
+        boolean flag(String name, Predicate<QueueOptions> value) {
+            return json.flag(name, value.test(without(name)));
+        }
+
+        Duration seconds(String name, Function<QueueOptions, Duration> value) {
+            return Duration.ofSeconds(number(name, options -> value.apply(options).toSeconds(), 0, MAX_SECONDS));
+        }
+
+        @Nullable
+        Duration optional(
+                String name,
+                Function<QueueOptions, @Nullable Duration> value,
+                long most,
+                LongFunction<Duration> duration) {
+            return json.value(name) == null
+                    ? value.apply(without(name))
+                    : duration.apply(json.number(name, 0, 0, most));
+        }
     }
 
     /** Writes all options. */
