@@ -3,6 +3,7 @@ package dev.sluice.connect;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.apache.kafka.common.config.Config;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.config.ConfigValue;
 
 /** Adds to the result of a validation what the check of each property by itself cannot find. */
@@ -27,6 +28,17 @@ final class Conflicts {
             add(config, connectionProblems.get());
         }
         return config;
+    }
+
+    /**
+     * Refuses to start a connector with problems, each with the reason by the name of the property to change.
+     *
+     * @throws ConfigException if there is one; its message has all reasons
+     */
+    static void refuse(Map<String, String> problems) {
+        if (!problems.isEmpty()) {
+            throw new ConfigException(String.join("; ", problems.values()));
+        }
     }
 
     private static boolean isValid(Config config) {

@@ -42,6 +42,7 @@ public final class QueueSinkConnector extends SinkConnector {
     @Override
     public void start(Map<String, String> props) {
         new QueueSinkConfig(props);
+        Conflicts.refuse(QueueSinkConfig.unknown(props));
         properties = Map.copyOf(props);
     }
 

@@ -43,9 +43,8 @@ public final class QueueSourceConnector extends SourceConnector {
     @Override
     public void start(Map<String, String> props) {
         new QueueSourceConfig(props);
-        QueueSourceConfig.connectorConflicts(props).forEach((name, message) -> {
-            throw new ConfigException(message);
-        });
+        Conflicts.refuse(QueueSourceConfig.unknown(props));
+        Conflicts.refuse(QueueSourceConfig.connectorConflicts(props));
         properties = Map.copyOf(props);
     }
 

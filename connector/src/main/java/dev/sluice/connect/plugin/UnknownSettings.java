@@ -103,7 +103,7 @@ public final class UnknownSettings {
             }
         }
         return key + " is not a setting of this connector or of Connect"
-                + (nearest.isEmpty() ? "" : "; did you mean " + nearest + "?") + " Remove it, or set "
+                + (nearest.isEmpty() ? "." : "; did you mean " + nearest + "?") + " Remove it, or set "
                 + UNKNOWN_SETTINGS + "=" + IGNORE;
     }
 

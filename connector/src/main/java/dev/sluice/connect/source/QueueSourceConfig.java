@@ -79,15 +79,12 @@ public final class QueueSourceConfig extends AbstractConfig {
     public static final ConfigDef DEFINITION = definition();
 
     /**
-     * Reads the settings. It ignores the keys of Connect.
+     * Reads the settings. It ignores keys that it does not know: {@link #unknown} is for the connector.
      *
-     * @throws ConfigException if a setting is missing, unknown, out of range, or in conflict with another
+     * @throws ConfigException if a setting is missing, out of range, or in conflict with another
      */
     public QueueSourceConfig(Map<String, String> properties) {
         super(DEFINITION, properties, false);
-        unknown(properties).forEach((name, message) -> {
-            throw new ConfigException(message);
-        });
         conflicts(properties).forEach((name, message) -> {
             throw new ConfigException(message);
         });
