@@ -13,7 +13,11 @@
  *   <li>{@link dev.sluice.connect.plugin.UnknownSettings}: finds the settings that neither a connector nor Connect
  *       knows.
  *   <li>{@link dev.sluice.connect.plugin.ConnectionCheck}: tries the connection when Connect validates a configuration.
- *   <li>{@link dev.sluice.connect.plugin.TaskMetrics}: publishes numbers of a task as metrics of the worker.
+ *   <li>{@link dev.sluice.connect.plugin.TaskBean}: the numbers of a task in JMX, on workers of every version.
+ *       {@link dev.sluice.connect.plugin.RecentValues}: the mean and the largest of recent values, for such a number.
+ *   <li>{@link dev.sluice.connect.plugin.TaskMetrics}: publishes some numbers as metrics of the worker, too.
+ *   <li>{@link dev.sluice.connect.plugin.DatabaseState}: whether PostgreSQL answers the task, for the log and for JMX.
+ *   <li>{@link dev.sluice.connect.plugin.WorkerBeans}: the names of a worker's threads and MBeans.
  *   <li>{@link dev.sluice.connect.plugin.PluginVersion}: the version that connectors and tasks report.
  * </ul>
  */

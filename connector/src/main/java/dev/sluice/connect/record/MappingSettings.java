@@ -9,8 +9,10 @@ import dev.sluice.connect.plugin.SettingGroup;
 import dev.sluice.connect.record.RecordMapping.Attribute;
 import dev.sluice.connect.record.WatchedSelector.Missing;
 import dev.sluice.queue.Origin;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.kafka.common.config.AbstractConfig;
@@ -180,6 +182,13 @@ public final class MappingSettings {
             String message = String.valueOf(e.getMessage());
             throw new IllegalArgumentException(message.replace("createdAt", CREATED_FROM), e);
         }
+    }
+
+    /** Returns the settings that select a part of a record. */
+    public static List<String> selectors() {
+        return Arrays.stream(Attribute.values())
+                .map(attribute -> attribute.setting)
+                .toList();
     }
 
     /** Returns the mapping that these settings describe. */

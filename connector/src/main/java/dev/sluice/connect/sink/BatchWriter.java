@@ -263,6 +263,7 @@ final class BatchWriter {
         ends.forEach((position, next) -> progress.add(position.progressTo(next)));
         List<NewMessage> batch = held.messages(from, to, this::isBeyondEnd);
         List<PushOutcome> outcomes;
+        long startNanos = System.nanoTime();
         try {
             outcomes = writer.write(batch, progress);
         } catch (SourceMovedException e) {
@@ -276,6 +277,7 @@ final class BatchWriter {
             writeInParts(from, to, e);
             return;
         }
+        observer.flushed(batch.size(), Duration.ofNanos(System.nanoTime() - startNanos));
         batchLimit.succeeded();
         written = to;
         ends.forEach(SinkPosition::moveTo);

@@ -1,13 +1,12 @@
 package dev.sluice.connect.sink;
 
 import dev.sluice.connect.plugin.ConnectSettings;
+import dev.sluice.connect.plugin.WorkerBeans;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import javax.management.JMException;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
@@ -39,12 +38,6 @@ final class DeadLetterFailures {
     private static final String PRODUCER = "kafka.producer:type=producer-metrics,client-id=connector-dlq-producer-";
 
     private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
-
-    /** Connect's name for the thread of a task. */
-    private static final Pattern TASK_THREAD = Pattern.compile("task-thread-(.*)-(\\d+)");
-
-    /** Texts that Kafka writes into the name of a metric without quotes. */
-    private static final Pattern UNQUOTED = Pattern.compile("[\\w-%\\. \t]*");
 
     private final List<ObjectName> beans;
 
@@ -80,37 +73,24 @@ final class DeadLetterFailures {
         if (topic.isBlank()) {
             return none();
         }
-        Matcher thread = TASK_THREAD.matcher(Thread.currentThread().getName());
-        String task = thread.matches() && thread.group(1).equals(connector) ? thread.group(2) : "";
+        String task = WorkerBeans.taskNumber(connector);
         try {
             List<ObjectName> beans =
                     ManagementFactory.getPlatformMBeanServer().queryNames(new ObjectName(METRICS), null).stream()
-                            .filter(bean -> value(bean, "connector").equals(connector))
-                            .filter(bean ->
-                                    task.isEmpty() || value(bean, "task").equals(task))
+                            .filter(bean -> WorkerBeans.text(bean, "connector").equals(connector))
+                            .filter(bean -> task.isEmpty()
+                                    || WorkerBeans.text(bean, "task").equals(task))
                             .toList();
             var producers = new ArrayList<ObjectName>();
             for (ObjectName bean : beans) {
-                producers.add(new ObjectName(PRODUCER + quoted(connector + "-" + value(bean, "task"))));
+                producers.add(new ObjectName(
+                        PRODUCER + WorkerBeans.quoted(connector + "-" + WorkerBeans.text(bean, "task"))));
             }
             return new DeadLetterFailures(beans, producers);
         } catch (JMException e) {
             log.debug("The metrics of the worker cannot be read connector={}", connector, e);
             return none();
         }
-    }
-
-    private static String value(ObjectName bean, String key) {
-        String text = bean.getKeyProperty(key);
-        if (text == null) {
-            return "";
-        }
-        return text.startsWith("\"") ? ObjectName.unquote(text) : text;
-    }
-
-    /** Returns a text as Kafka writes it into the name of a metric. */
-    private static String quoted(String text) {
-        return UNQUOTED.matcher(text).matches() ? text : ObjectName.quote(text);
     }
 
     /** Returns true if the worker publishes the metric. */

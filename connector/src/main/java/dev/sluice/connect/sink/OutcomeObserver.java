@@ -1,6 +1,7 @@
 package dev.sluice.connect.sink;
 
 import dev.sluice.queue.PushOutcome;
+import java.time.Duration;
 import java.util.List;
 import org.apache.kafka.connect.sink.SinkRecord;
 
@@ -40,4 +41,12 @@ public interface OutcomeObserver {
      * @param reason why, for people
      */
     void refused(SinkRecord record, String reason);
+
+    /**
+     * A transaction has written a batch.
+     *
+     * @param messages how many
+     * @param took the time of the transaction
+     */
+    default void flushed(int messages, Duration took) {}
 }

@@ -1,7 +1,11 @@
 package dev.sluice.connect.sink;
 
+import dev.sluice.connect.plugin.ConnectSettings;
+import dev.sluice.connect.plugin.DatabaseState;
 import dev.sluice.connect.plugin.PluginVersion;
+import dev.sluice.connect.plugin.TaskBean;
 import dev.sluice.connect.plugin.TaskMetrics;
+import dev.sluice.connect.plugin.WorkerBeans;
 import dev.sluice.connect.record.MappingSettings;
 import dev.sluice.connect.record.RecordMapping;
 import dev.sluice.queue.QueueException;
@@ -30,8 +34,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>From {@link #put} on the task holds a record until it is written: at once, or when {@code batch.size},
  * {@code batch.bytes} or {@code linger.ms} is reached. {@link #preCommit} returns only offsets of written records, so
- * Connect delivers again whatever is held when the task ends. If {@link #put} throws {@link RetriableException},
- * Connect delivers the same records again, and the task recognises them by their offsets.
+ * Connect delivers again whatever is held when the task ends. If a delivery fails, the same records come again, and the
+ * task recognises them by their offsets. On a worker the task itself keeps them ({@link Redelivery}); in a bridge it
+ * throws {@link RetriableException}.
  *
  * <p>Connect, or the bridge's drain, calls all methods on one thread.
  */
@@ -39,6 +44,7 @@ public final class QueueSinkTask extends SinkTask {
     private static final Logger log = LoggerFactory.getLogger(QueueSinkTask.class);
 
     private final OutcomeObserver observer;
+    private final SinkMetrics metrics;
 
     /** Whether the task runs on a Connect worker, and not in a bridge. */
     private final boolean isOnWorker;
@@ -61,6 +67,12 @@ public final class QueueSinkTask extends SinkTask {
         final SkippedTopics skippedTopics;
         final WorkerDuties duties;
         final BatchWriter batches;
+        final Redelivery redelivery;
+        final DatabaseState state;
+
+        /** The bean with the metrics; null in a bridge. */
+        @Nullable
+        TaskBean bean;
 
         Started(
                 QueueSinkConfig config,
@@ -72,23 +84,30 @@ public final class QueueSinkTask extends SinkTask {
             this.mapping = config.mapping();
             this.database = new SinkDatabase(config);
             this.skippedTopics = new SkippedTopics(mapping);
-            this.duties = new WorkerDuties(isOnWorker, config, database);
+            this.redelivery = new Redelivery(partition -> skippedTopics.contains(partition.topic()));
+            this.state = new DatabaseState("sink " + config.sourceName());
+            this.duties = new WorkerDuties(isOnWorker, config, database, state);
             this.batches = new BatchWriter(config, database.writer(), mapping, positions, duties, observer, context);
         }
     }
 
     /** The Connect worker calls this constructor. */
     public QueueSinkTask() {
-        this(OutcomeObserver.NONE, true);
+        this(new SinkMetrics());
+    }
+
+    private QueueSinkTask(SinkMetrics metrics) {
+        this(metrics, metrics, true);
     }
 
     /** Makes a task for the bridge. The bridge tells its clients the outcomes, and wakes consumers itself. */
     public QueueSinkTask(OutcomeObserver observer) {
-        this(observer, false);
+        this(observer, new SinkMetrics(), false);
     }
 
-    private QueueSinkTask(OutcomeObserver observer, boolean isOnWorker) {
+    private QueueSinkTask(OutcomeObserver observer, SinkMetrics metrics, boolean isOnWorker) {
         this.observer = observer;
+        this.metrics = metrics;
         this.isOnWorker = isOnWorker;
     }
 
@@ -119,8 +138,12 @@ public final class QueueSinkTask extends SinkTask {
                 config.linger().toMillis());
         try {
             task.database.checkSchema();
+            task.state.succeeded();
         } catch (QueueException e) {
             tolerateIfTransient(e);
+        } catch (ConnectException e) {
+            closeBean(task);
+            throw e;
         }
     }
 
@@ -139,11 +162,31 @@ public final class QueueSinkTask extends SinkTask {
                 "Topics that are skipped because their queue can have no name",
                 MappingSettings.QUEUE_NAME_FORMAT,
                 task.skippedTopics::count);
+        if (isOnWorker) {
+            register(task);
+        }
     }
 
-    private static void tolerateIfTransient(QueueException e) {
+    private void register(Started task) {
+        Map<String, String> properties = task.config.originalsStrings();
+        String connector = properties.getOrDefault(ConnectSettings.NAME, "");
+        String number = WorkerBeans.taskNumber(connector);
+        var lag = new ConsumerLag(properties, connector, number);
+        task.bean = TaskBean.register(
+                "sink-task-metrics",
+                connector,
+                number,
+                metrics.metrics(task.mapping.missingCounters(), task.skippedTopics, lag::records, task.state));
+    }
+
+    private void tolerateIfTransient(QueueException e) {
         if (!e.isTransient()) {
+            closeBean(started());
             throw new ConnectException(e.getMessage(), e);
+        }
+        if (isOnWorker) {
+            started().state.failed(e);
+            return;
         }
         log.warn("PostgreSQL is not reachable; the task retries with the first records reason={}", e.getMessage());
     }
@@ -160,6 +203,7 @@ public final class QueueSinkTask extends SinkTask {
         if (!task.config.isTransformed()) {
             task.skippedTopics.pauseAmong(partitions, context);
         }
+        task.redelivery.open(partitions, context);
         task.duties.see(partitions);
         positions.open(task.config.sourceName(), partitions);
         try {
@@ -174,11 +218,13 @@ public final class QueueSinkTask extends SinkTask {
     }
 
     /**
-     * Accepts the records and writes the batches that are due.
+     * Accepts the records and writes the batches that are due. If a failure of PostgreSQL is transient, a task on a
+     * worker keeps the records and tries them at the next call ({@link Redelivery}), after the time given to
+     * {@code context.timeout}.
      *
-     * @throws RetriableException if a failure of PostgreSQL is transient: call again with the same records, after the
-     *     time given to {@code context.timeout}. If another task moves the same source, the cause is a
-     *     {@link SourceMovedException}
+     * @throws RetriableException in a bridge, if a failure of PostgreSQL is transient: call again with the same
+     *     records, after the time given to {@code context.timeout}. If another task moves the same source, the cause is
+     *     a {@link SourceMovedException}
      * @throws ConnectException if a failure of PostgreSQL is permanent, if a topic was recreated, or if a record can be
      *     neither written nor reported. In the last case everything that precedes the record in its partition is
      *     written. Stop the task
@@ -186,6 +232,25 @@ public final class QueueSinkTask extends SinkTask {
     @Override
     public void put(Collection<SinkRecord> delivered) {
         Started task = started();
+        if (!isOnWorker) {
+            deliver(task, delivered);
+            return;
+        }
+        metrics.delivered(delivered.size());
+        Collection<SinkRecord> records = task.redelivery.next(delivered);
+        try {
+            deliver(task, records);
+            task.redelivery.succeeded(context);
+        } catch (RetriableException e) {
+            task.redelivery.failed(records, e, context);
+            if (e.getCause() instanceof QueueException cause) {
+                task.state.failed(cause);
+            }
+        }
+        metrics.held(task.batches.held() > 0 ? task.batches.held() : task.redelivery.size());
+    }
+
+    private void deliver(Started task, Collection<SinkRecord> delivered) {
         task.batches.failIfRecordsAreLost(delivered);
         Collection<SinkRecord> records = recognise(delivered);
         failedDelivery = delivered;
@@ -193,6 +258,7 @@ public final class QueueSinkTask extends SinkTask {
         if (!isIdle(task, records)) {
             linger = write(task, records);
             retries.succeeded();
+            task.state.succeeded();
         }
         failedDelivery = List.of();
         task.duties.releaseParked();
@@ -260,17 +326,21 @@ public final class QueueSinkTask extends SinkTask {
 
     /**
      * Returns the next offset of each partition, as far as records are written. If a record that Connect has delivered
-     * may be neither in the queue nor in the dead letter topic, it returns none. It writes nothing.
+     * may be neither in the queue nor in the dead letter topic, or is kept for another attempt, it returns none. It
+     * writes nothing.
      */
     @Override
     public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> currentOffsets) {
-        return started().batches.isSettled() ? positions.committable(currentOffsets) : Map.of();
+        Started task = started();
+        return task.batches.isSettled() && task.redelivery.isEmpty() ? positions.committable(currentOffsets) : Map.of();
     }
 
     /** Forgets partitions and their held records. The next owner gets the records again. */
     @Override
     public void close(Collection<TopicPartition> partitions) {
-        BatchWriter batches = started().batches;
+        Started task = started();
+        task.redelivery.close(partitions);
+        BatchWriter batches = task.batches;
         batches.close(partitions);
         for (TopicPartition partition : partitions) {
             SinkPosition position = positions.close(partition);
@@ -280,17 +350,25 @@ public final class QueueSinkTask extends SinkTask {
         }
     }
 
-    /** Closes the connection. */
+    /** Closes the connection and removes the metrics. */
     @Override
     public void stop() {
         Started task = started;
         if (task != null) {
+            closeBean(task);
             task.database.close();
             log.info(
                     "Stopped the sink task source={} held={} missing={}",
                     task.config.sourceName(),
                     task.batches.held(),
                     missing(task));
+        }
+    }
+
+    private static void closeBean(Started task) {
+        TaskBean bean = task.bean;
+        if (bean != null) {
+            bean.close();
         }
     }
 

@@ -45,6 +45,11 @@ final class SkippedTopics {
         }
     }
 
+    /** Returns true if the task skips a topic. */
+    boolean contains(String topic) {
+        return topics.contains(topic);
+    }
+
     /** Returns the number of topics skipped since the task started. */
     int count() {
         return topics.size();

@@ -1,5 +1,6 @@
 package dev.sluice.connect.sink;
 
+import dev.sluice.connect.plugin.DatabaseState;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.QueueException;
@@ -27,13 +28,15 @@ final class WorkerDuties {
     private final boolean isOnWorker;
     private final QueueSinkConfig config;
     private final SinkDatabase database;
+    private final DatabaseState state;
     private final WriterWakeUps wakeUps;
     private final SeenTopics seenTopics = new SeenTopics();
 
-    WorkerDuties(boolean isOnWorker, QueueSinkConfig config, SinkDatabase database) {
+    WorkerDuties(boolean isOnWorker, QueueSinkConfig config, SinkDatabase database, DatabaseState state) {
         this.isOnWorker = isOnWorker;
         this.config = config;
         this.database = database;
+        this.state = state;
         this.wakeUps = new WriterWakeUps(database.writer(), config.postgres().schema());
     }
 
@@ -67,7 +70,12 @@ final class WorkerDuties {
         }
         try {
             wakeUps.released(database.writer().releaseParked(MAX_RELEASED));
+            state.succeeded();
         } catch (QueueException e) {
+            if (DatabaseState.isAway(e)) {
+                state.failed(e);
+                return;
+            }
             log.warn("Parked messages are not released yet; the task retries reason={}", e.getMessage());
         }
     }

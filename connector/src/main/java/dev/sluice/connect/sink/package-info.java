@@ -4,9 +4,10 @@
  * <p>The same {@link dev.sluice.connect.sink.QueueSinkTask} runs in two hosts. On a Connect worker its records come
  * from topics. In the bridge they come from the local log. Both hosts drive it through the contract of
  * {@link org.apache.kafka.connect.sink.SinkTask}, and one test, {@code SinkTaskContract}, checks the same promises in
- * both. There is one difference: on a worker the task also wakes consumers at bridges, releases parked messages and
+ * both. There are two differences. On a worker the task also wakes consumers at bridges, releases parked messages and
  * stores the number of partitions of topics ({@code WorkerDuties}). In the bridge other threads do the first two, and
- * nothing needs the third.
+ * nothing needs the third. And on a worker the task itself keeps a delivery that has failed ({@code Redelivery}), where
+ * in the bridge it throws {@code RetriableException}.
  *
  * <h2>One delivery</h2>
  *
@@ -66,17 +67,23 @@
  *   <caption>The answer of the task to a failure</caption>
  *   <tr><th>Failure</th><th>Answer</th></tr>
  *   <tr><td>Transient ({@link dev.sluice.queue.QueueException#isTransient()})</td>
- *       <td>{@code context.timeout(backoff)}, then {@code RetriableException}; never a dead letter</td></tr>
+ *       <td>{@code context.timeout(backoff)}, then a redelivery; never a dead letter</td></tr>
  *   <tr><td>A batch times out</td><td>As above, and {@code BatchLimit} halves the next batches</td></tr>
  *   <tr><td>About the data (SQLSTATE classes 21, 22, 23, 54; a record that no rule can map)</td>
  *       <td>The task halves the batch until the bad records stand alone, reports them and writes the rest</td></tr>
- *   <tr><td>Another writer has moved the offset</td><td>{@code RetriableException} with the cause
- *       {@link dev.sluice.queue.write.SourceMovedException}; the redelivery continues at the stored offset</td></tr>
- *   <tr><td>{@code put.timeout.ms} is over</td><td>{@code RetriableException}, so that the consumer polls in time; the
- *       redelivery continues after the written records</td></tr>
+ *   <tr><td>Another writer has moved the offset ({@link dev.sluice.queue.write.SourceMovedException})</td>
+ *       <td>A redelivery, which continues at the stored offset</td></tr>
+ *   <tr><td>{@code put.timeout.ms} is over</td><td>A redelivery, so that the consumer polls in time; it continues after
+ *       the written records</td></tr>
  *   <tr><td>Permanent (no such table, no permission, wrong password)</td>
  *       <td>{@code ConnectException}: the task fails, and nothing is lost</td></tr>
  * </table>
+ *
+ * <p>A redelivery begins with a {@code RetriableException} inside the task. In the bridge it leaves {@code put}, and
+ * the drain calls again with the same records. Connect would do the same, but it logs the stack trace of the exception
+ * at each attempt, so on a worker {@code put} returns: the task keeps the records, pauses its partitions, and works on
+ * the records at the next call. Until that succeeds {@code preCommit} returns nothing. {@code DatabaseState} logs the
+ * beginning and the end of an outage.
  *
  * <h2>Rules</h2>
  *
@@ -87,9 +94,9 @@
  *   <li>{@code preCommit} writes nothing. It never returns an offset beyond a record that is not written.
  * </ul>
  *
- * <p>The task deliberately has no retry loop: it throws, and Connect's redelivery is the retry. It does not commit
- * offsets to Kafka itself, and it does not detect duplicates by content: the offsets exclude them, and the queue's
- * duplicate window covers only transaction ids that records bring along.
+ * <p>The task deliberately has no retry loop: between two attempts the consumer polls, so that it stays in the group.
+ * It does not commit offsets to Kafka itself, and it does not detect duplicates by content: the offsets exclude them,
+ * and the queue's duplicate window covers only transaction ids that records bring along.
  *
  * <h2>Public types</h2>
  *

@@ -3,8 +3,11 @@ package dev.sluice.connect.source;
 import static java.util.Objects.requireNonNull;
 
 import com.zaxxer.hikari.HikariDataSource;
+import dev.sluice.connect.plugin.DatabaseState;
 import dev.sluice.connect.plugin.PluginVersion;
+import dev.sluice.connect.plugin.TaskBean;
 import dev.sluice.connect.plugin.TaskMetrics;
+import dev.sluice.connect.plugin.WorkerBeans;
 import dev.sluice.connect.record.RecordHeaders;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.NewMessage;
@@ -23,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.data.Schema;
 import org.apache.kafka.connect.data.SchemaAndValue;
@@ -52,8 +56,8 @@ public final class QueueSourceTask extends SourceTask {
 
     private final CountDownLatch stopped = new CountDownLatch(1);
     private final SourcePositions positions = new SourcePositions();
+    private final SourceMetrics metrics = new SourceMetrics();
     private volatile @Nullable Settings settings;
-    private int failures;
 
     /** What {@link #start} derives from the configuration. */
     private static final class Settings {
@@ -64,13 +68,15 @@ public final class QueueSourceTask extends SourceTask {
         final RecordValues values;
         final HikariDataSource dataSource;
         final QueueReader reader;
+        final DatabaseState state;
+        final TaskBean bean;
         boolean prepared;
 
         /** When this connector first started. Null until the task is prepared, and unless it begins at the end. */
         @Nullable
         Instant firstStart;
 
-        Settings(QueueSourceConfig config, Share share) {
+        Settings(QueueSourceConfig config, Share share, SourceMetrics metrics) {
             this.config = config;
             this.share = share;
             this.topics = config.topics();
@@ -79,6 +85,13 @@ public final class QueueSourceTask extends SourceTask {
             this.dataSource = config.dataSource();
             this.reader = new QueueReader(
                     dataSource, config.postgres().schema(), config.postgres().cipher());
+            this.state = new DatabaseState("source " + config.connectorName());
+            String number = WorkerBeans.taskNumber(config.connectorName());
+            this.bean = TaskBean.register(
+                    "source-task-metrics",
+                    config.connectorName(),
+                    number.isEmpty() ? Integer.toString(share.index()) : number,
+                    metrics.metrics(topics, state));
         }
     }
 
@@ -100,7 +113,7 @@ public final class QueueSourceTask extends SourceTask {
     public void start(Map<String, String> props) {
         var config = new QueueSourceConfig(props);
         Share share = QueueSourceConfig.share(props);
-        var task = new Settings(config, share);
+        var task = new Settings(config, share, metrics);
         settings = task;
         TaskMetrics.publish(
                 context,
@@ -127,6 +140,7 @@ public final class QueueSourceTask extends SourceTask {
     @Override
     public @Nullable List<SourceRecord> poll() throws InterruptedException {
         Settings task = requireNonNull(settings, "the task has not been started");
+        metrics.polled();
         try {
             prepare(task);
             List<Run> runs = positions.next(task.config.batchSize());
@@ -135,7 +149,9 @@ public final class QueueSourceTask extends SourceTask {
                 runs = positions.next(task.config.batchSize());
             }
             List<SourceRecord> records = runs.isEmpty() ? List.of() : read(task, runs);
-            succeeded();
+            task.state.succeeded();
+            metrics.at(positions);
+            metrics.handedOver(records.size());
             if (records.isEmpty() && runs.isEmpty()) {
                 await(task.config.pollInterval());
             }
@@ -144,7 +160,10 @@ public final class QueueSourceTask extends SourceTask {
             if (stopped.getCount() == 0) {
                 return null;
             }
-            failed(e);
+            if (!e.isTransient()) {
+                throw new ConnectException(e.getMessage(), e);
+            }
+            task.state.failed(e);
             await(task.config.retryBackoff());
             return null;
         }
@@ -204,12 +223,14 @@ public final class QueueSourceTask extends SourceTask {
 
     private List<SourceRecord> read(Settings task, List<Run> runs) {
         List<Slice> slices;
+        long startNanos = System.nanoTime();
         try {
             slices = task.reader.read(runs, task.config.batchBytes());
         } catch (QueueException e) {
             positions.putBack(runs);
             throw e;
         }
+        metrics.read(startNanos);
         var records = new ArrayList<SourceRecord>();
         for (Slice slice : slices) {
             Partition partition = slice.run().partition();
@@ -246,29 +267,22 @@ public final class QueueSourceTask extends SourceTask {
         }
     }
 
-    private void failed(QueueException e) {
-        if (!e.isTransient()) {
-            throw new ConnectException(e.getMessage(), e);
-        }
-        if (failures++ == 0) {
-            log.warn("PostgreSQL cannot be read; the task retries until it can reason={}", e.getMessage());
-        }
+    /** Counts a record that a topic has, or that a transform has dropped. Any thread may call it. */
+    @Override
+    public void commitRecord(SourceRecord record, @Nullable RecordMetadata metadata) {
+        metrics.acknowledged();
     }
 
-    private void succeeded() {
-        if (failures > 0) {
-            log.info("PostgreSQL can be read again failures={}", failures);
-            failures = 0;
-        }
-    }
-
-    /** Ends a wait of {@link #poll} and closes the pool. Any thread may call it, more than once. */
+    /**
+     * Ends a wait of {@link #poll}, closes the pool and removes the metrics. Any thread may call it, more than once.
+     */
     @Override
     public void stop() {
         stopped.countDown();
         Settings task = settings;
         if (task != null && !task.dataSource.isClosed()) {
             task.dataSource.close();
+            task.bean.close();
             log.info(
                     "Stopped the source task connector={} deletedUnread={} queuesWithoutTopic={}",
                     task.config.connectorName(),

@@ -155,6 +155,16 @@ final class SourcePositions {
         }
     }
 
+    /** Returns the number of partitions. */
+    int size() {
+        return positions.size();
+    }
+
+    /** Returns the number of messages that the task knows of and has not read. */
+    long unread() {
+        return positions.values().stream().mapToLong(Position::unread).sum();
+    }
+
     /** Returns the number of messages that were deleted before the task read them, since the task started. */
     long deletedUnread() {
         return deletedUnread;

@@ -231,7 +231,7 @@ public final class FakeWorker implements AutoCloseable {
 
         @Override
         public void resume(TopicPartition... partitions) {
-            throw new UnsupportedOperationException();
+            paused.removeAll(List.of(partitions));
         }
 
         @Override
