@@ -85,7 +85,7 @@ final class KafkaJvm {
         return Files.createDirectories(Path.of("target", "kafka").toAbsolutePath());
     }
 
-    private static String classPath(String release) {
+    static String classPath(String release) {
         Path file = Path.of("..", "connector", "workers", release, "target", "class-path.txt");
         try {
             return Files.readString(file).strip();

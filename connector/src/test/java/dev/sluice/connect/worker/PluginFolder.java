@@ -11,11 +11,11 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 
 /** The packaged plug-in: the zip, and a {@code plugin.path} with the unpacked zip. */
-final class PluginFolder {
+public final class PluginFolder {
     private PluginFolder() {}
 
     /** Returns the zip of the build. */
-    static Path zip() throws IOException {
+    public static Path zip() throws IOException {
         Path target = Path.of("..", "connector", "target").toAbsolutePath().normalize();
         try (Stream<Path> files = Files.list(target)) {
             List<Path> zips = files.filter(file -> file.getFileName().toString().matches("sluice-connect-.*\\.zip"))
