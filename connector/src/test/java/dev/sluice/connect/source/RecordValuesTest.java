@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.connect.source.RecordValues.Inexact;
-import dev.sluice.connect.source.RecordValues.Type;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
 import java.time.Instant;
@@ -44,15 +43,15 @@ class RecordValuesTest {
     }
 
     private static SchemaAndValue json(Inexact inexact, String payload) {
-        return value(new RecordValues(Type.JSON, inexact, false), payload);
+        return value(new RecordValues(RecordValues.Type.JSON, inexact, false), payload);
     }
 
     @Test
     void aPayloadAsTextOrBytesIsTheSameByteForByte() {
         String payload = " {\"a\" : 12345678901234567890.10 } ";
-        assertThat(value(new RecordValues(Type.STRING, Inexact.STRING, false), payload))
+        assertThat(value(new RecordValues(RecordValues.Type.STRING, Inexact.STRING, false), payload))
                 .isEqualTo(new SchemaAndValue(Schema.STRING_SCHEMA, payload));
-        SchemaAndValue bytes = value(new RecordValues(Type.BYTES, Inexact.STRING, false), payload);
+        SchemaAndValue bytes = value(new RecordValues(RecordValues.Type.BYTES, Inexact.STRING, false), payload);
         assertThat(bytes.schema()).isEqualTo(Schema.BYTES_SCHEMA);
         assertThat((byte[]) bytes.value()).isEqualTo(payload.getBytes(UTF_8));
     }
@@ -108,8 +107,8 @@ class RecordValuesTest {
     @Nested
     class ANullPayload {
         @ParameterizedTest
-        @EnumSource(Type.class)
-        void isATombstoneIfThatIsSet(Type type) {
+        @EnumSource(RecordValues.Type.class)
+        void isATombstoneIfThatIsSet(RecordValues.Type type) {
             var values = new RecordValues(type, Inexact.STRING, true);
             assertThat(value(values, "null")).isEqualTo(new SchemaAndValue(null, null));
             assertThat(value(values, " null\n")).isEqualTo(new SchemaAndValue(null, null));
@@ -119,10 +118,10 @@ class RecordValuesTest {
 
         @Test
         void isAValueOtherwise() {
-            assertThat(value(new RecordValues(Type.STRING, Inexact.STRING, false), "null")
+            assertThat(value(new RecordValues(RecordValues.Type.STRING, Inexact.STRING, false), "null")
                             .value())
                     .isEqualTo("null");
-            assertThat((byte[]) value(new RecordValues(Type.BYTES, Inexact.STRING, false), "null")
+            assertThat((byte[]) value(new RecordValues(RecordValues.Type.BYTES, Inexact.STRING, false), "null")
                             .value())
                     .isEqualTo("null".getBytes(UTF_8));
             // JsonConverter writes a tombstone if both are null.
