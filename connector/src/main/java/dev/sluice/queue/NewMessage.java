@@ -49,8 +49,7 @@ public record NewMessage(
     public static final Duration MAX_DELAY = Duration.ofMillis(999_999_999_999L);
 
     /** Describes the values of a delay in an error message, after the name of its field. */
-    public static final String DELAYS =
-            " must be a whole number of milliseconds from 0 to " + MAX_DELAY.toMillis();
+    public static final String DELAYS = " must be a whole number of milliseconds from 0 to " + MAX_DELAY.toMillis();
 
     /** Name of the partition of messages whose producer names none. */
     public static final String DEFAULT_PARTITION = "Default";

@@ -23,6 +23,7 @@ public final class Guard {
     private static final String SUBJECT = "sluice.subject";
     /** Attribute of a request whose caller has shown no role. */
     private static final String NO_ROLE = "sluice.no.role";
+
     private static final String SCHEME = "bearer ";
 
     private final @Nullable JwtConfig config;

@@ -60,8 +60,7 @@ public final class TokenVerifier {
             }
         }
         config.fixedKeys()
-                .forEach((algorithm, key) ->
-                        keys.put(algorithm, token -> CompletableFuture.completedFuture(key)));
+                .forEach((algorithm, key) -> keys.put(algorithm, token -> CompletableFuture.completedFuture(key)));
         if (config.hasWeakSecret()) {
             log.warn(
                     "auth.jwt.secret is short enough to be guessed, set a longer one leastBytes={}",

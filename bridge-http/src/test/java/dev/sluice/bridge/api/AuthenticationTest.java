@@ -280,7 +280,8 @@ class AuthenticationTest {
                     .containsExactlyElementsOf(contract);
         }
         for (String role : List.of("read-only", "read-write", "admin")) {
-            assertThat(RunningBridge.json(send("GET", "/health", hs256(good(role), SECRET)).body())
+            assertThat(RunningBridge.json(send("GET", "/health", hs256(good(role), SECRET))
+                                    .body())
                             .fieldNames())
                     .toIterable()
                     .as(role)

@@ -75,8 +75,7 @@ class LimitsOfNumbersTest {
         JsonNode popped = bridge.pop("q?consumerGroup=g");
         partition = popped.at("/messages/0/partitionId").textValue();
         query = RunningBridge.json(bridge.post(
-                                "/streams/v1/queries",
-                                "{\"name\":\"s\",\"source_queue\":\"q\",\"config_hash\":\"h\"}")
+                                "/streams/v1/queries", "{\"name\":\"s\",\"source_queue\":\"q\",\"config_hash\":\"h\"}")
                         .body())
                 .get("query_id")
                 .textValue();
@@ -119,7 +118,8 @@ class LimitsOfNumbersTest {
             places.add(body(
                     "/streams/v1/cycle",
                     field,
-                    "{'query_id':'QUERY','partition_id':'PARTITION','consumer_group':'g','push_items':[" + item + "]}"));
+                    "{'query_id':'QUERY','partition_id':'PARTITION','consumer_group':'g','push_items':[" + item
+                            + "]}"));
         }
         for (String field : List.of("bufferMs", "bufferMax")) {
             places.add(body("/api/v1/push", field, "{'items':[{'queue':'far','payload':1}],'" + field + "':NUMBER}"));
@@ -182,7 +182,8 @@ class LimitsOfNumbersTest {
         }
         places.add(inQuery("/api/v1/buffers/failed", "after"));
         places.add(inQuery("/api/v1/consumer-groups/lagging", "minLagSeconds"));
-        for (String range : List.of("/api/v1/messages", "/api/v1/dlq", "/api/v1/status", "/api/v1/analytics/queue-ops")) {
+        for (String range :
+                List.of("/api/v1/messages", "/api/v1/dlq", "/api/v1/status", "/api/v1/analytics/queue-ops")) {
             places.add(inQuery(range, "from"));
             places.add(inQuery(range, "to"));
         }
@@ -192,17 +193,18 @@ class LimitsOfNumbersTest {
 
     @TestFactory
     Stream<DynamicTest> everyNumberIsTakenOrRefused() {
-        return places().stream().map(place -> dynamicTest(place.name(), () -> {
-            for (String number : NUMBERS) {
-                HttpResponse<String> answer = place.send().apply(number);
-                assertThat(answer.statusCode())
-                        .as(number + ": " + answer.body())
-                        .satisfiesAnyOf(
-                                status -> assertThat(status).isBetween(200, 204),
-                                status -> assertThat(status).isEqualTo(400));
-                assertThat(answer.body()).as(number).doesNotContain("out of range");
-            }
-        }));
+        return places().stream()
+                .map(place -> dynamicTest(place.name(), () -> {
+                    for (String number : NUMBERS) {
+                        HttpResponse<String> answer = place.send().apply(number);
+                        assertThat(answer.statusCode())
+                                .as(number + ": " + answer.body())
+                                .satisfiesAnyOf(
+                                        status -> assertThat(status).isBetween(200, 204),
+                                        status -> assertThat(status).isEqualTo(400));
+                        assertThat(answer.body()).as(number).doesNotContain("out of range");
+                    }
+                }));
     }
 
     @Test
@@ -217,8 +219,8 @@ class LimitsOfNumbersTest {
         HttpResponse<String> behind = bridge.push("{\"items\":[{\"queue\":\"past\",\"payload\":2}]}");
         assertThat(behind.body()).contains("\"queued\"");
         await().atMost(Duration.ofSeconds(30)).untilAsserted(() -> {
-            JsonNode state = RunningBridge.json(
-                    bridge.get("/api/v1/status/buffers").body());
+            JsonNode state =
+                    RunningBridge.json(bridge.get("/api/v1/status/buffers").body());
             assertThat(state.get("pending").intValue()).isZero();
             assertThat(state.get("failed").intValue()).isZero();
         });

@@ -39,8 +39,7 @@ class NullFieldsTest {
         partition = popped.at("/messages/0/partitionId").textValue();
         bridge.pop("q?batch=9");
         query = RunningBridge.json(bridge.post(
-                                "/streams/v1/queries",
-                                "{\"name\":\"s\",\"source_queue\":\"q\",\"config_hash\":\"h\"}")
+                                "/streams/v1/queries", "{\"name\":\"s\",\"source_queue\":\"q\",\"config_hash\":\"h\"}")
                         .body())
                 .get("query_id")
                 .textValue();
@@ -83,13 +82,21 @@ class NullFieldsTest {
                         "/api/v1/push/events",
                         "[{'specversion':'1.0','id':'1','source':'/s','type':'t','data_base64':'aGk='}]",
                         "/0",
-                        List.of("data", "subject", "time", "partitionkey", "dataschema", "datacontenttype", "traceparent")),
+                        List.of(
+                                "data",
+                                "subject",
+                                "time",
+                                "partitionkey",
+                                "dataschema",
+                                "datacontenttype",
+                                "traceparent")),
                 new Body(
                         "/api/v1/push/events",
                         "[{'specversion':'1.0','id':'2','source':'/s','type':'t','data':1}]",
                         "/0",
                         List.of("data_base64")),
-                new Body("/api/v1/ack", "{" + message + "}", "", List.of("status", "consumerGroup", "leaseId", "error")),
+                new Body(
+                        "/api/v1/ack", "{" + message + "}", "", List.of("status", "consumerGroup", "leaseId", "error")),
                 new Body(
                         "/api/v1/ack/batch",
                         "{'acknowledgments':[{" + message + "}]}",
@@ -116,8 +123,7 @@ class NullFieldsTest {
                         "{'operations':[{'type':'push','items':[{'queue':'n'}]}]}",
                         "",
                         List.of("requiredLeases")),
-                new Body(
-                        "/api/v1/lease/0190b8f4-1111-7abc-8abc-0123456789ab/extend", "{}", "", List.of("seconds")),
+                new Body("/api/v1/lease/0190b8f4-1111-7abc-8abc-0123456789ab/extend", "{}", "", List.of("seconds")),
                 new Body("/api/v1/configure", "{'queue':'n'}", "", List.of("namespace", "task", "options")),
                 new Body(
                         "/api/v1/configure",
@@ -185,11 +191,7 @@ class NullFieldsTest {
                                 + "'ack':{'transactionId':'o-1','status':'completed'}}",
                         "/ack",
                         List.of("leaseId", "count", "error")),
-                new Body(
-                        "/streams/v1/state/get",
-                        cycle + "}",
-                        "",
-                        List.of("keys", "key_prefix", "ripe_at_or_before")),
+                new Body("/streams/v1/state/get", cycle + "}", "", List.of("keys", "key_prefix", "ripe_at_or_before")),
                 new Body(
                         "/api/v1/migration/test-connection",
                         "{'host':'127.0.0.1','port':1,'database':'d','user':'u'}",
@@ -224,7 +226,9 @@ class NullFieldsTest {
                                 "{\"queue\":\"texts\",\"transactionId\":\"t\",\"payloadText\":\"[1,\\n2]\",\"payload\":null}")
                         .statusCode())
                 .isBetween(200, 201);
-        assertThat(bridge.pop("texts?wait=true&timeout=30000").at("/messages/0/data").toString())
+        assertThat(bridge.pop("texts?wait=true&timeout=30000")
+                        .at("/messages/0/data")
+                        .toString())
                 .isEqualTo("[1,2]");
     }
 

@@ -233,7 +233,8 @@ class BridgeConfigTest {
                 assertThat(parse("auth.jwt.enabled", "true", "auth.jwt.algorithm", algorithm, "auth.jwt.secret", least))
                         .isNotNull();
             }
-            assertThat(parse("auth.jwt.enabled", "true", "auth.jwt.secret", "\u00e4".repeat(16))).isNotNull();
+            assertThat(parse("auth.jwt.enabled", "true", "auth.jwt.secret", "\u00e4".repeat(16)))
+                    .isNotNull();
             assertThat(parse("auth.jwt.enabled", "true", "auth.jwt.secret", "x", "auth.jwt.secret.weak", "true"))
                     .isNotNull();
             assertThat(parse("auth.jwt.secret", "x")).as("not used").isNotNull();

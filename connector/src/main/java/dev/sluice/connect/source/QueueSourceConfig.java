@@ -8,7 +8,6 @@ import com.zaxxer.hikari.HikariDataSource;
 import dev.sluice.connect.plugin.ConnectSettings;
 import dev.sluice.connect.plugin.ConnectionCheck;
 import dev.sluice.connect.plugin.Converters;
-import dev.sluice.connect.plugin.Converters.Kind;
 import dev.sluice.connect.plugin.PostgresSettings;
 import dev.sluice.connect.plugin.SettingGroup;
 import dev.sluice.connect.plugin.UnknownSettings;
@@ -31,7 +30,6 @@ import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Width;
 import org.apache.kafka.common.config.ConfigException;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The settings of the source: how to reach PostgreSQL, which queues go to which topics, where and how the task reads.
@@ -51,11 +49,11 @@ public final class QueueSourceConfig extends AbstractConfig {
     static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
 
     /** The connector, as configurations name it. */
-    private static final String CONNECTOR = "dev.sluice.connect.QueueSourceConnector";
+    static final String CONNECTOR = "dev.sluice.connect.QueueSourceConnector";
 
     private static final String STRING = "string";
-    private static final String BYTES = "bytes";
-    private static final String JSON = "json";
+    static final String BYTES = "bytes";
+    static final String JSON = "json";
     private static final String TOMBSTONE = "tombstone";
     private static final String EXACTLY_ONCE = "exactly.once.support";
     private static final String TRANSACTION_BOUNDARY = "transaction.boundary";
@@ -121,7 +119,7 @@ public final class QueueSourceConfig extends AbstractConfig {
         if (properties.get(ConnectSettings.NAME) == null) {
             conflicts.put(ConnectSettings.NAME, "the connector must have a " + ConnectSettings.NAME);
         }
-        addConverterConflicts(properties, config.getString(VALUE_TYPE), conflicts);
+        conflicts.putAll(ConverterConflicts.of(properties, config.getString(VALUE_TYPE)));
         if (config.getString(INEXACT_NUMBERS) != null
                 && !config.getString(VALUE_TYPE).equals(JSON)) {
             conflicts.put(
@@ -156,65 +154,6 @@ public final class QueueSourceConfig extends AbstractConfig {
                             + (type.equals(BYTES) ? Converters.BYTE_ARRAY_CLASS : Converters.JSON_CLASS));
         }
         return conflicts;
-    }
-
-    private static void addConverterConflicts(
-            Map<String, String> properties, String valueType, Map<String, String> conflicts) {
-        var converters = new Converters(properties);
-        String problem = switch (valueType) {
-            // A transform may make text or bytes of a map.
-            case JSON -> ConnectSettings.hasTransforms(properties) ? null : jsonProblem(converters);
-            default -> valueProblem(converters, valueType.equals(BYTES));
-        };
-        if (problem != null) {
-            String setting =
-                    VALUE_TYPE + "=" + valueType + " does not go with " + converters.assignment(Converters.VALUE);
-            conflicts.put(VALUE_TYPE, setting + problem);
-        }
-        // Keys and headers are text, and each record would fail in a converter that accepts only bytes or numbers.
-        addTextConflict(converters, Converters.KEY, "keys", conflicts);
-        addTextConflict(converters, Converters.HEADER, "headers", conflicts);
-    }
-
-    private static @Nullable String jsonProblem(Converters converters) {
-        return switch (converters.kind(Converters.VALUE)) {
-            case TEXT, BYTES, NUMBER ->
-                ": that converter cannot write an object or an array as JSON. Set " + Converters.VALUE + "="
-                        + Converters.JSON_CLASS + " and " + Converters.schemasSetting(Converters.VALUE) + "=false, or "
-                        + VALUE_TYPE + "=string";
-            default -> null;
-        };
-    }
-
-    private static @Nullable String valueProblem(Converters converters, boolean isBytes) {
-        return switch (converters.kind(Converters.VALUE)) {
-            case NUMBER -> ": that converter writes numbers or truth values only";
-            case TEXT ->
-                isBytes
-                        ? ": that converter writes the name of an array instead of its bytes. Set " + Converters.VALUE
-                                + "=" + Converters.BYTE_ARRAY_CLASS + ", or " + VALUE_TYPE + "=string"
-                        : null;
-            case BYTES -> isBytes ? null : ": that converter takes no text. Set " + VALUE_TYPE + "=bytes";
-            case JSON ->
-                isBytes && !converters.hasSchemas(Converters.VALUE)
-                        ? " and " + Converters.schemasSetting(Converters.VALUE)
-                                + "=false: that converter writes bytes as Base64, and no reader can tell. Set "
-                                + Converters.VALUE + "=" + Converters.BYTE_ARRAY_CLASS
-                        : null;
-            default -> null;
-        };
-    }
-
-    private static void addTextConflict(
-            Converters converters, String setting, String what, Map<String, String> conflicts) {
-        Kind kind = converters.kind(setting);
-        if (kind == Kind.BYTES || kind == Kind.NUMBER) {
-            conflicts.put(
-                    setting,
-                    converters.assignment(setting) + " does not go with " + ConnectSettings.CONNECTOR_CLASS + "="
-                            + CONNECTOR + ", whose " + what + " are text. Set " + setting + "="
-                            + Converters.STRING_CLASS);
-        }
     }
 
     /** Adds the settings that Kafka's producer would reject when a task starts, and those that would lose messages. */
