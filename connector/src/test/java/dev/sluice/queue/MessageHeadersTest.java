@@ -38,7 +38,8 @@ class MessageHeadersTest {
         for (int block = 0; block <= Character.MAX_CODE_POINT; block += 1 << 12) {
             var value = new StringBuilder();
             for (int c = block; c < block + (1 << 12); c++) {
-                boolean allowed = !Character.isISOControl(c) && !(c >= 0xd800 && c <= 0xdfff) || c == '\t';
+                boolean isSurrogate = c >= 0xd800 && c <= 0xdfff;
+                boolean allowed = c == '\t' || (!Character.isISOControl(c) && !isSurrogate);
                 if (allowed) {
                     value.appendCodePoint(c);
                 }
