@@ -248,7 +248,8 @@ class StartupTest {
             shell.addAll(List.of("/bin/sh", "-c", "umask 000; exec \"$@\"", "sh"));
             Path data = directory.resolve("new/data");
             environment.put("SLUICE_DATA_DIR", data.toString());
-            environment.put("SLUICE_BUFFER_DIR", directory.resolve("logs/buffer").toString());
+            environment.put(
+                    "SLUICE_BUFFER_DIR", directory.resolve("logs/buffer").toString());
             serving(url -> {
                 assertThat(push(url, Zstd.compress(PUSH), "zstd").statusCode()).isEqualTo(201);
                 assertOwnersAlone(directory.resolve("new"));
@@ -261,7 +262,8 @@ class StartupTest {
 
         private void assertOwnersAlone(Path root) throws IOException {
             try (var files = Files.walk(root)) {
-                for (Path file : files.filter(each -> !Files.isSymbolicLink(each)).toList()) {
+                for (Path file :
+                        files.filter(each -> !Files.isSymbolicLink(each)).toList()) {
                     assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
                             .as(file.toString())
                             .endsWith("------");
@@ -280,8 +282,10 @@ class StartupTest {
                     "TZ", "Asia/Tokyo"));
             serving(url -> {
                 Path home = directory.resolve("data/postgres");
-                String port = Files.readAllLines(home.resolve("cluster/postmaster.pid")).get(3);
-                String password = Files.readString(home.resolve("pgpass")).strip().replaceFirst(".*:", "");
+                String port = Files.readAllLines(home.resolve("cluster/postmaster.pid"))
+                        .get(3);
+                String password =
+                        Files.readString(home.resolve("pgpass")).strip().replaceFirst(".*:", "");
                 assertThat(environmentOfServer(port, password))
                         .contains("TZ=Asia/Tokyo")
                         .anyMatch(line -> line.startsWith("PATH="))
@@ -297,7 +301,8 @@ class StartupTest {
                             "jdbc:postgresql://127.0.0.1:" + port + "/sluice", "sluice", password);
                     Statement statement = connection.createStatement()) {
                 statement.execute("create temporary table environment (line text)");
-                statement.execute("copy environment from program 'env' (format csv, delimiter E'\\x01', quote E'\\x02')");
+                statement.execute(
+                        "copy environment from program 'env' (format csv, delimiter E'\\x01', quote E'\\x02')");
                 try (ResultSet row = statement.executeQuery("select line from environment")) {
                     while (row.next()) {
                         lines.add(row.getString(1));

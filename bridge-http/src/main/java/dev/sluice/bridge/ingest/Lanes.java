@@ -2,9 +2,9 @@ package dev.sluice.bridge.ingest;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.buffer.AtomicFile;
 import dev.sluice.buffer.LogStatus;
-import dev.sluice.bridge.system.OwnFiles;
 import dev.sluice.buffer.SegmentLog;
 import dev.sluice.buffer.SegmentLogConfig;
 import java.io.Closeable;

@@ -15,8 +15,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keeps other users out of the files of the service. The service sets the mode of everything that it creates, because
- * the process may have any umask. If {@code fsGroup} is set, Kubernetes makes everything on a volume
- * writable for a group at every start. PostgreSQL refuses such a directory, and {@code psql} such a password file.
+ * the process may have any umask. If {@code fsGroup} is set, Kubernetes makes everything on a volume writable for a
+ * group at every start. PostgreSQL refuses such a directory, and {@code psql} such a password file.
  */
 public final class OwnFiles {
     private static final Logger log = LoggerFactory.getLogger(OwnFiles.class);

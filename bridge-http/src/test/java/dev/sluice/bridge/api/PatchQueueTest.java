@@ -83,10 +83,11 @@ class PatchQueueTest {
         for (var names = before.fieldNames(); names.hasNext(); ) {
             String name = names.next();
             ObjectNode expected = before.deepCopy();
-            JsonNode changed =
-                    ok(patch("each", "{'options':{'" + name + "':" + other.get(name) + "}}")).get("options");
+            JsonNode changed = ok(patch("each", "{'options':{'" + name + "':" + other.get(name) + "}}"))
+                    .get("options");
             assertThat(changed).as(name).isEqualTo(expected.set(name, other.get(name)));
-            JsonNode reset = ok(patch("each", "{'options':{'" + name + "':null}}")).get("options");
+            JsonNode reset =
+                    ok(patch("each", "{'options':{'" + name + "':null}}")).get("options");
             assertThat(reset).as(name).isEqualTo(expected.set(name, defaults.get(name)));
             ok(patch("each", "{'options':{'" + name + "':" + before.get(name) + "}}"));
         }
@@ -155,7 +156,8 @@ class PatchQueueTest {
     @Test
     void concurrentChangesOfDifferentOptionsAreAllKept() {
         configure("busy", "{}");
-        List<String> options = List.of("leaseTime", "retryLimit", "retryDelay", "redeliveryLimit", "ttl", "windowBuffer");
+        List<String> options =
+                List.of("leaseTime", "retryLimit", "retryDelay", "redeliveryLimit", "ttl", "windowBuffer");
         for (int round = 1; round <= 5; round++) {
             var running = new ArrayList<CompletableFuture<HttpResponse<String>>>();
             for (String option : options) {
@@ -177,8 +179,8 @@ class PatchQueueTest {
         assertThat(refused.statusCode()).as(refused.body()).isEqualTo(400);
         assertThat(refused.body())
                 .isEqualTo("{\"error\":\"encryptionEnabled needs a key to encrypt with: set encryption.keys\"}");
-        HttpResponse<String> configured = bridge.post(
-                "/api/v1/configure", "{\"queue\":\"keyless\",\"options\":{\"encryptionEnabled\":true}}");
+        HttpResponse<String> configured =
+                bridge.post("/api/v1/configure", "{\"queue\":\"keyless\",\"options\":{\"encryptionEnabled\":true}}");
         assertThat(configured.statusCode()).isEqualTo(400);
         assertThat(configured.body()).isEqualTo(refused.body());
     }

@@ -26,8 +26,7 @@ import org.jspecify.annotations.Nullable;
 record QueueChange(
         @Nullable String namespace,
         @Nullable String task,
-        @Nullable JsonRequest options)
-        implements Queues.Change {
+        @Nullable JsonRequest options) implements Queues.Change {
     private static final List<String> FIELDS = List.of("queue", "namespace", "task", "options");
 
     /**

@@ -126,8 +126,8 @@ public final class QueueEndpoints {
     }
 
     private Answer configure(Configuration wanted) {
-        return configured(withKey(
-                () -> queues.configure(wanted.queue(), wanted.namespace(), wanted.task(), wanted.options())));
+        return configured(
+                withKey(() -> queues.configure(wanted.queue(), wanted.namespace(), wanted.task(), wanted.options())));
     }
 
     /** Refuses options that need a key if there is none. */

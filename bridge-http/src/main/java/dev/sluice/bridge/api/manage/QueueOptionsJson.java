@@ -70,8 +70,8 @@ final class QueueOptionsJson {
                     .retryLimit(merged.count("retryLimit", QueueOptions::retryLimit))
                     .retryDelay(merged.optional("retryDelay", QueueOptions::retryDelay, MAX_MILLIS, Duration::ofMillis))
                     .redeliveryLimit(merged.count("redeliveryLimit", QueueOptions::redeliveryLimit))
-                    .priority((int) merged.number(
-                            "priority", QueueOptions::priority, Integer.MIN_VALUE, Integer.MAX_VALUE))
+                    .priority((int)
+                            merged.number("priority", QueueOptions::priority, Integer.MIN_VALUE, Integer.MAX_VALUE))
                     .maxSize(merged.number("maxSize", QueueOptions::maxSize, 0, Long.MAX_VALUE))
                     .ttl(merged.optional("ttl", QueueOptions::ttl, MAX_SECONDS, Duration::ofSeconds))
                     .deadLetterQueue(merged.flag("deadLetterQueue", QueueOptions::deadLetterQueue))
@@ -116,7 +116,8 @@ final class QueueOptionsJson {
         }
 
         Duration seconds(String name, Function<QueueOptions, Duration> value) {
-            return Duration.ofSeconds(number(name, options -> value.apply(options).toSeconds(), 0, MAX_SECONDS));
+            return Duration.ofSeconds(
+                    number(name, options -> value.apply(options).toSeconds(), 0, MAX_SECONDS));
         }
 
         @Nullable
