@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param producerSub subject of the producer's token, or null
  * @param createdAt when the message was written to the queue, by the database's clock, or the time of its
  *     {@link Origin}; microseconds
+ * @param writtenAt when the message was written to the queue: pushed, released or redriven; microseconds
  */
 @SuppressWarnings("ArrayRecordComponent") // Nothing compares messages, and copies of payloads would be expensive.
 public record Message(
@@ -35,13 +36,42 @@ public record Message(
         MessageHeaders headers,
         @Nullable UUID traceId,
         @Nullable String producerSub,
-        Instant createdAt) {
+        Instant createdAt,
+        Instant writtenAt) {
 
     /**
      * Payload bytes above which a pop takes memory before it reads the message. A stored segment with more bytes has
      * one message.
      */
     public static final int LARGE_BYTES = 512 * 1024;
+
+    /** Makes a message that was created when it was written. */
+    public Message(
+            long partitionId,
+            String partition,
+            String queue,
+            long seq,
+            UUID id,
+            String transactionId,
+            byte[] payload,
+            MessageHeaders headers,
+            @Nullable UUID traceId,
+            @Nullable String producerSub,
+            Instant writtenAt) {
+        this(
+                partitionId,
+                partition,
+                queue,
+                seq,
+                id,
+                transactionId,
+                payload,
+                headers,
+                traceId,
+                producerSub,
+                writtenAt,
+                writtenAt);
+    }
 
     /** Returns the payload as a text. */
     public String payloadText() {
@@ -61,6 +91,7 @@ public record Message(
                 otherHeaders,
                 traceId,
                 producerSub,
-                createdAt);
+                createdAt,
+                writtenAt);
     }
 }

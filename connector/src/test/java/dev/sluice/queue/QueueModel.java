@@ -39,6 +39,15 @@ final class QueueModel {
 
     private record CursorKey(String group, Name partition) {}
 
+    /**
+     * The headers of a message with this payload: none, or two. So a message with wrong headers is noticed anywhere.
+     */
+    static MessageHeaders headersOf(String payload) {
+        return payload.hashCode() % 2 == 0
+                ? MessageHeaders.NONE
+                : Messages.headers("of", payload, "another", "\u20ac\t\ud834\udd1e");
+    }
+
     /** A dead letter. */
     record Letter(long id, String group, Name partition, long seq, String transactionId, String payload) {}
 
@@ -216,6 +225,7 @@ final class QueueModel {
             ModelPartition.Stored stored = partition.at(message.seq());
             assertThat(List.of(message.partitionId(), message.transactionId(), message.id(), message.payloadText()))
                     .isEqualTo(List.of(partition.id, stored.transactionId, stored.id, stored.payload));
+            assertThat(message.headers()).as("headers").isEqualTo(headersOf(stored.payload));
         }
         if (cursor.lease != null) {
             cursor.deliveries++;

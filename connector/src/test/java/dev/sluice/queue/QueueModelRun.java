@@ -166,6 +166,7 @@ final class QueueModelRun implements AutoCloseable {
                             name.partition(),
                             key,
                             payload.getBytes(StandardCharsets.UTF_8))
+                    .headers(QueueModel.headersOf(payload))
                     .delay(delay)
                     .build());
         }

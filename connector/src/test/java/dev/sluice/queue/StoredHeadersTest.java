@@ -173,6 +173,7 @@ class StoredHeadersTest {
         private static void assertKept(Message message, Instant createdAt) {
             assertThat(message.headers().json()).isEqualTo(Messages.HEADERS.json());
             assertThat(message.createdAt()).isEqualTo(createdAt);
+            assertThat(message.writtenAt()).isAfter(createdAt);
         }
 
         @Test

@@ -63,7 +63,8 @@ public record PopSettings(
             QueueConfig.DEFAULT_POP_MAX_BYTES,
             1,
             1L << 30,
-            "The largest total payload size in bytes of one transaction of pops, for all the requests that it serves."
+            "The largest total size of payloads and headers in bytes of one transaction of pops, for all the requests"
+                    + " that it serves."
                     + " The next transaction delivers the rest. A single message may be larger. The limit is at most"
                     + " a 24th of the heap.");
     static final Key<Duration> MAX_TIMEOUT = GROUP.millis(

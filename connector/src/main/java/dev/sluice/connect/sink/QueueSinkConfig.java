@@ -286,7 +286,7 @@ public final class QueueSinkConfig extends AbstractConfig {
         group.setting(
                         BATCH_BYTES,
                         "Batch bytes",
-                        "The total payload size in bytes from which a transaction takes no more messages.")
+                        "The total size of payloads and headers in bytes from which a transaction takes no more messages.")
                 .ofLong(16L << 20, between(1 << 10, 1 << 30), Importance.LOW);
         group.setting(
                         LINGER_MS,

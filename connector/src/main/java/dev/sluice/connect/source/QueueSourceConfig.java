@@ -394,7 +394,7 @@ public final class QueueSourceConfig extends AbstractConfig {
         group.setting(
                         BATCH_BYTES,
                         "Batch bytes",
-                        "The total payload size in bytes from which a batch takes no more messages.")
+                        "The total size of payloads and headers in bytes from which a batch takes no more messages.")
                 .ofLong(8L << 20, between(1 << 10, 1 << 30), Importance.LOW);
         group.setting(
                         POLL_INTERVAL_MS,

@@ -136,6 +136,7 @@ final class MessageSlice {
                 ownHeaders,
                 traceIds == null ? null : traceIds[index],
                 producerSubs == null ? null : producerSubs[index],
-                createdAt == null ? writtenAt : createdAt.toInstant());
+                createdAt == null ? writtenAt : createdAt.toInstant(),
+                writtenAt);
     }
 }

@@ -8,9 +8,9 @@ import dev.sluice.queue.PayloadCipher;
  * Settings of a {@link Queue}.
  *
  * @param schema PostgreSQL schema of the queue
- * @param popMaxBytes most bytes of payloads that one pop reads, for all its consumers together; a first message that is
- *     larger is still read
- * @param cipher decrypts payloads
+ * @param popMaxBytes most bytes of payloads and headers that one pop reads, for all its consumers together; a first
+ *     message that is larger is still read
+ * @param cipher decrypts payloads and headers
  */
 public record QueueConfig(String schema, long popMaxBytes, PayloadCipher cipher) {
     /** 16 MiB. */

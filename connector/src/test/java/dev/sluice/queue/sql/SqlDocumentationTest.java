@@ -36,6 +36,7 @@ class SqlDocumentationTest {
                     "Messages of a queue",
                     List.of("3\\|.*\\|order-1003\\|.*", "2\\|.*\\|order-1002\\|.*", "1\\|.*\\|order-1001\\|.*")),
             Map.entry("One message by its transaction id", List.of("1\\|.{36}\\|.*\\|\\{\"customer\": \"ada\"\\}")),
+            Map.entry("A header of a message", List.of("3\\|order-1003\\|00-1", "2\\|order-1002\\|00-1")),
             Map.entry("A field of the payload", List.of("ada\\|6")),
             Map.entry(
                     "Lag per group", List.of("orders\\|billing\\|4\\|4\\|.*00:.*", "orders\\|shipping\\|4\\|0\\|null")),
@@ -99,12 +100,14 @@ class SqlDocumentationTest {
     }
 
     private static NewMessage message(String partition, String transactionId) {
-        return NewMessage.of(
-                UUID.randomUUID(),
-                "orders",
-                partition,
-                transactionId,
-                "{\"customer\": \"ada\"}".getBytes(StandardCharsets.UTF_8));
+        return NewMessage.builder(
+                        UUID.randomUUID(),
+                        "orders",
+                        partition,
+                        transactionId,
+                        "{\"customer\": \"ada\"}".getBytes(StandardCharsets.UTF_8))
+                .headers(Messages.headers("traceparent", "00-1"))
+                .build();
     }
 
     private static PopResult popFrom(String partition, int batch) {

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.queue.Acknowledgement.Verdict;
-import dev.sluice.queue.Messages;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PopRequest;
@@ -22,7 +21,6 @@ import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.transact.StreamCycle.Change;
 import dev.sluice.queue.transact.Streams.Part;
 import dev.sluice.queue.transact.Streams.Registered;
-import dev.sluice.queue.write.QueueWriter;
 import dev.sluice.queue.write.QueueWriterConfig;
 import java.time.Duration;
 import java.util.List;
@@ -221,9 +219,13 @@ class StreamsTest extends StreamFixture {
     void comeToASchemaOfTheFirstVersionWithWhatIsInIt() {
         try (TestPostgres old = TestPostgres.empty()) {
             OldSchema.apply(old.dataSource());
-            try (var writer = new QueueWriter(old.dataSource(), QueueWriterConfig.DEFAULTS)) {
-                writer.write(Messages.run(1, 2), List.of());
-            }
+            // As a program of that version wrote them.
+            old.execute("insert into sluice.queues (name, namespace) values ('q', 'q');"
+                    + "insert into sluice.partitions (queue_id, name, head) select id, 'p', 2 from sluice.queues;"
+                    + "insert into sluice.segments"
+                    + " (partition_id, first_seq, last_seq, ids, transaction_ids, payloads, payload_bytes)"
+                    + " select id, 1, 2, array[gen_random_uuid(), gen_random_uuid()], array['t1', 't2'],"
+                    + " array['{}', '{}'], 4 from sluice.partitions");
             QueueSchema.apply(old.dataSource(), "sluice");
             var upgraded = new Streams(old.dataSource(), "sluice", PayloadCipher.NONE);
             long id = upgraded.register("sum", "q", null, "h", false).id();

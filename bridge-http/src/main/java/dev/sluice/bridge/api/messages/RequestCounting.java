@@ -129,7 +129,7 @@ public final class RequestCounting {
             long sum = 0;
             long most = 0;
             while (to < size && messages.get(to).queue().equals(queue)) {
-                long age = Math.max(0, now - messages.get(to).createdAt().toEpochMilli());
+                long age = Math.max(0, now - messages.get(to).writtenAt().toEpochMilli());
                 sum += age;
                 most = Math.max(most, age);
                 to++;
