@@ -1,0 +1,67 @@
+package dev.sluice.bridge.upgrade;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sluice.queue.TestPostgres;
+import dev.sluice.queue.sql.QueueSchema;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The database and the logs of each earlier version, opened by this one. */
+class UpgradeTest {
+    @TempDir
+    private Path directory;
+
+    static List<UpgradeFixture> fixtures() {
+        return UpgradeFixture.all();
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void theMigrationsChangeNoValueOfAnyColumnThatTheOldVersionHas(UpgradeFixture fixture) throws Exception {
+        try (TestPostgres postgres = fixture.restore()) {
+            QueueSchema.apply(postgres.dataSource(), "sluice");
+            assertThat(QueueSchema.installed(postgres.dataSource(), "sluice")).isEqualTo(QueueSchema.version());
+            SchemaRows old = fixture.schema();
+            try (Connection connection = postgres.dataSource().getConnection()) {
+                for (Map.Entry<String, SchemaRows.Table> table : old.tables().entrySet()) {
+                    String columns = table.getValue().columns();
+                    assertThat(SchemaRows.rows(connection, table.getKey(), columns))
+                            .as(table.getKey())
+                            .isEqualTo(table.getValue().rows());
+                }
+                assertThat(SchemaRows.read(connection).sequences()).containsAll(old.sequences());
+            }
+        }
+    }
+
+    /**
+     * Every message has the same bytes, ids, times and order; none is lost or doubled. Groups, leases, dead letters,
+     * traces and state are the same. Scheduled and parked messages are released, dead letters redriven and failed
+     * records retried.
+     */
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void showsAndMovesAllThatTheOldVersionShowsAndMoves(UpgradeFixture fixture) throws Exception {
+        try (TestPostgres postgres = fixture.restore()) {
+            List<String> lines = Observation.of(
+                    postgres, fixture.data("crashed", directory), fixture.data("clean", directory));
+            List<String> old = fixture.observed();
+            assertThat(without(old, lines)).as("lost or changed").isEmpty();
+            assertThat(without(lines, old)).as("doubled or changed").isEmpty();
+            assertThat(lines.equals(old)).as("in the same order").isTrue();
+        }
+    }
+
+    private static List<String> without(List<String> lines, List<String> others) {
+        var left = new ArrayList<>(lines);
+        others.forEach(left::remove);
+        return left;
+    }
+}

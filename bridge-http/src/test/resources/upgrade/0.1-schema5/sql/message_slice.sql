@@ -1,0 +1,43 @@
+-- Reads messages by their seqs, for pops and for readers without a group.
+
+-- name: read
+-- Returns the messages of the runs [first, last] as slices of segments, in the order of the runs, until the payloads
+-- pass :max_bytes. Costs two index probes per run and one row per segment, and unpacks only the slices it returns. The
+-- sort that adds up the bytes has narrow rows; the payloads are fetched afterwards, for the rows that are returned.
+select sliced.ordinal, s.first_seq + sliced.low - 1 as slice_seq, sliced.total_bytes,
+       s.created_at,
+       s.ids[sliced.low:sliced.high] as ids,
+       s.transaction_ids[sliced.low:sliced.high] as transaction_ids,
+       s.payloads[sliced.low:sliced.high] as payloads,
+       s.trace_ids[sliced.low:sliced.high] as trace_ids,
+       s.producer_subs[sliced.low:sliced.high] as producer_subs,
+       s.created_ats[sliced.low:sliced.high] as created_ats
+from (
+  select run.ordinal, s.partition_id, s.first_seq, slice.low, slice.high,
+         sum(s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1))
+           over (order by run.ordinal, s.first_seq) as total_bytes,
+         s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1) as slice_bytes
+  from unnest(:partitions::bigint[], :firsts::bigint[], :lasts::bigint[]) with ordinality
+    as run (partition_id, first, last, ordinal)
+  cross join lateral (
+    select s.partition_id, s.first_seq, s.last_seq, s.payload_bytes from sluice.segments s
+    where s.partition_id = run.partition_id
+      and s.first_seq >= coalesce(
+        (select max(b.first_seq) from sluice.segments b
+         where b.partition_id = run.partition_id and b.first_seq <= run.first), 0)
+      and s.first_seq <= run.last
+    offset 0
+  ) s
+  cross join lateral (
+    select greatest(run.first - s.first_seq, 0)::integer + 1 as low,
+           least(run.last - s.first_seq, s.last_seq - s.first_seq)::integer + 1 as high
+  ) slice
+  where s.last_seq >= run.first
+) sliced
+cross join lateral (
+  select * from sluice.segments s
+  where s.partition_id = sliced.partition_id and s.first_seq = sliced.first_seq
+  limit 1
+) s
+where sliced.total_bytes - sliced.slice_bytes <= :max_bytes
+order by sliced.ordinal, sliced.first_seq;
