@@ -25,11 +25,9 @@ final class FoundSegment {
         return header.isPresent() && !header.get().isOfKnownVersion();
     }
 
-    /** Returns whether a program of an earlier version could not read this segment and wrote the other one. */
-    boolean isOfLaterVersionThan(FoundSegment other) {
-        return header.isPresent()
-                && other.header.isPresent()
-                && header.get().version() > other.header.get().version();
+    /** Returns whether a program that knows segments up to this version cannot read this one. */
+    boolean isBeyond(int version) {
+        return header.isPresent() && header.get().version() > version;
     }
 
     /** Returns when the segment was created, by its header; 0 if the header is damaged. */

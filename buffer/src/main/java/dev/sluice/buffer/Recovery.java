@@ -46,6 +46,8 @@ final class Recovery {
      * @param position the stored position; empty if there is none of this log
      * @param ours the segments of this log, lowest offset first
      * @param unknown segments of an unknown version
+     * @param passedOver the first segment that the program which stored the position could not read; empty if it could
+     *     read all
      * @param isNew whether there was nothing of a log
      */
     private record LogFiles(
@@ -53,9 +55,26 @@ final class Recovery {
             Optional<CommittedPosition> position,
             List<FoundSegment> ours,
             List<FoundSegment> unknown,
+            Optional<FoundSegment> passedOver,
             boolean isNew) {
+        /** Returns the committed position. It is not beyond a segment that was passed over. */
         long committed() {
-            return position.map(CommittedPosition::committed).orElse(0L);
+            return Math.min(
+                    position.map(CommittedPosition::committed).orElse(0L),
+                    passedOver.map(segment -> segment.firstOffset).orElse(Long.MAX_VALUE));
+        }
+
+        /**
+         * Returns whether the next segment is of an earlier version: its program has continued above every offset that
+         * this segment could contain.
+         */
+        boolean isLeapFrom(FoundSegment segment) {
+            return ours.stream()
+                    .filter(other -> other.firstOffset > segment.firstOffset)
+                    .findFirst()
+                    .flatMap(other -> other.header)
+                    .filter(next -> segment.isBeyond(next.version()))
+                    .isPresent();
         }
 
         long newestEpoch() {
@@ -154,7 +173,18 @@ final class Recovery {
         }
         var unknown = found.stream().filter(FoundSegment::isOfUnknownVersion).toList();
         boolean isNew = found.isEmpty() && stored.isEmpty() && !isDamaged;
-        return new LogFiles(id, position, inventory.ours(found, id), unknown, isNew);
+        var ours = inventory.ours(found, id);
+        int format = position.map(CommittedPosition::format).orElse(SegmentFormat.VERSION);
+        var passedOver =
+                ours.stream().filter(segment -> segment.isBeyond(format)).findFirst();
+        passedOver.ifPresent(segment -> repairs.report(
+                Kind.PASSED_OVER,
+                segment.name,
+                0,
+                segment.size,
+                "a program that knows format version " + format
+                        + " had the log open and could not read it; all from here on counts as uncommitted"));
+        return new LogFiles(id, position, ours, unknown, passedOver, isNew);
     }
 
     // Phase 2: the contents of the segments.
@@ -198,13 +228,13 @@ final class Recovery {
             long end = isNewest ? end(found) : ours.get(i + 1).firstOffset;
             epoch = Math.max(epoch, found.epoch);
             var segment = new Segment(found.firstOffset, epoch, length(found), end, true);
-            if (found.unreadable || found.keep || isPassedOver(found, ours, files.committed())) {
+            if (found.unreadable || found.keep) {
                 segment.keep();
             }
             if (found.scan == null) {
                 decideUnread(found, isNewest);
             } else {
-                decideRead(found, found.scan, segment, isNewest, files.unknown());
+                decideRead(found, found.scan, segment, isNewest, files);
             }
             segments.add(segment);
             infos.add(new SegmentInfo(
@@ -216,26 +246,6 @@ final class Recovery {
                     found.scan == null ? OptionalLong.empty() : OptionalLong.of(found.scan.entries()),
                     Instant.ofEpochMilli(found.createdAtMillis())));
         }
-    }
-
-    /**
-     * Returns whether a program of an earlier version may have committed beyond a segment without reading it. Then the
-     * segment must not be deleted.
-     */
-    private boolean isPassedOver(FoundSegment found, List<FoundSegment> ours, long committed) {
-        boolean isPassedOver = found.firstOffset < committed
-                && ours.stream()
-                        .anyMatch(other -> other.firstOffset > found.firstOffset && found.isOfLaterVersionThan(other));
-        if (isPassedOver) {
-            repairs.report(
-                    Kind.PASSED_OVER,
-                    found.name,
-                    0,
-                    found.size,
-                    "a program of an earlier version committed beyond it and may not have moved its entries;"
-                            + " it will be moved to the quarantine instead of being deleted");
-        }
-        return isPassedOver;
     }
 
     private static long length(FoundSegment found) {
@@ -250,7 +260,7 @@ final class Recovery {
     }
 
     private void decideRead(
-            FoundSegment found, SegmentScan scan, Segment segment, boolean isNewest, List<FoundSegment> unknown)
+            FoundSegment found, SegmentScan scan, Segment segment, boolean isNewest, LogFiles files)
             throws IOException {
         scan.unwritten().forEach(unwritten::add);
         decideDamages(found, scan, segment);
@@ -259,13 +269,15 @@ final class Recovery {
         } else {
             unwritten.add(scan.nextOffset(), segment.nextOffset());
             decideOlderTail(found, scan, segment);
-            reportGap(found, scan, segment.nextOffset(), unknown);
+            reportGap(found, scan, segment.nextOffset(), files);
         }
     }
 
-    private void reportGap(FoundSegment found, SegmentScan scan, long end, List<FoundSegment> unknown) {
+    private void reportGap(FoundSegment found, SegmentScan scan, long end, LogFiles files) {
         boolean isExplained = scan.tail() == SegmentScan.Tail.ABANDONED
-                || unknown.stream().anyMatch(file -> file.firstOffset > found.firstOffset && file.firstOffset < end);
+                || files.unknown().stream()
+                        .anyMatch(file -> file.firstOffset > found.firstOffset && file.firstOffset < end)
+                || files.isLeapFrom(found);
         if (scan.nextOffset() < end && !isExplained && scan.validEnd() == found.size) {
             long missing = end - scan.nextOffset();
             repairs.countLost(missing);
@@ -385,7 +397,7 @@ final class Recovery {
     private void reportMissingEnd(LogFiles files, Bounds bounds) {
         long closedAt = files.position().map(CommittedPosition::cleanEnd).orElse(CommittedPosition.OPEN);
         long missing = closedAt - bounds.nextOffset();
-        if (missing > 0) {
+        if (missing > 0 && files.passedOver().isEmpty()) {
             repairs.countLost(missing);
             repairs.report(
                     Kind.MISSING_ENTRIES,
@@ -404,6 +416,7 @@ final class Recovery {
                 && position.get().epoch() == files.newestEpoch()
                 && bounds.committed() <= bounds.writtenEnd()
                 && files.unknown().isEmpty()
+                && files.passedOver().isEmpty()
                 && (ours.isEmpty() || !ours.get(ours.size() - 1).unreadable);
     }
 }

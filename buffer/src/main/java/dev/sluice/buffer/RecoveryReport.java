@@ -64,7 +64,7 @@ public record RecoveryReport(
         FOREIGN_SEGMENT,
         /** A segment of a format version that this program does not know; left alone and skipped. */
         UNKNOWN_VERSION,
-        /** A program of an earlier version has committed beyond a segment that it could not read; it is kept. */
+        /** An earlier program had the log open and could not read a segment; everything from it on is uncommitted. */
         PASSED_OVER,
         /** A file or directory that the log did not make; left alone. */
         FOREIGN_FILE,

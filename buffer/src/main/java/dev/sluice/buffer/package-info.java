@@ -85,7 +85,7 @@
  *     32      8  epoch      the newest epoch
  *     40      8  committed  everything below this offset has been moved on
  *     48      8  clean end  offset at which the log was closed cleanly, -1 while it is open
- *     56      4  reserved   0
+ *     56      4  format     newest version of segments that the program knew; 0 means 1
  *     60      4  checksum   of bytes 0..59
  * </pre>
  *
@@ -152,10 +152,10 @@
  *   <li>Read {@code position} and all headers. The log's id is the id that most headers state.
  *   <li>Move a file to the quarantine if it is named like a segment but belongs to another log, or to another place in
  *       this log. Delete a file that is empty or all zero. Leave a segment of an unknown version alone, and continue
- *       above every offset that it could contain. If segments of version 1 follow one of version 2, an earlier program
- *       has run in between and passed over the latter. If the committed position is beyond its beginning, report it,
- *       and move it to the quarantine instead of deleting it: its entries may not have been moved. Keep a segment with
- *       a damaged header if it has frames of this log: the frames state everything that the header states.
+ *       above every offset that it could contain. Keep a segment with a damaged header if it has frames of this log:
+ *       the frames state everything that the header states. If {@code position} was stored by a program that could not
+ *       read one of the segments, that program has passed over the segment. Then all from the first such segment on
+ *       counts as uncommitted, whatever {@code position} says.
  *   <li>Read the newest segment, and {@code buffer.verify.bytes} of older segments, frame by frame. Where there is no
  *       intact frame, look for the next one. If there is one, in this segment or a later one, the bytes between are
  *       damage: copy them to the quarantine, count them, and skip them. If there is none, the bytes are a torn tail:

@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.UUID;
@@ -92,11 +93,14 @@ class FormatTest {
         assertThat(GoldenFiles.segment()).isEqualTo(ByteBuffer.wrap(Files.readAllBytes(golden(2, SEGMENT))));
     }
 
+    /** An earlier program reads it, and ignores the field of the format. */
     @Test
-    void thePositionThatIsWrittenNowIsStillVersion1() throws Exception {
-        assertThat(GoldenFiles.position())
-                .isEqualTo(ByteBuffer.wrap(Files.readAllBytes(golden(1, "position"))))
-                .isEqualTo(ByteBuffer.wrap(Files.readAllBytes(golden(2, "position"))));
+    void thePositionThatIsWrittenNowIsStillVersion1WithTheFormatInAReservedField() throws Exception {
+        assertThat(GoldenFiles.position()).isEqualTo(ByteBuffer.wrap(Files.readAllBytes(golden(2, "position"))));
+        byte[] withoutFormat = GoldenFiles.position().array().clone();
+        withoutFormat[59] = 0;
+        byte[] first = Files.readAllBytes(golden(1, "position"));
+        assertThat(Arrays.copyOf(withoutFormat, 60)).isEqualTo(Arrays.copyOf(first, 60));
     }
 
     @Test
@@ -116,33 +120,54 @@ class FormatTest {
         }
     }
 
-    /** A program of version 1 leaves a segment of version 2 alone, appends above it, and commits what it appends. */
-    @Test
-    void aSegmentThatAnEarlierProgramPassedOverIsKept(@TempDir Path directory) throws Exception {
-        copyGoldenFiles(2, directory);
-        byte[] passedOver = Files.readAllBytes(directory.resolve(SEGMENT));
-        String earlier = SegmentFormat.fileName(1000);
-        Files.write(
-                directory.resolve(earlier),
-                segmentOfVersion1(1000, "of the earlier program").array());
-        Files.write(
-                directory.resolve("position"),
-                new CommittedPosition(GoldenFiles.ID, 4, 1001, CommittedPosition.OPEN)
-                        .encode()
-                        .array());
-        try (var log = SegmentLog.open(SegmentLogConfig.defaults(directory))) {
-            assertThat(log.recovery().findings())
-                    .extracting(RecoveryReport.Finding::kind)
-                    .contains(RecoveryReport.Kind.PASSED_OVER);
+    private static void storePosition(Path directory, long committed, long cleanEnd, int format) throws IOException {
+        var position = new CommittedPosition(GoldenFiles.ID, 4, committed, cleanEnd, format);
+        Files.write(directory.resolve("position"), position.encode().array());
+    }
+
+    /** Reads what is uncommitted, commits it, and closes the log. */
+    private static List<String> drain(SegmentLog log) throws Exception {
+        assertThat(log.recovery().lostEntries()).isZero();
+        try (var reader = log.reader(log.committedOffset())) {
+            List<String> texts = all(reader);
             append(log, "new");
             log.commit(log.nextOffset());
+            log.close();
+            return texts;
         }
+    }
+
+    /** A program of version 1 leaves a segment of version 2 alone, appends above it, and commits what it appends. */
+    @Test
+    void aSegmentThatAnEarlierProgramPassedOverIsReadAgain(@TempDir Path directory) throws Exception {
+        copyGoldenFiles(2, directory);
+        Files.write(
+                directory.resolve(SegmentFormat.fileName(1000)),
+                segmentOfVersion1(1000, "of the earlier program").array());
+        storePosition(directory, 1001, CommittedPosition.OPEN, 1);
+        var log = SegmentLog.open(SegmentLogConfig.defaults(directory));
+        assertThat(log.recovery().findings())
+                .singleElement()
+                .satisfies(finding -> assertThat(finding.kind()).isEqualTo(RecoveryReport.Kind.PASSED_OVER));
+        assertThat(log.committedOffset()).isEqualTo(42);
+        assertThat(drain(log)).startsWith("alpha", "be").endsWith("of the earlier program");
         assertThat(directory.resolve(SEGMENT)).doesNotExist();
-        try (var files = Files.list(directory.resolve("quarantine"))) {
-            assertThat(files)
-                    .singleElement()
-                    .satisfies(file -> assertThat(Files.readAllBytes(file)).isEqualTo(passedOver));
+        assertThat(directory.resolve("quarantine")).doesNotExist();
+        try (var again = SegmentLog.open(SegmentLogConfig.defaults(directory))) {
+            assertThat(again.recovery().findings()).isEmpty();
+            assertThat(again.committedOffset()).isEqualTo(again.nextOffset());
         }
+    }
+
+    /** The program goes on above every offset that the segment could contain, and commits up to there. */
+    @Test
+    void aSegmentIsReadAgainEvenIfTheEarlierProgramAppendedNothing(@TempDir Path directory) throws Exception {
+        copyGoldenFiles(2, directory);
+        long bound = 42 + Files.size(directory.resolve(SEGMENT));
+        storePosition(directory, bound, bound, 1);
+        var log = SegmentLog.open(SegmentLogConfig.defaults(directory));
+        assertThat(log.epoch()).isEqualTo(5);
+        assertThat(drain(log)).startsWith("alpha", "be").hasSize(5);
     }
 
     @Test
@@ -152,19 +177,24 @@ class FormatTest {
         Files.write(
                 directory.resolve(SegmentFormat.fileName(1000)),
                 segmentOfVersion1(1000, "later").array());
-        Files.write(
-                directory.resolve("position"),
-                new CommittedPosition(GoldenFiles.ID, 4, 42, CommittedPosition.OPEN)
-                        .encode()
-                        .array());
-        try (var log = SegmentLog.open(SegmentLogConfig.defaults(directory));
-                var reader = log.reader(0)) {
-            assertThat(all(reader)).startsWith("alpha").endsWith("later");
-            append(log, "new");
-            log.commit(log.nextOffset());
-        }
+        storePosition(directory, 42, CommittedPosition.OPEN, 1);
+        assertThat(drain(SegmentLog.open(SegmentLogConfig.defaults(directory))))
+                .startsWith("alpha")
+                .endsWith("later");
         assertThat(directory.resolve(SEGMENT)).doesNotExist();
         assertThat(directory.resolve("quarantine")).doesNotExist();
+    }
+
+    @Test
+    void thePositionOfAProgramThatKnowsTheSegmentsIsBelieved(@TempDir Path directory) throws Exception {
+        copyGoldenFiles(2, directory);
+        Files.write(
+                directory.resolve(SegmentFormat.fileName(1000)),
+                segmentOfVersion1(1000, "later").array());
+        storePosition(directory, 1000, CommittedPosition.OPEN, 2);
+        var log = SegmentLog.open(SegmentLogConfig.defaults(directory));
+        assertThat(log.recovery().findings()).isEmpty();
+        assertThat(drain(log)).containsExactly("later");
     }
 
     private static ByteBuffer segmentOfVersion1(long firstOffset, String text) {
