@@ -25,6 +25,9 @@ import org.slf4j.LoggerFactory;
  * of its own: one writes, the other one stores the position.
  */
 public final class SegmentLog implements Closeable {
+    /** The version of the segments that this program writes. It reads all versions up to this one. */
+    public static final int FORMAT = SegmentFormat.VERSION;
+
     private static final Logger log = LoggerFactory.getLogger(SegmentLog.class);
 
     private final SegmentLogConfig config;

@@ -33,7 +33,7 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>
  *   buffer.dir/
- *     lanes.properties        generation=2, lanes=4, drain=embedded: lanes for new messages, destination
+ *     lanes.properties        generation=2, lanes=4, drain=embedded (log format 2): lanes for new messages, destination
  *     generation-2/lane-0/    a log; see dev.sluice.buffer
  *     generation-2/lane-1/    …
  *     generation-1/lane-0/    from a time with one lane; drained before the others
@@ -46,6 +46,10 @@ import org.slf4j.LoggerFactory;
  * <p>A new generation also begins when the destination of the drain changes. That change is refused while the lanes
  * hold messages: each destination has its own record of the messages that have reached it, so it would repeat messages
  * that the other has.
+ *
+ * <p>The file names the newest format of the logs behind the destination. An earlier program, which does not know the
+ * format, takes both for the name of another destination: it refuses to start while the lanes hold messages, and its
+ * message names the format. A program that finds a later format than its own refuses to start.
  *
  * <p>{@code lanes.properties} is replaced atomically before the first lane of a generation is made. If it is missing,
  * every lane found belongs to an earlier generation.
@@ -148,30 +152,45 @@ public final class Lanes implements Closeable {
         }
     }
 
-    /** The content of {@link #FILE}. */
-    private record Layout(int generation, int lanes, String drain) {
+    /**
+     * The content of {@link #FILE}.
+     *
+     * @param format newest format of the logs; 1 if the file names none
+     */
+    private record Layout(int generation, int lanes, String drain, int format) {
         /** The destination if the file names none. */
         private static final String FIRST_DRAIN = "embedded";
+
+        private static final Pattern DRAIN = Pattern.compile("(.*) \\(log format (\\d{1,9})\\)");
 
         /** Reads the file. Without a file it is generation 0 without lanes. */
         static Layout read(Path directory) throws IOException {
             Path file = directory.resolve(FILE);
             if (!Files.exists(file)) {
-                return new Layout(0, 0, FIRST_DRAIN);
+                return new Layout(0, 0, FIRST_DRAIN, SegmentLog.FORMAT);
             }
             var properties = new Properties();
             properties.load(new StringReader(Files.readString(file, UTF_8)));
+            String text = properties.getProperty("drain", FIRST_DRAIN);
+            Matcher named = DRAIN.matcher(text);
+            int format = named.matches() ? Integer.parseInt(named.group(2)) : 1;
+            if (format > SegmentLog.FORMAT) {
+                throw new IOException(file + ": the logs have format " + format
+                        + " of a later version, this program knows formats up to " + SegmentLog.FORMAT
+                        + "; start the later version until the log holds no messages, or move the directory away");
+            }
             return new Layout(
                     number(file, properties, "generation"),
                     number(file, properties, "lanes"),
-                    properties.getProperty("drain", FIRST_DRAIN));
+                    named.matches() ? named.group(1) : text,
+                    format);
         }
 
         /** Returns this layout if it fits, else a new generation. */
         Layout next(Path directory, int count, @Nullable String wanted) throws IOException {
             String destination = wanted == null ? drain : wanted;
             if (lanes == count && drain.equals(destination)) {
-                return this;
+                return new Layout(generation, lanes, drain, SegmentLog.FORMAT);
             }
             List<Integer> onDisk = numbers(directory, GENERATION);
             if (lanes == 0 && !onDisk.isEmpty()) {
@@ -181,12 +200,12 @@ public final class Lanes implements Closeable {
                         onDisk);
             }
             int last = onDisk.isEmpty() ? 0 : Collections.max(onDisk);
-            return new Layout(Math.max(last, generation) + 1, count, destination);
+            return new Layout(Math.max(last, generation) + 1, count, destination, SegmentLog.FORMAT);
         }
 
         String content() {
             return "# Which lanes take new messages. Written by Sluice; do not edit.\ngeneration=" + generation
-                    + "\nlanes=" + lanes + "\ndrain=" + drain + "\n";
+                    + "\nlanes=" + lanes + "\ndrain=" + drain + " (log format " + format + ")\n";
         }
     }
 
