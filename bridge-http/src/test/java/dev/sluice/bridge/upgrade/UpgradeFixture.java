@@ -75,6 +75,15 @@ record UpgradeFixture(Path directory) {
         return postgres;
     }
 
+    /** Makes a database of the present version whose rows the old version has written, all beside the new columns. */
+    TestPostgres restoreIntoPresentSchema() throws IOException, SQLException {
+        TestPostgres postgres = TestPostgres.withSchema();
+        try (Connection connection = postgres.dataSource().getConnection()) {
+            schema().restore(connection);
+        }
+        return postgres;
+    }
+
     /** Unpacks {@code crashed} or {@code clean} below a directory. */
     Path data(String name, Path below) throws IOException {
         Path target = below.resolve(name);

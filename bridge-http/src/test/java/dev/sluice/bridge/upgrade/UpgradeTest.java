@@ -50,13 +50,26 @@ class UpgradeTest {
     @MethodSource("fixtures")
     void showsAndMovesAllThatTheOldVersionShowsAndMoves(UpgradeFixture fixture) throws Exception {
         try (TestPostgres postgres = fixture.restore()) {
+            assertSeesTheSame(postgres, fixture);
+        }
+    }
+
+    /** A bridge or worker that started before the upgrade names the columns that it knows in what it writes. */
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void showsAndMovesAllThatTheOldVersionWritesBesideTheNewSchema(UpgradeFixture fixture) throws Exception {
+        try (TestPostgres postgres = fixture.restoreIntoPresentSchema()) {
+            assertSeesTheSame(postgres, fixture);
+        }
+    }
+
+    private void assertSeesTheSame(TestPostgres postgres, UpgradeFixture fixture) throws Exception {
             List<String> lines = Observation.of(
                     postgres, fixture.data("crashed", directory), fixture.data("clean", directory));
             List<String> old = fixture.observed();
             assertThat(without(old, lines)).as("lost or changed").isEmpty();
             assertThat(without(lines, old)).as("doubled or changed").isEmpty();
             assertThat(lines.equals(old)).as("in the same order").isTrue();
-        }
     }
 
     private static List<String> without(List<String> lines, List<String> others) {
