@@ -3,6 +3,7 @@ package dev.sluice.queue.sql;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
@@ -16,6 +17,7 @@ import java.util.stream.Collectors;
  */
 record Migration(String file, String sql) {
     private static final String DOLLAR_QUOTE = "$$";
+    private static final Pattern CHANGED_TABLE = Pattern.compile("(?im)^\\s*alter table sluice\\.([a-z_]+)");
     private static final Pattern NEW_TABLE = Pattern.compile("(?im)^create table sluice\\.([a-z_]+)");
 
     /** Reads a migration of this program. */
@@ -26,6 +28,15 @@ record Migration(String file, String sql) {
     /** Returns the names of the tables that the migration creates. */
     Set<String> tables() {
         return NEW_TABLE.matcher(sql).results().map(found -> found.group(1)).collect(Collectors.toUnmodifiableSet());
+    }
+
+    /** Returns the names of the tables that the migration changes, in order. Those that it creates may be among them. */
+    Set<String> changedTables() {
+        return CHANGED_TABLE
+                .matcher(sql)
+                .results()
+                .map(found -> found.group(1))
+                .collect(Collectors.toCollection(TreeSet::new));
     }
 
     /**

@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import javax.sql.DataSource;
@@ -201,6 +202,7 @@ public final class QueueSchema {
             rights.requireMigrate();
         }
         statements.on(connection, "limit-lock-wait").execute();
+        lock(connection, schema, found);
         for (int version = found + 1; version <= newest(); version++) {
             Migration migration = migrations.get(version - 1);
             run(connection, migration, schema, found);
@@ -213,6 +215,33 @@ public final class QueueSchema {
         }
         statements.on(connection, "reset-lock-wait").execute();
         rights.requireTables();
+    }
+
+    /** Locks all tables that the missing migrations change and that are there already, within a short time. */
+    private void lock(Connection connection, String schema, int found) throws SQLException {
+        var tables = new TreeSet<String>();
+        migrations.subList(found, newest()).forEach(missing -> tables.addAll(missing.changedTables()));
+        var there = new TreeSet<String>();
+        migrations.subList(0, found).forEach(applied -> there.addAll(applied.tables()));
+        tables.retainAll(there);
+        if (tables.isEmpty()) {
+            return;
+        }
+        Statements statements = statements(schema);
+        statements.on(connection, "limit-statement").execute();
+        String names = tables.stream()
+                .map(table -> Statements.quoted(schema) + "." + Statements.quoted(table))
+                .collect(Collectors.joining(", "));
+        try {
+            new BoundStatement(connection, statements.get("lock-tables").with("tables", names)).execute();
+        } catch (SQLException e) {
+            throw new QueueException(
+                    "schema " + schema + " stays at version " + found + ": other transactions use the tables "
+                            + String.join(", ", tables) + ", which "
+                            + migrations.get(found).file() + " changes",
+                    e);
+        }
+        statements.on(connection, "reset-statement-limit").execute();
     }
 
     private static void run(Connection connection, Migration migration, String schema, int found) throws SQLException {

@@ -24,8 +24,19 @@ select coalesce(max(version), 0) as version from sluice.migrations;
 
 -- name: limit-lock-wait
 -- A transaction that waits for a lock on a table stops all later ones: during a backup it would stop every flush. If
--- the wait is too long, the start fails, and the next start tries again.
+-- the wait is too long, the upgrade fails, and the next try comes after a pause.
 set local lock_timeout = '2s';
+
+-- name: limit-statement
+-- The limit of a lock counts for each table, this one for all of them together.
+set local statement_timeout = '2s';
+
+-- name: lock-tables
+-- Before the first change, so that the upgrade holds no lock of a table for as long as it waits for one.
+lock table {tables} in access exclusive mode;
+
+-- name: reset-statement-limit
+set local statement_timeout to default;
 
 -- name: reset-lock-wait
 set local lock_timeout to default;
