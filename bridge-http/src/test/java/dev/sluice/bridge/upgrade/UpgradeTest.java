@@ -77,4 +77,36 @@ class UpgradeTest {
         others.forEach(left::remove);
         return left;
     }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void aLogWithMessagesOfBothVersionsIsDrainedInOrder(UpgradeFixture fixture) throws Exception {
+        Path data = fixture.data("crashed", directory);
+        String crashed = "select transaction_id from sluice.messages where queue = 'orders' and partition = 'crashed'"
+                + " order by seq";
+        try (TestPostgres postgres = fixture.restore()) {
+            var expected = new ArrayList<String>();
+            try (var bridge = FixtureBridge.start(postgres.url(), data)) {
+                for (int i = 0; i < 5; i++) {
+                    String item = "{'queue':'orders','partition':'crashed','transactionId':'new-" + i + "'}";
+                    assertThat(bridge.post("/api/v1/push", "{'items':[" + item + "]}").toString())
+                            .contains("buffered");
+                    expected.add("new-" + i);
+                }
+            }
+            assertThat(postgres.query(crashed)).isEmpty();
+            try (var bridge = FixtureBridge.start(postgres.url(), data)) {
+                bridge.hold(false);
+                bridge.awaitDrained();
+            }
+            List<String> drained = postgres.query(crashed);
+            assertThat(drained).doesNotHaveDuplicates().hasSize(150 + expected.size()).endsWith(expected.toArray(String[]::new));
+            List<String> old = fixture.observed().stream()
+                    .filter(line -> line.startsWith("message orders|crashed "))
+                    .toList();
+            for (int i = 0; i < old.size(); i++) {
+                assertThat(old.get(i)).contains("\"transactionId\":\"" + drained.get(i) + "\"");
+            }
+        }
+    }
 }
