@@ -33,7 +33,7 @@ class LanesFormatTest {
         return properties;
     }
 
-    /** An earlier program takes the text for the name of a destination, and refuses to start while messages are left. */
+    /** An earlier program takes the text for another destination, and refuses to start while messages are left. */
     @Test
     void isPartOfTheNameOfTheDestinationForEarlierPrograms() throws IOException {
         open("embedded").close();

@@ -30,7 +30,7 @@ record Migration(String file, String sql) {
         return NEW_TABLE.matcher(sql).results().map(found -> found.group(1)).collect(Collectors.toUnmodifiableSet());
     }
 
-    /** Returns the names of the tables that the migration changes, in order. Those that it creates may be among them. */
+    /** Returns the tables that the migration changes, sorted. Those that it creates may be among them. */
     Set<String> changedTables() {
         return CHANGED_TABLE
                 .matcher(sql)
