@@ -259,8 +259,7 @@ final class Recovery {
         times.add(found.firstOffset, found.createdAtMillis());
     }
 
-    private void decideRead(
-            FoundSegment found, SegmentScan scan, Segment segment, boolean isNewest, LogFiles files)
+    private void decideRead(FoundSegment found, SegmentScan scan, Segment segment, boolean isNewest, LogFiles files)
             throws IOException {
         scan.unwritten().forEach(unwritten::add);
         decideDamages(found, scan, segment);

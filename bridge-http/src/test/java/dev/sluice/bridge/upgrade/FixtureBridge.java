@@ -100,8 +100,7 @@ final class FixtureBridge implements AutoCloseable {
         post("/api/v1/system/maintenance", "{'enabled':" + enabled + "}");
         String expected = enabled ? "paused" : "running";
         await().atMost(PATIENCE)
-                .until(() ->
-                        get("/api/v1/status/buffers").get("drain").asText().equals(expected));
+                .until(() -> get("/api/v1/status/buffers").get("drain").asText().equals(expected));
     }
 
     /** Waits until the log holds no message. */

@@ -65,7 +65,8 @@ final class FixtureLife {
         deletions();
         fromATopic();
         bridge.awaitDrained();
-        await().until(() -> postgres.query("select count(*) > 0 from sluice.minute_counters").contains("t"));
+        await().until(() -> postgres.query("select count(*) > 0 from sluice.minute_counters")
+                .contains("t"));
     }
 
     /** Pushes what stays in the log: the drain must be on hold. */
@@ -189,7 +190,8 @@ final class FixtureLife {
                             + "{'type':'upsert','key':'ä','value':null}],"
                             + "'push_items':[{'queue':'totals','transactionId':'total-" + queue
                             + "','payload':{'sum':6.0}}],"
-                            + "'ack':{'transactionId':'" + last.get("transactionId").asText() + "','leaseId':'"
+                            + "'ack':{'transactionId':'"
+                            + last.get("transactionId").asText() + "','leaseId':'"
                             + popped.get("leaseId").asText() + "','status':'completed','count':2}}");
         }
     }

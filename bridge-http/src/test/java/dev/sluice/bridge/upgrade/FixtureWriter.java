@@ -38,8 +38,7 @@ class FixtureWriter {
         copySql(directory);
         writeData(fixture, work);
         try (TestPostgres restored = fixture.restore()) {
-            List<String> lines =
-                    Observation.of(restored, fixture.data("crashed", work), fixture.data("clean", work));
+            List<String> lines = Observation.of(restored, fixture.data("crashed", work), fixture.data("clean", work));
             fixture.write("observed.gz", String.join("\n", lines) + "\n");
             assertThat(lines).isNotEmpty();
         }

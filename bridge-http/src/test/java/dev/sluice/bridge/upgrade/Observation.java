@@ -59,9 +59,11 @@ final class Observation {
         for (FixtureBridge each : bridges) {
             for (JsonNode lane : each.get("/api/v1/status/buffers?detail=true").get("lanes")) {
                 JsonNode log = lane.get("log");
-                add("log", lane.get("name").asText() + " committed " + log.get("committedOffset") + " next "
-                        + log.get("nextOffset") + " uncommitted " + log.get("uncommittedEntries") + " findings "
-                        + lane.at("/recovery/findings"));
+                add(
+                        "log",
+                        lane.get("name").asText() + " committed " + log.get("committedOffset") + " next "
+                                + log.get("nextOffset") + " uncommitted " + log.get("uncommittedEntries") + " findings "
+                                + lane.at("/recovery/findings"));
             }
         }
     }
@@ -144,7 +146,8 @@ final class Observation {
 
     /** All messages of all queues, as a group gets them that begins now. */
     private void messages() {
-        for (String queue : postgres.query("select name from sluice.queues where name <> 'waker' order by name collate \"C\"")) {
+        for (String queue :
+                postgres.query("select name from sluice.queues where name <> 'waker' order by name collate \"C\"")) {
             popAll(queue, "fresh")
                     .forEach((partition, messages) ->
                             messages.forEach(message -> add("message " + queue + "|" + partition, message)));
@@ -186,11 +189,14 @@ final class Observation {
     }
 
     private void add(String what, JsonNode value) {
-        add(what, value instanceof ObjectNode object ? without(object, "leaseId", "headers").toString() : value.toString());
+        add(
+                what,
+                value instanceof ObjectNode object
+                        ? without(object, "leaseId", "headers").toString()
+                        : value.toString());
     }
 
     private void add(String what, String text) {
         lines.add(what + " " + text.replace("\n", "\\n"));
     }
-
 }

@@ -64,12 +64,12 @@ class UpgradeTest {
     }
 
     private void assertSeesTheSame(TestPostgres postgres, UpgradeFixture fixture) throws Exception {
-            List<String> lines = Observation.of(
-                    postgres, fixture.data("crashed", directory), fixture.data("clean", directory));
-            List<String> old = fixture.observed();
-            assertThat(without(old, lines)).as("lost or changed").isEmpty();
-            assertThat(without(lines, old)).as("doubled or changed").isEmpty();
-            assertThat(lines.equals(old)).as("in the same order").isTrue();
+        List<String> lines =
+                Observation.of(postgres, fixture.data("crashed", directory), fixture.data("clean", directory));
+        List<String> old = fixture.observed();
+        assertThat(without(old, lines)).as("lost or changed").isEmpty();
+        assertThat(without(lines, old)).as("doubled or changed").isEmpty();
+        assertThat(lines.equals(old)).as("in the same order").isTrue();
     }
 
     private static List<String> without(List<String> lines, List<String> others) {
@@ -89,7 +89,8 @@ class UpgradeTest {
             try (var bridge = FixtureBridge.start(postgres.url(), data)) {
                 for (int i = 0; i < 5; i++) {
                     String item = "{'queue':'orders','partition':'crashed','transactionId':'new-" + i + "'}";
-                    assertThat(bridge.post("/api/v1/push", "{'items':[" + item + "]}").toString())
+                    assertThat(bridge.post("/api/v1/push", "{'items':[" + item + "]}")
+                                    .toString())
                             .contains("buffered");
                     expected.add("new-" + i);
                 }
@@ -100,7 +101,10 @@ class UpgradeTest {
                 bridge.awaitDrained();
             }
             List<String> drained = postgres.query(crashed);
-            assertThat(drained).doesNotHaveDuplicates().hasSize(150 + expected.size()).endsWith(expected.toArray(String[]::new));
+            assertThat(drained)
+                    .doesNotHaveDuplicates()
+                    .hasSize(150 + expected.size())
+                    .endsWith(expected.toArray(String[]::new));
             List<String> old = fixture.observed().stream()
                     .filter(line -> line.startsWith("message orders|crashed "))
                     .toList();

@@ -52,11 +52,9 @@ class OldRecordsTest {
         var headers = new ConnectHeaders();
         OLD.forEach(headers::addString);
         var mapping = new RecordMapping("${topic}", new EnumMap<Attribute, Selector>(Attribute.class), true, 1000);
-        NewMessage read = mapping.map(
-                new SinkRecord("topic", 0, null, "key", null, "{ \"n\" : 1}", 7, 0L, null, headers));
-        assertThat(read)
-                .usingRecursiveComparison()
-                .isEqualTo(message().build());
+        NewMessage read =
+                mapping.map(new SinkRecord("topic", 0, null, "key", null, "{ \"n\" : 1}", 7, 0L, null, headers));
+        assertThat(read).usingRecursiveComparison().isEqualTo(message().build());
         assertThat(read.headers().isEmpty()).isTrue();
     }
 
@@ -69,6 +67,8 @@ class OldRecordsTest {
     void withHeadersHaveAllThatTheOldVersionReadsAndOnlyOtherNamesBeside() {
         NewMessage message =
                 message().headers(MessageHeaders.of(Map.of("x", "ä", "y", "z"))).build();
-        assertThat(RecordHeaders.of(message)).containsAllEntriesOf(OLD).doesNotContainKey("sluice.transaction-id-generated");
+        assertThat(RecordHeaders.of(message))
+                .containsAllEntriesOf(OLD)
+                .doesNotContainKey("sluice.transaction-id-generated");
     }
 }

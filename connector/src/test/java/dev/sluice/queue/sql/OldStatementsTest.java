@@ -93,7 +93,11 @@ class OldStatementsTest {
         var described = new TreeMap<String, List<String>>();
         try (Connection connection = postgres.dataSource().getConnection()) {
             for (Map.Entry<String, String> each : statements.entrySet()) {
-                described.put(each.getKey(), described(connection, Statements.Sql.parse(each.getValue()).text()));
+                described.put(
+                        each.getKey(),
+                        described(
+                                connection,
+                                Statements.Sql.parse(each.getValue()).text()));
             }
         }
         return described;

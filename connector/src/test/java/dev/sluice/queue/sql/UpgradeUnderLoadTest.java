@@ -41,9 +41,10 @@ class UpgradeUnderLoadTest {
         postgres.execute("insert into sluice.queues (name) values ('q')");
         postgres.execute("insert into sluice.partitions (queue_id, name) select 1, 'p' || n from generate_series(1, "
                 + WRITERS + ") n");
-        postgres.execute("insert into sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids, payloads,"
-                + " payload_bytes) select 1000, n, n, array[gen_random_uuid()], array['t'], array[repeat('x', 200)], 200"
-                + " from generate_series(1, " + ROWS + ") n");
+        postgres.execute(
+                "insert into sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids, payloads,"
+                        + " payload_bytes) select 1000, n, n, array[gen_random_uuid()], array['t'], array[repeat('x', 200)], 200"
+                        + " from generate_series(1, " + ROWS + ") n");
     }
 
     /** Writes as the version does: the head of the partition, then the segment. Returns the longest transaction. */
@@ -56,9 +57,10 @@ class UpgradeUnderLoadTest {
                 long start = System.nanoTime();
                 statement.execute("select * from sluice.queues");
                 statement.execute("update sluice.partitions set head = head + 1 where id = " + partition);
-                statement.execute("insert into sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids,"
-                        + " payloads, payload_bytes) select id, head, head, array[gen_random_uuid()], array['t'],"
-                        + " array['1'], 1 from sluice.partitions where id = " + partition);
+                statement.execute(
+                        "insert into sluice.segments (partition_id, first_seq, last_seq, ids, transaction_ids,"
+                                + " payloads, payload_bytes) select id, head, head, array[gen_random_uuid()], array['t'],"
+                                + " array['1'], 1 from sluice.partitions where id = " + partition);
                 connection.commit();
                 Duration took = Duration.ofNanos(System.nanoTime() - start);
                 longest = took.compareTo(longest) > 0 ? took : longest;
