@@ -96,6 +96,13 @@ class QueueSinkConnectorTest {
                     "created.from | constant:1599-12-31 | created.from must be between 1600-01-01T00:00:00Z and 9999-",
                     "partition.from | field:`a | partition.from has a back-tick that is not closed: `a",
                     "partition.from.missing | ignore | must be default, warn or fail, was ignore",
+                    "headers | tenant,sluice.id | header sluice.id must not begin with sluice.",
+                    "headers | a b | names of headers must consist of letters, digits and",
+                    "headers | '' | names of headers must not be empty",
+                    "headers.invalid | warn | String must be one of: drop, fail",
+                    "message.headers.max.count | -1 | Value must be at least 0",
+                    "message.headers.max.count | 1025 | Value must be no more than 1024",
+                    "message.headers.max.bytes | 524289 | Value must be no more than 524288",
                     "message.max.bytes | 0 | Value must be at least 1",
                     "message.max.bytes | 268435457 | Value must be no more than 268435456",
                     "put.timeout.ms | 0 | Value must be at least 1",
@@ -162,6 +169,9 @@ class QueueSinkConnectorTest {
                     "lock.timeout.ms | 4999 | write.timeout.ms | 5000",
                     "write.timeout.ms | 1000 | batch.size | 10",
                     "consumer.override.enable.auto.commit | false | batch.size | 10",
+                    "headers | none | headers.invalid | fail",
+                    "headers | Tenant, x-trace | message.headers.max.count | 1024",
+                    "headers | all | message.headers.max.bytes | 524288",
                     "trace.id.from | constant:018f0000-0000-7000-8000-000000000001 | message.headers | true"
                 })
         void takesPairsThatMayWork(String key, String value, String other, String otherValue) {

@@ -8,6 +8,7 @@ import dev.sluice.connect.plugin.Converters.Kind;
 import dev.sluice.connect.plugin.SettingGroup;
 import dev.sluice.connect.record.RecordMapping.Attribute;
 import dev.sluice.connect.record.WatchedSelector.Missing;
+import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.Origin;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -18,6 +19,7 @@ import java.util.TreeMap;
 import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Range;
+import org.apache.kafka.common.config.ConfigDef.ValidString;
 import org.apache.kafka.common.config.ConfigDef.Width;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +34,10 @@ public final class MappingSettings {
     static final String FIELD_PARSE_JSON = "field.parse.json";
     static final String MESSAGE_HEADERS = "message.headers";
     static final String MESSAGE_MAX_BYTES = "message.max.bytes";
+    static final String HEADERS = "headers";
+    static final String HEADERS_INVALID = "headers.invalid";
+    static final String HEADERS_MAX_COUNT = "message.headers.max.count";
+    static final String HEADERS_MAX_BYTES = "message.headers.max.bytes";
 
     private final AbstractConfig config;
 
@@ -68,12 +74,54 @@ public final class MappingSettings {
                                 + " producers of the topics must not choose the queue, or to copy messages into"
                                 + " another queue.")
                 .ofBoolean(true, Importance.MEDIUM);
+        defineHeaders(group);
         group.setting(
                         MESSAGE_MAX_BYTES,
                         "Largest message (bytes)",
                         "The largest payload in bytes, as JSON. A record with a longer payload is an error of the"
                                 + " record.")
                 .ofInt(16 << 20, Range.between(1, 256 << 20), Importance.MEDIUM);
+    }
+
+    private static void defineHeaders(SettingGroup group) {
+        group.setting(
+                        HEADERS,
+                        "Headers",
+                        "The headers of a record that become headers of its message: all, none, or names separated by"
+                                + " commas, in any case. Headers sluice.* never do.")
+                .recommending(HeaderReader.ALL, HeaderReader.NONE)
+                .ofText(
+                        HeaderReader.ALL,
+                        checked("all, none, or names of headers, separated by commas", HeaderReader::parse),
+                        Importance.MEDIUM,
+                        Width.MEDIUM);
+        group.setting(
+                        HEADERS_INVALID,
+                        "Invalid headers",
+                        "The effect of a header that no message can have, such as one with bytes that are not UTF-8."
+                                + " drop: the task leaves the header out, counts it, and warns once. fail: the record"
+                                + " is an error.")
+                .recommending(HeaderReader.DROP, HeaderReader.FAIL)
+                .ofText(
+                        HeaderReader.DROP,
+                        ValidString.in(HeaderReader.DROP, HeaderReader.FAIL),
+                        Importance.LOW,
+                        Width.SHORT);
+        group.setting(
+                        HEADERS_MAX_COUNT,
+                        "Most headers",
+                        "The largest number of headers of a message. The task leaves out the headers behind it, except"
+                                + " in records that Sluice has written.")
+                .ofInt(HeaderLimits.DEFAULT.count(), Range.between(0, HeaderLimits.ABSOLUTE.count()), Importance.LOW);
+        group.setting(
+                        HEADERS_MAX_BYTES,
+                        "Largest headers (bytes)",
+                        "The largest size in bytes of the names and values of a message's headers in UTF-8. The task"
+                                + " leaves out the headers that do not fit, except in records that Sluice has written.")
+                .ofInt(
+                        HeaderLimits.DEFAULT.bytes(),
+                        Range.between(0, HeaderLimits.ABSOLUTE.bytes() / 2),
+                        Importance.LOW);
     }
 
     private static void defineSelectors(SettingGroup group) {
@@ -205,7 +253,15 @@ public final class MappingSettings {
                 config.getString(QUEUE_NAME_FORMAT),
                 selectors,
                 config.getBoolean(MESSAGE_HEADERS),
+                headers(),
                 config.getInt(MESSAGE_MAX_BYTES));
+    }
+
+    private HeaderReader headers() {
+        return new HeaderReader(
+                config.getString(HEADERS),
+                new HeaderLimits(config.getInt(HEADERS_MAX_COUNT), config.getInt(HEADERS_MAX_BYTES)),
+                config.getString(HEADERS_INVALID).equals(HeaderReader.FAIL));
     }
 
     /** Returns a selector. It is a watched one if a record may have nothing where it looks. */

@@ -41,6 +41,8 @@ import org.jspecify.annotations.Nullable;
  *   <tr><td>{@value #GENERATED}</td><td>{@code true}: the transaction id cannot occur twice, so the queue does not
  *       remember it. This class reads the header and never writes it, because a topic may contain a message twice</td>
  *       <td>the queue remembers it</td></tr>
+ *   <tr><td>any other</td><td>the {@linkplain dev.sluice.queue.MessageHeaders header} of the message with this
+ *       name</td><td>no such header</td></tr>
  * </table>
  *
  * <p>No header says whether a payload is encrypted: a ciphertext is recognisable by itself
@@ -73,7 +75,7 @@ public final class RecordHeaders {
         return message.queue() + '/' + message.partition();
     }
 
-    /** Returns the headers of a message's record, by name, in the order of the table. */
+    /** Returns the headers of a message's record, by name, in the order of the table, with the message's own behind. */
     public static Map<String, String> of(NewMessage message) {
         var headers = new LinkedHashMap<String, String>();
         headers.put(QUEUE, message.queue());
@@ -87,6 +89,7 @@ public final class RecordHeaders {
         put(headers, LANE, lane == null ? null : lane.text());
         put(headers, DELIVER_AT, message.deliverAt());
         put(headers, DELAY_MS, message.delay() == null ? null : message.delay().toMillis());
+        headers.putAll(message.headers().asMap()); // No name is equal to one above: names sluice.… are reserved.
         return headers;
     }
 

@@ -36,6 +36,7 @@ import org.jspecify.annotations.Nullable;
  *   <tr><td>lane</td><td>{@link RecordHeaders#LANE}</td><td>{@code lane.from}, then none</td></tr>
  *   <tr><td>producer, time of delivery, delay</td><td>{@link RecordHeaders#PRODUCER_SUB},
  *       {@link RecordHeaders#DELIVER_AT}, {@link RecordHeaders#DELAY_MS}</td><td>none</td></tr>
+ *   <tr><td>headers</td><td>all other headers</td><td>none, see {@link HeaderReader}</td></tr>
  *   <tr><td>payload</td><td></td><td>the value as JSON, see {@link JsonText}</td></tr>
  * </table>
  *
@@ -56,6 +57,7 @@ public final class RecordMapping {
     private final Map<Attribute, Selector> selectors;
     private final int maxBytes;
     private final boolean readsHeaders;
+    private final HeaderReader headers;
 
     /** Topic of the last record. */
     private String topic = "";
@@ -85,13 +87,20 @@ public final class RecordMapping {
      * @param queueNameFormat may contain {@link #TOPIC}
      * @param selectors select the attributes that no header gives
      * @param readsHeaders whether the {@link RecordHeaders} of a record count
+     * @param headers reads the headers that become headers of the message
      * @param maxBytes longest payload
      */
-    RecordMapping(String queueNameFormat, Map<Attribute, Selector> selectors, boolean readsHeaders, int maxBytes) {
+    RecordMapping(
+            String queueNameFormat,
+            Map<Attribute, Selector> selectors,
+            boolean readsHeaders,
+            HeaderReader headers,
+            int maxBytes) {
         this.queueNameFormat = queueNameFormat;
         this.selectors = new EnumMap<>(Attribute.class);
         this.selectors.putAll(selectors);
         this.readsHeaders = readsHeaders;
+        this.headers = headers;
         this.maxBytes = maxBytes;
     }
 
@@ -132,6 +141,7 @@ public final class RecordMapping {
                                     record),
                             firstOf(transactionId, Selector.TOPIC_PARTITION_OFFSET, record),
                             payload(record))
+                    .headers(headers.read(record, id != null))
                     .generatedTransactionId(
                             transactionId == null || Boolean.parseBoolean(header(record, RecordHeaders.GENERATED)))
                     .traceId(RecordHeaders.uuid(
@@ -155,6 +165,11 @@ public final class RecordMapping {
             }
         }
         return counters;
+    }
+
+    /** Returns the number of headers that were left out because no message can have them. Any thread may read it. */
+    public long headersLeftOut() {
+        return headers.leftOut();
     }
 
     /**

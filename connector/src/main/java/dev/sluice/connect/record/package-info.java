@@ -1,11 +1,13 @@
 /**
  * The two directions between a message of a queue and a record of a topic. A message that goes through a topic is the
- * same after it: names, ids, payload, trace id, producer, time of creation and lane.
+ * same after it: names, ids, payload, headers, trace id, producer, time of creation and lane.
  *
  * <ul>
  *   <li>{@link dev.sluice.connect.record.RecordHeaders}: the key and the headers of a message. The source and the
  *       bridge write them, and the mapping reads them.
  *   <li>{@link dev.sluice.connect.record.RecordMapping}: makes a message from any record. Headers win over settings.
+ *   <li>{@code HeaderReader}: reads the headers that a record passes on to its message. It leaves out those that no
+ *       message can have.
  *   <li>{@link dev.sluice.connect.record.MappingSettings}: the settings of the mapping, and their conflicts.
  *   <li>{@code Selector}: selects one text of a record, such as {@code field:customer.id} ({@code FieldPath}).
  *       {@code WatchedSelector} counts the records that have nothing there. {@code RecordFields} finds the fields, also

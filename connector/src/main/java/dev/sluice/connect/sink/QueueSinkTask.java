@@ -176,7 +176,7 @@ public final class QueueSinkTask extends SinkTask {
                 "sink-task-metrics",
                 connector,
                 number,
-                metrics.metrics(task.mapping.missingCounters(), task.skippedTopics, lag::records, task.state));
+                metrics.metrics(task.mapping, task.skippedTopics, lag::records, task.state));
     }
 
     private void tolerateIfTransient(QueueException e) {
@@ -358,10 +358,11 @@ public final class QueueSinkTask extends SinkTask {
             closeBean(task);
             task.database.close();
             log.info(
-                    "Stopped the sink task source={} held={} missing={}",
+                    "Stopped the sink task source={} held={} missing={} headersLeftOut={}",
                     task.config.sourceName(),
                     task.batches.held(),
-                    missing(task));
+                    missing(task),
+                    task.mapping.headersLeftOut());
         }
     }
 

@@ -4,6 +4,7 @@ import dev.sluice.connect.plugin.DatabaseState;
 import dev.sluice.connect.plugin.RecentValues;
 import dev.sluice.connect.plugin.TaskBean.Metric;
 import dev.sluice.connect.record.MappingSettings;
+import dev.sluice.connect.record.RecordMapping;
 import dev.sluice.queue.PushOutcome;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -79,8 +80,8 @@ final class SinkMetrics implements OutcomeObserver {
     }
 
     /** Returns the attributes of the task's bean, with the numbers of other parts of the task. */
-    List<Metric> metrics(
-            Map<String, LongSupplier> missing, SkippedTopics topics, LongSupplier lag, DatabaseState database) {
+    List<Metric> metrics(RecordMapping mapping, SkippedTopics topics, LongSupplier lag, DatabaseState database) {
+        Map<String, LongSupplier> missing = mapping.missingCounters();
         var metrics = new ArrayList<Metric>();
         addRecords(metrics);
         addBatches(metrics, lag);
@@ -91,6 +92,11 @@ final class SinkMetrics implements OutcomeObserver {
                     "Records that have nothing where " + setting + " looks.",
                     missing.getOrDefault(setting, () -> 0)));
         }
+        metrics.add(Metric.number(
+                "headers-left-out-total",
+                "headers",
+                "Headers of records that the task leaves out because no message can have them.",
+                mapping::headersLeftOut));
         metrics.add(Metric.number(
                 "topics-without-queue",
                 "topics",

@@ -245,6 +245,7 @@ public final class QueueSourceTask extends SourceTask {
     private static SourceRecord record(Settings task, Partition partition, Message message) {
         var outgoing = NewMessage.builder(
                         message.id(), message.queue(), message.partition(), message.transactionId(), message.payload())
+                .headers(message.headers())
                 .traceId(message.traceId())
                 .producerSub(message.producerSub())
                 .origin(new Origin(message.createdAt(), partition.lane()))

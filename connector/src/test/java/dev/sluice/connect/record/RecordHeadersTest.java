@@ -4,13 +4,18 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sluice.queue.HeaderLimits;
+import dev.sluice.queue.Messages;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.Origin;
+import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.PriorityLane;
 import dev.sluice.queue.TimeText;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import org.apache.kafka.connect.data.Schema;
@@ -26,6 +31,7 @@ class RecordHeadersTest {
 
     private static final NewMessage FULL = NewMessage.builder(
                     ID, "payments", "Ærø/7", "t-1", "{ \"n\" : 1.0 }".getBytes(UTF_8))
+            .headers(Messages.HEADERS)
             .traceId(TRACE_ID)
             .producerSub("someone")
             .deliverAt(Instant.parse("2030-01-01T00:00:00.5Z"))
@@ -36,7 +42,13 @@ class RecordHeadersTest {
     private static final NewMessage SMALLEST = NewMessage.of(ID, "q", "p", "t", "1".getBytes(UTF_8));
 
     private static NewMessage read(SinkRecord record) {
-        return new RecordMapping("${topic}", new EnumMap<>(RecordMapping.Attribute.class), true, 1000).map(record);
+        return new RecordMapping(
+                        "${topic}",
+                        new EnumMap<>(RecordMapping.Attribute.class),
+                        true,
+                        new HeaderReader("all", HeaderLimits.DEFAULT, false),
+                        1000)
+                .map(record);
     }
 
     private static SinkRecord record(NewMessage message) {
@@ -61,7 +73,9 @@ class RecordHeadersTest {
 
     @Test
     void theNamesAreThese() {
-        assertThat(RecordHeaders.of(FULL))
+        var own = new LinkedHashMap<>(RecordHeaders.of(FULL));
+        own.keySet().removeAll(Messages.HEADERS.asMap().keySet());
+        assertThat(own)
                 .containsExactly(
                         Map.entry("sluice.queue", "payments"),
                         Map.entry("sluice.partition", "Ærø/7"),
@@ -76,6 +90,30 @@ class RecordHeadersTest {
         assertThat(RecordHeaders.of(SMALLEST).keySet())
                 .containsExactly("sluice.queue", "sluice.partition", "sluice.transaction-id", "sluice.id");
         assertThat(RecordHeaders.key(FULL)).isEqualTo("payments/Ærø/7");
+    }
+
+    @Test
+    void headersOfTheMessageFollowUnderTheirOwnNames() {
+        List<String> names = List.copyOf(RecordHeaders.of(FULL).keySet());
+        assertThat(names).endsWith(Messages.HEADERS.asMap().keySet().toArray(new String[0]));
+        assertThat(RecordHeaders.of(FULL)).containsAllEntriesOf(Messages.HEADERS.asMap());
+    }
+
+    @Test
+    void headersOfEveryCharacterAreReadAsTheyWereWritten() {
+        NewMessage read = read(record(FULL));
+        assertThat(List.copyOf(read.headers().asMap().entrySet()))
+                .isEqualTo(List.copyOf(Messages.HEADERS.asMap().entrySet()));
+    }
+
+    @Test
+    void anEncryptedMessageKeepsItsHeadersThoughTheyAreLargerThanTheLimits() {
+        var cipher = PayloadCipher.of("k:" + "ab".repeat(32), null);
+        NewMessage sealed = cipher.seal(NewMessage.builder(ID, "q", "p", "t", "1".getBytes(UTF_8))
+                .headers(Messages.headers("a", "x".repeat(HeaderLimits.DEFAULT.bytes() - 1)))
+                .build());
+        assertThat(sealed.headers().bytes()).isGreaterThan(HeaderLimits.DEFAULT.bytes());
+        assertThat(read(record(sealed)).headers()).isEqualTo(sealed.headers());
     }
 
     @ParameterizedTest

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sluice.connect.record.RecordMapping.Attribute;
+import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.Origin;
 import dev.sluice.queue.PriorityLane;
@@ -37,7 +38,8 @@ class RecordMappingTest {
         var selectors = new EnumMap<Attribute, Selector>(Attribute.class);
         from.forEach((attribute, text) ->
                 selectors.put(attribute, Selector.parse(attribute.toString(), text, new RecordFields(false))));
-        return new RecordMapping(format, selectors, readsHeaders, MAX_BYTES);
+        return new RecordMapping(
+                format, selectors, readsHeaders, new HeaderReader("all", HeaderLimits.DEFAULT, false), MAX_BYTES);
     }
 
     private static RecordMapping mapping(String partition) {
