@@ -102,7 +102,7 @@ class QueueSinkConnectorTest {
                     "headers.invalid | warn | String must be one of: drop, fail",
                     "message.headers.max.count | -1 | Value must be at least 0",
                     "message.headers.max.count | 1025 | Value must be no more than 1024",
-                    "message.headers.max.bytes | 524289 | Value must be no more than 524288",
+                    "message.headers.max.bytes | 131073 | Value must be no more than 131072",
                     "message.max.bytes | 0 | Value must be at least 1",
                     "message.max.bytes | 268435457 | Value must be no more than 268435456",
                     "put.timeout.ms | 0 | Value must be at least 1",
@@ -171,7 +171,7 @@ class QueueSinkConnectorTest {
                     "consumer.override.enable.auto.commit | false | batch.size | 10",
                     "headers | none | headers.invalid | fail",
                     "headers | Tenant, x-trace | message.headers.max.count | 1024",
-                    "headers | all | message.headers.max.bytes | 524288",
+                    "headers | all | message.headers.max.bytes | 131072",
                     "trace.id.from | constant:018f0000-0000-7000-8000-000000000001 | message.headers | true"
                 })
         void takesPairsThatMayWork(String key, String value, String other, String otherValue) {
