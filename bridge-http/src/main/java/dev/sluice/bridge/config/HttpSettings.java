@@ -10,6 +10,7 @@ import dev.sluice.bridge.http.WebPages;
 import dev.sluice.bridge.limits.ConnectionLimits;
 import dev.sluice.bridge.limits.HeapShares;
 import dev.sluice.bridge.limits.RequestLimits;
+import dev.sluice.queue.HeaderLimits;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -109,6 +110,19 @@ final class HttpSettings {
             8,
             10_000,
             "The deepest nesting of arrays and objects in a request body. The service refuses a deeper one with 400.");
+    static final Key<Integer> MAX_MESSAGE_HEADERS = GROUP.integer(
+            "message.headers.max.count",
+            HeaderLimits.DEFAULT.count(),
+            0,
+            HeaderLimits.ABSOLUTE.count(),
+            "The largest number of headers of a message. The service refuses a push with more with 400.");
+    static final Key<Integer> MAX_MESSAGE_HEADER_BYTES = GROUP.integer(
+            "message.headers.max.bytes",
+            HeaderLimits.DEFAULT.bytes(),
+            0,
+            HeaderLimits.ABSOLUTE.bytes() / 2, // Encrypted headers are a third larger.
+            "The largest size in bytes of the names and values of a message's headers in UTF-8. The service refuses a"
+                    + " push with more with 400.");
     static final Key<List<String>> CORS_ORIGINS = GROUP.list(
             "cors.origins",
             "",
@@ -200,6 +214,7 @@ final class HttpSettings {
                 values.get(PopSettings.MAX_BATCH),
                 (int) values.get(PopSettings.MAX_TIMEOUT).toMillis(),
                 values.get(MAX_COMPRESSION_RATIO),
+                new HeaderLimits(values.get(MAX_MESSAGE_HEADERS), values.get(MAX_MESSAGE_HEADER_BYTES)),
                 memoryBytes(values));
     }
 

@@ -1,5 +1,7 @@
 package dev.sluice.bridge.limits;
 
+import dev.sluice.queue.HeaderLimits;
+
 /**
  * The limits of one request. Each value is the largest that is accepted. A larger value is refused, unless the
  * parameter says "cut down".
@@ -11,6 +13,7 @@ package dev.sluice.bridge.limits;
  * @param popTimeoutMillis how long a pop may wait ({@code pop.max.timeout.ms}); more is cut down
  * @param compressionRatio the factor by which decompression may enlarge a body ({@code http.max.compression.ratio}),
  *     beyond its first MiB; more is status 413
+ * @param headers headers of a message ({@code message.headers.max.count}, {@code message.headers.max.bytes})
  * @param memoryBytes the heap that all requests may use together ({@code http.memory.bytes}); more is status 413 or 503
  */
 public record RequestLimits(
@@ -20,4 +23,5 @@ public record RequestLimits(
         int popBatch,
         int popTimeoutMillis,
         int compressionRatio,
+        HeaderLimits headers,
         long memoryBytes) {}

@@ -23,6 +23,7 @@ import dev.sluice.bridge.repositories.Repositories;
 import dev.sluice.bridge.repositories.RepositorySettings;
 import dev.sluice.queue.AcknowledgeOutcome;
 import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
@@ -137,7 +138,7 @@ abstract class HttpServiceFixture {
                 bodyTimeout,
                 Duration.ofSeconds(1),
                 Durability.STORED,
-                new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000, 100, MEMORY_LIMIT),
+                new RequestLimits(BODY_LIMIT, 1000, 100, 500, 5000, 100, HeaderLimits.DEFAULT, MEMORY_LIMIT),
                 new ConnectionLimits(1000, LONG, HEADER_LIMIT),
                 null,
                 WebPages.NONE,

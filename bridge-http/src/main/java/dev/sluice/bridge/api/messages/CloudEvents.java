@@ -13,6 +13,7 @@ import dev.sluice.bridge.json.Utf8;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import java.net.URI;
@@ -25,6 +26,7 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collections;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -39,7 +41,8 @@ import org.jspecify.annotations.Nullable;
  * <p>The payload is the event in JSON format. In structured and batched mode it is the bytes of the client. In binary
  * mode it is built from the headers {@code ce-…} and the body. The transaction id is {@code source}, a space, and
  * {@code id}, which together identify an event; if that is too long, its SHA-256. The extension {@code partitionkey}
- * names the partition, and the extension {@code traceparent} the trace.
+ * names the partition, and the extension {@code traceparent} the trace. Every attribute, also an extension, is a header
+ * {@code ce-…} of the message.
  */
 final class CloudEvents {
     private static final String STRUCTURED = "application/cloudevents+json";
@@ -204,7 +207,11 @@ final class CloudEvents {
         byte[] event = out.toBytes();
         memory.giveBack(making);
         memory.take(event.length);
-        return message(attributes, event, "", memory);
+        var all = new TreeMap<>(attributes);
+        if (!contentType.isEmpty()) {
+            all.put(CONTENT_TYPE, contentType);
+        }
+        return message(all, event, "", memory);
     }
 
     private void data(JsonOutput out, String contentType, String mediaType, byte[] body) {
@@ -282,26 +289,37 @@ final class CloudEvents {
     private NewMessage message(Map<String, String> attributes, byte[] event, String where, RequestMemory.Claim memory) {
         checkRequired(attributes, where);
         String transactionId = transactionId(attributes.get("source"), attributes.get("id"));
-        UUID traceId = attributes.containsKey("traceparent")
-                ? PushDefaults.traceId(String.valueOf(attributes.get("traceparent")))
+        UUID traceId = attributes.containsKey(TraceContext.TRACEPARENT)
+                ? PushDefaults.traceId(String.valueOf(attributes.get(TraceContext.TRACEPARENT)))
                 : null;
         String partition = attributes.get("partitionkey");
         String queue = String.valueOf(defaults.queue());
         memory.take(
                 PushBody.bytesOf(queue, partition == null ? defaults.partition() : partition, transactionId, event));
+        Map<String, String> headers = headers(attributes);
+        memory.take(ItemHeaders.bytesOf(headers));
         try {
+            MessageHeaders own = ItemHeaders.checked(MessageHeaders.of(headers), limits.headers());
             return NewMessage.builder(
                             ids.next(),
                             queue,
                             partition == null ? defaults.partition() : partition,
                             transactionId,
                             event)
-                    .traceId(traceId == null ? defaults.traceId() : traceId)
+                    .headers(defaults.headers(own, limits.headers()))
+                    .traceId(defaults.traceId(traceId, MessageHeaders.NONE))
                     .producerSub(defaults.producerSub())
                     .build();
-        } catch (IllegalArgumentException e) {
+        } catch (IllegalArgumentException | InvalidRequestException e) {
             throw badRequest(where + e.getMessage());
         }
+    }
+
+    /** Returns the attributes as headers of the message, under the names of the binary mode. */
+    private static Map<String, String> headers(Map<String, String> attributes) {
+        var headers = new LinkedHashMap<String, String>();
+        attributes.forEach((name, value) -> headers.put(HEADER_PREFIX + name, value));
+        return headers;
     }
 
     /** Checks the attributes of the specification (CloudEvents §3.1). */
@@ -310,6 +328,7 @@ final class CloudEvents {
             if (!ATTRIBUTE_NAME.matcher(name).matches()) {
                 throw badRequest(where + "names of attributes have lower-case letters and digits only, not " + name);
             }
+            checkCharacters(where + name, attributes.get(name));
         }
         for (String required : List.of("specversion", "id", "source", "type")) {
             String value = attributes.get(required);
@@ -329,6 +348,18 @@ final class CloudEvents {
             }
         }
         checkTime(attributes.get("time"), where);
+    }
+
+    /** Checks the characters of a string (CloudEvents §2.1). */
+    private static void checkCharacters(String what, @Nullable String value) {
+        for (int i = 0; value != null && i < value.length(); i++) {
+            int c = value.codePointAt(i);
+            boolean isNoncharacter = (c & 0xfffe) == 0xfffe || (c >= 0xfdd0 && c <= 0xfdef);
+            if (Character.isISOControl(c) || isNoncharacter || Character.getType(c) == Character.SURROGATE) {
+                throw badRequest(what + " must not contain U+" + "%04X".formatted(c) + ", has it at index " + i);
+            }
+            i += Character.charCount(c) - 1;
+        }
     }
 
     private static void checkUri(@Nullable String value, String error) {

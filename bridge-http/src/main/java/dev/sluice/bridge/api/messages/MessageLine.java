@@ -11,6 +11,8 @@ import dev.sluice.bridge.json.JsonOutput;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.buffer.FailedRecord;
+import dev.sluice.queue.HeaderLimits;
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import java.time.Duration;
@@ -27,13 +29,13 @@ import org.jspecify.annotations.Nullable;
  * <pre>{@code
  * {"queue": "orders", "partition": "customer-7", "transactionId": "o-1", "id": "0190…", "traceId": null,
  *  "producerSub": null, "deliverAt": null, "delayMs": null, "acceptedAt": "2026-05-16T10:00:00.123Z",
- *    "payload": {"total": 12.50}}
+ *    "headers": {"a": "b"}, "payload": {"total": 12.50}}
  * }</pre>
  *
- * <p>The payload is written byte for byte. If it has line breaks between its tokens, or is not JSON, the field
- * {@code "payloadText"} replaces it and holds its text as a string. A failed record begins with {@code "failedId"},
- * {@code "failedAt"}, {@code "reason"} and {@code "origin"}. An entry that is not a message is {@code {"unreadable":
- * "why", …, "entry": "base64"}}.
+ * <p>{@code headers} is there only if the message has headers. The payload is written byte for byte. If it has line
+ * breaks between its tokens, or is not JSON, the field {@code "payloadText"} replaces it and holds its text as a
+ * string. A failed record begins with {@code "failedId"}, {@code "failedAt"}, {@code "reason"} and {@code "origin"}. An
+ * entry that is not a message is {@code {"unreadable": "why", …, "entry": "base64"}}.
  *
  * <p>A line that is read must have {@code queue}, {@code transactionId} and the payload. All other fields are optional;
  * {@code acceptedAt} and the fields of a failure are skipped.
@@ -49,6 +51,7 @@ public final class MessageLine {
             "producerSub",
             "deliverAt",
             "delayMs",
+            "headers",
             "payload",
             "payloadText");
 
@@ -132,6 +135,9 @@ public final class MessageLine {
         out.field("deliverAt", deliverAt == null ? null : deliverAt.toString());
         out.name("delayMs").raw(delay == null ? "null" : Long.toString(delay.toMillis()));
         out.field("acceptedAt", acceptedAt == null ? null : acceptedAt.toString());
+        if (!message.headers().isEmpty()) {
+            out.name("headers").json(message.headers().json());
+        }
         if (isOneLineOfJson(message.payload())) {
             out.name("payload").json(message.payload());
         } else {
@@ -197,6 +203,7 @@ public final class MessageLine {
         private @Nullable String producerSub;
         private @Nullable Instant deliverAt;
         private @Nullable Duration delay;
+        private MessageHeaders headers = MessageHeaders.NONE;
         private byte @Nullable [] payload;
         private byte @Nullable [] payloadText;
 
@@ -216,6 +223,8 @@ public final class MessageLine {
                 case "producerSub" -> producerSub = string(field, value);
                 case "deliverAt" -> deliverAt = PushBody.time(json, field, value);
                 case "delayMs" -> delay = PushBody.delay(json, field, value);
+                // The service that accepted the message may have had other limits.
+                case "headers" -> headers = ItemHeaders.read(json, value, HeaderLimits.ABSOLUTE);
                 case "payload" -> payload = json.slice();
                 case "payloadText" -> payloadText = text(field, value);
                 case "unreadable" -> throw badRequest("it holds an entry that is not a message");
@@ -267,6 +276,7 @@ public final class MessageLine {
             json.take(PushBody.bytesOf(queue, inPartition, transactionId, content));
             try {
                 return NewMessage.builder(id == null ? ids.next() : id, queue, inPartition, transactionId, content)
+                        .headers(headers)
                         .traceId(traceId)
                         .producerSub(producerSub)
                         .deliverAt(deliverAt)

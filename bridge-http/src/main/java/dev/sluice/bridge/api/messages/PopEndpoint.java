@@ -60,7 +60,8 @@ import org.jspecify.annotations.Nullable;
  * <p>With the first error, the pop had no effect. With the second error, the bridge puts the position back as soon as
  * it knows the outcome, so that consumed messages are redelivered.
  *
- * <p>{@code data} is the pushed payload, byte for byte. {@code leaseId} is {@code ""} with auto-ack.
+ * <p>{@code data} is the pushed payload, byte for byte. {@code leaseId} is {@code ""} with auto-ack. A message that has
+ * headers has {@code "headers": {"name": "value"}} behind {@code data}.
  */
 public final class PopEndpoint {
     /** Finds messages. See {@code PopDispatcher#pop}. */
@@ -289,6 +290,9 @@ public final class PopEndpoint {
         out.raw(",\"transactionId\":").string(message.transactionId());
         out.raw(",\"traceId\":").uuid(message.traceId());
         out.raw(",\"data\":").json(message.payload());
+        if (!message.headers().isEmpty()) {
+            out.raw(",\"headers\":").json(message.headers().json());
+        }
         out.raw(",\"producerSub\":").string(message.producerSub());
         out.raw(",\"createdAt\":").microseconds(message.createdAt());
         out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(message.partitionId()));

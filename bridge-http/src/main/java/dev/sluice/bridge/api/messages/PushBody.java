@@ -9,6 +9,7 @@ import dev.sluice.bridge.json.JsonBody;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.TimeText;
@@ -28,7 +29,8 @@ import org.jspecify.annotations.Nullable;
  *             "partition": "customer-7",    default "Default"
  *             "payload": {"total": 12.50},  any JSON, default null
  *             "transactionId": "o-1",       default, and instead of "": from the Idempotency-Key, or a new UUID
- *             "traceId": "…"}, …],          a UUID; default, and instead of "": from traceparent
+ *             "traceId": "…",               a UUID; default, and instead of "": from traceparent
+ *             "headers": {"a": "b"}}, …],   strings by name; traceparent and tracestate come from the request
  *  "bufferMs": 100, "bufferMax": 500}       either one: answer when the messages are durable on the local disk, and
  *                                           let them linger there for that time or up to that number
  * }</pre>
@@ -50,8 +52,16 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
     private static final String GENERATED = "-".repeat(36);
 
     /** The members of an item. {@code producerSub} is ignored, because the token identifies the producer. */
-    static final List<String> MEMBERS =
-            List.of("queue", "partition", "transactionId", "traceId", "producerSub", "payload", "deliverAt", "delayMs");
+    static final List<String> MEMBERS = List.of(
+            "queue",
+            "partition",
+            "transactionId",
+            "traceId",
+            "producerSub",
+            "payload",
+            "headers",
+            "deliverAt",
+            "delayMs");
 
     static final byte[] NULL_PAYLOAD = "null".getBytes(StandardCharsets.US_ASCII);
 
@@ -229,6 +239,7 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
             String transactionId = "";
             UUID traceId = null;
             byte[] payload = null;
+            MessageHeaders headers = MessageHeaders.NONE;
             Instant deliverAt = null;
             Duration delay = null;
             var members = json.members(MEMBERS);
@@ -249,6 +260,7 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
                     case "transactionId" -> transactionId = string(value, "TransactionId", null);
                     case "traceId" -> traceId = traceId(value);
                     case "payload" -> payload = json.slice();
+                    case "headers" -> headers = ItemHeaders.read(json, value, limits.headers());
                     case "deliverAt" -> deliverAt = time(json, field, value);
                     case "delayMs" -> delay = delay(json, field, value);
                     default -> json.skip();
@@ -272,7 +284,8 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
             try {
                 return NewMessage.builder(id, queue, partition, generated ? id.toString() : transactionId, payload)
                         .generatedTransactionId(generated)
-                        .traceId(traceId == null ? defaults.traceId() : traceId)
+                        .headers(defaults.headers(headers, limits.headers()))
+                        .traceId(defaults.traceId(traceId, headers))
                         .producerSub(defaults.producerSub())
                         .deliverAt(deliverAt)
                         .delay(delay)

@@ -5,8 +5,9 @@ import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 import dev.sluice.bridge.http.Guard;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.limits.InvalidRequestException;
+import dev.sluice.queue.HeaderLimits;
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
-import java.util.Enumeration;
 import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -19,14 +20,14 @@ import org.jspecify.annotations.Nullable;
  * @param partition name of the partition
  * @param idempotencyKey makes a repeated request idempotent: the transaction id of an item is the key, a colon, and the
  *     index of the item from 0. If null, each item gets a new UUID
- * @param traceId the trace the request belongs to, or null
+ * @param trace the trace that the request belongs to, or null
  * @param producerSub subject of the producer's token, or null
  */
 public record PushDefaults(
         @Nullable String queue,
         String partition,
         @Nullable String idempotencyKey,
-        @Nullable UUID traceId,
+        @Nullable TraceContext trace,
         @Nullable String producerSub) {
     /** Longest {@code Idempotency-Key}: with an index it must fit into a transaction id. */
     static final int MAX_KEY_LENGTH = 200;
@@ -42,7 +43,8 @@ public record PushDefaults(
     private static final String NO_PARENT = "0".repeat(16);
 
     /**
-     * Reads the headers {@code Idempotency-Key} and {@code traceparent}, and the subject of the token.
+     * Reads the headers {@code Idempotency-Key}, {@code traceparent} and {@code tracestate}, and the subject of the
+     * token.
      *
      * @throws InvalidRequestException (400) if the key is too long or has other characters than visible ASCII
      */
@@ -51,7 +53,7 @@ public record PushDefaults(
                 null,
                 NewMessage.DEFAULT_PARTITION,
                 idempotencyKey(request.header("Idempotency-Key")),
-                traceId(request),
+                TraceContext.of(request),
                 Guard.subjectOf(request));
     }
 
@@ -61,8 +63,28 @@ public record PushDefaults(
                 newQueue,
                 newPartition == null ? NewMessage.DEFAULT_PARTITION : newPartition,
                 idempotencyKey,
-                traceId,
+                trace,
                 producerSub);
+    }
+
+    /** Returns the headers of a message: its own, and those of the request's trace if it has none of its own. */
+    MessageHeaders headers(MessageHeaders own, HeaderLimits limits) {
+        return trace == null ? own : trace.addTo(own, limits);
+    }
+
+    /**
+     * Returns the trace id of a message.
+     *
+     * @param given the trace id that the message names, or null
+     * @param own the headers that the message brings
+     */
+    @Nullable
+    UUID traceId(@Nullable UUID given, MessageHeaders own) {
+        if (given != null) {
+            return given;
+        }
+        UUID traceId = TraceContext.traceIdOf(own);
+        return traceId != null || trace == null ? traceId : trace.traceId();
     }
 
     /** Returns the transaction id of the item at {@code index}, or null if there is no key. */
@@ -82,15 +104,6 @@ public record PushDefaults(
             throw badRequest("Idempotency-Key must be 1 to " + MAX_KEY_LENGTH + " visible ASCII characters");
         }
         return key;
-    }
-
-    private static @Nullable UUID traceId(Request request) {
-        Enumeration<String> headers = request.servlet().getHeaders("traceparent");
-        if (!headers.hasMoreElements()) {
-            return null;
-        }
-        String only = headers.nextElement();
-        return headers.hasMoreElements() ? null : traceId(only);
     }
 
     /** Returns the trace id of a {@code traceparent} as a UUID; null if it is not one, as the specification asks. */

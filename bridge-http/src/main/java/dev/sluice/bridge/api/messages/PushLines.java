@@ -9,6 +9,7 @@ import dev.sluice.bridge.json.JsonBody;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import java.util.ArrayList;
@@ -161,7 +162,8 @@ final class PushLines {
         try {
             return NewMessage.builder(id, queue, defaults.partition(), String.valueOf(transactionId), payload)
                     .generatedTransactionId(generated)
-                    .traceId(defaults.traceId())
+                    .headers(defaults.headers(MessageHeaders.NONE, limits.headers()))
+                    .traceId(defaults.traceId(null, MessageHeaders.NONE))
                     .producerSub(defaults.producerSub())
                     .build();
         } catch (IllegalArgumentException e) {

@@ -8,6 +8,7 @@ import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.queue.Acknowledgement;
+import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.PartitionIds;
 import dev.sluice.queue.PopTarget;
 import java.util.UUID;
@@ -17,7 +18,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class AcknowledgeBodyTest {
-    private static final RequestLimits LIMITS = new RequestLimits(1 << 20, 3, 10, 100, 1000, 100, 64 << 20);
+    private static final RequestLimits LIMITS =
+            new RequestLimits(1 << 20, 3, 10, 100, 1000, 100, HeaderLimits.DEFAULT, 64 << 20);
     private static final UUID PARTITION = PartitionIds.toUuid(42);
     private static final UUID LEASE = UUID.fromString("0190b8f4-1111-7abc-8abc-0123456789ab");
 

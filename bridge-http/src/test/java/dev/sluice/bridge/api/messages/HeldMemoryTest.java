@@ -7,6 +7,7 @@ import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.queue.AcknowledgeOutcome;
+import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PushOutcome;
@@ -15,6 +16,8 @@ import java.lang.ref.Reference;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -22,7 +25,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** A request takes the memory that its objects and its answer hold, so the shared memory is a true bound. */
 class HeldMemoryTest {
     private static final int ITEMS = 50_000;
-    private static final RequestLimits LIMITS = new RequestLimits(16 << 20, 100_000, 64, 1000, 1000, 100, 1L << 30);
+    private static final RequestLimits LIMITS =
+            new RequestLimits(16 << 20, 100_000, 64, 1000, 1000, 100, HeaderLimits.DEFAULT, 1L << 30);
     private static final int COLLECTIONS = 3;
     private static final String ACKNOWLEDGEMENT =
             "{\"transactionId\":\"t\",\"partitionId\":\"534c5543-4500-8000-8000-000000000001\"%s}";
@@ -45,6 +49,14 @@ class HeldMemoryTest {
     static Stream<Request> requests() {
         return Stream.of(
                 new Request("push", list("items", "{\"queue\":\"w\"}"), HeldMemoryTest::push),
+                new Request(
+                        "push with a header",
+                        list("items", "{\"queue\":\"w\",\"headers\":{\"a\":\"b\"}}"),
+                        HeldMemoryTest::push),
+                new Request(
+                        "push with many headers",
+                        list("items", "{\"queue\":\"w\",\"headers\":" + headers() + "}", ITEMS / 20),
+                        HeldMemoryTest::push),
                 new Request(
                         "push in a transaction",
                         "{\"operations\":[{\"type\":\"push\","
@@ -127,6 +139,16 @@ class HeldMemoryTest {
     }
 
     private static String list(String field, String element) {
-        return "{\"" + field + "\":[" + element + ("," + element).repeat(ITEMS - 1) + "]}";
+        return list(field, element, ITEMS);
+    }
+
+    private static String list(String field, String element, int count) {
+        return "{\"" + field + "\":[" + element + ("," + element).repeat(count - 1) + "]}";
+    }
+
+    private static String headers() {
+        return IntStream.range(0, HeaderLimits.DEFAULT.count())
+                .mapToObj(i -> "\"name-" + i + "\":\"ключ " + i + "\"")
+                .collect(Collectors.joining(",", "{", "}"));
     }
 }

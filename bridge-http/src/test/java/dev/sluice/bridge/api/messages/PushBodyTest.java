@@ -8,6 +8,7 @@ import dev.sluice.bridge.ingest.Linger;
 import dev.sluice.bridge.limits.InvalidRequestException;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
+import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.Times;
@@ -22,7 +23,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class PushBodyTest {
-    private static final RequestLimits LIMITS = new RequestLimits(1 << 20, 5, 10, 100, 1000, 100, 64 << 20);
+    private static final RequestLimits LIMITS =
+            new RequestLimits(1 << 20, 5, 10, 100, 1000, 100, HeaderLimits.DEFAULT, 64 << 20);
     private final MessageIds ids = new MessageIds();
 
     private PushBody parse(String body) {
