@@ -84,14 +84,16 @@ final class CloudEvents {
             return events::batch;
         }
         if (mediaType.equals(STRUCTURED)) {
-            return (body, memory) -> pushed(List.of(events.structured(single(body, limits, memory), "", memory)));
+            return (body, memory) -> pushed(List.of(
+                    events.structured(single(body, limits, memory), "", new TraceRoom(limits, body.length, memory))));
         }
         if (mediaType.startsWith(ANY)) {
             throw InvalidRequestException.unsupportedMediaType("Content-Type must be " + STRUCTURED + " or " + BATCH
                     + ", or that of the data with the attributes in headers ce-…, was " + mediaType);
         }
         Map<String, String> attributes = headers(request);
-        return (body, memory) -> pushed(List.of(events.binary(attributes, contentType, mediaType, body, memory)));
+        return (body, memory) -> pushed(List.of(
+                events.binary(attributes, contentType, mediaType, body, new TraceRoom(limits, body.length, memory))));
     }
 
     private static PushBody pushed(List<NewMessage> messages) {
@@ -110,6 +112,7 @@ final class CloudEvents {
 
     private PushBody batch(byte[] body, RequestMemory.Claim memory) {
         var messages = new ArrayList<NewMessage>();
+        var room = new TraceRoom(limits, body.length, memory);
         try (var json = JsonBody.open(body, limits.depth(), memory)) {
             if (json.first() != JsonToken.START_ARRAY) {
                 throw badRequest("a batch of events must be an array");
@@ -118,7 +121,7 @@ final class CloudEvents {
                 if (messages.size() == limits.items()) {
                     throw badRequest("events must be at most " + limits.items() + " (http.max.items)");
                 }
-                messages.add(structured(json.slice(), "event " + messages.size() + ": ", memory));
+                messages.add(structured(json.slice(), "event " + messages.size() + ": ", room));
             }
             json.end();
         }
@@ -126,11 +129,11 @@ final class CloudEvents {
     }
 
     /** Reads an event in JSON format (CloudEvents JSON Event Format §3). Its bytes stay unchanged. */
-    private NewMessage structured(byte[] event, String where, RequestMemory.Claim memory) {
+    private NewMessage structured(byte[] event, String where, TraceRoom room) {
         var attributes = new TreeMap<String, String>();
         boolean data = false;
         boolean base64 = false;
-        try (var json = JsonBody.open(event, limits.depth(), memory)) {
+        try (var json = JsonBody.open(event, limits.depth(), room.memory())) {
             if (json.first() != JsonToken.START_OBJECT) {
                 throw badRequest(where + "an event must be an object");
             }
@@ -152,7 +155,7 @@ final class CloudEvents {
         if (data && base64) {
             throw badRequest(where + "an event has data or data_base64, not both");
         }
-        return message(attributes, event, where, memory);
+        return message(attributes, event, where, room);
     }
 
     private static void checkBase64(JsonBody json, JsonToken value, String where) {
@@ -184,11 +187,8 @@ final class CloudEvents {
 
     /** Builds the JSON format of an event in binary mode (CloudEvents HTTP Protocol Binding §3.1). */
     private NewMessage binary(
-            Map<String, String> attributes,
-            String contentType,
-            String mediaType,
-            byte[] body,
-            RequestMemory.Claim memory) {
+            Map<String, String> attributes, String contentType, String mediaType, byte[] body, TraceRoom room) {
+        RequestMemory.Claim memory = room.memory();
         checkRequired(attributes, "ce-");
         long making = (long) MAKING_FACTOR * body.length;
         memory.take(making);
@@ -211,7 +211,7 @@ final class CloudEvents {
         if (!contentType.isEmpty()) {
             all.put(CONTENT_TYPE, contentType);
         }
-        return message(all, event, "", memory);
+        return message(all, event, "", room);
     }
 
     private void data(JsonOutput out, String contentType, String mediaType, byte[] body) {
@@ -286,7 +286,8 @@ final class CloudEvents {
         return new String(utf8, UTF_8);
     }
 
-    private NewMessage message(Map<String, String> attributes, byte[] event, String where, RequestMemory.Claim memory) {
+    private NewMessage message(Map<String, String> attributes, byte[] event, String where, TraceRoom room) {
+        RequestMemory.Claim memory = room.memory();
         checkRequired(attributes, where);
         String transactionId = transactionId(attributes.get("source"), attributes.get("id"));
         UUID traceId = attributes.containsKey(TraceContext.TRACEPARENT)
@@ -306,7 +307,7 @@ final class CloudEvents {
                             partition == null ? defaults.partition() : partition,
                             transactionId,
                             event)
-                    .headers(defaults.headers(own, limits.headers()))
+                    .headers(room.add(defaults.trace(), own))
                     .traceId(defaults.traceId(traceId, MessageHeaders.NONE))
                     .producerSub(defaults.producerSub())
                     .build();

@@ -84,7 +84,8 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
     public static PushBody parse(
             byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults, RequestMemory.Claim memory) {
         try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
-            return new Reader(json, limits, ids, defaults, NULL_PAYLOAD).read();
+            return new Reader(json, limits, ids, defaults, NULL_PAYLOAD, new TraceRoom(limits, bytes.length, memory))
+                    .read();
         }
     }
 
@@ -110,6 +111,7 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
         private final MessageIds ids;
         private final PushDefaults defaults;
         private final byte[] payloadByDefault;
+        private final TraceRoom traceRoom;
 
         private @Nullable List<NewMessage> messages;
         private @Nullable Duration bufferTime;
@@ -118,12 +120,19 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
         private @Nullable String lastQueue;
         private @Nullable String lastPartition;
 
-        Reader(JsonBody json, RequestLimits limits, MessageIds ids, PushDefaults defaults, byte[] payloadByDefault) {
+        Reader(
+                JsonBody json,
+                RequestLimits limits,
+                MessageIds ids,
+                PushDefaults defaults,
+                byte[] payloadByDefault,
+                TraceRoom traceRoom) {
             this.json = json;
             this.limits = limits;
             this.ids = ids;
             this.defaults = defaults;
             this.payloadByDefault = payloadByDefault;
+            this.traceRoom = traceRoom;
         }
 
         PushBody read() {
@@ -284,7 +293,7 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
             try {
                 return NewMessage.builder(id, queue, partition, generated ? id.toString() : transactionId, payload)
                         .generatedTransactionId(generated)
-                        .headers(defaults.headers(headers, limits.headers()))
+                        .headers(traceRoom.add(defaults.trace(), headers))
                         .traceId(defaults.traceId(traceId, headers))
                         .producerSub(defaults.producerSub())
                         .deliverAt(deliverAt)

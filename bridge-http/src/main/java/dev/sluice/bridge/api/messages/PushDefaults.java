@@ -5,7 +5,6 @@ import static dev.sluice.bridge.limits.InvalidRequestException.badRequest;
 import dev.sluice.bridge.http.Guard;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.limits.InvalidRequestException;
-import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
 import java.util.UUID;
@@ -65,11 +64,6 @@ public record PushDefaults(
                 idempotencyKey,
                 trace,
                 producerSub);
-    }
-
-    /** Returns the headers of a message: its own, and those of the request's trace if it has none of its own. */
-    MessageHeaders headers(MessageHeaders own, HeaderLimits limits) {
-        return trace == null ? own : trace.addTo(own, limits);
     }
 
     /**

@@ -67,12 +67,12 @@ public final class PushEndpoint {
         PushDefaults named = defaults.to(queue, request.query().text("partition"));
         boolean isLines = isLines(request.header("Content-Type"));
         return bodies.read(request, (bytes, memory) -> {
-                    if (isLines) {
-                        return new PushLines(bodies.limits(), ids, named, form, memory).lines(bytes);
+                    if (!isLines && (queue == null || !PushLines.isArray(bytes))) {
+                        return PushBody.parse(bytes, bodies.limits(), ids, defaults, memory);
                     }
-                    return queue != null && PushLines.isArray(bytes)
-                            ? new PushLines(bodies.limits(), ids, named, form, memory).array(bytes)
-                            : PushBody.parse(bytes, bodies.limits(), ids, defaults, memory);
+                    var room = new TraceRoom(bodies.limits(), bytes.length, memory);
+                    var lines = new PushLines(bodies.limits(), ids, named, form, room);
+                    return isLines ? lines.lines(bytes) : lines.array(bytes);
                 })
                 .thenCompose(this::accept);
     }

@@ -44,13 +44,15 @@ final class PushLines {
     private final Form form;
     private final RequestMemory.Claim memory;
     private final @Nullable String[] lastNames = new @Nullable String[2];
+    private final TraceRoom traceRoom;
 
-    PushLines(RequestLimits limits, MessageIds ids, PushDefaults defaults, Form form, RequestMemory.Claim memory) {
+    PushLines(RequestLimits limits, MessageIds ids, PushDefaults defaults, Form form, TraceRoom traceRoom) {
         this.limits = limits;
         this.ids = ids;
         this.defaults = defaults;
         this.form = form;
-        this.memory = memory;
+        this.memory = traceRoom.memory();
+        this.traceRoom = traceRoom;
     }
 
     /**
@@ -129,7 +131,8 @@ final class PushLines {
             return event(value, index);
         }
         try (var json = JsonBody.open(value, limits.depth(), memory)) {
-            return new PushBody.Reader(json, limits, ids, defaults, PushBody.NULL_PAYLOAD).readOne(index, lastNames);
+            return new PushBody.Reader(json, limits, ids, defaults, PushBody.NULL_PAYLOAD, traceRoom)
+                    .readOne(index, lastNames);
         }
     }
 
@@ -162,7 +165,7 @@ final class PushLines {
         try {
             return NewMessage.builder(id, queue, defaults.partition(), String.valueOf(transactionId), payload)
                     .generatedTransactionId(generated)
-                    .headers(defaults.headers(MessageHeaders.NONE, limits.headers()))
+                    .headers(traceRoom.add(defaults.trace(), MessageHeaders.NONE))
                     .traceId(defaults.traceId(null, MessageHeaders.NONE))
                     .producerSub(defaults.producerSub())
                     .build();

@@ -62,7 +62,7 @@ record StreamCycleBody(
     static StreamCycleBody parse(
             byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults, RequestMemory.Claim memory) {
         try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
-            var reader = new Reader(json, limits, ids, defaults);
+            var reader = new Reader(json, limits, ids, defaults, new TraceRoom(limits, bytes.length, memory));
             if (json.first() == JsonToken.START_OBJECT) {
                 for (String field = json.nextField(); field != null; field = json.nextField()) {
                     reader.read(field, json.value());
@@ -91,10 +91,10 @@ record StreamCycleBody(
         private boolean releases = true;
         private @Nullable String refusal;
 
-        Reader(JsonBody json, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
+        Reader(JsonBody json, RequestLimits limits, MessageIds ids, PushDefaults defaults, TraceRoom room) {
             this.json = json;
             this.limits = limits;
-            this.items = new PushBody.Reader(json, limits, ids, defaults, PushBody.NULL_PAYLOAD);
+            this.items = new PushBody.Reader(json, limits, ids, defaults, PushBody.NULL_PAYLOAD, room);
         }
 
         void read(String field, JsonToken value) {

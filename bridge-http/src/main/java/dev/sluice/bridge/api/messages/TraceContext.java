@@ -76,8 +76,8 @@ record TraceContext(UUID traceId, MessageHeaders headers) {
     }
 
     /**
-     * Adds the headers of this trace to those of a message. A message with its own {@code traceparent} stays as it is,
-     * and so does a message that has no room for them.
+     * Adds the headers of this trace to those of a message. A message with its own {@code traceparent} stays as it is.
+     * A message that has no room for both headers gets the {@code traceparent} alone, or none.
      */
     MessageHeaders addTo(MessageHeaders own, HeaderLimits limits) {
         if (own.isEmpty() && fits(headers, limits)) {
@@ -87,13 +87,17 @@ record TraceContext(UUID traceId, MessageHeaders headers) {
             return own;
         }
         var all = new LinkedHashMap<>(own.asMap());
-        headers.asMap().forEach((name, value) -> {
-            if (own.get(name) == null) {
-                all.put(name, value);
+        all.put(TRACEPARENT, String.valueOf(headers.get(TRACEPARENT)));
+        MessageHeaders parent = MessageHeaders.of(all);
+        String state = headers.get(TRACESTATE);
+        if (state != null && own.get(TRACESTATE) == null) {
+            all.put(TRACESTATE, state);
+            MessageHeaders both = MessageHeaders.of(all);
+            if (fits(both, limits)) {
+                return both;
             }
-        });
-        MessageHeaders added = MessageHeaders.of(all);
-        return fits(added, limits) ? added : own;
+        }
+        return fits(parent, limits) ? parent : own;
     }
 
     private static boolean fits(MessageHeaders headers, HeaderLimits limits) {

@@ -53,7 +53,7 @@ record TransactionBody(List<Operation> operations, @Nullable String refusal) {
     static TransactionBody parse(
             byte[] bytes, RequestLimits limits, MessageIds ids, PushDefaults defaults, RequestMemory.Claim memory) {
         try (var json = JsonBody.open(bytes, limits.depth(), memory)) {
-            var reader = new Reader(json, limits, ids, defaults);
+            var reader = new Reader(json, limits, ids, defaults, new TraceRoom(limits, bytes.length, memory));
             boolean given = false;
             if (json.first() == JsonToken.START_OBJECT) {
                 for (String field = json.nextField(); field != null; field = json.nextField()) {
@@ -86,10 +86,10 @@ record TransactionBody(List<Operation> operations, @Nullable String refusal) {
         private @Nullable String refusal;
         private int pushes;
 
-        Reader(JsonBody json, RequestLimits limits, MessageIds ids, PushDefaults defaults) {
+        Reader(JsonBody json, RequestLimits limits, MessageIds ids, PushDefaults defaults, TraceRoom room) {
             this.json = json;
             this.limits = limits;
-            this.items = new PushBody.Reader(json, limits, ids, defaults, EMPTY_PAYLOAD);
+            this.items = new PushBody.Reader(json, limits, ids, defaults, EMPTY_PAYLOAD, room);
         }
 
         void readOperations(JsonToken value) {

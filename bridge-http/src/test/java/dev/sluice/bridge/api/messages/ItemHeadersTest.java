@@ -206,12 +206,60 @@ class ItemHeadersTest {
         void aMessageWithoutRoomForItStaysAsItIs() {
             assertThat(with("{\"x\":\"y\"}", "a=1").headers().asMap()).hasSize(3);
             assertThat(with("{\"x\":\"y\",\"z\":\"\"}", "a=1").headers().asMap())
-                    .hasSize(2);
+                    .as("the traceparent alone")
+                    .containsOnlyKeys("x", "z", "traceparent");
+            assertThat(with("{\"x\":\"y\",\"z\":\"\",\"w\":\"\"}", "a=1")
+                            .headers()
+                            .asMap())
+                    .containsOnlyKeys("x", "z", "w");
+            assertThat(with("null", "a=" + "1".repeat(100)).headers().asMap()).containsOnlyKeys("traceparent");
             String fits = "v".repeat(140 - "x".length() - "traceparent".length() - TRACEPARENT.length());
             assertThat(with("{\"x\":\"" + fits + "\"}", null).headers().bytes()).isEqualTo(140);
             assertThat(with("{\"x\":\"" + fits + "v\"}", null).headers().asMap())
                     .containsOnlyKeys("x");
             assertThat(with("{\"x\":\"" + fits + "v\"}", null).traceId()).isEqualTo(TRACE);
+        }
+    }
+
+    @Nested
+    class TheRoomForATraceInABody {
+        private static final int BODY_LIMIT = 64 << 10;
+        private final RequestLimits limits =
+                new RequestLimits(BODY_LIMIT, 10_000, 10, 100, 1000, 100, HeaderLimits.DEFAULT, 64 << 20);
+
+        private List<NewMessage> push(int count, String filler) {
+            String item = ",{\"queue\":\"q\"}";
+            String body =
+                    "{\"items\":[{\"queue\":\"q\",\"payload\":\"" + filler + "\"}" + item.repeat(count - 1) + "]}";
+            assertThat(body.length()).isLessThanOrEqualTo(BODY_LIMIT);
+            var defaults = new PushDefaults(null, "Default", null, TraceContext.of(TRACEPARENT, List.of()), null);
+            return PushBody.parse(body.getBytes(UTF_8), limits, ids, defaults, RequestMemory.unlimited())
+                    .messages();
+        }
+
+        private int bytesOfHeaders(List<NewMessage> messages) {
+            return messages.stream()
+                    .filter(message -> !message.headers().isEmpty())
+                    .mapToInt(message -> message.headers().json().length())
+                    .sum();
+        }
+
+        @Test
+        void isWhatTheBodyLacksToTheLargest() {
+            List<NewMessage> few = push(700, "");
+            assertThat(few)
+                    .allSatisfy(message -> assertThat(message.headers().asMap()).containsKey("traceparent"));
+            List<NewMessage> many = push(4000, "");
+            assertThat(bytesOfHeaders(many)).isBetween(20_000, 30_000);
+            assertThat(many.get(0).headers().asMap()).containsKey("traceparent");
+            assertThat(many.get(3999).headers()).isSameAs(MessageHeaders.NONE);
+            assertThat(many).allSatisfy(message -> assertThat(message.traceId()).isEqualTo(TRACE));
+        }
+
+        @Test
+        void isThereInTheLargestBodyToo() {
+            assertThat(push(1, "x".repeat(BODY_LIMIT - 50)).get(0).headers().asMap())
+                    .containsKey("traceparent");
         }
     }
 
