@@ -16,10 +16,13 @@ import dev.sluice.bridge.ingest.Lane;
 import dev.sluice.bridge.ingest.Lanes;
 import dev.sluice.bridge.ingest.PushResult;
 import dev.sluice.buffer.SegmentLogConfig;
+import dev.sluice.queue.Messages;
+import dev.sluice.queue.NewMessage;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -37,6 +40,7 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.junit.jupiter.api.AfterEach;
@@ -132,6 +136,28 @@ class KafkaTaskTest {
         assertThat(record.headers().lastHeader("sluice.queue").value())
                 .asString(UTF_8)
                 .isEqualTo("orders");
+        producer(0).completeNext();
+        fixture.awaitDrained();
+    }
+
+    @Test
+    void headersOfAMessageAreHeadersOfItsRecordUnderTheirOwnNames() {
+        start();
+        NewMessage plain = IngestFixture.message("customer-1", "t-1");
+        fixture.pushed(
+                Durability.BUFFERED,
+                NewMessage.builder(plain.id(), plain.queue(), plain.partition(), plain.transactionId(), plain.payload())
+                        .headers(Messages.HEADERS)
+                        .build());
+        awaitSent(producer(0), 1);
+        var sent = new LinkedHashMap<String, String>();
+        for (Header header : producer(0).history().get(0).headers()) {
+            if (!header.key().startsWith("sluice.")) {
+                sent.put(header.key(), new String(header.value(), UTF_8));
+            }
+        }
+        assertThat(List.copyOf(sent.entrySet()))
+                .isEqualTo(List.copyOf(Messages.HEADERS.asMap().entrySet()));
         producer(0).completeNext();
         fixture.awaitDrained();
     }
