@@ -274,6 +274,108 @@ class CloudEventsTest {
         }
     }
 
+    @Nested
+    class Headers {
+        private static final String EVENT = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\"%s}";
+
+        private JsonNode headers(String queue) {
+            return bridge.pop(queue + "?batch=2&wait=true&timeout=30000").at("/messages/0/headers");
+        }
+
+        @Test
+        void areAllAttributesOfAStructuredEvent() {
+            taken(push(
+                    "ce-structured",
+                    STRUCTURED,
+                    EVENT.formatted(
+                            ",\"subject\":\"Ærø \\\"7\\\"\",\"flag\":true,\"count\":9007199254740993,\"off\":null,"
+                                    + "\"datacontenttype\":\"application/json\",\"data\":{\"total\":12.50}")));
+            assertThat(headers("ce-structured"))
+                    .isEqualTo(RunningBridge.json(
+                            "{\"ce-count\":\"9007199254740993\",\"ce-datacontenttype\":\"application/json\","
+                                    + "\"ce-flag\":\"true\",\"ce-id\":\"1\",\"ce-source\":\"/s\",\"ce-specversion\":\"1.0\","
+                                    + "\"ce-subject\":\"Ærø \\\"7\\\"\",\"ce-type\":\"t\"}"));
+        }
+
+        @Test
+        void areAllAttributesOfABinaryEvent() {
+            taken(bridge.post(
+                    "/api/v1/push/ce-binary",
+                    "{}",
+                    "Content-Type",
+                    "application/json",
+                    "ce-specversion",
+                    "1.0",
+                    "ce-id",
+                    "1",
+                    "CE-Source",
+                    "/s",
+                    "ce-type",
+                    "t",
+                    "ce-subject",
+                    "gr%C3%BC%C3%9Fe"));
+            assertThat(headers("ce-binary"))
+                    .isEqualTo(RunningBridge.json(
+                            "{\"ce-datacontenttype\":\"application/json\",\"ce-id\":\"1\",\"ce-source\":\"/s\","
+                                    + "\"ce-specversion\":\"1.0\",\"ce-subject\":\"grüße\",\"ce-type\":\"t\"}"));
+        }
+
+        @Test
+        void ofABatchBelongToTheirEvents() {
+            taken(push("ce-batch", BATCH, "[" + EVENT.formatted(",\"a\":\"1\"") + "]"));
+            assertThat(headers("ce-batch").path("ce-a").asText()).isEqualTo("1");
+        }
+
+        @Test
+        void haveTheTraceOfTheEventAndThatOfTheRequest() {
+            String ofEvent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+            String ofRequest = "00-11111111111111111111111111111111-b7ad6b7169203331-01";
+            taken(bridge.post(
+                    "/api/v1/push/ce-trace",
+                    EVENT.formatted(",\"traceparent\":\"" + ofEvent + "\""),
+                    "Content-Type",
+                    STRUCTURED,
+                    "traceparent",
+                    ofRequest));
+            JsonNode message = bridge.pop("ce-trace?wait=true&timeout=30000").at("/messages/0");
+            assertThat(message.at("/headers/ce-traceparent").asText()).isEqualTo(ofEvent);
+            assertThat(message.at("/headers/traceparent").asText()).isEqualTo(ofRequest);
+            assertThat(message.path("traceId").asText()).isEqualTo("0af76519-16cd-43dd-8448-eb211c80319c");
+        }
+
+        @Test
+        void haveTheLimitsOfHeaders() {
+            var many = new StringBuilder();
+            for (int i = 0; i < 60; i++) {
+                many.append(",\"x").append(i).append("\":\"\"");
+            }
+            taken(push("ce-many", STRUCTURED, EVENT.formatted(many)));
+            assertRefused(
+                    push("ce-many", BATCH, "[" + EVENT.formatted(many + ",\"y\":\"\"") + "]"),
+                    "event 0: headers must be at most 64 (message.headers.max.count), are 65");
+        }
+
+        @ParameterizedTest
+        @CsvSource(
+                delimiter = '|',
+                quoteCharacter = '`',
+                value = {
+                    "\\u0000|0000",
+                    "\\n|000A",
+                    "\\t|0009",
+                    "\\u0085|0085",
+                    "\\ud800|D800",
+                    "\\ufffe|FFFE",
+                    "\\ufdd0|FDD0",
+                    "\\ud83f\\udfff|1FFFF"
+                })
+        void areRefusedIfTheEventHasCharactersThatNoneMayHave(String escape, String code) {
+            assertRefused(
+                    push("ce-bad", STRUCTURED, EVENT.formatted(",\"subject\":\"a" + escape + "\"")),
+                    "subject must not contain U+" + code + ", has it at index 1");
+        }
+    }
+
     @Test
     void formatsOtherThanJsonAreNotSupported() {
         HttpResponse<String> response = push("bad", "application/cloudevents+avro", "x");

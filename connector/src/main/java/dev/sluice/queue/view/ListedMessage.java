@@ -1,7 +1,9 @@
 package dev.sluice.queue.view;
 
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.Origin;
 import dev.sluice.queue.PartitionIds;
+import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.sql.Rows;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -21,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param seq its position in the partition
  * @param id the id that it got when it was accepted
  * @param transactionId its key in the partition
+ * @param headers headers of the producer; the stored text's if they cannot be decrypted
  * @param state its state
  * @param traceId the producer's trace id, or null
  * @param producerSub subject of the producer's token, or null
@@ -40,6 +43,7 @@ public record ListedMessage(
         long seq,
         UUID id,
         String transactionId,
+        MessageHeaders headers,
         MessageState state,
         @Nullable UUID traceId,
         @Nullable String producerSub,
@@ -49,7 +53,7 @@ public record ListedMessage(
         int groups,
         int consumedBy) {
 
-    static ListedMessage of(ResultSet row) throws SQLException {
+    static ListedMessage of(ResultSet row, PayloadCipher cipher) throws SQLException {
         MessageState state = MessageState.of(row.getString("state"));
         return new ListedMessage(
                 row.getString("queue"),
@@ -61,6 +65,7 @@ public record ListedMessage(
                 row.getLong("seq"),
                 row.getObject("id", UUID.class),
                 row.getString("transaction_id"),
+                cipher.open(row.getString("queue"), MessageHeaders.ofStored(row.getString("headers"))),
                 state,
                 row.getObject("trace_id", UUID.class),
                 row.getString("producer_sub"),

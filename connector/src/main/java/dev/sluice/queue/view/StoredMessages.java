@@ -14,6 +14,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +30,9 @@ public final class StoredMessages {
     public static final int MAX_DEPTH = 10_000;
     /** Most partitions that a page comes from: those with the newest pushes. */
     public static final int MAX_PARTITIONS = 1_000;
+
+    /** Bytes of headers on a page. The message that exceeds the limit is the last one on the page. */
+    public static final int MAX_HEADER_BYTES = 4 << 20;
 
     /** Messages read beyond the end of a page, because some may be deleted or have another state. */
     private static final int SLACK = 1_000;
@@ -74,8 +78,9 @@ public final class StoredMessages {
      * @param readers the consumers of the queues of the filter
      * @param leavesOutPartitions whether more than {@value #MAX_PARTITIONS} partitions match the filter, so that the
      *     page leaves out those with older pushes
+     * @param isCut whether the page ends before its limit because its headers have {@value #MAX_HEADER_BYTES} bytes
      */
-    public record Page(List<ListedMessage> messages, Readers readers, boolean leavesOutPartitions) {
+    public record Page(List<ListedMessage> messages, Readers readers, boolean leavesOutPartitions, boolean isCut) {
         public Page {
             messages = List.copyOf(messages);
         }
@@ -91,8 +96,8 @@ public final class StoredMessages {
     public record Key(Instant writtenAt, long partitionId, long seq) {}
 
     /**
-     * Returns a page of messages, newest first, without scheduled messages. Where single messages were deleted, a page
-     * may be shorter than its limit although more messages follow.
+     * Returns a page of messages, newest first, without scheduled messages. Where single messages were deleted, or if
+     * the headers are large, a page may be shorter than its limit although more messages follow.
      *
      * @param limit most messages returned
      * @param offset how many messages to skip first
@@ -117,17 +122,23 @@ public final class StoredMessages {
                                             : filter.state().text())
                             .set("partitions", MAX_PARTITIONS)
                             .set("scanned", limit + offset + SLACK);
+            var found = new AtomicInteger();
             List<ListedMessage> messages = statement
                     .set("limit", limit)
                     .set("offset", offset)
                     .set("before_at", before == null ? null : before.writtenAt())
                     .set("before_partition", before == null ? null : (Long) before.partitionId())
                     .set("before_seq", before == null ? null : (Long) before.seq())
-                    .list(ListedMessage::of);
+                    .set("max_bytes", MAX_HEADER_BYTES)
+                    .list(row -> {
+                        found.set(row.getInt("found"));
+                        return ListedMessage.of(row, cipher);
+                    });
             return new Page(
                     messages,
                     readers(connection, filter.queues()),
-                    !dead && leavesOutPartitions(connection, filter, before));
+                    !dead && leavesOutPartitions(connection, filter, before),
+                    messages.size() < found.get());
         });
     }
 

@@ -26,6 +26,7 @@ from (
 --   search_begin  bisects each partition for the first seq since then
 --   found         the segments in the ranges, newest first, with the number of messages up to each
 --   page          unpacks the segments that hold the newest :scanned messages
+-- The page ends with the message whose headers exceed :max_bytes together with those before it.
 with recursive candidates as (
   select c.*, chosen.queue, chosen.namespace, chosen.task, chosen.priority
   from (
@@ -158,12 +159,13 @@ with recursive candidates as (
   where size.messages > 0
 ), page as (
   select f.queue_id, f.queue, f.partition, f.namespace, f.task, f.priority, f.partition_id, f.leased_until,
-         at.seq, m.id, m.transaction_id, m.trace_id, m.producer_sub, f.written_at,
+         at.seq, m.id, m.transaction_id, m.trace_id, m.producer_sub, m.headers, f.written_at,
          coalesce(s.created_ats[m.position], f.written_at) as created_at, state.name as state
   from found f
   join sluice.segments s on s.partition_id = f.partition_id and s.first_seq = f.first_seq
-  cross join lateral unnest(s.ids, s.transaction_ids, s.trace_ids, s.producer_subs, case when s.has_deletions then s.payloads end)
-    with ordinality as m (id, transaction_id, trace_id, producer_sub, payload, position)
+  cross join lateral unnest(s.ids, s.transaction_ids, s.trace_ids, s.producer_subs, s.headers,
+                            case when s.has_deletions then s.payloads end)
+    with ordinality as m (id, transaction_id, trace_id, producer_sub, headers, payload, position)
   cross join lateral (select f.first_seq + m.position - 1 as seq) at
   cross join lateral (
     select case
@@ -186,13 +188,20 @@ with recursive candidates as (
   limit :limit offset :offset
 )
 select page.*, named.groups, named.past
-from page
+from (
+  select page.*, count(*) over () as found,
+         coalesce(sum(octet_length(page.headers)) over (
+           order by page.written_at desc, page.partition_id desc, page.seq desc
+           rows between unbounded preceding and 1 preceding), 0) as bytes_before
+  from page
+) page
 cross join lateral (
   select count(*) as groups, count(*) filter (where c.position >= page.seq) as past
   from sluice.consumer_groups g
   join sluice.cursors c on c.group_id = g.id and c.partition_id = page.partition_id
   where g.queue_id = page.queue_id and g.name <> '__QUEUE_MODE__'
 ) named
+where page.bytes_before < :max_bytes
 order by page.written_at desc, page.partition_id desc, page.seq desc;
 
 -- name: dead-messages
@@ -200,7 +209,7 @@ order by page.written_at desc, page.partition_id desc, page.seq desc;
 with page as (
   select distinct on (d.created_at, d.partition_id, d.seq)
          q.id as queue_id, q.name as queue, d.partition_name as partition, q.namespace, q.task, q.priority, d.partition_id,
-         null::timestamptz as leased_until, d.seq, d.message_id as id, d.transaction_id, d.trace_id, d.producer_sub,
+         null::timestamptz as leased_until, d.seq, d.message_id as id, d.transaction_id, d.trace_id, d.producer_sub, d.headers,
          d.created_at as written_at, d.created_at, 'dead_letter' as state
   from sluice.dead_letters d
   join sluice.queues q on q.id = d.queue_id
@@ -215,13 +224,20 @@ with page as (
   limit :limit offset :offset
 )
 select page.*, named.groups, named.past
-from page
+from (
+  select page.*, count(*) over () as found,
+         coalesce(sum(octet_length(page.headers)) over (
+           order by page.written_at desc, page.partition_id desc, page.seq desc
+           rows between unbounded preceding and 1 preceding), 0) as bytes_before
+  from page
+) page
 cross join lateral (
   select count(*) as groups, count(*) filter (where c.position >= page.seq) as past
   from sluice.consumer_groups g
   join sluice.cursors c on c.group_id = g.id and c.partition_id = page.partition_id
   where g.queue_id = page.queue_id and g.name <> '__QUEUE_MODE__'
 ) named
+where page.bytes_before < :max_bytes
 order by page.written_at desc, page.partition_id desc, page.seq desc;
 
 -- name: named-groups

@@ -71,6 +71,29 @@ class StoredMessagesTest {
         assertThat(ids(null)).containsExactly("t6", "t4", "t3", "t2", "t1");
     }
 
+    @Test
+    void aPageOfLargeHeadersIsShortAndTheNextOneGoesOnBehindIt() {
+        var ids = new MessageIds();
+        for (int i = 0; i < 50; i++) {
+            sluice.push(NewMessage.builder(ids.next(), "q", "p", "t" + i, "1".getBytes(UTF_8))
+                    .headers(Messages.headers("n", String.valueOf(i), "filler", "x".repeat(100_000)))
+                    .build());
+        }
+        var shown = new ArrayList<String>();
+        StoredMessages.Key last = null;
+        for (int pages = 0; pages < 2; pages++) {
+            StoredMessages.Page page = messages.list(filter(null), 100, 0, last);
+            assertThat(page.isCut()).isEqualTo(pages == 0);
+            page.messages().forEach(message -> shown.add(message.headers().get("n")));
+            ListedMessage end = page.messages().get(page.messages().size() - 1);
+            last = new StoredMessages.Key(end.writtenAt(), end.partitionId(), end.seq());
+        }
+        assertThat(shown).hasSize(50).doesNotHaveDuplicates().startsWith("49", "48").endsWith("1", "0");
+        assertThat(messages.list(filter(null), 41, 0, null).isCut()).isFalse();
+        assertThat(messages.list(filter(null), 42, 0, null).messages()).as("the one that exceeds the limit is shown").hasSize(42);
+        assertThat(messages.list(filter(null), 43, 0, null).messages()).hasSize(42);
+    }
+
     /**
      * Partitions of every kind: with many segments of one message, with few large segments, with old messages, with
      * deleted messages.

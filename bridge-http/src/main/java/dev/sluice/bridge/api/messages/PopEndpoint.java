@@ -61,7 +61,7 @@ import org.jspecify.annotations.Nullable;
  * it knows the outcome, so that consumed messages are redelivered.
  *
  * <p>{@code data} is the pushed payload, byte for byte. {@code leaseId} is {@code ""} with auto-ack. A message that has
- * headers has {@code "headers": {"name": "value"}} behind {@code data}.
+ * headers has {@code "headers": {"name": "value"}} behind {@code producerSub}.
  */
 public final class PopEndpoint {
     /** Finds messages. See {@code PopDispatcher#pop}. */
@@ -290,10 +290,10 @@ public final class PopEndpoint {
         out.raw(",\"transactionId\":").string(message.transactionId());
         out.raw(",\"traceId\":").uuid(message.traceId());
         out.raw(",\"data\":").json(message.payload());
+        out.raw(",\"producerSub\":").string(message.producerSub());
         if (!message.headers().isEmpty()) {
             out.raw(",\"headers\":").json(message.headers().json());
         }
-        out.raw(",\"producerSub\":").string(message.producerSub());
         out.raw(",\"createdAt\":").microseconds(message.createdAt());
         out.raw(",\"partitionId\":").uuid(PartitionIds.toUuid(message.partitionId()));
         out.raw(",\"partition\":").string(message.partition());

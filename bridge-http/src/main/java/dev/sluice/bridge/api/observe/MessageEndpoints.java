@@ -151,13 +151,13 @@ public final class MessageEndpoints {
     }
 
     /**
-     * A page may be short if single messages were deleted. So for a client that asks for pages, only an empty page is
+     * A page may be short if single messages were deleted, or if their headers are large. So for a client that asks for pages, only an empty page is
      * the last one.
      */
     private static @Nullable String next(Request request, PageRequest page, StoredMessages.Page found) {
         List<ListedMessage> shown = found.messages();
         boolean isPaging = request.query().text("limit") != null || !page.isFirst();
-        if (shown.isEmpty() || (shown.size() < page.limit() && !isPaging)) {
+        if (shown.isEmpty() || (shown.size() < page.limit() && !isPaging && !found.isCut())) {
             return null;
         }
         ListedMessage last = shown.get(shown.size() - 1);
@@ -195,9 +195,12 @@ public final class MessageEndpoints {
                 .putObject("busStatus")
                 .put("consumedBy", message.consumedBy())
                 .put("totalGroups", message.groups());
-        node.put("traceId", text(message.traceId()))
-                .put("producerSub", message.producerSub())
-                .put("queuePriority", message.priority())
+        node.put("traceId", text(message.traceId())).put("producerSub", message.producerSub());
+        if (!message.headers().isEmpty()) {
+            ObjectNode headers = node.putObject("headers");
+            message.headers().asMap().forEach(headers::put);
+        }
+        node.put("queuePriority", message.priority())
                 .put("createdAt", time(message.createdAt()))
                 .put("leaseExpiresAt", time(message.leasedUntil()));
     }
@@ -231,7 +234,8 @@ public final class MessageEndpoints {
      *  "consumerGroups": [{"name": "__QUEUE_MODE__", "consumed": false, "leaseExpiresAt": null}]}
      * }</pre>
      *
-     * {@code payload} is the pushed payload, byte for byte. 404 {@code Message not found} if there is no such message.
+     * {@code payload} is the pushed payload, byte for byte. {@code headers} precedes it if the message has
+     * headers. 404 {@code Message not found} if there is no such message.
      */
     private CompletableFuture<Answer> one(Request request) {
         OptionalLong partition = Parameters.partitionInPath(request);
@@ -252,6 +256,9 @@ public final class MessageEndpoints {
         out.field("transactionId", message.transactionId());
         out.field("partitionId", PartitionIds.toUuid(message.partitionId()));
         out.field("queuePath", message.queue() + "/" + message.partition());
+        if (!message.headers().isEmpty()) {
+            out.name("headers").json(message.headers().json());
+        }
         out.name("payload").json(message.payload());
         ObjectNode rest = object().put("queue", message.queue())
                 .put("partition", message.partition())
