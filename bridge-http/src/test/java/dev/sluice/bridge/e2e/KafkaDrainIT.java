@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.sluice.connect.worker.ConnectWorker;
 import dev.sluice.connect.worker.KafkaBroker;
 import dev.sluice.connect.worker.SharedKafka;
+import dev.sluice.queue.Messages;
 import dev.sluice.queue.TestPostgres;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 class KafkaDrainIT {
     private static final String QUEUE_OF_PLAIN = "plain";
     private static final int PLAIN_MESSAGES = 200;
+    private static final String QUEUE_WITH_HEADERS = "headed";
     private static final Duration LIMIT = Duration.ofMinutes(2);
 
     private final KafkaBroker broker = SharedKafka.broker();
@@ -37,6 +39,7 @@ class KafkaDrainIT {
             try (BridgeProcess bridge = start(postgres)) {
                 workload.push(bridge.client(), Duration.ZERO, 0, rounds / 4);
                 pushWithoutTransactionIds(bridge, 0);
+                push(bridge, item(QUEUE_WITH_HEADERS, "1", ",\"headers\":" + Messages.HEADERS.json()));
                 bridge.kill(); // Kafka has more than the log knows of.
             }
             try (BridgeProcess bridge = start(postgres)) {
@@ -62,6 +65,8 @@ class KafkaDrainIT {
                                         .get("pending")
                                         .asLong()
                                 == 0);
+                assertThat(popped(bridge, QUEUE_WITH_HEADERS))
+                        .contains(",\"headers\":" + Messages.HEADERS.json() + ",");
                 assertThat(postgres.query("select count(*) from (select 1 from sluice.messages"
                                 + " group by queue, partition, transaction_id having count(*) > 1) twice"))
                         .containsExactly("0");
@@ -85,12 +90,23 @@ class KafkaDrainIT {
     /** What has no transaction id from its producer is known by the one the bridge makes. */
     private static void pushWithoutTransactionIds(BridgeProcess bridge, int from) throws Exception {
         for (int i = from; i < from + PLAIN_MESSAGES; i++) {
-            String body = "{\"items\":[{\"queue\":\"" + QUEUE_OF_PLAIN + "\",\"payload\":" + i + "}]}";
-            assertThat(bridge.client()
-                            .send("POST", "/api/v1/push", body.getBytes(UTF_8))
-                            .statusCode())
-                    .isEqualTo(201);
+            push(bridge, item(QUEUE_OF_PLAIN, String.valueOf(i), ""));
         }
+    }
+
+    private static String item(String queue, String payload, String more) {
+        return "{\"queue\":\"" + queue + "\",\"payload\":" + payload + more + "}";
+    }
+
+    private static void push(BridgeProcess bridge, String item) throws Exception {
+        byte[] body = ("{\"items\":[" + item + "]}").getBytes(UTF_8);
+        assertThat(bridge.client().send("POST", "/api/v1/push", body).statusCode())
+                .isEqualTo(201);
+    }
+
+    private static String popped(BridgeProcess bridge, String queue) throws Exception {
+        String path = "/api/v1/pop/queue/" + queue + "?wait=true&timeout=60000";
+        return new String(bridge.client().send("GET", path, null).body(), UTF_8);
     }
 
     private BridgeProcess start(TestPostgres postgres) throws Exception {

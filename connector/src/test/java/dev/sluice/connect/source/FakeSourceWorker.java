@@ -7,10 +7,13 @@ import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.metrics.PluginMetrics;
+import org.apache.kafka.connect.data.SchemaAndValue;
+import org.apache.kafka.connect.header.Header;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.source.SourceRecord;
 import org.apache.kafka.connect.source.SourceTaskContext;
 import org.apache.kafka.connect.storage.OffsetStorageReader;
+import org.apache.kafka.connect.storage.StringConverter;
 
 /** Drives one source task as a Connect worker does: it stores the records that the task returns, with their offsets. */
 public final class FakeSourceWorker implements AutoCloseable, SourceTaskContext {
@@ -85,10 +88,18 @@ public final class FakeSourceWorker implements AutoCloseable, SourceTaskContext 
                     record.valueSchema(),
                     record.value(),
                     topic.size());
-            record.headers().forEach(consumed.headers()::add);
+            record.headers().forEach(header -> consumed.headers().add(header.key(), sent(record.topic(), header)));
             topic.add(consumed);
         }
         return topics;
+    }
+
+    /** Returns the value of a header as a consumer gets it with {@code StringConverter} at both ends. */
+    private static SchemaAndValue sent(String topic, Header header) {
+        var converter = new StringConverter();
+        converter.configure(Map.of("converter.type", "header"));
+        byte[] bytes = converter.fromConnectHeader(topic, header.key(), header.schema(), header.value());
+        return converter.toConnectHeader(topic, header.key(), bytes);
     }
 
     public QueueSourceTask task() {

@@ -8,7 +8,9 @@ import dev.sluice.connect.plugin.PostgresSettings;
 import dev.sluice.connect.record.RecordHeaders;
 import dev.sluice.connect.sink.FakeWorker;
 import dev.sluice.connect.sink.QueueSinkTask;
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.Messages;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.Origin;
 import dev.sluice.queue.PayloadCipher;
@@ -133,6 +135,7 @@ class QueueSourceTaskTest {
                             "customer-" + i % 7,
                             "t \"" + i + "\" ключ",
                             ("{ \"n\" :" + i + ".0 , \"s\": \"\\u0000\\u00e6é\" }").getBytes(UTF_8))
+                    .headers(i % 3 == 1 ? Messages.HEADERS : MessageHeaders.NONE)
                     .traceId(i % 3 == 0 ? UUID.randomUUID() : null)
                     .producerSub(i % 5 == 0 ? "someone" : null)
                     .origin(i % 4 == 0 ? origin : i % 4 == 1 ? new Origin(null, PriorityLane.LOW) : Origin.NONE)
@@ -152,7 +155,7 @@ class QueueSourceTaskTest {
 
     private static List<String> all(TestPostgres database) {
         return database.query("""
-                select concat_ws('|', m.queue, m.partition, p.lane, m.seq, m.id, m.transaction_id, m.payload, m.trace_id,
+                select concat_ws('|', m.queue, m.partition, p.lane, m.seq, m.id, m.transaction_id, m.payload, m.headers, m.trace_id,
                                  m.producer_sub, m.created_at)
                 from sluice.messages m join sluice.partitions p on p.id = m.partition_id
                 order by m.queue, m.partition, m.seq

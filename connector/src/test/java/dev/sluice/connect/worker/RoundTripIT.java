@@ -4,7 +4,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.MessageIds;
+import dev.sluice.queue.Messages;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.TestPostgres;
 import dev.sluice.queue.write.QueueWriter;
@@ -29,8 +31,9 @@ class RoundTripIT {
 
     private static final String OFFSETS = "/connectors/trip-source/offsets";
 
-    private static final String CONTENT = "select partition, seq, id, transaction_id, payload, trace_id, created_at"
-            + " from sluice.messages where queue = 'trip' order by partition, seq";
+    private static final String CONTENT =
+            "select partition, seq, id, transaction_id, payload, headers, trace_id, created_at"
+                    + " from sluice.messages where queue = 'trip' order by partition, seq";
 
     private final KafkaBroker broker = SharedKafka.broker();
 
@@ -86,6 +89,7 @@ class RoundTripIT {
                 for (int number = i; number < Math.min(end, i + BATCH); number++) {
                     byte[] payload = ("{ \"number\" : " + number + " }").getBytes(UTF_8);
                     batch.add(NewMessage.builder(ids.next(), "trip", "p" + number % PARTITIONS, "t-" + number, payload)
+                            .headers(number % 3 == 0 ? Messages.HEADERS : MessageHeaders.NONE)
                             .traceId(new UUID(number, number))
                             .build());
                 }
