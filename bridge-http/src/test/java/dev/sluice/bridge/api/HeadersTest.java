@@ -63,7 +63,8 @@ class HeadersTest {
     }
 
     private static void assertPopped(String queue) {
-        assertThat(popText("queue/" + queue + "?autoAck=true&" + WAITING)).contains("\"data\":1,", "," + SHOWN + ",\"createdAt\"");
+        assertThat(popText("queue/" + queue + "?autoAck=true&" + WAITING))
+                .contains("\"data\":1,", "," + SHOWN + ",\"createdAt\"");
     }
 
     private static void assertRefused(HttpResponse<String> response, String error) {
@@ -151,13 +152,15 @@ class HeadersTest {
         @Test
         void ofAllRoutesThatPop() {
             push("h-routes");
-            assertThat(popText("queue/h-routes?consumerGroup=a&" + WAITING)).contains("\"data\":1,", "," + SHOWN + ",\"createdAt\"");
+            assertThat(popText("queue/h-routes?consumerGroup=a&" + WAITING))
+                    .contains("\"data\":1,", "," + SHOWN + ",\"createdAt\"");
             assertThat(popText("queue/h-routes/partition/Default?consumerGroup=b&" + WAITING))
                     .contains("\"data\":1,", "," + SHOWN + ",\"createdAt\"");
             assertThat(popText("queue/h-routes?consumerGroup=c&autoAck=true&" + WAITING))
                     .contains("\"data\":1,", "," + SHOWN + ",\"createdAt\"");
             push("hspace.task.routes");
-            assertThat(popText("?namespace=hspace&task=task&" + WAITING)).contains("\"data\":1,", "," + SHOWN + ",\"createdAt\"");
+            assertThat(popText("?namespace=hspace&task=task&" + WAITING))
+                    .contains("\"data\":1,", "," + SHOWN + ",\"createdAt\"");
         }
 
         @Test
@@ -236,8 +239,9 @@ class HeadersTest {
         @Test
         void areListedAndGoBackWithARedrive() {
             bury("h-dead");
-            await().untilAsserted(() ->
-                    assertThat(bridge.get("/api/v1/dlq?queue=h-dead").body()).contains("\"data\":1,", "," + SHOWN + ",\"createdAt\""));
+            await().untilAsserted(() -> assertThat(
+                            bridge.get("/api/v1/dlq?queue=h-dead").body())
+                    .contains("\"data\":1,", "," + SHOWN + ",\"createdAt\""));
             JsonNode redriven =
                     ok(bridge.post("/api/v1/dlq/redrive", "{\"filter\":{\"queue\":\"h-dead\"},\"limit\":1}"));
             assertThat(redriven.path("moved").asInt()).isEqualTo(1);

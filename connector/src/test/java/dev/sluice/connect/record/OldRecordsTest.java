@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sluice.connect.record.RecordMapping.Attribute;
+import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.Origin;
@@ -51,7 +52,12 @@ class OldRecordsTest {
     void ofTheOldVersionBecomeTheMessagesThatTheyWereWithoutHeaders() {
         var headers = new ConnectHeaders();
         OLD.forEach(headers::addString);
-        var mapping = new RecordMapping("${topic}", new EnumMap<Attribute, Selector>(Attribute.class), true, 1000);
+        var mapping = new RecordMapping(
+                "${topic}",
+                new EnumMap<Attribute, Selector>(Attribute.class),
+                true,
+                new HeaderReader("all", HeaderLimits.DEFAULT, false),
+                1000);
         NewMessage read =
                 mapping.map(new SinkRecord("topic", 0, null, "key", null, "{ \"n\" : 1}", 7, 0L, null, headers));
         assertThat(read).usingRecursiveComparison().isEqualTo(message().build());

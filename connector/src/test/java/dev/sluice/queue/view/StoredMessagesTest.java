@@ -88,9 +88,15 @@ class StoredMessagesTest {
             ListedMessage end = page.messages().get(page.messages().size() - 1);
             last = new StoredMessages.Key(end.writtenAt(), end.partitionId(), end.seq());
         }
-        assertThat(shown).hasSize(50).doesNotHaveDuplicates().startsWith("49", "48").endsWith("1", "0");
+        assertThat(shown)
+                .hasSize(50)
+                .doesNotHaveDuplicates()
+                .startsWith("49", "48")
+                .endsWith("1", "0");
         assertThat(messages.list(filter(null), 41, 0, null).isCut()).isFalse();
-        assertThat(messages.list(filter(null), 42, 0, null).messages()).as("the one that exceeds the limit is shown").hasSize(42);
+        assertThat(messages.list(filter(null), 42, 0, null).messages())
+                .as("the one that exceeds the limit is shown")
+                .hasSize(42);
         assertThat(messages.list(filter(null), 43, 0, null).messages()).hasSize(42);
     }
 

@@ -99,9 +99,9 @@ public final class DeadLetterEndpoints {
      * }</pre>
      *
      * {@code retryCount} is the number of redeliveries before. {@code data} is the payload byte for byte, decrypted if
-     * there is a key. {@code headers} follows {@code producerSub} if the message has headers. {@code limit} is at most 1000, and a page ends early at 16 MiB, or at 1/24 of the heap. The next
-     * page starts at {@code nextCursor}, or at {@code nextOffset} for clients that count rows; both are null on the
-     * last page.
+     * there is a key. {@code headers} follows {@code producerSub} if the message has headers. {@code limit} is at most
+     * 1000, and a page ends early at 16 MiB, or at 1/24 of the heap. The next page starts at {@code nextCursor}, or at
+     * {@code nextOffset} for clients that count rows; both are null on the last page.
      */
     private CompletableFuture<Answer> list(Request request) {
         DeadLetterFilter filter = filter(request);

@@ -281,17 +281,15 @@ public record PushBody(List<NewMessage> messages, @Nullable Linger linger) {
             if (queue == null) {
                 throw badRequest(needsPayload ? "queue is missing" : "Queue must be a string");
             }
-            if (payload == null) {
-                payload = payloadByDefault;
-            }
+            byte[] content = payload == null ? payloadByDefault : payload;
             UUID id = ids.next();
             if (transactionId.isEmpty() && defaults.idempotencyKey() != null) {
                 transactionId = defaults.transactionId(index);
             }
             boolean generated = transactionId.isEmpty();
-            json.take(bytesOf(queue, partition, generated ? GENERATED : transactionId, payload));
+            json.take(bytesOf(queue, partition, generated ? GENERATED : transactionId, content));
             try {
-                return NewMessage.builder(id, queue, partition, generated ? id.toString() : transactionId, payload)
+                return NewMessage.builder(id, queue, partition, generated ? id.toString() : transactionId, content)
                         .generatedTransactionId(generated)
                         .headers(traceRoom.add(defaults.trace(), headers))
                         .traceId(defaults.traceId(traceId, headers))

@@ -151,8 +151,8 @@ public final class MessageEndpoints {
     }
 
     /**
-     * A page may be short if single messages were deleted, or if their headers are large. So for a client that asks for pages, only an empty page is
-     * the last one.
+     * A page may be short if single messages were deleted, or if their headers are large. So for a client that asks for
+     * pages, only an empty page is the last one.
      */
     private static @Nullable String next(Request request, PageRequest page, StoredMessages.Page found) {
         List<ListedMessage> shown = found.messages();
@@ -234,8 +234,8 @@ public final class MessageEndpoints {
      *  "consumerGroups": [{"name": "__QUEUE_MODE__", "consumed": false, "leaseExpiresAt": null}]}
      * }</pre>
      *
-     * {@code payload} is the pushed payload, byte for byte. {@code headers} precedes it if the message has
-     * headers. 404 {@code Message not found} if there is no such message.
+     * {@code payload} is the pushed payload, byte for byte. {@code headers} precedes it if the message has headers. 404
+     * {@code Message not found} if there is no such message.
      */
     private CompletableFuture<Answer> one(Request request) {
         OptionalLong partition = Parameters.partitionInPath(request);
