@@ -1,10 +1,11 @@
 package dev.sluice.bridge.http;
 
 import java.util.Set;
-import org.eclipse.jetty.http.BadMessageException;
+import org.eclipse.jetty.http.HttpException;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpMethod;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpURI;
 import org.eclipse.jetty.server.Request;
 
@@ -25,7 +26,8 @@ public final class RequestTargets {
     /**
      * Returns the request as all code behind the server sees it.
      *
-     * @throws BadMessageException if the address is a URL of another scheme than http and https, or has no host
+     * @throws HttpException.RuntimeException if the address is a URL of another scheme than http and https, or has no
+     *     host
      */
     public static Request read(Request request, HttpFields.Mutable responseHeaders) {
         HttpURI address = request.getHttpURI();
@@ -35,7 +37,8 @@ public final class RequestTargets {
         }
         String scheme = address.getScheme();
         if (scheme != null && !SCHEMES.contains(scheme)) {
-            throw new BadMessageException("The address must be a path or a URL of http, was one of " + scheme);
+            throw new HttpException.RuntimeException(
+                    HttpStatus.BAD_REQUEST_400, "The address must be a path or a URL of http, was one of " + scheme);
         }
         String authority = address.getAuthority();
         String host = request.getHeaders().get(HttpHeader.HOST);
@@ -43,7 +46,8 @@ public final class RequestTargets {
             return request;
         }
         if (address.getHost() == null || address.getHost().isEmpty()) {
-            throw new BadMessageException("The address must have a host behind " + scheme + "://");
+            throw new HttpException.RuntimeException(
+                    HttpStatus.BAD_REQUEST_400, "The address must have a host behind " + scheme + "://");
         }
         return withHost(request, authority);
     }
