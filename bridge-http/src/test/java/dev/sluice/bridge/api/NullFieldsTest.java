@@ -74,10 +74,10 @@ class NullFieldsTest {
         String cycle = "{'query_id':'QUERY','partition_id':'PARTITION'";
         String group = "/api/v1/consumer-groups/g";
         return List.of(
-                new Body("/api/v1/push", push, "/items/0", List.of("traceId", "deliverAt", "delayMs", "producerSub")),
+                new Body("/api/v1/push", push, "/items/0", List.of("traceId", "deliverAt", "delayMs", "producerSub", "headers")),
                 new Body("/api/v1/push", push, "", List.of("bufferMs", "bufferMax", "qos0")),
-                new Body("/api/v1/push?queue=n", "[{'payload':1}]", "/0", List.of("queue", "traceId", "deliverAt")),
-                new Body("/api/v1/push-legacy", push, "/items/0", List.of("traceId", "deliverAt", "delayMs")),
+                new Body("/api/v1/push?queue=n", "[{'payload':1}]", "/0", List.of("queue", "traceId", "deliverAt", "headers")),
+                new Body("/api/v1/push-legacy", push, "/items/0", List.of("traceId", "deliverAt", "delayMs", "headers")),
                 new Body(
                         "/api/v1/push/events",
                         "[{'specversion':'1.0','id':'1','source':'/s','type':'t','data_base64':'aGk='}]",
@@ -112,7 +112,7 @@ class NullFieldsTest {
                         "/api/v1/transaction",
                         "{'operations':[{'type':'push','items':[{'queue':'n'}]}]}",
                         "/operations/0/items/0",
-                        List.of("traceId", "deliverAt", "delayMs")),
+                        List.of("traceId", "deliverAt", "delayMs", "headers")),
                 new Body(
                         "/api/v1/transaction",
                         "{'operations':[{'type':'ack'," + message + "}]}",
@@ -168,7 +168,15 @@ class NullFieldsTest {
                         "/api/v1/buffers/requeue",
                         "{'queue':'n','transactionId':'r','payload':1}",
                         "",
-                        List.of("partition", "id", "traceId", "producerSub", "deliverAt", "delayMs", "payloadText")),
+                        List.of(
+                                "partition",
+                                "id",
+                                "traceId",
+                                "producerSub",
+                                "deliverAt",
+                                "delayMs",
+                                "payloadText",
+                                "headers")),
                 new Body(
                         "/api/v1/buffers/requeue",
                         "{'queue':'n','transactionId':'r-2','payloadText':'1'}",

@@ -3,11 +3,14 @@ package dev.sluice.queue.write;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.sluice.queue.NewMessage;
+import dev.sluice.queue.PushOutcome;
 import dev.sluice.queue.TestPostgres;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentSkipListSet;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
@@ -117,5 +120,21 @@ class WakeUpsTest {
             b.tell(List.of("later"));
             return heardByA.contains("later");
         });
+    }
+
+    @Test
+    void ofAWriterReachProcessesThatWaitForTheEmptyName() {
+        var heard = new ConcurrentSkipListSet<String>();
+        try (var tables = TestPostgres.withSchema();
+                var writer = new QueueWriter(tables.dataSource(), QueueWriterConfig.DEFAULTS);
+                var listener = new WakeUps(tables.dataSource(), "sluice", heard::add)) {
+            listener.start();
+            var wakeUps = new WriterWakeUps(writer, "sluice");
+            var message = NewMessage.of(UUID.randomUUID(), "", "p", "t", new byte[] {'1'});
+            await().until(() -> {
+                wakeUps.written(List.of(message), List.of(new PushOutcome.Queued(message.id(), 1, 1)));
+                return heard.contains("");
+            });
+        }
     }
 }
