@@ -146,7 +146,13 @@ class QueueSourceTaskTest {
                 FakeSourceWorker source = worker("value.type", "bytes");
                 FakeWorker sink = new FakeWorker(
                         new QueueSinkTask(), source.pollUntil(100).topics(), 30)) {
-            sink.start(properties(other));
+            sink.start(Map.of(
+                    "name",
+                    "sink",
+                    PostgresSettings.CONNECTION_URL,
+                    other.url(),
+                    PostgresSettings.CONNECTION_USER,
+                    "postgres"));
             sink.pollAll();
             assertThat(all(other)).hasSize(100).isEqualTo(all(postgres));
             assertThat(sink.reported).isEmpty();

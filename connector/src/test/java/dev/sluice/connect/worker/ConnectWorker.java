@@ -216,6 +216,12 @@ public final class ConnectWorker implements AutoCloseable {
                 .count();
     }
 
+    /** Returns an attribute of the MBean of a sink task. */
+    @Nullable
+    Object sinkAttribute(String connector, String name) throws Exception {
+        return jvm.attribute("dev.sluice:type=sink-task-metrics,connector=" + connector + ",*", name);
+    }
+
     /** Returns a number that a task publishes as a metric of the worker; null if it does not. */
     public @Nullable Object metric(String connector, String setting, String name) throws Exception {
         return jvm.attribute("kafka.connect:type=plugins,connector=" + connector + ",setting=" + setting + ",*", name);

@@ -45,7 +45,7 @@ class HeadersIT {
             String headers = "select headers from sluice.messages where queue = '" + topic + "'";
             await().atMost(TIMEOUT)
                     .untilAsserted(() -> assertThat(database.query(headers)).hasSize(1));
-            assertThat(worker.metric(topic, "headers", "headers-left-out")).isEqualTo(leftOut);
+            assertThat(worker.sinkAttribute(topic, "headers-left-out-total")).isEqualTo(leftOut);
             return MessageHeaders.parse(database.query(headers).get(0));
         } finally {
             worker.delete(topic);
