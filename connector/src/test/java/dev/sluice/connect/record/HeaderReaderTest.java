@@ -8,6 +8,7 @@ import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.Messages;
 import java.nio.ByteBuffer;
+import java.time.Instant;
 import java.util.Date;
 import java.util.List;
 import java.util.Map;
@@ -238,7 +239,7 @@ class HeaderReaderTest {
         void aNumberOrATimeOfATransformBecomesText() {
             SinkRecord record = record();
             record.headers().addInt("int", 7).addBoolean("flag", false);
-            record.headers().add("at", new SchemaAndValue(Timestamp.SCHEMA, new Date(0)));
+            record.headers().add("at", new SchemaAndValue(Timestamp.SCHEMA, Date.from(Instant.EPOCH)));
             assertThat(reader("all").read(record, false).asMap())
                     .isEqualTo(Map.of("int", "7", "flag", "false", "at", "1970-01-01T00:00:00.000Z"));
         }
