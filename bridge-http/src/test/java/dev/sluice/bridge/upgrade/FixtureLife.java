@@ -82,6 +82,9 @@ final class FixtureLife {
                 if (number % 4 == 0) {
                     item.put("traceId", new UUID(7, number).toString());
                 }
+                if (number % 7 == 0) {
+                    item.putObject("headers").put("x-" + number, "ä \" \\ 🎈");
+                }
                 items.add(item);
             }
             push(push % 2 == 0 ? "alice" : "bob ö \"the builder\"", items);
@@ -105,6 +108,9 @@ final class FixtureLife {
                 if (number % 3 == 0) {
                     item.put("traceId", new UUID(6, number).toString());
                 }
+                if (number % 7 == 0) {
+                    item.putObject("headers").put("x-" + number, "ä \" \\ 🎈");
+                }
                 items.add(item);
             }
             push(push % 2 == 0 ? "alice" : "bob ö \"the builder\"", items);
@@ -113,8 +119,10 @@ final class FixtureLife {
             push(
                     "alice",
                     List.of(
-                            item("secret", "p", "{\"card\":" + i + "}").put("transactionId", "s-" + i),
-                            item("failing", "p", "{\"n\": " + i + "}").put("transactionId", "f-" + i),
+                            withHeader(
+                                    item("secret", "p", "{\"card\":" + i + "}").put("transactionId", "s-" + i)),
+                            withHeader(
+                                    item("failing", "p", "{\"n\": " + i + "}").put("transactionId", "f-" + i)),
                             item("retried", "p", "{\"n\": " + i + "}").put("transactionId", "r-" + i),
                             item("leased", "p", "{\"n\": " + i + "}").put("transactionId", "h-" + i),
                             item("shop.orders.eu", "p", "{\"n\": " + i + "}")));
@@ -163,7 +171,7 @@ final class FixtureLife {
         push(
                 "alice",
                 List.of(
-                        item("later", partition, "{\"due\":2}").put("deliverAt", FAR + "2T00:00:00Z"),
+                        withHeader(item("later", partition, "{\"due\":2}").put("deliverAt", FAR + "2T00:00:00Z")),
                         item("later", partition, "{\"due\":1}")
                                 .put("deliverAt", FAR + "1T00:00:00Z")
                                 .put("traceId", new UUID(8, 1).toString())
@@ -263,9 +271,9 @@ final class FixtureLife {
         for (int i = 1; i <= 3; i++) {
             push(
                     "alice",
-                    List.of(item("held", "p", "{\"parked\": " + i + "}")
+                    List.of(withHeader(item("held", "p", "{\"parked\": " + i + "}")
                             .put("traceId", new UUID(9, i).toString())
-                            .put("transactionId", "held-" + i)));
+                            .put("transactionId", "held-" + i))));
         }
         await().until(() -> postgres.query("select count(*) from sluice.parked").contains("3"));
         bridge.awaitDrained();
@@ -281,6 +289,11 @@ final class FixtureLife {
                 .put("queue", queue)
                 .put("partition", partition)
                 .putRawValue("payload", new RawValue(payload));
+    }
+
+    private static ObjectNode withHeader(ObjectNode item) {
+        item.putObject("headers").put("content-language", "da").put("X-Tenant", "Ærø 7");
+        return item;
     }
 
     private void push(String subject, List<ObjectNode> items) {

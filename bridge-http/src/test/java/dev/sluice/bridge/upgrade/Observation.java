@@ -191,9 +191,7 @@ final class Observation {
     private void add(String what, JsonNode value) {
         add(
                 what,
-                value instanceof ObjectNode object
-                        ? without(object, "leaseId", "headers").toString()
-                        : value.toString());
+                value instanceof ObjectNode object ? without(object, "leaseId").toString() : value.toString());
     }
 
     private void add(String what, String text) {
