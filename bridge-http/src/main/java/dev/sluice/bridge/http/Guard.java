@@ -92,15 +92,15 @@ public final class Guard {
             return endpoint.handle(request);
         }
         return authorize(known, request, Role.READ_ONLY)
-                .handleAsync(
-                        (principal, refusal) -> {
-                            if (refusal != null) {
+                .handle((principal, refusal) -> refusal == null)
+                .thenComposeAsync(
+                        hasRole -> {
+                            if (!hasRole) {
                                 request.servlet().setAttribute(NO_ROLE, true);
                             }
                             return endpoint.handleSafely(request);
                         },
-                        executor)
-                .thenCompose(answer -> answer);
+                        executor);
     }
 
     /** Completes with the caller; exceptionally with the reason why the caller may not use the route. */

@@ -74,10 +74,19 @@ class NullFieldsTest {
         String cycle = "{'query_id':'QUERY','partition_id':'PARTITION'";
         String group = "/api/v1/consumer-groups/g";
         return List.of(
-                new Body("/api/v1/push", push, "/items/0", List.of("traceId", "deliverAt", "delayMs", "producerSub", "headers")),
+                new Body(
+                        "/api/v1/push",
+                        push,
+                        "/items/0",
+                        List.of("traceId", "deliverAt", "delayMs", "producerSub", "headers")),
                 new Body("/api/v1/push", push, "", List.of("bufferMs", "bufferMax", "qos0")),
-                new Body("/api/v1/push?queue=n", "[{'payload':1}]", "/0", List.of("queue", "traceId", "deliverAt", "headers")),
-                new Body("/api/v1/push-legacy", push, "/items/0", List.of("traceId", "deliverAt", "delayMs", "headers")),
+                new Body(
+                        "/api/v1/push?queue=n",
+                        "[{'payload':1}]",
+                        "/0",
+                        List.of("queue", "traceId", "deliverAt", "headers")),
+                new Body(
+                        "/api/v1/push-legacy", push, "/items/0", List.of("traceId", "deliverAt", "delayMs", "headers")),
                 new Body(
                         "/api/v1/push/events",
                         "[{'specversion':'1.0','id':'1','source':'/s','type':'t','data_base64':'aGk='}]",
