@@ -72,11 +72,13 @@ class JsonOutputTest {
                 .json(large)
                 .element("b")
                 .endArray();
-        assertThat(out.pieces()).anySatisfy(piece -> assertThat(piece.array()).isSameAs(large));
         assertThat(out.toString()).isEqualTo("[\"a\"," + new String(large, UTF_8) + ",\"b\"]");
+        large[0] = '2';
+        assertThat(out.toString()).startsWith("[\"a\",21");
         byte[] copied = Arrays.copyOf(large, 1 << 19);
-        assertThat(new JsonOutput(0).json(copied).pieces())
-                .allSatisfy(piece -> assertThat(piece.array()).isNotSameAs(copied));
+        var copy = new JsonOutput(0).json(copied);
+        copied[0] = '3';
+        assertThat(copy.toString()).startsWith("21");
     }
 
     @Test
