@@ -220,7 +220,7 @@ final class FixtureLife {
     private void deletions() {
         for (String row : postgres.query("select partition_id, transaction_id from sluice.messages"
                 + " where transaction_id in ('o-2', 'o-6', 'o-14', 'o-158') order by seq")) {
-            String[] columns = row.split("\\|");
+            String[] columns = row.split("\\|", -1);
             String partition = PartitionIds.toUuid(Long.parseLong(columns[0])).toString();
             bridge.send("fixture", "DELETE", "/api/v1/messages/" + partition + "/" + columns[1], "");
         }

@@ -121,7 +121,7 @@ final class Observation {
         for (String row : postgres.query("select c.lease_id, c.partition_id, c.acked, c.lease_end, c.position"
                 + " from sluice.cursors c join sluice.consumer_groups g on g.id = c.group_id"
                 + " where g.name = 'holder'")) {
-            String[] columns = row.split("\\|");
+            String[] columns = row.split("\\|", -1);
             add("lease", "acked " + columns[2] + " end " + columns[3] + " position " + columns[4]);
             JsonNode answer = bridge.post(
                     "/api/v1/ack",
@@ -135,7 +135,7 @@ final class Observation {
     private void groups() {
         for (String group : postgres.query("select distinct g.name, q.name from sluice.consumer_groups g"
                 + " join sluice.queues q on q.id = g.queue_id order by g.name, q.name")) {
-            String[] names = group.split("\\|");
+            String[] names = group.split("\\|", -1);
             popAll(names[1], names[0]).forEach((partition, messages) -> {
                 for (ObjectNode message : messages) {
                     add("next " + group + "|" + partition, message.get("data") + " " + message.get("transactionId"));

@@ -78,7 +78,7 @@ record SchemaRows(Map<String, Table> tables, List<String> sequences) {
                 where c.relnamespace = 'sluice'::regnamespace and c.relkind = 'r' and a.attidentity <> ''
                 order by c.relname
                 """)) {
-            String[] parts = row.split(" ");
+            String[] parts = row.split(" ", -1);
             sequences.add(parts[0] + " " + parts[1] + " "
                     + query(connection, "select last_value || ' ' || is_called from " + parts[2])
                             .get(0));
@@ -102,7 +102,7 @@ record SchemaRows(Map<String, Table> tables, List<String> sequences) {
                             new StringReader(rows));
         }
         for (String sequence : sequences) {
-            String[] parts = sequence.split(" ");
+            String[] parts = sequence.split(" ", -1);
             execute(
                     connection,
                     "select setval(pg_get_serial_sequence('sluice." + parts[0] + "', '" + parts[1] + "'), " + parts[2]
