@@ -3,6 +3,7 @@ package dev.sluice.queue.read;
 import static dev.sluice.queue.Messages.message;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sluice.queue.Message;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.TestPostgres;
 import dev.sluice.queue.sql.BoundStatement;
@@ -51,6 +52,7 @@ class PopReadTest {
                     .set("firsts", new long[] {1})
                     .set("lasts", new long[] {MESSAGES})
                     .set("max_bytes", MAX_BYTES)
+                    .set("large_bytes", Message.LARGE_BYTES)
                     .list(row -> row.getString(1));
             return String.join("\n", plan);
         }
