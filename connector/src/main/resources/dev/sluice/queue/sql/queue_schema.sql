@@ -32,7 +32,8 @@ set local lock_timeout = '2s';
 set local statement_timeout = '2s';
 
 -- name: lock-tables
--- Before the first change, so that the upgrade holds no lock of a table for as long as it waits for one.
+-- Takes all locks before the first change. It holds those that it has while it waits for the next one, so the limits of
+-- the statement and of a lock bound how long other transactions wait for an upgrade that cannot begin.
 lock table {tables} in access exclusive mode;
 
 -- name: reset-statement-limit
