@@ -2,6 +2,7 @@ package dev.sluice.bridge.config;
 
 import dev.sluice.buffer.SegmentLogConfig;
 import dev.sluice.buffer.SyncPolicy;
+import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.PayloadCipher;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -56,11 +57,20 @@ public record DataSettings(Path directory, int lanes, SegmentLogConfig log) {
     /** Bytes that a message usually has in the log besides its bytes in the request. */
     private static final int USUAL_FRAME_BYTES = 128;
 
+    /** Room for names, and for headers of the usual size. */
     private static final int LARGEST_FRAME_BYTES = 64 << 10;
+
+    /** A quote in a header has two bytes in the JSON of the headers. */
+    private static final int ESCAPED = 2;
+
+    /** The attribute {@code "a":1} of an event is the header {@code "ce-a":"1"} of its message. */
+    private static final int COPIED = 2;
+
     private static final long MIN_PENDING_BYTES = 64L << 20;
 
     /**
-     * Returns the settings. Any body that HTTP accepts fits into one append, encrypted or not.
+     * Returns the settings. Any body of messages that HTTP accepts fits into one append, encrypted or not. A batch of
+     * events fits as far as {@code buffer.max.bytes} and the format of the log allow.
      *
      * @param encrypts whether payloads may be encrypted
      * @throws IllegalArgumentException if values do not fit together; the message names the keys
@@ -73,10 +83,16 @@ public record DataSettings(Path directory, int lanes, SegmentLogConfig log) {
 
     private static SegmentLogConfig log(Path directory, Values values, boolean encrypts) {
         int bodyBytes = values.get(HttpSettings.MAX_BODY_BYTES);
-        int recordBytes = (int) (encrypts ? PayloadCipher.sealedBytes(bodyBytes) : bodyBytes) + LARGEST_FRAME_BYTES;
+        long moreHeaders = values.get(HttpSettings.MAX_MESSAGE_HEADER_BYTES) - HeaderLimits.DEFAULT.bytes();
+        int recordBytes = (int) (stored(bodyBytes, encrypts) + LARGEST_FRAME_BYTES);
+        recordBytes += moreHeaders > 0 ? (int) stored(ESCAPED * moreHeaders, encrypts) : 0;
         long frameBytes = USUAL_FRAME_BYTES + (encrypts ? 2 * PayloadCipher.sealedBytes(0) : 0); // Payload and headers.
+        long leastBytes = recordBytes + values.get(HttpSettings.MAX_ITEMS) * frameBytes;
+        // The payload of an event has its attributes too.
+        long eventBytes = leastBytes + stored((long) COPIED * bodyBytes, encrypts);
         int appendBytes = (int) Math.min(
-                SegmentLogConfig.MAX_APPEND_BYTES, recordBytes + values.get(HttpSettings.MAX_ITEMS) * frameBytes);
+                SegmentLogConfig.MAX_APPEND_BYTES,
+                Math.max(leastBytes, Math.min(eventBytes, values.get(MAX_BYTES) / 2)));
         try {
             return SegmentLogConfig.defaults(directory)
                     .withLimits(recordBytes, appendBytes, Math.max(MIN_PENDING_BYTES, 2L * appendBytes))
@@ -92,5 +108,9 @@ public record DataSettings(Path directory, int lanes, SegmentLogConfig log) {
                                             + HttpSettings.MAX_ITEMS.name() + " allow"),
                     e);
         }
+    }
+
+    private static long stored(long bytes, boolean encrypts) {
+        return encrypts ? PayloadCipher.sealedBytes(bytes) : bytes;
     }
 }

@@ -382,4 +382,46 @@ class CloudEventsTest {
         assertThat(response.statusCode()).isEqualTo(415);
         assertThat(response.body()).contains("Content-Type must be application/cloudevents+json");
     }
+
+    /** The log holds the attributes of an event twice: in the payload and as headers. */
+    @Nested
+    class AsLargeAsABodyMayBe {
+        private static final int BODY_BYTES = 200_000;
+
+        @TempDir
+        Path data;
+
+        private static String event(int id, int attributeBytes) {
+            return "{\"specversion\":\"1.0\",\"type\":\"t\",\"source\":\"/s\",\"id\":\"" + id + "\",\"ext\":\""
+                    + "x".repeat(attributeBytes) + "\",\"data\":\"\"}";
+        }
+
+        private String padded(String event) {
+            return event.replace("\"data\":\"\"", "\"data\":\"" + "d".repeat(BODY_BYTES - event.length()) + "\"");
+        }
+
+        private void assertTaken(Map<String, String> settings, String contentType, String body) {
+            var all = new TreeMap<>(settings);
+            all.put("http.max.body.bytes", String.valueOf(BODY_BYTES));
+            all.put("http.max.items", "12");
+            try (RunningBridge small = RunningBridge.start(postgres.url(), data, all)) {
+                taken(small.post("/api/v1/push/large", body, "Content-Type", contentType));
+            }
+        }
+
+        @Test
+        void aBatchOfAttributesFitsIntoTheLog() {
+            var events = new ArrayList<String>();
+            for (int i = 0; i < 12; i++) {
+                events.add(event(i, 16_300));
+            }
+            assertTaken(Map.of(), BATCH, events.toString());
+        }
+
+        @Test
+        void anEventWithTheLargestHeadersThatTheSettingsAllowFitsIntoTheLog() {
+            assertTaken(
+                    Map.of("message.headers.max.bytes", "131072"), STRUCTURED, padded(event(100, 131_000)));
+        }
+    }
 }

@@ -152,6 +152,20 @@ class BridgeConfigTest {
         }
 
         @Test
+        void leaveRoomInTheLogForTheAttributesOfEventsAsHeaders() throws ConfigException {
+            int body = 16 << 20;
+            assertThat(parse("http.max.items", "2000").data().log().maxAppendBytes())
+                    .isGreaterThan(2 * body);
+            assertThat(parse("http.max.items", "2000", "buffer.max.bytes", "50000000", "buffer.segment.bytes", "1048576")
+                            .data()
+                            .log()
+                            .maxAppendBytes())
+                    .isEqualTo(25_000_000);
+            assertThat(parse("message.headers.max.bytes", "131072").data().log().maxRecordBytes())
+                    .isGreaterThan(body + 2 * (131_072 - 16_384));
+        }
+
+        @Test
         void mayMakeTheLogAsSmallAsItsRequestsAllow() throws ConfigException {
             BridgeConfig config = parse(
                     "http.max.body.bytes", "1024",
