@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sluice.bridge.RunningBridge;
+import dev.sluice.bridge.api.messages.WebhookEndpoint;
 import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.security.Role;
 import dev.sluice.bridge.security.TestTokens;
@@ -60,6 +61,7 @@ class AuthenticationTest {
                         "auth.jwt.audience", "sluice",
                         "cors.origins", "https://app.example.com",
                         "migration.enabled", "true",
+                        "webhook.origins", "*",
                         "auth.skip.paths", "/health,/api/v1/status/buffers,/api/v1/pop/queue/open/"));
     }
 
@@ -95,6 +97,8 @@ class AuthenticationTest {
         }
         if (headers.length > 0) {
             request.headers(headers);
+        } else if (method.equals(Route.OPTIONS)) {
+            request.header(WebhookEndpoint.REQUEST_ORIGIN, "emitter.example.com"); // Otherwise it is a preflight.
         }
         try {
             return client.send(request.build(), BodyHandlers.ofString());
