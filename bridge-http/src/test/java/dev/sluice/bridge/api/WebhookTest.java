@@ -155,4 +155,22 @@ class WebhookTest {
         assertThat(RawRequest.send(closed.port(), "POST", EVENTS, event, type).status())
                 .isEqualTo(201);
     }
+
+    /** A list of paths that need no token decides for all methods of a path. */
+    @Test
+    void thePermissionNeedsATokenIfPathsAreListedThatNeedNone(@TempDir Path directory) {
+        var settings = Map.of(
+                "webhook.origins", SOURCE,
+                "auth.jwt.enabled", "true",
+                "auth.jwt.secret", TestTokens.SECRET,
+                "auth.skip.paths", "/live");
+        try (RunningBridge skipping = RunningBridge.start(postgres.url(), directory, settings)) {
+            assertWithheld(ask(skipping, EVENTS, ASK + SOURCE), 401, "Authentication required");
+            String token = "Authorization: Bearer "
+                    + TestTokens.hs256(TestTokens.claims().put("role", "read-only"), TestTokens.SECRET);
+            assertThat(ask(skipping, EVENTS, ASK + SOURCE, token).status()).isEqualTo(200);
+            assertThat(ask(skipping, EVENTS, "Access-Control-Request-Method: POST").status())
+                    .isEqualTo(204);
+        }
+    }
 }

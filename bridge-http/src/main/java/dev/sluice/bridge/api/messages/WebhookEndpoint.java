@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  * Delivery", which belongs to CloudEvents. A source asks once, before its first event, so that nobody can make it send
  * events to a server that does not expect them.
  *
- * <p>The validation proves nothing about the source and needs no token. A push needs its token with or without it.
+ * <p>The validation proves nothing about the source. It needs no token, unless {@code auth.skip.paths} is set. A push
+ * needs its token with or without the validation.
  */
 public final class WebhookEndpoint {
     /** The header by which {@code OPTIONS} asks for permission. */
