@@ -420,8 +420,7 @@ class CloudEventsTest {
 
         @Test
         void anEventWithTheLargestHeadersThatTheSettingsAllowFitsIntoTheLog() {
-            assertTaken(
-                    Map.of("message.headers.max.bytes", "131072"), STRUCTURED, padded(event(100, 131_000)));
+            assertTaken(Map.of("message.headers.max.bytes", "131072"), STRUCTURED, padded(event(100, 131_000)));
         }
     }
 }

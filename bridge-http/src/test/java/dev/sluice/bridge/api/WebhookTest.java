@@ -160,16 +160,21 @@ class WebhookTest {
     @Test
     void thePermissionNeedsATokenIfPathsAreListedThatNeedNone(@TempDir Path directory) {
         var settings = Map.of(
-                "webhook.origins", SOURCE,
-                "auth.jwt.enabled", "true",
-                "auth.jwt.secret", TestTokens.SECRET,
-                "auth.skip.paths", "/live");
+                "webhook.origins",
+                SOURCE,
+                "auth.jwt.enabled",
+                "true",
+                "auth.jwt.secret",
+                TestTokens.SECRET,
+                "auth.skip.paths",
+                "/live");
         try (RunningBridge skipping = RunningBridge.start(postgres.url(), directory, settings)) {
             assertWithheld(ask(skipping, EVENTS, ASK + SOURCE), 401, "Authentication required");
             String token = "Authorization: Bearer "
                     + TestTokens.hs256(TestTokens.claims().put("role", "read-only"), TestTokens.SECRET);
             assertThat(ask(skipping, EVENTS, ASK + SOURCE, token).status()).isEqualTo(200);
-            assertThat(ask(skipping, EVENTS, "Access-Control-Request-Method: POST").status())
+            assertThat(ask(skipping, EVENTS, "Access-Control-Request-Method: POST")
+                            .status())
                     .isEqualTo(204);
         }
     }

@@ -156,7 +156,13 @@ class BridgeConfigTest {
             int body = 16 << 20;
             assertThat(parse("http.max.items", "2000").data().log().maxAppendBytes())
                     .isGreaterThan(2 * body);
-            assertThat(parse("http.max.items", "2000", "buffer.max.bytes", "50000000", "buffer.segment.bytes", "1048576")
+            assertThat(parse(
+                                    "http.max.items",
+                                    "2000",
+                                    "buffer.max.bytes",
+                                    "50000000",
+                                    "buffer.segment.bytes",
+                                    "1048576")
                             .data()
                             .log()
                             .maxAppendBytes())
