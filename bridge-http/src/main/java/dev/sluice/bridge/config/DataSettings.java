@@ -83,9 +83,9 @@ public record DataSettings(Path directory, int lanes, SegmentLogConfig log) {
 
     private static SegmentLogConfig log(Path directory, Values values, boolean encrypts) {
         int bodyBytes = values.get(HttpSettings.MAX_BODY_BYTES);
-        long moreHeaders = values.get(HttpSettings.MAX_MESSAGE_HEADER_BYTES) - HeaderLimits.DEFAULT.bytes();
+        int moreHeaders = values.get(HttpSettings.MAX_MESSAGE_HEADER_BYTES) - HeaderLimits.DEFAULT.bytes();
         int recordBytes = (int) (stored(bodyBytes, encrypts) + LARGEST_FRAME_BYTES);
-        recordBytes += moreHeaders > 0 ? (int) stored(ESCAPED * moreHeaders, encrypts) : 0;
+        recordBytes += moreHeaders > 0 ? (int) stored((long) ESCAPED * moreHeaders, encrypts) : 0;
         long frameBytes = USUAL_FRAME_BYTES + (encrypts ? 2 * PayloadCipher.sealedBytes(0) : 0); // Payload and headers.
         long leastBytes = recordBytes + values.get(HttpSettings.MAX_ITEMS) * frameBytes;
         // The payload of an event has its attributes too.
