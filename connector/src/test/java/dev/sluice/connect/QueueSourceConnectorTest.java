@@ -209,6 +209,9 @@ class QueueSourceConnectorTest {
                     .containsExactly("queues: queues and queues.pattern must not both be set");
             Map<String, String> none = properties();
             none.remove("queues");
+            assertThat(problems(properties("queues", "a,")))
+                    .containsExactly("queues: queues has an empty entry; queues.pattern=^$ selects the queue with the"
+                            + " empty name");
             assertThat(problems(none)).containsExactly("queues: queues or queues.pattern must be set");
         }
     }

@@ -61,6 +61,7 @@ class UnknownSettingsTest {
         "topic, topics",
         "task.max, tasks.max",
         "value.convertor, value.converter",
+        "errors.deadletterqueue.topic.nam, errors.deadletterqueue.topic.name",
         "error.tolerance, errors.tolerance"
     })
     void theNearestSettingOfTheSinkIsNamed(String key, String nearest) {
@@ -151,7 +152,6 @@ class UnknownSettingsTest {
                 "value.converter.schemas.enable",
                 "key.converter.schema.registry.url",
                 "header.converter.encoding",
-                "errors.deadletterqueue.topic.partitions",
                 "consumer.override.max.poll.records",
                 "producer.override.linger.ms",
                 "admin.override.sasl.jaas.config",

@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * A JSON object in the body of a request of administration, as a tree. {@link JsonBody} reads bodies with messages,
  * because it keeps every byte of a payload.
  *
+ * <p>A name that occurs twice in an object is refused, because one of its values would have no effect.
+ *
  * <p>If a field has the wrong type or value, a method throws {@link InvalidRequestException} (400) that names the
  * field. A field that is {@code null} counts as absent.
  */
@@ -45,7 +47,9 @@ public record JsonRequest(JsonNode fields) {
                                 .build())
                         .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
                         .build())
-                .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+                .enable(
+                        DeserializationFeature.FAIL_ON_TRAILING_TOKENS,
+                        DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY);
         try {
             takeForTree(body, mapper.getFactory(), memory);
             JsonNode tree = mapper.readTree(body);
@@ -59,7 +63,10 @@ public record JsonRequest(JsonNode fields) {
         } catch (JsonProcessingException e) {
             // An exception about a limit has no location.
             // The message must not repeat a word without quotes: it may be a password.
-            throw badRequest("Invalid JSON: " + e.getOriginalMessage().replaceFirst("token '.*?':", "token:")
+            throw badRequest("Invalid JSON: "
+                    + e.getOriginalMessage()
+                            .replaceFirst("token '.*?':", "token:")
+                            .replaceFirst("(?s)(Duplicate field '.*') for .*", "$1")
                     + (e.getLocation() == null
                             ? ""
                             : " at byte " + e.getLocation().getByteOffset()));

@@ -141,6 +141,7 @@ class PatchQueueTest {
                 "{'options':{'leaseTime':2147483648}}|leaseTime must be a whole number from 0 to 2147483647",
                 "{'options':{'retentionEnabled':1}}|retentionEnabled must be true or false",
                 "{'namespace':1}|namespace must be a string",
+                "{'options':{'leaseTime':5},'options':{}}|Invalid JSON: Duplicate field 'options' at byte ",
                 "[]|the body must be a JSON object",
                 "null|the body must be a JSON object",
                 "~~|Empty request body"

@@ -42,6 +42,11 @@ public final class UnknownSettings {
             ConnectSettings.ERRORS_TOLERANCE,
             ConnectSettings.ERRORS_LOG_ENABLE,
             ConnectSettings.DEAD_LETTER_TOPIC,
+            "errors.deadletterqueue.topic.replication.factor",
+            "errors.deadletterqueue.context.headers.enable",
+            "errors.log.include.messages",
+            "errors.retry.timeout",
+            "errors.retry.delay.max.ms",
             "exactly.once.support",
             "transaction.boundary",
             "transaction.boundary.interval.ms",
@@ -50,7 +55,7 @@ public final class UnknownSettings {
 
     /** Settings of the parts of Connect that a configuration names, and those that Connect adds for a task. */
     private static final Pattern OF_CONNECT = Pattern.compile("(transforms|predicates|(key|value|header)\\.converter"
-            + "|errors|topic\\.creation|(consumer|producer|admin)\\.override)\\..+|task\\.(class|index|count)");
+            + "|topic\\.creation|(consumer|producer|admin)\\.override)\\..+|task\\.(class|index|count)");
 
     /** Two settings are similar if they differ in at most this share of the characters. */
     private static final int SIMILAR_SHARE = 3;

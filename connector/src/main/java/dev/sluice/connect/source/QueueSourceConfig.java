@@ -116,6 +116,11 @@ public final class QueueSourceConfig extends AbstractConfig {
                             ? QUEUES + " and " + QUEUES_PATTERN + " must not both be set"
                             : QUEUES + " or " + QUEUES_PATTERN + " must be set");
         }
+        if (config.getList(QUEUES).contains("")) {
+            conflicts.put(
+                    QUEUES,
+                    QUEUES + " has an empty entry; " + QUEUES_PATTERN + "=^$ selects the queue with the empty name");
+        }
         if (properties.get(ConnectSettings.NAME) == null) {
             conflicts.put(ConnectSettings.NAME, "the connector must have a " + ConnectSettings.NAME);
         }
