@@ -13,11 +13,13 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Applies acknowledgements in a transaction of the caller: locks the cursors, finds the seqs of the transaction ids,
@@ -29,20 +31,17 @@ import org.jspecify.annotations.Nullable;
 public final class Acknowledge {
     /** Longest delay after a failure. */
     private static final long MAX_RETRY_DELAY_MS = 3_600_000;
-    /**
-     * How many seqs before and after the position are searched for a message that is not leased. The bound keeps an
-     * acknowledgement from reading a whole partition.
-     */
-    static final int UNLEASED_REACH = 10_000;
     /** Largest random share added to a delay, so that messages that failed together are not retried together. */
     private static final double JITTER = 0.2;
 
     private final Statements statements;
     private final Statements cursorStatements;
+    private final UnleasedSearch unleased;
 
     public Acknowledge(String schema) {
         this.statements = Statements.read("acknowledge.sql", schema);
         this.cursorStatements = Statements.read("locked_cursors.sql", schema);
+        this.unleased = new UnleasedSearch(statements);
     }
 
     private record CursorKey(String group, long partitionId) {
@@ -68,6 +67,7 @@ public final class Acknowledge {
         }
         Map<CursorKey, LockedCursor> cursors = lockCursors(connection, acknowledgements);
         readLeases(connection, cursors.values());
+        findUnleased(connection, cursors, acknowledgements);
         Map<MessageKey, Unread> unread = findUnread(
                 connection,
                 acknowledgements.stream()
@@ -77,7 +77,7 @@ public final class Acknowledge {
         var outcomes = new ArrayList<AcknowledgeOutcome>(acknowledgements.size());
         for (Acknowledgement each : acknowledgements) {
             LockedCursor cursor = cursors.get(CursorKey.of(each));
-            outcomes.add(cursor == null ? withoutCursor(each, unread) : apply(connection, cursor, each, deadLetters));
+            outcomes.add(cursor == null ? withoutCursor(each, unread) : apply(cursor, each, deadLetters));
         }
         deadLetters.run(connection);
         write(connection, cursors.values());
@@ -110,7 +110,8 @@ public final class Acknowledge {
         readLeases(connection, List.of(cursor));
         Long seq = cursor.leasedIds().get(acknowledgement.transactionId());
         if (seq == null) {
-            seq = findInReach(connection, cursor, acknowledgement.transactionId());
+            unleased.near(connection, Map.of(cursor, Set.of(acknowledgement.transactionId())));
+            seq = cursor.idsInReach().get(acknowledgement.transactionId());
         }
         if (seq == null || (acknowledgement.leaseId() != null && seq > cursor.leaseEnd())) {
             return new NotFound();
@@ -160,18 +161,18 @@ public final class Acknowledge {
         }
     }
 
-    /** Returns the seq of a message that is not leased, or null if it is not within reach. */
-    private @Nullable Long findInReach(Connection connection, LockedCursor cursor, String transactionId)
+    /** Finds the messages that are not leased, of acknowledgements that name no lease. */
+    private void findUnleased(
+            Connection connection, Map<CursorKey, LockedCursor> cursors, List<Acknowledgement> acknowledgements)
             throws SQLException {
-        Map<String, Long> ids = cursor.idsInReach();
-        if (ids == null) {
-            ids = new HashMap<>();
-            cursor.idsInReach(ids);
-            long first = Math.max(1, cursor.position() - UNLEASED_REACH + 1);
-            long last = cursor.position() + UNLEASED_REACH;
-            readTransactionIds(connection, List.of(new IdRange(cursor, first, last, ids)));
+        var wanted = new LinkedHashMap<LockedCursor, Set<String>>();
+        for (Acknowledgement each : acknowledgements) {
+            LockedCursor cursor = cursors.get(CursorKey.of(each));
+            if (cursor != null && each.leaseId() == null && !cursor.leasedIds().containsKey(each.transactionId())) {
+                wanted.computeIfAbsent(cursor, key -> new LinkedHashSet<>()).add(each.transactionId());
+            }
         }
-        return ids.get(transactionId);
+        unleased.near(connection, wanted);
     }
 
     private void readTransactionIds(Connection connection, List<IdRange> ranges) throws SQLException {
@@ -197,15 +198,30 @@ public final class Acknowledge {
     private Map<MessageKey, Unread> findUnread(Connection connection, List<Acknowledgement> acknowledgements)
             throws SQLException {
         var found = new HashMap<MessageKey, Unread>();
-        if (!acknowledgements.isEmpty()) {
-            statements
-                    .on(connection, "newest-of-ids")
-                    .set("partitions", acknowledgements, Acknowledgement::partitionId)
-                    .setTexts("transaction_ids", acknowledgements, Acknowledgement::transactionId)
-                    .set("reach", UNLEASED_REACH)
-                    .forEach(row -> found.put(
-                            new MessageKey(row.getLong("id"), row.getString("transaction_id")),
-                            new Unread(row.getString("queue"), row.getString("partition"))));
+        if (acknowledgements.isEmpty()) {
+            return found;
+        }
+        var ids = new HashMap<Long, Set<String>>();
+        for (Acknowledgement each : acknowledgements) {
+            ids.computeIfAbsent(each.partitionId(), key -> new LinkedHashSet<>())
+                    .add(each.transactionId());
+        }
+        var newest = new ArrayList<UnleasedSearch.Newest>();
+        var names = new ArrayList<Unread>();
+        statements
+                .on(connection, "partitions-without-cursor")
+                .set("partitions", acknowledgements, Acknowledgement::partitionId)
+                .forEach(row -> {
+                    long partition = row.getLong("id");
+                    names.add(new Unread(row.getString("queue"), row.getString("partition")));
+                    newest.add(new UnleasedSearch.Newest(
+                            partition, row.getLong("tail"), row.getLong("head"), ids.get(partition), new HashSet<>()));
+                });
+        unleased.newest(connection, newest);
+        for (int i = 0; i < newest.size(); i++) {
+            long partition = newest.get(i).partitionId();
+            Unread name = names.get(i);
+            newest.get(i).found().forEach(id -> found.put(new MessageKey(partition, id), name));
         }
         return found;
     }
@@ -219,15 +235,14 @@ public final class Acknowledge {
     }
 
     /** Applies one acknowledgement to its cursor. */
-    private AcknowledgeOutcome apply(
-            Connection connection, LockedCursor cursor, Acknowledgement acknowledgement, DeadLetterBatch deadLetters)
-            throws SQLException {
+    private static AcknowledgeOutcome apply(
+            LockedCursor cursor, Acknowledgement acknowledgement, DeadLetterBatch deadLetters) {
         if (cursor.refuses(acknowledgement.leaseId())) {
             return leaseInvalid(cursor);
         }
         Long seq = cursor.leasedIds().get(acknowledgement.transactionId());
         if (seq == null && acknowledgement.leaseId() == null) {
-            seq = findInReach(connection, cursor, acknowledgement.transactionId());
+            seq = cursor.idsInReach().get(acknowledgement.transactionId());
         }
         if (seq == null) {
             return new NotFound();

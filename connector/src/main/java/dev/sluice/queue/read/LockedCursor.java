@@ -37,7 +37,7 @@ final class LockedCursor {
     private final Set<Long> failedNow = new HashSet<>();
 
     private final Map<String, Long> leasedIds = new HashMap<>();
-    private @Nullable Map<String, Long> idsInReach;
+    private final Map<String, Long> idsInReach = new HashMap<>();
 
     private long position;
     private SeqSet acked;
@@ -118,14 +118,9 @@ final class LockedCursor {
         return leasedIds;
     }
 
-    /** Returns the seqs of the messages near the position by transaction id, or null until they are read. */
-    @Nullable
+    /** Returns the seqs of messages near the position that are not leased. {@link UnleasedSearch} fills the map. */
     Map<String, Long> idsInReach() {
         return idsInReach;
-    }
-
-    void idsInReach(Map<String, Long> ids) {
-        idsInReach = ids;
     }
 
     /** Returns whether the cursor has a lease with messages that are not done, live or ended. */

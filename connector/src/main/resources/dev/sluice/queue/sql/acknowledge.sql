@@ -21,28 +21,35 @@ cross join lateral (
 where s.last_seq >= run.first_seq
 order by run.ordinal, s.first_seq;
 
--- name: newest-of-ids
--- Returns those of the messages that are among the newest :reach messages of their partitions. Compares the ids of a
--- partition as two sets, so that no plan compares them pair by pair.
-select p.id, q.name as queue, p.name as partition, found.transaction_id
-from (
-  select wanted.partition_id, array_agg(wanted.transaction_id) as transaction_ids
-  from unnest(:partitions::bigint[], :transaction_ids::text[]) as wanted (partition_id, transaction_id)
-  group by wanted.partition_id
-) wanted
-cross join lateral (select * from sluice.partitions p where p.id = wanted.partition_id offset 0) p
-cross join lateral (select q.name from sluice.queues q where q.id = p.queue_id offset 0) q
+-- name: find
+-- Returns those of the transaction ids that the runs [first, last] have, with their seqs. Run i looks for the ids
+-- numbered from low to high. If these are few, the statement takes only segments apart that have one of them. `is true` keeps the planner from comparing the ids pair by pair: it makes a hash table.
+-- Java leaves out the ids of other runs.
+select run.ordinal, at.seq, known.transaction_id
+from unnest(:partitions::bigint[], :firsts::bigint[], :lasts::bigint[], :lows::bigint[], :highs::bigint[]) with ordinality
+  as run (partition_id, first_seq, last_seq, low, high, ordinal)
+cross join lateral (select (:transaction_ids::text[])[run.low::integer:run.high::integer] as ids offset 0) wanted
 cross join lateral (
-  select known.transaction_id
-  from (
-    select s.transaction_ids from sluice.segments s
-    where s.partition_id = p.id and s.first_seq > p.head - :reach and s.last_seq >= p.tail
-    offset 0
-  ) s
-  cross join lateral unnest(s.transaction_ids) as known (transaction_id)
-  intersect
-  select unnest(wanted.transaction_ids)
-) found;
+  select s.first_seq, s.transaction_ids from sluice.segments s
+  where s.partition_id = run.partition_id
+    and s.first_seq >= coalesce(
+      (select max(b.first_seq) from sluice.segments b
+       where b.partition_id = run.partition_id and b.first_seq <= run.first_seq), 0)
+    and s.first_seq <= run.last_seq
+    and (run.high - run.low >= :few or s.transaction_ids && wanted.ids)
+  offset 0
+) s
+cross join lateral unnest(s.transaction_ids) with ordinality as known (transaction_id, index)
+cross join lateral (select s.first_seq + known.index - 1 as seq) at
+where (known.transaction_id in (select unnest(:transaction_ids::text[]))) is true
+  and at.seq between run.first_seq and run.last_seq
+order by run.ordinal, at.seq;
+
+-- name: partitions-without-cursor
+select p.id, q.name as queue, p.name as partition, p.head, p.tail
+from (select distinct partition_id from unnest(:partitions::bigint[]) as wanted (partition_id)) wanted
+cross join lateral (select * from sluice.partitions p where p.id = wanted.partition_id offset 0) p
+cross join lateral (select q.name from sluice.queues q where q.id = p.queue_id offset 0) q;
 
 -- name: keep-lease
 -- Moves cursors whose leases go on.

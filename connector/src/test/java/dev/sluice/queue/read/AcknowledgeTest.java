@@ -116,7 +116,7 @@ class AcknowledgeTest extends QueueFixture {
                 writer.write(run(1 + i * 1_000, 1_000 + i * 1_000), List.of());
             }
             long partition = pop(ANY, 1).messages().get(0).partitionId();
-            int oldest = 11_000 - Acknowledge.UNLEASED_REACH + 1;
+            int oldest = 11_000 - UnleasedSearch.REACH + 1;
             assertThat(queue.acknowledge(List.of(
                             new Acknowledgement("nobody", partition, "t" + oldest, null, Verdict.COMPLETED, null),
                             new Acknowledgement(
@@ -131,9 +131,8 @@ class AcknowledgeTest extends QueueFixture {
             }
             PopResult result = pop(ANY, 1);
             long partition = result.messages().get(0).partitionId();
-            assertThat(ackWithoutLease(partition, "t" + Acknowledge.UNLEASED_REACH))
-                    .isInstanceOf(Acknowledged.class);
-            assertThat(ackWithoutLease(partition, "t" + (Acknowledge.UNLEASED_REACH + 1)))
+            assertThat(ackWithoutLease(partition, "t" + UnleasedSearch.REACH)).isInstanceOf(Acknowledged.class);
+            assertThat(ackWithoutLease(partition, "t" + (UnleasedSearch.REACH + 1)))
                     .isInstanceOf(NotFound.class);
         }
 
