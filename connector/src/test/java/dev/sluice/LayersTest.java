@@ -32,6 +32,8 @@ class LayersTest {
             .definedBy("dev.sluice.queue")
             .layer("sql")
             .definedBy("dev.sluice.queue.sql")
+            .layer("index")
+            .definedBy("dev.sluice.queue.index")
             .layer("write")
             .definedBy("dev.sluice.queue.write")
             .layer("read")
@@ -46,6 +48,8 @@ class LayersTest {
             .mayNotAccessAnyLayer()
             .whereLayer("sql")
             .mayOnlyAccessLayers("model")
+            .whereLayer("index")
+            .mayOnlyAccessLayers("model", "sql")
             .whereLayer("write")
             .mayOnlyAccessLayers("model", "sql")
             .whereLayer("read")
@@ -53,9 +57,9 @@ class LayersTest {
             .whereLayer("transact")
             .mayOnlyAccessLayers("model", "sql", "write", "read")
             .whereLayer("admin")
-            .mayOnlyAccessLayers("model", "sql", "write")
+            .mayOnlyAccessLayers("model", "sql", "write", "index")
             .whereLayer("view")
-            .mayOnlyAccessLayers("model", "sql");
+            .mayOnlyAccessLayers("model", "sql", "index");
 
     /** An arrow is allowed from a package to those named with it. The connectors lie on top. */
     @ArchTest

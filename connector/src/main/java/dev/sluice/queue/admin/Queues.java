@@ -9,6 +9,7 @@ import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueInfo;
 import dev.sluice.queue.QueueOptions;
 import dev.sluice.queue.admin.TailAdvance.Extent;
+import dev.sluice.queue.index.IdIndex;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
@@ -49,6 +50,7 @@ public final class Queues {
 
     private final PartitionPages pages;
     private final TailAdvance tailAdvance;
+    private final IdIndex ids;
     private final boolean mayEncrypt;
     private final Runnable configured;
 
@@ -72,6 +74,7 @@ public final class Queues {
         this.partitionCreation = new PartitionCreation(schema);
         this.pages = new PartitionPages(byIndex, schema, PAGE);
         this.tailAdvance = new TailAdvance(schema);
+        this.ids = new IdIndex(schema);
     }
 
     /**
@@ -295,7 +298,7 @@ public final class Queues {
 
     /**
      * Deletes one message with its dead letters and traces. Its seq stays taken, and groups that have not read it skip
-     * it. The message may be a scheduled one. Reads the transaction ids of the whole partition.
+     * it. The message may be a scheduled one.
      *
      * @param partitionId id of its partition
      * @param transactionId its key; if several messages have the key, all of them are deleted
@@ -311,7 +314,11 @@ public final class Queues {
             ofMessage(connection, "delete-traces-of-message", partitionId, transactionId)
                     .execute();
             deleted += deleteScheduled(connection, partitionId, transactionId);
+            List<IdIndex.Range> segments =
+                    ids.find(connection, partitionId, transactionId).ranges();
             deleted += ofMessage(connection, "delete-message", partitionId, transactionId)
+                    .set("firsts", segments, IdIndex.Range::first)
+                    .set("lasts", segments, IdIndex.Range::last)
                     .execute();
             return deleted > 0;
         });

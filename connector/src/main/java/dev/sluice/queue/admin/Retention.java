@@ -48,6 +48,8 @@ public final class Retention {
     private static final int PARTITIONS = 50;
     /** Segments of a partition that one step examines, and segments that one step deletes. */
     private static final int SEGMENTS = 100;
+    /** Rows of the index of transaction ids that one step deletes: those of a hundred blocks. */
+    private static final int HASHES = 6400;
     /** Other rows that one step deletes. */
     private static final int ROWS = 1000;
 
@@ -276,6 +278,7 @@ public final class Retention {
             segments += deleteAll(partitions, "delete-segments", SEGMENTS);
             deadLetters += deleteAll(partitions, "delete-dead-letters-of-deleted", ROWS);
             scheduled += deleteAll(partitions, "delete-scheduled-of-deleted", ROWS);
+            deleteAll(partitions, "delete-hashes", HASHES);
             deleteAll(partitions, "delete-traces-of-deleted", ROWS);
             deleteAll(partitions, "delete-stream-state-of-deleted", ROWS);
             step("could not finish deletions", 0, connection -> finishDeletions(connection, partitions));

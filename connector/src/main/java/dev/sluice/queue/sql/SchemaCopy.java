@@ -30,6 +30,7 @@ public final class SchemaCopy {
             "queues",
             "partitions",
             "segments",
+            "transaction_id_hashes",
             "consumer_groups",
             "pending_subscriptions",
             "pending_subscriptions_across",

@@ -3,6 +3,7 @@ package dev.sluice.queue.view;
 import dev.sluice.queue.MessageIds;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.index.IdIndex;
 import dev.sluice.queue.sql.BoundStatement;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
@@ -11,6 +12,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -51,6 +53,7 @@ public final class StoredMessages {
     private final Transactions transactions;
     private final Statements statements;
     private final PayloadCipher cipher;
+    private final IdIndex ids;
 
     /**
      * Makes the view of a schema that {@link QueueSchema} has brought up to date.
@@ -61,6 +64,7 @@ public final class StoredMessages {
         this.cipher = cipher;
         this.transactions = new Transactions(dataSource);
         this.statements = Statements.read("stored_messages.sql", schema);
+        this.ids = new IdIndex(schema);
     }
 
     /**
@@ -171,9 +175,9 @@ public final class StoredMessages {
      * message. The deduplication window allows several messages with one id; then the method returns one that was
      * written around the time in the id, or else the newest.
      *
-     * <p>PostgreSQL has no index on the transaction ids of a partition. If the id is a UUID of version 7, which client
-     * libraries create, it contains a time; the method reads the segments around that time first. Otherwise, or if the
-     * message is not there, it reads the partition from the newest message on until it finds the id.
+     * <p>The method looks in the segments behind the last block of the {@link IdIndex}, and then in those that the
+     * index names. If the id is a UUID of version 7, which client libraries create, it contains a time: then the method
+     * looks first in the segments that the index names, and then in those around that time.
      *
      * @param partitionId id of its partition
      * @param transactionId its key
@@ -181,21 +185,40 @@ public final class StoredMessages {
      */
     public Optional<MessageDetail> find(long partitionId, String transactionId) {
         return transactions.run("could not read message " + transactionId, connection -> {
-            Instant created = MessageIds.timeOf(transactionId);
-            if (created != null) {
-                Seqs around = around(connection, partitionId, created);
-                Optional<MessageDetail> found = find(connection, partitionId, transactionId, around);
+            IdIndex.Segments segments = ids.find(connection, partitionId, transactionId);
+            for (Seqs seqs : places(connection, partitionId, transactionId, segments)) {
+                Optional<MessageDetail> found = find(connection, partitionId, transactionId, seqs);
                 if (found.isPresent()) {
                     return found;
                 }
             }
-            return find(connection, partitionId, transactionId, Seqs.ALL);
+            return find(connection, partitionId, transactionId, Seqs.OUTSIDE);
         });
     }
 
     /** A range of seqs, both ends included. */
     private record Seqs(long first, long last) {
-        static final Seqs ALL = new Seqs(0, Long.MAX_VALUE);
+        /** No seqs: a message that is in no segment. */
+        static final Seqs OUTSIDE = new Seqs(Long.MAX_VALUE, 0);
+    }
+
+    /** Returns where the first seqs of the segments lie that may have a message, in the order in which to look. */
+    private List<Seqs> places(Connection connection, long partitionId, String transactionId, IdIndex.Segments segments)
+            throws SQLException {
+        List<Seqs> indexed =
+                segments.indexed().stream().map(seq -> new Seqs(seq, seq)).toList();
+        Seqs rest = new Seqs(segments.rest(), Long.MAX_VALUE);
+        var places = new ArrayList<Seqs>(indexed);
+        Instant created = MessageIds.timeOf(transactionId);
+        if (created == null) {
+            places.add(0, rest);
+        } else {
+            Seqs around = around(connection, partitionId, created);
+            places.add(new Seqs(Math.max(around.first(), rest.first()), around.last()));
+            places.add(rest);
+        }
+        places.removeIf(seqs -> seqs.first() > seqs.last());
+        return places;
     }
 
     private Seqs around(Connection connection, long partitionId, Instant time) throws SQLException {
@@ -209,8 +232,8 @@ public final class StoredMessages {
     }
 
     /**
-     * Returns the message if it is in a segment of these seqs. If these are all seqs, it may also be scheduled or a
-     * dead letter.
+     * Returns the message if it is in a segment that begins at one of these seqs; {@link Seqs#OUTSIDE}: if it is
+     * scheduled or a dead letter.
      */
     private Optional<MessageDetail> find(Connection connection, long partitionId, String transactionId, Seqs seqs)
             throws SQLException {
@@ -220,7 +243,7 @@ public final class StoredMessages {
                 .set("transaction_id", transactionId)
                 .set("first", seqs.first())
                 .set("last", seqs.last())
-                .first(row -> seqs.equals(Seqs.ALL) || row.getInt("source") == IN_SEGMENT
+                .first(row -> seqs.equals(Seqs.OUTSIDE) || row.getInt("source") == IN_SEGMENT
                         ? Optional.of(
                                 MessageDetail.of(row, cipher, groups(connection, partitionId, row.getLong("seq"))))
                         : Optional.<MessageDetail>empty())

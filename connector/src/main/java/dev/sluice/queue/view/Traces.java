@@ -2,9 +2,12 @@ package dev.sluice.queue.view;
 
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.QueueException;
+import dev.sluice.queue.index.IdIndex;
 import dev.sluice.queue.sql.QueueSchema;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.sql.Transactions;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
@@ -31,6 +34,7 @@ public final class Traces {
     private final Transactions transactions;
     private final Statements statements;
     private final PayloadCipher cipher;
+    private final IdIndex ids;
 
     /**
      * Makes the traces of a schema that {@link QueueSchema} has brought up to date.
@@ -41,6 +45,7 @@ public final class Traces {
         this.cipher = cipher;
         this.transactions = Transactions.byIndex(dataSource);
         this.statements = Statements.read("traces.sql", schema);
+        this.ids = new IdIndex(schema);
     }
 
     /**
@@ -86,15 +91,7 @@ public final class Traces {
             String data,
             Collection<String> names) {
         return transactions.run("could not add a trace", connection -> {
-            boolean exists = statements
-                    .on(connection, "message-exists")
-                    .set("partition", partitionId)
-                    .set("transaction_id", transactionId)
-                    .set("group", group)
-                    .set("near", NEAR)
-                    .first(row -> row.getBoolean("found"))
-                    .orElseThrow();
-            if (!exists) {
+            if (!exists(connection, partitionId, transactionId, group)) {
                 return OptionalLong.empty();
             }
             long id = statements
@@ -113,6 +110,21 @@ public final class Traces {
                     .execute();
             return OptionalLong.of(id);
         });
+    }
+
+    private boolean exists(Connection connection, long partitionId, String transactionId, String group)
+            throws SQLException {
+        IdIndex.Segments segments = ids.find(connection, partitionId, transactionId);
+        return !segments.indexed().isEmpty()
+                || statements
+                        .on(connection, "message-exists")
+                        .set("partition", partitionId)
+                        .set("transaction_id", transactionId)
+                        .set("group", group)
+                        .set("near", NEAR)
+                        .set("rest", segments.rest())
+                        .first(row -> row.getBoolean("found"))
+                        .orElseThrow();
     }
 
     /**

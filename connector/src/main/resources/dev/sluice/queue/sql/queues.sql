@@ -139,7 +139,7 @@ delete from sluice.queues where id = :queue_id;
 delete from sluice.parked where queue = :queue and (:partition::text is null or partition = :partition);
 
 -- name: delete-message
--- When the statement has waited for a row, PostgreSQL evaluates the arrays again on the newest version of the row
+-- Searches the segments whose first seqs are in the ranges [first, last]. When the statement has waited for a row, PostgreSQL evaluates the arrays again on the newest version of the row
 -- (EvalPlanQual). So concurrent deletions in one segment add up.
 update sluice.segments s
 set has_deletions = true,
@@ -152,6 +152,16 @@ set has_deletions = true,
       from unnest(s.transaction_ids, s.headers) with ordinality as m (transaction_id, headers, position)
     ) end
 where s.partition_id = :partition
+  and s.first_seq = any (array(
+    select found.first_seq
+    from unnest(:firsts::bigint[], :lasts::bigint[]) as range (first, last)
+    cross join lateral (
+      select s.first_seq, s.transaction_ids from sluice.segments s
+      where s.partition_id = :partition and s.first_seq between range.first and range.last
+      offset 0
+    ) found
+    where :transaction_id = any (found.transaction_ids)
+  ))
   and :transaction_id = any (s.transaction_ids)
   and exists (
     select from unnest(s.transaction_ids, s.payloads) as m (transaction_id, payload)

@@ -177,6 +177,32 @@ delete from sluice.stream_state where ctid = any (array(
   limit :rows
 ));
 
+-- name: delete-hashes
+-- Deletes the rows of blocks whose messages are all invisible, :rows at most: all 64 rows of a block. Nothing updates
+-- these rows, so within one statement ctid identifies them.
+delete from sluice.transaction_id_hashes where ctid = any (array(
+  select row.place
+  from (
+    select h.partition_id, h.first_seq
+    from sluice.deletions d
+    cross join lateral (
+      select h.partition_id, h.first_seq from sluice.transaction_id_hashes h
+      where h.partition_id = d.partition_id and h.bucket = 0
+        and h.first_seq < coalesce(d.before_seq, 9223372036854775807)
+        and h.last_seq < coalesce(d.before_seq, 9223372036854775807)
+      limit :rows / 64
+    ) h
+    where d.partition_id = any (:partitions::bigint[])
+    limit :rows / 64
+  ) block
+  cross join generate_series(0, 63) as bucket (number)
+  cross join lateral (
+    select h.ctid as place from sluice.transaction_id_hashes h
+    where h.partition_id = block.partition_id and h.bucket = bucket.number and h.first_seq = block.first_seq
+    offset 0
+  ) row
+));
+
 -- name: lock-deletions
 select partition_id from sluice.deletions
 where partition_id = any (:partitions::bigint[])
@@ -191,6 +217,14 @@ where d.partition_id = any (:partitions::bigint[])
   and (select 1 from sluice.segments s
        where s.partition_id = d.partition_id and s.first_seq < coalesce(d.before_seq, 9223372036854775807)
        limit 1) is null
+  and coalesce((
+       select h.last_seq from sluice.transaction_id_hashes h
+       where h.partition_id = d.partition_id and h.bucket = 0
+       order by h.first_seq
+       limit 1
+     ) >= d.before_seq, (
+       select 1 from sluice.transaction_id_hashes h where h.partition_id = d.partition_id and h.bucket = 0 limit 1
+     ) is null)
   and (d.before_seq is not null
        or (select 1 from sluice.dead_letters l where l.partition_id = d.partition_id limit 1) is null
        and (select 1 from sluice.scheduled w where w.partition_id = d.partition_id limit 1) is null

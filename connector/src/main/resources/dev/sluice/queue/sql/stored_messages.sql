@@ -276,8 +276,7 @@ select max(low) filter (where first) + 1 as first, max(low) filter (where not fi
 
 -- name: message
 -- The newest message with a transaction id. Sources: 1, the segments that begin from :first to :last; 2, scheduled
--- messages; 3, dead letters, which hold a copy. There is no index on the transaction ids of a partition: the
--- statement reads its segments, newest first.
+-- messages; 3, dead letters, which hold a copy. Reads these segments, newest first.
 select q.id as queue_id, q.name as queue, q.namespace, q.task, q.priority, q.lease_time_s, q.retry_limit, q.retry_delay_ms, q.ttl_s,
        coalesce(found.dead_partition, c.partition) as partition, found.*, c.done, c.groups, c.leased_until,
        c.groups > 0 and (found.seq <= c.done or found.seq <@ c.acked) as read,

@@ -1,8 +1,8 @@
 -- Statements of Traces: notes that consumers make about messages.
 
 -- name: message-exists
--- Reads the segments near the group's position first, where its consumers work; then all segments, newest first; then
--- scheduled messages and dead letters.
+-- Whether the message is stored outside of the index, scheduled, or a dead letter. Reads the segments near the group's
+-- position first, where its consumers work; then the segments from :rest on, newest first.
 select case
   when exists (
     select
@@ -24,7 +24,7 @@ select case
     select from sluice.partitions p
     cross join lateral (
       select s.transaction_ids from sluice.segments s
-      where s.partition_id = p.id and s.last_seq >= p.tail
+      where s.partition_id = p.id and s.last_seq >= p.tail and s.first_seq >= :rest
       order by s.first_seq desc
     ) s
     where p.id = :partition and :transaction_id = any (s.transaction_ids)

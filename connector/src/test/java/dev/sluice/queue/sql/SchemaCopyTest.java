@@ -83,6 +83,7 @@ class SchemaCopyTest {
                 + "insert into sluice.stream_queries (name, source_queue, config_hash) values ('s', 'q', 'h');"
                 + "insert into sluice.parked (queue, partition, message_id, transaction_id, generated_id, payload)"
                 + " values ('q', 'p', gen_random_uuid(), 't', false, '{}');"
+                + "insert into sluice.transaction_id_hashes values (1, 0, 0, 9, '{1}', '{1}');"
                 + "insert into sluice.stream_state (partition_id, query_id, key, value) values (1, 1, 'k', '1')");
     }
 

@@ -60,3 +60,32 @@ alter table sluice.pending_subscriptions add constraint pending_subscriptions_qu
   check (length(queue_name) <= 255);
 
 comment on column sluice.minute_counters.queue is 'Name of the queue; empty for counts of no queue. The queue with the empty name has a text here that is longer than any name.';
+
+-- An index of transaction ids
+--
+-- Finds a message by its transaction id in a partition of millions. The writer of messages does not touch it: a job of
+-- the bridge adds the messages of large partitions, block by block, a while after they were written.
+
+create table sluice.transaction_id_hashes (
+  partition_id  bigint not null,
+  bucket        smallint not null,
+  first_seq     bigint not null,
+  last_seq      bigint not null,
+  hashes        integer[] not null,
+  offsets       smallint[] not null,
+  primary key (partition_id, bucket, first_seq),
+  check (cardinality(hashes) = cardinality(offsets))
+) with (toast_tuple_target = 8160);
+
+-- Hashes do not compress.
+alter table sluice.transaction_id_hashes
+  alter column hashes set storage external,
+  alter column offsets set storage external;
+
+comment on table sluice.transaction_id_hashes is 'Index of the transaction ids of large partitions. A block of 16,384 consecutive seqs has 64 rows, one for each bucket. The messages after the last block of a partition are not in it.';
+comment on column sluice.transaction_id_hashes.partition_id is 'sluice.partitions.id. First in the key, so that the rows of a deleted partition are found.';
+comment on column sluice.transaction_id_hashes.bucket is 'The lowest six bits of the hashes of this row.';
+comment on column sluice.transaction_id_hashes.first_seq is 'First seq of the block.';
+comment on column sluice.transaction_id_hashes.last_seq is 'Last seq of the block.';
+comment on column sluice.transaction_id_hashes.hashes is 'CRC-32C of the transaction ids of this bucket, in UTF-8. Different ids may have the same hash.';
+comment on column sluice.transaction_id_hashes.offsets is 'Element i is the seq of element i of hashes, minus first_seq. A deleted message stays here.';
