@@ -23,6 +23,7 @@ import dev.sluice.bridge.ingest.FailedRecords;
 import dev.sluice.bridge.ingest.Intake;
 import dev.sluice.bridge.ingest.Lanes;
 import dev.sluice.bridge.jobs.Housekeeping;
+import dev.sluice.bridge.jobs.IdIndexing;
 import dev.sluice.bridge.jobs.Maintenance;
 import dev.sluice.bridge.jobs.ScheduledRelease;
 import dev.sluice.bridge.metrics.Metrics;
@@ -48,6 +49,7 @@ import dev.sluice.buffer.DirectoryLockedException;
 import dev.sluice.queue.admin.PushRule;
 import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.admin.SharedSwitches;
+import dev.sluice.queue.index.IdIndexWriter;
 import dev.sluice.queue.read.Queue;
 import dev.sluice.queue.sql.WriteTest;
 import dev.sluice.queue.view.MinuteCounters;
@@ -82,7 +84,7 @@ import org.slf4j.LoggerFactory;
  *       │                                                    ▼
  *       └──pop, ack──▶ PopDispatcher, AcknowledgeDispatcher ──▶ QueueAccess ──▶ PostgreSQL
  *
- *  Maintenance, ScheduledRelease, Housekeeping, MetricsFlush ──▶ PostgreSQL
+ *  Maintenance, ScheduledRelease, Housekeeping, IdIndexing, MetricsFlush ──▶ PostgreSQL
  * </pre>
  */
 final class Bridge implements AutoCloseable {
@@ -308,6 +310,8 @@ final class Bridge implements AutoCloseable {
                 settings.metricsDays(),
                 settings.interval()));
         housekeeping.start();
+        var indexing = parts.add(new IdIndexing(new IdIndexWriter(background, storage.schema)));
+        indexing.start();
     }
 
     private Backend backend(Drain drain, Metrics metrics) throws StartException {

@@ -7,6 +7,8 @@
  *       second. Every bridge does so; the database decides which one gets a message.
  *   <li>{@link dev.sluice.bridge.jobs.Housekeeping} deletes expired messages, and old counts and traces. A lock in the
  *       database lets one bridge sweep at a time.
+ *   <li>{@link dev.sluice.bridge.jobs.IdIndexing} adds the messages of large partitions to the index of transaction
+ *       ids, every ten seconds.
  *   <li>{@link dev.sluice.bridge.jobs.Maintenance} reads the maintenance switches every second, holds the drain and
  *       stops pops. {@link dev.sluice.bridge.jobs.MaintenanceMode} is what the routes see of it.
  * </ul>
@@ -15,7 +17,7 @@
  * and setting, so that an old reading never overwrites a newer setting. The SQL lives in the connector; a job only
  * decides when to run it and whom to tell.
  *
- * <p>Public types: the three jobs, which the wiring starts and closes, and {@code MaintenanceMode}, which
+ * <p>Public types: the four jobs, which the wiring starts and closes, and {@code MaintenanceMode}, which
  * {@code bridge.api} reads and sets.
  */
 @NullMarked
