@@ -52,6 +52,7 @@
  *
  * <ul>
  *   <li>{@code sql}: statements, transactions and the schema.
+ *   <li>{@code index}: finds the segments that have a transaction id.
  *   <li>{@code write}: pushes, from a batch of messages to stored segments.
  *   <li>{@code read}: pops, acknowledgements, and readers without a group.
  *   <li>{@code transact}: transactions that push and acknowledge, streams, and redrive.

@@ -30,10 +30,11 @@
  *
  * <p>Both write rows of {@code deletions}, which say what segments of a partition are invisible now. In the second
  * phase {@link Retention#sweep} deletes these segments, at most a hundred in one transaction; then the dead letters,
- * scheduled messages, traces and stream state of deleted partitions; and at last the row of {@code deletions}.
+ * scheduled messages, traces and stream state of deleted partitions; blocks of the index of transaction ids; and at
+ * last the row of {@code deletions}.
  *
- * <p>The deletion of one message has one phase: the transaction removes the payload from its segment. The seq stays
- * taken, and the rest of the message goes with its segment.
+ * <p>The deletion of one message has one phase: the transaction finds the message by the index of transaction ids, and
+ * removes the payload from its segment. The seq stays taken, and the rest of the message goes with its segment.
  *
  * <h2>Rules</h2>
  *

@@ -39,8 +39,9 @@
  * <h2>An acknowledgement</h2>
  *
  * <p>{@link dev.sluice.queue.read.Acknowledge} locks the cursors ({@code LockedCursor}) by group and partition, finds
- * the seqs of the transaction ids in the leases, and moves the cursors. A cursor moves over seqs that are done without
- * a gap, and keeps the others in {@code acked} ({@code SeqSet}). So a failed message is delivered again alone.
+ * the seqs of the transaction ids in the leases, and moves the cursors. If an acknowledgement names no lease,
+ * {@code UnleasedSearch} finds its message near the position of the cursor. A cursor moves over seqs that are done
+ * without a gap, and keeps the others in {@code acked} ({@code SeqSet}). So a failed message is delivered again alone.
  *
  * <h2>Readers of a namespace</h2>
  *

@@ -14,11 +14,12 @@
  *
  * <h2>Cost</h2>
  *
- * <p>Except for two methods, no call costs more for a queue with many messages. Counts are computed from {@code head},
- * {@code tail} and the cursors of each partition by the database views {@code partition_counts} and {@code group_lag}.
- * A page of messages reads the segments that it shows, which its statement finds by bisecting the seqs of each
- * partition. The two are {@link StoredMessages#find} and {@link Traces#add}. They may read a whole partition, because
- * transaction ids have no index.
+ * <p>No call costs more for a queue with many messages. Counts are computed from {@code head}, {@code tail} and the
+ * cursors of each partition by the database views {@code partition_counts} and {@code group_lag}. A page of messages
+ * reads the segments that it shows, which its statement finds by bisecting the seqs of each partition.
+ * {@link StoredMessages#find} and {@link Traces#add} look a message up by the index of transaction ids
+ * ({@link dev.sluice.queue.index}). They read the messages that it does not have yet: those of the last seconds, or all
+ * of them after an upgrade.
  *
  * <p>A list has two ways to continue: by an offset, or by the key of the last row, which costs the same on every page.
  *
@@ -33,7 +34,8 @@
  *   <li>No class has a thread; any number of threads and processes may use it.
  * </ul>
  *
- * <p>The package knows the model and {@code sql} only: not the writer, not the reader, not the administration.
+ * <p>The package knows the model, {@code sql} and {@code index} only: not the writer, not the reader, not the
+ * administration.
  *
  * <h2>Public types</h2>
  *
