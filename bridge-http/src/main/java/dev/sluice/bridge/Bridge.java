@@ -310,7 +310,7 @@ final class Bridge implements AutoCloseable {
                 settings.metricsDays(),
                 settings.interval()));
         housekeeping.start();
-        var indexing = parts.add(new IdIndexing(new IdIndexWriter(background, storage.schema)));
+        var indexing = parts.add(new IdIndexing(new IdIndexWriter(background, storage.schema), IdIndexing.INTERVAL));
         indexing.start();
     }
 

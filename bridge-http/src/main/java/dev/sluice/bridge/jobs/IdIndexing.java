@@ -3,6 +3,7 @@ package dev.sluice.bridge.jobs;
 import dev.sluice.bridge.system.Threads;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.index.IdIndexWriter;
+import java.time.Duration;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -11,20 +12,23 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Adds the messages of large partitions to the index of transaction ids, every ten seconds. While it has to catch up,
- * it rests after each few blocks for as long as they took, so that it takes at most half of a connection's time. One
- * thread of its own. Of several bridges on one database, one writes at a time.
+ * Adds the messages of large partitions to the index of transaction ids, at its start and every ten seconds. While it
+ * has to catch up, it rests after each few blocks for as long as they took, so that it takes at most half of a
+ * connection's time. One thread of its own. Of several bridges on one database, one writes at a time.
  */
 public final class IdIndexing implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(IdIndexing.class);
 
-    private static final long INTERVAL_MILLIS = 10_000;
+    /** Time from the end of one run to the next when nothing is left to do. */
+    public static final Duration INTERVAL = Duration.ofSeconds(10);
+
     /** Blocks written between two rests. */
     private static final int BLOCKS = 16;
 
     private static final long STOP_SECONDS = 5;
 
     private final IdIndexWriter writer;
+    private final long intervalMillis;
     private final ScheduledExecutorService thread = Threads.clock("sluice-id-indexing");
     /** Whether the last run failed. Only the thread uses it. */
     private boolean failing;
@@ -33,14 +37,16 @@ public final class IdIndexing implements AutoCloseable {
      * Makes it; {@link #start} begins.
      *
      * @param writer nobody else uses it
+     * @param interval time from the end of one run to the next when nothing is left to do
      */
-    public IdIndexing(IdIndexWriter writer) {
+    public IdIndexing(IdIndexWriter writer, Duration interval) {
         this.writer = writer;
+        this.intervalMillis = interval.toMillis();
     }
 
     /** Begins to write blocks. */
     public void start() {
-        runIn(INTERVAL_MILLIS);
+        runIn(0);
     }
 
     @SuppressWarnings("FutureReturnValueIgnored") // run() throws nothing.
@@ -50,7 +56,7 @@ public final class IdIndexing implements AutoCloseable {
 
     private void run() {
         long begin = System.nanoTime();
-        long rest = INTERVAL_MILLIS;
+        long rest = intervalMillis;
         try {
             if (writer.run(BLOCKS) == BLOCKS) {
                 rest = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begin);

@@ -8,7 +8,7 @@
  *   <li>{@link dev.sluice.bridge.jobs.Housekeeping} deletes expired messages, and old counts and traces. A lock in the
  *       database lets one bridge sweep at a time.
  *   <li>{@link dev.sluice.bridge.jobs.IdIndexing} adds the messages of large partitions to the index of transaction
- *       ids, every ten seconds.
+ *       ids, at its start and every ten seconds.
  *   <li>{@link dev.sluice.bridge.jobs.Maintenance} reads the maintenance switches every second, holds the drain and
  *       stops pops. {@link dev.sluice.bridge.jobs.MaintenanceMode} is what the routes see of it.
  * </ul>

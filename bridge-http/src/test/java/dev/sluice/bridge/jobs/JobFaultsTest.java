@@ -8,6 +8,7 @@ import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.TestPostgres;
 import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.admin.SharedSwitches;
+import dev.sluice.queue.index.IdIndexWriter;
 import dev.sluice.queue.view.MinuteCounters;
 import dev.sluice.queue.view.Traces;
 import dev.sluice.queue.write.QueueWriter;
@@ -47,6 +48,15 @@ class JobFaultsTest {
                 1,
                 Duration.ofMillis(10))) {
             housekeeping.start();
+            await().until(() -> source.asked.get() >= 3);
+        }
+    }
+
+    @Test
+    void theIndexingOfTransactionIdsGoesOn() {
+        FakeSource source = withoutMemory();
+        try (var indexing = new IdIndexing(new IdIndexWriter(source, "sluice"), Duration.ofMillis(10))) {
+            indexing.start();
             await().until(() -> source.asked.get() >= 3);
         }
     }
