@@ -315,7 +315,7 @@ public final class Queues {
                     .execute();
             deleted += deleteScheduled(connection, partitionId, transactionId);
             List<IdIndex.Range> segments =
-                    ids.find(connection, partitionId, transactionId).ranges();
+                    ids.find(connection, partitionId, transactionId).stored();
             deleted += ofMessage(connection, "delete-message", partitionId, transactionId)
                     .set("firsts", segments, IdIndex.Range::first)
                     .set("lasts", segments, IdIndex.Range::last)

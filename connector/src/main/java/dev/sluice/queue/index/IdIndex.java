@@ -1,7 +1,9 @@
 package dev.sluice.queue.index;
 
 import dev.sluice.queue.sql.Statements;
+import java.sql.Array;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,23 +21,19 @@ public final class IdIndex {
     /**
      * Segments that may have a transaction id, each by the seq of its first message.
      *
-     * @param indexed the segments that have it, as far as the index goes, newest first
-     * @param rest the first segment that is not indexed, or not as a whole; the caller must read the segments from here
-     *     on
+     * @param indexed the visible segments that have it, as far as the index goes, newest first
+     * @param rest the first visible segment that is not indexed, or not as a whole; the caller must read the segments
+     *     from here on
+     * @param stored the same for all segments, with invisible ones that retention has not deleted yet
      */
-    public record Segments(List<Long> indexed, long rest) {
-        private static final Segments NONE = new Segments(List.of(), Long.MAX_VALUE);
+    public record Segments(List<Long> indexed, long rest, List<Range> stored) {
+        /** For a partition that is deleted, and that may still have segments. */
+        private static final Segments OF_NO_PARTITION =
+                new Segments(List.of(), Long.MAX_VALUE, List.of(new Range(0, Long.MAX_VALUE)));
 
         public Segments {
             indexed = List.copyOf(indexed);
-        }
-
-        /** Returns the ranges of first seqs to read. */
-        public List<Range> ranges() {
-            var ranges = new ArrayList<Range>();
-            ranges.add(new Range(rest, Long.MAX_VALUE));
-            indexed.forEach(seq -> ranges.add(new Range(seq, seq)));
-            return ranges;
+            stored = List.copyOf(stored);
         }
     }
 
@@ -47,7 +45,7 @@ public final class IdIndex {
      */
     public record Range(long first, long last) {}
 
-    /** Returns the segments that may have the id; none if there is no such partition. */
+    /** Returns the segments that may have the id; no visible ones if there is no such partition. */
     public Segments find(Connection connection, long partitionId, String transactionId) throws SQLException {
         int hash = IdHash.of(transactionId);
         return statements
@@ -56,8 +54,22 @@ public final class IdIndex {
                 .set("transaction_id", transactionId)
                 .set("hash", hash)
                 .set("bucket", IdHash.bucket(hash))
-                .first(row ->
-                        new Segments(List.of((Long[]) row.getArray("indexed").getArray()), row.getLong("rest")))
-                .orElse(Segments.NONE);
+                .first(IdIndex::segments)
+                .orElse(Segments.OF_NO_PARTITION);
+    }
+
+    private static Segments segments(ResultSet row) throws SQLException {
+        List<Long> indexed = seqs(row, "indexed");
+        var stored = new ArrayList<Range>();
+        stored.add(new Range(0, row.getLong("begin") - 1));
+        stored.add(new Range(row.getLong("unindexed"), Long.MAX_VALUE));
+        indexed.forEach(seq -> stored.add(new Range(seq, seq)));
+        seqs(row, "invisible").forEach(seq -> stored.add(new Range(seq, seq)));
+        return new Segments(indexed, row.getLong("rest"), stored);
+    }
+
+    private static List<Long> seqs(ResultSet row, String column) throws SQLException {
+        Array array = row.getArray(column);
+        return array == null ? List.of() : List.of((Long[]) array.getArray());
     }
 }

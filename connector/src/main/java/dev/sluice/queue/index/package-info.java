@@ -6,7 +6,7 @@
  * <p>An index entry for each message costs more than the message itself: it is what one row per run of messages saves.
  * So a push writes no index. A job of the bridge adds the messages of large partitions a while after they were written
  * ({@link dev.sluice.queue.index.IdIndexWriter}), 16,384 consecutive seqs at a time. Such a block is 64 rows of the
- * table {@code transaction_id_hashes}, one for each bucket of hashes. Six bytes a message tell its hash and its seq. A
+ * table {@code transaction_id_hashes}, one for each bucket of hashes. Six bytes a message tell its hash and its seq; with the rows around them they are eight. A
  * partition with fewer messages than two blocks has no index: reading its segments is fast enough.
  *
  * <h2>A look-up</h2>

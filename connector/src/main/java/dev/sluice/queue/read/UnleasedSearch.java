@@ -27,7 +27,7 @@ final class UnleasedSearch {
     /** How many times further each step reads than the one before. */
     private static final int GROWTH = 8;
     /** If a run looks for fewer ids, it takes only the segments apart that have one of them. */
-    private static final int FEW = 16;
+    private static final int FEW = 8;
 
     private final Statements statements;
 

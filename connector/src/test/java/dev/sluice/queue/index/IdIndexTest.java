@@ -136,6 +136,24 @@ class IdIndexTest {
                 .containsExactly("1", "2", "3");
     }
 
+    @Test
+    void aMessageThatIsInvisibleAndStillStoredCanBeDeleted() throws SQLException {
+        push(1, 3 * BLOCK);
+        long partition = sluice.partition("p");
+        sluice.queues.clear("q", null);
+        push(3 * BLOCK + 1, 6 * BLOCK + 10);
+        writer.run(ALL);
+        assertThat(blocks()).isEqualTo(blocksFrom(3, 3));
+        sluice.queues.clear("q", null);
+        var traces = new Traces(sluice.postgres.dataSource(), "sluice", PayloadCipher.NONE);
+        for (int seq : List.of(1, 3 * BLOCK, 3 * BLOCK + 1, 5 * BLOCK, 6 * BLOCK, 6 * BLOCK + 10)) {
+            assertThat(find(partition, "t" + seq).indexed()).isEmpty();
+            assertThat(traces.add(partition, "t" + seq, "g", "info", "1", List.of())).isEmpty();
+            assertThat(sluice.queues.deleteMessage(partition, "t" + seq)).isTrue();
+            assertThat(sluice.queues.deleteMessage(partition, "t" + seq)).isFalse();
+        }
+    }
+
     private long buffersOfFind(long partition, String id) throws SQLException {
         int hash = IdHash.of(id);
         try (Connection connection = sluice.postgres.dataSource().getConnection()) {
@@ -148,7 +166,7 @@ class IdIndexTest {
     }
 
     private long buffersOfDeletion(long partition, String id) throws SQLException {
-        List<IdIndex.Range> ranges = find(partition, id).ranges();
+        List<IdIndex.Range> ranges = find(partition, id).stored();
         try (Connection connection = sluice.postgres.dataSource().getConnection()) {
             return buffers(explained(connection, "queues.sql", "delete-message")
                     .set("partition", partition)
