@@ -6,8 +6,9 @@
  * <p>An index entry for each message costs more than the message itself: it is what one row per run of messages saves.
  * So a push writes no index. A job of the bridge adds the messages of large partitions a while after they were written
  * ({@link dev.sluice.queue.index.IdIndexWriter}), 16,384 consecutive seqs at a time. Such a block is 64 rows of the
- * table {@code transaction_id_hashes}, one for each bucket of hashes. Six bytes a message tell its hash and its seq; with the rows around them they are eight. A
- * partition with fewer messages than two blocks has no index: reading its segments is fast enough.
+ * table {@code transaction_id_hashes}, one for each bucket of hashes. Six bytes a message tell its hash and its seq;
+ * with the rows around them they are eight. A partition with fewer messages than two blocks has no index: reading its
+ * segments is fast enough.
  *
  * <h2>A look-up</h2>
  *
@@ -18,7 +19,8 @@
  * <h2>Rules</h2>
  *
  * <ul>
- *   <li>The blocks of a partition follow each other without a gap, from its tail at the time of the first one.
+ *   <li>The blocks of a partition leave out no visible message before the end of the last one. After a clear, a gap
+ *       may hold messages that are invisible already.
  *   <li>A segment never changes its transaction ids, so a block never changes. The index keeps deleted messages; the
  *       segment tells that they are deleted.
  *   <li>Retention deletes a block when all of its messages are invisible, or its partition is deleted.
