@@ -43,6 +43,7 @@ final class ReadyCursors {
      */
     void registerAcross(Connection connection, Across across, String group, Subscription subscription)
             throws SQLException {
+        statements.on(connection, "plan-across").run();
         registration.runAcross(connection, across, group, subscription);
     }
 

@@ -26,8 +26,9 @@ import org.postgresql.PGConnection;
  *   <li>A list of ids from a subquery is {@code = any (array(...))}, which the server computes once.
  * </ul>
  *
- * <p>The settings belong to a session, and are set once for each connection. Statements that list whole tables run
- * without them.
+ * <p>The settings belong to a session, and are set once for each connection. On connections for consumers only, the
+ * server also plans each statement once: under these settings, a plan for unknown parameters has the same form.
+ * Statements that list whole tables run without them.
  */
 public final class IndexPlans {
     /** Memoize is useless for statements by key: none looks a partition up twice. */
@@ -45,13 +46,28 @@ public final class IndexPlans {
     private static final Set<PGConnection> SET =
             Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
 
+    /**
+     * Makes the server plan a statement once for a connection. Its own choice depends on the estimates of two plans:
+     * for short lists it planned every execution, which took as long as the execution.
+     */
+    private static final String PLANNED_ONCE = "; set plan_cache_mode = force_generic_plan";
+
     private IndexPlans() {}
 
     /** Sets the settings for the session, unless they are set. The connection must not be in a transaction. */
     public static void on(Connection connection) throws SQLException {
+        once(connection, ON);
+    }
+
+    /** Does the same as {@link #on}, and makes the server plan each statement once. */
+    static void plannedOnce(Connection connection) throws SQLException {
+        once(connection, ON + PLANNED_ONCE);
+    }
+
+    private static void once(Connection connection, String settings) throws SQLException {
         PGConnection session = connection.unwrap(PGConnection.class);
         if (!SET.contains(session)) {
-            execute(connection, ON);
+            execute(connection, settings);
             SET.add(session);
         }
     }

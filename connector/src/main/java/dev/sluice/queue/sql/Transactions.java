@@ -52,8 +52,8 @@ public final class Transactions {
     }
 
     /**
-     * Makes the same, with the settings of {@link IndexPlans} kept on each connection, which saves a round trip. For a
-     * pool that serves only statements that name their rows.
+     * Makes the same, with the settings of {@link IndexPlans} kept on each connection, which saves a round trip, and with
+     * each statement planned once. For a pool that serves only statements that name their rows.
      */
     public static Transactions byIndexInSession(DataSource dataSource) {
         return new Transactions(dataSource, Plans.BY_INDEX_IN_SESSION);
@@ -142,7 +142,7 @@ public final class Transactions {
         Connection connection = dataSource.getConnection();
         try (connection) {
             if (plans == Plans.BY_INDEX_IN_SESSION) {
-                IndexPlans.on(connection);
+                IndexPlans.plannedOnce(connection);
             }
             connection.setAutoCommit(false);
             T result;

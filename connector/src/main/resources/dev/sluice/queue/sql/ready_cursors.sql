@@ -49,6 +49,11 @@ join sluice.cursors c on c.group_id = any (array[of.group_id]) and c.partition_i
 where coalesce(c.available_at, 'infinity') <= now()
 for no key update of c skip locked;
 
+-- name: plan-across
+-- Makes the server plan the statements of this transaction for their values: only a plan that knows whether the
+-- namespace is null can use the index queues_by_namespace.
+select set_config('plan_cache_mode', 'force_custom_plan', true);
+
 -- name: ready-across
 -- Like ready, over all queues of a namespace and task. First reads without locks which cursors have been ready
 -- longest, then locks that many of each queue and lane. If other transactions hold some of them, also looks at the
