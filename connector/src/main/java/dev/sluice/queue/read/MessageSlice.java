@@ -1,25 +1,22 @@
 package dev.sluice.queue.read;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.Objects.requireNonNull;
 
 import dev.sluice.queue.Message;
 import dev.sluice.queue.MessageHeaders;
 import dev.sluice.queue.sql.Statements;
-import java.sql.Array;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Timestamp;
 import java.time.Instant;
 import java.util.Optional;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Consecutive messages of one stored segment: the part of a segment that a run of seqs covers. A row of the statement
  * {@code read}.
  *
- * <p>The driver makes strings of an array's elements, and needs several times the bytes of the array meanwhile. So the
+ * <p>The columns of the segment are {@link ArrayBytes}: a payload is copied once, from the row into the message. The
  * statement leaves out a large payload, and {@link #readLarge} reads it as one value.
  */
 final class MessageSlice {
@@ -29,13 +26,13 @@ final class MessageSlice {
     private final long bytes;
     private final boolean large;
     private final Instant writtenAt;
-    private final UUID[] ids;
-    private final String[] transactionIds;
-    private final @Nullable String @Nullable [] payloads;
-    private final UUID @Nullable [] traceIds;
-    private final String @Nullable [] producerSubs;
-    private final Timestamp @Nullable [] createdAts;
-    private final String @Nullable [] headers;
+    private final ArrayBytes ids;
+    private final ArrayBytes transactionIds;
+    private final @Nullable ArrayBytes payloads;
+    private final @Nullable ArrayBytes traceIds;
+    private final @Nullable ArrayBytes producerSubs;
+    private final @Nullable ArrayBytes createdAts;
+    private final @Nullable ArrayBytes headers;
     private byte @Nullable [] largePayload;
 
     private MessageSlice(ResultSet row) throws SQLException {
@@ -45,22 +42,22 @@ final class MessageSlice {
         bytes = row.getLong("slice_bytes");
         large = row.getBoolean("is_large");
         writtenAt = row.getTimestamp("created_at").toInstant();
-        ids = (UUID[]) row.getArray("ids").getArray();
-        transactionIds = (String[]) row.getArray("transaction_ids").getArray();
-        payloads = (String[]) array(row, "payloads");
-        traceIds = (UUID[]) array(row, "trace_ids");
-        producerSubs = (String[]) array(row, "producer_subs");
-        createdAts = (Timestamp[]) array(row, "created_ats");
-        headers = (String[]) array(row, "headers");
+        ids = new ArrayBytes(row.getBytes("ids"));
+        transactionIds = new ArrayBytes(row.getBytes("transaction_ids"));
+        payloads = array(row, "payloads");
+        traceIds = array(row, "trace_ids");
+        producerSubs = array(row, "producer_subs");
+        createdAts = array(row, "created_ats");
+        headers = array(row, "headers");
     }
 
     static MessageSlice of(ResultSet row) throws SQLException {
         return new MessageSlice(row);
     }
 
-    private static @Nullable Object array(ResultSet row, String column) throws SQLException {
-        Array array = row.getArray(column);
-        return array == null ? null : array.getArray();
+    private static @Nullable ArrayBytes array(ResultSet row, String column) throws SQLException {
+        byte[] array = row.getBytes(column);
+        return array == null ? null : new ArrayBytes(array);
     }
 
     /** Returns the index of the run that this is a part of, from 0, in the order in which the runs were asked for. */
@@ -75,7 +72,7 @@ final class MessageSlice {
 
     /** Returns how many messages this has, deleted ones included. */
     int size() {
-        return ids.length;
+        return ids.size();
     }
 
     long seq(int index) {
@@ -83,7 +80,7 @@ final class MessageSlice {
     }
 
     long lastSeq() {
-        return firstSeq + ids.length - 1;
+        return firstSeq + ids.size() - 1;
     }
 
     /** Returns whether this is one message whose payload {@link #readLarge} must read. */
@@ -112,31 +109,30 @@ final class MessageSlice {
         if (large) {
             return largePayload;
         }
-        String payload = payloads == null ? null : payloads[index];
-        return payload == null ? null : payload.getBytes(UTF_8);
+        return payloads == null ? null : payloads.bytes(index);
     }
 
     /** Returns the headers as they are stored. */
     MessageHeaders headers(int index) {
-        return headers == null ? MessageHeaders.NONE : MessageHeaders.ofStored(headers[index]);
+        return headers == null ? MessageHeaders.NONE : MessageHeaders.ofStored(headers.text(index));
     }
 
     /** Returns the message at an index, with a payload and headers of the caller's. */
     Message message(
             int index, byte[] payload, MessageHeaders ownHeaders, long partitionId, String partition, String queue) {
-        Timestamp createdAt = createdAts == null ? null : createdAts[index];
+        Instant createdAt = createdAts == null ? null : createdAts.time(index);
         return new Message(
                 partitionId,
                 partition,
                 queue,
                 seq(index),
-                ids[index],
-                transactionIds[index],
+                requireNonNull(ids.uuid(index)),
+                requireNonNull(transactionIds.text(index)),
                 payload,
                 ownHeaders,
-                traceIds == null ? null : traceIds[index],
-                producerSubs == null ? null : producerSubs[index],
-                createdAt == null ? writtenAt : createdAt.toInstant(),
+                traceIds == null ? null : traceIds.uuid(index),
+                producerSubs == null ? null : producerSubs.text(index),
+                createdAt == null ? writtenAt : createdAt,
                 writtenAt);
     }
 }
