@@ -8,6 +8,7 @@ import dev.sluice.queue.AcknowledgeOutcome.Unread;
 import dev.sluice.queue.Acknowledgement;
 import dev.sluice.queue.Acknowledgement.Verdict;
 import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.sql.TransactionId;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -62,8 +63,27 @@ public final class Acknowledge {
      */
     public List<AcknowledgeOutcome> run(Connection connection, List<Acknowledgement> acknowledgements)
             throws SQLException {
+        return apply(connection, acknowledgements).outcomes();
+    }
+
+    /**
+     * What acknowledgements did.
+     *
+     * @param outcomes one for each acknowledgement
+     * @param id id of the transaction, if a statement returned it
+     */
+    record Applied(List<AcknowledgeOutcome> outcomes, @Nullable TransactionId id) {
+        /** Returns the id of the transaction; null if it changed nothing. */
+        @Nullable
+        TransactionId idOn(Connection connection) throws SQLException {
+            return id == null ? TransactionId.of(connection) : id;
+        }
+    }
+
+    /** Does the same as {@link #run}. */
+    Applied apply(Connection connection, List<Acknowledgement> acknowledgements) throws SQLException {
         if (acknowledgements.isEmpty()) {
-            return List.of();
+            return new Applied(List.of(), null);
         }
         Map<CursorKey, LockedCursor> cursors = lockCursors(connection, acknowledgements);
         readLeases(connection, cursors.values());
@@ -80,7 +100,7 @@ public final class Acknowledge {
             outcomes.add(cursor == null ? withoutCursor(each, unread) : apply(cursor, each, deadLetters));
         }
         deadLetters.run(connection);
-        write(connection, cursors.values());
+        TransactionId id = write(connection, cursors.values());
         for (int i = 0; i < outcomes.size(); i++) {
             // Only after the last acknowledgement is known which leases end.
             LockedCursor cursor = cursors.get(CursorKey.of(acknowledgements.get(i)));
@@ -88,7 +108,7 @@ public final class Acknowledge {
                 outcomes.set(i, acknowledged(cursor, acknowledged.deadLettered()));
             }
         }
-        return List.copyOf(outcomes);
+        return new Applied(List.copyOf(outcomes), id);
     }
 
     /**
@@ -288,7 +308,8 @@ public final class Acknowledge {
         return (long) Math.min(MAX_RETRY_DELAY_MS, jittered);
     }
 
-    private void write(Connection connection, Collection<LockedCursor> cursors) throws SQLException {
+    /** Returns the id of the transaction if a statement returned it. */
+    private @Nullable TransactionId write(Connection connection, Collection<LockedCursor> cursors) throws SQLException {
         var updates = new CursorUpdates(cursorStatements);
         var leased = new ArrayList<LockedCursor>();
         for (LockedCursor cursor : cursors) {
@@ -298,7 +319,7 @@ public final class Acknowledge {
                 updates.add(cursor.update());
             }
         }
-        updates.run(connection);
+        TransactionId id = updates.run(connection);
         if (!leased.isEmpty()) {
             statements
                     .on(connection, "keep-lease")
@@ -308,6 +329,7 @@ public final class Acknowledge {
                     .setTexts("acked", leased, cursor -> cursor.acked().toString())
                     .execute();
         }
+        return id;
     }
 
     private static Acknowledged acknowledged(LockedCursor cursor, boolean dead) {

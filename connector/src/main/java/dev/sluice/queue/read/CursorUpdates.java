@@ -1,6 +1,7 @@
 package dev.sluice.queue.read;
 
 import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.sql.TransactionId;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -42,12 +43,17 @@ final class CursorUpdates {
         updates.add(update);
     }
 
-    /** Writes the cursors that were added, and forgets them. */
-    void run(Connection connection) throws SQLException {
+    /**
+     * Writes the cursors that were added, and forgets them.
+     *
+     * @return the id of the transaction; null if no cursor was added
+     */
+    @Nullable
+    TransactionId run(Connection connection) throws SQLException {
         if (updates.isEmpty()) {
-            return;
+            return null;
         }
-        statements
+        TransactionId id = statements
                 .on(connection, "release")
                 .set("groups", updates, Update::groupId)
                 .set("partitions", updates, Update::partitionId)
@@ -61,8 +67,10 @@ final class CursorUpdates {
                         update -> array(update.failed().values()))
                 .setInts("deliveries", updates, Update::deliveries)
                 .set("delays_ms", updates, Update::delayMs)
-                .execute();
+                .first(TransactionId::of)
+                .orElseThrow();
         updates.clear();
+        return id;
     }
 
     /** Returns the text of a PostgreSQL array, or null if there are no numbers. */

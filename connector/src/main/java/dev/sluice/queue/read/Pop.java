@@ -9,12 +9,14 @@ import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.PopTarget.Across;
 import dev.sluice.queue.Subscription;
 import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.sql.TransactionId;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Pops messages for consumers that wait on one target: locks ready cursors, reads their messages and writes leases.
@@ -119,7 +121,17 @@ final class Pop {
         }
     }
 
-    List<PopResult> run(Connection connection, PopTarget target, List<PopRequest> requests) throws SQLException {
+    /**
+     * What a pop did.
+     *
+     * @param results one for each consumer
+     * @param id id of the transaction; null if no consumer got a message
+     */
+    record Popped(List<PopResult> results, @Nullable TransactionId id) {
+        static final Popped NOTHING = new Popped(List.of(), null);
+    }
+
+    Popped run(Connection connection, PopTarget target, List<PopRequest> requests) throws SQLException {
         List<Share> shares = requests.stream().map(Share::new).toList();
         Subscription subscription = requests.get(0).subscription();
         if (target.scope() instanceof Across across) {
@@ -127,6 +139,7 @@ final class Pop {
         }
         boolean mayRegister = true;
         long bytes = 0;
+        TransactionId id = null;
         for (int round = 0; round < MAX_ROUNDS; round++) {
             int wanted = shares.stream().mapToInt(share -> share.wanted(target)).sum();
             List<ReadyCursor> ready = wanted == 0 ? List.of() : readyCursors.lock(connection, target, wanted);
@@ -144,13 +157,15 @@ final class Pop {
             deadLetters.run(connection);
             bytes += read(connection, claims, maxBytes - bytes);
             shares.forEach(Share::count);
-            write(connection, claims, empty);
+            TransactionId written = write(connection, claims, empty);
+            id = written == null ? id : written;
             boolean allFull = empty.isEmpty() && claims.stream().noneMatch(Claim::isEmpty);
             if (allFull || bytes >= maxBytes) {
                 break;
             }
         }
-        return results(connection, target, shares);
+        boolean found = shares.stream().anyMatch(share -> !share.messages.isEmpty());
+        return new Popped(results(connection, target, shares), found ? id : null);
     }
 
     /**
@@ -250,7 +265,9 @@ final class Pop {
         return bytes;
     }
 
-    private void write(Connection connection, List<Claim> claims, List<ReadyCursor> empty) throws SQLException {
+    /** Returns the id of the transaction; null if no cursor got a position or a lease. */
+    private @Nullable TransactionId write(Connection connection, List<Claim> claims, List<ReadyCursor> empty)
+            throws SQLException {
         var updates = new CursorUpdates(cursorStatements);
         var leased = new ArrayList<Claim>();
         for (Claim claim : claims) {
@@ -268,9 +285,9 @@ final class Pop {
                 updates.add(doneUpTo(cursor.position(), cursor));
             }
         }
-        updates.run(connection);
+        TransactionId id = updates.run(connection);
         holdBack(connection, tooYoung);
-        lease(connection, leased);
+        return leased.isEmpty() ? id : lease(connection, leased);
     }
 
     /** Returns a cursor whose messages up to {@code end} are done, and that has no lease. */
@@ -297,11 +314,10 @@ final class Pop {
         }
     }
 
-    private void lease(Connection connection, List<Claim> claims) throws SQLException {
-        if (claims.isEmpty()) {
-            return;
-        }
-        int leased = statements
+    private record Leased(int cursors, TransactionId id) {}
+
+    private TransactionId lease(Connection connection, List<Claim> claims) throws SQLException {
+        Leased leased = statements
                 .on(connection, "lease")
                 .set("groups", claims, claim -> claim.cursor().groupId())
                 .set("partitions", claims, claim -> claim.cursor().partitionId())
@@ -311,10 +327,12 @@ final class Pop {
                 .setTexts("acked", claims, claim -> claim.cursor().acked().toString())
                 .setInts("deliveries", claims, claim -> claim.cursor().deliveries())
                 .setInts("lease_times_s", claims, claim -> claim.cursor().leaseTimeS())
-                .execute();
-        if (leased != claims.size()) {
-            throw new IllegalStateException("leased " + leased + " of " + claims.size() + " locked cursors");
+                .first(row -> new Leased(row.getInt("cursors"), TransactionId.of(row)))
+                .orElseThrow();
+        if (leased.cursors() != claims.size()) {
+            throw new IllegalStateException("leased " + leased.cursors() + " of " + claims.size() + " locked cursors");
         }
+        return leased.id();
     }
 
     private List<PopResult> results(Connection connection, PopTarget target, List<Share> shares) throws SQLException {

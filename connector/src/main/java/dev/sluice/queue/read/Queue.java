@@ -9,6 +9,7 @@ import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueNamespace;
+import dev.sluice.queue.read.Pop.Popped;
 import dev.sluice.queue.sql.CommitOutcome;
 import dev.sluice.queue.sql.OutcomeUnknownException;
 import dev.sluice.queue.sql.Outcomes;
@@ -68,18 +69,19 @@ public final class Queue {
      */
     public List<PopResult> pop(PopTarget target, List<PopRequest> requests) {
         String what = "could not pop from " + target;
-        var popped = new AtomicReference<List<PopResult>>(List.of());
+        var last = new AtomicReference<>(Popped.NOTHING);
         try {
-            return opened(transactions.unsettled(
+            Popped committed = transactions.unsettled(
                     what,
                     connection -> {
-                        List<PopResult> results = pop.run(connection, target, requests);
-                        popped.set(results);
-                        return results;
+                        Popped popped = pop.run(connection, target, requests);
+                        last.set(popped);
+                        return popped;
                     },
-                    results -> results.stream().anyMatch(result -> result.status() == PopResult.Status.MESSAGES)));
+                    (connection, popped) -> popped.id());
+            return opened(committed.results());
         } catch (OutcomeUnknownException e) {
-            List<PopResult> results = opened(popped.get());
+            List<PopResult> results = opened(last.get().results());
             return switch (outcomes.await(e)) {
                 case COMMITTED -> results;
                 case ROLLED_BACK -> throw new QueueException(what + ": rolled back", SqlStates.TRANSACTION_ROLLBACK, e);
@@ -139,9 +141,12 @@ public final class Queue {
      * @throws QueueException if PostgreSQL failed; no acknowledgement is applied
      */
     public List<AcknowledgeOutcome> acknowledge(List<Acknowledgement> acknowledgements) {
-        return transactions.run(
-                "could not acknowledge " + acknowledgements.size() + " messages",
-                connection -> acknowledge.run(connection, acknowledgements));
+        return transactions
+                .run(
+                        "could not acknowledge " + acknowledgements.size() + " messages",
+                        connection -> acknowledge.apply(connection, acknowledgements),
+                        (connection, applied) -> applied.idOn(connection))
+                .outcomes();
     }
 
     /**

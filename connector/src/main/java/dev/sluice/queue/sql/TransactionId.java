@@ -1,6 +1,7 @@
 package dev.sluice.queue.sql;
 
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import org.jspecify.annotations.Nullable;
 
@@ -19,7 +20,15 @@ public record TransactionId(String id, String at, String timeline) {
     public static @Nullable TransactionId of(Connection connection) throws SQLException {
         return STATEMENTS
                 .on(connection, "read-transaction-id")
-                .first(row -> new TransactionId(row.getString("id"), row.getString("at"), row.getString("timeline")))
+                .first(TransactionId::of)
                 .orElse(null);
+    }
+
+    /**
+     * Reads a row with the columns of {@code read-transaction-id}. A statement that changes rows can return them with
+     * its result, which saves a round trip.
+     */
+    public static TransactionId of(ResultSet row) throws SQLException {
+        return new TransactionId(row.getString("id"), row.getString("at"), row.getString("timeline"));
     }
 }

@@ -52,8 +52,8 @@ public final class Transactions {
     }
 
     /**
-     * Makes the same, with the settings of {@link IndexPlans} kept on each connection, which saves a round trip, and with
-     * each statement planned once. For a pool that serves only statements that name their rows.
+     * Makes the same, with the settings of {@link IndexPlans} kept on each connection, which saves a round trip, and
+     * with each statement planned once. For a pool that serves only statements that name their rows.
      */
     public static Transactions byIndexInSession(DataSource dataSource) {
         return new Transactions(dataSource, Plans.BY_INDEX_IN_SESSION);
@@ -69,12 +69,14 @@ public final class Transactions {
     }
 
     /**
-     * Tells whether a transaction changed anything that would be missed.
+     * Finds the id of a transaction.
      *
      * @param <T> type of the result of its work
      */
-    public interface Changes<T> {
-        boolean in(T result);
+    public interface Identity<T> {
+        /** Returns the id; null if the transaction changed nothing that would be missed. */
+        @Nullable
+        TransactionId of(Connection connection, T result) throws SQLException;
     }
 
     /**
@@ -85,6 +87,11 @@ public final class Transactions {
      * @throws QueueException if PostgreSQL failed; nothing has changed
      */
     public <T> T run(String what, Work<T> work) {
+        return run(what, work, (connection, result) -> TransactionId.of(connection));
+    }
+
+    /** Does the same as {@link #run(String, Work)} for work that knows the id of its transaction. */
+    public <T> T run(String what, Work<T> work, Identity<T> identity) {
         var done = new AtomicReference<T>();
         Work<T> noted = connection -> {
             T result = work.on(connection);
@@ -92,7 +99,7 @@ public final class Transactions {
             return result;
         };
         try {
-            return unsettled(what, noted, result -> true);
+            return unsettled(what, noted, identity);
         } catch (OutcomeUnknownException e) {
             outcomes.requireCommitted(what, e);
             return done.get();
@@ -119,15 +126,14 @@ public final class Transactions {
     /**
      * Runs the work and commits, as {@link #run} does, but does not ask for the outcome of a commit.
      *
-     * @param changes tells whether a lost change would be missed; if not, a commit without an answer is a failure
-     *     without effect
+     * @param identity finds the id; if it returns null, a commit without an answer is a failure without effect
      * @throws OutcomeUnknownException if PostgreSQL did not confirm the commit
      * @throws QueueException if PostgreSQL failed; nothing has changed
      */
-    public <T> T unsettled(String what, Work<T> work, Changes<T> changes) {
+    public <T> T unsettled(String what, Work<T> work, Identity<T> identity) {
         for (int deadlocks = 0; true; deadlocks++) {
             try {
-                return once(what, work, changes);
+                return once(what, work, identity);
             } catch (SQLException e) {
                 if (deadlocks == MAX_DEADLOCKS || !DEADLOCK_DETECTED.equals(e.getSQLState())) {
                     throw new QueueException(what, e);
@@ -138,7 +144,7 @@ public final class Transactions {
         }
     }
 
-    private <T> T once(String what, Work<T> work, Changes<T> changes) throws SQLException {
+    private <T> T once(String what, Work<T> work, Identity<T> identity) throws SQLException {
         Connection connection = dataSource.getConnection();
         try (connection) {
             if (plans == Plans.BY_INDEX_IN_SESSION) {
@@ -152,7 +158,7 @@ public final class Transactions {
                     IndexPlans.onInTransaction(connection);
                 }
                 result = work.on(connection);
-                id = changes.in(result) ? TransactionId.of(connection) : null;
+                id = identity.of(connection, result);
                 if (id != null) {
                     CommitGate.pass(dataSource);
                 }

@@ -27,6 +27,7 @@ for no key update of c;
 -- ready. Partitions with more to read are not locked. The test by `in` uses a hash table with every plan. A join was
 -- planned as a comparison pair by pair, both in generic plans and under IndexPlans. `skip locked` still waits for a
 -- newer version of a row that it has passed. So a deadlock is possible, though rare; then the transaction is retried.
+-- Returns the id of the transaction too.
 with released as (
   select * from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[],
                        :failed_seqs::text[], :failed_counts::text[], :deliveries::integer[], :delays_ms::bigint[])
@@ -36,20 +37,25 @@ with released as (
   from (select distinct partition_id, position from released) read
   join sluice.partitions p on p.id = any (array[read.partition_id]) and p.head = read.position
   for share of p skip locked
+), moved as (
+  update sluice.cursors c
+  set position = released.position,
+      acked = released.acked::int8multirange,
+      failed_seqs = released.failed_seqs::bigint[],
+      failed_counts = released.failed_counts::integer[],
+      deliveries = released.deliveries,
+      consumed_at = case when released.position > c.position then now() else c.consumed_at end,
+      lease_id = null,
+      lease_end = null,
+      available_at = case when (released.partition_id, released.position) in (select id, head from drained) then null
+                          else clock_timestamp() + released.delay_ms * interval '1 millisecond' end
+  from released
+  where c.group_id = any (array[released.group_id]) and c.partition_id = released.partition_id
+  returning 1
 )
-update sluice.cursors c
-set position = released.position,
-    acked = released.acked::int8multirange,
-    failed_seqs = released.failed_seqs::bigint[],
-    failed_counts = released.failed_counts::integer[],
-    deliveries = released.deliveries,
-    consumed_at = case when released.position > c.position then now() else c.consumed_at end,
-    lease_id = null,
-    lease_end = null,
-    available_at = case when (released.partition_id, released.position) in (select id, head from drained) then null
-                        else clock_timestamp() + released.delay_ms * interval '1 millisecond' end
-from released
-where c.group_id = any (array[released.group_id]) and c.partition_id = released.partition_id;
+select count(*) as cursors, pg_current_xact_id_if_assigned()::text as id, clock_timestamp()::text as at,
+       substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline
+from moved;
 
 -- name: put-back
 -- Moves cursors back. Keeps a lease that another pop got meanwhile.
