@@ -10,8 +10,6 @@ import dev.sluice.queue.admin.ConsumerGroups;
 import dev.sluice.queue.admin.Queues;
 import dev.sluice.queue.admin.Retention;
 import dev.sluice.queue.admin.SeekTarget;
-import dev.sluice.queue.read.Queue;
-import dev.sluice.queue.read.QueueConfig;
 import dev.sluice.queue.transact.Redrive;
 import dev.sluice.queue.transact.TransactionExecutor;
 import dev.sluice.queue.write.QueueWriter;
@@ -32,7 +30,8 @@ import java.util.stream.Collectors;
 /**
  * Runs the queue beside its {@link QueueModel}: random pushes and transactions by several writers, pops of one
  * partition, one queue and across queues, acknowledgements of every kind, expired leases, seeks, deletions, redrives
- * and restarts. After every step the two must agree. A failure names the seed and the steps before it.
+ * and restarts. Consumers are served by several bridges ({@link ModelBridges}). After every step the two must agree. A
+ * failure names the seed and the steps before it.
  *
  * <p>PostgreSQL and all statements are real. The passing of time is simulated: the run moves times in the tables into
  * the past.
@@ -50,7 +49,7 @@ final class QueueModelRun implements AutoCloseable {
     private final long seed;
     private final QueueModel model = new QueueModel();
     private final List<QueueWriter> writers = new ArrayList<>();
-    private final Queue queue;
+    private final ModelBridges bridges;
     private final Queues queues;
     private final ConsumerGroups groups;
     private final Retention retention;
@@ -69,7 +68,7 @@ final class QueueModelRun implements AutoCloseable {
         this.stored = new StoredState(postgres);
         this.seed = seed;
         this.random = new Random(seed);
-        this.queue = new Queue(postgres.dataSource(), new QueueConfig("sluice"));
+        this.bridges = new ModelBridges(postgres, seed);
         this.queues = new Queues(postgres.dataSource(), "sluice");
         this.groups = new ConsumerGroups(postgres.dataSource(), "sluice");
         this.retention = new Retention(postgres.dataSource(), "sluice");
@@ -242,7 +241,7 @@ final class QueueModelRun implements AutoCloseable {
     private List<PopResult> pop(PopTarget target, List<PopRequest> requests) {
         steps.add("pop " + target + " " + requests);
         boolean mustFind = model.mustFind(target);
-        List<PopResult> results = queue.pop(target, requests);
+        List<PopResult> results = bridges.any().pop(target, requests);
         model.registered(target, existing);
         for (Letter letter : stored.newLetters()) {
             model.buriedByPop(target, letter);
@@ -272,6 +271,10 @@ final class QueueModelRun implements AutoCloseable {
 
     /** Adds acknowledgements of messages that were popped lately, with their leases or without, in time or late. */
     private void addAcknowledgements(List<Acknowledgement> acknowledgements, List<Message> acknowledged) {
+        if (bridges.completesWholeLease() && !held.isEmpty()) {
+            addWholeLease(acknowledgements, acknowledged);
+            return;
+        }
         var known = new HashSet<List<Object>>();
         for (int left = 1 + random.nextInt(5); left > 0 && !held.isEmpty(); left--) {
             Held each = held.get(Math.max(0, held.size() - 1 - random.nextInt(12)));
@@ -289,6 +292,24 @@ final class QueueModelRun implements AutoCloseable {
         }
     }
 
+    /** Adds the completion of all messages of one of the latest leases, in time or late. */
+    private void addWholeLease(List<Acknowledgement> acknowledgements, List<Message> acknowledged) {
+        UUID lease = held.get(held.size() - 1 - bridges.lateness(Math.min(12, held.size())))
+                .lease();
+        held.stream()
+                .filter(each -> lease != null && lease.equals(each.lease()))
+                .forEach(each -> {
+                    acknowledged.add(each.message());
+                    acknowledgements.add(new Acknowledgement(
+                            each.group(),
+                            each.message().partitionId(),
+                            each.message().transactionId(),
+                            lease,
+                            Verdict.COMPLETED,
+                            null));
+                });
+    }
+
     private static List<String> texts(List<Acknowledgement> acknowledgements) {
         return acknowledgements.stream()
                 .map(each -> each.group() + " " + each.transactionId() + " " + each.verdict()
@@ -301,7 +322,7 @@ final class QueueModelRun implements AutoCloseable {
         var acknowledged = new ArrayList<Message>();
         addAcknowledgements(acknowledgements, acknowledged);
         steps.add("ack " + texts(acknowledgements));
-        model.acknowledged(acknowledgements, acknowledged, queue.acknowledge(acknowledgements));
+        model.acknowledged(acknowledgements, acknowledged, bridges.any().acknowledge(acknowledgements));
         stored.newLetters().forEach(model::buriedByAcknowledgement);
     }
 
@@ -342,7 +363,8 @@ final class QueueModelRun implements AutoCloseable {
         }
         steps.add("extend");
         UUID lease = held.get(held.size() - 1).lease();
-        assertThat(queue.extend(lease, Duration.ofSeconds(30)).isPresent()).isEqualTo(model.isLive(lease));
+        assertThat(bridges.any().extend(lease, Duration.ofSeconds(30)).isPresent())
+                .isEqualTo(model.isLive(lease));
     }
 
     // Administration

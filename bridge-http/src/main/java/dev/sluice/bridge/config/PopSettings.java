@@ -100,6 +100,16 @@ public record PopSettings(
             10_000_000,
             "The largest number of acknowledgements that wait at once. The service refuses more with 503.");
 
+    static final Key<Integer> REMEMBERED_MESSAGES = GROUP.integer(
+            "ack.remembered.messages",
+            QueueConfig.DEFAULT_REMEMBERED_MESSAGES,
+            0,
+            100_000_000,
+            "The largest number of leased messages whose transaction ids the service keeps in memory, about 100 bytes"
+                    + " each. It then need not read them when acknowledgements come. The service that gave a lease"
+                    + " remembers it; any other service can serve its acknowledgements too. If 0, the service"
+                    + " remembers none. The limit is at most a 48th of the heap.");
+
     static PopSettings of(Values values) {
         return new PopSettings(
                 new PopDispatcherConfig(values.get(THREADS), values.get(MAX_PARKED), values.get(POLL_INTERVAL)),
@@ -110,6 +120,9 @@ public record PopSettings(
 
     static QueueConfig queue(Values values, PayloadCipher cipher) {
         return new QueueConfig(
-                values.get(PostgresSettings.SCHEMA), HeapShares.transaction(values.get(MAX_BYTES)), cipher);
+                values.get(PostgresSettings.SCHEMA),
+                HeapShares.transaction(values.get(MAX_BYTES)),
+                cipher,
+                HeapShares.leasedMessages(values.get(REMEMBERED_MESSAGES)));
     }
 }

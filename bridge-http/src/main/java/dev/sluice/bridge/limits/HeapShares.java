@@ -16,6 +16,10 @@ public final class HeapShares {
     private static final int IDS = 8;
 
     private static final int BYTES_PER_ID = 32;
+    /** The transaction ids of leased messages get 1/48 of the heap. */
+    private static final int LEASES = 48;
+
+    private static final int BYTES_PER_LEASED_MESSAGE = 100;
 
     private HeapShares() {}
 
@@ -27,6 +31,11 @@ public final class HeapShares {
     /** Returns the bytes that one transaction may hold: {@code most}, or less if the heap is small. */
     public static long transaction(long most) {
         return Math.min(most, Runtime.getRuntime().maxMemory() / TRANSACTION);
+    }
+
+    /** Returns the number of leased messages that may be remembered: {@code most}, or fewer if the heap is small. */
+    public static int leasedMessages(int most) {
+        return (int) Math.min(most, Runtime.getRuntime().maxMemory() / LEASES / BYTES_PER_LEASED_MESSAGE);
     }
 
     /** Returns the number of transaction ids that may be cached: {@code most}, or fewer if the heap is small. */

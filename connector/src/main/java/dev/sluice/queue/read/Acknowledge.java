@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Applies acknowledgements in a transaction of the caller: locks the cursors, finds the seqs of the transaction ids,
@@ -38,8 +39,15 @@ public final class Acknowledge {
     private final Statements statements;
     private final Statements cursorStatements;
     private final UnleasedSearch unleased;
+    private final LeaseHints hints;
 
+    /** Makes one that remembers no leases. */
     public Acknowledge(String schema) {
+        this(schema, new LeaseHints(0));
+    }
+
+    Acknowledge(String schema, LeaseHints hints) {
+        this.hints = hints;
         this.statements = Statements.read("acknowledge.sql", schema);
         this.cursorStatements = Statements.read("locked_cursors.sql", schema);
         this.unleased = new UnleasedSearch(statements);
@@ -71,8 +79,10 @@ public final class Acknowledge {
      *
      * @param outcomes one for each acknowledgement
      * @param id id of the transaction, if a statement returned it
+     * @param over what was remembered of leases that are over
      */
-    record Applied(List<AcknowledgeOutcome> outcomes, @Nullable TransactionId id) {
+    record Applied(
+            List<AcknowledgeOutcome> outcomes, @Nullable TransactionId id, List<LeaseHints.Hint> over) {
         /** Returns the id of the transaction; null if it changed nothing. */
         @Nullable
         TransactionId idOn(Connection connection) throws SQLException {
@@ -80,10 +90,20 @@ public final class Acknowledge {
         }
     }
 
-    /** Does the same as {@link #run}. */
+    /** Does the same as {@link #run}, with the leases that this process remembers. */
     Applied apply(Connection connection, List<Acknowledgement> acknowledgements) throws SQLException {
+        WholeLeases whole = WholeLeases.among(acknowledgements, hints);
+        if (!whole.areAny()) {
+            return applyOneByOne(connection, acknowledgements);
+        }
+        TransactionId id = whole.complete(connection, statements);
+        Applied rest = applyOneByOne(connection, whole.rest());
+        return new Applied(whole.with(rest.outcomes()), id == null ? rest.id() : id, whole.hints());
+    }
+
+    private Applied applyOneByOne(Connection connection, List<Acknowledgement> acknowledgements) throws SQLException {
         if (acknowledgements.isEmpty()) {
-            return new Applied(List.of(), null);
+            return new Applied(List.of(), null, List.of());
         }
         Map<CursorKey, LockedCursor> cursors = lockCursors(connection, acknowledgements);
         readLeases(connection, cursors.values());
@@ -108,7 +128,7 @@ public final class Acknowledge {
                 outcomes.set(i, acknowledged(cursor, acknowledged.deadLettered()));
             }
         }
-        return new Applied(List.copyOf(outcomes), id);
+        return new Applied(List.copyOf(outcomes), id, List.of());
     }
 
     /**
@@ -170,10 +190,11 @@ public final class Acknowledge {
         return cursors;
     }
 
-    /** Reads the transaction ids of the leased messages. */
+    /** Reads the transaction ids of the leased messages, unless this process remembers them. */
     private void readLeases(Connection connection, Collection<LockedCursor> cursors) throws SQLException {
         List<IdRange> leased = cursors.stream()
                 .filter(LockedCursor::hasLeasedMessages)
+                .filter(cursor -> !cursor.remembers(hints))
                 .map(cursor -> new IdRange(cursor, cursor.position() + 1, cursor.leaseEnd(), cursor.leasedIds()))
                 .toList();
         if (!leased.isEmpty()) {

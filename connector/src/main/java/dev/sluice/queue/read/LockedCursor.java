@@ -128,6 +128,16 @@ final class LockedCursor {
         return leaseId != null && leaseEnd > position;
     }
 
+    /** Fills in the seqs of the leased messages if this process remembers the lease; returns whether it does. */
+    boolean remembers(LeaseHints hints) {
+        LeaseHints.Hint hint = leaseId == null ? null : hints.of(leaseId, partitionId);
+        if (hint == null || hint.groupId() != groupId || hint.end() != leaseEnd || hint.position() > position) {
+            return false;
+        }
+        hint.addSeqsAfter(position, leasedIds);
+        return true;
+    }
+
     /** Returns whether the named lease does not hold the cursor: it is another one, or it has ended. */
     boolean refuses(@Nullable UUID named) {
         return named != null && !(held && named.equals(leaseId));

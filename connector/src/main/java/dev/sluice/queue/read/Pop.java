@@ -15,6 +15,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -43,11 +44,13 @@ final class Pop {
     }
 
     /** The messages of a cursor that one consumer gets: those of {@code (position, end]} that are not acked. */
-    private record Claim(Share share, ReadyCursor cursor, long end, boolean isEmpty) {
+    private record Claim(Share share, ReadyCursor cursor, long end, boolean isEmpty, List<Message> messages) {
 
-        /**
-         * Adds the messages of a slice to the share. Returns {@code deleted} with the deleted messages of the slice.
-         */
+        static Claim of(Share share, ReadyCursor cursor, long end) {
+            return new Claim(share, cursor, end, false, new ArrayList<>());
+        }
+
+        /** Adds the messages of a slice. Returns {@code deleted} with the deleted messages of the slice. */
         SeqSet take(MessageSlice slice, SeqSet deleted) {
             SeqSet all = deleted;
             for (int i = 0; i < slice.size(); i++) {
@@ -60,19 +63,32 @@ final class Pop {
                     all = all.with(seq, seq);
                     continue;
                 }
-                share.messages.add(slice.message(
+                messages.add(slice.message(
                         i, payload, slice.headers(i), cursor.partitionId(), cursor.partition(), cursor.queue()));
             }
             return all;
         }
 
         /** Returns this claim after it was read up to {@code readEnd}. Deleted messages count as done. */
-        Claim read(long readEnd, boolean foundNone, SeqSet deleted) {
-            if (foundNone) {
+        Claim read(long readEnd, SeqSet deleted) {
+            if (messages.isEmpty()) {
                 share.partitions--;
             }
+            share.messages.addAll(messages);
             ReadyCursor passed = deleted.isEmpty() ? cursor : cursor.without(deleted);
-            return new Claim(share, passed, readEnd, foundNone);
+            return new Claim(share, passed, readEnd, messages.isEmpty(), messages);
+        }
+
+        /** Returns what to remember of the lease; null if it has not all messages after the position. */
+        LeaseHints.@Nullable Hint hint(String group) {
+            return messages.size() == end - cursor.position()
+                    ? LeaseHints.Hint.of(share.leaseId, group, cursor, messages)
+                    : null;
+        }
+
+        /** Returns whether the cursor gets a lease; otherwise what was read of it is done. */
+        boolean isLeased() {
+            return !isEmpty && !share.request.autoAck();
         }
 
         /** Leaves the cursor as it is. */
@@ -126,9 +142,10 @@ final class Pop {
      *
      * @param results one for each consumer
      * @param id id of the transaction; null if no consumer got a message
+     * @param leases what to remember of the leases
      */
-    record Popped(List<PopResult> results, @Nullable TransactionId id) {
-        static final Popped NOTHING = new Popped(List.of(), null);
+    record Popped(List<PopResult> results, @Nullable TransactionId id, List<LeaseHints.Hint> leases) {
+        static final Popped NOTHING = new Popped(List.of(), null, List.of());
     }
 
     Popped run(Connection connection, PopTarget target, List<PopRequest> requests) throws SQLException {
@@ -140,6 +157,7 @@ final class Pop {
         boolean mayRegister = true;
         long bytes = 0;
         TransactionId id = null;
+        var leases = new ArrayList<LeaseHints.Hint>();
         for (int round = 0; round < MAX_ROUNDS; round++) {
             int wanted = shares.stream().mapToInt(share -> share.wanted(target)).sum();
             List<ReadyCursor> ready = wanted == 0 ? List.of() : readyCursors.lock(connection, target, wanted);
@@ -159,13 +177,18 @@ final class Pop {
             shares.forEach(Share::count);
             TransactionId written = write(connection, claims, empty);
             id = written == null ? id : written;
+            claims.stream()
+                    .filter(Claim::isLeased)
+                    .map(claim -> claim.hint(target.group()))
+                    .filter(Objects::nonNull)
+                    .forEach(leases::add);
             boolean allFull = empty.isEmpty() && claims.stream().noneMatch(Claim::isEmpty);
             if (allFull || bytes >= maxBytes) {
                 break;
             }
         }
         boolean found = shares.stream().anyMatch(share -> !share.messages.isEmpty());
-        return new Popped(results(connection, target, shares), found ? id : null);
+        return new Popped(results(connection, target, shares), found ? id : null, leases);
     }
 
     /**
@@ -195,7 +218,7 @@ final class Pop {
             }
             Share share = shares.get(next);
             long count = Math.min(available, share.left);
-            claims.add(new Claim(share, cursor, cursor.acked().endOfMissing(cursor.position(), count), false));
+            claims.add(Claim.of(share, cursor, cursor.acked().endOfMissing(cursor.position(), count)));
             share.left -= count;
             share.partitions++;
         }
@@ -239,7 +262,6 @@ final class Pop {
         int next = 0;
         for (int i = 0; i <= reached; i++) {
             Claim claim = claims.get(i);
-            int before = claim.share().messages.size();
             SeqSet deleted = SeqSet.EMPTY;
             long end = isCut && i == reached ? last.lastSeq() : claim.end();
             boolean fits = true;
@@ -256,7 +278,7 @@ final class Pop {
             if (end <= claim.cursor().position()) {
                 claim.giveUp();
             } else {
-                read.add(claim.read(end, claim.share().messages.size() == before, deleted));
+                read.add(claim.read(end, deleted));
             }
         }
         claims.subList(reached + 1, claims.size()).forEach(Claim::giveUp);
@@ -271,10 +293,10 @@ final class Pop {
         var updates = new CursorUpdates(cursorStatements);
         var leased = new ArrayList<Claim>();
         for (Claim claim : claims) {
-            if (claim.share().request.autoAck() || claim.isEmpty()) {
-                updates.add(doneUpTo(claim.end(), claim.cursor()));
-            } else {
+            if (claim.isLeased()) {
                 leased.add(claim);
+            } else {
+                updates.add(doneUpTo(claim.end(), claim.cursor()));
             }
         }
         var tooYoung = new ArrayList<ReadyCursor>();

@@ -9,6 +9,7 @@ import dev.sluice.queue.PopResult;
 import dev.sluice.queue.PopTarget;
 import dev.sluice.queue.QueueException;
 import dev.sluice.queue.QueueNamespace;
+import dev.sluice.queue.read.Acknowledge.Applied;
 import dev.sluice.queue.read.Pop.Popped;
 import dev.sluice.queue.sql.CommitOutcome;
 import dev.sluice.queue.sql.OutcomeUnknownException;
@@ -31,7 +32,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 
 /**
- * Leases messages to consumers and applies their acknowledgements. {@link QueueWriter} is the writing side.
+ * Leases messages to consumers and applies their acknowledgements. {@link QueueWriter} is the writing side. Remembers
+ * what its leases hold ({@link LeaseHints}); the database decides.
  *
  * <p>Every method runs one transaction on a connection of the data source and blocks until the commit. All times are of
  * the database's clock. Safe for use by many threads and by many processes on one database.
@@ -44,13 +46,15 @@ public final class Queue {
     private final PayloadCipher cipher;
     private final Outcomes outcomes;
     private final PutBack putBack;
+    private final LeaseHints hints;
 
     /** Makes a queue on a schema that {@link QueueSchema} has brought up to date. */
     public Queue(DataSource dataSource, QueueConfig config) {
         this.transactions = Transactions.byIndexInSession(dataSource);
         this.statements = Statements.read("queue.sql", config.schema());
         this.pop = new Pop(config.schema(), config.popMaxBytes());
-        this.acknowledge = new Acknowledge(config.schema());
+        this.hints = new LeaseHints(config.rememberedMessages());
+        this.acknowledge = new Acknowledge(config.schema(), hints);
         this.cipher = config.cipher();
         this.outcomes = new Outcomes(dataSource);
         this.putBack = new PutBack(config.schema());
@@ -79,6 +83,7 @@ public final class Queue {
                         return popped;
                     },
                     (connection, popped) -> popped.id());
+            hints.add(committed.leases());
             return opened(committed.results());
         } catch (OutcomeUnknownException e) {
             List<PopResult> results = opened(last.get().results());
@@ -141,12 +146,12 @@ public final class Queue {
      * @throws QueueException if PostgreSQL failed; no acknowledgement is applied
      */
     public List<AcknowledgeOutcome> acknowledge(List<Acknowledgement> acknowledgements) {
-        return transactions
-                .run(
-                        "could not acknowledge " + acknowledgements.size() + " messages",
-                        connection -> acknowledge.apply(connection, acknowledgements),
-                        (connection, applied) -> applied.idOn(connection))
-                .outcomes();
+        Applied applied = transactions.run(
+                "could not acknowledge " + acknowledgements.size() + " messages",
+                connection -> acknowledge.apply(connection, acknowledgements),
+                (connection, done) -> done.idOn(connection));
+        hints.remove(applied.over());
+        return applied.outcomes();
     }
 
     /**

@@ -43,6 +43,12 @@
  * {@code UnleasedSearch} finds its message near the position of the cursor. A cursor moves over seqs that are done
  * without a gap, and keeps the others in {@code acked} ({@code SeqSet}). So a failed message is delivered again alone.
  *
+ * <p>The process that gave a lease remembers the transaction ids of its messages ({@code LeaseHints}). If
+ * acknowledgements complete all messages of such a lease, one statement moves the cursor ({@code WholeLeases}): it
+ * compares the cursor with what the pop left, and changes nothing if a word differs. Then, and for all other
+ * acknowledgements, the cursor is locked first. So any process can serve an acknowledgement, and all of them give the
+ * same answer.
+ *
  * <h2>Readers of a namespace</h2>
  *
  * <p>A group may read all queues of a namespace and task. It has its cursors in each queue, as if it had read each
@@ -64,7 +70,8 @@
  *   <li>A pop never waits for the lock of a cursor, and no statement here waits for the lock of a partition, except the
  *       registration of a group.
  *   <li>Classes below {@code Queue} and {@code QueueReader} run in a transaction of their caller and do not commit.
- *   <li>{@code Queue} and {@code QueueReader} have no state; any number of threads and processes may use them.
+ *   <li>{@code Queue} and {@code QueueReader} have no state but hints; any number of threads and processes may use
+ *       them.
  * </ul>
  *
  * <p>The package does not wait for messages: the bridge waits, and pops again when a push wakes it. It does not delete

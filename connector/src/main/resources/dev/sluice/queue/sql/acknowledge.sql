@@ -1,4 +1,4 @@
--- Finds the messages of acknowledgements.
+-- Finds the messages of acknowledgements, and moves cursors whose leases go on or are remembered.
 
 -- name: transaction-ids
 -- Returns the transaction ids of the runs [first, last], as slices of segments.
@@ -50,6 +50,40 @@ select p.id, q.name as queue, p.name as partition, p.head, p.tail
 from (select distinct partition_id from unnest(:partitions::bigint[]) as wanted (partition_id)) wanted
 cross join lateral (select * from sluice.partitions p where p.id = wanted.partition_id offset 0) p
 cross join lateral (select q.name from sluice.queues q where q.id = p.queue_id offset 0) q;
+
+-- name: complete-leases
+-- Completes leases as this process remembers them: moves a cursor to the end of its lease if the cursor still is as the
+-- pop left it and the lease is live. Returns the ordinals of the leases that it completed, and the id of the
+-- transaction. The list is in the order of the ids, and so are the locks. `is not distinct from`
+-- and coalesce keep the server from using the indexes cursors_lease and cursors_ready, with which it would read all
+-- cursors of a lease, or all leased ones, for each of them. See release in locked_cursors.sql for the partitions.
+with done as (
+  select * from unnest(:groups::bigint[], :partitions::bigint[], :leases::uuid[], :positions::bigint[], :ends::bigint[])
+    with ordinality as done (group_id, partition_id, lease_id, position, lease_end, ordinal)
+), drained as (
+  select p.id, p.head
+  from (select distinct partition_id, lease_end from done) read
+  join sluice.partitions p on p.id = any (array[read.partition_id]) and p.head = read.lease_end
+  for share of p skip locked
+), completed as (
+  update sluice.cursors c
+  set position = done.lease_end,
+      deliveries = 0,
+      consumed_at = now(),
+      lease_id = null,
+      lease_end = null,
+      available_at = case when (done.partition_id, done.lease_end) in (select id, head from drained) then null
+                          else clock_timestamp() end
+  from done
+  where c.group_id = any (array[done.group_id]) and c.partition_id = done.partition_id
+    and c.lease_id is not distinct from done.lease_id and c.lease_end = done.lease_end and c.position = done.position
+    and c.acked = '{}' and c.failed_seqs is null and coalesce(c.available_at, '-infinity') > now()
+  returning done.ordinal
+)
+select array_agg(ordinal) as ordinals, pg_current_xact_id_if_assigned()::text as id, clock_timestamp()::text as at,
+       substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline
+from completed
+having count(*) > 0;
 
 -- name: keep-lease
 -- Moves cursors whose leases go on.
