@@ -6,13 +6,16 @@
 -- returns. The sort that adds up the bytes has narrow rows; the payloads are fetched afterwards, for the rows that are
 -- returned. A segment with more than :large_bytes has one message. Its payload is not fetched: read-large does that.
 -- Arrays come as the bytes of their binary form. The driver would make objects of their elements first, and asks for
--- some types of arrays as a text, which takes the server and the driver several times as long.
+-- some types of arrays as a text, which takes the server and the driver several times as long. A slice of all elements
+-- would be a copy, so whole arrays are not sliced.
 select sliced.ordinal, s.first_seq + sliced.low - 1 as slice_seq, sliced.total_bytes,
        s.created_at,
-       array_send(s.ids[sliced.low:sliced.high]) as ids,
-       array_send(s.transaction_ids[sliced.low:sliced.high]) as transaction_ids,
+       array_send(case when sliced.is_whole then s.ids else s.ids[sliced.low:sliced.high] end) as ids,
+       array_send(case when sliced.is_whole then s.transaction_ids else s.transaction_ids[sliced.low:sliced.high] end) as transaction_ids,
        sliced.is_large, sliced.slice_bytes,
-       case when not sliced.is_large then array_send(s.payloads[sliced.low:sliced.high]) end as payloads,
+       array_send(case when sliced.is_large then null
+                       when sliced.is_whole then s.payloads
+                       else s.payloads[sliced.low:sliced.high] end) as payloads,
        array_send(s.trace_ids[sliced.low:sliced.high]) as trace_ids,
        array_send(s.producer_subs[sliced.low:sliced.high]) as producer_subs,
        array_send(s.created_ats[sliced.low:sliced.high]) as created_ats,
@@ -22,6 +25,7 @@ from (
          sum(s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1))
            over (order by run.ordinal, s.first_seq) as total_bytes,
          s.first_seq = s.last_seq and s.payload_bytes > :large_bytes as is_large,
+         slice.high - slice.low = s.last_seq - s.first_seq as is_whole,
          s.payload_bytes * (slice.high - slice.low + 1) / (s.last_seq - s.first_seq + 1) as slice_bytes
   from unnest(:partitions::bigint[], :firsts::bigint[], :lasts::bigint[]) with ordinality
     as run (partition_id, first, last, ordinal)
