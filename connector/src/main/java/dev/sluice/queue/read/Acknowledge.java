@@ -341,16 +341,18 @@ public final class Acknowledge {
             }
         }
         TransactionId id = updates.run(connection);
-        if (!leased.isEmpty()) {
-            statements
-                    .on(connection, "keep-lease")
-                    .set("groups", leased, LockedCursor::groupId)
-                    .set("partitions", leased, LockedCursor::partitionId)
-                    .set("positions", leased, LockedCursor::position)
-                    .setTexts("acked", leased, cursor -> cursor.acked().toString())
-                    .execute();
-        }
-        return id;
+        return leased.isEmpty() ? id : keepLeases(connection, leased);
+    }
+
+    private TransactionId keepLeases(Connection connection, List<LockedCursor> leased) throws SQLException {
+        return statements
+                .on(connection, "keep-lease")
+                .set("groups", leased, LockedCursor::groupId)
+                .set("partitions", leased, LockedCursor::partitionId)
+                .set("positions", leased, LockedCursor::position)
+                .setTexts("acked", leased, cursor -> cursor.acked().toString())
+                .first(TransactionId::of)
+                .orElseThrow();
     }
 
     private static Acknowledged acknowledged(LockedCursor cursor, boolean dead) {

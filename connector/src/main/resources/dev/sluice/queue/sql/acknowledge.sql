@@ -54,9 +54,9 @@ cross join lateral (select q.name from sluice.queues q where q.id = p.queue_id o
 -- name: complete-leases
 -- Completes leases as this process remembers them: moves a cursor to the end of its lease if the cursor still is as the
 -- pop left it and the lease is live. Returns the ordinals of the leases that it completed, and the id of the
--- transaction. The list is in the order of the ids, and so are the locks. `is not distinct from`
--- and coalesce keep the server from using the indexes cursors_lease and cursors_ready, with which it would read all
--- cursors of a lease, or all leased ones, for each of them. See release in locked_cursors.sql for the partitions.
+-- transaction. The list is in the order of the ids, and so are the locks. `is not distinct from` and coalesce keep the
+-- server from using the indexes cursors_lease and cursors_ready, with which it would read all cursors of a lease, or
+-- all leased ones, for each of them. See release in locked_cursors.sql for the partitions.
 with done as (
   select * from unnest(:groups::bigint[], :partitions::bigint[], :leases::uuid[], :positions::bigint[], :ends::bigint[])
     with ordinality as done (group_id, partition_id, lease_id, position, lease_end, ordinal)
@@ -86,12 +86,18 @@ from completed
 having count(*) > 0;
 
 -- name: keep-lease
--- Moves cursors whose leases go on.
-update sluice.cursors c
-set position = moved.position,
-    acked = moved.acked::int8multirange,
-    consumed_at = case when moved.position > c.position then now() else c.consumed_at end,
-    deliveries = 0
-from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[])
-  as moved (group_id, partition_id, position, acked)
-where c.group_id = any (array[moved.group_id]) and c.partition_id = moved.partition_id;
+-- Moves cursors whose leases go on. Returns the id of the transaction too.
+with kept as (
+  update sluice.cursors c
+  set position = moved.position,
+      acked = moved.acked::int8multirange,
+      consumed_at = case when moved.position > c.position then now() else c.consumed_at end,
+      deliveries = 0
+  from unnest(:groups::bigint[], :partitions::bigint[], :positions::bigint[], :acked::text[])
+    as moved (group_id, partition_id, position, acked)
+  where c.group_id = any (array[moved.group_id]) and c.partition_id = moved.partition_id
+  returning 1
+)
+select count(*) as cursors, pg_current_xact_id_if_assigned()::text as id, clock_timestamp()::text as at,
+       substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline
+from kept;
