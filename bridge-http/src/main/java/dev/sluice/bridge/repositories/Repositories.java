@@ -55,7 +55,7 @@ public record Repositories(
         var cipher = settings.queue().cipher();
         return new Repositories(
                 new Queues(dataSource, schema, cipher, configured),
-                new Queue(dataSource, settings.queue()),
+                Queue.onSharedPool(dataSource, settings.queue()),
                 new ConsumerGroups(dataSource, schema),
                 new DeadLetters(dataSource, schema, cipher, HeapShares.transaction(DeadLetters.MAX_PAGE_BYTES)),
                 new Redrive(dataSource, settings.writer()),

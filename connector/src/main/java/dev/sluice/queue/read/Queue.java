@@ -48,9 +48,22 @@ public final class Queue {
     private final PutBack putBack;
     private final LeaseHints hints;
 
-    /** Makes a queue on a schema that {@link QueueSchema} has brought up to date. */
+    /**
+     * Makes a queue on a schema that {@link QueueSchema} has brought up to date.
+     *
+     * @param dataSource a pool that serves only queues: its sessions get settings that other statements must not have
+     */
     public Queue(DataSource dataSource, QueueConfig config) {
-        this.transactions = Transactions.byIndexInSession(dataSource);
+        this(dataSource, config, Transactions.byIndexInSession(dataSource));
+    }
+
+    /** Makes a queue on a pool that serves other statements too: the settings end with each transaction. */
+    public static Queue onSharedPool(DataSource dataSource, QueueConfig config) {
+        return new Queue(dataSource, config, Transactions.byIndex(dataSource));
+    }
+
+    private Queue(DataSource dataSource, QueueConfig config, Transactions transactions) {
+        this.transactions = transactions;
         this.statements = Statements.read("queue.sql", config.schema());
         this.pop = new Pop(config.schema(), config.popMaxBytes());
         this.hints = new LeaseHints(config.rememberedMessages());

@@ -57,6 +57,25 @@ class PlannedOnceTest extends QueueFixture {
                 .isEmpty();
     }
 
+    /** Lists and overviews run on the same connections. They need plans for their values, and joins by hash tables. */
+    @Test
+    void aPoolThatOthersUseKeepsItsSettings() throws SQLException {
+        List<String> before = settings();
+        queue = Queue.onSharedPool(oneConnection, new QueueConfig("sluice"));
+
+        popAndComplete(ANY);
+
+        assertThat(settings()).isEqualTo(before);
+        queue = new Queue(oneConnection, new QueueConfig("sluice"));
+        pop(ANY, 1);
+        assertThat(settings()).isNotEqualTo(before);
+    }
+
+    private List<String> settings() throws SQLException {
+        return query("select name || '=' || setting as query from pg_settings"
+                + " where name like 'enable%' or name = 'plan_cache_mode' order by name");
+    }
+
     private void popAndComplete(PopTarget target) {
         for (int i = 0; i < ROUNDS; i++) {
             PopResult popped = pop(target, 1);
@@ -67,12 +86,15 @@ class PlannedOnceTest extends QueueFixture {
 
     /** Returns the prepared statements of the connection that meet a condition. */
     private List<String> prepared(String condition) throws SQLException {
+        return query("select query from (select statement as query, generic_plans, custom_plans"
+                + " from pg_prepared_statements) prepared where " + condition);
+    }
+
+    private List<String> query(String sql) throws SQLException {
         var found = new ArrayList<String>();
         try (Connection connection = oneConnection.getConnection();
                 Statement statement = connection.createStatement();
-                ResultSet rows = statement.executeQuery(
-                        "select query from (select statement as query, generic_plans, custom_plans"
-                                + " from pg_prepared_statements) prepared where " + condition)) {
+                ResultSet rows = statement.executeQuery(sql)) {
             while (rows.next()) {
                 found.add(rows.getString("query"));
             }
