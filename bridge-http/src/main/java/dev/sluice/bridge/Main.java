@@ -1,5 +1,6 @@
 package dev.sluice.bridge;
 
+import dev.sluice.bridge.bench.BenchCommand;
 import dev.sluice.bridge.cli.BufferCommand;
 import dev.sluice.bridge.cli.BufferSettings;
 import dev.sluice.bridge.cli.UsageException;
@@ -20,7 +21,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The command line: {@code up [--config FILE]}, or {@code buffer …}. The script {@code sluice} calls it. */
+/**
+ * The command line: {@code up [--config FILE]}, {@code buffer …} or {@code bench …}. The script {@code sluice} calls
+ * it.
+ */
 public final class Main {
     private static final Logger log = LoggerFactory.getLogger(Main.class);
 
@@ -31,7 +35,8 @@ public final class Main {
 
     /**
      * Runs the service until the process is told to end. Exits with 1 if the service cannot start, and with 2 if the
-     * arguments are wrong. Or runs a {@link BufferCommand}, which has exit codes of its own.
+     * arguments are wrong. Or runs a {@link BufferCommand} or a {@link BenchCommand}, which have exit codes of their
+     * own.
      */
     public static void main(String[] arguments) {
         int status = run(List.of(arguments), System.getenv(), System.out, System.err);
@@ -51,8 +56,11 @@ public final class Main {
                     out,
                     err);
         }
+        if ("bench".equals(command)) {
+            return BenchCommand.run(List.copyOf(rest), out, err);
+        }
         if (!"up".equals(command)) {
-            err.println("sluice: the command must be: up [--config FILE], or buffer");
+            err.println("sluice: the command must be: up [--config FILE], buffer or bench");
             return WRONG_USAGE;
         }
         Path file = null;

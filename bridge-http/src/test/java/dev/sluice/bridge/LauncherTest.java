@@ -82,7 +82,10 @@ class LauncherTest {
 
     @Test
     void explainsItself() throws Exception {
-        assertThat(run(0, "help")).contains("up [--config FILE]").contains("docs/configuration.md");
+        assertThat(run(0, "help"))
+                .contains("up [--config FILE]")
+                .contains("bench [OPTIONS]")
+                .contains("docs/configuration.md");
         assertThat(run(0)).contains("Usage:");
         assertThat(run(0, "version")).startsWith("sluice ");
         assertThat(run(1, "dwon")).endsWith("sluice: unknown command dwon\n");
@@ -124,6 +127,9 @@ class LauncherTest {
         assertThat(run(0, "up")).doesNotContain("Building").contains("dev.sluice.bridge.Main up");
         assertThat(run(0, "buffer", "export", "--dir", "a b"))
                 .contains("dev.sluice.bridge.Main buffer export --dir a b");
+        assertThat(run(0, "bench", "--scenario", "push-1"))
+                .contains("-Dsluice.bench.launcher=" + root.resolve("sluice").toRealPath())
+                .contains("dev.sluice.bridge.Main bench --scenario push-1");
         Path source =
                 Files.createDirectories(root.resolve("buffer/src/main/java")).resolve("A.java");
         Files.writeString(source, "class A {}");

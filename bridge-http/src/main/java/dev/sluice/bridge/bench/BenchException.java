@@ -1,0 +1,26 @@
+package dev.sluice.bridge.bench;
+
+/** The benchmark cannot be run, or the words of its command line are invalid. The message is for a person. */
+final class BenchException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    private final boolean isUsage;
+
+    private BenchException(String message, boolean isUsage) {
+        super(message);
+        this.isUsage = isUsage;
+    }
+
+    /** Returns an exception for words that are no command line. */
+    static BenchException usage(String message) {
+        return new BenchException(message, true);
+    }
+
+    static BenchException failed(String message) {
+        return new BenchException(message, false);
+    }
+
+    boolean isUsage() {
+        return isUsage;
+    }
+}

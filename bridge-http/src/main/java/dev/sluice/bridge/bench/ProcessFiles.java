@@ -1,0 +1,171 @@
+package dev.sluice.bridge.bench;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/** What Linux tells of processes in {@code /proc}. A value that the system does not tell is NaN. */
+final class ProcessFiles {
+    private static final Path PROC = Path.of("/proc");
+    /** The unit of times in {@code stat}; Linux has had 100 a second for user space on all platforms. */
+    private static final double TICKS_A_SECOND = 100;
+    /** Fields of {@code stat} behind the name of the program, counted from 0: proc(5). */
+    private static final int PARENT = 1;
+
+    private static final int USER = 11;
+    private static final int SYSTEM = 12;
+    private static final int CHILDREN_USER = 13;
+    private static final int CHILDREN_SYSTEM = 14;
+    private static final double KIB_A_MIB = 1024;
+    private static final int IDLE = 3;
+    private static final int IO_WAIT = 4;
+    private static final int STEAL = 7;
+
+    private ProcessFiles() {}
+
+    /** Returns a process and its descendants. */
+    static List<Long> tree(long root) {
+        var children = new HashMap<Long, List<Long>>();
+        try (Stream<Path> files = Files.list(PROC)) {
+            files.map(file -> String.valueOf(file.getFileName()))
+                    .filter(name -> Character.isDigit(name.charAt(0)))
+                    .forEach(name -> {
+                        String[] fields = stat(PROC.resolve(name));
+                        if (fields.length > PARENT) {
+                            children.computeIfAbsent(Long.parseLong(fields[PARENT]), parent -> new ArrayList<>())
+                                    .add(Long.parseLong(name));
+                        }
+                    });
+        } catch (IOException e) {
+            return List.of();
+        }
+        var tree = new ArrayList<Long>(List.of(root));
+        for (int i = 0; i < tree.size(); i++) {
+            tree.addAll(children.getOrDefault(tree.get(i), List.of()));
+        }
+        return tree;
+    }
+
+    /** Returns the fields of {@code stat} behind the name of the program; none if the process is gone. */
+    private static String[] stat(Path process) {
+        try {
+            String line = Files.readString(process.resolve("stat"), StandardCharsets.ISO_8859_1);
+            return line.substring(line.lastIndexOf(')') + 2).split(" ", -1);
+        } catch (IOException | StringIndexOutOfBoundsException e) {
+            return new String[0];
+        }
+    }
+
+    /** Returns the processor time of a process alone, in seconds. */
+    static double cpu(long pid) {
+        return time(stat(PROC.resolve(String.valueOf(pid))), USER, SYSTEM);
+    }
+
+    /** Returns the processor time of a process and its descendants, with those that have ended, in seconds. */
+    static double cpuOfTree(long root) {
+        double sum = time(stat(PROC.resolve(String.valueOf(root))), USER, SYSTEM, CHILDREN_USER, CHILDREN_SYSTEM);
+        for (long pid : tree(root)) {
+            double own = pid == root ? 0 : cpu(pid);
+            sum += Double.isNaN(own) ? 0 : own; // It has ended meanwhile: its parent has its time.
+        }
+        return sum;
+    }
+
+    private static double time(String[] fields, int... wanted) {
+        double ticks = 0;
+        for (int field : wanted) {
+            ticks += field < fields.length ? Double.parseDouble(fields[field]) : Double.NaN;
+        }
+        return ticks / TICKS_A_SECOND;
+    }
+
+    /** Returns the processor time of the whole machine that was not idle, in seconds. */
+    static double cpuOfMachine() {
+        try (Stream<String> lines = Files.lines(PROC.resolve("stat"))) {
+            String[] fields =
+                    lines.findFirst().orElse("").replaceFirst("cpu +", "").split(" ", -1);
+            double busy = 0;
+            for (int i = 0; i <= STEAL; i++) {
+                busy += i == IDLE || i == IO_WAIT || i == STEAL ? 0 : Double.parseDouble(fields[i]);
+            }
+            return busy / TICKS_A_SECOND;
+        } catch (IOException | RuntimeException e) {
+            return Double.NaN;
+        }
+    }
+
+    /** Returns the processor time of each thread of a process in seconds, by its name without numbers. */
+    static Map<String, Double> cpuByThread(long pid) {
+        var times = new TreeMap<String, Double>();
+        try (Stream<Path> threads = Files.list(PROC.resolve(pid + "/task"))) {
+            threads.forEach(thread -> {
+                double time = time(stat(thread), USER, SYSTEM);
+                if (Double.isFinite(time)) {
+                    times.merge(name(thread), time, Double::sum);
+                }
+            });
+        } catch (IOException e) {
+            return Map.of();
+        }
+        return times;
+    }
+
+    private static String name(Path thread) {
+        try {
+            return Files.readString(thread.resolve("comm"))
+                    .strip()
+                    .replaceAll("[0-9]+", "")
+                    .replaceAll("[-# ]+$", "");
+        } catch (IOException e) {
+            return "ended";
+        }
+    }
+
+    /** Returns the bytes that processes have caused to be written to disk. */
+    static double written(List<Long> pids) {
+        double sum = 0;
+        for (long pid : pids) {
+            double bytes = field(PROC.resolve(pid + "/io"), "write_bytes");
+            sum += Double.isNaN(bytes) && pids.size() > 1 ? 0 : bytes;
+        }
+        return sum;
+    }
+
+    /** Returns the memory that a process has in RAM, in MB. */
+    static double resident(long pid) {
+        return field(PROC.resolve(pid + "/status"), "VmRSS") / KIB_A_MIB;
+    }
+
+    /** Returns the most memory that a process has had in RAM, in MB. */
+    static double peakResident(long pid) {
+        return field(PROC.resolve(pid + "/status"), "VmHWM") / KIB_A_MIB;
+    }
+
+    /** Returns the memory of processes in MB, shared memory counted once. */
+    static double proportional(List<Long> pids) {
+        double sum = 0;
+        for (long pid : pids) {
+            double memory = field(PROC.resolve(pid + "/smaps_rollup"), "Pss");
+            sum += Double.isNaN(memory) && pids.size() > 1 ? 0 : memory;
+        }
+        return sum / KIB_A_MIB;
+    }
+
+    private static double field(Path file, String name) {
+        try {
+            Matcher field = Pattern.compile("(?m)^" + name + ":\\s+(\\d+)").matcher(Files.readString(file));
+            return field.find() ? Double.parseDouble(field.group(1)) : Double.NaN;
+        } catch (IOException e) {
+            return Double.NaN;
+        }
+    }
+}
