@@ -430,11 +430,28 @@ final class QueueModel {
 
     // Invariants
 
+    /** Checks every cursor in the database. */
+    void checkCursors(TestPostgres postgres) {
+        for (String row : postgres.query(
+                "select l.group_name, l.queue, l.partition, l.position,"
+                        + " array(select s from generate_series(l.position + 1, l.head) s where s <@ c.acked), l.head, l.lag"
+                        + " from sluice.group_lag l join sluice.cursors c on c.group_id = l.group_id and c.partition_id = l.partition_id")) {
+            String[] columns = row.split("\\|", -1);
+            checkCursor(
+                    columns[0],
+                    new Name(columns[1], columns[2]),
+                    Long.parseLong(columns[3]),
+                    StoredState.seqs(columns[4]),
+                    Long.parseLong(columns[5]),
+                    Long.parseLong(columns[6]));
+        }
+    }
+
     /**
      * Checks that a cursor of the database is done with the acknowledged messages, and otherwise only with deleted
      * messages that it has passed.
      */
-    void checkCursor(String group, Name name, long position, Set<Long> acked, long head, long lag) {
+    private void checkCursor(String group, Name name, long position, Set<Long> acked, long head, long lag) {
         ModelPartition partition = partitions.get(name);
         if (partition == null) {
             assertThat(head)

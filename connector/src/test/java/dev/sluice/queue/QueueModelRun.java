@@ -93,7 +93,7 @@ final class QueueModelRun implements AutoCloseable {
             for (int i = 0; i < count; i++) {
                 step();
                 if (i % 25 == 0) {
-                    checkCursors();
+                    model.checkCursors(postgres);
                 }
             }
             drain();
@@ -457,22 +457,6 @@ final class QueueModelRun implements AutoCloseable {
 
     // Invariants
 
-    private void checkCursors() {
-        for (String row : postgres.query(
-                "select l.group_name, l.queue, l.partition, l.position,"
-                        + " array(select s from generate_series(l.position + 1, l.head) s where s <@ c.acked), l.head, l.lag"
-                        + " from sluice.group_lag l join sluice.cursors c on c.group_id = l.group_id and c.partition_id = l.partition_id")) {
-            String[] columns = row.split("\\|", -1);
-            model.checkCursor(
-                    columns[0],
-                    new Name(columns[1], columns[2]),
-                    Long.parseLong(columns[3]),
-                    StoredState.seqs(columns[4]),
-                    Long.parseLong(columns[5]),
-                    Long.parseLong(columns[6]));
-        }
-    }
-
     /** Checks that every group gets all messages that are left, in order. */
     private void drain() {
         steps.add("drain");
@@ -490,7 +474,7 @@ final class QueueModelRun implements AutoCloseable {
             }
             model.checkDrained(group);
         }
-        checkCursors();
+        model.checkCursors(postgres);
         assertThat(postgres.query(
                         "select count(*) from sluice.cursors where available_at is not null or lease_id is not null"))
                 .as("cursors that are not idle")

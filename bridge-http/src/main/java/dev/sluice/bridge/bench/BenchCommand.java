@@ -140,9 +140,8 @@ public final class BenchCommand {
 
     /** Returns how many cores other programs used, in the median of the paths; NaN if that is not known. */
     static double others(List<Result> results) {
-        return Medians.median(results.stream()
-                .map(result -> result.get(Figure.CORES_OTHERS))
-                .toList());
+        return Medians.median(
+                results.stream().map(result -> result.get(Figure.CORES_OTHERS)).toList());
     }
 
     private static Map<String, String> conditions(BenchOptions options) throws IOException {

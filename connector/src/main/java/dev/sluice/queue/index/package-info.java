@@ -19,8 +19,8 @@
  * <h2>Rules</h2>
  *
  * <ul>
- *   <li>The blocks of a partition leave out no visible message before the end of the last one. After a clear, a gap
- *       may hold messages that are invisible already.
+ *   <li>The blocks of a partition leave out no visible message before the end of the last one. After a clear, a gap may
+ *       hold messages that are invisible already.
  *   <li>A segment never changes its transaction ids, so a block never changes. The index keeps deleted messages; the
  *       segment tells that they are deleted.
  *   <li>Retention deletes a block when all of its messages are invisible, or its partition is deleted.

@@ -112,8 +112,8 @@ final class WholeLeases {
                 .setUuids("leases", whole, each -> each.hint().leaseId())
                 .set("positions", whole, each -> each.hint().position())
                 .set("ends", whole, each -> each.hint().end())
-                .first(row -> new Completed(
-                        List.of((Long[]) row.getArray("ordinals").getArray()), TransactionId.of(row)))
+                .first(row ->
+                        new Completed(List.of((Long[]) row.getArray("ordinals").getArray()), TransactionId.of(row)))
                 .orElse(null);
         if (completed == null) {
             return null;

@@ -148,7 +148,8 @@ class IdIndexTest {
         var traces = new Traces(sluice.postgres.dataSource(), "sluice", PayloadCipher.NONE);
         for (int seq : List.of(1, 3 * BLOCK, 3 * BLOCK + 1, 5 * BLOCK, 6 * BLOCK, 6 * BLOCK + 10)) {
             assertThat(find(partition, "t" + seq).indexed()).isEmpty();
-            assertThat(traces.add(partition, "t" + seq, "g", "info", "1", List.of())).isEmpty();
+            assertThat(traces.add(partition, "t" + seq, "g", "info", "1", List.of()))
+                    .isEmpty();
             assertThat(sluice.queues.deleteMessage(partition, "t" + seq)).isTrue();
             assertThat(sluice.queues.deleteMessage(partition, "t" + seq)).isFalse();
         }
