@@ -232,6 +232,12 @@ public final class BoundStatement implements AutoCloseable {
         return statement.executeUpdate();
     }
 
+    /** Runs joined statements, and returns the driver's statement at the first of their results. */
+    PreparedStatement runAll() throws SQLException {
+        boolean unused = statement.execute();
+        return statement;
+    }
+
     @Override
     public void close() throws SQLException {
         statement.close();

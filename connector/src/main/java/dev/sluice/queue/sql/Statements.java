@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
+import java.util.stream.Collectors;
 
 /**
  * Reads named SQL statements from a resource file; each class has a file of its own. In the file, a line {@code --
@@ -123,6 +124,18 @@ public final class Statements {
         /** Returns the statement with SQL in place of {@code {name}}, such as a name in quotes. */
         public Sql with(String name, String sql) {
             return new Sql(text.replace("{" + name + "}", sql), parameters);
+        }
+
+        /**
+         * Returns statements as one text. The driver sends them together, and the server runs them in order, each with
+         * a snapshot of its own. {@link RoundTrip} runs them and reads their results. A parameter that several of them
+         * have is the same value in each.
+         */
+        static Sql joined(List<Sql> statements) {
+            var parameters = new ArrayList<String>();
+            statements.forEach(each -> parameters.addAll(each.parameters()));
+            String text = statements.stream().map(Sql::text).collect(Collectors.joining(";\n"));
+            return new Sql(text, List.copyOf(parameters));
         }
 
         /** Reads a statement whose parameters are written {@code :like_this}. */

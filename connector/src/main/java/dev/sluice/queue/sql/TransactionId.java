@@ -3,6 +3,7 @@ package dev.sluice.queue.sql;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,12 @@ public record TransactionId(String id, String at, String timeline) {
                 .on(connection, "read-transaction-id")
                 .first(TransactionId::of)
                 .orElse(null);
+    }
+
+    /** Returns the part of a round trip that reads the id of a transaction. The parts before it change something. */
+    public static RoundTrip.Part part(Consumer<TransactionId> reader) {
+        return RoundTrip.Part.query(
+                STATEMENTS.get("read-transaction-id"), statement -> {}, row -> reader.accept(of(row)));
     }
 
     /**

@@ -39,12 +39,15 @@
  * failure is worth a retry: {@link dev.sluice.queue.QueueException} says what kind of failure it is, and the caller
  * decides.
  *
+ * <p>Statements that need no answer of each other go to the server together, in one
+ * {@link dev.sluice.queue.sql.RoundTrip}.
+ *
  * <h2>Public types</h2>
  *
  * <ul>
  *   <li>{@link dev.sluice.queue.sql.Statements}, {@link dev.sluice.queue.sql.BoundStatement},
- *       {@link dev.sluice.queue.sql.Transactions}, {@link dev.sluice.queue.sql.IndexPlans}: every package of the queue
- *       runs statements.
+ *       {@link dev.sluice.queue.sql.RoundTrip}, {@link dev.sluice.queue.sql.Transactions},
+ *       {@link dev.sluice.queue.sql.IndexPlans}: every package of the queue runs statements.
  *   <li>{@link dev.sluice.queue.sql.Commit}, {@link dev.sluice.queue.sql.TransactionId},
  *       {@link dev.sluice.queue.sql.Outcomes}, {@link dev.sluice.queue.sql.CommitOutcome}: for the writer and for pops,
  *       which handle unknown outcomes on their own.

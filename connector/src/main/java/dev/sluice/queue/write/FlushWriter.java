@@ -3,6 +3,7 @@ package dev.sluice.queue.write;
 import dev.sluice.queue.NewMessage;
 import dev.sluice.queue.PayloadCipher;
 import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.sql.TransactionId;
 import dev.sluice.queue.write.DedupWindow.Suspect;
 import dev.sluice.queue.write.Flush.Run;
 import java.sql.Connection;
@@ -12,10 +13,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Consumer;
 
 /**
- * Writes a {@link Flush} within a transaction: claims seqs, finds duplicates, lets the flush decide, corrects the
- * heads, copies the segments, wakes idle cursors and stores the messages that are not due. Owns the caches of a
+ * Writes a {@link Flush} within a transaction: opens it ({@link FlushOpening}), finds duplicates, lets the flush
+ * decide, corrects the heads, copies the segments and stores the messages that are not due. Owns the caches of a
  * {@link WriterSession}: ids of partitions and transaction ids.
  *
  * <p>Owned by one thread.
@@ -26,6 +28,7 @@ final class FlushWriter {
     private final DedupWindow dedup;
     private final PartitionDirectory directory;
     private final HeadClaim heads;
+    private final FlushOpening opening;
     private final Scheduled scheduled;
     private final SegmentCopy segments;
 
@@ -40,6 +43,7 @@ final class FlushWriter {
         this.dedup = new DedupWindow(config.dedupMaxIds(), maxPartitions, config.schema(), System::nanoTime);
         this.directory = new PartitionDirectory(config.schema());
         this.heads = new HeadClaim(config, directory, dedup);
+        this.opening = new FlushOpening(heads, new OffsetTable(config.schema()));
         this.scheduled = new Scheduled(config.schema());
         this.segments = new SegmentCopy(config.schema());
     }
@@ -88,9 +92,16 @@ final class FlushWriter {
         return flush.locate(directory::idOf);
     }
 
-    /** Writes a flush of new messages. Returns false if a partition was deleted. */
-    boolean write(Connection connection, Flush flush) throws SQLException {
-        if (!heads.claim(connection, flush, false)) {
+    /**
+     * Writes a flush of new messages, and moves its sources on.
+     *
+     * @param id takes the id of the transaction
+     * @return false if a partition was deleted
+     * @throws SourceMovedException if a source is not where its progress expects it
+     */
+    boolean write(Connection connection, Flush flush, List<SourceProgress> progress, Consumer<TransactionId> id)
+            throws SQLException {
+        if (!opening.run(connection, flush, false, progress, id)) {
             return false;
         }
         flush.place(findDuplicates(connection, flush), false, cipher);
@@ -104,8 +115,8 @@ final class FlushWriter {
      *
      * @throws IllegalStateException if a partition was deleted: the transaction must have locked it before
      */
-    void release(Connection connection, Flush flush) throws SQLException {
-        if (!heads.claim(connection, flush, true)) {
+    void release(Connection connection, Flush flush, Consumer<TransactionId> id) throws SQLException {
+        if (!opening.run(connection, flush, true, List.of(), id)) {
             throw new IllegalStateException("a locked partition was deleted");
         }
         for (Run run : flush.runs()) {
@@ -132,11 +143,6 @@ final class FlushWriter {
         List<SegmentCopy.Run> rows = flush.rows();
         if (!rows.isEmpty()) {
             segments.write(connection, rows, serverCompresses);
-            List<Run> moved = flush.runs().stream().filter(Run::isMoved).toList();
-            statements
-                    .on(connection, "wake")
-                    .set("partitions", moved, Run::partitionId)
-                    .execute();
         }
         scheduled.add(connection, flush.waiting());
     }

@@ -1,6 +1,7 @@
 package dev.sluice.queue.write;
 
 import dev.sluice.queue.QueueOptions;
+import dev.sluice.queue.sql.RoundTrip;
 import dev.sluice.queue.sql.Statements;
 import dev.sluice.queue.write.Flush.Rules;
 import dev.sluice.queue.write.Flush.Run;
@@ -12,18 +13,37 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Claims seqs for a flush. One statement locks the partitions in order of their ids and moves each head by as many seqs
- * as the flush is likely to need. Duplicates and delays show only afterwards, so a second statement corrects the heads
+ * as the flush is likely to need. Duplicates and delays show only afterwards, so a later statement corrects the heads
  * that were moved too far or not far enough.
+ *
+ * <p>The statement wakes idle cursors in the same round trip, also before duplicates show. If all messages for a
+ * partition are duplicates, its cursors are ready without a message, and the next pop makes them idle again.
+ *
+ * <p>The options of the queues come in the same round trip, if the ids of the queues are known from an earlier flush.
  */
 final class HeadClaim {
+    /** Most queues whose ids are cached. When there are more, the cache is emptied. */
+    static final int MAX_QUEUES = 100_000;
+
     private final Statements statements;
     private final Duration usualDedupWindow;
     private final PartitionDirectory directory;
     private final DedupWindow dedup;
+
+    /** The id that each queue had at its last flush. */
+    private final Map<String, Long> queueIds = new HashMap<>();
+
+    /** Which runs of the flush are claimed; and the rules of its queues, by id. */
+    private BitSet claimed = new BitSet();
+
+    private final Map<Long, Rules> rules = new HashMap<>();
 
     HeadClaim(QueueWriterConfig config, PartitionDirectory directory, DedupWindow dedup) {
         this.statements = Statements.read("head_claim.sql", config.schema());
@@ -33,39 +53,72 @@ final class HeadClaim {
     }
 
     /**
-     * Locks the partitions, moves their heads, and tells each run where its partition stood and what its queue's
-     * options are.
+     * Returns the parts of a round trip that lock the partitions, move their heads, read the options of their queues,
+     * and wake the idle cursors of the partitions that get messages. The caller runs them and then {@link #finish}.
      *
      * @param allDue whether every message needs a seq: they were scheduled, and are due
-     * @return false if a partition or its queue was deleted; then the caches forget it, and the transaction must roll
-     *     back
      */
-    boolean claim(Connection connection, Flush flush, boolean allDue) throws SQLException {
+    List<RoundTrip.Part> begin(Flush flush, boolean allDue) {
         List<Run> runs = flush.runs();
-        if (runs.isEmpty()) {
-            return true;
-        }
         long[] partitions = runs.stream().mapToLong(Run::partitionId).toArray();
         requireAscending(partitions);
         long[] counts =
                 runs.stream().mapToLong(run -> flush.expectedSeqs(run, allDue)).toArray();
-        var claimed = new BitSet(runs.size());
-        statements
-                .on(connection, "claim")
-                .set("partitions", partitions)
-                .set("counts", counts)
-                .set("each", commonCount(counts))
-                .forEach(row -> {
-                    // By number: there may be thousands of rows.
-                    int i = indexOf(row.getLong(1), partitions, claimed.length());
-                    runs.get(i).claimed(counts[i], row.getLong(2), row.getLong(3) - counts[i], row.getLong(4));
-                    claimed.set(i);
-                });
+        claimed = new BitSet(runs.size());
+        rules.clear();
+        return List.of(
+                RoundTrip.Part.query(
+                        statements.get("claim"),
+                        statement -> statement
+                                .set("partitions", partitions)
+                                .set("counts", counts)
+                                .set("each", commonCount(counts)),
+                        row -> {
+                            // By number: there may be thousands of rows.
+                            int i = indexOf(row.getLong(1), partitions, claimed.length());
+                            runs.get(i).claimed(counts[i], row.getLong(2), row.getLong(3) - counts[i], row.getLong(4));
+                            claimed.set(i);
+                        }),
+                RoundTrip.Part.query(
+                        statements.get("options"),
+                        statement -> statement.set("queues", likelyQueues(runs)),
+                        row -> rules.put(row.getLong("id"), rules(row))),
+                RoundTrip.Part.change(
+                        statements.get("wake"), statement -> statement.set("filled", filled(partitions, counts))));
+    }
+
+    /** Returns the partitions that get a message, as far as it is known before the search for duplicates. */
+    private static long[] filled(long[] partitions, long[] counts) {
+        return IntStream.range(0, partitions.length)
+                .filter(i -> counts[i] > 0)
+                .mapToLong(i -> partitions[i])
+                .toArray();
+    }
+
+    /** Returns the ids that the queues had at their last flush. A queue may have been replaced since. */
+    private long[] likelyQueues(List<Run> runs) {
+        return runs.stream()
+                .map(run -> run.name().queue())
+                .distinct()
+                .map(queueIds::get)
+                .filter(Objects::nonNull)
+                .mapToLong(id -> id)
+                .toArray();
+    }
+
+    /**
+     * Ends what {@link #begin} has begun: tells each run where its partition stood and what its queue's options are.
+     *
+     * @return false if a partition or its queue was deleted; then the caches forget it, and the transaction must roll
+     *     back
+     */
+    boolean finish(Connection connection, Flush flush) throws SQLException {
+        List<Run> runs = flush.runs();
         for (int i = claimed.nextClearBit(0); i < runs.size(); i = claimed.nextClearBit(i + 1)) {
             directory.forget(runs.get(i).name());
-            dedup.forget(partitions[i]);
+            dedup.forget(runs.get(i).partitionId());
         }
-        return claimed.cardinality() == runs.size() && readOptions(connection, runs);
+        return claimed.cardinality() == runs.size() && giveRules(connection, runs);
     }
 
     /** Rows come in order of the ids, without partitions that were deleted. So the next one is the first guess. */
@@ -95,23 +148,34 @@ final class HeadClaim {
         }
     }
 
-    /** Returns false if a queue was deleted. */
-    private boolean readOptions(Connection connection, List<Run> runs) throws SQLException {
-        long[] queues = runs.stream().mapToLong(Run::queueId).distinct().toArray();
-        var rules = new HashMap<Long, Rules>();
-        statements
-                .on(connection, "options")
-                .set("queues", queues)
-                .forEach(row -> rules.put(row.getLong("id"), rules(row)));
+    /** Gives each run the rules of its queue. Returns false if a queue was deleted. */
+    private boolean giveRules(Connection connection, List<Run> runs) throws SQLException {
+        long[] unread = runs.stream()
+                .mapToLong(Run::queueId)
+                .filter(queue -> !rules.containsKey(queue))
+                .distinct()
+                .toArray();
+        if (unread.length > 0) {
+            statements
+                    .on(connection, "options")
+                    .set("queues", unread)
+                    .forEach(row -> rules.put(row.getLong("id"), rules(row)));
+        }
+        if (queueIds.size() > MAX_QUEUES) {
+            queueIds.clear();
+        }
+        boolean areAllThere = true;
         for (Run run : runs) {
             Rules ofQueue = rules.get(run.queueId());
             if (ofQueue == null) {
                 directory.forget(run.name());
+                areAllThere = false;
             } else {
+                queueIds.put(run.name().queue(), run.queueId());
                 run.under(ofQueue);
             }
         }
-        return rules.size() == queues.length;
+        return areAllThere;
     }
 
     private Rules rules(ResultSet row) throws SQLException {

@@ -1,9 +1,12 @@
 package dev.sluice.queue.write;
 
 import dev.sluice.queue.sql.BoundStatement;
+import dev.sluice.queue.sql.RoundTrip;
 import dev.sluice.queue.sql.Statements;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.BitSet;
+import java.util.List;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -67,29 +70,70 @@ final class OffsetTable {
     }
 
     /**
-     * Moves a source on by compare-and-set.
+     * Returns the part of a round trip that moves sources on by compare-and-set. Afterwards call {@link #requireMoved}.
      *
-     * @throws SourceMovedException if the stored offset is not the one that the progress expects
+     * @param progress none at the start of its source
+     * @param moved gets the index of each source that has moved
      */
-    void move(Connection open, SourceProgress progress) throws SQLException {
-        SourcePartition source = progress.partition();
-        int moved = progress.expectedOffset() == SourceProgress.NONE
-                ? bind(open, "start-offset", source)
-                        .set("next", progress.nextOffset())
-                        .execute()
-                : bind(open, "move-offset", source)
-                        .set("next", progress.nextOffset())
-                        .set("expected", progress.expectedOffset())
-                        .execute();
-        if (moved != 1) {
-            long stored = stored(open, source).offset().orElse(SourceProgress.NONE);
-            throw new SourceMovedException(source, progress.expectedOffset(), stored);
+    RoundTrip.Part move(List<SourceProgress> progress, BitSet moved) {
+        BoundStatement.RowReader reader = row -> moved.set(row.getInt("ordinal") - 1);
+        if (progress.size() > 1) {
+            return RoundTrip.Part.query(statements.get("move-offsets"), bound -> bindAll(bound, progress), reader);
+        }
+        SourceProgress only = progress.get(0);
+        return RoundTrip.Part.query(
+                statements.get("move-offset"),
+                bound -> bind(bound, only.partition())
+                        .set("next", only.nextOffset())
+                        .set("expected", only.expectedOffset()),
+                reader);
+    }
+
+    private static void bindAll(BoundStatement bound, List<SourceProgress> progress) throws SQLException {
+        bound.setTexts("sources", progress, each -> each.partition().source())
+                .setTexts("topics", progress, each -> each.partition().topic())
+                .setInts("numbers", progress, each -> each.partition().partition())
+                .set("nexts", progress, SourceProgress::nextOffset)
+                .set("expecteds", progress, SourceProgress::expectedOffset);
+    }
+
+    /**
+     * Stores the first offset of a source.
+     *
+     * @throws SourceMovedException if an offset is stored already
+     */
+    void start(Connection open, SourceProgress progress) throws SQLException {
+        int started = bind(open, "start-offset", progress.partition())
+                .set("next", progress.nextOffset())
+                .execute();
+        if (started != 1) {
+            throw moved(open, progress);
         }
     }
 
+    /**
+     * Requires that all sources have moved.
+     *
+     * @throws SourceMovedException if the stored offset of one is not the one that its progress expects
+     */
+    void requireMoved(Connection open, List<SourceProgress> progress, BitSet moved) throws SQLException {
+        int first = moved.nextClearBit(0);
+        if (first < progress.size()) {
+            throw moved(open, progress.get(first));
+        }
+    }
+
+    private SourceMovedException moved(Connection open, SourceProgress progress) throws SQLException {
+        long stored = stored(open, progress.partition()).offset().orElse(SourceProgress.NONE);
+        return new SourceMovedException(progress.partition(), progress.expectedOffset(), stored);
+    }
+
     private BoundStatement bind(Connection open, String name, SourcePartition source) throws SQLException {
-        return statements
-                .on(open, name)
+        return bind(statements.on(open, name), source);
+    }
+
+    private static BoundStatement bind(BoundStatement statement, SourcePartition source) throws SQLException {
+        return statement
                 .set("source", source.source())
                 .set("topic", source.topic())
                 .set("partition", source.partition());

@@ -17,9 +17,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Writes messages into the queue, many at a time, exactly once: the flush. One transaction (1) moves the offsets of the
  * sources by compare-and-set, (2) locks the partitions in order of their ids and moves their heads in the same
- * statement, as if every message were new and due, (3) drops duplicates, (4) gives out seqs and corrects the heads
- * where fewer or more were needed, (5) copies the segments, (6) wakes the cursors that are idle. Messages that are not
- * due are set aside; {@link #releaseDue} gives them seqs once they are due.
+ * statement, as if every message were new and due, (3) wakes the cursors that are idle, (4) drops duplicates, (5) gives
+ * out seqs and corrects the heads where fewer or more were needed, (6) copies the segments. The first three are one
+ * round trip. Messages that are not due are set aside; {@link #releaseDue} gives them seqs once they are due.
  *
  * <p>The transaction holds the locks under which it gives out seqs until it commits, so no reader can pass a message
  * that commits later. Offsets commit with the data, so a replay after a crash changes nothing.
@@ -113,11 +113,7 @@ public final class QueueWriter implements AutoCloseable {
 
     private boolean write(WriterTransaction transaction, Flush flush, List<SourceProgress> progress)
             throws SQLException {
-        boolean located = transaction.locate(flush);
-        for (SourceProgress each : progress) {
-            offsets.move(transaction.connection(), each);
-        }
-        return located && transaction.write(flush);
+        return transaction.locate(flush) && transaction.write(flush, progress);
     }
 
     /** Writes messages, and parks those of queues that are held and of queues that have parked messages. */

@@ -102,7 +102,7 @@ public final class WriterSession implements AutoCloseable {
             var transaction = new WriterTransaction(open, statements, flushes);
             Ending<T> ending = work.in(transaction);
             if (ending instanceof Ending.Commit) {
-                commit(open, what);
+                commit(open, what, transaction.id());
                 transaction.committed();
             } else {
                 rollBack();
@@ -126,8 +126,7 @@ public final class WriterSession implements AutoCloseable {
         }
     }
 
-    private void commit(Connection open, String what) throws SQLException {
-        TransactionId id = TransactionId.of(open);
+    private void commit(Connection open, String what, @Nullable TransactionId id) throws SQLException {
         if (id != null) {
             CommitGate.pass(dataSource);
         }

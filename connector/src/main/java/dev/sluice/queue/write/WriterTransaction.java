@@ -1,11 +1,13 @@
 package dev.sluice.queue.write;
 
 import dev.sluice.queue.sql.Statements;
+import dev.sluice.queue.sql.TransactionId;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One transaction of a {@link WriterSession}, as the work in it sees it. The work returns an {@link Ending}; it does
@@ -16,6 +18,9 @@ public final class WriterTransaction {
     private final Statements statements;
     private final FlushWriter flushes;
     private final List<Flush> written = new ArrayList<>(1);
+
+    /** The id of the transaction, if a flush has read it. */
+    private @Nullable TransactionId id;
 
     WriterTransaction(Connection connection, Statements statements, FlushWriter flushes) {
         this.connection = connection;
@@ -54,14 +59,34 @@ public final class WriterTransaction {
      * @throws IllegalStateException if the flush is not located
      */
     public boolean write(Flush flush) throws SQLException {
+        return write(flush, List.of());
+    }
+
+    /**
+     * Writes a flush that is located, and moves the sources of its messages on.
+     *
+     * @return false if a partition was deleted: the work must return {@link Ending#restart}
+     * @throws SourceMovedException if a source is not where its progress expects it
+     */
+    boolean write(Flush flush, List<SourceProgress> progress) throws SQLException {
         written.add(flush);
-        return flushes.write(connection, flush);
+        return flushes.write(connection, flush, progress, this::named);
+    }
+
+    private void named(TransactionId ofServer) {
+        id = ofServer;
+    }
+
+    /** Returns the id of the transaction; null if it has changed nothing. */
+    @Nullable
+    TransactionId id() throws SQLException {
+        return id == null ? TransactionId.of(connection) : id;
     }
 
     /** Writes a flush of scheduled messages that are due. The transaction holds the locks on its partitions. */
     void release(Flush flush) throws SQLException {
         written.add(flush);
-        flushes.release(connection, flush);
+        flushes.release(connection, flush, this::named);
     }
 
     /** Limits how long the statements that follow in this transaction wait for a lock. */

@@ -10,15 +10,16 @@
  * <ol>
  *   <li>{@code PartitionDirectory} gives the ids of the partitions, from its cache or the database.
  *       {@code PartitionCreation} creates those that are missing, in a transaction of its own before this one.
- *   <li>{@code OffsetTable} moves the offsets of the sources by compare-and-set.
- *   <li>{@code HeadClaim} locks the partitions in order of their ids, moves their heads, and reads the options of their
- *       queues.
+ *   <li>{@code FlushOpening} runs the statements that need no answer of each other in one round trip.
+ *       {@code OffsetTable} moves the offsets of the sources by compare-and-set. {@code HeadClaim} locks the partitions
+ *       in order of their ids, moves their heads, reads the options of their queues, and wakes the idle cursors.
+ *       {@code TransactionId} reads the id of the transaction.
  *   <li>{@code DedupWindow} finds the messages whose transaction ids are in the segments, and {@code Scheduled} those
  *       whose transaction ids are scheduled.
  *   <li>The flush gives seqs to the messages that are due and are no duplicates. It encrypts payloads that arrive in
  *       clear for an encrypted queue.
- *   <li>{@code HeadClaim} corrects the heads, {@code SegmentCopy} copies the segments, a statement wakes the idle
- *       cursors, and {@code Scheduled} stores the messages that are not due.
+ *   <li>{@code HeadClaim} corrects the heads, {@code SegmentCopy} copies the segments, and {@code Scheduled} stores the
+ *       messages that are not due.
  * </ol>
  *
  * <p>After the commit, {@code FlushWriter} adds the transaction ids to the cache of {@code DedupWindow}. Then

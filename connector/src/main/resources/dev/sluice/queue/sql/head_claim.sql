@@ -1,4 +1,5 @@
--- Statements of HeadClaim: seqs and heads of partitions.
+-- Statements of HeadClaim: seqs and heads of partitions, and the cursors that wait for messages. Claim, options and wake
+-- go to the server together, in this order.
 
 -- name: claim
 -- Locks the partitions in order of their ids, and moves each head by as many seqs as the flush is likely to need.
@@ -24,6 +25,20 @@ returning p.id, p.queue_id, p.head, p.scheduled;
 select id, dedup_window_ms, encryption_enabled, clock_timestamp() as now
 from sluice.queues
 where id = any (:queues::bigint[]);
+
+-- name: wake
+-- Makes the idle cursors of the partitions ready. Relies on the index cursors_idle, which is on this sum. Runs under
+-- the locks of claim, with a later snapshot: a cursor that has become idle before claim got the lock is seen. The rows
+-- are locked as idle, so they are idle when they are changed.
+with idle as (
+  select group_id, partition_id from sluice.cursors
+  where partition_id + 0 = any (:filled::bigint[]) and available_at is null
+  order by group_id + 0, partition_id -- In the order of the primary key the server could read all of it.
+  for no key update
+)
+update sluice.cursors c set available_at = clock_timestamp()
+from idle
+where c.group_id = any (array[idle.group_id]) and c.partition_id = idle.partition_id;
 
 -- name: correct
 -- Corrects heads that were moved too far, because of duplicates and messages that are not due, or not far enough. If a
