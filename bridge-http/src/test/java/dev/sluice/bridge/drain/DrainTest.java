@@ -417,7 +417,8 @@ class DrainTest {
                 ingest.start().awaitDrained();
                 assertThat(database.stored()).containsExactly("t-1", "t-2");
                 assertThat(ingest.failed.entries().list(-1, 10)).singleElement().satisfies(record -> {
-                    assertThat(record.reason()).isEqualTo("message has format version 9, this program knows only 1 and 2");
+                    assertThat(record.reason())
+                            .isEqualTo("message has format version 9, this program knows only 1 and 2");
                     assertThat(record.origin()).isEqualTo(ingest.source(0, 1) + "@1");
                     assertThat(record.payload()).containsExactly(9, 9, 9);
                 });
