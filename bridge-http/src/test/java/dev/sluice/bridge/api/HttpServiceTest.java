@@ -20,7 +20,7 @@ class HttpServiceTest extends HttpServiceFixture {
     void isTheWrongMethod() {
         HttpResponse<String> response = get("/api/v1/push");
         assertError(response, 405, "Method not allowed: GET /api/v1/push");
-        assertThat(response.headers().firstValue("Allow")).hasValue("POST");
+        assertThat(response.headers().firstValue("Allow")).hasValue("POST, OPTIONS");
         assertThat(post("/health", "x").statusCode()).isEqualTo(405);
         assertThat(send("DELETE", "/api/v1/ack", BodyPublishers.noBody()).statusCode())
                 .isEqualTo(405);
