@@ -3,7 +3,7 @@ package dev.sluice.bridge.api;
 import dev.sluice.bridge.http.Query;
 import dev.sluice.bridge.http.Request;
 import io.javalin.http.Context;
-import jakarta.servlet.http.HttpServletRequest;
+import org.eclipse.jetty.ee10.servlet.ServletContextRequest;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,7 +34,7 @@ record JavalinRequest(Context context) implements Request {
 
     @Override
     public Query query() {
-        return new Query(context.queryParamMap());
+        return Query.of(context.queryString());
     }
 
     @Override
@@ -43,7 +43,7 @@ record JavalinRequest(Context context) implements Request {
     }
 
     @Override
-    public HttpServletRequest servlet() {
-        return context.req();
+    public org.eclipse.jetty.server.Request jetty() {
+        return ServletContextRequest.getServletContextRequest(context.req());
     }
 }

@@ -129,7 +129,7 @@ final class JavalinRoutes {
                                 failure == null ? done : Problem.of(failure).answer(request),
                         executor)
                 .thenCompose(answer -> {
-                    bodies.memory().claim(request.servlet()).takeUpTo(answer.bytes());
+                    bodies.memory().claim(request.jetty()).takeUpTo(answer.bytes());
                     return sendAfterBody(request, response, answer);
                 });
     }
@@ -144,11 +144,7 @@ final class JavalinRoutes {
         if (!RequestBodies.isUnread(request) || request.header("Expect") != null) {
             return sendLater(response, answer);
         }
-        try {
-            return bodies.discard(request).thenComposeAsync(done -> sendLater(response, answer), executor);
-        } catch (IOException e) {
-            return CompletableFuture.completedFuture(null); // The client is gone.
-        }
+        return bodies.discard(request).thenComposeAsync(done -> sendLater(response, answer), executor);
     }
 
     /** Sends an answer as fast as the client reads it. No thread waits for the client. */

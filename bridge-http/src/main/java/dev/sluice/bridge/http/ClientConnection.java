@@ -1,11 +1,10 @@
 package dev.sluice.bridge.http;
 
 import dev.sluice.bridge.pop.PopDispatcher;
-import jakarta.servlet.http.HttpServletRequest;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
-import org.eclipse.jetty.ee10.servlet.ServletContextRequest;
+import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.Connection;
 import org.eclipse.jetty.io.EndPoint;
 import org.eclipse.jetty.server.Request;
@@ -35,12 +34,10 @@ public final class ClientConnection implements PopDispatcher.Client {
     private boolean gone;
 
     /** Takes the request that the calling thread handles. */
-    public ClientConnection(HttpServletRequest servletRequest) {
-        Request request = ServletContextRequest.getServletContextRequest(servletRequest);
+    public ClientConnection(Request request) {
         endPoint = request.getConnectionMetaData().getConnection().getEndPoint();
         boolean readsNext = endPoint.getConnection() instanceof Connection.UpgradeTo;
-        boolean hasBody =
-                servletRequest.getContentLengthLong() > 0 || servletRequest.getHeader("Transfer-Encoding") != null;
+        boolean hasBody = request.getLength() > 0 || request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING);
         if (!hasBody && readsNext && endPoint.getTransport() instanceof SocketChannel transport) {
             channel = transport;
         }

@@ -50,7 +50,7 @@ public final class Guard {
 
     /** Returns the subject of the token of a request; null if the route needs no token or the token has no subject. */
     public static @Nullable String subjectOf(Request request) {
-        return (String) request.servlet().getAttribute(SUBJECT);
+        return (String) request.jetty().getAttribute(SUBJECT);
     }
 
     /**
@@ -58,7 +58,7 @@ public final class Guard {
      * roles.
      */
     public static boolean hasRole(Request request) {
-        return request.servlet().getAttribute(NO_ROLE) == null;
+        return request.jetty().getAttribute(NO_ROLE) == null;
     }
 
     /**
@@ -88,7 +88,7 @@ public final class Guard {
     /** Handles a request that needs no role, and notes whether it has one. */
     private CompletableFuture<Answer> open(TokenVerifier known, Request request, Endpoint endpoint) throws IOException {
         if (token(request).isEmpty()) {
-            request.servlet().setAttribute(NO_ROLE, true);
+            request.jetty().setAttribute(NO_ROLE, true);
             return endpoint.handle(request);
         }
         return authorize(known, request, Role.READ_ONLY)
@@ -96,7 +96,7 @@ public final class Guard {
                 .thenComposeAsync(
                         hasRole -> {
                             if (!hasRole) {
-                                request.servlet().setAttribute(NO_ROLE, true);
+                                request.jetty().setAttribute(NO_ROLE, true);
                             }
                             return endpoint.handleSafely(request);
                         },
@@ -118,7 +118,7 @@ public final class Guard {
     }
 
     private static CompletableFuture<Answer> enter(Request request, Principal principal, Endpoint endpoint) {
-        request.servlet().setAttribute(SUBJECT, principal.subject());
+        request.jetty().setAttribute(SUBJECT, principal.subject());
         return endpoint.handleSafely(request);
     }
 

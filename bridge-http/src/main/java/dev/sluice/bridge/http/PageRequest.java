@@ -148,7 +148,7 @@ public record PageRequest(String list, int limit, int offset, List<String> after
         if (nextCursor == null) {
             return;
         }
-        var next = new StringBuilder(request.servlet().getRequestURI()).append('?');
+        var next = new StringBuilder(request.path()).append('?');
         for (Map.Entry<String, List<String>> parameter :
                 request.query().parameters().entrySet()) {
             if (!parameter.getKey().equals(CURSOR) && !parameter.getKey().equals(OFFSET)) {

@@ -1,5 +1,9 @@
 package dev.sluice.bridge.http;
 
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -11,6 +15,32 @@ import org.jspecify.annotations.Nullable;
  * @param parameters decoded values by name
  */
 public record Query(Map<String, List<String>> parameters) {
+    private static final Query NONE = new Query(Map.of());
+
+    /**
+     * Decodes a query that {@link RequestSyntax} has checked. A name without a value has an empty one.
+     *
+     * @param query what is behind the question mark; null if there is none
+     */
+    public static Query of(@Nullable String query) {
+        if (query == null || query.isEmpty()) {
+            return NONE;
+        }
+        var parameters = new LinkedHashMap<String, List<String>>();
+        for (String parameter : query.split("&", -1)) {
+            int equals = parameter.indexOf('=');
+            String name = equals < 0 ? parameter : parameter.substring(0, equals);
+            String value = equals < 0 ? "" : parameter.substring(equals + 1);
+            parameters
+                    .computeIfAbsent(decoded(name), added -> new ArrayList<>(1))
+                    .add(decoded(value));
+        }
+        return new Query(parameters);
+    }
+
+    private static String decoded(String text) {
+        return text.indexOf('%') < 0 && text.indexOf('+') < 0 ? text : URLDecoder.decode(text, StandardCharsets.UTF_8);
+    }
 
     /** Returns the value unchanged, or null. */
     @Nullable

@@ -1,7 +1,5 @@
 package dev.sluice.bridge.http;
 
-import jakarta.servlet.http.HttpServletRequest;
-import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -29,16 +27,16 @@ public interface Request {
     /** Adds a header to the answer, and replaces one of the same name. */
     void answerHeader(String name, String value);
 
-    /** Returns the request of the servlet API, for the classes of this package that read bodies and connections. */
-    HttpServletRequest servlet();
+    /** Returns the request of the server, for the classes that read bodies and connections and that hold memory. */
+    org.eclipse.jetty.server.Request jetty();
 
     /** Returns the first header of that name, or null. */
     default @Nullable String header(String name) {
-        return servlet().getHeader(name);
+        return jetty().getHeaders().get(name);
     }
 
     /** Returns all headers of that name. */
     default List<String> headers(String name) {
-        return Collections.list(servlet().getHeaders(name));
+        return jetty().getHeaders().getValuesList(name);
     }
 }

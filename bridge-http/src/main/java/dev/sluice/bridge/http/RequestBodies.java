@@ -5,9 +5,7 @@ import dev.sluice.bridge.limits.OverloadedException;
 import dev.sluice.bridge.limits.RequestLimits;
 import dev.sluice.bridge.limits.RequestMemory;
 import dev.sluice.bridge.system.Threads;
-import jakarta.servlet.ReadListener;
-import jakarta.servlet.ServletInputStream;
-import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
@@ -15,6 +13,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.eclipse.jetty.io.Content;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,7 +42,6 @@ public final class RequestBodies implements AutoCloseable {
     private static final int UNRATED_BYTES = 1 << 20;
 
     private static final int FIRST_BYTES = 4 << 10;
-    private static final int CHUNK_BYTES = 16 << 10;
     /** All arriving bodies may use one part of this many of the memory. */
     private static final int ARRIVING_PARTS = 2;
     /** The arriving bodies of one client may use one part of this many of the memory. */
@@ -52,8 +50,6 @@ public final class RequestBodies implements AutoCloseable {
     private static final String READ = "sluice.body.read";
 
     private static final byte[] NONE = new byte[0];
-    /** Receives the discarded bytes of all requests. No code reads it. */
-    private static final byte[] DISCARDED = new byte[CHUNK_BYTES];
 
     private final RequestLimits limits;
     private final int limitBytes;
@@ -84,29 +80,27 @@ public final class RequestBodies implements AutoCloseable {
     }
 
     /**
-     * Reads and parses the body of a request. A missing body is empty. The request must be asynchronous already.
+     * Reads and parses the body of a request. A missing body is empty.
      *
      * @return completes on a thread of the HTTP server; fails with {@link InvalidRequestException} if the body is over
      *     the limit, as sent or decompressed (413), needs more memory than the limit (413), did not arrive in time
      *     (408), or is incomplete or refused by the parser (400), and with {@link OverloadedException} if other
      *     requests use the memory
      */
-    public <T> CompletableFuture<T> read(Request request, Parser<T> parser) throws IOException {
+    public <T> CompletableFuture<T> read(Request request, Parser<T> parser) {
         ContentEncoding encoding;
         try {
             encoding = ContentEncoding.of(request);
         } catch (InvalidRequestException refusal) {
             return refuse(request, refusal);
         }
-        long announced = request.servlet().getContentLengthLong();
+        long announced = request.jetty().getLength();
         if (announced > limitBytes && request.header("Expect") != null) {
             throw InvalidRequestException.bodyTooLarge(limitBytes);
         }
-        request.servlet().setAttribute(READ, true);
-        RequestMemory.Claim claim = memory.claim(request.servlet());
-        var body = new Body(
-                request.servlet().getInputStream(), announced, request.servlet().getRemoteAddr(), claim);
-        body.in.setReadListener(body);
+        request.jetty().setAttribute(READ, true);
+        var body = new Body(request.jetty(), announced, memory.claim(request.jetty()));
+        body.run();
         return body.whole.thenApply(done -> parse(body, encoding, parser));
     }
 
@@ -154,17 +148,20 @@ public final class RequestBodies implements AutoCloseable {
 
     /**
      * Reads and discards the body of a request. Without this, a client that is still sending when the connection ends
-     * would not read the answer. Needs no memory. The request must be asynchronous already.
+     * would not read the answer. Needs no memory.
      *
      * @return completes at the end of the body, or at the time limit; never fails
      */
-    public CompletableFuture<@Nullable Void> discard(Request request) throws IOException {
+    public CompletableFuture<@Nullable Void> discard(Request request) {
         if (!isUnread(request)) {
             return CompletableFuture.completedFuture(null);
         }
-        request.servlet().setAttribute(READ, true);
-        var discarded = new Discarded(request.servlet().getInputStream());
-        discarded.in.setReadListener(discarded);
+        request.jetty().setAttribute(READ, true);
+        var discarded = new Discarded(request.jetty());
+        discarded.run();
+        if (discarded.whole.isDone()) {
+            return discarded.whole;
+        }
         Future<?> alarm =
                 clock.schedule(() -> discarded.whole.complete(null), timeout.toMillis(), TimeUnit.MILLISECONDS);
         return discarded.whole.whenComplete((done, failure) -> alarm.cancel(false));
@@ -172,17 +169,13 @@ public final class RequestBodies implements AutoCloseable {
 
     /** Fails with the reason after the body has been discarded. */
     public <T> CompletableFuture<T> refuse(Request request, Throwable refusal) {
-        try {
-            return discard(request).thenCompose(done -> CompletableFuture.failedFuture(refusal));
-        } catch (IOException e) {
-            return CompletableFuture.failedFuture(refusal);
-        }
+        return discard(request).thenCompose(done -> CompletableFuture.failedFuture(refusal));
     }
 
     /** Returns whether a request has a body that no code has begun to read. */
     public static boolean isUnread(Request request) {
-        boolean has = request.servlet().getContentLengthLong() > 0 || request.header("Transfer-Encoding") != null;
-        return has && request.servlet().getAttribute(READ) == null;
+        boolean has = request.jetty().getLength() > 0 || request.header("Transfer-Encoding") != null;
+        return has && request.jetty().getAttribute(READ) == null;
     }
 
     /**
@@ -190,7 +183,7 @@ public final class RequestBodies implements AutoCloseable {
      */
     public static void leaveUnread(Request request) {
         if (isUnread(request)) {
-            request.servlet().setAttribute(READ, true);
+            request.jetty().setAttribute(READ, true);
             request.answerHeader("Connection", "close");
         }
     }
@@ -212,43 +205,36 @@ public final class RequestBodies implements AutoCloseable {
     }
 
     /** A body that is read and discarded. */
-    private final class Discarded implements ReadListener {
-        private final ServletInputStream in;
+    private final class Discarded implements Runnable {
+        private final Content.Source source;
         private final CompletableFuture<@Nullable Void> whole = new CompletableFuture<>();
         private long seen;
 
-        Discarded(ServletInputStream in) {
-            this.in = in;
+        Discarded(Content.Source source) {
+            this.source = source;
         }
 
+        /** Discards what has arrived. The server calls again when more arrives. */
         @Override
-        public void onDataAvailable() throws IOException {
-            while (!whole.isDone() && in.isReady()) {
-                int count = in.read(DISCARDED, 0, DISCARDED.length);
-                if (count < 0) {
+        public void run() {
+            while (!whole.isDone()) {
+                Content.Chunk chunk = source.read();
+                if (chunk == null) {
+                    source.demand(this);
                     return;
                 }
-                seen += count;
-                if (seen > limitBytes) {
+                seen += chunk.remaining();
+                chunk.release();
+                if (chunk.isLast() || Content.Chunk.isFailure(chunk) || seen > limitBytes) {
                     whole.complete(null);
                 }
             }
         }
-
-        @Override
-        public void onAllDataRead() {
-            whole.complete(null);
-        }
-
-        @Override
-        public void onError(Throwable problem) {
-            whole.complete(null);
-        }
     }
 
     /** A body that one thread of the HTTP server at a time reads, and that the clock may abort. */
-    private final class Body implements ReadListener, ArrivingBodies.Arriving {
-        private final ServletInputStream in;
+    private final class Body implements Runnable, ArrivingBodies.Arriving {
+        private final Content.Source source;
         private final String client;
         private final RequestMemory.Claim claim;
         private final CompletableFuture<@Nullable Void> whole = new CompletableFuture<>();
@@ -262,46 +248,76 @@ public final class RequestBodies implements AutoCloseable {
         private @Nullable RuntimeException refusal;
         private @Nullable Future<?> alarm;
 
-        Body(ServletInputStream in, long announced, String client, RequestMemory.Claim claim) {
-            this.in = in;
-            this.client = client;
+        Body(org.eclipse.jetty.server.Request request, long announced, RequestMemory.Claim claim) {
+            this.source = request;
+            this.client = org.eclipse.jetty.server.Request.getRemoteAddr(request);
             this.claim = claim;
             boolean tooLarge = announced > limitBytes;
             chunked = announced < 0;
             expected = chunked ? limitBytes : tooLarge ? 0 : (int) announced;
         }
 
+        /** Reads what has arrived. The server calls again when more arrives. */
         @Override
-        public synchronized void onDataAvailable() throws IOException {
-            while (!ended && in.isReady()) {
-                if (length == bytes.length && length < expected && refusal == null) {
-                    grow();
+        public void run() {
+            Content.Chunk last;
+            synchronized (this) {
+                last = readArrived();
+                if (last == null && !ended) {
+                    if (alarm == null) {
+                        alarm = clock.schedule(
+                                () -> fail(InvalidRequestException.bodyTooSlow()),
+                                timeout.toMillis(),
+                                TimeUnit.MILLISECONDS);
+                    }
+                    source.demand(this);
                 }
-                boolean stored = length < bytes.length;
-                int count = stored
-                        ? in.read(bytes, length, bytes.length - length)
-                        : in.read(DISCARDED, 0, DISCARDED.length);
-                if (count < 0) {
-                    return;
+            }
+            if (last != null && Content.Chunk.isFailure(last)) {
+                cannotRead(last.getFailure());
+            } else if (last != null) {
+                allRead();
+            }
+        }
+
+        /** Returns the last chunk, or the failure; null if more is to come. */
+        private Content.@Nullable Chunk readArrived() {
+            while (!ended) {
+                Content.Chunk chunk = source.read();
+                if (chunk == null || Content.Chunk.isFailure(chunk)) {
+                    return chunk;
                 }
-                seen += count;
-                length += stored ? count : 0;
-                if (seen > limitBytes && refusal == null) {
-                    refuse(InvalidRequestException.bodyTooLarge(limitBytes));
+                store(chunk.getByteBuffer());
+                chunk.release();
+                if (chunk.isLast()) {
+                    return chunk;
                 }
                 if (seen > MAX_DISCARDED_BYTES) {
                     fail(InvalidRequestException.bodyTooLarge(limitBytes));
                 }
             }
-            if (alarm == null && !ended) {
-                alarm = clock.schedule(
-                        () -> fail(InvalidRequestException.bodyTooSlow()), timeout.toMillis(), TimeUnit.MILLISECONDS);
+            return null;
+        }
+
+        private void store(ByteBuffer arrived) {
+            seen += arrived.remaining();
+            if (seen > limitBytes && refusal == null) {
+                refuse(InvalidRequestException.bodyTooLarge(limitBytes));
+            }
+            while (refusal == null && arrived.hasRemaining() && length < expected) {
+                if (length == bytes.length) {
+                    grow(arrived.remaining());
+                }
+                int count = Math.min(arrived.remaining(), bytes.length - length);
+                arrived.get(bytes, length, count);
+                length += count;
             }
         }
 
         /** Grows the array towards the expected size, to at most twice the bytes that have arrived. */
-        private void grow() {
-            int size = (int) Math.min(Math.max(2L * bytes.length, FIRST_BYTES), expected);
+        private void grow(int arrived) {
+            long most = Math.max(2L * bytes.length, (long) bytes.length + arrived);
+            int size = (int) Math.min(Math.max(most, FIRST_BYTES), expected);
             try {
                 arriving.take(this, size - bytes.length);
                 bytes = Arrays.copyOf(bytes, size);
@@ -325,8 +341,7 @@ public final class RequestBodies implements AutoCloseable {
             length = 0;
         }
 
-        @Override
-        public void onAllDataRead() {
+        private void allRead() {
             RuntimeException refused;
             synchronized (this) {
                 end();
@@ -353,8 +368,7 @@ public final class RequestBodies implements AutoCloseable {
         }
 
         /** The server cannot read on: the client was silent for the idle timeout, disconnected, or broke HTTP. */
-        @Override
-        public void onError(Throwable problem) {
+        private void cannotRead(Throwable problem) {
             String reason = chunked
                     ? "The chunks of the request body are not valid, or the last one is missing"
                     : "The request body ends before its Content-Length";

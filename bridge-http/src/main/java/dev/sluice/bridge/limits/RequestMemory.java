@@ -1,8 +1,6 @@
 package dev.sluice.bridge.limits;
 
-import jakarta.servlet.http.HttpServletRequest;
 import java.util.concurrent.atomic.AtomicLong;
-import org.eclipse.jetty.ee10.servlet.ServletContextRequest;
 import org.eclipse.jetty.server.Request;
 
 /**
@@ -43,15 +41,13 @@ public final class RequestMemory {
      * Returns the memory of a request. The memory is given back when the server has finished the request, with or
      * without an answer.
      */
-    public Claim claim(HttpServletRequest request) {
+    public Claim claim(Request request) {
         if (request.getAttribute(CLAIM) instanceof Claim claim) {
             return claim;
         }
         Claim claim = claim();
         request.setAttribute(CLAIM, claim);
-        // Jetty does not call a listener of the servlet API if the client disconnects during the answer.
-        Request.addCompletionListener(
-                ServletContextRequest.getServletContextRequest(request), failure -> claim.close());
+        Request.addCompletionListener(request, failure -> claim.close());
         return claim;
     }
 

@@ -127,7 +127,7 @@ public final class BufferEndpoints implements AutoCloseable {
         if (limit < 1 || limit > MAX_LIMIT) {
             throw badRequest("limit must be 1 to " + MAX_LIMIT);
         }
-        RequestMemory.Claim memory = bodies.memory().claim(request.servlet());
+        RequestMemory.Claim memory = bodies.memory().claim(request.jetty());
         return executor.run(() -> {
             List<FailedRecord> page = failed.entries().list(after, (int) limit);
             long bytes = 0;

@@ -105,7 +105,7 @@ public final class DeadLetterEndpoints {
      */
     private CompletableFuture<Answer> list(Request request) {
         DeadLetterFilter filter = filter(request);
-        RequestMemory.Claim memory = bodies.memory().claim(request.servlet());
+        RequestMemory.Claim memory = bodies.memory().claim(request.jetty());
         PageRequest page = PageRequest.of(request, "dlq", USUAL_LIMIT, MAX_LIMIT, 2);
         return executor.read(() -> {
             Instant failedAt = page.time(0);

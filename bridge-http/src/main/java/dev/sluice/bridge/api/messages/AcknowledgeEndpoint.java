@@ -70,7 +70,7 @@ public final class AcknowledgeEndpoint {
 
     private CompletableFuture<Answer> handle(Request request, RequestBodies.Parser<AcknowledgeBody> parser)
             throws IOException {
-        RequestMemory.Claim memory = bodies.memory().claim(request.servlet());
+        RequestMemory.Claim memory = bodies.memory().claim(request.jetty());
         return bodies.read(request, parser).thenCompose(body -> acknowledge(body.items(), memory));
     }
 

@@ -24,7 +24,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
-import java.util.Collections;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -236,7 +235,7 @@ final class CloudEvents {
     /** Reads the attributes in the headers. */
     private static Map<String, String> headers(Request request) {
         var attributes = new TreeMap<String, String>();
-        for (String header : Collections.list(request.servlet().getHeaderNames())) {
+        for (String header : request.jetty().getHeaders().getFieldNamesCollection()) {
             String name = header.toLowerCase(Locale.ROOT);
             if (!name.startsWith(HEADER_PREFIX)) {
                 continue;

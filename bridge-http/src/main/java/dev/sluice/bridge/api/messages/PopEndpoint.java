@@ -112,7 +112,7 @@ public final class PopEndpoint {
         PopTarget target = target(request, query);
         int batch = Math.min(Math.max(query.number("batch", DEFAULT_BATCH), 1), limits.popBatch());
         int maxPartitions = Math.min(Math.max(query.number("partitions", 1), 1), limits.popBatch());
-        RequestMemory.Claim claim = memory.claim(request.servlet());
+        RequestMemory.Claim claim = memory.claim(request.jetty());
         var pop = new PopRequest(
                 batch, maxPartitions, query.flag("autoAck"), subscription(query), bytes -> takeForLarge(claim, bytes));
         int timeoutMillis =
@@ -121,7 +121,7 @@ public final class PopEndpoint {
         if (pop.autoAck() && memory.isUsedUp()) {
             throw RequestMemory.tooMany(); // A pop with auto-ack cannot be given back later.
         }
-        var client = new ClientConnection(request.servlet());
+        var client = new ClientConnection(request.jetty());
         CompletableFuture<PopResult> popped = counting.pop(
                 target,
                 pop,
@@ -188,7 +188,7 @@ public final class PopEndpoint {
      * @throws OverloadedException if other requests use the memory; the messages are then given back
      */
     private void takeMemory(Request request, PopTarget target, PopResult result) {
-        RequestMemory.Claim claim = memory.claim(request.servlet());
+        RequestMemory.Claim claim = memory.claim(request.jetty());
         long needed = 2L * expectedBytes(result.messages());
         for (Message message : result.messages()) {
             needed -= message.payload().length > Message.LARGE_BYTES ? 2L * message.payload().length : 0;

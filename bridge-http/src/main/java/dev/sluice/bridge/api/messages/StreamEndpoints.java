@@ -271,7 +271,7 @@ public final class StreamEndpoints {
                     if (query.isEmpty() || partition.isEmpty()) {
                         return CompletableFuture.completedFuture(Answer.json(OK, write(List.of())));
                     }
-                    RequestMemory.Claim memory = bodies.memory().claim(request.servlet());
+                    RequestMemory.Claim memory = bodies.memory().claim(request.jetty());
                     return executor.read(() -> {
                         List<Streams.Row> rows = streams.state(query.getAsLong(), partition.getAsLong(), part)
                                 .orElseThrow(() -> InvalidRequestException.tooLarge("the state is more than "

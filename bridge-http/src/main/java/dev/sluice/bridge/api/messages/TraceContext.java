@@ -5,7 +5,6 @@ import dev.sluice.queue.HeaderLimits;
 import dev.sluice.queue.MessageHeaders;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.UUID;
@@ -36,10 +35,8 @@ record TraceContext(UUID traceId, MessageHeaders headers) {
 
     /** Returns the trace of a request; null if it belongs to none. */
     static @Nullable TraceContext of(Request request) {
-        List<String> parents = Collections.list(request.servlet().getHeaders(TRACEPARENT));
-        return parents.size() != 1
-                ? null
-                : of(parents.get(0), Collections.list(request.servlet().getHeaders(TRACESTATE)));
+        List<String> parents = request.headers(TRACEPARENT);
+        return parents.size() != 1 ? null : of(parents.get(0), request.headers(TRACESTATE));
     }
 
     /** Returns the trace of these headers; null if the {@code traceparent} is malformed. */
