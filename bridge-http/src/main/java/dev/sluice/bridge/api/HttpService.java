@@ -30,6 +30,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.eclipse.jetty.http.HttpCompliance;
 import org.eclipse.jetty.http.HttpFields;
@@ -103,6 +104,11 @@ public final class HttpService implements AutoCloseable {
 
     /** Builds the table of routes and the server. Does not listen yet. */
     public HttpService(Config config, Backend backend) {
+        this(config, backend, Route::hot);
+    }
+
+    /** Builds a server that serves only some routes without servlets. */
+    HttpService(Config config, Backend backend, Predicate<Route> core) {
         this.config = config;
         bodies = new RequestBodies(
                 config.limits(), new RequestMemory(config.limits().memoryBytes()), config.bodyTimeout());
@@ -111,7 +117,9 @@ public final class HttpService implements AutoCloseable {
         cors = new Cors(config.pages(), methods(table.rows()));
         threads = new QueuedThreadPool(config.threads(), Math.min(MIN_THREADS, config.threads()));
         threads.setName("sluice-http");
-        var routes = new JavalinRoutes(table.rows(), config, cors, bodies, connections, threads);
+        var calls = new RouteCalls(config, cors, bodies, connections, threads);
+        var routes = new JavalinRoutes(table.rows(), calls, threads);
+        var hot = new CoreRoutes(table.rows().stream().filter(core).toList(), calls, backend.metrics());
         javalin = Javalin.create(javalinConfig -> {
             javalinConfig.startup.showJavalinBanner = false;
             javalinConfig.startup.showOldJavalinVersionWarning = false;
@@ -126,7 +134,7 @@ public final class HttpService implements AutoCloseable {
             javalinConfig.jetty.threadPool = threads;
             javalinConfig.jetty.addConnector(this::connector);
             javalinConfig.jetty.modifyHttpConfiguration(this::configure);
-            javalinConfig.jetty.modifyServer(this::configure);
+            javalinConfig.jetty.modifyServer(server -> configure(server, hot));
             javalinConfig.jetty.modifyServletContextHandler(
                     handler -> handler.getServletHandler().setDecodeAmbiguousURIs(true));
             routes.register(javalinConfig.routes);
@@ -202,7 +210,8 @@ public final class HttpService implements AutoCloseable {
         };
     }
 
-    private void configure(Server server) {
+    private void configure(Server server, CoreRoutes hot) {
+        server.setHandler(hot); // Javalin puts its servlets behind it.
         server.setErrorHandler(new JsonErrorHandler(config.connections().headerBytes(), cors));
         server.setStopTimeout(config.stopTimeout().toMillis());
     }

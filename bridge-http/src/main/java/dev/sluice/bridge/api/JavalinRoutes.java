@@ -2,11 +2,7 @@ package dev.sluice.bridge.api;
 
 import dev.sluice.bridge.api.messages.WebhookEndpoint;
 import dev.sluice.bridge.http.Answer;
-import dev.sluice.bridge.http.Connections;
-import dev.sluice.bridge.http.Cors;
 import dev.sluice.bridge.http.Endpoint;
-import dev.sluice.bridge.http.ForeignPages;
-import dev.sluice.bridge.http.Guard;
 import dev.sluice.bridge.http.Problem;
 import dev.sluice.bridge.http.Request;
 import dev.sluice.bridge.http.RequestBodies;
@@ -42,27 +38,13 @@ final class JavalinRoutes {
     private static final String OLD_STREAMS = "/api/v1/stream/";
 
     private final List<Route> table;
-    private final Guard guard;
-    private final ForeignPages foreignPages;
-    private final Cors cors;
-    private final RequestBodies bodies;
-    private final Connections connections;
+    private final RouteCalls calls;
     private final Executor executor;
 
     /** Takes the table. {@code executor} writes answers that come later. */
-    JavalinRoutes(
-            List<Route> table,
-            HttpService.Config config,
-            Cors cors,
-            RequestBodies bodies,
-            Connections connections,
-            Executor executor) {
+    JavalinRoutes(List<Route> table, RouteCalls calls, Executor executor) {
         this.table = table;
-        this.guard = new Guard(config.jwt(), bodies, executor);
-        this.foreignPages = new ForeignPages(config.host(), config.pages(), bodies);
-        this.cors = cors;
-        this.bodies = bodies;
-        this.connections = connections;
+        this.calls = calls;
         this.executor = executor;
     }
 
@@ -92,7 +74,7 @@ final class JavalinRoutes {
      */
     private void check(Context ctx) {
         var request = new JavalinRequest(ctx);
-        cors.describe(request);
+        calls.describe(request);
         if (ctx.method().equals(HandlerType.OPTIONS) && request.header(WebhookEndpoint.REQUEST_ORIGIN) == null) {
             ctx.status(HttpStatus.NO_CONTENT);
             ctx.skipRemainingHandlers();
@@ -107,13 +89,12 @@ final class JavalinRoutes {
     }
 
     private void register(RoutesConfig routes, HandlerType method, String path, Route route, Endpoint endpoint) {
-        Endpoint guarded = foreignPages.protect(!route.reads(), guard.protect(route.needed(), endpoint));
+        Endpoint guarded = calls.guarded(route, endpoint);
         routes.addHttpHandler(method, path, ctx -> {
             ctx.attribute(PATTERN, route.path());
-            if (route.pops() && connections.crowded()) {
-                ctx.header("Connection", "close");
-            }
-            ctx.future(() -> answer(guarded, new JavalinRequest(ctx), ctx.res()));
+            var request = new JavalinRequest(ctx);
+            calls.begin(route, request);
+            ctx.future(() -> answer(guarded, request, ctx.res()));
         });
     }
 
@@ -124,27 +105,13 @@ final class JavalinRoutes {
 
     private CompletableFuture<@Nullable Void> answer(Endpoint endpoint, Request request, HttpServletResponse response) {
         return endpoint.handleSafely(request)
-                .handleAsync(
-                        (done, failure) ->
-                                failure == null ? done : Problem.of(failure).answer(request),
-                        executor)
+                .handleAsync((done, failure) -> calls.answer(request, done, failure), executor)
                 .thenCompose(answer -> {
-                    bodies.memory().claim(request.jetty()).takeUpTo(answer.bytes());
-                    return sendAfterBody(request, response, answer);
+                    CompletableFuture<@Nullable Void> body = calls.bodyBefore(request);
+                    return body.isDone()
+                            ? sendLater(response, answer)
+                            : body.thenComposeAsync(done -> sendLater(response, answer), executor);
                 });
-    }
-
-    /**
-     * Sends an answer after the request body has arrived. The server would take an unread body for the next request,
-     * and would end the connection while the client uses it. A client that waits for permission to send its body (RFC
-     * 9110 §10.1.1) does not get it.
-     */
-    private CompletableFuture<@Nullable Void> sendAfterBody(
-            Request request, HttpServletResponse response, Answer answer) {
-        if (!RequestBodies.isUnread(request) || request.header("Expect") != null) {
-            return sendLater(response, answer);
-        }
-        return bodies.discard(request).thenComposeAsync(done -> sendLater(response, answer), executor);
     }
 
     /** Sends an answer as fast as the client reads it. No thread waits for the client. */

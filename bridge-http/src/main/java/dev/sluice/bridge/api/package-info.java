@@ -2,8 +2,9 @@
  * The HTTP server and its one table of routes.
  *
  * <pre>
- *   HttpService ──▶ JavalinRoutes ──▶ RouteTable ──▶ endpoints of api.messages, api.manage, api.observe, api.compat
- *     Jetty           Javalin           Backend
+ *   HttpService ──▶ CoreRoutes ──▶ JavalinRoutes ──▶ RouteTable ──▶ endpoints of api.messages, api.manage,
+ *     Jetty         hot rows       all other          Backend       api.observe, api.compat
+ *                       └── RouteCalls ──┘
  * </pre>
  *
  * <ul>
@@ -11,15 +12,20 @@
  *   <li>{@code RouteTable} makes the endpoints, gives each the parts of the {@link dev.sluice.bridge.api.Backend} that
  *       it uses, and lists their rows: method, path, access and handler. The guard, the server and the tests of the
  *       contract read this table.
+ *   <li>{@code CoreRoutes} serves the hot rows (push, pop and ack) with the API of Jetty, without servlets: those cost
+ *       more than the rest of such a request. It takes plain requests only. A request with anything odd goes on to
+ *       {@code JavalinRoutes}, which alone decides what is wrong with a request.
  *   <li>{@code JavalinRoutes} registers the table. It checks a request, calls the endpoint and sends the answer.
  *       {@code JavalinRequest} hides Javalin's request from the endpoints. Only these two and {@code HttpService} know
  *       Javalin.
+ *   <li>{@code RouteCalls} has what both do with a request, so that a check exists once. A test compares their answers
+ *       byte for byte.
  *   <li>{@code DocumentationEndpoints} serves the contract.
  * </ul>
  *
  * <p>An endpoint decodes the request, calls the service and encodes the result. It returns a future, and never waits
- * for the database, the disk or the client. Answers are written on the threads of the HTTP server, so that a client
- * that does not read cannot hold up the thread that completed its request.
+ * for the database, the disk or the client. The thread that completes an answer of a hot row writes it, as far as the
+ * client reads; the server writes the rest. All other answers are written on the threads of the HTTP server.
  *
  * <p>A body must be strict UTF-8 without a byte order mark, and strict JSON (RFC 8259). An endpoint skips unknown
  * fields. If an optional field occurs twice, the last one counts, unless the endpoint refuses it. A payload stays the

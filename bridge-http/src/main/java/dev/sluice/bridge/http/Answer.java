@@ -11,7 +11,12 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.eclipse.jetty.ee10.servlet.HttpOutput;
+import org.eclipse.jetty.http.HttpField;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.PreEncodedHttpField;
+import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.IteratingCallback;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +40,9 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
     private static final int BIT_BYTES = 128 << 10;
 
     static final String JSON = "application/json; charset=utf-8";
+    /** Has no space, because the servlet API removes it. */
+    private static final HttpField JSON_FIELD =
+            new PreEncodedHttpField(HttpHeader.CONTENT_TYPE, "application/json;charset=utf-8");
 
     public Answer(int status, @Nullable JsonOutput body, String contentType) {
         this(status, body, contentType, () -> {});
@@ -104,6 +112,27 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
         }
     }
 
+    /**
+     * Writes the answer without blocking.
+     *
+     * @param sent succeeds when the answer is written; fails if the client disconnects
+     */
+    public void send(Response response, Callback sent) {
+        response.setStatus(status);
+        if (body == null) {
+            response.write(true, null, sent);
+            return;
+        }
+        response.getHeaders().put(contentType.equals(JSON) ? JSON_FIELD : new HttpField(HttpHeader.CONTENT_TYPE, contentType));
+        response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length());
+        List<ByteBuffer> pieces = body.pieces();
+        if (body.length() <= BIT_BYTES) {
+            response.write(true, pieces.get(0), sent);
+        } else {
+            new Parts(response, pieces.iterator(), sent).iterate();
+        }
+    }
+
     private void begin(HttpServletResponse response) {
         response.setStatus(status);
         if (body != null) {
@@ -151,6 +180,46 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
         @Override
         public void onError(Throwable problem) {
             sent.failed(problem);
+        }
+    }
+
+    /** Writes a long text in small parts, for the reason of {@link Bits}. */
+    private static final class Parts extends IteratingCallback {
+        private final Response response;
+        private final Iterator<ByteBuffer> rest;
+        private final Callback sent;
+        private ByteBuffer piece = ByteBuffer.allocate(0);
+        private boolean lastWritten;
+
+        Parts(Response response, Iterator<ByteBuffer> pieces, Callback sent) {
+            this.response = response;
+            this.rest = pieces;
+            this.sent = sent;
+        }
+
+        @Override
+        protected Action process() {
+            if (lastWritten) {
+                return Action.SUCCEEDED;
+            }
+            if (!piece.hasRemaining()) {
+                piece = rest.next();
+            }
+            ByteBuffer part = piece.slice(piece.position(), Math.min(piece.remaining(), BIT_BYTES));
+            piece.position(piece.position() + part.remaining());
+            lastWritten = !piece.hasRemaining() && !rest.hasNext();
+            response.write(lastWritten, part, this);
+            return Action.SCHEDULED;
+        }
+
+        @Override
+        protected void onCompleteSuccess() {
+            sent.succeeded();
+        }
+
+        @Override
+        protected void onCompleteFailure(Throwable cause) {
+            sent.failed(cause);
         }
     }
 }

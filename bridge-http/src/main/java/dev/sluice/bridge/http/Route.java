@@ -11,8 +11,9 @@ import org.jspecify.annotations.Nullable;
  * @param path with parameters in braces
  * @param access what a client must be allowed to do
  * @param endpoint handles the requests
+ * @param hot whether most requests are for this route, so that each step in front of it counts
  */
-public record Route(String method, String path, Access access, Endpoint endpoint) {
+public record Route(String method, String path, Access access, Endpoint endpoint, boolean hot) {
     public static final String GET = "GET";
     public static final String HEAD = "HEAD";
     public static final String OPTIONS = "OPTIONS";
@@ -21,23 +22,28 @@ public record Route(String method, String path, Access access, Endpoint endpoint
     private static final String POP = "/api/v1/pop";
 
     public static Route get(String path, Access access, Endpoint endpoint) {
-        return new Route(GET, path, access, endpoint);
+        return new Route(GET, path, access, endpoint, false);
     }
 
     public static Route post(String path, Access access, Endpoint endpoint) {
-        return new Route("POST", path, access, endpoint);
+        return new Route("POST", path, access, endpoint, false);
     }
 
     public static Route patch(String path, Access access, Endpoint endpoint) {
-        return new Route("PATCH", path, access, endpoint);
+        return new Route("PATCH", path, access, endpoint, false);
     }
 
     public static Route delete(String path, Access access, Endpoint endpoint) {
-        return new Route("DELETE", path, access, endpoint);
+        return new Route("DELETE", path, access, endpoint, false);
     }
 
     public static Route options(String path, Access access, Endpoint endpoint) {
-        return new Route(OPTIONS, path, access, endpoint);
+        return new Route(OPTIONS, path, access, endpoint, false);
+    }
+
+    /** Returns this route as one that most requests are for. */
+    public Route asHot() {
+        return new Route(method, path, access, endpoint, true);
     }
 
     /**

@@ -16,7 +16,8 @@
  *   <li>A request that a proxy or another reader could take for another request is refused: {@code RequestTargets} and
  *       {@code RequestSyntax} decide for all routes. {@code BadHttp} says what is wrong with what Jetty refuses.
  *   <li>A request takes memory before it uses it.
- *   <li>Nothing here knows Javalin. The servlet API and Jetty appear where bodies, connections and answers need them.
+ *   <li>Nothing here knows Javalin. Jetty appears where bodies, connections and answers need it, and the servlet API
+ *       only where an answer of {@link dev.sluice.bridge.http.Answer} leaves through servlets.
  * </ul>
  *
  * <p>Public types for endpoints: {@link dev.sluice.bridge.http.Request} and {@link dev.sluice.bridge.http.Query} (what

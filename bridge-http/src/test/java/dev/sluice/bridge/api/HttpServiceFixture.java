@@ -8,6 +8,7 @@ import dev.sluice.bridge.api.manage.ServiceState;
 import dev.sluice.bridge.api.messages.DataPath;
 import dev.sluice.bridge.api.messages.WebhookEndpoint;
 import dev.sluice.bridge.drain.BufferDetail;
+import dev.sluice.bridge.http.Route;
 import dev.sluice.bridge.http.WebPages;
 import dev.sluice.bridge.ingest.Durability;
 import dev.sluice.bridge.ingest.FailedRecords;
@@ -50,6 +51,7 @@ import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -83,6 +85,8 @@ abstract class HttpServiceFixture {
     HttpService service;
     DatabaseExecutor executor;
     FailedRecords failed;
+    /** Of the last service that was made. */
+    Metrics metrics;
 
     @TempDir
     Path directory;
@@ -130,6 +134,12 @@ abstract class HttpServiceFixture {
     }
 
     void start(Duration idleTimeout, Duration bodyTimeout) throws IOException {
+        service = service(idleTimeout, bodyTimeout, Route::hot);
+        service.start();
+    }
+
+    /** Returns a service that serves some routes without servlets. It shares the data path with all others. */
+    HttpService service(Duration idleTimeout, Duration bodyTimeout, Predicate<Route> core) {
         var config = new HttpService.Config(
                 "127.0.0.1",
                 0,
@@ -147,7 +157,8 @@ abstract class HttpServiceFixture {
         var settings = new RepositorySettings(1, 1, 100, 1, 1, new QueueConfig("sluice"), QueueWriterConfig.DEFAULTS);
         var database = new PGSimpleDataSource();
         executor = new DatabaseExecutor(settings, () -> {}, () -> {});
-        service = new HttpService(
+        metrics = new Metrics(10, new ProcessUsage(() -> new ProcessUsage.Pool(0, 0, 0, 0), () -> 0));
+        return new HttpService(
                 config,
                 new Backend(
                         path(),
@@ -159,11 +170,11 @@ abstract class HttpServiceFixture {
                         database,
                         () -> {},
                         queues -> {},
-                        new Metrics(10, new ProcessUsage(() -> new ProcessUsage.Pool(0, 0, 0, 0), () -> 0)),
+                        metrics,
                         new NoMaintenance(),
                         state,
-                        "1.2.3"));
-        service.start();
+                        "1.2.3"),
+                core);
     }
 
     DataPath path() {

@@ -57,7 +57,9 @@ public final class AcknowledgeEndpoint {
 
     /** Returns the rows of the table of routes. */
     public List<Route> routes() {
-        return List.of(post("/api/v1/ack", READ_WRITE, this::one), post("/api/v1/ack/batch", READ_WRITE, this::batch));
+        return List.of(
+                post("/api/v1/ack", READ_WRITE, this::one).asHot(),
+                post("/api/v1/ack/batch", READ_WRITE, this::batch).asHot());
     }
 
     private CompletableFuture<Answer> one(Request request) throws IOException {

@@ -102,9 +102,9 @@ public final class PopEndpoint {
     /** Returns the rows of the table of routes. */
     public List<Route> routes() {
         return List.of(
-                get("/api/v1/pop", READ_WRITE, this::handle),
-                get("/api/v1/pop/queue/{queue}", READ_WRITE, this::handle),
-                get("/api/v1/pop/queue/{queue}/partition/{partition}", READ_WRITE, this::handle));
+                get("/api/v1/pop", READ_WRITE, this::handle).asHot(),
+                get("/api/v1/pop/queue/{queue}", READ_WRITE, this::handle).asHot(),
+                get("/api/v1/pop/queue/{queue}/partition/{partition}", READ_WRITE, this::handle).asHot());
     }
 
     private CompletableFuture<Answer> handle(Request request) {

@@ -57,7 +57,8 @@ public final class PushEndpoint {
     /** Returns the rows of the table of routes. */
     public List<Route> routes() {
         return List.of(
-                post("/api/v1/push", READ_WRITE, this::handle), post("/api/v1/push/{queue}", READ_WRITE, this::events));
+                post("/api/v1/push", READ_WRITE, this::handle).asHot(),
+                post("/api/v1/push/{queue}", READ_WRITE, this::events));
     }
 
     private CompletableFuture<Answer> handle(Request request) throws IOException {
