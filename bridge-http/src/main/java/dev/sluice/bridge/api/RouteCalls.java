@@ -28,8 +28,7 @@ final class RouteCalls {
     private final Connections connections;
 
     /** Takes the checks. {@code executor} continues a request that had to wait for the key of its token. */
-    RouteCalls(
-            HttpService.Config config, Cors cors, RequestBodies bodies, Connections connections, Executor executor) {
+    RouteCalls(HttpService.Config config, Cors cors, RequestBodies bodies, Connections connections, Executor executor) {
         this.guard = new Guard(config.jwt(), bodies, executor);
         this.foreignPages = new ForeignPages(config.host(), config.pages(), bodies);
         this.cors = cors;

@@ -123,7 +123,8 @@ public record Answer(int status, @Nullable JsonOutput body, String contentType, 
             response.write(true, null, sent);
             return;
         }
-        response.getHeaders().put(contentType.equals(JSON) ? JSON_FIELD : new HttpField(HttpHeader.CONTENT_TYPE, contentType));
+        response.getHeaders()
+                .put(contentType.equals(JSON) ? JSON_FIELD : new HttpField(HttpHeader.CONTENT_TYPE, contentType));
         response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length());
         List<ByteBuffer> pieces = body.pieces();
         if (body.length() <= BIT_BYTES) {

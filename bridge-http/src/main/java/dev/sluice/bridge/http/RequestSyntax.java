@@ -41,7 +41,9 @@ public final class RequestSyntax {
      *     any other fault
      */
     public static void check(Request request) {
-        checkCodings(request.headers("Transfer-Encoding"), request.jetty().getConnectionMetaData().getProtocol());
+        checkCodings(
+                request.headers("Transfer-Encoding"),
+                request.jetty().getConnectionMetaData().getProtocol());
         checkPath(request.path());
         String query = request.jetty().getHttpURI().getQuery();
         if (query != null) {

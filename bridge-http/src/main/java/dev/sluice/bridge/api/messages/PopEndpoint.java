@@ -104,7 +104,8 @@ public final class PopEndpoint {
         return List.of(
                 get("/api/v1/pop", READ_WRITE, this::handle).asHot(),
                 get("/api/v1/pop/queue/{queue}", READ_WRITE, this::handle).asHot(),
-                get("/api/v1/pop/queue/{queue}/partition/{partition}", READ_WRITE, this::handle).asHot());
+                get("/api/v1/pop/queue/{queue}/partition/{partition}", READ_WRITE, this::handle)
+                        .asHot());
     }
 
     private CompletableFuture<Answer> handle(Request request) {
